@@ -1,0 +1,133 @@
+"""The decorator that makes a ``do_x`` method a well-behaved command of the cms shell.
+
+cmd5 re-joins the words of a one-shot call, replaces names in them and always exits with 0. The adapter
+takes the true words, parses them with docopt, prints what the command returns, turns errors into one
+sentence on stderr, and ends a one-shot call with the right exit code. A REPL survives everything.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import sys
+import textwrap
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.plugin.answer import Answer
+from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
+
+Arguments = dict[str, Any]
+Method = Callable[[Any, Arguments], Answer | None]
+
+# The convention of shells for a process whose reader went away: 128 + SIGPIPE.
+BROKEN_PIPE = 141
+
+
+def command(method: Method) -> Callable[[Any, str], None]:
+    """Make a docopt-annotated method a command of the shell.
+
+    The method gets the arguments that docopt found and returns an ``Answer`` or None. It may raise any
+    ``CloudmeshError``. In one-shot mode a non-zero exit code is raised as SystemExit, which cmd5 lets
+    through; in the REPL and in ``cms batch`` it is kept on the shell as ``last_exit_code``.
+    """
+    name = method.__name__.removeprefix("do_")
+    doc = textwrap.dedent(method.__doc__ or "")
+
+    @functools.wraps(method)
+    def run(shell: Any, line: str) -> None:
+        one_shot = _is_one_shot(shell, name)
+        shell.last_exit_code = _run(method, shell, name, doc, sys.argv[2:] if one_shot else line)
+        if one_shot and shell.last_exit_code:
+            raise SystemExit(shell.last_exit_code)
+
+    run.__doc__ = doc
+    run.cloudmesh_command = True  # type: ignore[attr-defined]
+    return run
+
+
+def _is_one_shot(shell: Any, name: str) -> bool:
+    """Whether this call is the one that the process was started for: ``cms NAME ...``."""
+    first = not getattr(shell, "one_shot_done", False)
+    shell.one_shot_done = True
+    return first and sys.argv[1:2] == [name]
+
+
+def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
+    """Run the command and print its answer or its error; give its exit code."""
+    try:
+        arguments = _parse(name, doc, words)
+        if arguments is None:
+            return 0
+        answer = method(shell, arguments)
+        if answer is None:
+            return 0
+        _print(answer, arguments.get("--output") or "table")
+        return answer.exit_code
+    except KeyboardInterrupt:
+        return _report(name, Interrupted("interrupted"))
+    except BrokenPipeError:
+        # Whoever read our output has left, as in "cms vm list | head -1": nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 the outermost face: an error must not end the REPL
+        return _report(name, error)
+
+
+def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
+    """The arguments; None if the user only asked for help, which is printed."""
+    from cloudmesh.plugin import usage  # noqa: PLC0415 the REPL imports this module at start
+
+    if isinstance(words, str):
+        try:
+            words = shlex.split(words)
+        except ValueError as error:
+            raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
+    if "-h" in words or "--help" in words:
+        print(usage.help_text(doc))
+        return None
+    arguments = usage.parse(doc, words, name)
+    if arguments.get("--output"):
+        from cloudmesh.plugin import output  # noqa: PLC0415
+
+        output.check_format(arguments["--output"])
+    return arguments
+
+
+def _print(answer: Answer, form: str) -> None:
+    from cloudmesh.plugin import output  # noqa: PLC0415
+
+    text = answer.text if answer.text is not None else output.render(answer, form)
+    if text:
+        output.write(text)
+    for note in answer.notes:
+        print(note, file=sys.stderr)
+
+
+def _report(name: str, error: Exception) -> int:
+    """Print an error as one sentence on stderr and give its exit code."""
+    if os.environ.get("CLOUDMESH_DEBUG") == "1":
+        traceback.print_exception(error)
+    if isinstance(error, CloudmeshError):
+        print(f"cms {name}: {error}", file=sys.stderr)
+        if isinstance(error, UsageError) and error.usage:
+            print(f"\n{error.usage}", file=sys.stderr)
+        return error.exit_code
+    print(f"cms {name}: {_describe(error)}", file=sys.stderr)
+    return 1
+
+
+def _describe(error: Exception) -> str:
+    """A sentence on an error that nobody foresaw. Its message may hold a secret, so it is not shown."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{place}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return (
+        f"an error of the program itself, {type(error).__name__}{place}; "
+        "CLOUDMESH_DEBUG=1 shows more, please report it"
+    )

@@ -1,0 +1,32 @@
+"""What a command returns: rows, and how they are to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+@dataclass
+class Answer:
+    """The outcome of a command, not yet printed.
+
+    Attributes:
+        rows: the records, as data: what ``--output=json`` prints is these and nothing else.
+        columns: the keys to show in this order in a table or in csv; None takes those of the rows.
+        names: the key whose values ``--output=names`` prints, one a line.
+        formats: for some columns, a function that makes the text shown in a table ("3m" for 180.0).
+        text: printed as it is, in place of rows, for an answer that is prose.
+        notes: sentences for a person; they go to stderr, so that stdout stays data.
+        exit_code: what one-shot mode and ``cms batch`` end with.
+    """
+
+    rows: Sequence[Row] = ()
+    columns: Sequence[str] | None = None
+    names: str = "name"
+    formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    text: str | None = None
+    notes: Sequence[str] = ()
+    exit_code: int = 0
