@@ -1,0 +1,28 @@
+"""Clouds: ``with Cloud('local') as c: vm = c.machine('vm1', 'start')``.
+
+The names are loaded when they are first used, since the shell imports every package of the namespace.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.cloud import Cloud
+    from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
+    from cloudmesh.cloud.provider import Capability, Provider
+
+__all__ = ["Capability", "Cloud", "Flavor", "Image", "KeyPair", "Machine", "Provider", "State"]
+
+_HOMES = {
+    "Cloud": "cloudmesh.cloud.cloud",
+    "Capability": "cloudmesh.cloud.provider",
+    "Provider": "cloudmesh.cloud.provider",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "cloudmesh.cloud.model")), name)

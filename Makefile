@@ -1,0 +1,51 @@
+# The one place that knows how the project is installed, tried, tested and measured.
+
+PYTHON ?= python3
+VENV ?= .venv
+PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm
+SOURCES := $(PACKAGES:%=%/src)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TOOLS := build hypothesis mypy pexpect pytest ruff types-docopt types-tabulate
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-quick test-slow lint type bench clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+install: $(VENV)/installed ## install all packages, editable, into .venv
+
+demo: $(VENV)/installed ## see machines boot, suspend, resume and vanish on the simulated cloud
+	@$(abspath docs/demo.sh) $(abspath $(BIN))
+
+test: test-quick test-slow ## run all tests, the quick ones first
+
+test-quick: $(VENV)/tools
+	$(BIN)/pytest -q -m "not slow"
+
+test-slow: $(VENV)/tools
+	$(BIN)/pytest -q -m slow
+
+lint: $(VENV)/tools ## look for mistakes and bad style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: $(VENV)/tools ## check the types, strictly
+	$(BIN)/mypy $(SOURCES)
+
+bench: $(VENV)/tools ## measure speed, as ratios side by side
+	$(BIN)/python benchmarks/bench.py
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) build cloudmesh-*/build cloudmesh-*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt setuptools wheel
+	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation $(PACKAGES:%=--editable %)
+	@touch $@
+
+$(VENV)/tools: $(VENV)/installed
+	$(PIP) install --quiet --constraint constraints.txt $(TOOLS)
+	@touch $@

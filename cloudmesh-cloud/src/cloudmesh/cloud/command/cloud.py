@@ -1,0 +1,126 @@
+"""``cms cloud``: the clouds of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cloudmesh.plugin import Answer, command
+from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
+
+VERBS = ("list", "info", "check", "default", "activate", "deactivate")
+
+
+class CloudCommand(PluginCommand):  # type: ignore[misc]
+    """The command ``cloud`` of the shell."""
+
+    @command
+    def do_cloud(self, arguments: dict[str, Any]) -> Answer | None:
+        """
+        ::
+
+          Usage:
+            cloud list [--output=FORMAT]
+            cloud info NAME [--output=FORMAT]
+            cloud check [NAMES...] [--output=FORMAT]
+            cloud default [NAMES...] [--output=FORMAT]
+            cloud activate NAMES...
+            cloud deactivate NAMES...
+
+          Arguments:
+            NAME   a cloud of the configuration
+            NAMES  clouds, as in: uc,tacc  aws[1-3]  'uc*'
+
+          Options:
+            --output=FORMAT  table, json, yaml, csv or names [default: table]
+
+          Description:
+            cloud list        all clouds of the configuration, in its order
+            cloud info        what is configured for a cloud; secrets are masked
+            cloud check       signs in to the active (or the named) clouds
+            cloud default     shows, or sets, the clouds used when none is named
+            cloud activate    lets clouds be used
+            cloud deactivate  keeps clouds in the configuration, but never calls them
+
+            Exit codes: 2 unknown cloud, 3 configuration or credentials, 4 a cloud
+            could not be reached.
+        """
+        from cloudmesh.config import Config
+
+        verb = next(each for each in VERBS if arguments[each])
+        return _ACTIONS[verb](Config.load(), arguments)
+
+    def complete_cloud(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """Tab completion of the verbs."""
+        return [verb for verb in VERBS if verb.startswith(text)]
+
+
+def _list(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.overview import list_clouds
+
+    return list_clouds(config)
+
+
+def _info(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.overview import cloud_info
+
+    return cloud_info(config, arguments["NAME"])
+
+
+def _check(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.overview import check_clouds
+    from cloudmesh.cloud.selection import expand_clouds
+
+    names = arguments["NAMES"]
+    return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
+
+
+def _default(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.selection import expand_clouds
+
+    if not arguments["NAMES"]:
+        return Answer([{"name": name} for name in config.default_clouds()])
+    names = expand_clouds(config, arguments["NAMES"])
+    return _write(config, "default", names)
+
+
+def _activate(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.selection import expand_clouds
+
+    named = expand_clouds(config, arguments["NAMES"], active=False)
+    active = config.active_clouds()
+    return _write(config, "active", [*active, *(name for name in named if name not in active)])
+
+
+def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.overview import configured_names
+    from cloudmesh.cloud.selection import expand_clouds
+    from cloudmesh.plugin import UsageError
+
+    named = expand_clouds(config, arguments["NAMES"], active=False)
+    used = [name for name in named if name in configured_names(config, "default")]
+    if used:
+        raise UsageError(
+            f"{', '.join(used)} is a default cloud; choose another first: cms cloud default NAME"
+        )
+    return _write(config, "active", [name for name in config.active_clouds() if name not in named])
+
+
+def _write(config: Config, section: str, names: list[str]) -> Answer:
+    from cloudmesh.config.edit import set_list
+
+    set_list(config.path, f"cloudmesh.{section}", names)
+    return Answer(text=f"{section}: {', '.join(names) or 'none'}")
+
+
+_ACTIONS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
+    "list": _list,
+    "info": _info,
+    "check": _check,
+    "default": _default,
+    "activate": _activate,
+    "deactivate": _deactivate,
+}

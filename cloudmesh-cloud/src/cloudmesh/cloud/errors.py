@@ -1,0 +1,66 @@
+"""What can go wrong at a cloud, as every provider tells it.
+
+::
+
+    CloudError (exit 4)
+    ├── Unreachable        the cloud did not answer
+    ├── CloudTimeout       it did not answer, or a machine did not change, in time
+    ├── Refused            it answered and would not do it
+    │   ├── QuotaExceeded
+    │   └── RateLimited
+    ├── Unsupported        this kind of cloud has no such thing
+    ├── Conflict           the verb is impossible in the machine's state
+    └── NotFound           the machine, image, flavor or key is not there
+
+A provider maps each error of the library underneath to one of these, or to ``CredentialsError``, with
+``raise ... from error``.
+"""
+
+from __future__ import annotations
+
+from cloudmesh.plugin.errors import CloudError, CredentialsError
+
+__all__ = [
+    "CloudError",
+    "CloudTimeout",
+    "Conflict",
+    "CredentialsError",
+    "NotFound",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "Unreachable",
+    "Unsupported",
+]
+
+
+class Unreachable(CloudError):
+    """The cloud did not answer."""
+
+
+class CloudTimeout(CloudError):
+    """The cloud did not answer in time, or a machine did not reach a state in time."""
+
+
+class Refused(CloudError):
+    """The cloud answered, and would not do it."""
+
+
+class QuotaExceeded(Refused):
+    """There is no room left for this user."""
+
+
+class RateLimited(Refused):
+    """Too many calls; later it may go."""
+
+
+class Unsupported(CloudError):
+    """This kind of cloud cannot do it at all."""
+
+
+class Conflict(CloudError):
+    """The verb is impossible in the state that the machine is in."""
+
+
+class NotFound(CloudError):
+    """The machine, image, flavor or key pair is not (or no longer) there."""

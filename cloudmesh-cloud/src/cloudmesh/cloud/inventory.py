@@ -1,0 +1,94 @@
+"""What the store knows of machines, and how old that knowledge is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+
+from cloudmesh.cloud.model import Machine
+from cloudmesh.config import places
+from cloudmesh.db import Database
+
+MACHINES = "machine"
+REFRESHES = "refresh"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A machine, and when its cloud last told of it (seconds since the epoch)."""
+
+    machine: Machine
+    refreshed: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since the cloud told; never negative, though a clock may have been set back."""
+        return max(0.0, time.time() - self.refreshed)
+
+
+class Inventory:
+    """The machines of all clouds as they were last seen, in the store."""
+
+    def __init__(self, database: Database | None = None) -> None:
+        """Use this database, or the user's own store."""
+        self._database = database or Database(places.store_file())
+
+    def __enter__(self) -> Inventory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def database(self) -> Database:
+        """The store itself, for what else belongs there."""
+        return self._database
+
+    def close(self) -> None:
+        """Leave the store."""
+        self._database.close()
+
+    def save(self, machine: Machine) -> None:
+        """Write down a machine that its cloud has just told of, or that was just acted on."""
+        self._put(machine, time.time())
+
+    def _put(self, machine: Machine, refreshed: float) -> None:
+        record = {**machine.to_record(), "refreshed": refreshed}
+        self._database.upsert(MACHINES, record, key=["cloud", "cloud_id"])
+
+    def forget(self, machine: Machine) -> None:
+        """Remove a machine that its cloud no longer has."""
+        if self._database.has(MACHINES):
+            self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
+
+    def replace(self, cloud: str, machines: Iterable[Machine], asked: float) -> None:
+        """Take over a full listing of a cloud that was asked for at the time ``asked``.
+
+        What another process wrote down since then is newer than the listing, and stays.
+        """
+        with self._database.atomic():
+            known = {each.machine.cloud_id: each for each in self.known(cloud)}
+            for machine in machines:
+                old = known.pop(machine.cloud_id, None)
+                if old is None or old.refreshed <= asked:
+                    self._put(machine, asked)
+            for vanished in known.values():
+                if vanished.refreshed <= asked:
+                    self.forget(vanished.machine)
+            refresh = {"cloud": cloud, "refreshed": asked}
+            self._database.upsert(REFRESHES, refresh, key=["cloud"])
+
+    def known(self, cloud: str) -> list[Known]:
+        """The machines of a cloud, in the order in which they became known."""
+        if not self._database.has(MACHINES):
+            return []
+        records = self._database.find(MACHINES, cloud=cloud)
+        return [Known(Machine.from_record(record), float(record["refreshed"])) for record in records]
+
+    def was_refreshed(self, cloud: str) -> bool:
+        """Whether a full listing of the cloud was ever taken over."""
+        return self._database.has(REFRESHES) and bool(self._database.find(REFRESHES, cloud=cloud))

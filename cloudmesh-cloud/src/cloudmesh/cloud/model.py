@@ -1,0 +1,121 @@
+"""What a cloud holds, in one form for all clouds: machines, images, flavors and key pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+
+class State(str, Enum):
+    """The state of a machine; each cloud's own word is kept beside it as ``raw_state``.
+
+    Paused (memory held by the host), suspended (memory on disk) and stopped (no memory) stay apart.
+    A state that ends in -ing passes by itself.
+    """
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    PAUSED = "paused"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    SUSPENDING = "suspending"
+    RESUMING = "resuming"
+    REBOOTING = "rebooting"
+    DELETING = "deleting"
+    DELETED = "deleted"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the cloud is at work and the state will change by itself."""
+        return self.value.endswith("ing")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A virtual machine as its cloud last told of it.
+
+    Attributes:
+        cloud: the name of the cloud in the configuration.
+        name: the user's name for the machine.
+        cloud_id: the cloud's own id, which is never reused there.
+        state: the normalised state.
+        raw_state: the cloud's own word for it.
+        image, flavor, key: names, empty where the cloud does not tell.
+        private_ips, public_ips: addresses in the order of the cloud.
+        fault: what the cloud says went wrong, if the state is error.
+        created: seconds since the epoch, 0 where the cloud does not tell.
+    """
+
+    cloud: str
+    name: str
+    cloud_id: str
+    state: State
+    raw_state: str = ""
+    image: str = ""
+    flavor: str = ""
+    key: str = ""
+    private_ips: list[str] = field(default_factory=list)
+    public_ips: list[str] = field(default_factory=list)
+    fault: str = ""
+    created: float = 0.0
+
+    @property
+    def qualified_name(self) -> str:
+        """The name that is the user's only one: ``cloud:name``."""
+        return f"{self.cloud}:{self.name}"
+
+    @property
+    def addresses(self) -> list[str]:
+        """Public addresses first, since they are the ones to connect to."""
+        return [*self.public_ips, *self.private_ips]
+
+    def to_record(self) -> dict[str, Any]:
+        """The machine as plain data."""
+        return {**asdict(self), "state": self.state.value}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Machine:
+        """A machine from such data; keys that are not of the model are left aside."""
+        known = {item.name for item in fields(cls)}
+        values = {key: value for key, value in record.items() if key in known}
+        return cls(**{**values, "state": State(values["state"])})
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a machine boots from. ``size`` is in GiB, 0 where the cloud does not tell."""
+
+    cloud: str
+    name: str
+    cloud_id: str
+    size: float = 0.0
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """The size of a machine: ``vcpus`` cores, ``ram`` in MiB, ``disk`` in GiB."""
+
+    cloud: str
+    name: str
+    cloud_id: str
+    vcpus: int = 0
+    ram: int = 0
+    disk: int = 0
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A public ssh key that the cloud places on machines booted with it."""
+
+    cloud: str
+    name: str
+    fingerprint: str = ""

@@ -1,0 +1,108 @@
+"""The sqlite file in which a simulated cloud lives, so that all processes see the same machines.
+
+A machine that is changing has the state it will have and the time when; reading it after that time
+shows the new state, so no process has to run for a machine to boot.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.cloud.errors import Unreachable
+from cloudmesh.cloud.model import State
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS machine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    next_state TEXT,
+    ready_at REAL,
+    image TEXT NOT NULL,
+    flavor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    created REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS key (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, public_key TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS attempt (
+    verb TEXT, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (verb, name)
+);
+"""
+_BUSY_SECONDS = 30.0
+
+
+class World:
+    """The machines, keys and counted calls of one simulated cloud.
+
+    ``clock`` gives seconds since the epoch; tests put another one in.
+    """
+
+    def __init__(self, file: Path, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._file = file
+        try:
+            self._connection = _connect(file)
+        except (OSError, sqlite3.Error) as error:
+            raise Unreachable(f"the simulated cloud's file {file} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Leave the file."""
+        self._connection.close()
+
+    @contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that no other process can come between."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._settle()
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise Unreachable(f"the simulated cloud's file {self._file} failed: {error}") from error
+
+    def _settle(self) -> None:
+        """Let everything that is due by now have happened."""
+        now = self.clock()
+        self._connection.execute(
+            "DELETE FROM machine WHERE next_state = ? AND ready_at <= ?", (State.DELETED.value, now)
+        )
+        self._connection.execute(
+            "UPDATE machine SET state = next_state, next_state = NULL, ready_at = NULL WHERE ready_at <= ?",
+            (now,),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All machines as they are now, in the order of their creation."""
+        with self.change() as connection:
+            return [dict(row) for row in connection.execute("SELECT * FROM machine ORDER BY id")]
+
+    def count(self, verb: str, name: str) -> int:
+        """Count a call of this verb on this machine; which call it is, from 1."""
+        with self.change() as connection:
+            row = connection.execute(
+                "INSERT INTO attempt VALUES (?, ?, 1) "
+                "ON CONFLICT (verb, name) DO UPDATE SET count = count + 1 RETURNING count",
+                (verb, name),
+            ).fetchone()
+        return int(row["count"])
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # sqlite gives its -wal and -shm files the mode of the database, so this one has to be right.
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(_SCHEMA)
+    return connection

@@ -1,0 +1,47 @@
+"""Finds providers by the entry-point group ``cloudmesh.providers``; loads one only when it is used."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from cloudmesh.cloud.provider import Provider
+from cloudmesh.plugin.errors import ConfigError, suggest
+
+GROUP = "cloudmesh.providers"
+
+
+def provider_types() -> list[str]:
+    """The types that installed packages bring, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def provider_class(kind: str, cloud: str) -> type[Provider]:
+    """The class that serves clouds of this type.
+
+    Raises:
+        ConfigError: no installed package brings the type, several do, or it cannot be loaded.
+    """
+    points = list({point.value: point for point in entry_points(group=GROUP, name=kind)}.values())
+    if not points:
+        raise ConfigError(
+            f"cloud {cloud} has type {kind!r}, which no installed package brings; "
+            f"{suggest(str(kind), provider_types())}"
+        )
+    if len(points) > 1:
+        raise ConfigError(
+            f"type {kind!r} of cloud {cloud} is brought by several packages; "
+            f"uninstall all but one of {', '.join(point.value for point in points)}"
+        )
+    return _load(points[0])
+
+
+def _load(point: EntryPoint) -> type[Provider]:
+    place = f"provider {point.name!r} ({point.value}, entry-point group {GROUP})"
+    try:
+        loaded: Any = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{place} cannot be loaded: {error}; install it again") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
+        raise ConfigError(f"{place} is no subclass of cloudmesh.cloud.Provider; report it to its author")
+    return loaded

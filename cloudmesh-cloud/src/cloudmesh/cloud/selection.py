@@ -1,0 +1,64 @@
+"""Which clouds a command means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import UnknownName, UsageError
+
+
+def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> list[str]:
+    """The clouds of ``--cloud``, else of the shell's variable ``cloud``, else the configured defaults.
+
+    ``option`` may hold several names, ranges and globs.
+
+    Raises:
+        UnknownName: a name is not configured.
+        ConfigError: a cloud is not active, or no default is configured.
+    """
+    if option:
+        return expand_clouds(config, option)
+    from cloudmesh.plugin.variables import variable
+
+    kept = variable("cloud")
+    if kept:
+        try:
+            return expand_clouds(config, kept)
+        except UnknownName as error:
+            raise UsageError(
+                f"the variable cloud={kept} is wrong: {error}; cms set cloud=NAME mends it"
+            ) from None
+    return config.default_clouds()
+
+
+def expand_clouds(config: Config, expression: str | Sequence[str], active: bool = True) -> list[str]:
+    """The configured clouds that an expression such as ``uc,aws[1-2]`` or ``*`` names, in its order.
+
+    With ``active`` a cloud that is not active is refused; a glob then means active clouds only.
+    """
+    text = expression if isinstance(expression, str) else ",".join(expression)
+    candidates = config.active_clouds() if active else list(config.clouds)
+    several = any(mark in text for mark in ",[*?")
+    names = _expand(text, candidates) if several else [text.strip()]
+    for name in names:
+        config.cloud(name)
+        if active:
+            config.require_active(name)
+    return names
+
+
+def _expand(text: str, candidates: Sequence[str]) -> list[str]:
+    from cloudmesh.plugin.names import expand
+
+    names: list[str] = []
+    for each in expand(text):
+        found = (
+            [candidate for candidate in candidates if each.matches(candidate)]
+            if each.is_glob
+            else [each.name]
+        )
+        if not found:
+            raise UnknownName("cloud", each.name, candidates)
+        names += found
+    return list(dict.fromkeys(names))

@@ -1,0 +1,104 @@
+"""The one table of verbs. Shell, Python classes and dry runs all read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from cloudmesh.cloud.errors import Conflict
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.plugin.errors import UnknownName
+
+
+class Fitness(Enum):
+    """How a verb stands to the state a machine is in."""
+
+    POSSIBLE = "possible"
+    ALREADY = "already"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that can be done to a machine.
+
+    Attributes:
+        name: as the user says it; also the name of the provider's method.
+        past: "started", for reports.
+        sources: the states it may be called in.
+        already: the states in which there is nothing left to do.
+        target: the state it leads to.
+        passing: the state the machine is in meanwhile.
+    """
+
+    name: str
+    past: str
+    sources: frozenset[State]
+    already: frozenset[State]
+    target: State
+    passing: State
+
+    def fitness(self, state: State) -> Fitness:
+        """Whether the verb can be called in this state, is already true, or cannot be."""
+        if state in self.sources:
+            return Fitness.POSSIBLE
+        return Fitness.ALREADY if state in self.already else Fitness.IMPOSSIBLE
+
+
+_S = State
+_TO_ACTIVE = frozenset({_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.REBOOTING})
+_ANY = frozenset(_S) - {_S.DELETED, _S.DELETING}
+
+# A state we do not know must not keep a user from stopping or deleting what costs money.
+_TABLE = (
+    Verb("start", "started", frozenset({_S.STOPPED, _S.UNKNOWN}), _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
+    Verb(
+        "stop",
+        "stopped",
+        frozenset({_S.ACTIVE, _S.ERROR, _S.UNKNOWN}),
+        frozenset({_S.STOPPED, _S.STOPPING}),
+        _S.STOPPED,
+        _S.STOPPING,
+    ),
+    Verb(
+        "suspend",
+        "suspended",
+        frozenset({_S.ACTIVE}),
+        frozenset({_S.SUSPENDED, _S.SUSPENDING}),
+        _S.SUSPENDED,
+        _S.SUSPENDING,
+    ),
+    Verb("resume", "resumed", frozenset({_S.SUSPENDED, _S.PAUSED}), _TO_ACTIVE, _S.ACTIVE, _S.RESUMING),
+    Verb(
+        "reboot",
+        "rebooted",
+        frozenset({_S.ACTIVE, _S.ERROR}),
+        frozenset({_S.REBOOTING}),
+        _S.ACTIVE,
+        _S.REBOOTING,
+    ),
+    Verb("delete", "deleted", _ANY, frozenset({_S.DELETED, _S.DELETING}), _S.DELETED, _S.DELETING),
+)
+VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})
+
+
+def find_verb(name: str) -> Verb:
+    """The verb of this name.
+
+    Raises:
+        UnknownName: with the nearest verb.
+    """
+    try:
+        return VERBS[name]
+    except KeyError:
+        raise UnknownName("action", name, VERBS) from None
+
+
+def impossible(verb: Verb, machine: Machine) -> Conflict:
+    """The error for a verb that cannot be, naming the ones that would work now."""
+    possible = [other.name for other in VERBS.values() if other.fitness(machine.state) is Fitness.POSSIBLE]
+    hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
+    hint = hint or f"possible now: {', '.join(possible)}"
+    return Conflict(f"cannot {verb.name} {machine.qualified_name} while it is {machine.state}; {hint}")

@@ -1,0 +1,82 @@
+"""What to boot where, settled before the first machine is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from cloudmesh.cloud.cloud import Cloud, Done
+from cloudmesh.cloud.errors import CloudError, Refused
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.plugin.errors import UsageError
+from cloudmesh.plugin.names import Name, expand
+from cloudmesh.vm.runner import Task
+from cloudmesh.vm.select import ALL, Missing
+from cloudmesh.vm.session import Session
+
+# What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
+_GOOD_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+class BootPlan:
+    """New machines for names, each on its cloud, or on each of the clouds that were chosen.
+
+    Args:
+        explicit: whether the user chose the clouds for this call; several defaults are no choice, for
+            booting on all of them costs money.
+    """
+
+    def __init__(self, session: Session, names: str | Sequence[str], explicit: bool) -> None:
+        self._session = session
+        wanted = ((cloud, name.name) for name in expand(names) for cloud in self._places(name, explicit))
+        self._wanted = list(dict.fromkeys(wanted))
+
+    def tasks(
+        self, image: str | None, flavor: str | None, key: str | None
+    ) -> tuple[list[Task], list[Missing]]:
+        """One task a machine. A cloud that does not answer is told as missing, and the others go on.
+
+        Raises:
+            UnknownName, ConfigError: a cloud has no such image, flavor or key, or no default for it.
+        """
+        tasks: list[Task] = []
+        missing: list[Missing] = []
+        for name in dict.fromkeys(cloud for cloud, _ in self._wanted):
+            try:
+                cloud = self._session.cloud(name)
+                request = cloud.boot_request(image, flavor, key)
+                taken = {machine.name for machine in cloud.machines()}
+            except CloudError as error:
+                missing.append(Missing(name, ALL, error))
+                continue
+            tasks += [
+                Task(name, machine, "boot", _call(cloud, replace(request, name=machine), machine in taken))
+                for place, machine in self._wanted
+                if place == name
+            ]
+        return tasks, missing
+
+    def _places(self, name: Name, explicit: bool) -> list[str]:
+        if name.is_glob or not _GOOD_NAME.fullmatch(name.name):
+            raise UsageError(
+                f"{name.name!r} cannot be the name of a machine; "
+                "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+            )
+        if name.cloud:
+            self._session.config.cloud(name.cloud)
+            self._session.config.require_active(name.cloud)
+            return [name.cloud]
+        clouds = self._session.clouds
+        if len(clouds) > 1 and not explicit:
+            raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
+        return clouds
+
+
+def _call(cloud: Cloud, request: BootRequest, taken: bool) -> Callable[[], Done]:
+    def call() -> Done:
+        if taken:
+            raise Refused(f"cloud {cloud.name} already has a machine {request.name}; take another name")
+        return Done(cloud.boot_as(request), changed=True)
+
+    return call

@@ -1,0 +1,173 @@
+"""``cms vm``: machines on all clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cloudmesh.plugin import Answer, command
+from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
+
+ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
+VERBS = ("boot", *ACTIONS, "list", "info", "wait", "console")
+
+
+class VmCommand(PluginCommand):  # type: ignore[misc]
+    """The command ``vm`` of the shell."""
+
+    @command
+    def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
+        """
+        ::
+
+          Usage:
+            vm boot NAMES... [--cloud=CLOUDS] [--image=IMAGE] [--flavor=FLAVOR] [--key=KEY]
+                    [--wait] [--timeout=SECONDS] [--output=FORMAT]
+            vm (start|stop|suspend|resume|reboot|delete) (NAMES... | --all)
+                    [--cloud=CLOUDS] [--dryrun] [--yes] [--wait] [--timeout=SECONDS]
+                    [--output=FORMAT]
+            vm list [NAMES...] [--cloud=CLOUDS] [--refresh] [--output=FORMAT]
+            vm info NAME [--cloud=CLOUDS] [--output=FORMAT]
+            vm wait (NAMES... | --all) --state=STATE [--cloud=CLOUDS] [--timeout=SECONDS]
+                    [--output=FORMAT]
+            vm console NAME [--cloud=CLOUDS]
+
+          Arguments:
+            NAMES  machines: vm1  web[01-20],db1  web[1-9/2]  'web*'  uc:vm1
+            NAME   one machine: vm1  uc:vm1
+
+          Options:
+            --cloud=CLOUDS     clouds to look on, as in: uc,tacc  'uc*'; else the variable
+                               cloud (cms set cloud=uc), else the configured defaults
+            --image=IMAGE      what to boot from; else the cloud's default
+            --flavor=FLAVOR    the size of the machine; else the cloud's default
+            --key=KEY          the key pair to place on the machine
+            --all              every machine of the clouds; no name never means all
+            --dryrun           show what would be done, and do nothing
+            --yes              delete without asking
+            --wait             wait until the machines are where the action leads
+            --timeout=SECONDS  how long to wait at most [default: 600]
+            --state=STATE      active, stopped, suspended, paused, error, deleted, ...
+            --refresh          ask the clouds before listing
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
+
+          Description:
+            vm boot      boots new machines, on each cloud that --cloud names
+            vm start     powers machines on
+            vm stop      shuts machines down; their disks stay
+            vm suspend   keeps the memory on disk and frees the host
+            vm resume    brings suspended machines back
+            vm reboot    restarts machines
+            vm delete    removes machines and their disks for good, after asking
+            vm list      what is known of the machines, with the age of the knowledge
+            vm info      everything about one machine, asked from its cloud
+            vm wait      waits for a state; fails at once when it cannot come any more
+            vm console   what a machine printed on its console
+
+            One machine that fails does not stop the others. Exit codes: 0 all done,
+            1 a machine failed (the table says which and why), 2 wrong usage or unknown
+            name, 3 configuration or credentials, 4 a cloud could not be reached,
+            130 interrupted.
+
+          Examples:
+            vm boot web[01-03] --wait
+            vm suspend web01
+            vm stop 'web*' --dryrun
+            vm delete --all --cloud=local --yes
+            vm list --output=json
+        """
+        from cloudmesh.config import Config
+
+        verb = next(each for each in VERBS if arguments[each])
+        return _FACES.get(verb, _act)(Config.load(), verb, arguments)
+
+    def complete_vm(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """Tab completion of the verbs."""
+        return [verb for verb in VERBS if verb.startswith(text)]
+
+
+def _seconds(text: str) -> float:
+    from cloudmesh.plugin import UsageError
+
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"--timeout={text} is no number of seconds above 0; use --timeout=600")
+    return seconds
+
+
+def _list(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.listing import list_machines, qualify
+
+    answer = list_machines(config, arguments["NAMES"], arguments["--cloud"], arguments["--refresh"])
+    if arguments["--output"] == "names":
+        named = bool(arguments["--cloud"]) or any(":" in name for name in arguments["NAMES"])
+        return qualify(answer, named)
+    return answer
+
+
+def _boot(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.report import report
+
+    timeout = _seconds(arguments["--timeout"])
+    with Machines(arguments["NAMES"], arguments["--cloud"], config) as machines:
+        options = (arguments["--image"], arguments["--flavor"], arguments["--key"])
+        return report(config, machines.boot(*options, wait=arguments["--wait"], timeout=timeout))
+
+
+def _act(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.confirm import confirm_delete
+    from cloudmesh.vm.report import dry_run, report
+
+    timeout = _seconds(arguments["--timeout"])
+    with _machines(config, arguments) as machines:
+        selection = machines.select()
+        if arguments["--dryrun"]:
+            return dry_run(config, selection, verb)
+        if verb == "delete" and not arguments["--yes"]:
+            confirm_delete(selection.machines)
+        return report(config, machines.act(verb, arguments["--wait"], timeout, selection))
+
+
+def _wait(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.report import report
+
+    timeout = _seconds(arguments["--timeout"])
+    with _machines(config, arguments) as machines:
+        return report(config, machines.wait(arguments["--state"], timeout))
+
+
+def _machines(config: Config, arguments: dict[str, Any]) -> Any:
+    from cloudmesh.vm.machines import Machines
+
+    if arguments["--all"]:
+        return Machines.all(arguments["--cloud"], config)
+    return Machines(arguments["NAMES"], arguments["--cloud"], config)
+
+
+def _info(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.info import machine_info
+
+    return machine_info(config, arguments["NAME"], arguments["--cloud"])
+
+
+def _console(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.machine import Machine
+
+    with Machine(arguments["NAME"], arguments["--cloud"], config) as machine:
+        return Answer(text=machine.console())
+
+
+_FACES: dict[str, Callable[[Config, str, dict[str, Any]], Answer]] = {
+    "boot": _boot,
+    "list": _list,
+    "info": _info,
+    "wait": _wait,
+    "console": _console,
+}

@@ -1,0 +1,128 @@
+"""``cms vm list``: what the store knows. It loads no cloud's code unless a cloud has to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cloudmesh.cloud.inventory import Inventory, Known
+from cloudmesh.cloud.notes import simulated_notes
+from cloudmesh.cloud.selection import chosen_clouds
+from cloudmesh.config import Config
+from cloudmesh.plugin.answer import Answer
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+
+COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
+
+
+def list_machines(config: Config, names: Sequence[str], cloud: str | None, refresh: bool) -> Answer:
+    """The machines of the chosen clouds as they were last seen, each with the age of that.
+
+    With ``refresh`` the clouds are asked first, and so is a cloud that was never asked before. One that
+    does not answer is named, its old rows are shown, and its error makes the exit code.
+
+    Raises:
+        UnknownName: a name that no machine has.
+        CloudmeshError: no cloud answered, and nothing is known from earlier.
+    """
+    clouds = _places(config, names, chosen_clouds(config, cloud))
+    with Inventory() as inventory:
+        errors = _refresh(config, inventory, clouds, refresh)
+        known = [each for name in clouds for each in inventory.known(name)]
+    if errors and not known:
+        # Nothing is known, and that is not the same as "there is no machine".
+        raise next(iter(errors.values()))
+    shown = _named(known, names) if names else known
+    notes = [f"error: {name}: {error}{_old(known, name)}" for name, error in errors.items()]
+    return Answer(
+        [_row(each) for each in shown],
+        columns=COLUMNS,
+        formats={"age": age_text},
+        notes=[*notes, *simulated_notes(config, clouds)],
+        exit_code=max((error.exit_code for error in errors.values()), default=0),
+    )
+
+
+def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
+    """Names for ``--output=names`` that mean the same machine when they are given to another command."""
+    names = [row["name"] for row in answer.rows]
+    if cloud_was_named or len(set(names)) < len(names):
+        answer.rows = [{"name": f"{row['cloud']}:{row['name']}"} for row in answer.rows]
+    return answer
+
+
+def age_text(seconds: float) -> str:
+    """``8s``, ``12m``, ``5h`` or ``3d``."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def _row(known: Known) -> dict[str, Any]:
+    machine = known.machine
+    return {
+        "cloud": machine.cloud,
+        "name": machine.name,
+        "state": machine.state.value,
+        "image": machine.image,
+        "flavor": machine.flavor,
+        "addresses": machine.addresses,
+        "age": round(known.age, 1),
+    }
+
+
+def _refresh(
+    config: Config, inventory: Inventory, clouds: Sequence[str], everything: bool
+) -> dict[str, CloudmeshError]:
+    """Ask the clouds that have to be asked; the errors of those that did not answer."""
+    asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
+    errors: dict[str, CloudmeshError] = {}
+    for name in asked:
+        from cloudmesh.cloud.cloud import Cloud
+
+        try:
+            with Cloud(name, config, inventory) as cloud:
+                cloud.machines()
+        except CloudmeshError as error:
+            errors[name] = error
+    return errors
+
+
+def _old(known: Sequence[Known], cloud: str) -> str:
+    ages = [each.age for each in known if each.machine.cloud == cloud]
+    if not ages:
+        return "; nothing is known of its machines"
+    return f"; its rows are as of {age_text(max(ages))} ago"
+
+
+def _places(config: Config, names: Sequence[str], clouds: list[str]) -> list[str]:
+    """The chosen clouds, and those that a name with a colon adds."""
+    if not any(":" in name for name in names):
+        return clouds
+    from cloudmesh.plugin.names import expand
+
+    named = [each.cloud for each in expand(names)]
+    for cloud in named:
+        if cloud:
+            config.cloud(cloud)
+            config.require_active(cloud)
+    chosen = clouds if None in named else []
+    return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
+
+
+def _named(known: Sequence[Known], names: Sequence[str]) -> list[Known]:
+    """Those that the names mean, in the order of the names; a glob may mean none."""
+    from cloudmesh.plugin.names import expand
+
+    shown: dict[tuple[str, str], Known] = {}
+    for name in expand(names):
+        found = [
+            each
+            for each in known
+            if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
+        ]
+        if not found and not name.is_glob:
+            raise UnknownName("machine", str(name), [each.machine.name for each in known])
+        shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})
+    return list(shown.values())

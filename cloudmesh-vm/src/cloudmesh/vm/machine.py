@@ -1,0 +1,105 @@
+"""One machine, for a block of statements."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from cloudmesh.cloud import model
+from cloudmesh.cloud.model import State
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.machines import Machines
+from cloudmesh.vm.outcome import Result
+from cloudmesh.vm.waiting import TIMEOUT
+
+
+class Machine:
+    """One machine by name; each action raises its error if it fails.
+
+    ::
+
+        with Machine('vm1') as m:
+            m.start()
+            m.wait('active')
+
+    Args:
+        name: the name, or ``cloud:name``.
+        cloud, config: as for ``Machines``.
+    """
+
+    def __init__(self, name: str, cloud: str | None = None, config: Config | None = None) -> None:
+        self.name = name
+        self._machines = Machines(name, cloud, config)
+
+    def __enter__(self) -> Machine:
+        self._machines.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._machines.__exit__(kind, error, trace)
+
+    def start(self) -> model.Machine:
+        """Power it on, if it is not on."""
+        return self._act("start")
+
+    def stop(self) -> model.Machine:
+        """Shut it down; its disk stays."""
+        return self._act("stop")
+
+    def suspend(self) -> model.Machine:
+        """Keep its memory on disk and free the host."""
+        return self._act("suspend")
+
+    def resume(self) -> model.Machine:
+        """Bring it back from suspension."""
+        return self._act("resume")
+
+    def reboot(self) -> model.Machine:
+        """Restart it."""
+        return self._act("reboot")
+
+    def delete(self) -> model.Machine:
+        """Remove it and its disk for good."""
+        return self._act("delete")
+
+    def boot(
+        self, image: str | None = None, flavor: str | None = None, key: str | None = None
+    ) -> model.Machine:
+        """Boot a new machine of this name."""
+        return _only(self._machines.boot(image, flavor, key))
+
+    def wait(self, state: State | str, timeout: float = TIMEOUT) -> model.Machine:
+        """Wait up to ``timeout`` seconds until it is in a state."""
+        return _only(self._machines.wait(state, timeout))
+
+    def info(self) -> model.Machine:
+        """The machine as its cloud tells of it now."""
+        machine = self._machines.select().machine()
+        return self._machines.session.cloud(machine.cloud).refresh(machine)
+
+    def console(self) -> str:
+        """What the machine printed on its console."""
+        machine = self._machines.select().machine()
+        return self._machines.session.cloud(machine.cloud).console(machine)
+
+    @property
+    def state(self) -> State:
+        """Its state as the cloud tells of it now."""
+        return self.info().state
+
+    def _act(self, action: str) -> model.Machine:
+        selection = self._machines.select()
+        selection.machine()
+        return _only(self._machines.act(action, selection=selection))
+
+
+def _only(result: Result) -> model.Machine:
+    """The machine of a result that must hold exactly one, or its error raised."""
+    (outcome,) = result
+    if outcome.error:
+        raise outcome.error
+    if outcome.machine is None:
+        raise CloudmeshError(f"{outcome.verb} {outcome.name}: {outcome.status}")
+    return outcome.machine

@@ -1,0 +1,212 @@
+"""Many machines on many clouds, for a block of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+
+from cloudmesh.cloud.cloud import Done
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.verbs import Verb, find_verb
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.vm.boot import BootPlan
+from cloudmesh.vm.journal import StoreJournal
+from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.runner import Task, run
+from cloudmesh.vm.select import Missing, Selection, Selector
+from cloudmesh.vm.session import Session
+from cloudmesh.vm.waiting import TIMEOUT, Waiter
+
+
+class Machines:
+    """Machines by name, on the clouds given or configured.
+
+    ::
+
+        with Machines('web[01-20],db1') as ms:
+            result = ms.stop()
+        for outcome in result.failed:
+            print(outcome.name, outcome.error)
+
+    Each action gives a ``Result``; a machine that failed does not stop the others and raises nothing
+    (``result.raise_for_failures()`` does). Names may hold ranges, globs and ``cloud:name``; no name
+    means no machine, ``Machines.all()`` means every one.
+
+    Args:
+        names: a name expression, or several.
+        cloud: as in ``--cloud=``: else the variable ``cloud`` of the shell, else the defaults.
+        config: another configuration than the user's own.
+    """
+
+    def __init__(
+        self,
+        names: str | Sequence[str],
+        cloud: str | Sequence[str] | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self.names: str | Sequence[str] | None = names
+        self._cloud = cloud
+        self._config = config
+        self._session: Session | None = None
+
+    @classmethod
+    def all(cls, cloud: str | Sequence[str] | None = None, config: Config | None = None) -> Machines:
+        """Every machine of these clouds, as they tell when it is used."""
+        machines = cls("", cloud, config)
+        machines.names = None
+        return machines
+
+    def __enter__(self) -> Machines:
+        if self._session is not None:
+            raise CloudmeshError("these machines are already in use; use one 'with' block at a time")
+        self._session = Session(self._cloud, self._config).__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.session.__exit__(kind, error, trace)
+        self._session = None
+
+    @property
+    def session(self) -> Session:
+        """The open clouds and the store."""
+        if self._session is None:
+            raise CloudmeshError("the machines are not open; use 'with Machines(...) as ms:'")
+        return self._session
+
+    def select(self) -> Selection:
+        """The machines that are meant, as they are known.
+
+        Raises:
+            UsageError: the names are wrong or ambiguous.
+            UnknownName: none of them is known.
+        """
+        selector = Selector(self.session)
+        selection = selector.all() if self.names is None else selector.select(self.names)
+        return selection.require_some()
+
+    def start(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Power stopped machines on."""
+        return self.act("start", wait, timeout)
+
+    def stop(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Shut machines down; their disks stay."""
+        return self.act("stop", wait, timeout)
+
+    def suspend(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Keep their memory on disk and free the hosts."""
+        return self.act("suspend", wait, timeout)
+
+    def resume(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Bring suspended machines back."""
+        return self.act("resume", wait, timeout)
+
+    def reboot(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Restart active machines."""
+        return self.act("reboot", wait, timeout)
+
+    def delete(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Remove machines and their disks for good."""
+        return self.act("delete", wait, timeout)
+
+    def act(
+        self,
+        action: str,
+        wait: bool = False,
+        timeout: float = TIMEOUT,
+        selection: Selection | None = None,
+    ) -> Result:
+        """Do an action of the verb table on all machines.
+
+        Args:
+            action: start, stop, suspend, resume, reboot or delete.
+            wait: whether to wait until the machines are in the state that the action leads to.
+            timeout: seconds to wait.
+            selection: what ``select`` gave, if the caller already looked.
+
+        Raises:
+            UnknownName: no such action, or none of the machines is known.
+            UsageError: the names are wrong or ambiguous; nothing was done.
+        """
+        verb = find_verb(action)
+        selection = selection or self.select()
+        result = self._run([self._task(machine, verb) for machine in selection.machines])
+        if wait:
+            result = self._then_wait(result, verb.target, timeout)
+        return Result([*result, *(_missing(each, action) for each in selection.missing)])
+
+    def boot(
+        self,
+        image: str | None = None,
+        flavor: str | None = None,
+        key: str | None = None,
+        wait: bool = False,
+        timeout: float = TIMEOUT,
+    ) -> Result:
+        """Boot a machine for each name, on each of the clouds that were given.
+
+        What is not given is taken from the cloud's defaults. A name that the cloud already has fails.
+
+        Raises:
+            UnknownName: a cloud has no such image, flavor or key; nothing was booted.
+            UsageError: the names are wrong, or it is not said which of several default clouds is meant.
+        """
+        if self.names is None:
+            raise UsageError("booting needs names, such as web[01-03]")
+        plan = BootPlan(self.session, self.names, explicit=bool(self._cloud))
+        tasks, missing = plan.tasks(image, flavor, key)
+        if missing and not tasks:
+            raise missing[0].error
+        result = self._run(tasks)
+        if wait:
+            result = self._then_wait(result, State.ACTIVE, timeout)
+        return Result([*result, *(_missing(each, "boot") for each in missing)])
+
+    def wait(self, state: State | str, timeout: float = TIMEOUT) -> Result:
+        """Wait until the machines are in a state; one fails as soon as it cannot reach it any more."""
+        wanted = find_state(state)
+        selection = self.select()
+        result = Waiter(self.session, wanted, timeout).wait(selection.machines)
+        gone = [_missing(each, "wait") for each in selection.missing]
+        return Result([*result, *gone])
+
+    def _task(self, machine: Machine, verb: Verb) -> Task:
+        def call() -> Done:
+            return self.session.cloud(machine.cloud).act(machine, verb)
+
+        return Task(machine.cloud, machine.name, verb.name, call)
+
+    def _run(self, tasks: Sequence[Task]) -> Result:
+        return run(tasks, StoreJournal(self.session.inventory.database))
+
+    def _then_wait(self, result: Result, state: State, timeout: float) -> Result:
+        """Wait for those that succeeded; each outcome becomes that of the wait."""
+        if result.interrupted:
+            return result
+        machines = [each.machine for each in result.succeeded if each.machine]
+        waited = iter(Waiter(self.session, state, timeout).wait(machines))
+        return Result([_merge(each, next(waited)) if each.succeeded else each for each in result])
+
+
+def _merge(acted: Outcome, waited: Outcome) -> Outcome:
+    status = acted.status if waited.succeeded else waited.status
+    return replace(waited, verb=acted.verb, status=status, seconds=acted.seconds + waited.seconds)
+
+
+def _missing(each: Missing, verb: str) -> Outcome:
+    return Outcome(each.cloud, each.name, verb, Status.FAILED, error=each.error)
+
+
+def find_state(state: State | str) -> State:
+    """The state of this name.
+
+    Raises:
+        UnknownName: with the nearest one.
+    """
+    try:
+        return State(state)
+    except ValueError:
+        raise UnknownName("state", str(state), [each.value for each in State]) from None

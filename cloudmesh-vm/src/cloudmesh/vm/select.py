@@ -1,0 +1,141 @@
+"""From the names a user writes to the machines that are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cloudmesh.cloud.model import Machine
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName, UsageError
+from cloudmesh.plugin.names import Name, expand
+from cloudmesh.vm.session import Session
+
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A name, or a whole cloud, of which no machine can be told, and why."""
+
+    cloud: str
+    name: str
+    error: CloudmeshError
+
+
+@dataclass
+class Selection:
+    """The machines that are meant, each once in the order of the names, and what could not be found."""
+
+    machines: list[Machine] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+
+    def require_some(self) -> Selection:
+        """The same, unless nothing at all was found: then the first reason is raised."""
+        if self.missing and not self.machines:
+            raise self.missing[0].error
+        return self
+
+    def machine(self) -> Machine:
+        """The only machine that is meant.
+
+        Raises:
+            UsageError: the names mean several.
+        """
+        self.require_some()
+        if len(self.machines) != 1:
+            raise UsageError(f"one machine is needed, and this names {len(self.machines)}")
+        return self.machines[0]
+
+
+class Selector:
+    """Finds machines by name in the store; asks a cloud for a listing at most once, and only if it must.
+
+    That is: for a name it does not know, for a glob (machines may have come since), and where a name
+    could as well be on another cloud that was never listed.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._listed: dict[str, CloudmeshError | None] = {}
+
+    def select(self, names: str | Sequence[str]) -> Selection:
+        """The machines that the names mean.
+
+        Raises:
+            UsageError: the expression is wrong, or a name exists on several of the clouds.
+            UnknownName, ConfigError: a cloud before a colon is unknown or not active.
+        """
+        selection = Selection()
+        for name in expand(names):
+            self._add(selection, name, self._places(name))
+        unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
+        selection.machines = list(unique.values())
+        return selection
+
+    def all(self) -> Selection:
+        """Every machine of the session's clouds, as the clouds tell now."""
+        selection = Selection()
+        for cloud in self._session.clouds:
+            error = self._list(cloud)
+            if error:
+                selection.missing.append(Missing(cloud, ALL, error))
+            else:
+                selection.machines += self._known([cloud])
+        return selection
+
+    def _places(self, name: Name) -> list[str]:
+        if name.cloud is None:
+            return self._session.clouds
+        self._session.config.cloud(name.cloud)
+        self._session.config.require_active(name.cloud)
+        return [name.cloud]
+
+    def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
+        errors = self._refresh(clouds, name)
+        found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
+        if not found:
+            errors = [(cloud, self._list(cloud)) for cloud in clouds]
+            found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
+        if len(found) > 1 and not name.is_glob:
+            raise _ambiguous(name, found)
+        selection.machines += found
+        failed = [Missing(cloud, str(name), error) for cloud, error in errors if error]
+        if failed and (name.is_glob or not found):
+            selection.missing += failed
+        elif not found:
+            selection.missing.append(self._unknown(name, clouds))
+
+    def _refresh(self, clouds: list[str], name: Name) -> list[tuple[str, CloudmeshError | None]]:
+        """List what has to be listed before this name can be looked up."""
+        if name.is_glob:
+            return [(cloud, self._list(cloud)) for cloud in clouds]
+        if len(clouds) > 1:
+            inventory = self._session.inventory
+            return [(cloud, self._list(cloud)) for cloud in clouds if not inventory.was_refreshed(cloud)]
+        return []
+
+    def _list(self, cloud: str) -> CloudmeshError | None:
+        """Bring the store up to date for a cloud, once; the error if that failed."""
+        if cloud not in self._listed:
+            self._listed[cloud] = None
+            try:
+                self._session.cloud(cloud).machines()
+            except (CloudmeshError, ConfigError) as error:
+                self._listed[cloud] = error
+        return self._listed[cloud]
+
+    def _known(self, clouds: Iterable[str]) -> list[Machine]:
+        return [known.machine for cloud in clouds for known in self._session.inventory.known(cloud)]
+
+    def _unknown(self, name: Name, clouds: list[str]) -> Missing:
+        known = [machine.name for machine in self._known(clouds)]
+        error = UnknownName("machine", name.name, known, f"on {', '.join(clouds)}")
+        return Missing(name.cloud or "", name.name, error)
+
+
+def _ambiguous(name: Name, found: Sequence[Machine]) -> UsageError:
+    places = [machine.qualified_name for machine in found]
+    if len(set(places)) < len(places):
+        ids = ", ".join(f"{machine.qualified_name} ({machine.cloud_id})" for machine in found)
+        return UsageError(f"{name} names {len(found)} machines: {ids}; rename all but one at the cloud")
+    return UsageError(f"{name} is on several clouds; say which: {' or '.join(places)}")

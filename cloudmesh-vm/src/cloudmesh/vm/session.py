@@ -1,0 +1,47 @@
+"""The clouds that are open while a command or a block of statements is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+
+from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.selection import chosen_clouds
+from cloudmesh.config import Config
+
+
+class Session:
+    """Opens each cloud once, when it is first needed, and closes them all.
+
+    Used by one thread: neither the store's connection nor a cloud library's driver may be shared.
+    """
+
+    def __init__(self, cloud: str | Sequence[str] | None = None, config: Config | None = None) -> None:
+        """``cloud`` is as in ``--cloud=``."""
+        self.config = config or Config.load()
+        self.clouds = chosen_clouds(self.config, cloud)
+        self.inventory = Inventory()
+        self._open: dict[str, Cloud] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Session:
+        self._stack.enter_context(self.inventory)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.clear()
+        self._stack.close()
+
+    def cloud(self, name: str) -> Cloud:
+        """The open cloud of this name.
+
+        Raises:
+            UnknownName, ConfigError: see ``Cloud.__enter__``.
+        """
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context(Cloud(name, self.config, self.inventory))
+        return self._open[name]
