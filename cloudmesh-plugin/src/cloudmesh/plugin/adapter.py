@@ -15,7 +15,7 @@ import textwrap
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
@@ -59,27 +59,33 @@ def _is_one_shot(shell: Any, name: str) -> bool:
 def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
     """Run the command and print its answer or its error; give its exit code."""
     try:
-        arguments = _parse(name, doc, words)
-        if arguments is None:
-            return 0
-        answer = method(shell, arguments)
-        if answer is None:
-            return 0
-        _print(answer, arguments.get("--output") or "table")
-        return answer.exit_code
+        return _answer(method, shell, name, doc, words)
     except KeyboardInterrupt:
-        return _report(name, Interrupted("interrupted"))
+        return report(name, Interrupted("interrupted"))
     except BrokenPipeError:
         # Whoever read our output has left, as in "cms vm list | head -1": nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)
         return BROKEN_PIPE
+    except SystemExit as error:
+        return exit_code(error)
     except Exception as error:  # noqa: BLE001 the outermost face: an error must not end the REPL
-        return _report(name, error)
+        return report(name, error)
+
+
+def _answer(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
+    arguments = _parse(name, doc, words)
+    if arguments is None:
+        return 0
+    answer = method(shell, arguments)
+    if answer is None:
+        return 0
+    _print(answer, arguments.get("--output") or "table")
+    return answer.exit_code
 
 
 def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
     """The arguments; None if the user only asked for help, which is printed."""
-    from cloudmesh.plugin import usage  # noqa: PLC0415 the REPL imports this module at start
+    from cloudmesh.plugin import usage  # the REPL imports this module at start
 
     if isinstance(words, str):
         try:
@@ -87,37 +93,73 @@ def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
         except ValueError as error:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
     if "-h" in words or "--help" in words:
-        print(usage.help_text(doc))
+        _write(usage.help_text(doc))
         return None
     arguments = usage.parse(doc, words, name)
     if arguments.get("--output"):
-        from cloudmesh.plugin import output  # noqa: PLC0415
+        from cloudmesh.plugin import output
 
         output.check_format(arguments["--output"])
     return arguments
 
 
 def _print(answer: Answer, form: str) -> None:
-    from cloudmesh.plugin import output  # noqa: PLC0415
+    from cloudmesh.plugin import output
 
     text = answer.text if answer.text is not None else output.render(answer, form)
     if text:
         output.write(text)
     for note in answer.notes:
-        print(note, file=sys.stderr)
+        tell(note)
 
 
-def _report(name: str, error: Exception) -> int:
-    """Print an error as one sentence on stderr and give its exit code."""
+def _write(text: str) -> None:
+    from cloudmesh.plugin import output
+
+    output.write(text)
+
+
+def _abandon(stream: TextIO) -> None:
+    from cloudmesh.plugin import output
+
+    output.abandon(stream)
+
+
+def report(name: str, error: Exception) -> int:
+    """Print an error of the command ``name`` as one sentence on stderr and give its exit code."""
     if os.environ.get("CLOUDMESH_DEBUG") == "1":
-        traceback.print_exception(error)
+        tell("".join(traceback.format_exception(error)))
     if isinstance(error, CloudmeshError):
-        print(f"cms {name}: {error}", file=sys.stderr)
+        tell(f"cms {name}: {_on_a_terminal(str(error))}")
         if isinstance(error, UsageError) and error.usage:
-            print(f"\n{error.usage}", file=sys.stderr)
+            tell(f"\n{error.usage}")
         return error.exit_code
-    print(f"cms {name}: {_describe(error)}", file=sys.stderr)
+    tell(f"cms {name}: {_describe(error)}")
     return 1
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence for a person on stderr. If nobody can read it, the exit code must say it alone."""
+    try:
+        print(sentence, file=sys.stderr)
+    except OSError:
+        _abandon(sys.stderr)
+
+
+def exit_code(error: SystemExit) -> int:
+    """The exit code that a SystemExit asks for; like Python, a text is printed and means 1."""
+    if error.code is None or isinstance(error.code, int):
+        # The system keeps the lowest eight bits; a failure must stay one.
+        return (error.code and (error.code & 0xFF or 1)) or 0
+    tell(str(error.code))
+    return 1
+
+
+def _on_a_terminal(message: str) -> str:
+    """The message with what a cloud may have smuggled in made visible, its own line ends kept."""
+    from cloudmesh.plugin.plain import harmless
+
+    return "\n".join(harmless(line) for line in message.split("\n"))
 
 
 def _describe(error: Exception) -> str:

@@ -18,6 +18,7 @@ class Answer:
         columns: the keys to show in this order in a table or in csv; None takes those of the rows.
         names: the key whose values ``--output=names`` prints, one a line.
         formats: for some columns, a function that makes the text shown in a table ("3m" for 180.0).
+        record: one thing in place of rows: an object in json and yaml, a line a key in a table or csv.
         text: printed as it is, in place of rows, for an answer that is prose.
         notes: sentences for a person; they go to stderr, so that stdout stays data.
         exit_code: what one-shot mode and ``cms batch`` end with.
@@ -27,6 +28,7 @@ class Answer:
     columns: Sequence[str] | None = None
     names: str = "name"
     formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    record: Row | None = None
     text: str | None = None
     notes: Sequence[str] = ()
     exit_code: int = 0

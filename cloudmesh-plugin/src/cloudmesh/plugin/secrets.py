@@ -9,19 +9,26 @@ MASK = "***"
 # Names as clouds use them: OS_PASSWORD, EC2_SECRET_KEY, aws_secret_access_key, AZURE_CLIENT_SECRET,
 # OS_TOKEN, api_key, apikey, private-key, ... A bare "key" is the name of a key pair, which is no secret.
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase|code)?$|password|secret|token|[_-]key$|api_?key|^pin$|private|_pw$",
+    r"pass(word|wd|phrase|code)?$|pwd$|password|secret|token|[_-]key$|api_?key|^pin$|private|_pw$",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(?P<before>[A-Za-z][\w+.-]*://[^/\s:@]*:)[^@\s/]+(?=@)")
-_ASSIGNMENT = re.compile(r"(?P<key>[\w.-]+)(?P<sign>\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|\S+)")
+# Up to the last @ of the host part: a password may hold one itself.
+_URL_PASSWORD = re.compile(r"(?<![\w+.-])(?P<before>[A-Za-z][\w+.-]*://[^/\s:@]*:)[^\s/]+(?=@)")
+# "--password VALUE" is one option and its value; "--secrets" is a flag of our own commands.
+_KEY = re.compile(r"(?<![\w.-])(?P<key>[\w.-]+)(?P<sign>[\"']?\s*[=:]\s*|(?P<blank>\s+)(?=[^\s-]))")
+_FLAGS = {"--secrets"}
+_QUOTED = r"\"(\\.|[^\"\\])*(\"|\Z)|'[^']*('|\Z)"
+_QUOTE = re.compile(rf"\\.|{_QUOTED}", re.DOTALL)
+_VALUE = re.compile(rf"({_QUOTED}|\\(.|\Z)|[^\s\"'\\])*", re.DOTALL)
 
 
 def is_secret(key: str) -> bool:
     """Whether the value of this key must not be shown.
 
     ``key`` may be a dotted path; only its last part decides, since ``credentials.OS_USERNAME`` is none.
+    An option is looked at without its dashes.
     """
-    return bool(_SECRET_NAME.search(key.rsplit(".", 1)[-1]))
+    return bool(_SECRET_NAME.search(key.rsplit(".", 1)[-1].lstrip("-")))
 
 
 def mask_value(key: str, value: object) -> object:
@@ -39,12 +46,44 @@ def mask_value(key: str, value: object) -> object:
 
 
 def mask_text(text: str) -> str:
-    """A free text, such as a line of a script, without the secrets one can recognise in it."""
+    """A free text, such as a line of a script, without the secrets one can recognise in it.
+
+    These are passwords in URLs, and what follows a secret name: ``NAME=value``, ``NAME: value``,
+    ``"NAME": "value"``, ``--name value``, with a quoted value taken as a whole.
+    """
     text = _URL_PASSWORD.sub(rf"\g<before>{MASK}", text)
-    return _ASSIGNMENT.sub(_mask_assignment, text)
+    shown, at = [], 0
+    while match := _KEY.search(text, at):
+        end = match.end()
+        shown.append(text[at:end])
+        at = end
+        if _is_followed_by_secret(match):
+            shown.append(MASK)
+            at = _end_of_value(text, match)
+    return "".join(shown) + text[at:]
 
 
-def _mask_assignment(match: re.Match[str]) -> str:
-    if not is_secret(match["key"]):
-        return match[0]
-    return f"{match['key']}{match['sign']}{MASK}"
+def _is_followed_by_secret(match: re.Match[str]) -> bool:
+    key = match["key"]
+    if match["blank"] and (not key.startswith("--") or key in _FLAGS):
+        return False
+    return is_secret(key)
+
+
+def _end_of_value(text: str, match: re.Match[str]) -> int:
+    """Where the value after a key ends; of one quoted together with its key, before the closing quote."""
+    end = match.end()
+    quote = _open_quote(text, match.start("key"))
+    if quote and not match["sign"].startswith(quote):
+        closing = text.find(quote, end)
+        return closing if closing >= 0 else len(text)
+    value = _VALUE.match(text, end)
+    return value.end() if value else end
+
+
+def _open_quote(text: str, at: int) -> str:
+    """The quote inside of which this place is; empty if it is in none."""
+    for quoted in _QUOTE.finditer(text):
+        if quoted.start() < at < quoted.end():
+            return quoted[0][0]
+    return ""

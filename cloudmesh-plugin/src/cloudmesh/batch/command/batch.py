@@ -1,0 +1,60 @@
+"""``cms batch``: the lines of a script in one process."""
+
+from __future__ import annotations
+
+import glob
+
+from cloudmesh.plugin import Answer, command
+from cloudmesh.shell.command import PluginCommand
+
+
+class BatchCommand(PluginCommand):  # type: ignore[misc]
+    """The command ``batch``."""
+
+    @command
+    def do_batch(self, arguments: dict[str, str | bool]) -> Answer:
+        """
+        ::
+
+          Usage:
+            batch [--keep-going] FILE
+
+          Arguments:
+            FILE   a script with one command of the shell on each line; - reads it from stdin
+
+          Options:
+            --keep-going   go on after a line that failed
+
+          Description:
+            Runs the lines of a script in one process, which is faster than one cms for each. Blank
+            lines and lines that begin with # are skipped, $name is replaced by the variable of that
+            name, and "!program" runs a program. "quit" ends the script.
+
+            The script stops at the first line that fails. That line is shown on stderr with its file
+            and number, and its exit code becomes the one of batch. With --keep-going the others are
+            run too, and the exit code is that of the first line that failed.
+
+            Do not let the name of a script end with .cm: cms itself takes such a word for a script of
+            its own kind, which knows no failure. Else write: cms batch - < script.cm
+
+          Examples:
+            cms batch setup.txt
+            cms batch --keep-going nightly.txt
+            echo "vm list --output=json" | cms batch - | jq .
+        """
+        from cloudmesh.plugin import batch
+        from cloudmesh.plugin.adapter import tell
+
+        code = batch.run(self, str(arguments["FILE"]), bool(arguments["--keep-going"]), tell)
+        return Answer(exit_code=code)
+
+    def complete_batch(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """The files whose name begins with what is typed, or the option."""
+        word = line[:endidx].rpartition(" ")[2]
+        if word.startswith("-"):
+            found = [option for option in ["--keep-going"] if option.startswith(word)]
+        else:
+            # A path would lose the ./ that is typed.
+            found = glob.glob(glob.escape(word) + "*")  # noqa: PTH207
+        # The line is completed from begidx on, which may be inside of the word.
+        return sorted(name[len(word) - len(text) :] for name in found)

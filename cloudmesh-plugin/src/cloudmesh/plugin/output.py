@@ -1,0 +1,221 @@
+"""The answers of commands as text: table, json, yaml, csv, names. This module alone writes to stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, TextIO
+
+from cloudmesh.plugin.answer import Answer, Row
+from cloudmesh.plugin.errors import CloudmeshError, UsageError, nearest
+from cloudmesh.plugin.plain import harmless, plain
+
+FORMATS = ("table", "json", "yaml", "csv", "names")
+
+# In JSON these can only stand inside a string, where their escape means the same.
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+# Words that every version of YAML reads as a text when they are bare.
+_BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
+_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+
+def check_format(form: str) -> None:
+    """Raise UsageError if there is no such output format."""
+    if form not in FORMATS:
+        near = nearest(form, FORMATS)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise UsageError(f"unknown output format {form!r}; {hint}known: {', '.join(FORMATS)}")
+
+
+def render(answer: Answer, form: str) -> str:
+    """The rows of an answer in a format, without the line end after the last line.
+
+    Raises UsageError if there is no such format, or if names are asked of rows that have none.
+    """
+    check_format(form)
+    renderers = {"table": _table, "json": _json, "yaml": _yaml, "csv": _csv, "names": _names}
+    return renderers[form](answer).removesuffix("\n")
+
+
+def write(text: str) -> None:
+    """Print a text to stdout at once, with a line end if it has none.
+
+    A character that stdout's encoding cannot show is written as an escape. BrokenPipeError passes through.
+
+    Raises:
+        CloudmeshError: stdout is closed, or cannot be written to (a full disk).
+    """
+    if sys.stdout is None:
+        raise CloudmeshError("the output cannot be written: stdout is closed")
+    if not text.endswith("\n"):
+        text += "\n"
+    try:
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:
+            encoding = sys.stdout.encoding
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with _stdout_to_nowhere():
+            sys.stdout.flush()
+        raise CloudmeshError(f"the output cannot be written: {(error.strerror or 'error').lower()}") from None
+
+
+def abandon(stream: TextIO | None = None) -> None:
+    """Let all further output to a stream, else stdout, vanish: whoever read it has left."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, (stream or sys.stdout).fileno())
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _stdout_to_nowhere() -> Iterator[None]:
+    """What Python still holds back for stdout is dropped inside; else its exit would fail over it again."""
+    with contextlib.suppress(OSError, ValueError):
+        number = sys.stdout.fileno()
+        kept = os.dup(number)
+        try:
+            abandon()
+            yield
+        finally:
+            os.dup2(kept, number)
+            os.close(kept)
+        return
+    yield
+
+
+def _rows(answer: Answer) -> Sequence[Row]:
+    """The rows, or one for each key of a record."""
+    if answer.record is None:
+        return answer.rows
+    return [{"key": key, "value": value} for key, value in answer.record.items()]
+
+
+def _columns(answer: Answer) -> list[str]:
+    """The columns that the command named, else the keys of the rows as they first appear."""
+    if answer.record is not None:
+        return ["key", "value"]
+    if answer.columns is not None:
+        return list(answer.columns)
+    return list(dict.fromkeys(key for row in answer.rows for key in row))
+
+
+def _table(answer: Answer) -> str:
+    columns = _columns(answer)
+    if not columns:
+        return ""
+    from tabulate import tabulate
+
+    cells = [[_cell(row, column, answer) for column in columns] for row in _rows(answer)]
+    headers = [harmless(str(column)) for column in columns]
+    text = tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def _cell(row: Row, column: str, answer: Answer) -> str:
+    value = row.get(column)
+    if value is None:
+        return ""
+    if column in answer.formats:
+        return harmless(answer.formats[column](value))
+    return harmless(_short(plain(value)))
+
+
+def _short(value: Any) -> str:
+    """A plain value as a person reads it in one cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_short(item) for item in value)
+    return _compact(value) if isinstance(value, dict) else str(value)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _names(answer: Answer) -> str:
+    rows = answer.rows if answer.record is None else [answer.record]
+    names = [row[answer.names] for row in rows if row.get(answer.names) is not None]
+    if rows and not names:
+        raise UsageError(
+            f"these rows have no {answer.names!r} to print; use --output=table, json, yaml or csv"
+        )
+    return "\n".join(harmless(_short(plain(name))) for name in names)
+
+
+def _json(answer: Answer) -> str:
+    text = json.dumps(_data(answer), indent=2, ensure_ascii=False, allow_nan=False)
+    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _data(answer: Answer) -> Any:
+    if answer.record is not None:
+        return plain(answer.record)
+    return [plain(row) for row in answer.rows]
+
+
+def _csv(answer: Answer) -> str:
+    columns = _columns(answer)
+    if not columns:
+        return ""
+    import csv
+
+    lines: list[str] = []
+    # The writer quotes a cell with a line end only if its own line end holds that character, so it is "\r\n".
+    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_cell(row.get(column)) for column in columns] for row in _rows(answer))
+    return "\n".join(line.removesuffix("\r\n") for line in lines)
+
+
+def _csv_cell(value: object) -> str:
+    value = plain(value)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _compact(value)
+
+
+def _yaml(answer: Answer) -> str:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.representer import SafeRepresenter
+
+    class Representer(SafeRepresenter):
+        """Quotes every text that some version of YAML would read as something else (``yes``, ``12:30``)."""
+
+        def represent_str(self, data: str) -> Any:
+            bare = _BARE.fullmatch(data) and data.lower() not in _YAML_WORDS
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if bare else '"')
+
+        def represent_float(self, data: float) -> Any:
+            mantissa, exponent, power = repr(data).partition("e")
+            # Without a point, YAML 1.1 takes 1e+20 for a text.
+            number = mantissa if "." in mantissa else mantissa + ".0"
+            return self.represent_scalar("tag:yaml.org,2002:float", number + exponent + power)
+
+    Representer.add_representer(str, Representer.represent_str)
+    Representer.add_representer(float, Representer.represent_float)
+    yaml = YAML(typ="safe")
+    yaml.Representer = Representer
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.width = 4096
+    stream = io.StringIO()
+    yaml.dump(_data(answer), stream)
+    return stream.getvalue()
+
+
+__all__ = ["FORMATS", "abandon", "check_format", "render", "write"]

@@ -1,0 +1,123 @@
+"""Any value as plain data, and any text as one that cannot drive a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import math
+import os
+import re
+from collections.abc import Collection, Mapping, Set
+from typing import Any
+
+# Deeper than any record of a cloud, far from Python's limit of recursion.
+DEEPEST = 100
+
+# Above this Python refuses to write an int in decimal (4300 digits).
+_MOST_BITS = 14_000
+
+# Control characters, separators of lines, lone surrogates, and what reverses the direction of a text.
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
+
+
+def harmless(text: str) -> str:
+    r"""The text on one line, what would act on a terminal made visible as in Python (``\n``, ``\x1b``)."""
+    return _HARMFUL.sub(lambda match: _escape(match[0]), text)
+
+
+def plain(value: object, above: tuple[int, ...] = ()) -> Any:
+    """The value as dict (with keys of str), list, str, int, float, bool or None.
+
+    What is not a number (nan, inf) becomes None, as JSON has no word for it. A container inside itself,
+    or deeper than 100 levels, becomes ``"..."``. ``above`` are the containers that hold the value.
+    """
+    if isinstance(value, enum.Enum):
+        return plain(value.value, above)
+    if value is None or isinstance(value, bool | int | float | decimal.Decimal):
+        return _number(value)
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return _text(value)
+    if _is_container(value):
+        if id(value) in above or len(above) == DEEPEST:
+            return "..."
+        return _container(value, (*above, id(value)))
+    return _other(value)
+
+
+def _number(value: bool | int | float | decimal.Decimal | None) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if value.bit_length() < _MOST_BITS else hex(value)
+    number = float(value) if not (isinstance(value, decimal.Decimal) and value.is_snan()) else math.nan
+    return number if math.isfinite(number) else None
+
+
+def _text(value: str | bytes | bytearray | memoryview) -> str:
+    if isinstance(value, str):
+        # No encoding has a lone surrogate; Python makes them from bytes that are not UTF-8.
+        return _SURROGATE.sub(lambda match: _escape(match[0]), value)
+    return bytes(value).decode("utf-8", "backslashreplace")
+
+
+def _is_container(value: object) -> bool:
+    return isinstance(value, Mapping | Collection) or _is_record(value)
+
+
+def _is_record(value: object) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _container(value: Any, above: tuple[int, ...]) -> Any:
+    if _is_record(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return _mapping(value, above)
+    items = [plain(item, above) for item in value]
+    return sorted(items, key=repr) if isinstance(value, Set) and _is_unordered(value) else items
+
+
+def _mapping(value: Mapping[Any, Any], above: tuple[int, ...]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, item in value.items():
+        name = _key(key, above)
+        if name in result:
+            # {1: ..., "1": ...}: neither may be lost
+            name = f"{type(key).__name__}:{name}"
+        result[name] = plain(item, above)
+    return result
+
+
+def _key(key: object, above: tuple[int, ...]) -> str:
+    if isinstance(key, float):
+        return repr(key)
+    known = plain(key, above)
+    return known if isinstance(known, str) else str(known)
+
+
+def _is_unordered(value: Set[Any]) -> bool:
+    """Sets have no order of their own, and it differs between runs; the views of a dict have one."""
+    return isinstance(value, set | frozenset)
+
+
+def _other(value: object) -> str:
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    try:
+        return _text(os.fspath(value) if isinstance(value, os.PathLike) else str(value))
+    except (TypeError, ValueError, AttributeError):
+        # Some libraries have errors whose str() fails.
+        return f"<{type(value).__name__}>"
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

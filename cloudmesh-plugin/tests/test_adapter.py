@@ -1,0 +1,153 @@
+"""The adapter in a real ``cms`` process: words, exit codes, output, and a REPL that survives."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+WORDS = ["", "a b", 'say "hi"', "it's", "$HOME", "$cloud", "a\\b", "~", "two\nlines", "ü😀", "*", "x=y"]
+
+Cms = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_one_shot_words_arrive_unharmed(cms: Cms) -> None:
+    cms("set", "cloud=uc")
+    done = cms("probe", "words", *WORDS)
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, WORDS, "")
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "sentence"),
+    [
+        ("CloudmeshError", 1, "it went wrong"),
+        ("ConfigError", 3, "it went wrong"),
+        ("CloudError", 4, "it went wrong"),
+        ("interrupt", 130, "interrupted"),
+        ("unknown", 2, "there is no machine 'web9'; did you mean 'web1'? known: web1"),
+        ("oserror", 1, "No such file or directory: /nowhere"),
+        ("ansi", 1, "the cloud said \\x1b[2J"),
+    ],
+)
+def test_errors_are_one_sentence_and_an_exit_code(cms: Cms, how: str, code: int, sentence: str) -> None:
+    done = cms("probe", "fail", how)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"cms probe: {sentence}\n")
+
+
+@pytest.mark.parametrize(("how", "code"), [("exit", 3), ("exit256", 1)])
+def test_exit_of_a_command_is_kept(cms: Cms, how: str, code: int) -> None:
+    assert cms("probe", "fail", how).returncode == code
+
+
+def test_unforeseen_error_shows_no_secret(cms: Cms) -> None:
+    done = cms("probe", "fail", "bug")
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"cms probe: an error of the program itself, RuntimeError in probe.py, line \d+; .*\n", done.stderr
+    )
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_debug_shows_the_traceback(cms: Cms) -> None:
+    done = cms("probe", "fail", "bug", CLOUDMESH_DEBUG="1")
+    assert "Traceback" in done.stderr
+    assert done.stdout == ""
+
+
+def test_usage_error_comes_before_the_usage(cms: Cms) -> None:
+    done = cms("probe", "wrods", "a")
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
+    assert lines[:4] == [
+        "cms probe: unknown word 'wrods'; did you mean 'words'?",
+        "",
+        "Usage:",
+        "  probe words [WORD...]",
+    ]
+
+
+def test_help_of_a_command(cms: Cms) -> None:
+    done = cms("probe", "-h")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage:\n  probe words [WORD...]\n")
+
+
+def test_output_formats(cms: Cms) -> None:
+    assert cms("probe", "rows").stdout == "name\n------\nweb0\nweb1\n"
+    assert json.loads(cms("probe", "rows", "--output=json").stdout) == [{"name": "web0"}, {"name": "web1"}]
+
+
+def test_unknown_output_format_fails_before_the_command_runs(cms: Cms) -> None:
+    done = cms("probe", "rows", "not-a-number", "--output=jsn")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("cms probe: unknown output format 'jsn'; did you mean 'json'?")
+
+
+def test_notes_go_to_stderr_and_the_answer_has_an_exit_code(cms: Cms) -> None:
+    done = cms("probe", "note")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "a note\n")
+
+
+def test_repl_survives_every_error(cms: Cms) -> None:
+    hows = ["bug", "CloudError", "interrupt", "exit", "oserror"]
+    lines = [f"probe fail {how}" for how in hows] + [
+        "probe wrods",
+        "probe words 'a",
+        "probe words 'a b' \"c\"",
+        "quit",
+    ]
+    done = cms(stdin="\n".join(lines) + "\n")
+    assert done.returncode == 0
+    assert '["a b", "c"]' in done.stdout
+    assert done.stderr.count("cms probe: ") == 6
+    assert "the line cannot be split into words: no closing quotation" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_reader_that_leaves_early(program: str, environment: dict[str, str]) -> None:
+    line = f"'{program}' probe rows 100000 --output=names | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (141, "web0\n", "")
+
+
+def test_full_disk(program: str, environment: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [program, "probe", "rows"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "cms probe: the output cannot be written: no space left on device\n"
+
+
+def test_closed_stdout(program: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"'{program}' probe rows >&-"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "cms probe: the output cannot be written: stdout is closed\n",
+    )
+
+
+def test_output_in_an_encoding_that_lacks_the_character(cms: Cms) -> None:
+    done = cms("probe", "words", "ü", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.returncode, json.loads(done.stdout)) == (0, ["ü"])
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_exit_code_without_stderr(program: str, environment: dict[str, str], redirection: str) -> None:
+    line = f"'{program}' probe fail CloudError {redirection}"
+    assert subprocess.run(["bash", "-c", line], env=environment, check=False).returncode == 4

@@ -1,0 +1,147 @@
+"""Lines of a script in this process: which exit code each kind of line has."""
+
+from __future__ import annotations
+
+import cmd
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudmesh.plugin import CloudmeshError, UsageError, batch, command
+from cloudmesh.shell.command import basecommand
+from cloudmesh.shell.command import command as foreign_command
+
+
+class Shell(cmd.Cmd):
+    """The part of cmd5's shell that a script needs."""
+
+    ran: list[str]
+
+    def replace_vars(self, line: str) -> tuple[str, str]:
+        return line, line.replace("$name", "value")
+
+    @command
+    def do_own(self, arguments: dict[str, Any]) -> None:
+        """
+        Usage:
+          own [WORD]
+        """
+        self.ran.append(f"own {arguments['WORD']}")
+        if arguments["WORD"] == "fail":
+            raise CloudmeshError("failed")
+
+    @foreign_command
+    def do_foreign(self, args: str, arguments: Any) -> None:
+        """
+        Usage:
+          foreign ok [TEXT]
+          foreign raise
+          foreign exit [CODE]
+          foreign interrupt
+          foreign pipe
+        """
+        self.ran.append(f"foreign {args}")
+        if arguments["raise"]:
+            raise RuntimeError("the password is hunter2")
+        if arguments["exit"]:
+            sys.exit(int(arguments.CODE) if arguments.CODE else None)
+        if arguments.interrupt:
+            raise KeyboardInterrupt
+        if arguments.pipe:
+            raise BrokenPipeError
+
+    @basecommand
+    def do_base(self, args: str, arguments: Any) -> None:
+        """
+        Usage:
+          base [WORD]
+        """
+        raise ValueError("which basecommand swallows")
+
+    def do_bare(self, args: str) -> None:
+        """Prose that docopt cannot read."""
+        self.ran.append(f"bare {args}")
+
+
+@pytest.fixture
+def shell() -> Shell:
+    shell = Shell()
+    shell.ran = []
+    return shell
+
+
+def run(shell: Shell, path: Path, *lines: str, keep_going: bool = False) -> tuple[int, list[str]]:
+    told: list[str] = []
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return batch.run(shell, str(path), keep_going, told.append), [
+        line.removeprefix(str(path)) for line in told
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("own fail", 1),
+        ("own a b", 2),
+        ("own 'a", 2),
+        ("foreign raise", 1),
+        ("foreign exit", 1),
+        ("foreign exit 0", 1),
+        ("foreign exit 7", 7),
+        ("foreign exit 256", 1),
+        ("foreign interrupt", 130),
+        ("foreign okk", 2),
+        ("foreign ok 'a", 2),
+        ("base", 1),
+        ("!exit 5", 5),
+        ("shell exit 6", 6),
+        ("!kill -9 $$", 137),
+        ("!printf '\x00'", 1),
+    ],
+)
+def test_every_failure_counts(
+    shell: Shell, tmp_path: Path, line: str, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found, told = run(shell, tmp_path / "s", "own first", line, "own last")
+    assert found == code
+    assert told == [":2: " + line.replace("\x00", "\\x00")]
+    assert shell.ran[0] == "own first"
+    assert "own last" not in shell.ran
+    assert "hunter2" not in "".join(capfd.readouterr())
+
+
+def test_good_lines(shell: Shell, tmp_path: Path) -> None:
+    lines = ["own $name", "foreign ok 'a b'", "bare a 'b", "!true", "# no", "", "own", "quit", "own never"]
+    assert run(shell, tmp_path / "s", *lines) == (0, [])
+    assert shell.ran == ["own value", "foreign ok 'a b'", "bare a 'b", "own None"]
+
+
+def test_keep_going_runs_all_lines(shell: Shell, tmp_path: Path) -> None:
+    found = run(shell, tmp_path / "s", "foreign exit 7", "own a", "own fail", "own b", keep_going=True)
+    assert found == (7, [":1: foreign exit 7", ":3: own fail"])
+    assert shell.ran == ["foreign exit 7", "own a", "own fail", "own b"]
+
+
+def test_an_interrupt_ends_the_script_even_with_keep_going(shell: Shell, tmp_path: Path) -> None:
+    found = run(shell, tmp_path / "s", "foreign interrupt", "own a", keep_going=True)
+    assert found == (130, [":1: foreign interrupt"])
+    assert "own a" not in shell.ran
+
+
+def test_a_broken_pipe_is_nobody_elses_failure(shell: Shell, tmp_path: Path) -> None:
+    with pytest.raises(BrokenPipeError):
+        run(shell, tmp_path / "s", "foreign pipe")
+
+
+def test_a_script_can_run_again_after_an_error(shell: Shell, tmp_path: Path) -> None:
+    assert run(shell, tmp_path / "s", "own fail")[0] == 1
+    with pytest.raises(BrokenPipeError):
+        run(shell, tmp_path / "s", "foreign pipe")
+    assert run(shell, tmp_path / "s", "own ok") == (0, [])
+
+
+def test_a_name_with_nul_is_refused(shell: Shell) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        batch.run(shell, "a\x00b", False, print)

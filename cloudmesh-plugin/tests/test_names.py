@@ -1,0 +1,150 @@
+"""Name expressions: what they expand to, and that a slip in one is told at once."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.plugin import UsageError
+from cloudmesh.plugin.names import Name, expand
+
+
+def shown(expression: str | list[str]) -> list[str]:
+    return [str(name) for name in expand(expression)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("web1", ["web1"]),
+        ("web[01-03]", ["web01", "web02", "web03"]),
+        ("web[1-9/4]", ["web1", "web5", "web9"]),
+        ("web[3,1]", ["web3", "web1"]),
+        ("web[9-11,01]", ["web9", "web10", "web11", "web01"]),
+        ("r[1-2]n[01-02]", ["r1n01", "r1n02", "r2n01", "r2n02"]),
+        (" web1 , db1 ", ["web1", "db1"]),
+        ("b,a,b", ["b", "a"]),
+        ("uc:web[1-2],db1", ["uc:web1", "uc:web2", "db1"]),
+        ("uc:web1,aws:web1,web1", ["uc:web1", "aws:web1", "web1"]),
+        ("web[1-2]-*", ["web1-*", "web2-*"]),
+        ("vm[ab]?", ["vm[ab]?"]),
+        ("vm[!a,b]", ["vm[!a,b]"]),
+        (["web1", "db[1-2],x"], ["web1", "db1", "db2", "x"]),
+        ("[1-2]", ["1", "2"]),
+        ("größe*", ["größe*"]),
+    ],
+)
+def test_expansion(expression: str | list[str], names: list[str]) -> None:
+    assert shown(expression) == names
+
+
+@pytest.mark.parametrize(
+    ("expression", "part"),
+    [
+        ("", "no name is given"),
+        (" ", "no name is given"),
+        ([], "no name is given"),
+        ("web1,,web2", "between commas is empty"),
+        ("web1,", "between commas is empty"),
+        (["web1", ""], "between commas is empty"),
+        ("web[1-2", "unbalanced"),
+        ("web1-2]", "unbalanced"),
+        ("web[[1]]", "unbalanced"),
+        ("web[5-1]", "runs backwards"),
+        ("web[1-]", "malformed"),
+        ("web[-5]", "malformed"),
+        ("web[]", "malformed"),
+        ("web[1,,2]", "malformed"),
+        ("web[5/2]", "malformed"),
+        ("web[" + "9" * 5000 + "]", "malformed"),
+        ("web[1-9/0]", "step"),
+        ("web[01-100]", "different width"),
+        (":vm1", "cloud before the colon is empty"),
+        ("uc:", "after the colon is empty"),
+        ("u*:vm1", "one plain name"),
+        ("web[1-100001]", "more than 100,000 names"),
+        ("web[1-999999999]", "more than 100,000 names"),
+        ("[1-1000][1-1000][1-1000]", "more than 100,000 names"),
+        ("a[1-60000],b[1-60000]", "more than 100,000 names"),
+        ("a[1-60000,70000-130000]", "more than 100,000 names"),
+    ],
+)
+def test_refusal(expression: str | list[str], part: str) -> None:
+    with pytest.raises(UsageError, match=part) as caught:
+        expand(expression)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_100000_names_are_allowed() -> None:
+    assert len(expand("web[1-100000]")) == 100_000
+
+
+def test_too_many_names_cost_no_memory() -> None:
+    expand("warm[1-2]")
+    tracemalloc.start()
+    with pytest.raises(UsageError):
+        expand("web[1-999999999],db[1-50][1-50][1-50]")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_globs_and_plain_names_match() -> None:
+    assert Name("web*").is_glob
+    assert Name("web*").matches("web1")
+    assert not Name("web*").matches("Web1")
+    assert Name("vm[ab]?").matches("vma1")
+    assert not Name("vm[ab]?").matches("vmc1")
+    assert not Name("web1").is_glob
+    assert Name("web1", "uc").matches("web1")
+    assert not Name("web1").matches("web11")
+
+
+def test_plain_names_do_not_load_clustershell() -> None:
+    code = (
+        "import sys; from cloudmesh.plugin.names import expand; expand('a,uc:b*')"
+        "; sys.exit(any(name.startswith('ClusterShell') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """A piece with up to two ranges, and its names by the simplest possible reckoning."""
+    text, choices = "", [[""]]
+    if draw(st.booleans()):
+        cloud = draw(st.from_regex(r"[a-z]{1,3}", fullmatch=True))
+        text, choices = f"{cloud}:", [[f"{cloud}:"]]
+    for _ in range(draw(st.integers(1, 2))):
+        stem = draw(st.from_regex(r"[a-z*?]{1,3}", fullmatch=True))
+        first, length, step = draw(st.integers(0, 120)), draw(st.integers(0, 20)), draw(st.integers(1, 5))
+        last = first + length
+        width = draw(st.sampled_from([0, len(str(last)) + 1]))
+        text += f"{stem}[{first:0{width}}-{last:0{width}}/{step}]"
+        choices += [[stem], [f"{number:0{width}}" for number in range(first, last + 1, step)]]
+    return text, ["".join(parts) for parts in itertools.product(*choices)]
+
+
+@given(st.lists(pieces(), min_size=1, max_size=3))
+def test_expansion_equals_the_model(drawn: list[tuple[str, list[str]]]) -> None:
+    expected = list(dict.fromkeys(name for _, names in drawn for name in names))
+    assert shown(" ,".join(text for text, _ in drawn)) == expected
+    assert shown([text for text, _ in drawn]) == expected
+
+
+@given(st.text(alphabet="ab[]-,/:019*? ", max_size=12))
+def test_any_text_expands_or_is_refused(text: str) -> None:
+    try:
+        names = expand(text)
+    except UsageError:
+        return
+    assert names
+    assert all(name.name for name in names)
+    assert len(set(names)) == len(names)

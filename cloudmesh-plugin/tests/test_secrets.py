@@ -1,0 +1,88 @@
+"""What is masked, and that nothing else is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cloudmesh.plugin.secrets import is_secret, mask_text, mask_value
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "OS_PASSWORD",
+        "EC2_SECRET_KEY",
+        "clouds.uc.credentials.OS_TOKEN",
+        "apikey",
+        "private-key",
+        "--password",
+    ],
+)
+def test_secret_names(key: str) -> None:
+    assert is_secret(key)
+
+
+@pytest.mark.parametrize("key", ["OS_USERNAME", "key", "--key", "password.hint", "pinned"])
+def test_other_names(key: str) -> None:
+    assert not is_secret(key)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config set clouds.uc.OS_PASSWORD=geheim",
+        "config set 'clouds.uc.OS_PASSWORD=ge geheim im' x",
+        "config set OS_PASSWORD='ge geheim' x",
+        'config set OS_PASSWORD="ge \\" geheim" x',
+        "config set OS_PASSWORD=ge\\ geheim x",
+        'config set "OS_PASSWORD=geheim',
+        "login --password geheim x",
+        "login --password=geheim x",
+        '{"OS_PASSWORD": "ge geheim", "x": 1}',
+        "{clouds: {OS_PASSWORD: geheim}}",
+        "set env=OS_TOKEN=geheim",
+        'db "x: OS_PASSWORD=ge geheim" y',
+        "https://user:geheim@host/path",
+        "https://user:ge@geheim@host/path",
+    ],
+)
+def test_no_secret_is_left(text: str) -> None:
+    masked = mask_text(text)
+    assert "geheim" not in masked
+    assert "***" in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vm boot web1 --key=mine --image=ubuntu",
+        "config get --secrets clouds",
+        "# it's: a = b",
+        "http://host:80/x@y",
+    ],
+)
+def test_the_rest_is_left(text: str) -> None:
+    assert mask_text(text) == text
+
+
+def test_a_line_keeps_what_follows_the_secret() -> None:
+    assert mask_text("a OS_PASSWORD='x y' --wait") == "a OS_PASSWORD=*** --wait"
+
+
+def test_values_are_masked_through() -> None:
+    value = {"OS_USERNAME": "me", "OS_PASSWORD": "x", "deep": [{"token": ["a"]}], "url": "http://u:p@h"}
+    assert mask_value("credentials", value) == {
+        "OS_USERNAME": "me",
+        "OS_PASSWORD": "***",
+        "deep": [{"token": ["***"]}],
+        "url": "http://u:***@h",
+    }
+
+
+def test_long_texts_take_no_long_time() -> None:
+    start = time.perf_counter()
+    for text in ("a" * 100_000, "a " * 50_000, "'\"" * 50_000, "a:" * 50_000):
+        mask_text(text)
+    assert time.perf_counter() - start < 5

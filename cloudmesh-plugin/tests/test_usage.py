@@ -1,0 +1,143 @@
+"""The words of a command: they arrive unharmed, and a refusal names the wrong one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.plugin import CloudmeshError, UsageError, usage
+
+DOC = """
+::
+
+  Usage:
+    vm list [NAMES] [--cloud=CLOUDS] [--output=FORMAT]
+    vm boot NAMES [--cloud=CLOUDS] [--image=IMAGE]
+    vm (start|stop) (NAMES | --all) [--cloud=CLOUDS] [--yes] [--dryrun]
+    vm wait NAMES --state=STATE [--timeout=SECONDS]
+    vm find TABLE KEY=VALUE...
+
+  Options:
+    --cloud=CLOUDS     the clouds
+    --clone            not in any line above
+    -y, --yes          no question
+    --timeout=SECONDS  how long to wait [default: 60]
+
+  Description:
+    What it does.
+"""
+
+FREE = """
+Usage:
+  probe [--option=TEXT] [WORD...]
+"""
+
+
+def refusal(*words: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        usage.parse(DOC, words, "vm")
+    return str(caught.value)
+
+
+def test_arguments_are_those_of_docopt() -> None:
+    found = usage.parse(DOC, ["boot", "web1", "--image=-x", "--cloud", "-y"], "vm")
+    assert found["boot"] is True
+    assert (found["NAMES"], found["--image"], found["--cloud"]) == ("web1", "-x", "-y")
+    assert found["--timeout"] == "60"
+
+
+@given(
+    words=st.lists(st.text().filter(lambda word: not word.startswith("-"))),
+    value=st.text(),
+)
+def test_words_arrive_unharmed(words: list[str], value: str) -> None:
+    found = usage.parse(FREE, [f"--option={value}", *words], "probe")
+    assert found == {"--option": value, "WORD": words}
+
+
+@pytest.mark.parametrize("word", ["", 'a "b" c', "it's", "$HOME", "a\\b", "two\nlines", "ü€😀", "\udcff"])
+def test_odd_word_arrives_unharmed(word: str) -> None:
+    assert usage.parse(FREE, ["--option", word, word], "probe") == {"--option": word, "WORD": [word]}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("list --clod=uc", "unknown option '--clod'; did you mean '--cloud'?"),
+        ("-cloud=uc list", "unknown option '-cloud'; did you mean '--cloud'?"),
+        ("strat web1", "unknown word 'strat'; did you mean 'start'?"),
+        ("qqq", "unknown word 'qqq'; known: list, boot, start, stop, wait, find"),
+        ("", "'vm' needs one of: list, boot, start, stop, wait, find"),
+        ("start", "'vm start' needs NAMES or --all"),
+        ("boot", "'vm boot' needs NAMES"),
+        ("find", "'vm find' needs TABLE"),
+        ("find t", "'vm find' needs KEY=VALUE"),
+        ("wait web1", "'vm wait' needs --state=STATE"),
+        ("list web1 web2", "superfluous word 'web2': 'vm list' takes no more words here"),
+        (
+            "list web1 clowd=uc",
+            "superfluous word 'clowd=uc': 'vm list' takes no more words here; did you mean '--cloud'?",
+        ),
+        ("list --cloud", "'--cloud' needs a value: --cloud=CLOUDS"),
+        ("start web1 --yes=now", "'--yes' takes no value"),
+        ("list --clo", "'--clo' is ambiguous: it could be --cloud or --clone"),
+        ("list --yes", "'vm list' takes no --yes"),
+        ("find t a=1 b=2 c=3 --yes", "'vm find' takes no --yes"),
+        ("list -y", "'vm list' takes no --yes"),
+        ("start web1 --cloud=a --cloud=b", "--cloud is given more than once"),
+        ("start --yes --yes", "--yes is given more than once"),
+        ("start web1 --all", "--all does not go together with the other words of 'vm start'"),
+    ],
+)
+def test_refusal_names_the_wrong_word(words: str, sentence: str) -> None:
+    assert refusal(*words.split()) == sentence
+
+
+SOME_WORDS = ["list", "boot", "start", "wait", "web1", "--yes", "-yx", "--cl", "--cloud=a", "--", "k=v"]
+
+
+@given(st.lists(st.sampled_from(SOME_WORDS)))
+def test_every_refusal_is_one_sentence(words: list[str]) -> None:
+    try:
+        usage.parse(DOC, words, "vm")
+    except UsageError as error:
+        assert str(error)
+        assert "\n" not in str(error)
+        assert "do not fit" not in str(error)
+
+
+def test_refusal_shows_no_secret() -> None:
+    shown = refusal("list", "web1", "OS_PASSWORD=hunter2")
+    assert "OS_PASSWORD=***" in shown
+    assert "hunter2" not in shown + refusal("list", "--phunter=hunter2") + refusal("list", "-phunter2")
+
+
+def test_refusal_carries_the_usage_block_alone() -> None:
+    with pytest.raises(UsageError) as caught:
+        usage.parse(DOC, ["nothing"], "vm")
+    lines = caught.value.usage.splitlines()
+    assert lines[0] == "Usage:"
+    assert lines[1] == "  vm list [NAMES] [--cloud=CLOUDS] [--output=FORMAT]"
+    assert lines[-1] == "  vm find TABLE KEY=VALUE..."
+
+
+def test_usage_beside_its_title() -> None:
+    assert usage.usage_text("Usage: probe WORD\n       probe\n") == "Usage:\n  probe WORD\n  probe"
+
+
+def test_malformed_usage_is_no_fault_of_the_user() -> None:
+    with pytest.raises(CloudmeshError, match="usage text of the command 'x' is malformed") as caught:
+        usage.parse("Usage: x (a", [], "x")
+    assert caught.value.exit_code == 1
+
+
+def test_help_text_has_neither_mark_nor_indentation() -> None:
+    text = usage.help_text(DOC)
+    assert text.startswith("Usage:\n  vm list")
+    assert text.endswith("Description:\n  What it does.")
+    assert "::" not in text
+
+
+def test_help_text_of_an_indented_doc() -> None:
+    assert usage.help_text("\n    ::\n\n      Usage:\n        x\n    ") == "Usage:\n  x"
