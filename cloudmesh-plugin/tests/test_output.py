@@ -233,7 +233,7 @@ def test_table() -> None:
         {"name": "web1", "up": False, "age": None, "note": "late"},
     ]
     answer = Answer(rows, formats={"age": lambda seconds: f"{seconds / 60:.0f}m"})
-    lines = output.render(answer, "table").splitlines()
+    lines = output.output.render(answer, "table").splitlines()
     assert lines[0].split() == ["name", "size", "up", "age", "tags", "more", "note"]
     assert lines[2].split("  ")[0] == "007"
     assert lines[2].split() == ["007", "1e5", "yes", "3m", "a,", "1", '{"b":1,"a":null}']
@@ -314,8 +314,8 @@ def test_write_without_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_record_is_an_object_in_json_and_yaml_and_a_line_a_key_elsewhere():
     answer = Answer(record={"name": "vm1", "addresses": ["198.18.0.1"]})
-    assert json.loads(render(answer, "json")) == {"name": "vm1", "addresses": ["198.18.0.1"]}
-    assert YAML(typ="safe").load(render(answer, "yaml")) == {"name": "vm1", "addresses": ["198.18.0.1"]}
-    assert render(answer, "csv").splitlines() == ["key,value", "name,vm1", 'addresses,"[""198.18.0.1""]"']
-    assert render(answer, "table").splitlines()[2:] == ["name       vm1", "addresses  198.18.0.1"]
-    assert render(answer, "names") == "vm1"
+    assert json.loads(output.render(answer, "json")) == {"name": "vm1", "addresses": ["198.18.0.1"]}
+    assert YAML(typ="safe").load(output.render(answer, "yaml")) == {"name": "vm1", "addresses": ["198.18.0.1"]}
+    assert output.render(answer, "csv").splitlines() == ["key,value", "name,vm1", 'addresses,"[""198.18.0.1""]"']
+    assert output.render(answer, "table").splitlines()[2:] == ["name       vm1", "addresses  198.18.0.1"]
+    assert output.render(answer, "names") == "vm1"
