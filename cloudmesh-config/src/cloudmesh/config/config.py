@@ -1,0 +1,115 @@
+"""The configuration as the other packages see it: clouds, which are active, which are the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.config import keys, places, reader
+from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
+
+
+@dataclass(frozen=True)
+class Config:
+    """One loaded configuration file.
+
+    Attributes:
+        path: the file.
+        data: all of it, in its order.
+    """
+
+    path: Path
+    data: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Config:
+        """Read ``path``, else the user's own file; raises ConfigError."""
+        path = path or places.config_file()
+        return cls(path, reader.load(path))
+
+    @property
+    def clouds(self) -> dict[str, dict[str, Any]]:
+        """The clouds by name, in the order of the file; raises ConfigError if they are no sections."""
+        clouds = self._section("clouds")
+        for name, cloud in clouds.items():
+            if not isinstance(name, str):
+                raise ConfigError(f"{self.path}: the cloud name {name!r} is no text; put it in quotes")
+            if not isinstance(cloud, dict):
+                raise ConfigError(f"{self.path}: clouds.{name} must be a section of 'key: value' lines")
+        return clouds
+
+    def cloud(self, name: str) -> dict[str, Any]:
+        """The section of one cloud; raises UnknownName."""
+        clouds = self.clouds
+        if name not in clouds:
+            raise UnknownName("cloud", name, clouds)
+        return clouds[name]
+
+    def active_clouds(self) -> list[str]:
+        """The clouds in use: ``cloudmesh.active``, or all when that is absent.
+
+        Raises ConfigError if one of them is not defined.
+        """
+        names = self._names("active")
+        return list(self.clouds) if names is None else names
+
+    def default_clouds(self) -> list[str]:
+        """The clouds used when none is named: ``cloudmesh.default``; none when that is absent.
+
+        Raises ConfigError if one of them is not defined or not active.
+        """
+        names = self._names("default") or []
+        active = self.active_clouds()
+        for name in names:
+            if name not in active:
+                raise ConfigError(
+                    f"{self.path}: the default cloud {name!r} is not active; "
+                    f"'cms cloud activate {name}' makes it so"
+                )
+        return names
+
+    def require_active(self, name: str) -> None:
+        """Raise UnknownName if there is no such cloud, ConfigError if it is not active."""
+        self.cloud(name)
+        if name not in self.active_clouds():
+            raise ConfigError(
+                f"the cloud {name!r} is not active in {self.path}; 'cms cloud activate {name}' makes it so"
+            )
+
+    def get(self, key: str) -> Any:
+        """The value under a dotted key (see ``cloudmesh.config.keys``); raises UnknownName."""
+        return keys.find(self.data, key, str(self.path))
+
+    def _section(self, name: str) -> dict[str, Any]:
+        section = self.data.get(name)
+        if section is None:
+            return {}
+        if not isinstance(section, dict):
+            raise ConfigError(f"{self.path}: {name} must be a section of 'key: value' lines")
+        return section
+
+    def _names(self, key: str) -> list[str] | None:
+        """The cloud names under ``cloudmesh.KEY``, each defined; None if the key is absent or null."""
+        value = self._section("cloudmesh").get(key)
+        if value is None:
+            return None
+        names = name_list(value)
+        if names is None:
+            raise ConfigError(f"{self.path}: cloudmesh.{key} must be the name of a cloud or a list of names")
+        clouds = self.clouds
+        for name in names:
+            if name not in clouds:
+                raise ConfigError(
+                    f"{self.path}: cloudmesh.{key} names the cloud {name!r}, "
+                    f"which is not under clouds; {suggest(name, clouds)}"
+                )
+        return names
+
+
+def name_list(value: Any) -> list[str] | None:
+    """A name or a list of names as a list, each stripped, without repetition; None for anything else."""
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(name, str) for name in values):
+        return None
+    return list(dict.fromkeys(name.strip() for name in values))

@@ -1,0 +1,198 @@
+"""Reading and writing the configuration file itself: who may see it, and that it is always whole."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from cloudmesh.plugin.errors import ConfigError
+
+# What group or others must not have on a file that may hold passwords: read and write.
+OPEN_TO_OTHERS = 0o066
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class FileError(ConfigError):
+    """A configuration file that cannot be used.
+
+    Attributes:
+        line: where, counted from 1; None if it is the file as a whole.
+        message: what is wrong, never with text of the file.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, path: Path, line: int | None, message: str, remedy: str) -> None:
+        self.line, self.message, self.remedy = line, message, remedy
+        super().__init__(f"{path}:{f'{line}:' if line else ''} {message}; {remedy}")
+
+
+def read(path: Path, *, private: bool = True) -> str:
+    """The text of the file, without a byte order mark.
+
+    Raises FileError if there is no such file, if it is no readable text, and, unless ``private`` is
+    False, if group or others can read or write it. Through a symlink the mode of the target counts.
+    """
+    content, mode = _content(path)
+    if private:
+        refuse_if_open(path, mode)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise FileError(path, line, "this is no UTF-8 text", "restore the file or save it as UTF-8") from None
+    if found := _CONTROL.search(text):
+        line = text[: found.start()].count("\n") + 1
+        raise FileError(path, line, "there is a control character", "restore the file, or delete it there")
+    return text
+
+
+def refuse_if_open(path: Path, mode: int) -> None:
+    """Raise FileError if a file of this mode can be read or written by group or others."""
+    if mode & OPEN_TO_OTHERS:
+        raise FileError(
+            path,
+            None,
+            f"this file may hold passwords, and others can read or write it (mode {mode:04o})",
+            f"mend it with: {chmod_line(path, 600)}",
+        )
+
+
+def _content(path: Path) -> tuple[bytes, int]:
+    """The bytes and the permission bits of a regular file, both of the same moment."""
+    try:
+        # Without O_NONBLOCK a named pipe would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise FileError(path, None, "this is no regular file", "name a file with CLOUDMESH_CONFIG")
+            return file.read(), stat.S_IMODE(mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileError(path, None, "there is no such file", "'cms config init' writes one") from None
+    except PermissionError:
+        raise FileError(path, None, "you may not read this file", "look at its owner and mode") from None
+    except OSError as error:
+        raise FileError(path, None, f"this cannot be read ({error.strerror})", "look at the path") from None
+
+
+def chmod_line(path: Path, mode: int) -> str:
+    """The shell line that mends the mode; ``mode`` is written as its digits, such as 600."""
+    return f"chmod {mode} {shlex.quote(str(path))}"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of this configuration, which all writers take; waits for another one to finish.
+
+    Raises ConfigError if the lock file beside it cannot be made.
+    """
+    target = path.resolve()
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(target.with_name(f".{target.name}.lock"), flags, 0o600)
+    except OSError as error:
+        raise _unwritten(path, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: Path, text: str) -> None:
+    """Put ``text`` in place of the file in one step, mode 0600; call it with the lock held.
+
+    A symlink stays one: its target is written. Raises ConfigError, with the old file as it was.
+    """
+    target = path.resolve()
+    _sweep(target)
+    text = _byte_order_mark(target) + text
+    with _temporary(path, target, text) as temporary:
+        _give_to_owner(temporary, target)
+        temporary.replace(target)
+
+
+def create(path: Path, text: str) -> None:
+    """Write a new file, mode 0600, whole or not at all.
+
+    Raises ConfigError if anything of that name exists, a dangling symlink included.
+    """
+    with _temporary(path, path, text) as temporary:
+        try:
+            # Unlike a rename, a link never goes over an existing name.
+            os.link(temporary, path, follow_symlinks=False)
+        except FileExistsError:
+            raise ConfigError(
+                f"{path} exists already and is not written over; edit it, or move it away"
+            ) from None
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, target: Path, text: str) -> Iterator[Path]:
+    """A finished file beside the target, gone again afterwards; any OSError becomes one sentence."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        _write(temporary, text.encode())
+        yield temporary
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise _unwritten(path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        # A umask such as 0777 takes even the owner's bits away.
+        os.fchmod(descriptor, 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _give_to_owner(temporary: Path, target: Path) -> None:
+    """When root edits the file of a user, it stays the user's."""
+    old = target.stat()
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
+        os.chown(temporary, old.st_uid, old.st_gid)
+
+
+def _byte_order_mark(target: Path) -> str:
+    """The mark that ``read`` leaves out, if the file has one."""
+    with target.open("rb") as file:
+        return "\ufeff" if file.read(3) == codecs.BOM_UTF8 else ""
+
+
+def _sync_directory(directory: Path) -> None:
+    # Some file systems cannot sync a directory; the file itself is in place by now.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed writers left; with the lock held, no file of that pattern is in use."""
+    with contextlib.suppress(OSError):
+        for entry in list(target.parent.iterdir()):
+            if entry.name.startswith(f".{target.name}.") and entry.name.endswith(".tmp"):
+                entry.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path} could not be written ({error.strerror}) and is as it was; "
+        "look at the free space and the rights of its directory"
+    )

@@ -1,0 +1,108 @@
+"""Dotted keys such as ``clouds.uc.host``: splitting, joining and following them.
+
+A part that holds a dot, a quote or an equals sign is written in double quotes:
+``clouds."my.cloud".host``. In a list the part is the number of the item, from 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cloudmesh.plugin.errors import UnknownName, UsageError
+from cloudmesh.plugin.secrets import is_secret
+
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_PART = re.compile(rf'({_QUOTED}|[^."]+)(\.|$)', re.DOTALL)
+_ASSIGNMENT = re.compile(rf'((?:{_QUOTED}|[^"=])*)=(.*)', re.DOTALL)
+MISSING = object()
+
+
+def split(key: str) -> list[str]:
+    """The parts of a dotted key; raises UsageError if one is empty or a quote is not closed."""
+    parts: list[str] = []
+    position, more = 0, True
+    while more:
+        found = _PART.match(key, position)
+        if not found:
+            raise UsageError(
+                # Not the text itself: it may be an assignment whose value is secret.
+                "this is no key; write parts joined by dots, in double quotes where a part holds a dot"
+            )
+        part = found[1]
+        parts.append(re.sub(r"\\(.)", r"\1", part[1:-1], flags=re.DOTALL) if part.startswith('"') else part)
+        position, more = found.end(), found[2] == "."
+    return parts
+
+
+def join(parts: Sequence[str]) -> str:
+    """The dotted key of these parts, which ``split`` takes apart again."""
+    return ".".join(_quote(part) for part in parts)
+
+
+def _quote(part: str) -> str:
+    if part and not re.search(r'[."=]', part):
+        return part
+    escaped = re.sub(r'(["\\])', r"\\\1", part)
+    return f'"{escaped}"'
+
+
+def split_assignment(word: str) -> tuple[str, str | None]:
+    """``KEY=VALUE`` in two, at the first equals sign outside quotes; the value is None if there is none."""
+    found = _ASSIGNMENT.fullmatch(word)
+    return (found[1], found[2]) if found else (word, None)
+
+
+def hidden(parts: Sequence[str]) -> bool:
+    """Whether the value is secret: its own name says so, or that of a section around it."""
+    return any(is_secret(part) for part in parts)
+
+
+def text_of(key: Any) -> str:
+    """A key of the file as text: YAML allows numbers, true, false and null."""
+    if key is None:
+        return "null"
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def child(data: Any, part: str) -> Any:
+    """The key of a dict or the index of a list that ``part`` means, or MISSING."""
+    if isinstance(data, dict):
+        if part in data:
+            return part
+        return next((key for key in data if text_of(key) == part), MISSING)
+    if isinstance(data, list) and part.isascii() and part.isdigit() and int(part) < len(data):
+        return int(part)
+    return MISSING
+
+
+def names(data: Any) -> list[str]:
+    """What can follow a dotted key that leads to ``data``."""
+    if isinstance(data, dict):
+        return [_quote(text_of(key)) for key in data]
+    return [str(index) for index in range(len(data))] if isinstance(data, list) else []
+
+
+def find(data: Any, key: str, where: str) -> Any:
+    """The value under a dotted key; raises UnknownName for the part that is missing. ``where``: the file."""
+    parts = split(key)
+    for depth, part in enumerate(parts):
+        found = child(data, part)
+        if found is MISSING:
+            section = f"under {join(parts[:depth])}" if depth else "at the top"
+            raise UnknownName("key", part, names(data), f"{section} in {where}")
+        data = data[found]
+    return data
+
+
+def flatten(data: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value with its parts, in the order of the file; a list of plain values is one value."""
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from flatten(value, (*parts, text_of(key)))
+    elif isinstance(data, list) and any(isinstance(item, dict | list) for item in data):
+        for index, value in enumerate(data):
+            yield from flatten(value, (*parts, str(index)))
+    else:
+        yield parts, data

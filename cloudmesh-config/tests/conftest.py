@@ -1,0 +1,91 @@
+"""What the tests of the configuration share: a private directory and a way to write a file into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# The sample of the design document, as data: two clouds, and a default that is neither of them.
+SAMPLE = """\
+version: 5.0
+profile:
+  firstname: Gregor
+  lastname: von Laszewski
+  email: laszewski@gmail.com
+cloudmesh:
+  default:
+  - chameleon\x20
+  active:
+  - chameleon
+clouds:
+  uc:
+    name: Chameleon UC
+    host: chameleoncloud.org
+    type: openstack
+    version: liberty
+    credentials:
+      OS_AUTH_URL: https://openstack.uc.chameleoncloud.org:5000/v3
+      OS_PASSWORD: TBD
+      OS_TENANT_NAME: CH-818664
+      OS_TENANT_ID: CH-818664
+      OS_PROJECT_NAME: CH-818664
+      OS_PROJECT_DOMAIN_ID: default
+      OS_USER_DOMAIN_ID: default
+      OS_USERNAME: TBD
+      OS_VERSION: liberty
+      OS_REGION_NAME: RegionOne
+    default:
+      flavor: m1.small
+      image: Ubuntu-Server-14.04-LTS
+  tacc:
+    name: Chameleon TACC
+    host: chameleoncloud.org
+    type: openstack
+    version: liberty
+    credentials:
+      OS_AUTH_URL: https://openstack.tacc.chameleoncloud.org:5000/v3
+      OS_PASSWORD: TBD
+      OS_TENANT_NAME: CH-818664
+      OS_TENANT_ID: CH-818664
+      OS_PROJECT_NAME: CH-818664
+      OS_PROJECT_DOMAIN_ID: default
+      OS_USER_DOMAIN_ID: default
+      OS_USERNAME: TBD
+      OS_VERSION: liberty
+      OS_REGION_NAME: RegionOne
+    default:
+      flavor: m1.small
+      image: Ubuntu-Server-14.04-LTS
+"""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def sample() -> str:
+    return SAMPLE
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A private cloudmesh directory, which the commands use too."""
+    directory = tmp_path / "cloudmesh"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
+    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
+    return directory
+
+
+@pytest.fixture
+def write(home: Path) -> Write:
+    """Write text or bytes as class.yaml with a mode, 0600 if none is given."""
+
+    def function(content: str | bytes, mode: int = 0o600) -> Path:
+        path = home / "class.yaml"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+        return path
+
+    return function

@@ -1,0 +1,199 @@
+"""The findings of a check: each with its line and a remedy, on one line, never with a secret."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudmesh.config.check import Finding, check
+
+Write = Callable[..., Path]
+SECRET = "hunter2"
+HEAD = "cloudmesh: {default: uc}\n"
+
+
+@pytest.fixture(autouse=True)
+def providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed distribution with three providers: one that needs credentials, one free, one broken."""
+    site = tmp_path / "site"
+    info = site / "outside-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[cloudmesh.providers]\n"
+        "rented = outside_cloud:Rented\nfree = outside_cloud:Free\nbroken = outside_broken:Nothing\n"
+    )
+    (site / "outside_cloud.py").write_text(
+        "class Rented:\n    required_credentials = ('OS_USERNAME', 'OS_PASSWORD')\n\nclass Free:\n    pass\n"
+    )
+    (site / "outside_broken.py").write_text(f"raise RuntimeError('{SECRET}')\n")
+    monkeypatch.syspath_prepend(str(site))
+    yield
+    sys.modules.pop("outside_cloud", None)
+
+
+def found(path: Path) -> list[tuple[str, int, str]]:
+    findings = check(path)
+    for finding in findings:
+        assert finding.path == path
+        assert finding.remedy
+        assert SECRET not in str(finding)
+        assert "\n" not in str(finding)
+    return [(finding.level, finding.line, finding.message) for finding in findings]
+
+
+def test_a_good_file_has_no_findings(write: Write) -> None:
+    text = (
+        "cloudmesh: {default: uc, active: [uc, x]}\n"
+        "clouds:\n  uc:\n    type: rented\n"
+        "    credentials: {OS_USERNAME: me, OS_PASSWORD: hunter2}\n  x: {type: free}\n"
+    )
+    assert found(write(text)) == []
+
+
+def test_a_finding_is_one_line(tmp_path: Path) -> None:
+    finding = Finding("error", Path("class\n.yaml"), 3, "message", "remedy")
+    assert str(finding) == r"class\n.yaml:3: error: message; remedy"
+
+
+def test_the_sample(write: Write, sample: str) -> None:
+    path = write(sample)
+    findings = [str(finding) for finding in check(path)]
+    near = "known: uc, tacc"
+    assert f"{path}:8: error: the default cloud 'chameleon' is not under clouds; {near}" in findings
+    assert f"{path}:10: error: the active cloud 'chameleon' is not under clouds; {near}" in findings
+    kind = next(line for line in findings if line.startswith(f"{path}:15: error: the type 'openstack'"))
+    assert "is not installed; known:" in kind
+    tbd = [line for line in findings if "is TBD: no value is stored" in line]
+    assert [line.split(":")[1] for line in tbd] == [
+        str(number) for number, line in enumerate(sample.splitlines(), 1) if line.endswith(": TBD")
+    ]
+    assert len(tbd) == 4
+    assert all(": warning: " in line and "cms config set clouds." in line for line in tbd)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+def test_a_file_others_can_use_is_an_error_and_is_checked_further(write: Write, mode: int) -> None:
+    path = write("clouds: {uc: {type: fre}}\n", mode)
+    findings = check(path)
+    assert [finding.level for finding in findings] == ["error", "error"]
+    assert f"chmod 600 {path}" in findings[0].remedy
+    assert "did you mean 'free'" in findings[1].remedy
+
+
+def test_an_open_directory_is_a_warning(write: Write, home: Path) -> None:
+    path = write("clouds: {uc: {type: free}}\n")
+    for mode, findings in ((0o755, 1), (0o750, 1), (0o705, 1), (0o711, 0), (0o700, 0)):
+        home.chmod(mode)
+        assert len(check(path)) == findings, oct(mode)
+    home.chmod(0o755)
+    assert (check(path)[0].level, check(path)[0].line) == ("warning", 1)
+    assert f"chmod 700 {home}" in check(path)[0].remedy
+    home.chmod(0o1777)
+    assert "chmod" not in check(path)[0].remedy
+
+
+def test_all_duplicate_keys_are_found(write: Write) -> None:
+    text = (
+        "clouds:\n  uc:\n    type: free\n    type: free\n    l: [{a: 1, a: 2}]\n"
+        "    credentials:\n      OS_PASSWORD: hunter2\n      OS_PASSWORD: hunter2\n"
+        "  uc: {type: free}\nclouds:\n"
+    )
+    lines = [
+        line for level, line, message in found(write(text)) if "same key" in message and level == "error"
+    ]
+    assert lines == [4, 5, 8, 9, 10]
+
+
+def test_keys_that_only_mean_the_same_are_found(write: Write) -> None:
+    assert found(write("clouds: {uc: {type: free}}\n1: a\n1.0: b\n"))[0][:2] == ("error", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"a: 1\nb: [{SECRET}\n", 2),
+        (f"a: 1\nb: {SECRET}: {SECRET}\n", 2),
+        (f"a: 1\nb: *{SECRET}\n", 2),
+        (f"a: 1\nb: !{SECRET} x\n", 2),
+        (f"a: 1\n{SECRET}\x01: \n", 2),
+        (f"- {SECRET}\n", 1),
+        ("", 1),
+        ("a: 2001-99-99\n", 1),
+        ("a: &a [*a]\n", 1),
+        ("a: " + "[" * 1200, 1),
+    ],
+)
+def test_what_is_no_configuration_is_one_error(write: Write, text: str, line: int) -> None:
+    assert [finding[:2] for finding in found(write(text))] == [("error", line)]
+
+
+def test_a_missing_file_and_a_directory_are_findings(home: Path) -> None:
+    assert "cms config init" in check(home / "class.yaml")[0].remedy
+    assert [finding.level for finding in check(home)][-1] == "error"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("version: 5.0\n", 1, "no cloud is defined"),
+        ("version: 5.0\nclouds: {}\n", 2, "no cloud is defined"),
+        ("\nclouds: [uc]\n", 2, "clouds is no section"),
+        ("clouds:\n  uc: 5\n", 2, "clouds.uc is no section"),
+        ("clouds:\n  5: {type: free}\n", 2, "the cloud name 5 is no text"),
+        (
+            "clouds:\n  uc:\n    type: free\n    credentials: hunter2\n",
+            4,
+            "clouds.uc.credentials is no section",
+        ),
+        ("clouds:\n  uc:\n    name: x\n", 2, "the cloud 'uc' has no type"),
+        ("clouds:\n  uc:\n    type:\n", 3, "the cloud 'uc' has no type"),
+        ("clouds:\n  uc:\n    type: [free]\n", 3, "the type of cloud 'uc' is no name"),
+        ("clouds:\n  uc:\n    type: nosuch\n", 3, "the type 'nosuch' of cloud 'uc' is not installed"),
+        ("clouds: {uc: {type: free}}\ncloudmesh: [x]\n", 2, "cloudmesh is no section"),
+        ("clouds: {uc: {type: free}}\ncloudmesh:\n  default: 5\n", 3, "cloudmesh.default is neither"),
+        ("clouds: {uc: {type: free}}\ncloudmesh:\n  active: {a: b}\n", 3, "cloudmesh.active is neither"),
+        (
+            "clouds: {uc: {type: free}}\ncloudmesh:\n  default:\n  - uc\n  - ucc\n",
+            5,
+            "the default cloud 'ucc'",
+        ),
+        (
+            "clouds: {uc: {type: free}, x: {type: free}}\ncloudmesh:\n  active: x\n  default: [x, ' uc ']\n",
+            4,
+            "the default cloud 'uc' is not active",
+        ),
+        (
+            "clouds:\n  uc:\n    type: broken\n",
+            3,
+            "the provider 'broken' of cloudmesh.providers cannot be loaded (RuntimeError)",
+        ),
+    ],
+)
+def test_each_rule(write: Write, text: str, line: int, message: str) -> None:
+    findings = found(write(text))
+    assert [finding[:2] for finding in findings] == [("error", line)]
+    assert findings[0][2].startswith(message)
+
+
+def test_credentials_that_the_type_needs(write: Write) -> None:
+    text = (
+        "clouds:\n  uc:\n    type: rented\n    credentials:\n      OS_USERNAME: TBD\n      OS_PASSWORD: ''\n"
+    )
+    assert found(write(text)) == [
+        ("warning", 5, "clouds.uc.credentials.OS_USERNAME is TBD: no value is stored"),
+        ("error", 6, "clouds.uc.credentials.OS_PASSWORD is missing, and type 'rented' needs it"),
+    ]
+    path = write("clouds:\n  uc:\n    type: rented\n")
+    assert [finding[:2] for finding in found(path)] == [("error", 2), ("error", 2)]
+    assert "cms config set clouds.uc.credentials.OS_USERNAME" in check(path)[0].remedy
+
+
+def test_only_the_providers_in_use_are_loaded(write: Write) -> None:
+    assert found(write("clouds: {uc: {type: nosuch}}\n"))
+    assert "outside_cloud" not in sys.modules
+    assert found(write("clouds: {uc: {type: free}}\n")) == []
+    assert "outside_cloud" in sys.modules

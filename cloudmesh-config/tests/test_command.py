@@ -1,0 +1,262 @@
+"""``cms config`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pexpect
+import pytest
+
+from cloudmesh.config.check import Finding
+from cloudmesh.config.command.config import ConfigCommand
+
+Write = Callable[..., Path]
+CMS = shutil.which("cms", path=str(Path(sys.executable).parent)) or "cms"
+SECRETS = ("pw-one", "pw-two", "pw-three", "pw-four")
+TEXT = """\
+# mine
+cloudmesh: {default: uc}
+clouds:
+  uc:
+    host: uc.example.org
+    list: [a, b]
+    url: https://me:pw-one@example.org/
+    credentials:
+      OS_USERNAME: me
+      OS_PASSWORD: pw-two
+      tokens: {first: [pw-three]}
+      API_KEY: [{x: pw-four}]
+"""
+
+
+def cms(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([CMS, "config", *words], input=stdin, capture_output=True, text=True, check=False)
+
+
+def inside(line: str) -> int:
+    """Run the command as the REPL does, in this process; its exit code."""
+    shell = SimpleNamespace()
+    ConfigCommand.do_config(shell, line)
+    code: int = shell.last_exit_code
+    return code
+
+
+def test_a_newcomers_way(home: Path) -> None:
+    path = home / "class.yaml"
+    assert cms("path").stdout == f"{path}\n"
+    missing = cms("list")
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert "cms config init" in missing.stderr
+    written = cms("init")
+    assert written.returncode == 0
+    assert "no real machine" in written.stdout
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = cms("init")
+    assert again.returncode == 3
+    assert str(path) in again.stderr
+    assert cms("set", "clouds.local.boot_seconds=0.5").returncode == 0
+    assert cms("get", "clouds.local.boot_seconds").stdout == "0.5\n"
+
+
+def test_the_directory_that_the_shell_makes_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(tmp_path / "fresh"))
+    old = os.umask(0o022)
+    try:
+        assert cms("init").returncode == 0
+    finally:
+        os.umask(old)
+    assert (tmp_path / "fresh").stat().st_mode & 0o777 == 0o700
+
+
+def test_list_in_the_order_of_the_file(write: Write) -> None:
+    write(TEXT)
+    rows = json.loads(cms("list", "--output=json").stdout)
+    assert [row["key"] for row in rows] == [
+        "cloudmesh.default",
+        "clouds.uc.host",
+        "clouds.uc.list",
+        "clouds.uc.url",
+        "clouds.uc.credentials.OS_USERNAME",
+        "clouds.uc.credentials.OS_PASSWORD",
+        "clouds.uc.credentials.tokens.first",
+        "clouds.uc.credentials.API_KEY.0.x",
+    ]
+    assert [row["value"] for row in rows][2:6] == [["a", "b"], "https://me:***@example.org/", "me", "***"]
+    assert cms("list", "--output=names").stdout.split() == [row["key"] for row in rows]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml", "csv"])
+@pytest.mark.parametrize("key", ["", "clouds", "clouds.uc", "clouds.uc.url", "clouds.uc.credentials.tokens"])
+def test_secrets_are_shown_only_on_demand(
+    write: Write, capsys: pytest.CaptureFixture[str], form: str, key: str
+) -> None:
+    write(TEXT)
+    for extra in ("", " --secrets"):
+        assert inside(f"{f'get {key}' if key else 'list'} --output={form}{extra}") == 0
+        captured = capsys.readouterr()
+        shown = [secret for secret in SECRETS if secret in captured.out + captured.err]
+        assert bool(shown) == bool(extra), captured.out
+
+
+@pytest.mark.parametrize("key", ["clouds.uc.credentials.OS_PASSWORD", "clouds.uc.credentials.API_KEY.0.x"])
+def test_a_secret_scalar_is_masked(write: Write, key: str) -> None:
+    write(TEXT)
+    assert cms("get", key).stdout == "***\n"
+    assert cms("get", key, "--secrets").stdout.startswith("pw-")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("clouds.uc.host", "uc.example.org\n"),
+        ("clouds.uc.host --output=json", '"uc.example.org"\n'),
+        ("clouds.uc.host --output=yaml", "uc.example.org\n"),
+        ("cloudmesh --output=yaml", "default: uc\n"),
+        ("cloudmesh --output=csv", "key,value\ncloudmesh.default,uc\n"),
+        ("cloudmesh --output=json", '{\n  "default": "uc"\n}\n'),
+        ("clouds.uc.list --output=json", '[\n  "a",\n  "b"\n]\n'),
+        ("clouds.uc.list --output=names", "clouds.uc.list\n"),
+    ],
+)
+def test_get_prints_a_scalar_bare_and_a_section_as_data(
+    write: Write, capsys: pytest.CaptureFixture[str], words: str, shown: str
+) -> None:
+    write(TEXT)
+    assert inside(f"get {words}") == 0
+    assert capsys.readouterr().out == shown
+
+
+def test_get_of_an_unknown_key_names_the_nearest(write: Write) -> None:
+    write(TEXT)
+    answer = cms("get", "clouds.uc.hots")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "did you mean 'host'?" in answer.stderr
+
+
+def test_set_keeps_all_the_rest(write: Write) -> None:
+    path = write(TEXT)
+    answer = cms("set", "clouds.uc.host=two words = $HOME 'quoted'")
+    assert (answer.returncode, answer.stdout) == (0, "")
+    assert cms("get", "clouds.uc.host").stdout == "two words = $HOME 'quoted'\n"
+    changed = path.read_text().splitlines()
+    assert [line for line in changed if "host:" not in line] == [
+        line for line in TEXT.splitlines() if "host:" not in line
+    ]
+
+
+def test_a_secret_on_the_command_line_is_warned_of(write: Write) -> None:
+    path = write(TEXT)
+    answer = cms("set", "clouds.uc.credentials.OS_PASSWORD=new-secret")
+    assert answer.returncode == 0
+    assert "visible in the process list" in answer.stderr
+    assert "new-secret" not in answer.stdout + answer.stderr
+    assert "OS_PASSWORD: new-secret\n" in path.read_text()
+    assert "visible" not in cms("set", "clouds.uc.host=x").stderr
+
+
+def test_a_secret_can_come_on_stdin(write: Write) -> None:
+    path = write(TEXT)
+    answer = cms("set", "clouds.uc.credentials.OS_PASSWORD", stdin="no\nnext line\n")
+    assert answer.returncode == 0
+    assert "visible" not in answer.stderr
+    assert "OS_PASSWORD: 'no'\n" in path.read_text()
+    empty = cms("set", "clouds.uc.credentials.OS_PASSWORD")
+    assert empty.returncode == 2
+    assert "no value" in empty.stderr
+
+
+def test_a_secret_is_asked_for_without_showing_it(write: Write) -> None:
+    path = write(TEXT)
+    child = pexpect.spawn(
+        CMS, ["config", "set", "clouds.uc.credentials.OS_PASSWORD"], encoding="utf-8", timeout=20
+    )
+    child.expect("OS_PASSWORD: ")
+    child.sendline("typed-secret")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert "typed-secret" not in child.before
+    assert "OS_PASSWORD: typed-secret\n" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "word", ["clouds.uc.credentials.OS_PASSWORD..x=hush", '"OS_PASSWORD=hush', "=hush", "clouds=hush"]
+)
+def test_an_assignment_that_fails_does_not_tell_its_value(write: Write, word: str) -> None:
+    path = write(TEXT)
+    answer = cms("set", word, stdin="")
+    assert answer.returncode in (2, 3)
+    assert "hush" not in answer.stdout + answer.stderr
+    assert path.read_text() == TEXT
+
+
+def test_a_file_that_others_can_read_is_refused_by_all(write: Write) -> None:
+    path = write(TEXT, 0o644)
+    for words in (
+        ["list"],
+        ["get", "clouds.uc.host"],
+        ["set", "clouds.uc.host=x"],
+        ["set", "clouds.uc.host"],
+    ):
+        answer = cms(*words)
+        assert (answer.returncode, answer.stdout) == (3, "")
+        assert f"chmod 600 {path}" in answer.stderr
+    assert path.read_text() == TEXT
+
+
+def test_check_prints_a_finding_a_line_and_exits_with_3(write: Write, home: Path) -> None:
+    path = write("cloudmesh: {default: [nosuch]}\nclouds: {uc: {name: x}}\n")
+    answer = cms("check")
+    assert answer.returncode == 3
+    assert [line.split(": ")[:2] for line in answer.stdout.splitlines()] == [
+        [f"{path}:1", "error"],
+        [f"{path}:2", "error"],
+    ]
+    data = cms("check", "--output=json")
+    assert data.returncode == 3
+    assert [row["line"] for row in json.loads(data.stdout)] == [1, 2]
+    assert set(json.loads(data.stdout)[0]) == {"level", "path", "line", "message", "remedy"}
+
+
+def test_check_of_a_broken_file_tells_no_secret(write: Write) -> None:
+    write("OS_PASSWORD: pw-one: x\nOS_PASSWORD: pw-two\n")
+    answer = cms("check")
+    assert answer.returncode == 3
+    assert not any(secret in answer.stdout + answer.stderr for secret in SECRETS)
+
+
+def test_warnings_alone_exit_with_0(
+    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warning = Finding("warning", write(TEXT), 3, "message", "remedy")
+    monkeypatch.setattr("cloudmesh.config.check.check", lambda _: [warning])
+    assert inside("check") == 0
+    assert capsys.readouterr().out == f"{warning}\n"
+    monkeypatch.setattr("cloudmesh.config.check.check", lambda _: [])
+    assert inside("check") == 0
+    assert capsys.readouterr().out == f"{warning.path}: no findings\n"
+
+
+def test_completion(write: Write) -> None:
+    write(TEXT)
+    complete: Any = ConfigCommand.complete_config
+    assert complete(None, "", "config ", 7, 7) == ["check", "get", "init", "list", "path", "set"]
+    assert complete(None, "s", "config s", 7, 8) == ["set"]
+    assert complete(None, "clouds.uc.h", "config get clouds.uc.h", 11, 22) == ["clouds.uc.host"]
+    assert complete(None, "", "config list ", 12, 12) == []
+
+
+def test_completion_without_a_usable_file_is_empty(write: Write) -> None:
+    complete: Any = ConfigCommand.complete_config
+    write("a: b: c\n")
+    assert complete(None, "", "config get ", 11, 11) == []

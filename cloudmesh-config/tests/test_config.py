@@ -1,0 +1,184 @@
+"""The clouds of a configuration: which there are, which are active, which are the default."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.config import Config, keys
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+
+Write = Callable[..., Path]
+CLOUDS = (
+    "clouds:\n  uc: {type: a, host: h, list: [x, {y: 1}], my.key: 2}\n  tacc: {type: b}\n  aws: {type: c}\n"
+)
+
+
+def config(write: Write, head: str = "") -> Config:
+    return Config.load(write(head + CLOUDS))
+
+
+def test_load_takes_the_users_own_file_by_default(write: Write, home: Path) -> None:
+    write(CLOUDS)
+    assert Config.load().path == home / "class.yaml"
+
+
+def test_another_file_is_named_by_the_environment(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(CLOUDS)
+    other.chmod(0o600)
+    monkeypatch.setenv("CLOUDMESH_CONFIG", str(other))
+    assert list(Config.load().clouds) == ["uc", "tacc", "aws"]
+
+
+def test_clouds_keep_their_order(write: Write) -> None:
+    loaded = config(write)
+    assert list(loaded.clouds) == ["uc", "tacc", "aws"]
+    assert loaded.cloud("tacc") == {"type": "b"}
+
+
+def test_an_unknown_cloud_names_the_nearest(write: Write) -> None:
+    with pytest.raises(UnknownName, match=r"no cloud 'tac'; did you mean 'tacc'\?"):
+        config(write).cloud("tac")
+
+
+def test_no_clouds_is_an_empty_dict(write: Write) -> None:
+    for text in ("version: 5.0\n", "clouds:\n", "clouds: {}\n"):
+        assert Config.load(write(text)).clouds == {}
+
+
+@pytest.mark.parametrize("text", ["clouds: [uc]\n", "clouds: uc\n", "clouds: {uc: 5}\n", "clouds: {5: {}}\n"])
+def test_clouds_of_a_wrong_shape_are_an_error(write: Write, text: str) -> None:
+    path = write(text)
+    with pytest.raises(ConfigError, match=str(path)):
+        _ = Config.load(path).clouds
+
+
+def test_without_a_list_all_clouds_are_active_and_none_is_the_default(write: Write) -> None:
+    assert config(write).active_clouds() == ["uc", "tacc", "aws"]
+    assert config(write).default_clouds() == []
+
+
+@pytest.mark.parametrize("value", ["uc", "' uc '", "[uc]", "['uc ', uc]"])
+def test_a_default_may_be_a_name_or_a_list_and_is_stripped(write: Write, value: str) -> None:
+    assert config(write, f"cloudmesh: {{default: {value}}}\n").default_clouds() == ["uc"]
+
+
+def test_active_and_default_keep_the_order_given(write: Write) -> None:
+    loaded = config(write, "cloudmesh: {default: [aws, uc], active: [aws, tacc, uc]}\n")
+    assert loaded.default_clouds() == ["aws", "uc"]
+    assert loaded.active_clouds() == ["aws", "tacc", "uc"]
+
+
+def test_an_empty_active_list_means_none(write: Write) -> None:
+    assert config(write, "cloudmesh: {active: []}\n").active_clouds() == []
+
+
+def test_the_sample_names_its_unknown_cloud_and_the_known_ones(write: Write, sample: str) -> None:
+    path = write(sample)
+    for ask in (Config.load(path).default_clouds, Config.load(path).active_clouds):
+        with pytest.raises(ConfigError, match=r"'chameleon'.* known: uc, tacc") as caught:
+            ask()
+        assert str(path) in str(caught.value)
+
+
+def test_a_list_of_clouds_is_never_shortened(write: Write) -> None:
+    loaded = config(write, "cloudmesh: {default: [uc, ucc], active: [uc, tac]}\n")
+    with pytest.raises(ConfigError, match="'ucc'"):
+        loaded.default_clouds()
+    with pytest.raises(ConfigError, match="'tac'"):
+        loaded.active_clouds()
+
+
+def test_a_default_that_is_not_active_is_an_error(write: Write) -> None:
+    loaded = config(write, "cloudmesh: {default: [uc], active: [tacc]}\n")
+    with pytest.raises(ConfigError, match="cms cloud activate uc"):
+        loaded.default_clouds()
+
+
+@pytest.mark.parametrize("value", ["5", "{a: b}", "[uc, 5]", "[[uc]]", "true"])
+def test_names_of_a_wrong_shape_are_an_error(write: Write, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"cloudmesh\.default must be"):
+        config(write, f"cloudmesh: {{default: {value}}}\n").default_clouds()
+
+
+def test_require_active(write: Write) -> None:
+    loaded = config(write, "cloudmesh: {active: [tacc]}\n")
+    loaded.require_active("tacc")
+    with pytest.raises(ConfigError, match="not active"):
+        loaded.require_active("uc")
+    with pytest.raises(UnknownName):
+        loaded.require_active("nosuch")
+
+
+def test_get_follows_dots_numbers_and_quotes(write: Write) -> None:
+    loaded = config(write)
+    assert loaded.get("clouds.uc.host") == "h"
+    assert loaded.get("clouds.uc.list.1.y") == 1
+    assert loaded.get('clouds.uc."my.key"') == 2
+    assert loaded.get("clouds.tacc") == {"type": "b"}
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("clouds.uc.hst", r"no key 'hst' under clouds\.uc in .*did you mean 'host'"),
+        ("cloud", "no key 'cloud' at the top in .*did you mean 'clouds'"),
+        ("clouds.uc.list.2", r"no key '2' under clouds\.uc\.list.*known: 0, 1"),
+        ("clouds.uc.list.-1", "no key '-1'"),
+        ("clouds.uc.host.x", r"no key 'x' under clouds\.uc\.host.*none is known"),
+        ("clouds.uc.my.key", "no key 'my'.*known:.*\"my.key\""),
+    ],
+)
+def test_get_names_the_part_that_is_missing(write: Write, key: str, message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        config(write).get(key)
+
+
+@pytest.mark.parametrize("key", ["", ".", "a.", ".a", "a..b", '"a', 'a"b', '"a"b'])
+def test_a_malformed_key_is_a_usage_error(key: str) -> None:
+    with pytest.raises(UsageError):
+        keys.split(key)
+
+
+@given(st.lists(st.text(), min_size=1, max_size=4))
+def test_joined_parts_split_into_the_same_parts(parts: list[str]) -> None:
+    assert keys.split(keys.join(parts)) == parts
+
+
+@given(st.lists(st.text(), min_size=1, max_size=3), st.text())
+def test_an_assignment_splits_at_its_own_sign(parts: list[str], value: str) -> None:
+    assert keys.split_assignment(f"{keys.join(parts)}={value}") == (keys.join(parts), value)
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), TREES, min_size=1, max_size=4))
+def test_each_flat_key_leads_back_to_its_value(data: dict[str, object]) -> None:
+    rows = list(keys.flatten(data))
+    assert [keys.find(data, keys.join(parts), "FILE") for parts, _ in rows] == [value for _, value in rows]
+    assert [row[0][0] for row in rows] == sorted((row[0][0] for row in rows), key=list(data).index)
+
+
+def test_the_repr_of_a_config_shows_no_value(write: Write) -> None:
+    assert "hunter2" not in repr(Config.load(write("OS_PASSWORD: hunter2\n")))
+
+
+def test_importing_the_package_brings_no_yaml_reader() -> None:
+    code = "import sys, cloudmesh.config; sys.exit('ruamel.yaml' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    with pytest.raises(ImportError):
+        from cloudmesh.config import Nothing  # noqa: F401

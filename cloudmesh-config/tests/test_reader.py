@@ -1,0 +1,182 @@
+"""The reader: the order of the file, and what it refuses, with which sentence."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.config import reader
+from cloudmesh.plugin.errors import ConfigError
+
+Write = Callable[..., Path]
+SECRET = "hunter2"
+
+
+def test_the_sample_loads_as_it_stands_in_its_order(write: Write, sample: str) -> None:
+    data = reader.load(write(sample))
+    assert list(data) == ["version", "profile", "cloudmesh", "clouds"]
+    assert list(data["clouds"]) == ["uc", "tacc"]
+    assert list(data["clouds"]["uc"]) == [
+        *("name", "host", "type", "version", "credentials", "default"),
+    ]
+    assert list(data["clouds"]["tacc"]["credentials"])[:3] == ["OS_AUTH_URL", "OS_PASSWORD", "OS_TENANT_NAME"]
+    assert data["version"] == 5.0
+    assert data["cloudmesh"] == {"default": ["chameleon"], "active": ["chameleon"]}
+
+
+def test_many_keys_keep_any_order(write: Write) -> None:
+    names = [f"k{number * 7919 % 1000}" for number in range(1000)]
+    assert list(reader.load(write("".join(f"{name}: 1\n" for name in names)))) == names
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602, 0o644, 0o666, 0o660])
+def test_a_file_that_others_can_read_or_write_is_refused(write: Write, mode: int) -> None:
+    path = write("a: 1\n", mode)
+    with pytest.raises(ConfigError, match=f"chmod 600 {path}") as caught:
+        reader.load(path)
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_a_file_of_ones_own_is_read(write: Write, mode: int) -> None:
+    assert reader.load(write("a: 1\n", mode)) == {"a": 1}
+
+
+def test_the_mode_of_a_symlinks_target_counts(write: Write, home: Path) -> None:
+    target = write("a: 1\n", 0o644)
+    link = home / "link.yaml"
+    link.symlink_to(target)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        reader.load(link)
+    target.chmod(0o600)
+    assert reader.load(link) == {"a": 1}
+
+
+def test_the_mending_line_can_be_pasted(home: Path) -> None:
+    path = home / "my class.yaml"
+    path.write_text("a: 1\n")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError) as caught:
+        reader.load(path)
+    line = str(caught.value).partition("mend it with: ")[2]
+    assert os.system(line) == 0
+    assert reader.load(path) == {"a": 1}
+
+
+def test_a_missing_file_names_the_command_that_writes_one(home: Path) -> None:
+    with pytest.raises(ConfigError, match="cms config init"):
+        reader.load(home / "class.yaml")
+    with pytest.raises(ConfigError, match="cms config init"):
+        reader.load(home / "none" / "class.yaml")
+
+
+def test_a_directory_and_a_pipe_are_refused_at_once(home: Path) -> None:
+    os.mkfifo(home / "pipe", 0o600)
+    for path in (home, home / "pipe"):
+        with pytest.raises(ConfigError, match=str(path)):
+            reader.load(path)
+
+
+def test_an_unreadable_file_is_one_sentence(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("a: 1\n")
+
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ConfigError, match="you may not read"):
+        reader.load(path)
+
+
+def test_a_loop_of_symlinks_is_one_sentence(home: Path) -> None:
+    (home / "a").symlink_to(home / "b")
+    (home / "b").symlink_to(home / "a")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        reader.load(home / "a")
+
+
+BROKEN = {
+    "a second colon": (f"a: 1\nb: {SECRET}: {SECRET}\n", 2),
+    "an open bracket": (f"a: 1\nb: [{SECRET},\n", 2),
+    "an open quote": (f'a: 1\nb: "{SECRET}\n', 2),
+    "a tab": (f"a:\n\tb: {SECRET}\n", 2),
+    "no indentation": (f"a:\n  b: 1\n c: {SECRET}\n", 3),
+    "an alias without anchor": (f"a: 1\nb: *{SECRET}\n", 2),
+    "an unknown tag": (f"a: 1\nb: !{SECRET} x\n", 2),
+    "a python object": (f"a: 1\nb: !!python/name:{SECRET} x\n", 2),
+    "a duplicate key": (f"a: 1\nOS_PASSWORD: x\nc: 2\nOS_PASSWORD: {SECRET}\n", 4),
+    "a duplicate key, deep": (f"a:\n  b: {SECRET}\n  c: 2\n  b: x\n", 4),
+    "two documents": (f"a: 1\n---\nb: {SECRET}\n", 2),
+    "a list": (f"- {SECRET}\n", 1),
+    "a text": (f"{SECRET}\n", 1),
+    "a control character": (f"a: 1\nb: {SECRET}\x00\n", 2),
+    "an unhashable key": (f"a: 1\n? {{b: {SECRET}}}\n: c\n", 2),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), BROKEN.values(), ids=BROKEN)
+def test_broken_yaml_is_told_by_line_and_never_by_its_text(write: Write, text: str, line: int) -> None:
+    path = write(text)
+    with pytest.raises(ConfigError) as caught:
+        reader.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}:{line}: ")
+    assert "\n" not in message
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("text", ["a: 2001-99-99\n", f"a: !!int {SECRET}\n", f"a: !!bool {SECRET}\n"])
+def test_an_impossible_value_is_one_sentence(write: Write, text: str) -> None:
+    with pytest.raises(ConfigError, match="impossible") as caught:
+        reader.load(write(text))
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("content", [b"a: \xff\xfe\n", b"\x89PNG\r\n\x1a\n\x00", "a: ä\n".encode("utf-16")])
+def test_binary_files_are_refused(write: Write, content: bytes) -> None:
+    with pytest.raises(ConfigError, match="UTF-8|control character"):
+        reader.load(write(content))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n", "---\n", "null\n"])
+def test_an_empty_file_is_refused(write: Write, text: str) -> None:
+    with pytest.raises(ConfigError, match="is empty"):
+        reader.load(write(text))
+
+
+def test_an_alias_that_holds_itself_is_refused(write: Write) -> None:
+    with pytest.raises(ConfigError, match="refers to itself"):
+        reader.load(write("a: &a\n  b: *a\n"))
+
+
+def test_what_an_anchor_shares_is_not_shared_in_the_data(write: Write) -> None:
+    data = reader.load(write("a: &x {k: 1}\nb: *x\nc:\n  <<: *x\n  z: 2\n"))
+    data["a"]["k"] = 9
+    assert data["b"] == {"k": 1}
+    assert data["c"] == {"k": 1, "z": 2}
+
+
+def test_what_only_the_slower_parser_knows_is_read(write: Write) -> None:
+    assert reader.load(write("a: [https://h/v3]\nb: {c: x:5}\n")) == {
+        "a": ["https://h/v3"],
+        "b": {"c": "x:5"},
+    }
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read(write: Write) -> None:
+    assert reader.load(write(b"\xef\xbb\xbfa: 1\r\nb: x\r\n")) == {"a": 1, "b": "x"}
+
+
+@given(st.binary(max_size=60) | st.text(alphabet="ab:-[]{}&*!|>'\"#%@`, \n\t?0~<=", max_size=40))
+def test_any_content_is_read_or_refused(content: str | bytes) -> None:
+    text = content if isinstance(content, str) else content.decode("latin-1")
+    try:
+        assert isinstance(reader.parse(text, Path("class.yaml")), dict)
+    except ConfigError as error:
+        assert "\n" not in str(error)
