@@ -1,0 +1,255 @@
+"""Several processes at one store, and processes that are killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloudmesh.db import Database
+
+
+def start(work: Callable[[], None]) -> int:
+    """Run the function in a child process, which ends with 0 only if it raises nothing."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def succeeded(children: list[int]) -> bool:
+    """Whether all ended well; waits for each of them."""
+    return {os.waitpid(child, 0)[1] for child in children} == {0}
+
+
+def is_whole(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as connection:
+        return bool(connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
+
+
+def add_many(path: Path, writer: int, count: int) -> None:
+    """Add records that widen the table at the same time as other writers do, some by the same columns."""
+    with Database(path) as db:
+        for number in range(count):
+            own = {f"writer{writer}": {f"part{number % 20}": number}}
+            db.add("vm", {"writer": writer, "number": number, f"shared{number % 15}": number, **own})
+
+
+def check_writers(path: Path, writers: int, count: int) -> None:
+    assert succeeded(
+        [start(lambda writer=writer: add_many(path, writer, count)) for writer in range(writers)]
+    )
+    expected = {
+        (writer, number): {
+            "writer": writer,
+            "number": number,
+            f"shared{number % 15}": number,
+            f"writer{writer}": {f"part{number % 20}": number},
+        }
+        for writer in range(writers)
+        for number in range(count)
+    }
+    with Database(path) as db:
+        found = db.find("vm")
+        columns = db.columns("vm")
+    assert len(found) == writers * count
+    assert {(record["writer"], record["number"]): record for record in found} == expected
+    assert len(columns) == len(set(columns)) == 3 + 15 + 20 * writers
+    assert is_whole(path)
+
+
+def test_four_processes_lose_nothing_while_they_make_and_widen_a_table(tmp_path: Path) -> None:
+    check_writers(tmp_path / "new" / "x.db", 4, 200)
+
+
+@pytest.mark.slow
+def test_sixteen_processes_lose_nothing(tmp_path: Path) -> None:
+    check_writers(tmp_path / "x.db", 16, 1000)
+
+
+def test_many_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
+    for attempt in range(10):
+        path = tmp_path / f"{attempt}.db"
+        begin = time.monotonic() + 0.03
+
+        def add(path: Path = path, begin: float = begin) -> None:
+            time.sleep(max(0, begin - time.monotonic()))
+            with Database(path) as db:
+                db.add("vm", {"process": os.getpid()})
+
+        children = [start(add) for _ in range(6)]
+        assert succeeded(children)
+        with Database(path) as db:
+            assert {record["process"] for record in db.find("vm")} == set(children)
+
+
+def test_a_reader_sees_whole_records_while_the_table_grows(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    count = 250
+
+    def grow() -> None:
+        with Database(path) as db:
+            for number in range(count):
+                # Each kind of growth: a new column, one that has only None, and its first true value.
+                db.add("vm", {"number": number, f"new{number}": number, f"late{number}": None})
+                db.add("vm", {"number": number, f"late{number}": number})
+
+    with Database(path) as db:
+        db.add("vm", {"number": 0, "new0": 0, "late0": None})
+        child = start(grow)
+        seen = 0
+        while seen < 2 * count:
+            found = db.find("vm")[1:]
+            seen = len(found)
+            for place, record in enumerate(found):
+                number = place // 2
+                late = {"number": number, f"late{number}": number}
+                new = {"number": number, f"new{number}": number, f"late{number}": None}
+                assert record == (late if place % 2 else new)
+            if found and seen % 2 == 0:
+                number = seen // 2 - 1
+                wanted = {f"late{number}": number}
+                assert db.find("vm", where=wanted) == [{"number": number, **wanted}]
+    assert succeeded([child])
+
+
+def test_two_databases_see_what_the_other_adds(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Database(path) as one, Database(path) as two:
+        one.add("vm", {"a": 1})
+        assert two.find("vm") == [{"a": 1}]
+        one.add("vm", {"a": 2, "b": 1})
+        assert two.find("vm", b=1) == [{"a": 2, "b": 1}]
+        two.add("other", {"x": 1})
+        assert one.tables() == ["vm", "other"]
+        assert one.has("other")
+        assert one.columns("other") == ["id", "x"]
+
+
+def test_two_databases_add_the_same_column(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Database(path) as one, Database(path) as two:
+        one.add("vm", {"a": None})
+        assert two.find("vm") == [{"a": None}]
+        one.add("vm", {"a": 1, "b": 2})
+        two.add("vm", {"a": "text", "b": 3, "c": 4})
+        one.add("vm", {"c": "text"})
+        expected = [{"a": None}, {"a": 1, "b": 2}, {"a": "text", "b": 3, "c": 4}, {"c": "text"}]
+        assert one.find("vm") == two.find("vm") == expected
+        assert one.find("vm", a="text") == two.find("vm", a="text") == expected[2:3]
+
+
+@pytest.mark.parametrize("value", [True, ["x"], "text", 5])
+def test_the_kind_that_another_process_decides_is_seen(tmp_path: Path, value: object) -> None:
+    path = tmp_path / "x.db"
+    with Database(path) as one, Database(path) as two, Database(path) as three:
+        one.add("vm", {"a": None})
+        assert two.find("vm", a=value) == []
+        assert three.find("vm") == [{"a": None}]
+        one.add("vm", {"a": value})
+        assert two.find("vm", a=value) == [{"a": value}]
+        late = three.find("vm")[1]["a"]
+        assert (type(late), late) == (type(value), value)
+
+
+def test_two_processes_that_found_the_file_wait_for_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.touch()
+    reader, writer = os.pipe()
+
+    def look() -> None:
+        # Another process that looks at the same new file, which sqlite answers with "locked" at once.
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT * FROM sqlite_master").fetchall()
+            os.write(writer, b"x")
+            time.sleep(0.2)
+            other.execute("ROLLBACK")
+
+    child = start(look)
+    os.read(reader, 1)
+    with Database(path) as db:
+        assert db.add("vm", {"a": 1}) == 1
+    assert succeeded([child])
+    os.close(reader)
+    os.close(writer)
+
+
+def test_counters_changed_by_several_processes_lose_no_change(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+
+    def count() -> None:
+        with Database(path) as db:
+            for _ in range(50):
+                with db.atomic():
+                    value = db.find("counter", name="all")[0]["value"]
+                    db.upsert("counter", {"name": "all", "value": value + 1}, key=["name"])
+
+    with Database(path) as db:
+        db.add("counter", {"name": "all", "value": 0})
+    assert succeeded([start(count) for _ in range(4)])
+    with Database(path) as db:
+        assert db.find("counter") == [{"name": "all", "value": 200}]
+
+
+def write_until_killed(path: Path, said: int, first: int) -> None:
+    """Add pairs in a transaction and single records, saying each number once its adds have returned."""
+    with Database(path) as db:
+        number = first
+        while True:
+            with db.atomic():
+                db.add("pair", {"number": number, "half": 1, f"column{number % 300}": "x" * 500})
+                db.add("pair", {"number": number, "half": 2})
+            db.add("single", {"number": number})
+            os.write(said, b"%d\n" % number)
+            number += 1
+
+
+def kill_writers(path: Path, times: int) -> None:
+    chance = random.Random(times)
+    returned: set[int] = set()
+    for attempt in range(times):
+        reader, writer = os.pipe()
+        child = start(
+            lambda writer=writer, attempt=attempt: write_until_killed(path, writer, attempt * 100_000)
+        )
+        os.close(writer)
+        time.sleep(chance.uniform(0.001, 0.06))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with open(reader, "rb") as stream:  # noqa: PTH123 a descriptor
+            returned |= {int(line) for line in stream.read().split(b"\n")[:-1]}
+        if not path.exists():
+            continue
+        assert attempt % 5 or is_whole(path)
+    assert len(returned) > times
+    assert is_whole(path)
+    with Database(path) as db:
+        halves = [(record["number"], record["half"]) for record in db.find("pair")]
+        numbers = [record["number"] for record in db.find("single")]
+    assert returned <= set(numbers)
+    assert len(numbers) == len(set(numbers))
+    pairs = {number for number, _ in halves}
+    assert set(numbers) <= pairs
+    assert sorted(halves) == sorted((number, half) for number in pairs for half in (1, 2))
+
+
+def test_killed_writers_leave_a_whole_file_with_all_that_was_added(tmp_path: Path) -> None:
+    kill_writers(tmp_path / "x.db", 30)
+
+
+@pytest.mark.slow
+def test_many_killed_writers_leave_a_whole_file(tmp_path: Path) -> None:
+    kill_writers(tmp_path / "x.db", 200)
