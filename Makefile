@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TOOLS := build hypothesis mypy pexpect pytest ruff types-docopt types-tabulate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow lint type bench clean
+.PHONY: help install demo test test-quick test-slow lint type bench docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -36,6 +36,9 @@ type: $(VENV)/tools ## check the types, strictly
 
 bench: $(VENV)/tools ## measure speed, as ratios side by side
 	$(BIN)/python benchmarks/bench.py
+
+docs: $(VENV)/installed ## write docs/commands.md from the commands
+	$(BIN)/python docs/make_commands.py
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) build cloudmesh-*/build cloudmesh-*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,7 @@
 """The embedded cloud passes what every provider must."""
 
 import pytest
+
 from cloudmesh.cloud.conformance import ProviderSuite
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 

@@ -233,7 +233,7 @@ def test_table() -> None:
         {"name": "web1", "up": False, "age": None, "note": "late"},
     ]
     answer = Answer(rows, formats={"age": lambda seconds: f"{seconds / 60:.0f}m"})
-    lines = output.output.render(answer, "table").splitlines()
+    lines = output.render(answer, "table").splitlines()
     assert lines[0].split() == ["name", "size", "up", "age", "tags", "more", "note"]
     assert lines[2].split("  ")[0] == "007"
     assert lines[2].split() == ["007", "1e5", "yes", "3m", "a,", "1", '{"b":1,"a":null}']

@@ -18,13 +18,14 @@ from cloudmesh.plugin.secrets import is_secret, mask_text, mask_value
         "apikey",
         "private-key",
         "--password",
+        "credentials.OS_PASSWORD.deeper",
     ],
 )
 def test_secret_names(key: str) -> None:
     assert is_secret(key)
 
 
-@pytest.mark.parametrize("key", ["OS_USERNAME", "key", "--key", "password.hint", "pinned"])
+@pytest.mark.parametrize("key", ["OS_USERNAME", "key", "--key", "pinned"])
 def test_other_names(key: str) -> None:
     assert not is_secret(key)
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cloudmesh.cloud.cloud import Cloud
     from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
-    from cloudmesh.cloud.provider import Capability, Provider
+    from cloudmesh.cloud.provider import BootRequest, Capability, Provider
 
-__all__ = ["Capability", "Cloud", "Flavor", "Image", "KeyPair", "Machine", "Provider", "State"]
+__all__ = ["BootRequest", "Capability", "Cloud", "Flavor", "Image", "KeyPair", "Machine", "Provider", "State"]
 
 _HOMES = {
     "Cloud": "cloudmesh.cloud.cloud",
+    "BootRequest": "cloudmesh.cloud.provider",
     "Capability": "cloudmesh.cloud.provider",
     "Provider": "cloudmesh.cloud.provider",
 }

@@ -74,10 +74,10 @@ class Cloud:
         kind = settings.get("type")
         if not kind:
             raise ConfigError(f"cloud {self.name} in {config.path} has no type; cms config check shows where")
+        self._defaults = _defaults(config, self.name, settings.get("default"))
         provider = provider_class(str(kind), self.name)(self.name, settings)
         provider.open()
         self._provider, self._inventory = provider, self._shared or Inventory()
-        self._defaults = _defaults(config, self.name, settings.get("default"))
         return self
 
     def __exit__(
@@ -177,14 +177,15 @@ class Cloud:
         return self.provider.console(machine.cloud_id)
 
     def find(self, name: str) -> Machine:
-        """The machine of this name as it is known; the cloud is asked only for a name not yet known.
+        """The machine of this name as it is known; the cloud is asked only where none or several are.
 
         Raises:
             UnknownName: the cloud has no machine of this name.
             Conflict: it has several.
         """
         found = [each.machine for each in self.inventory.known(self.name) if each.machine.name == name]
-        if not found:
+        if len(found) != 1:
+            # Of several, those deleted meanwhile are still in the store; the cloud knows which.
             listed = self.machines()
             found = [machine for machine in listed if machine.name == name]
             if not found:

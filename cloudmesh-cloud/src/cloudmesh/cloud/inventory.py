@@ -70,14 +70,17 @@ class Inventory:
 
         What another process wrote down since then is newer than the listing, and stays.
         """
+        # A time to come was written before the clock was set back, and tells nothing.
+        now = time.time()
         with self._database.atomic():
             known = {each.machine.cloud_id: each for each in self.known(cloud)}
+            newer = {cloud_id for cloud_id, each in known.items() if asked < each.refreshed <= now}
             for machine in machines:
-                old = known.pop(machine.cloud_id, None)
-                if old is None or old.refreshed <= asked:
+                known.pop(machine.cloud_id, None)
+                if machine.cloud_id not in newer:
                     self._put(machine, asked)
             for vanished in known.values():
-                if vanished.refreshed <= asked:
+                if vanished.machine.cloud_id not in newer:
                     self.forget(vanished.machine)
             refresh = {"cloud": cloud, "refreshed": asked}
             self._database.upsert(REFRESHES, refresh, key=["cloud"])

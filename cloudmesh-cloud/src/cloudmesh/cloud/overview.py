@@ -14,19 +14,19 @@ from cloudmesh.cloud.notes import is_simulated, simulated_notes
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
-from cloudmesh.plugin.errors import CloudError, CloudmeshError
+from cloudmesh.plugin.errors import CloudError, CloudmeshError, CredentialsError
 from cloudmesh.plugin.secrets import mask_value
 
 
 def list_clouds(config: Config) -> Answer:
     """All configured clouds in their order; calls none of them."""
-    active, default = configured_names(config, "active"), configured_names(config, "default")
+    active, default = written_names(config, "active"), written_names(config, "default") or []
     rows = [
         {
             "name": name,
             "type": settings.get("type", ""),
             "default": name in default,
-            "active": name in active if active else True,
+            "active": active is None or name in active,
             "simulated": is_simulated(config, name),
             "host": mask_value("host", settings.get("host", "")),
             "title": settings.get("name", ""),
@@ -37,10 +37,15 @@ def list_clouds(config: Config) -> Answer:
     return Answer(rows, columns=columns)
 
 
-def configured_names(config: Config, section: str) -> list[str]:
-    """The names as they are written; ``cms config check`` tells which of them are wrong."""
-    written = (config.data.get("cloudmesh") or {}).get(section) or []
-    return [str(name).strip() for name in ([written] if isinstance(written, str) else written)]
+def written_names(config: Config, section: str) -> list[str] | None:
+    """``cloudmesh.active`` or ``cloudmesh.default`` as it is written, None if it is not.
+
+    Names that are wrong are in it too; ``cms config check`` tells of them.
+    """
+    written = (config.data.get("cloudmesh") or {}).get(section)
+    if written is None:
+        return None
+    return [str(name).strip() for name in (written if isinstance(written, list) else [written])]
 
 
 def cloud_info(config: Config, name: str) -> Answer:
@@ -53,11 +58,10 @@ def cloud_info(config: Config, name: str) -> Answer:
         "name": name,
         "simulated": provider.simulated,
         "capabilities": sorted(str(each) for each in provider.capabilities),
-        "known machines": known,
-        **{f"configured {key}": mask_value(key, value) for key, value in settings.items()},
+        "machines": known,
+        "settings": mask_value("", dict(settings)),
     }
-    rows = [{"key": key, "value": value} for key, value in facts.items()]
-    return Answer(rows, columns=["key", "value"], names="key", notes=simulated_notes(config, [name]))
+    return Answer(record=facts, notes=simulated_notes(config, [name]))
 
 
 def check_clouds(config: Config, names: Sequence[str]) -> Answer:
@@ -107,7 +111,7 @@ def _listing(
         try:
             with Cloud(name, config) as cloud:
                 rows += [asdict(thing) for thing in ask(cloud)]
-        except CloudError as error:
+        except (CloudError, CredentialsError) as error:
             if len(names) == 1:
                 raise
             notes.append(f"error: {error}")

@@ -40,7 +40,7 @@ def _load(point: EntryPoint) -> type[Provider]:
     place = f"provider {point.name!r} ({point.value}, entry-point group {GROUP})"
     try:
         loaded: Any = point.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # another package's module may raise anything
         raise ConfigError(f"{place} cannot be loaded: {error}; install it again") from error
     if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
         raise ConfigError(f"{place} is no subclass of cloudmesh.cloud.Provider; report it to its author")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import UnknownName, UsageError
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 
 
 def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> list[str]:
@@ -15,9 +15,12 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
 
     Raises:
         UnknownName: a name is not configured.
+        UsageError: ``option`` is there, but empty: that does not mean the defaults.
         ConfigError: a cloud is not active, or no default is configured.
     """
-    if option:
+    if option is not None:
+        if not option:
+            raise UsageError("--cloud= names no cloud; give a name, or leave it out to use the defaults")
         return expand_clouds(config, option)
     from cloudmesh.plugin.variables import variable
 
@@ -29,7 +32,13 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
             raise UsageError(
                 f"the variable cloud={kept} is wrong: {error}; cms set cloud=NAME mends it"
             ) from None
-    return config.default_clouds()
+    defaults = config.default_clouds()
+    if not defaults:
+        raise ConfigError(
+            f"{config.path} names no default cloud; say --cloud=NAME, or make one the default: "
+            "cms cloud default NAME"
+        )
+    return defaults
 
 
 def expand_clouds(config: Config, expression: str | Sequence[str], active: bool = True) -> list[str]:

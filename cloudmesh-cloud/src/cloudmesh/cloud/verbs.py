@@ -100,5 +100,5 @@ def impossible(verb: Verb, machine: Machine) -> Conflict:
     """The error for a verb that cannot be, naming the ones that would work now."""
     possible = [other.name for other in VERBS.values() if other.fitness(machine.state) is Fitness.POSSIBLE]
     hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
-    hint = hint or f"possible now: {', '.join(possible)}"
+    hint = hint or (f"possible now: {', '.join(possible)}" if possible else "nothing is possible any more")
     return Conflict(f"cannot {verb.name} {machine.qualified_name} while it is {machine.state}; {hint}")

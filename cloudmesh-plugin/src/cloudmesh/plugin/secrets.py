@@ -25,10 +25,10 @@ _VALUE = re.compile(rf"({_QUOTED}|\\(.|\Z)|[^\s\"'\\])*", re.DOTALL)
 def is_secret(key: str) -> bool:
     """Whether the value of this key must not be shown.
 
-    ``key`` may be a dotted path; only its last part decides, since ``credentials.OS_USERNAME`` is none.
-    An option is looked at without its dashes.
+    ``key`` may be a dotted path: what is below a secret name is secret too. An option is looked at
+    without its dashes.
     """
-    return bool(_SECRET_NAME.search(key.rsplit(".", 1)[-1].lstrip("-")))
+    return any(_SECRET_NAME.search(part.lstrip("-")) for part in key.split("."))
 
 
 def mask_value(key: str, value: object) -> object:

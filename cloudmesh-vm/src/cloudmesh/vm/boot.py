@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cloudmesh.cloud.cloud import Cloud, Done
-from cloudmesh.cloud.errors import CloudError, Refused
+from cloudmesh.cloud.errors import CloudError, CredentialsError, Refused
+from cloudmesh.cloud.model import State
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.names import Name, expand
@@ -25,12 +26,15 @@ class BootPlan:
     Args:
         explicit: whether the user chose the clouds for this call; several defaults are no choice, for
             booting on all of them costs money.
+
+    Attributes:
+        places: cloud and name of each machine.
     """
 
     def __init__(self, session: Session, names: str | Sequence[str], explicit: bool) -> None:
         self._session = session
         wanted = ((cloud, name.name) for name in expand(names) for cloud in self._places(name, explicit))
-        self._wanted = list(dict.fromkeys(wanted))
+        self.places = list(dict.fromkeys(wanted))
 
     def tasks(
         self, image: str | None, flavor: str | None, key: str | None
@@ -42,17 +46,17 @@ class BootPlan:
         """
         tasks: list[Task] = []
         missing: list[Missing] = []
-        for name in dict.fromkeys(cloud for cloud, _ in self._wanted):
+        for name in dict.fromkeys(cloud for cloud, _ in self.places):
             try:
                 cloud = self._session.cloud(name)
                 request = cloud.boot_request(image, flavor, key)
-                taken = {machine.name for machine in cloud.machines()}
-            except CloudError as error:
+                taken = {each.name for each in cloud.machines() if each.state is not State.DELETED}
+            except (CloudError, CredentialsError) as error:
                 missing.append(Missing(name, ALL, error))
                 continue
             tasks += [
                 Task(name, machine, "boot", _call(cloud, replace(request, name=machine), machine in taken))
-                for place, machine in self._wanted
+                for place, machine in self.places
                 if place == name
             ]
         return tasks, missing

@@ -25,7 +25,7 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
         UnknownName: a name that no machine has.
         CloudmeshError: no cloud answered, and nothing is known from earlier.
     """
-    clouds = _places(config, names, chosen_clouds(config, cloud))
+    clouds = _places(config, names, cloud)
     with Inventory() as inventory:
         errors = _refresh(config, inventory, clouds, refresh)
         known = [each for name in clouds for each in inventory.known(name)]
@@ -96,10 +96,10 @@ def _old(known: Sequence[Known], cloud: str) -> str:
     return f"; its rows are as of {age_text(max(ages))} ago"
 
 
-def _places(config: Config, names: Sequence[str], clouds: list[str]) -> list[str]:
+def _places(config: Config, names: Sequence[str], option: str | None) -> list[str]:
     """The chosen clouds, and those that a name with a colon adds."""
     if not any(":" in name for name in names):
-        return clouds
+        return chosen_clouds(config, option)
     from cloudmesh.plugin.names import expand
 
     named = [each.cloud for each in expand(names)]
@@ -107,7 +107,7 @@ def _places(config: Config, names: Sequence[str], clouds: list[str]) -> list[str
         if cloud:
             config.cloud(cloud)
             config.require_active(cloud)
-    chosen = clouds if None in named else []
+    chosen = chosen_clouds(config, option) if None in named else []
     return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
 
 

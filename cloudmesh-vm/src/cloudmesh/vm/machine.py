@@ -7,7 +7,7 @@ from types import TracebackType
 from cloudmesh.cloud import model
 from cloudmesh.cloud.model import State
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.outcome import Result
 from cloudmesh.vm.waiting import TIMEOUT
@@ -67,11 +67,15 @@ class Machine:
     def boot(
         self, image: str | None = None, flavor: str | None = None, key: str | None = None
     ) -> model.Machine:
-        """Boot a new machine of this name."""
+        """Boot a new machine of this name. Raises UsageError, having booted none, if that means several."""
+        count = len(self._machines.boot_plan().places)
+        if count != 1:
+            raise UsageError(f"one machine is to be booted, and {self.name} means {count}; use Machines")
         return _only(self._machines.boot(image, flavor, key))
 
     def wait(self, state: State | str, timeout: float = TIMEOUT) -> model.Machine:
         """Wait up to ``timeout`` seconds until it is in a state."""
+        self._machines.select().machine()
         return _only(self._machines.wait(state, timeout))
 
     def info(self) -> model.Machine:

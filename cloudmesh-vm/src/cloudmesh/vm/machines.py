@@ -154,16 +154,19 @@ class Machines:
             UnknownName: a cloud has no such image, flavor or key; nothing was booted.
             UsageError: the names are wrong, or it is not said which of several default clouds is meant.
         """
-        if self.names is None:
-            raise UsageError("booting needs names, such as web[01-03]")
-        plan = BootPlan(self.session, self.names, explicit=bool(self._cloud))
-        tasks, missing = plan.tasks(image, flavor, key)
+        tasks, missing = self.boot_plan().tasks(image, flavor, key)
         if missing and not tasks:
             raise missing[0].error
         result = self._run(tasks)
         if wait:
             result = self._then_wait(result, State.ACTIVE, timeout)
         return Result([*result, *(_missing(each, "boot") for each in missing)])
+
+    def boot_plan(self) -> BootPlan:
+        """What ``boot`` would boot where; raises UsageError as it does."""
+        if self.names is None:
+            raise UsageError("booting needs names, such as web[01-03]")
+        return BootPlan(self.session, self.names, explicit=bool(self._cloud))
 
     def wait(self, state: State | str, timeout: float = TIMEOUT) -> Result:
         """Wait until the machines are in a state; one fails as soon as it cannot reach it any more."""

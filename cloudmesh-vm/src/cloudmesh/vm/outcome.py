@@ -55,6 +55,15 @@ class Outcome:
         return self.machine.state if self.machine else State.UNKNOWN
 
 
+def told(error: Exception) -> CloudmeshError:
+    """The error as an outcome holds it: a defect of the program or a provider becomes one sentence."""
+    if isinstance(error, CloudmeshError):
+        return error
+    failure = CloudmeshError(f"an error of the program or the provider itself: {type(error).__name__}")
+    failure.__cause__ = error
+    return failure
+
+
 class ActionFailed(CloudmeshError):
     """Some machines of an action failed; ``result`` holds them all."""
 

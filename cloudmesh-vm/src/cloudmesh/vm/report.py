@@ -14,6 +14,7 @@ from cloudmesh.plugin.answer import Answer
 from cloudmesh.vm.outcome import Outcome, Result
 from cloudmesh.vm.select import Selection
 
+WOULD_FAIL = "would fail"
 COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
 
 
@@ -39,19 +40,27 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def dry_run(config: Config, selection: Selection, action: str) -> Answer:
-    """What an action would do, from what is known; no cloud is asked to do anything."""
+    """What an action would do, from what is known; no cloud is asked to do anything.
+
+    The exit code is 1 if a machine would fail.
+    """
     verb = find_verb(action)
     rows = [
         {"cloud": machine.cloud, "name": machine.name, "action": action, **_would(machine, action)}
         for machine in selection.machines
     ]
     for each in selection.missing:
-        failure = {"result": "would fail", "reason": str(each.error)}
+        failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": action, **failure})
     notes = [f"dry run: nothing was {verb.past}; the states are those last seen"]
     clouds = _clouds(config, (machine.cloud for machine in selection.machines))
     columns = [column for column in COLUMNS if column != "seconds"]
-    return Answer(rows, columns=columns, notes=[*notes, *simulated_notes(config, clouds)])
+    return Answer(
+        rows,
+        columns=columns,
+        notes=[*notes, *simulated_notes(config, clouds)],
+        exit_code=int(any(row["result"] == WOULD_FAIL for row in rows)),
+    )
 
 
 def _would(machine: Machine, action: str) -> dict[str, str]:
@@ -60,23 +69,17 @@ def _would(machine: Machine, action: str) -> dict[str, str]:
     words = {
         Fitness.POSSIBLE: (f"would {action}", ""),
         Fitness.ALREADY: ("already", f"it is {machine.state}"),
-        Fitness.IMPOSSIBLE: ("would fail", str(impossible(verb, machine))),
+        Fitness.IMPOSSIBLE: (WOULD_FAIL, str(impossible(verb, machine))),
     }
     result, reason = words[fitness]
     return {"result": result, "state": machine.state.value, "reason": reason}
 
 
 def describe(config: Config, machine: Machine, refreshed: float, notes: Iterable[str] = ()) -> Answer:
-    """Everything that is known of one machine, one row an attribute."""
+    """Everything that is known of one machine."""
     facts = {**machine.to_record(), "age": round(max(0.0, time.time() - refreshed), 1)}
     facts["created"] = _moment(machine.created)
-    rows = [{"key": key, "value": value} for key, value in facts.items()]
-    return Answer(
-        rows,
-        columns=["key", "value"],
-        names="key",
-        notes=[*notes, *simulated_notes(config, [machine.cloud])],
-    )
+    return Answer(record=facts, notes=[*notes, *simulated_notes(config, [machine.cloud])])
 
 
 def _moment(seconds: float) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cloudmesh.cloud.cloud import Done
-from cloudmesh.plugin.errors import CloudmeshError, StoreError
-from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.plugin.errors import Interrupted, StoreError
+from cloudmesh.vm.outcome import Outcome, Result, Status, told
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _outcome(tasks: Sequence[Task], futures: list[Future[Outcome]], number: int,
     if number < len(futures) and not futures[number].cancelled():
         return futures[number].result()
     if number == len(futures) and number < begun:
-        error = CloudmeshError("interrupted during the call; cms vm list --refresh shows what became of it")
+        error = Interrupted("interrupted during the call; cms vm list --refresh shows what became of it")
         return tasks[number].outcome(Status.INTERRUPTED, error=error)
     return tasks[number].outcome(Status.NOT_STARTED)
 
@@ -92,12 +92,8 @@ def _attempt(task: Task, journal: Journal) -> Outcome:
 def _call(task: Task) -> Outcome:
     try:
         done = task.call()
-    except CloudmeshError as error:
-        return task.outcome(Status.FAILED, error=error)
     except Exception as error:  # noqa: BLE001 a defect met by one task must not lose the others' outcomes
-        failure = CloudmeshError(f"an error of the program or the provider itself: {type(error).__name__}")
-        failure.__cause__ = error
-        return task.outcome(Status.FAILED, error=failure)
+        return task.outcome(Status.FAILED, error=told(error))
     return task.outcome(Status.DONE if done.changed else Status.ALREADY, machine=done.machine)
 
 

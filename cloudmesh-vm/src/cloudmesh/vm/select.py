@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cloudmesh.cloud.model import Machine
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.session import Session
 
@@ -97,6 +97,11 @@ class Selector:
             errors = [(cloud, self._list(cloud)) for cloud in clouds]
             found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
         if len(found) > 1 and not name.is_glob:
+            # Some may have been deleted meanwhile, and are still in the store.
+            for cloud in dict.fromkeys(machine.cloud for machine in found):
+                self._list(cloud)
+            found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
+        if len(found) > 1 and not name.is_glob:
             raise _ambiguous(name, found)
         selection.machines += found
         failed = [Missing(cloud, str(name), error) for cloud, error in errors if error]
@@ -120,7 +125,7 @@ class Selector:
             self._listed[cloud] = None
             try:
                 self._session.cloud(cloud).machines()
-            except (CloudmeshError, ConfigError) as error:
+            except CloudmeshError as error:
                 self._listed[cloud] = error
         return self._listed[cloud]
 

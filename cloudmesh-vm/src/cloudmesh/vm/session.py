@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from types import TracebackType
 
 from cloudmesh.cloud.cloud import Cloud
@@ -21,10 +22,18 @@ class Session:
     def __init__(self, cloud: str | Sequence[str] | None = None, config: Config | None = None) -> None:
         """``cloud`` is as in ``--cloud=``."""
         self.config = config or Config.load()
-        self.clouds = chosen_clouds(self.config, cloud)
+        self._cloud = cloud
+        if cloud is not None:
+            # A wrong name here is an error even where every machine's name brings its own cloud.
+            self.clouds = chosen_clouds(self.config, cloud)
         self.inventory = Inventory()
         self._open: dict[str, Cloud] = {}
         self._stack = ExitStack()
+
+    @cached_property
+    def clouds(self) -> list[str]:
+        """The clouds that are meant where a name does not say. Raises as ``chosen_clouds`` does."""
+        return chosen_clouds(self.config, self._cloud)
 
     def __enter__(self) -> Session:
         self._stack.enter_context(self.inventory)

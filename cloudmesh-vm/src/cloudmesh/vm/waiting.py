@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, Unreachable
 from cloudmesh.cloud.model import Machine, State
-from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.plugin.errors import CloudmeshError, Interrupted
+from cloudmesh.vm.outcome import Outcome, Result, Status, told
 from cloudmesh.vm.session import Session
 
 TIMEOUT = 600.0
@@ -19,6 +19,7 @@ _FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
 # change: some clouds show the old state for a moment after they accepted an action.
 _GRACE = 10.0
 _AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
+_AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
 
 @dataclass
@@ -73,10 +74,11 @@ class Waiter:
             except (Unreachable, RateLimited, CloudTimeout) as error:
                 self._trouble[cloud] = error
                 continue
-            except CloudmeshError as error:
+            except Exception as error:  # noqa: BLE001 a defect of one provider must not lose the other clouds
                 for number, each in here.items():
-                    ended[number] = self._outcome(each, Status.FAILED, error)
+                    ended[number] = self._outcome(each, Status.FAILED, told(error))
                 continue
+            self._trouble.pop(cloud, None)
             for number, each in here.items():
                 outcome = self._judge(each, listed.get(each.machine.cloud_id))
                 if outcome:
@@ -88,18 +90,22 @@ class Waiter:
         each.machine = now
         if now.state is self.state:
             return self._outcome(each, Status.DONE)
+        reason = self._hopeless(each, now)
+        return self._outcome(each, Status.FAILED, Conflict(reason)) if reason else None
+
+    def _hopeless(self, each: _Waiting, now: Machine) -> str:
+        """Why the machine cannot reach the state any more; empty as long as it can."""
         if now.state is State.ERROR:
-            reason = f": {now.fault}" if now.fault else ""
-            return self._outcome(each, Status.FAILED, Conflict(f"it ended in state error{reason}"))
+            return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
+        if now.state is State.DELETED or (now.state is State.DELETING and self.state not in _AFTER_DELETING):
+            return f"it is {now.state}"
         if now.state not in _AT_REST:
             each.at_rest_since = None
-            return None
+            return ""
         each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since
         if self.clock() - each.at_rest_since < _GRACE:
-            return None
-        return self._outcome(
-            each, Status.FAILED, Conflict(f"it is {now.state}, and nothing is bringing it to {self.state}")
-        )
+            return ""
+        return f"it is {now.state}, and nothing is bringing it to {self.state}"
 
     def _vanished(self, each: _Waiting) -> Outcome:
         if self.state is State.DELETED:
@@ -121,7 +127,7 @@ class Waiter:
 
     def _late(self, each: _Waiting, status: Status) -> CloudmeshError:
         if status is Status.INTERRUPTED:
-            return CloudmeshError(f"interrupted while it was {each.machine.state}")
+            return Interrupted(f"interrupted while it was {each.machine.state}")
         trouble = self._trouble.get(each.machine.cloud)
         reason = f"; the last listing failed: {trouble}" if trouble else ""
         return CloudTimeout(f"it is still {each.machine.state} after {self.timeout:g} seconds{reason}")

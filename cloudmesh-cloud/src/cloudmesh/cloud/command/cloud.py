@@ -96,12 +96,12 @@ def _activate(config: Config, arguments: dict[str, Any]) -> Answer:
 
 
 def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.overview import configured_names
+    from cloudmesh.cloud.overview import written_names
     from cloudmesh.cloud.selection import expand_clouds
     from cloudmesh.plugin import UsageError
 
     named = expand_clouds(config, arguments["NAMES"], active=False)
-    used = [name for name in named if name in configured_names(config, "default")]
+    used = [name for name in named if name in (written_names(config, "default") or [])]
     if used:
         raise UsageError(
             f"{', '.join(used)} is a default cloud; choose another first: cms cloud default NAME"

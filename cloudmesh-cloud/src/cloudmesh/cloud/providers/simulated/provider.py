@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -169,8 +170,8 @@ class SimulatedProvider(Provider):
 
 def _number(cloud_id: str) -> int:
     """The row of an id such as ``sim-000012``; -1, which no row has, for any other text."""
-    digits = cloud_id.removeprefix("sim-")
-    return int(digits) if digits.isdecimal() and cloud_id.startswith("sim-") else -1
+    found = re.fullmatch(r"sim-([0-9]{6,18})", cloud_id)
+    return int(found[1]) if found else -1
 
 
 def fingerprint(public_key: str) -> str:
@@ -180,13 +181,15 @@ def fingerprint(public_key: str) -> str:
         Refused: the text is no such key.
     """
     import base64
-    import binascii
     import hashlib
+    import struct
 
     words = public_key.split()
     try:
         blob = base64.b64decode(words[1], validate=True)
-    except (IndexError, binascii.Error):
+        if not blob.startswith(struct.pack(">I", len(words[0])) + words[0].encode()):
+            raise ValueError
+    except (IndexError, ValueError):
         raise Refused("this is no OpenSSH public key; it looks like 'ssh-ed25519 AAAA... name'") from None
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"

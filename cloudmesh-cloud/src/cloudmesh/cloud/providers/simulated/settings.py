@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.config.places import machines_directory
-from cloudmesh.plugin.errors import ConfigError, suggest
+from cloudmesh.plugin.errors import ConfigError, UsageError, suggest
 
+CALLS = (
+    *VERBS,
+    *("boot", "machines", "machine", "check", "console", "images", "flavors"),
+    *("key_pairs", "add_key", "delete_key"),
+)
 FAULTS = ("unreachable", "refused", "quota", "rate", "timeout", "credentials", "fault")
 
 
@@ -50,7 +56,7 @@ class Settings:
         Raises:
             ConfigError: a value is of the wrong kind or out of range.
         """
-        file = Path(data.get("file") or machines_directory() / f"simulated-{cloud}.db").expanduser()
+        file = _file(cloud, data.get("file"))
         numbers = {
             key: _number(cloud, key, data[key])
             for key in ("boot_seconds", "action_seconds", "latency_seconds", "failure_rate")
@@ -59,13 +65,24 @@ class Settings:
         if numbers.get("failure_rate", 0) > 1:
             raise _bad(cloud, "failure_rate", "is a share from 0 to 1")
         seed = data.get("fault_seed", 0)
-        if not isinstance(seed, int):
+        if not isinstance(seed, int) or isinstance(seed, bool):
             raise _bad(cloud, "fault_seed", "must be a whole number")
         return cls(file, fault_seed=seed, fail=_rules(cloud, data.get("fail")), **numbers)
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
     return ConfigError(f"clouds.{cloud}.{key} {problem}; cms config set clouds.{cloud}.{key}=VALUE mends it")
+
+
+def _file(cloud: str, value: object) -> Path:
+    if value is None or value == "":
+        return machines_directory() / f"simulated-{cloud}.db"
+    if not isinstance(value, str):
+        raise _bad(cloud, "file", "must be the path of a file")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise _bad(cloud, "file", f"begins with the home of an unknown user: {value}") from None
 
 
 def _number(cloud: str, key: str, value: object) -> float:
@@ -88,9 +105,23 @@ def _rule(cloud: str, item: object) -> Rule:
     for key in item:
         if key not in known:
             raise _bad(cloud, "fail", f"has an unknown key {key!r} ({suggest(str(key), known)})")
-    rule = Rule(**{**item, "names": str(item.get("names", "*"))})
+    rule = Rule(**{**item, "names": _names(cloud, item.get("names", "*"))})
+    if rule.verb not in ("*", *CALLS):
+        raise _bad(cloud, "fail", f"has an unknown verb {rule.verb!r} ({suggest(str(rule.verb), CALLS)})")
     if rule.error not in FAULTS:
         raise _bad(cloud, "fail", f"has an unknown error {rule.error!r} ({suggest(str(rule.error), FAULTS)})")
-    if rule.times is not None and (not isinstance(rule.times, int) or rule.times < 0):
+    if rule.times is not None and not (type(rule.times) is int and rule.times >= 0):
         raise _bad(cloud, "fail", "needs a whole number of 0 or more as times")
     return rule
+
+
+def _names(cloud: str, value: object) -> str:
+    """The name expression, also of a YAML list, once it is known to be one."""
+    from cloudmesh.plugin.names import expand
+
+    text = ",".join(str(name) for name in value) if isinstance(value, list) else str(value)
+    try:
+        expand(text)
+    except UsageError as error:
+        raise _bad(cloud, "fail", f"has names that cannot be used ({error})") from None
+    return text

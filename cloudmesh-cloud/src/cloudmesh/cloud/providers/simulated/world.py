@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,13 @@ class World:
             try:
                 self._settle()
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # After some errors, a full disk among them, sqlite has already undone it.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise Unreachable(f"the simulated cloud's file {self._file} failed: {error}") from error
 
     def _settle(self) -> None:
@@ -99,10 +101,31 @@ class World:
 
 def _connect(file: Path) -> sqlite3.Connection:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # sqlite gives its -wal and -shm files the mode of the database, so this one has to be right.
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    # sqlite gives its -wal and -shm files the mode of the database, so this one has to be right. Opening
+    # and closing a file that is there would drop the locks that sqlite holds on it in this process.
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(_SCHEMA)
+    try:
+        connection.row_factory = sqlite3.Row
+        _switch_to_wal(connection)
+        # With WAL a killed process loses nothing, and a call does not wait for the disk.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on; sqlite does not wait by itself when two processes do so at once."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)

@@ -1,0 +1,114 @@
+"""A home of its own for each test, a clock that stands still, and a provider that counts its calls."""
+
+import functools
+import json
+
+import pytest
+
+from cloudmesh.cloud.providers.simulated import provider as simulated
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.providers.simulated.world import World
+from cloudmesh.config import Config
+
+METHODS = (
+    *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
+    *("images", "flavors", "key_pairs", "add_key", "delete_key"),
+)
+
+
+class Clock:
+    """Seconds since the epoch, that pass only when they are told to."""
+
+    def __init__(self):
+        self.now = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+    def forward(self, seconds):
+        self.now += seconds
+
+
+class Spy:
+    """What was called on all clouds, and the errors that calls are to raise."""
+
+    def __init__(self):
+        self.calls = []
+        self.trouble = {}
+
+    def taken(self):
+        """The methods called since the last look."""
+        calls, self.calls = [method for _, method in self.calls], []
+        return calls
+
+
+def _spied(spy, method):
+    original = getattr(SimulatedProvider, method)
+
+    def call(self, *args):
+        spy.calls.append((self.name, method))
+        error = spy.trouble.get((self.name, method))
+        if error:
+            raise error
+        return original(self, *args)
+
+    return call
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    watcher = Spy()
+    spied = type("SpiedProvider", (SimulatedProvider,), {name: _spied(watcher, name) for name in METHODS})
+    monkeypatch.setattr("cloudmesh.cloud.cloud.provider_class", lambda kind, cloud: spied)
+    return watcher
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    still = Clock()
+    monkeypatch.setattr(simulated, "World", functools.partial(World, clock=still))
+    return still
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    directory = tmp_path / "home"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
+    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
+    return directory
+
+
+@pytest.fixture
+def configure(home):
+    """Writes a configuration; each cloud is simulated and fast unless its settings say otherwise."""
+
+    def write(clouds, **section):
+        settings = {"type": "simulated", "boot_seconds": 0, "action_seconds": 0}
+        settings["default"] = {"image": "debian-12", "flavor": "tiny"}
+        data = {
+            "cloudmesh": section or {"default": next(iter(clouds))},
+            "clouds": {name: {**settings, **own} for name, own in clouds.items()},
+        }
+        file = home / "class.yaml"
+        file.write_text(json.dumps(data))
+        file.chmod(0o600)
+        return Config.load()
+
+    return write
+
+
+@pytest.fixture
+def provider(tmp_path):
+    """Makes providers on one simulated cloud that a test has for itself; they are closed after it."""
+    opened = []
+
+    def make(name="sim", **settings):
+        made = SimulatedProvider(name, {"file": str(tmp_path / f"{name}.db"), **settings})
+        made.open()
+        opened.append(made)
+        return made
+
+    yield make
+    for each in opened:
+        each.close()

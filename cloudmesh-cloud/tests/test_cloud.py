@@ -1,0 +1,314 @@
+"""``with Cloud(...)``: what it asks the cloud, what it writes down, and what it raises."""
+
+import pytest
+
+from cloudmesh.cloud import Cloud, State
+from cloudmesh.cloud.errors import Conflict, NotFound, Refused, Unreachable
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.verbs import VERBS, find_verb
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
+
+
+@pytest.fixture
+def config(configure):
+    return configure({"uc": {}, "tacc": {}, "off": {}}, active=["uc", "tacc"], default="uc")
+
+
+@pytest.fixture
+def uc(config, spy):
+    """An open cloud with the active machine vm1, known to the store; the calls are counted from here."""
+    with Cloud("uc") as cloud:
+        cloud.boot("vm1")
+        cloud.machine("vm1")
+        spy.taken()
+        yield cloud
+
+
+@pytest.fixture
+def behind(config):
+    """The same cloud as another user sees it, past the store."""
+    with SimulatedProvider("uc", config.cloud("uc")) as provider:
+        yield provider
+
+
+def known(cloud):
+    return {each.machine.name: each.machine.state.value for each in cloud.known()}
+
+
+def test_the_example_of_the_documentation(config):
+    with Cloud("uc") as c:
+        c.boot("vm1")
+        c.machine("vm1", "stop")
+        vm = c.machine("vm1", "start")
+        assert (vm.name, vm.cloud, vm.state) == ("vm1", "uc", State.STARTING)
+        assert c.machine("vm1").state is State.ACTIVE
+        assert [each.name for each in c.machines()] == ["vm1"]
+        assert c.is_simulated
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda cloud: cloud.machines(), "is not open; use 'with Cloud"),
+        (lambda cloud: cloud.inventory, "is not open; use 'with Cloud"),
+        (lambda cloud: cloud.is_simulated, "is not open; use 'with Cloud"),
+    ],
+)
+def test_a_cloud_that_is_not_open_says_so_before_and_after(config, use, words):
+    cloud = Cloud("uc")
+    with pytest.raises(CloudmeshError, match=words):
+        use(cloud)
+    with cloud:
+        use(cloud)
+    with pytest.raises(CloudmeshError, match=words):
+        use(cloud)
+
+
+def test_a_cloud_is_opened_once_at_a_time_and_again_later(config):
+    cloud = Cloud("uc")
+    with cloud, pytest.raises(CloudmeshError, match="cloud uc is already open"):
+        cloud.__enter__()
+    with cloud:
+        assert cloud.machines() == []
+
+
+def test_an_unknown_cloud_names_the_known_ones(config):
+    with pytest.raises(UnknownName, match=r"there is no cloud 'ucc'; did you mean 'uc'.*uc, tacc, off"):
+        Cloud("ucc").__enter__()
+
+
+def test_an_inactive_cloud_is_not_called(config, spy):
+    with pytest.raises(ConfigError, match="'off' is not active"):
+        Cloud("off").__enter__()
+    assert spy.calls == []
+
+
+def test_a_cloud_without_a_type_is_a_fault_of_the_configuration(configure):
+    configure({"uc": {"type": None}})
+    with pytest.raises(ConfigError, match=r"cloud uc in .*class\.yaml has no type"):
+        Cloud("uc").__enter__()
+
+
+def test_wrong_defaults_leave_nothing_open(configure, monkeypatch):
+    opened = []
+    monkeypatch.setattr(SimulatedProvider, "open", opened.append)
+    configure({"uc": {"default": "tiny"}})
+    cloud = Cloud("uc")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"clouds\.uc\.default in .* must hold image: and flavor:"):
+            cloud.__enter__()
+    assert opened == []
+
+
+def test_a_store_that_is_shared_stays_open(config):
+    with Inventory() as inventory:
+        with Cloud("uc", config, inventory) as cloud:
+            cloud.boot("vm1")
+        assert [each.machine.name for each in inventory.known("uc")] == ["vm1"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "first"),
+    [
+        ("stop", None),
+        ("suspend", None),
+        ("reboot", None),
+        ("delete", None),
+        ("start", "stop"),
+        ("resume", "suspend"),
+    ],
+)
+def test_a_verb_on_a_known_machine_is_one_call(uc, spy, verb, first):
+    if first:
+        uc.machine("vm1", first)
+        uc.machine("vm1")
+    spy.taken()
+    machine = uc.machine("vm1", verb)
+    assert spy.taken() == [verb]
+    assert machine.state is VERBS[verb].passing
+    assert known(uc) == {"vm1": VERBS[verb].passing.value}
+
+
+def test_a_name_that_is_not_known_costs_one_listing(config, spy, behind):
+    with Cloud("tacc") as cloud:
+        cloud.boot("vm1")
+    with Cloud("tacc") as cloud:
+        cloud.machine("vm1")
+        with Inventory() as inventory:
+            inventory.forget(inventory.known("tacc")[0].machine)
+        spy.taken()
+        cloud.machine("vm1", "stop")
+        assert spy.taken() == ["machines", "stop"]
+
+
+def test_a_verb_that_is_already_true_changes_nothing(uc, spy):
+    done = uc.act(uc.find("vm1"), find_verb("start"))
+    assert (done.changed, done.machine.state) == (False, State.ACTIVE)
+    assert spy.taken() == ["machine"]
+
+
+def test_already_in_the_store_but_no_longer_at_the_cloud(uc, spy, behind):
+    """The store says active, the machine was stopped by somebody else: start has to start it."""
+    behind.stop(uc.find("vm1").cloud_id)
+    assert known(uc) == {"vm1": "active"}
+    spy.taken()
+    done = uc.act(uc.find("vm1"), find_verb("start"))
+    assert (done.changed, done.machine.state) == (True, State.STARTING)
+    assert spy.taken() == ["machine", "start"]
+
+
+def test_possible_in_the_store_but_already_true_at_the_cloud(uc, spy, behind):
+    """The store says active, the machine is stopped: stop finds it done."""
+    behind.stop(uc.find("vm1").cloud_id)
+    spy.taken()
+    done = uc.act(uc.find("vm1"), find_verb("stop"))
+    assert (done.changed, done.machine.state) == (False, State.STOPPED)
+    assert spy.taken() == ["stop", "machine"]
+    assert known(uc) == {"vm1": "stopped"}
+
+
+def test_impossible_in_the_store_but_possible_at_the_cloud(uc, spy, behind):
+    uc.machine("vm1", "stop")
+    assert uc.machine("vm1").state is State.STOPPED
+    behind.start(uc.find("vm1").cloud_id)
+    spy.taken()
+    assert uc.machine("vm1", "suspend").state is State.SUSPENDING
+    assert spy.taken() == ["machine", "suspend"]
+
+
+def test_possible_in_the_store_but_impossible_at_the_cloud(uc, spy, behind):
+    behind.stop(uc.find("vm1").cloud_id)
+    with pytest.raises(
+        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, delete"
+    ):
+        uc.machine("vm1", "suspend")
+    assert known(uc) == {"vm1": "stopped"}, "what was learned is written down"
+
+
+def test_impossible_in_both_names_what_is_possible_and_calls_no_verb(uc, spy):
+    uc.machine("vm1", "stop")
+    spy.taken()
+    with pytest.raises(
+        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, delete"
+    ):
+        uc.machine("vm1", "suspend")
+    assert spy.taken() == ["machine"]
+
+
+def test_a_conflict_that_the_cloud_insists_on_is_handed_on(uc, spy):
+    spy.trouble["uc", "stop"] = Conflict("the machine is locked by its owner")
+    with pytest.raises(Conflict, match="locked by its owner"):
+        uc.machine("vm1", "stop")
+    assert known(uc) == {"vm1": "active"}
+
+
+def test_other_errors_of_a_verb_are_handed_on_and_nothing_is_written(uc, spy):
+    spy.trouble["uc", "stop"] = Refused("not on Sundays")
+    with pytest.raises(Refused, match="not on Sundays"):
+        uc.machine("vm1", "stop")
+    assert known(uc) == {"vm1": "active"}
+    assert spy.taken() == ["stop"]
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "suspend", "resume", "reboot", None])
+def test_a_vanished_machine_is_not_found_and_forgotten(uc, behind, verb):
+    behind.delete(uc.find("vm1").cloud_id)
+    assert known(uc) == {"vm1": "active"}
+    with pytest.raises(NotFound, match="there is no machine sim-000001 on cloud uc"):
+        uc.machine("vm1", verb)
+    assert known(uc) == {}
+
+
+def test_deleting_a_vanished_machine_is_done(uc, behind):
+    machine = uc.find("vm1")
+    behind.delete(machine.cloud_id)
+    done = uc.act(machine, find_verb("delete"))
+    assert (done.changed, done.machine.state) == (False, State.DELETED)
+    assert known(uc) == {}
+
+
+def test_an_unknown_action_calls_nobody(uc, spy):
+    with pytest.raises(UnknownName, match="there is no action 'strat'; did you mean 'start'"):
+        uc.machine("vm1", "strat")
+    assert spy.taken() == []
+
+
+def test_an_unknown_machine_is_told_with_the_nearest(uc):
+    with pytest.raises(UnknownName, match=r"there is no machine 'vm2' on cloud uc; did you mean 'vm1'\?"):
+        uc.machine("vm2", "start")
+
+
+def test_a_listing_that_fails_is_no_empty_list_and_keeps_what_is_known(uc, spy):
+    spy.trouble["uc", "machines"] = Unreachable("gone fishing")
+    with pytest.raises(Unreachable):
+        uc.machines()
+    assert known(uc) == {"vm1": "active"}
+
+
+def test_a_machine_that_was_deleted_and_booted_again_is_one(uc):
+    uc.machine("vm1", "delete")
+    uc.machines()
+    uc.boot("vm1")
+    uc.machine("vm1", "delete")
+    uc.boot("vm1")
+    assert uc.machine("vm1", "stop").cloud_id == "sim-000003"
+
+
+def test_two_machines_of_one_name_are_an_error_that_gives_their_ids(uc, spy, monkeypatch):
+    twins = [Machine("uc", "twin", f"id{number}", State.ACTIVE) for number in (1, 2)]
+    monkeypatch.setattr(type(uc.provider), "machines", lambda provider: twins)
+    with pytest.raises(Conflict, match=r"has 2 machines named twin \(id1, id2\)"):
+        uc.machine("twin", "stop")
+
+
+def test_boot_takes_what_is_not_given_from_the_defaults(uc, spy):
+    spy.taken()
+    machine = uc.boot("vm2")
+    assert (machine.image, machine.flavor, machine.key) == ("debian-12", "tiny", "")
+    assert spy.taken() == ["images", "flavors", "boot"]
+    other = uc.boot("vm3", image="rocky-9", flavor="flavor-large")
+    assert (other.image, other.flavor) == ("rocky-9", "large")
+    assert set(known(uc)) == {"vm1", "vm2", "vm3"}
+
+
+@pytest.mark.parametrize("missing", ["image", "flavor"])
+def test_boot_without_a_default_says_how_to_give_one(configure, spy, missing):
+    both = {"image": "debian-12", "flavor": "tiny"}
+    configure({"uc": {"default": {key: value for key, value in both.items() if key != missing}}})
+    with Cloud("uc") as cloud:
+        with pytest.raises(ConfigError) as caught:
+            cloud.boot("vm1")
+        assert f"cms config set clouds.uc.default.{missing}=NAME" in str(caught.value)
+        assert "boot" not in spy.taken()
+        assert cloud.boot("vm1", **{missing: both[missing]}).name == "vm1"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"image": "debian-13"}, "there is no image 'debian-13' on cloud uc; did you mean 'debian-12'?"),
+        ({"flavor": "tinny"}, "there is no flavor 'tinny' on cloud uc; did you mean 'tiny'?"),
+        ({"key": "mee"}, "there is no key 'mee' on cloud uc; did you mean 'me'?"),
+    ],
+)
+def test_boot_of_what_is_not_on_offer_names_the_nearest(uc, spy, given, words):
+    uc.provider.add_key("me", KEY)
+    spy.taken()
+    with pytest.raises(UnknownName) as caught:
+        uc.boot("vm2", **given)
+    assert str(caught.value).startswith(words)
+    assert "boot" not in spy.taken()
+
+
+def test_a_default_key_is_placed_and_must_be_there(configure):
+    both = {"image": "debian-12", "flavor": "tiny", "key": "me"}
+    configure({"uc": {"default": both}})
+    with Cloud("uc") as cloud:
+        with pytest.raises(UnknownName, match="there is no key 'me' on cloud uc; none is known"):
+            cloud.boot("vm1")
+        cloud.provider.add_key("me", KEY)
+        assert cloud.boot("vm1").key == "me"

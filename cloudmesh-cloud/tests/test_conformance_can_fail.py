@@ -1,0 +1,107 @@
+"""The conformance suite finds providers that are wrong: each of these breaks one promise."""
+
+import subprocess
+import sys
+
+import pytest
+
+SUITE = """
+import pytest
+from cloudmesh.cloud.conformance import ProviderSuite
+from cloudmesh.cloud.errors import CloudError
+from cloudmesh.cloud.model import State
+from cloudmesh.cloud.provider import Capability, Provider
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from dataclasses import replace
+
+class Lies(SimulatedProvider):
+    "Says that it cannot suspend, and does."
+    capabilities = frozenset(Capability) - {Capability.SUSPEND}
+
+class Empty(SimulatedProvider):
+    "Turns an error into an empty list."
+    def machines(self):
+        return []
+
+class Collapses(SimulatedProvider):
+    "Shows suspended machines as stopped."
+    def machine(self, cloud_id):
+        machine = super().machine(cloud_id)
+        return replace(machine, state=State.STOPPED) if machine.state is State.SUSPENDED else machine
+
+class Silent(SimulatedProvider):
+    "Finds no fault with an id that is not there."
+    def stop(self, cloud_id):
+        try:
+            super().stop(cloud_id)
+        except CloudError:
+            pass
+
+class Honest(SimulatedProvider):
+    "Cannot suspend or keep keys, and says so."
+    capabilities = frozenset({Capability.RESUME, Capability.CONSOLE})
+    suspend = Provider.suspend
+    key_pairs = Provider.key_pairs
+
+def suite(kind):
+    class TestIt(ProviderSuite):
+        patience = 0.5
+        @pytest.fixture
+        def make_provider(self, tmp_path):
+            settings = {"file": str(tmp_path / "w.db"), "boot_seconds": 0, "action_seconds": 0}
+            return lambda: kind("it", settings)
+    return TestIt
+
+TestLies, TestEmpty, TestCollapses = suite(Lies), suite(Empty), suite(Collapses)
+TestSilent, TestHonest, TestGood = suite(Silent), suite(Honest), suite(SimulatedProvider)
+
+class TestForgotten(ProviderSuite):
+    "Gives no provider at all."
+"""
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory):
+    """The tests that failed, by class; all of them run in one pytest of their own."""
+    directory = tmp_path_factory.mktemp("suite")
+    (directory / "test_wrong.py").write_text(SUITE)
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-rfEp",
+        "--tb=no",
+        "-p",
+        "no:cacheprovider",
+        "test_wrong.py",
+    ]
+    done = subprocess.run(words, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
+    found = {}
+    for line in done.stdout.splitlines():
+        word, _, rest = line.partition(" ")
+        if word in ("FAILED", "ERROR", "PASSED"):
+            _, kind, test = rest.split(" - ")[0].split("::")
+            found.setdefault(kind, set())
+            if word != "PASSED":
+                found[kind].add(test)
+    return found
+
+
+def test_a_good_provider_passes(failures):
+    assert failures["TestGood"] == set()
+    assert failures["TestHonest"] == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "test"),
+    [
+        ("TestLies", "test_suspend_and_resume"),
+        ("TestEmpty", "test_a_booted_machine_is_listed_with_what_was_asked"),
+        ("TestCollapses", "test_suspend_and_resume"),
+        ("TestSilent", "test_an_unknown_id_is_not_found[stop]"),
+        ("TestForgotten", "test_check_says_something"),
+    ],
+)
+def test_a_wrong_provider_fails(failures, kind, test):
+    assert test in failures[kind]

@@ -1,0 +1,126 @@
+"""What is known of machines, how old it is, and whose word is the last."""
+
+import time
+
+import pytest
+
+from cloudmesh.cloud.inventory import Inventory, Known
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.db import Database
+
+
+@pytest.fixture
+def inventory():
+    with Inventory(Database(":memory:")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The time that the inventory sees; set ``now[0]``."""
+    moment = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: moment[0])
+    return moment
+
+
+def vm(name, state=State.ACTIVE, cloud="uc"):
+    return Machine(cloud, name, f"id-{name}", state)
+
+
+def states(inventory, cloud="uc"):
+    return {each.machine.name: each.machine.state.value for each in inventory.known(cloud)}
+
+
+def test_nothing_is_known_at_first(inventory):
+    assert inventory.known("uc") == []
+    assert not inventory.was_refreshed("uc")
+    inventory.forget(vm("a"))
+
+
+def test_an_empty_listing_is_knowledge_too(inventory):
+    inventory.replace("uc", [], time.time())
+    assert inventory.was_refreshed("uc")
+    assert not inventory.was_refreshed("tacc")
+
+
+def test_saving_one_machine_is_no_listing(inventory):
+    inventory.save(vm("a"))
+    assert states(inventory) == {"a": "active"}
+    assert not inventory.was_refreshed("uc")
+
+
+def test_a_listing_takes_the_place_of_older_rows_and_drops_the_vanished(inventory, now):
+    for name in ("a", "b"):
+        inventory.save(vm(name))
+    inventory.save(vm("b", cloud="tacc"))
+    now[0] = 1001.0
+    inventory.replace("uc", [vm("a", State.STOPPED), vm("c")], asked=1001.0)
+    assert states(inventory) == {"a": "stopped", "c": "active"}
+    assert states(inventory, "tacc") == {"b": "active"}, "other clouds are left alone"
+    assert [each.refreshed for each in inventory.known("uc")] == [1001.0, 1001.0]
+
+
+def test_what_was_saved_after_the_listing_was_asked_for_stays(inventory, now):
+    inventory.save(vm("a"))
+    asked = 1001.0
+    now[0] = 1002.0
+    inventory.save(vm("a", State.STOPPING))
+    inventory.save(vm("new", State.BUILDING))
+    now[0] = 1003.0
+    inventory.replace("uc", [vm("a", State.ACTIVE)], asked)
+    assert states(inventory) == {"a": "stopping", "new": "building"}
+
+
+def test_a_slow_older_listing_does_not_undo_a_quick_newer_one(inventory, now):
+    now[0] = 1010.0
+    inventory.replace("uc", [vm("a", State.STOPPED)], asked=1005.0)
+    inventory.replace("uc", [vm("a", State.ACTIVE)], asked=1001.0)
+    assert states(inventory) == {"a": "stopped"}
+
+
+def test_rows_from_a_clock_that_was_ahead_do_not_stay_for_ever(inventory, now):
+    now[0] = 9_000_000.0
+    inventory.save(vm("a"))
+    inventory.save(vm("gone"))
+    now[0] = 1000.0
+    inventory.replace("uc", [vm("a", State.STOPPED)], asked=1000.0)
+    assert states(inventory) == {"a": "stopped"}
+
+
+def test_the_age_grows_and_is_never_negative(now):
+    known = Known(vm("a"), refreshed=990.0)
+    assert known.age == 10
+    now[0] = 980.0
+    assert known.age == 0
+
+
+def test_a_listing_that_cannot_be_written_whole_is_not_written_at_all(inventory, now):
+    inventory.save(vm("a"))
+    now[0] = 1001.0
+
+    def broken():
+        yield vm("b")
+        raise RuntimeError("the listing broke off")
+
+    with pytest.raises(RuntimeError):
+        inventory.replace("uc", broken(), asked=1001.0)
+    assert states(inventory) == {"a": "active"}
+    assert not inventory.was_refreshed("uc")
+
+
+def test_two_programs_see_each_others_rows(tmp_path):
+    file = tmp_path / "store.db"
+    with Inventory(Database(file)) as one, Inventory(Database(file)) as other:
+        one.save(vm("a"))
+        assert states(other) == {"a": "active"}
+        other.save(vm("a", State.STOPPED))
+        other.save(vm("b"))
+        assert states(one) == {"a": "stopped", "b": "active"}
+        one.forget(vm("a"))
+        assert states(other) == {"b": "active"}
+
+
+def test_the_users_own_store_is_in_the_home(home):
+    with Inventory() as inventory:
+        inventory.save(vm("a"))
+    assert (home / "cloudmesh.db").exists()

@@ -1,0 +1,180 @@
+"""The simulated cloud: time, ids, keys, and what it refuses."""
+
+import shutil
+import sqlite3
+import stat
+import subprocess
+import time
+
+import pytest
+
+from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, Refused, Unreachable
+from cloudmesh.cloud.model import State
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider, fingerprint
+
+
+def boot(cloud, name="vm1"):
+    return cloud.boot(BootRequest(name, cloud.images()[0], cloud.flavors()[0]))
+
+
+def state(cloud, machine):
+    return cloud.machine(machine.cloud_id).state
+
+
+@pytest.mark.parametrize(
+    ("verbs", "seconds", "passing", "target"),
+    [
+        (["stop"], 0.3, State.STOPPING, State.STOPPED),
+        (["suspend"], 0.3, State.SUSPENDING, State.SUSPENDED),
+        (["reboot"], 5, State.REBOOTING, State.ACTIVE),
+        (["stop", "start"], 5, State.STARTING, State.ACTIVE),
+        (["suspend", "resume"], 0.3, State.RESUMING, State.ACTIVE),
+    ],
+)
+def test_a_verb_takes_its_time_and_not_more(provider, clock, verbs, seconds, passing, target):
+    cloud = provider(boot_seconds=5, action_seconds=0.3)
+    machine = boot(cloud)
+    for verb in verbs:
+        clock.forward(100)
+        getattr(cloud, verb)(machine.cloud_id)
+    assert state(cloud, machine) is passing
+    clock.forward(seconds - 0.01)
+    assert state(cloud, machine) is passing
+    clock.forward(0.02)
+    assert state(cloud, machine) is target
+    clock.forward(1e6)
+    assert state(cloud, machine) is target
+
+
+def test_booting_takes_boot_seconds_and_deleting_action_seconds(provider, clock):
+    cloud = provider(boot_seconds=5, action_seconds=0.3)
+    machine = boot(cloud)
+    assert machine.state is State.BUILDING
+    assert machine.raw_state == "SIMULATED_BUILDING"
+    assert machine.created == clock.now
+    clock.forward(5)
+    assert state(cloud, machine) is State.ACTIVE
+    cloud.delete(machine.cloud_id)
+    assert [each.state for each in cloud.machines()] == [State.DELETING]
+    clock.forward(0.3)
+    assert cloud.machines() == []
+    with pytest.raises(NotFound, match="there is no machine sim-000001 on cloud sim"):
+        cloud.machine(machine.cloud_id)
+
+
+def test_the_clock_of_another_connection_counts_as_well(provider, clock):
+    machine = boot(provider(boot_seconds=5))
+    clock.forward(6)
+    assert state(provider(boot_seconds=5), machine) is State.ACTIVE
+
+
+def test_latency_is_waited_at_every_call(provider):
+    cloud = provider(latency_seconds=0.03)
+    for call in (cloud.check, cloud.machines, cloud.images):
+        began = time.monotonic()
+        call()
+        assert 0.03 <= time.monotonic() - began < 1
+
+
+def test_an_impossible_verb_conflicts_and_changes_nothing(provider):
+    cloud = provider(boot_seconds=0)
+    machine = boot(cloud)
+    with pytest.raises(Conflict, match=r"cannot resume sim:vm1 while it is active; possible now: stop, "):
+        cloud.resume(machine.cloud_id)
+    assert state(cloud, machine) is State.ACTIVE
+
+
+def test_a_name_is_taken_until_its_machine_is_gone(provider, clock):
+    cloud = provider(boot_seconds=0, action_seconds=1)
+    machine = boot(cloud)
+    with pytest.raises(Refused, match="cloud sim already has a machine vm1"):
+        boot(cloud)
+    cloud.delete(machine.cloud_id)
+    clock.forward(2)
+    assert boot(cloud).cloud_id != machine.cloud_id
+
+
+def test_an_id_is_never_used_again(provider, clock):
+    cloud = provider(boot_seconds=0, action_seconds=0)
+    seen = set()
+    for _ in range(5):
+        machine = boot(cloud)
+        assert machine.cloud_id not in seen
+        seen.add(machine.cloud_id)
+        cloud.delete(machine.cloud_id)
+        clock.forward(1)
+        assert cloud.machines() == []
+    assert boot(provider()).cloud_id not in seen
+
+
+@pytest.mark.parametrize(
+    "cloud_id", ["", "sim-", "sim-1", "1", "sim-٠٠٠٠٠١", "sim-" + "9" * 18, "sim-" + "9" * 40, "sim-00000x"]
+)
+def test_what_is_no_id_is_not_found(provider, cloud_id):
+    cloud = provider(boot_seconds=0)
+    boot(cloud)
+    with pytest.raises(NotFound):
+        cloud.machine(cloud_id)
+    with pytest.raises(NotFound):
+        cloud.delete(cloud_id)
+    assert len(cloud.machines()) == 1
+
+
+def test_it_says_that_it_is_simulated(provider):
+    cloud = provider()
+    machine = boot(cloud)
+    assert cloud.simulated
+    assert "no real machine" in cloud.check()
+    assert "no real machine" in cloud.console(machine.cloud_id)
+    assert machine.raw_state.startswith("SIMULATED_")
+
+
+def test_all_its_files_are_for_the_owner_alone(provider, tmp_path):
+    cloud = provider()
+    boot(cloud)
+    files = list(tmp_path.glob("sim.db*"))
+    assert len(files) >= 2, "the write-ahead log has to be among them"
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_file_that_is_no_database_is_an_error_of_the_cloud(tmp_path):
+    (tmp_path / "x.db").write_text("this is a shopping list, and a long enough one at that" * 50)
+    with pytest.raises(Unreachable, match=r"x\.db cannot be opened"):
+        SimulatedProvider("sim", {"file": str(tmp_path / "x.db")}).open()
+
+
+def test_a_file_damaged_while_it_is_open_is_an_error_of_the_cloud(provider, tmp_path):
+    cloud = provider()
+    boot(cloud)
+    with sqlite3.connect(tmp_path / "sim.db") as other:
+        other.execute("DROP TABLE machine")
+    other.close()
+    with pytest.raises(CloudError, match=r"sim\.db failed"):
+        cloud.machines()
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_of_the_cloud(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Unreachable):
+        SimulatedProvider("sim", {"file": str(tmp_path / "file" / "x.db")}).open()
+
+
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_fingerprint_is_the_one_of_ssh_keygen(provider, tmp_path, kind):
+    file = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "me here", "-f", file], check=True)
+    public = file.with_suffix(".pub")
+    shown = subprocess.run(["ssh-keygen", "-lf", public], check=True, capture_output=True, text=True).stdout
+    cloud = provider()
+    assert cloud.add_key("me", public.read_text()).fingerprint == shown.split()[1]
+    assert [key.fingerprint for key in cloud.key_pairs()] == [shown.split()[1]]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ssh-rsa", "ssh-rsa ???", "ssh-ed25519 AAAÄ me", "my dear friend", "ssh-rsa AAAAB3Nz"]
+)
+def test_what_is_no_public_key_is_refused(text):
+    with pytest.raises(Refused, match="this is no OpenSSH public key"):
+        fingerprint(text)

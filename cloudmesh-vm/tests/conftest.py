@@ -1,0 +1,115 @@
+"""A home of its own for each test, two clouds that count their calls, and time that passes on demand."""
+
+import json
+
+import pytest
+
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.config import Config
+
+METHODS = (
+    *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
+    *("images", "flavors", "key_pairs"),
+)
+
+
+class Spy:
+    """What was called on all clouds, and the trouble that calls are to make.
+
+    ``trouble[cloud, method]`` is an error to raise, or a function of the machine's name that may raise.
+    """
+
+    def __init__(self):
+        self.calls = []
+        self.trouble = {}
+
+    def taken(self):
+        """What was called since the last look: cloud, method and machine."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+def _spied(spy, method):
+    original = getattr(SimulatedProvider, method)
+
+    def call(self, *args):
+        name = ""
+        if args:
+            name = getattr(args[0], "name", "") or SimulatedProvider.machine(self, args[0]).name
+        spy.calls.append((self.name, method, name))
+        trouble = spy.trouble.get((self.name, method))
+        if isinstance(trouble, BaseException):
+            raise trouble
+        if trouble:
+            trouble(name)
+        return original(self, *args)
+
+    return call
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    watcher = Spy()
+    spied = type("SpiedProvider", (SimulatedProvider,), {name: _spied(watcher, name) for name in METHODS})
+    monkeypatch.setattr("cloudmesh.cloud.cloud.provider_class", lambda kind, cloud: spied)
+    return watcher
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    directory = tmp_path / "home"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
+    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
+    return directory
+
+
+@pytest.fixture
+def configure(home):
+    """Writes a configuration; each cloud is simulated and at once unless its settings say otherwise."""
+
+    def write(clouds, **section):
+        settings = {"type": "simulated", "boot_seconds": 0, "action_seconds": 0}
+        settings["default"] = {"image": "debian-12", "flavor": "tiny"}
+        data = {
+            "cloudmesh": section or {"default": next(iter(clouds))},
+            "clouds": {name: {**settings, **own} for name, own in clouds.items()},
+        }
+        file = home / "class.yaml"
+        file.write_text(json.dumps(data))
+        file.chmod(0o600)
+        return Config.load()
+
+    return write
+
+
+@pytest.fixture
+def config(configure, spy):
+    """Clouds a and b, both default; c is not active."""
+    return configure({"a": {}, "b": {}, "c": {}}, active=["a", "b"], default=["a", "b"])
+
+
+@pytest.fixture
+def boot(config, spy):
+    """Boots machines and forgets that it called the clouds: ``boot("web[1-3]", "a")``."""
+    from cloudmesh.vm import Machines
+
+    def make(names, cloud):
+        with Machines(names, cloud) as machines:
+            machines.boot().raise_for_failures()
+            machines.session.cloud(cloud).machines()
+        spy.taken()
+
+    return make
+
+
+@pytest.fixture
+def behind(config):
+    """Does something at a cloud past the store: ``behind("a", "delete", "web1")``."""
+
+    def do(cloud, method, name):
+        with SimulatedProvider(cloud, config.cloud(cloud)) as provider:
+            (machine,) = [each for each in provider.machines() if each.name == name]
+            getattr(provider, method)(machine.cloud_id)
+
+    return do

@@ -1,0 +1,137 @@
+"""What is booted where, and everything that keeps it from being booted."""
+
+import pytest
+
+from cloudmesh.cloud.errors import CredentialsError, QuotaExceeded, Refused, Unreachable
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.vm import Machines
+
+
+def boot_of(names, cloud=None, **things):
+    with Machines(names, cloud) as machines:
+        return machines.boot(**things)
+
+
+def told(result):
+    return [(each.cloud, each.name, each.status.value) for each in result]
+
+
+def booted(spy):
+    return [(cloud, name) for cloud, method, name in spy.taken() if method == "boot"]
+
+
+def test_machines_are_booted_on_the_cloud_that_is_named(config, spy):
+    result = boot_of("web[01-02]", "a", image="rocky-9", flavor="small", wait=True, timeout=5)
+    assert told(result) == [("a", "web01", "done"), ("a", "web02", "done")]
+    assert {(each.machine.image, each.machine.flavor, each.state.value) for each in result} == {
+        ("rocky-9", "small", "active")
+    }
+    with Inventory() as inventory:
+        assert [each.machine.name for each in inventory.known("a")] == ["web01", "web02"]
+
+
+def test_on_each_of_several_clouds_that_are_named(config, spy):
+    assert sorted(told(boot_of("web1", "a,b"))) == [("a", "web1", "done"), ("b", "web1", "done")]
+
+
+def test_a_cloud_before_the_colon_is_where_it_is_booted(config, spy):
+    assert told(boot_of("b:web1,a:db1,b:web1")) == [("b", "web1", "done"), ("a", "db1", "done")]
+
+
+def test_several_defaults_are_no_choice(config, spy):
+    with pytest.raises(UsageError, match=r"a, b are all defaults; say where to boot with --cloud=NAME"):
+        boot_of("web1")
+    assert spy.taken() == []
+
+
+def test_one_default_is_where_it_is_booted(configure, spy):
+    configure({"a": {}, "b": {}}, default="b")
+    assert told(boot_of("web1")) == [("b", "web1", "done")]
+
+
+def test_what_costs_the_cloud_is_asked_once_and_not_for_each_machine(config, spy):
+    boot_of("web[1-9]", "a")
+    calls = spy.taken()
+    assert len([method for _, method, _ in calls if method == "boot"]) == 9
+    assert len(calls) == 9 + 3
+
+
+@pytest.mark.parametrize(
+    "name", ["web*", "web?", "we b", "-web", "web-", "_web", ".web", "wéb", "a" * 64, "a/b"]
+)
+def test_what_cannot_be_a_name_is_refused_before_anything_is_booted(config, spy, name):
+    with pytest.raises(UsageError, match="cannot be the name of a machine"):
+        boot_of(["good", name], "a")
+    assert spy.taken() == []
+
+
+@pytest.mark.parametrize("name", ["a", "9", "Web-1", "web_1", "web.example.org", "a" * 63])
+def test_what_can_be_a_name(config, spy, name):
+    assert told(boot_of(name, "a")) == [("a", name, "done")]
+
+
+@pytest.mark.parametrize(("name", "error"), [("x:web1", UnknownName), ("c:web1", ConfigError)])
+def test_a_cloud_that_cannot_be_used_boots_nothing(config, spy, name, error):
+    with pytest.raises(error):
+        boot_of(f"a:web0,{name}")
+    assert booted(spy) == []
+
+
+def test_a_name_that_the_cloud_has_fails_and_the_others_are_booted(boot, spy, behind):
+    boot("web2", "a")
+    result = boot_of("web[1-3]", "a")
+    assert told(result) == [("a", "web1", "done"), ("a", "web2", "failed"), ("a", "web3", "done")]
+    assert "cloud a already has a machine web2; take another name" in str(result[1].error)
+    assert booted(spy) == [("a", "web1"), ("a", "web3")]
+
+
+def test_a_name_of_a_machine_that_has_vanished_is_free(boot, spy, behind):
+    boot("web1", "a")
+    behind("a", "delete", "web1")
+    assert told(boot_of("web1", "a")) == [("a", "web1", "done")]
+
+
+def test_one_machine_without_room_does_not_stop_the_others(config, spy):
+    def full(name):
+        if name == "web2":
+            raise QuotaExceeded("no room")
+
+    spy.trouble["a", "boot"] = full
+    assert [status for _, _, status in told(boot_of("web[1-3]", "a"))] == ["done", "failed", "done"]
+
+
+@pytest.mark.parametrize("error", [Unreachable("a is away"), CredentialsError("a: who are you")])
+@pytest.mark.parametrize("method", ["images", "machines"])
+def test_one_cloud_that_does_not_answer_does_not_stop_the_other(config, spy, method, error):
+    spy.trouble["a", method] = error
+    result = boot_of("web[1-2]", "a,b")
+    assert told(result) == [("b", "web1", "done"), ("b", "web2", "done"), ("a", "*", "failed")]
+    assert result[-1].error is error
+    assert result.exit_code == 1
+    with pytest.raises(type(error)):
+        boot_of("web3", "a")
+
+
+@pytest.mark.parametrize("clouds", ["a,b", "b,a"])
+def test_an_image_that_one_of_two_clouds_has_not_boots_nothing(config, spy, monkeypatch, clouds):
+    images = SimulatedProvider.images
+
+    def unequal(self):
+        return [image for image in images(self) if self.name == "a" or image.name != "rocky-9"]
+
+    with Machines("web1", clouds) as machines:
+        monkeypatch.setattr(type(machines.session.cloud("a").provider), "images", unequal)
+        with pytest.raises(UnknownName, match="there is no image 'rocky-9' on cloud b"):
+            machines.boot(image="rocky-9")
+        assert booted(spy) == []
+        assert machines.boot(image="debian-12").exit_code == 0
+
+
+def test_a_refusal_is_that_of_the_cloud(config, spy):
+    spy.trouble["a", "boot"] = Refused("not on Sundays")
+    (outcome,) = boot_of("web1", "a")
+    assert str(outcome.error) == "not on Sundays"
+    with Inventory() as inventory:
+        assert inventory.known("a") == []

@@ -1,0 +1,168 @@
+"""``cms vm`` in one process: dry runs, the question before a delete, and exit codes."""
+
+import io
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from cloudmesh.cloud.errors import Refused, Unreachable
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.vm.command.vm import VmCommand
+from cloudmesh.vm.confirm import confirm_delete
+
+ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def cms(capsys):
+    """Runs a line as the REPL does; gives exit code, stdout and stderr."""
+
+    def run(line):
+        shell = SimpleNamespace(one_shot_done=True)
+        VmCommand.do_vm(shell, line)
+        captured = capsys.readouterr()
+        return shell.last_exit_code, captured.out, captured.err
+
+    return run
+
+
+def rows(cms, line):
+    code, out, _ = cms(f"{line} --output=json")
+    return code, json.loads(out)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_dry_run_calls_no_cloud_and_says_what_would_be(boot, spy, cms, action):
+    boot("web1", "a")
+    boot("web2", "b")
+    code, found = rows(cms, f"{action} web[1-2] --dryrun")
+    assert code == 0
+    assert spy.taken() == []
+    would = "already" if action in ("start", "resume") else f"would {action}"
+    assert [(row["name"], row["result"], row["state"]) for row in found] == [
+        ("web1", would, "active"),
+        ("web2", would, "active"),
+    ]
+
+
+def test_a_dry_run_of_a_glob_only_lists(boot, spy, cms):
+    boot("web[1-2]", "a")
+    assert cms("delete 'web*' --dryrun")[0] == 0
+    assert {method for _, method, _ in spy.taken()} == {"machines"}
+
+
+def test_a_dry_run_tells_what_would_fail_and_why(boot, spy, cms):
+    boot("web1", "a")
+    boot("web2", "b")
+    cms("stop web1 --wait")
+    spy.taken()
+    _, found = rows(cms, "suspend web1,web2,no1 --dryrun")
+    assert [(row["name"], row["result"]) for row in found] == [
+        ("web1", "would fail"),
+        ("web2", "would suspend"),
+        ("no1", "would fail"),
+    ]
+    assert "cannot suspend a:web1 while it is stopped" in found[0]["reason"]
+    assert "there is no machine 'no1'" in found[2]["reason"]
+    assert "suspend" not in {method for _, method, _ in spy.taken()}
+    assert "dry run" in cms("suspend web1 --dryrun")[2]
+
+
+def test_deleting_without_a_terminal_is_refused(boot, spy, cms, monkeypatch):
+    boot("web[1-2]", "a")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
+    code, out, err = cms("delete web[1-2] --cloud=a")
+    assert (code, out) == (2, "")
+    assert "2 machines would be deleted" in err
+    assert "--yes" in err
+    assert spy.taken() == []
+
+
+@pytest.mark.parametrize(("typed", "code"), [("2", 0), (" 2 ", 0), ("1", 1), ("yes", 1), (" ", 1), ("", 1)])
+def test_deleting_at_a_terminal_needs_the_right_number(boot, spy, cms, monkeypatch, typed, code):
+    boot("web[1-2]", "a")
+    monkeypatch.setattr(sys, "stdin", Terminal(typed and f"{typed}\n"))
+    assert cms("delete web[1-2] --cloud=a")[0] == code
+    deleted = [name for _, method, name in spy.taken() if method == "delete"]
+    assert deleted == (["web1", "web2"] if code == 0 else [])
+
+
+def test_deleting_with_yes_asks_nobody(boot, spy, cms, monkeypatch):
+    boot("web[1-2]", "a")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    code, found = rows(cms, "delete --all --cloud=a --yes --wait")
+    assert (code, [row["state"] for row in found]) == (0, ["deleted", "deleted"])
+
+
+def test_the_question_names_the_machines_up_to_ten(monkeypatch, capsys):
+    many = [Machine("a", f"vm{number}", str(number), State.ACTIVE) for number in range(12)]
+    monkeypatch.setattr(sys, "stdin", Terminal("12\n"))
+    confirm_delete(many)
+    asked = capsys.readouterr()
+    assert asked.out == ""
+    assert "deletes 12 machines" in asked.err
+    assert "a:vm9 and 2 more" in asked.err
+    monkeypatch.setattr(sys, "stdin", Terminal("0\n"))
+    with pytest.raises(CloudmeshError, match="nothing was deleted"):
+        confirm_delete(many)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(UsageError, match="1 machine would be deleted"):
+        confirm_delete(many[:1])
+    confirm_delete([])
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_no_name_never_means_all(boot, spy, cms, action):
+    boot("web1", "a")
+    assert cms(f"{action} --yes --dryrun")[0] == 2
+    assert cms(f"{action} --yes")[0] == 2
+    assert cms(f"{action} --yes ''")[0] == 2
+    assert cms(f"{action} --all --cloud= --yes")[0] == 2
+    assert spy.taken() == []
+
+
+def test_the_exit_codes(boot, spy, cms):
+    boot("web[1-2]", "a")
+    boot("db1", "b")
+    assert cms("stop web1")[0] == 0
+    assert cms("stop no1")[0] == 2
+    assert cms("stop web1 --timeout=never")[0] == 2
+    assert cms("stop c:web1")[0] == 3
+    spy.trouble["a", "stop"] = Refused("not on Sundays")
+    code, found = rows(cms, "stop web2,db1")
+    assert code == 1
+    assert [(row["name"], row["result"], row["reason"]) for row in found] == [
+        ("web2", "failed", "not on Sundays"),
+        ("db1", "done", ""),
+    ]
+    spy.trouble["a", "machines"] = Unreachable("a is away")
+    assert cms("list --refresh")[0] == 4
+    assert cms("stop --all --cloud=a")[0] == 4
+    spy.trouble["a", "stop"] = KeyboardInterrupt()
+    code, out, err = cms("stop web[1-2]")
+    assert (code, "interrupted" in out, "not started" in err) == (130, True, True)
+
+
+def test_info_of_a_cloud_that_is_away_is_what_was_known(boot, spy, cms):
+    boot("web1", "a")
+    assert "web1" in cms("info web1 --cloud=a")[1]
+    spy.trouble["a", "machine"] = Unreachable("a is away")
+    code, out, err = cms("info web1 --cloud=a")
+    assert code == 4
+    assert "web1" in out
+    assert "a is away; this is as of 0s ago" in err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
+def test_a_timeout_is_a_number_of_seconds(boot, spy, cms, text):
+    boot("web1", "a")
+    assert cms(f"stop web1 --timeout={text}")[0] == 2
+    assert spy.taken() == []

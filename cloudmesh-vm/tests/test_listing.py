@@ -1,0 +1,147 @@
+"""``cms vm list``: what is known, how old it is, and what happens when a cloud is away."""
+
+import pytest
+
+from cloudmesh.cloud.errors import CredentialsError, Unreachable
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.vm.listing import age_text, list_machines, qualify
+
+
+def names(answer):
+    return [f"{row['cloud']}:{row['name']}" for row in answer.rows]
+
+
+@pytest.fixture
+def three(boot):
+    boot("web[1-2]", "a")
+    boot("db1", "b")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.9, "0s"),
+        (59.9, "59s"),
+        (60, "1m"),
+        (3599, "59m"),
+        (3600, "1h"),
+        (86399, "23h"),
+        (86400, "1d"),
+        (8640000, "100d"),
+    ],
+)
+def test_an_age_is_short_and_rounded_down(seconds, text):
+    assert age_text(seconds) == text
+
+
+def test_a_list_is_what_the_store_knows_and_calls_no_cloud(three, config, spy, behind):
+    behind("a", "delete", "web1")
+    answer = list_machines(config, [], None, refresh=False)
+    assert names(answer) == ["a:web1", "a:web2", "b:db1"]
+    assert spy.taken() == []
+    assert list(answer.columns) == ["cloud", "name", "state", "image", "flavor", "addresses", "age"]
+    row = dict(answer.rows[0])
+    assert row.pop("age") >= 0
+    assert row == {
+        "cloud": "a",
+        "name": "web1",
+        "state": "active",
+        "image": "debian-12",
+        "flavor": "tiny",
+        "addresses": ["198.18.0.2"],
+    }
+    assert answer.exit_code == 0
+    assert "a, b are simulated clouds" in answer.notes[0]
+
+
+def test_a_refresh_asks_each_cloud_once(three, config, spy, behind):
+    behind("a", "delete", "web1")
+    assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1"]
+    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+
+
+def test_the_first_list_of_a_cloud_asks_it(config, spy):
+    assert names(list_machines(config, [], None, refresh=False)) == []
+    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+    assert names(list_machines(config, [], None, refresh=False)) == []
+    assert spy.taken() == [], "an empty cloud is not asked each time"
+
+
+@pytest.mark.parametrize("error", [Unreachable("a is away"), CredentialsError("who are you")])
+def test_a_refresh_that_fails_keeps_the_rows_and_says_how_old_they_are(three, config, spy, home, error):
+    with Inventory() as inventory:
+        for each in inventory.known("a"):
+            where = {"cloud": "a", "cloud_id": each.machine.cloud_id}
+            inventory.database.update("machine", {"refreshed": each.refreshed - 7200}, where)
+    spy.trouble["a", "machines"] = error
+    answer = list_machines(config, [], None, refresh=True)
+    assert names(answer) == ["a:web1", "a:web2", "b:db1"]
+    assert [row["age"] > 7000 for row in answer.rows] == [True, True, False]
+    assert answer.notes[0] == f"error: a: {error}; its rows are as of 2h ago"
+    assert answer.exit_code == error.exit_code
+
+
+def test_a_cloud_of_which_nothing_is_known_is_not_shown_as_empty(config, spy):
+    spy.trouble["a", "machines"] = spy.trouble["b", "machines"] = Unreachable("away")
+    with pytest.raises(Unreachable, match="away"):
+        list_machines(config, [], None, refresh=False)
+
+
+def test_it_is_said_of_which_cloud_nothing_is_known(boot, config, spy):
+    boot("db1", "b")
+    spy.trouble["a", "machines"] = Unreachable("away")
+    answer = list_machines(config, [], None, refresh=False)
+    assert names(answer) == ["b:db1"]
+    assert answer.notes[0] == "error: a: away; nothing is known of its machines"
+    assert answer.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cloud", "found"),
+    [
+        (["web*"], None, ["a:web1", "a:web2"]),
+        (["db1,web2"], None, ["b:db1", "a:web2"]),
+        (["a:*"], None, ["a:web1", "a:web2"]),
+        (["b:db1", "web1"], None, ["b:db1", "a:web1"]),
+        (["b:db1"], "a", ["b:db1"]),
+        (["x*"], None, []),
+        ([], "b", ["b:db1"]),
+        ([], "b,a", ["b:db1", "a:web1", "a:web2"]),
+    ],
+)
+def test_names_and_clouds_filter_in_the_order_written(three, config, wanted, cloud, found):
+    assert names(list_machines(config, wanted, cloud, refresh=False)) == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "words"),
+    [
+        (["web3"], UnknownName, "there is no machine 'web3'; did you mean 'web"),
+        (["b:web1"], UnknownName, "there is no machine 'b:web1'"),
+        (["x:web1"], UnknownName, "there is no cloud 'x'"),
+        (["c:web1"], ConfigError, "'c' is not active"),
+        (["web[1-"], UsageError, "web"),
+    ],
+)
+def test_wrong_names_are_told(three, config, wanted, error, words):
+    with pytest.raises(error, match=words.replace("[", r"\[")):
+        list_machines(config, wanted, None, refresh=False)
+
+
+def test_a_name_with_its_cloud_needs_no_default(configure, spy):
+    config = configure({"a": {}, "b": {}}, active=["a", "b"])
+    assert names(list_machines(config, ["a:*"], None, refresh=False)) == []
+    with pytest.raises(ConfigError, match="--cloud=NAME"):
+        list_machines(config, [], None, refresh=False)
+
+
+def test_names_for_other_commands_mean_the_same_machines_there(three, boot, config):
+    def shown(cloud=None, named=False):
+        return [row["name"] for row in qualify(list_machines(config, [], cloud, refresh=False), named).rows]
+
+    assert shown() == ["web1", "web2", "db1"]
+    assert shown("b", named=True) == ["b:db1"]
+    boot("db1", "a")
+    assert shown() == ["a:web1", "a:web2", "a:db1", "b:db1"]

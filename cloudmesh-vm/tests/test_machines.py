@@ -1,0 +1,212 @@
+"""``with Machines(...)`` and ``with Machine(...)``: results, errors and exit codes."""
+
+import pytest
+
+from cloudmesh.cloud.errors import Conflict, NotFound, Refused, Unreachable
+from cloudmesh.cloud.model import State
+from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UnknownName, UsageError
+from cloudmesh.vm import Machine, Machines, Status
+from cloudmesh.vm.outcome import ActionFailed
+
+ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
+
+
+def told(result):
+    return [(each.name, each.status.value) for each in result]
+
+
+def only(name, error):
+    """Trouble for one machine."""
+
+    def check(called):
+        if called == name:
+            raise error
+
+    return check
+
+
+def test_the_example_of_the_documentation(boot):
+    boot("web[01-02],db1", "a")
+    with Machines("web[01-02],db1") as ms:
+        result = ms.stop(wait=True)
+        assert told(result) == [("web01", "done"), ("web02", "done"), ("db1", "done")]
+        assert [each.state for each in result] == [State.STOPPED] * 3
+        assert told(ms.stop()) == [("web01", "already"), ("web02", "already"), ("db1", "already")]
+    assert (len(result.succeeded), result.failed, result.exit_code) == (3, [], 0)
+    assert result[0].name == "web01"
+    assert "3 succeeded, 0 failed" in repr(result)
+    result.raise_for_failures()
+
+
+def test_the_whole_life_of_one_machine(config):
+    with Machine("vm1", "a") as m:
+        assert m.boot().state is State.BUILDING
+        for action, state in [
+            ("stop", State.STOPPED),
+            ("start", State.ACTIVE),
+            ("suspend", State.SUSPENDED),
+            ("resume", State.ACTIVE),
+            ("reboot", State.ACTIVE),
+        ]:
+            assert getattr(m, action)().name == "vm1"
+            assert m.wait(state, timeout=5).state is state
+            assert m.state is state
+        assert "vm1" in m.console()
+        m.delete()
+        with pytest.raises(NotFound):
+            m.info()
+        with pytest.raises(UnknownName):
+            m.start()
+
+
+@pytest.mark.parametrize("kind", [Machine, Machines])
+def test_open_and_closed_are_told_apart(boot, kind):
+    boot("vm1", "a")
+    machines = kind("vm1")
+    for _ in range(2):
+        with pytest.raises(CloudmeshError, match="not open; use 'with Machines"):
+            machines.stop()
+        with machines:
+            machines.start()
+            with pytest.raises(CloudmeshError, match="already in use"):
+                machines.__enter__()
+
+
+def test_one_machine_that_fails_does_not_stop_the_others(boot, spy):
+    boot("web[1-3]", "a")
+    spy.trouble["a", "stop"] = only("web2", Refused("not on Sundays"))
+    with Machines("web[1-3]") as machines:
+        result = machines.stop()
+        assert told(result) == [("web1", "done"), ("web2", "failed"), ("web3", "done")]
+    (failed,) = result.failed
+    assert (failed.cloud, failed.verb, str(failed.error)) == ("a", "stop", "not on Sundays")
+    assert failed.seconds > 0
+    assert result.exit_code == 1
+    with pytest.raises(ActionFailed, match=r"1 of 3 machines failed: web2: not on Sundays") as caught:
+        result.raise_for_failures()
+    assert caught.value.result is result
+
+
+def test_a_defect_of_a_provider_does_not_lose_the_others(boot, spy):
+    boot("web[1-3]", "a")
+    bug = RuntimeError("password=geheim")
+    spy.trouble["a", "stop"] = only("web1", bug)
+    with Machines("web[1-3]") as machines:
+        result = machines.stop()
+    assert told(result) == [("web1", "failed"), ("web2", "done"), ("web3", "done")]
+    assert "RuntimeError" in str(result[0].error)
+    assert "geheim" not in str(result[0].error)
+    assert result[0].error.__cause__ is bug
+
+
+def test_ctrl_c_in_the_middle_tells_what_was_done_and_what_not(boot, spy):
+    boot("web[1-4]", "a")
+    spy.trouble["a", "stop"] = only("web2", KeyboardInterrupt())
+    with Machines("web[1-4]") as machines:
+        result = machines.stop(wait=True)
+    assert [each.status for each in result] == [
+        Status.DONE,
+        Status.INTERRUPTED,
+        Status.NOT_STARTED,
+        Status.NOT_STARTED,
+    ]
+    assert (result.interrupted, result.exit_code) == (True, 130)
+    assert [name for _, method, name in spy.taken() if method == "stop"] == ["web1", "web2"]
+    assert "during the call" in str(result[1].error)
+
+
+def test_ctrl_c_in_one_machine_is_an_interrupt(boot, spy):
+    boot("web1", "a")
+    spy.trouble["a", "stop"] = KeyboardInterrupt()
+    with Machine("web1") as machine, pytest.raises(Interrupted):
+        machine.stop()
+
+
+def test_names_that_are_not_there_fail_and_the_others_are_done(boot, spy):
+    boot("web1", "a")
+    with Machines("no1,web1") as machines:
+        result = machines.stop()
+    assert told(result) == [("web1", "done"), ("no1", "failed")]
+    assert isinstance(result.failed[0].error, UnknownName)
+    assert result.exit_code == 1
+
+
+def test_machines_on_two_clouds_of_which_one_is_away(boot, spy):
+    boot("web1", "a")
+    boot("web2", "b")
+    spy.trouble["b", "stop"] = Unreachable("b is away")
+    with Machines("web[1-2]") as machines:
+        result = machines.stop()
+    assert told(result) == [("web1", "done"), ("web2", "failed")]
+
+
+def test_a_verb_costs_one_call_a_machine_and_no_listing(boot, spy):
+    boot("web[1-3]", "a")
+    with Machines("web[1-3]", "a") as machines:
+        machines.stop()
+    assert spy.taken() == [("a", "stop", f"web{number}") for number in (1, 2, 3)]
+
+
+def test_waiting_costs_one_listing_for_all(boot, spy):
+    boot("web[1-3]", "a")
+    with Machines("web[1-3]", "a") as machines:
+        result = machines.stop(wait=True)
+    assert [each.verb for each in result] == ["stop"] * 3
+    assert spy.taken()[3:] == [("a", "machines", "")]
+
+
+def test_a_wait_that_fails_is_the_failure_of_the_action(configure, spy):
+    configure({"a": {"fail": {"verb": "stop", "names": "web2", "error": "fault"}}})
+    with Machines("web[1-2]") as machines:
+        machines.boot(wait=True).raise_for_failures()
+        result = machines.stop(wait=True, timeout=5)
+    assert told(result) == [("web1", "done"), ("web2", "failed")]
+    assert "state error: a fault was asked for" in str(result[1].error)
+
+
+def test_a_defect_of_a_provider_while_waiting_does_not_lose_the_other_cloud(boot, spy):
+    boot("web1", "a")
+    boot("web2", "b")
+    spy.trouble["a", "machines"] = RuntimeError("bug")
+    with Machines("web[1-2]") as machines:
+        result = machines.stop(wait=True)
+    assert told(result) == [("web1", "failed"), ("web2", "done")]
+    assert "RuntimeError" in str(result[0].error)
+
+
+def test_deleting_what_has_vanished_is_a_success(boot, behind):
+    boot("web[1-2]", "a")
+    behind("a", "delete", "web1")
+    with Machines("web[1-2]") as machines:
+        assert told(machines.delete(wait=True, timeout=5)) == [("web1", "already"), ("web2", "done")]
+
+
+def test_an_impossible_verb_is_a_conflict_that_names_what_works(boot):
+    boot("web1", "a")
+    with Machine("web1") as machine, pytest.raises(Conflict, match="possible now: "):
+        machine.suspend()
+        machine.wait("suspended", timeout=5)
+        machine.stop()
+
+
+@pytest.mark.parametrize("action", ["strat", "boot", "__init__"])
+def test_an_unknown_action_or_state_calls_nobody(boot, spy, action):
+    boot("web1", "a")
+    with Machines("web1") as machines:
+        with pytest.raises(UnknownName, match="there is no action"):
+            machines.act(action)
+        with pytest.raises(UnknownName, match=r"there is no state 'activ'; did you mean 'active'\?"):
+            machines.wait("activ")
+    assert spy.taken() == []
+
+
+def test_one_machine_cannot_be_several(boot, spy):
+    boot("web[1-2]", "a")
+    with Machine("web*") as machine:
+        for act in (machine.stop, machine.info, machine.console, lambda: machine.wait("active")):
+            with pytest.raises(UsageError, match="one machine is needed, and this names 2"):
+                act()
+    for names, cloud in (("new[1-2]", "a"), ("new", "a,b")):
+        with Machine(names, cloud) as machine, pytest.raises(UsageError, match="means 2; use Machines"):
+            machine.boot()
+    assert {method for _, method, _ in spy.taken()} <= {"machines"}

@@ -1,0 +1,165 @@
+"""From the names a user writes to machines, and what that costs."""
+
+import pytest
+
+from cloudmesh.cloud.errors import Unreachable
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.vm import Machines
+
+
+def chosen(names, cloud=None):
+    """The names of the machines, and of what is missing."""
+    with Machines(names, cloud) as machines:
+        selection = machines.select()
+    return [each.qualified_name for each in selection.machines], [
+        str(each.name) for each in selection.missing
+    ]
+
+
+@pytest.fixture
+def four(boot):
+    boot("web1,web2,db1", "a")
+    boot("web9", "b")
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("web1", ["a:web1"]),
+        ("web[1-2]", ["a:web1", "a:web2"]),
+        ("web2,web1,web2", ["a:web2", "a:web1"]),
+        (["db1", "web[1-2]"], ["a:db1", "a:web1", "a:web2"]),
+        ("web*", ["a:web1", "a:web2", "b:web9"]),
+        ("web?,db1", ["a:web1", "a:web2", "b:web9", "a:db1"]),
+        ("b:web9", ["b:web9"]),
+        ("b:*,a:db1", ["b:web9", "a:db1"]),
+        ("a:web1,web1,web*", ["a:web1", "a:web2", "b:web9"]),
+    ],
+)
+def test_names_ranges_globs_and_clouds_in_the_order_written(four, names, found):
+    assert chosen(names) == (found, [])
+
+
+def test_only_the_clouds_of_the_option_are_looked_at(four):
+    assert chosen("web*", "b") == (["b:web9"], [])
+    with pytest.raises(UnknownName, match="there is no machine 'web1' on b; .*web9"):
+        chosen("web1", "b")
+
+
+def test_a_cloud_before_the_colon_goes_over_the_option(four):
+    assert chosen("a:web1", "b") == (["a:web1"], [])
+
+
+@pytest.mark.parametrize(("cloud", "error"), [("x", UnknownName), ("c", ConfigError)])
+def test_a_cloud_before_the_colon_must_be_known_and_active(four, cloud, error):
+    with pytest.raises(error, match=f"'{cloud}'"):
+        chosen(f"{cloud}:web1")
+
+
+def test_a_cloud_before_the_colon_needs_no_default(configure, spy):
+    configure({"a": {}, "b": {}}, active=["a", "b"])
+    with Machines("a:vm1") as machines:
+        machines.boot().raise_for_failures()
+        assert machines.stop().exit_code == 0
+    with pytest.raises(ConfigError, match="--cloud=NAME"):
+        chosen("vm1")
+    with pytest.raises(UnknownName, match="'x'"):
+        chosen("a:vm1", "x")
+
+
+def test_known_names_cost_no_call_and_a_glob_one_listing_a_cloud(four, spy):
+    chosen("web1,db1,b:web9")
+    assert spy.taken() == []
+    chosen("web*,db*,*")
+    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+
+
+def test_several_unknown_names_cost_one_listing_a_cloud(four, spy):
+    assert chosen("web1,no[1-5]") == (["a:web1"], [f"no{number}" for number in range(1, 6)])
+    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+
+
+def test_a_machine_that_came_since_is_found(four, boot):
+    with Inventory() as inventory:
+        for each in inventory.known("a"):
+            inventory.forget(each.machine)
+    assert chosen("web1") == (["a:web1"], [])
+
+
+def test_a_cloud_never_listed_is_listed_since_the_name_could_be_there_too(config, boot, spy):
+    boot("web1", "a")
+    with Machines("web1", "b") as machines:
+        machines.boot()
+    with Inventory() as inventory:
+        (known,) = inventory.known("b")
+        inventory.forget(known.machine)
+        inventory.database.delete("refresh", cloud="b")
+    with pytest.raises(UsageError, match="a:web1 or b:web1"):
+        chosen("web1")
+
+
+def test_a_name_on_two_clouds_is_an_error_that_names_both(four, boot, spy):
+    boot("web1", "b")
+    with pytest.raises(UsageError, match="web1 is on several clouds; say which: a:web1 or b:web1"):
+        chosen("db1,web1")
+    with Machines("db1,web1") as machines, pytest.raises(UsageError):
+        machines.stop()
+    assert {method for _, method, _ in spy.taken()} <= {"machines"}, "nothing was done"
+    assert chosen("b:web1") == (["b:web1"], [])
+    assert chosen("web1", "a") == (["a:web1"], [])
+    assert chosen("web[1]*") == (["a:web1", "b:web1"], [])
+
+
+def test_a_name_that_has_vanished_from_one_of_two_clouds_is_no_longer_ambiguous(four, boot, behind):
+    boot("web1", "b")
+    behind("a", "delete", "web1")
+    assert chosen("web1") == (["b:web1"], [])
+
+
+def test_a_machine_deleted_and_booted_again_is_one(config, boot):
+    boot("web1", "a")
+    with Machines("web1", "a") as machines:
+        machines.delete()
+        machines.boot().raise_for_failures()
+        assert [each.name for each in machines.stop().succeeded] == ["web1"]
+
+
+def test_a_name_that_means_nothing_is_unknown_with_the_nearest(four):
+    with pytest.raises(UnknownName, match=r"there is no machine 'web3' on a, b; did you mean 'web"):
+        chosen("web3")
+    with pytest.raises(UnknownName, match=r"'x\*'"):
+        chosen("x*")
+
+
+@pytest.mark.parametrize("names", ["", " ", [], [""], "web1,", ",web1", "web[1-", "web[3-1]"])
+def test_no_name_or_a_malformed_one_is_an_error_and_never_means_all(four, spy, names):
+    with pytest.raises(UsageError):
+        chosen(names)
+    assert spy.taken() == []
+
+
+def test_all_means_all_of_the_clouds_as_they_tell_now(four, spy, behind):
+    behind("a", "delete", "web2")
+    with Machines.all() as machines:
+        assert [each.qualified_name for each in machines.select().machines] == ["a:web1", "a:db1", "b:web9"]
+    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+    with Machines.all("b") as machines:
+        assert [each.name for each in machines.select().machines] == ["web9"]
+        with pytest.raises(UsageError, match="booting needs names"):
+            machines.boot()
+
+
+def test_of_a_cloud_that_does_not_answer_the_known_machines_are_meant_and_the_rest_is_missing(four, spy):
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    assert chosen("web*") == (["a:web1", "a:web2", "b:web9"], ["web*"])
+    with Machines.all() as machines:
+        selection = machines.select()
+    assert [each.cloud for each in selection.machines] == ["a", "a", "a"]
+    assert [(each.cloud, each.name) for each in selection.missing] == [("b", "*")]
+
+
+def test_a_name_that_could_be_on_a_cloud_that_does_not_answer_is_not_called_unknown(four, spy):
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    with pytest.raises(Unreachable, match="b is away"):
+        chosen("web7")

@@ -1,0 +1,42 @@
+"""Writes docs/commands.md from what the commands say of themselves: ``make docs``.
+
+A test compares the file with this, so that the page and the program never differ.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from importlib import import_module
+from pathlib import Path
+
+from cloudmesh.plugin.usage import help_text
+
+COMMANDS = ("config", "cloud", "image", "flavor", "vm", "db", "batch")
+PAGE = Path(__file__).parent / "commands.md"
+TOP = """\
+# The commands
+
+Each command answers `cms NAME -h` with what stands here. This page is made by `make docs`.
+
+All take their words as the shell gives them. Exit codes: 0 all done, 1 a machine failed, 2 wrong usage or
+unknown name, 3 configuration or credentials, 4 a cloud could not be reached or refused, 130 interrupted; 141
+means that whoever read the output left, as in `cms vm list | head -1`. With `CLOUDMESH_DEBUG=1` an error shows
+its traceback.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([TOP, *(section(name) for name in COMMANDS)])
+
+
+def section(name: str) -> str:
+    """What one command says of itself."""
+    module = import_module(f"cloudmesh.{name}.command.{name}")
+    method = getattr(getattr(module, f"{name.capitalize()}Command"), f"do_{name}")
+    text = textwrap.dedent(help_text(method.__doc__)).strip()
+    return f"## cms {name}\n\n```text\n{text}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

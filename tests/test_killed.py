@@ -1,0 +1,143 @@
+"""A killed program never leaves a half-written configuration or store."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import stat
+import time
+from collections import Counter
+
+import pytest
+import yaml
+
+
+def kill(process):
+    """End a program as a power cut would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=20)
+    assert "Traceback" not in err
+    return process.returncode
+
+
+def kill_after(home, seconds, *words):
+    """Start a command and kill it that much later; whether it was still running."""
+    process = home.start(*words)
+    time.sleep(seconds)
+    return kill(process) == -signal.SIGKILL
+
+
+def integrity(file):
+    if not file.exists():
+        return "ok"
+    connection = sqlite3.connect(file)
+    try:
+        return connection.execute("PRAGMA integrity_check").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def check(home, config_keys):
+    """Everything a user relies on after a crash."""
+    assert stat.S_IMODE(home.config.stat().st_mode) == 0o600
+    assert set(local(home)) == config_keys
+    world = home.directory / "machines" / "simulated-local.db"
+    assert integrity(home.directory / "cloudmesh.db") == "ok"
+    assert integrity(world) == "ok"
+    told = Counter(row["name"] for row in home.json("vm", "list", "--refresh"))
+    assert told == Counter(names_of(world)), "each machine of the cloud once, and no other"
+
+
+def names_of(world):
+    """The machines of the simulated cloud, looked up behind everybody's back."""
+    connection = sqlite3.connect(world)
+    try:
+        return [row[0] for row in connection.execute("SELECT name FROM machine")]
+    finally:
+        connection.close()
+
+
+def rounds(home, count, seed):
+    """Kill boots, configuration changes and stops at random moments, in turn."""
+    chance = random.Random(seed)
+    keys = set(local(home))
+    was_killed = 0
+    for number in range(count):
+        words = (
+            ("config", "set", f"clouds.local.action_seconds=0.{number + 10}"),
+            ("vm", "boot", f"r{number}web[01-20]"),
+            ("vm", "stop", "--all"),
+        )[number % 3]
+        was_killed += kill_after(home, chance.uniform(0.1, 0.9), *words)
+        check(home, keys)
+    return was_killed
+
+
+@pytest.fixture
+def slow_home(home, cloud_settings):
+    """A cloud on which twenty calls take most of a second."""
+    home.configure(local=cloud_settings(latency_seconds=0.02, boot_seconds=0.0))
+    return home
+
+
+def test_a_few_kills(slow_home):
+    assert rounds(slow_home, 3, seed=1) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3])
+def test_many_kills(slow_home, seed):
+    assert rounds(slow_home, 21, seed) >= 5
+
+
+@pytest.mark.slow
+def test_a_configuration_is_old_or_new_wherever_it_is_killed(home):
+    """Kills close to the moment at which the file is replaced, found by trying."""
+    home.change("local", title="before " + "x" * 200_000)
+    delay, chance, seen = 0.3, random.Random(4), []
+    for number in range(25):
+        old = local(home)["boot_seconds"]
+        kill_after(home, delay, "config", "set", f"clouds.local.boot_seconds={number}")
+        now = local(home)
+        assert now["boot_seconds"] in (old, number) and len(now["title"]) == 200_007
+        assert stat.S_IMODE(home.config.stat().st_mode) == 0o600
+        seen.append(now["boot_seconds"] == number)
+        delay *= chance.uniform(0.7, 1.0) if seen[-1] else chance.uniform(1.0, 1.5)
+    assert set(seen) == {True, False}, "some were killed before, some after"
+    home.cms("config", "set", "clouds.local.boot_seconds=77")
+    assert local(home)["boot_seconds"] == 77
+
+
+def local(home):
+    """The section of the cloud in the configuration."""
+    return yaml.safe_load(home.config.read_text(encoding="utf-8"))["clouds"]["local"]
+
+
+def test_the_journal_tells_which_task_a_killed_program_was_at(machines):
+    home = machines
+    home.change("local", latency_seconds=1.0)
+    process = home.start("vm", "stop", "web[01-03]")
+    store = home.directory / "cloudmesh.db"
+    deadline = time.monotonic() + 20
+    while not tasks(store, "stop"):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    kill(process)
+    assert [(row[0], row[1]) for row in tasks(store, "stop")] == [("web01", "running")]
+    home.change("local", latency_seconds=0)
+    (row,) = home.json("db", "find", "task", "status=running")
+    assert (row["cloud"], row["name"], row["verb"]) == ("local", "web01", "stop")
+    done = home.json("db", "find", "task", "status=done")
+    assert [(row["name"], row["verb"]) for row in done] == [
+        (name, "boot") for name in ("web01", "web02", "web03")
+    ]
+
+
+def tasks(store, verb):
+    connection = sqlite3.connect(store, timeout=10)
+    try:
+        return connection.execute("SELECT name, status FROM task WHERE verb = ?", [verb]).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,125 @@
+"""The repository holds what its readers are promised."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+
+import pytest
+
+PACKAGES = ["plugin", "config", "db", "cloud", "vm"]
+COMMANDS = {"batch", "config", "db", "cloud", "image", "flavor", "vm"}
+TARGETS = {"help", "install", "demo", "test", "lint", "type", "bench"}
+# Written in pieces, so that this file is not found itself.
+FORBIDDEN = ["../" + "shared", "/" + "work/"]
+
+
+def tracked(root):
+    """The files that belong to the repository, or will with the next commit."""
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    files = [root / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def commands(root):
+    """The text of each command by its name, read without importing anything."""
+    found = {}
+    for file in root.glob("cloudmesh-*/src/cloudmesh/*/command/*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("do_"):
+                found[node.name.removeprefix("do_")] = ast.get_docstring(node) or ""
+    return found
+
+
+def verbs(text):
+    """The sub-commands in the usage of a command."""
+    import docopt
+
+    pattern = docopt.parse_pattern(
+        docopt.formal_usage(docopt.printable_usage(text)), docopt.parse_defaults(text)
+    )
+    return sorted({each.name for each in pattern.flat(docopt.Command)})
+
+
+def test_the_first_command_of_the_readme_is_the_demo_and_the_second_the_tests(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\$ (.+)$", readme, re.MULTILINE)[:2] == ["make demo", "make test"]
+
+
+def test_every_command_has_a_usage_and_documentation(root):
+    found = commands(root)
+    assert set(found) == COMMANDS
+    files = [root / "README.md", *(root / "docs").rglob("*.md")]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    missing = []
+    for name, usage in found.items():
+        assert usage.startswith("::") and "Usage:" in usage and "Description:" in usage, name
+        if f"cms {name}" not in text:
+            missing.append(name)
+        for verb in verbs(usage):
+            if not re.search(rf"\b{name} [(]?([\w]+ ?[|] ?)*{verb}\b", text):
+                missing.append(f"{name} {verb}")
+    assert missing == []
+
+
+def test_verbs_are_read_from_a_usage(root):
+    assert {"boot", "start", "list", "console"} <= set(verbs(commands(root)["vm"]))
+
+
+def test_the_links_of_the_documentation_lead_somewhere(root):
+    broken = []
+    for file in tracked(root):
+        if file.suffix == ".md":
+            for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8")):
+                if not (file.parent / target).exists():
+                    broken.append(f"{file.relative_to(root)}: {target}")
+    assert broken == []
+
+
+def test_make_help_lists_the_targets(root):
+    told = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True).stdout
+    listed = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+    assert set(listed) >= TARGETS
+    assert all(listed[target] for target in TARGETS), "each with a sentence"
+
+
+def test_continuous_integration_runs_what_the_readme_says(root):
+    script = root / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    lines = [line.split("#")[0].split() for line in script.read_text(encoding="utf-8").splitlines()]
+    assert any(words[:1] == ["make"] and "test" in words for words in lines)
+
+
+def test_the_repository_speaks_of_itself_alone(root):
+    found = []
+    for file in tracked(root):
+        text = file.read_text(encoding="utf-8", errors="replace")
+        found += [f"{file.relative_to(root)}: {word}" for word in FORBIDDEN if word in text]
+    assert found == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_introduces_itself(root, package):
+    folder = root / f"cloudmesh-{package}"
+    project = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    for line in (f'name = "cloudmesh-{package}"', 'version = "5.0.0"', 'license = "Apache-2.0"'):
+        assert line in project
+    assert 'requires-python = ">=3.10"' in project
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith(f"# cloudmesh-{package}") and len(readme.splitlines()) > 5
+    assert (folder / "src" / "cloudmesh" / package / "py.typed").exists()
+
+
+def test_the_changelog_names_the_version(root):
+    changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## \[?5\.0\.0\b", changelog, re.MULTILINE)
+
+
+def test_what_is_installed_has_an_exact_version(root):
+    text = (root / "constraints.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert lines and all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
