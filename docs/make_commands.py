@@ -20,8 +20,8 @@ Each command answers `cms NAME -h` with what stands here. This page is made by `
 
 All take their words as the shell gives them. Exit codes: 0 all done, 1 a machine failed, 2 wrong usage or
 unknown name, 3 configuration or credentials, 4 a cloud could not be reached or refused, 130 interrupted; 141
-means that whoever read the output left, as in `cms vm list | head -1`. With `CLOUDMESH_DEBUG=1` an error shows
-its traceback.
+means that whoever read the output left, as in `cms vm list | head -1`. With `CLOUDMESH_DEBUG=1` an error
+shows its traceback.
 """
 
 

@@ -313,9 +313,10 @@ def test_write_without_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_record_is_an_object_in_json_and_yaml_and_a_line_a_key_elsewhere():
-    answer = Answer(record={"name": "vm1", "addresses": ["198.18.0.1"]})
-    assert json.loads(output.render(answer, "json")) == {"name": "vm1", "addresses": ["198.18.0.1"]}
-    assert YAML(typ="safe").load(output.render(answer, "yaml")) == {"name": "vm1", "addresses": ["198.18.0.1"]}
-    assert output.render(answer, "csv").splitlines() == ["key,value", "name,vm1", 'addresses,"[""198.18.0.1""]"']
-    assert output.render(answer, "table").splitlines()[2:] == ["name       vm1", "addresses  198.18.0.1"]
-    assert output.render(answer, "names") == "vm1"
+    record = {"name": "vm1", "addresses": ["198.18.0.1"]}
+    shown = {form: output.render(Answer(record=record), form) for form in output.FORMATS}
+    assert json.loads(shown["json"]) == record
+    assert YAML(typ="safe").load(shown["yaml"]) == record
+    assert shown["csv"].splitlines() == ["key,value", "name,vm1", 'addresses,"[""198.18.0.1""]"']
+    assert shown["table"].splitlines()[2:] == ["name       vm1", "addresses  198.18.0.1"]
+    assert shown["names"] == "vm1"
