@@ -51,6 +51,7 @@ def test_one_seed_gives_one_sequence_and_another_seed_another(provider):
     other = key_faults(provider("other", failure_rate=0.5, fault_seed=8), wanted)
     assert one == same
     assert one != other
+    assert any(len(set(each)) > 1 for each in one.values()), "a machine fails now and then"
     share = sum(map(sum, one.values())) / len(wanted)
     assert 0.2 < share < 0.8
     assert len({tuple(each) for each in one.values()}) > 1, "each machine has a sequence of its own"

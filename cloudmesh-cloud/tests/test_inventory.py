@@ -53,7 +53,7 @@ def test_a_listing_takes_the_place_of_older_rows_and_drops_the_vanished(inventor
     for name in ("a", "b"):
         inventory.save(vm(name))
     inventory.save(vm("b", cloud="tacc"))
-    now[0] = 1001.0
+    now[0] = 1005.0
     inventory.replace("uc", [vm("a", State.STOPPED), vm("c")], asked=1001.0)
     assert states(inventory) == {"a": "stopped", "c": "active"}
     assert states(inventory, "tacc") == {"b": "active"}, "other clouds are left alone"

@@ -4,6 +4,7 @@ import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, QuotaExceeded, Refused, Unreachable
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
@@ -91,6 +92,14 @@ def test_a_name_of_a_machine_that_has_vanished_is_free(boot, spy, behind):
     boot("web1", "a")
     behind("a", "delete", "web1")
     assert told(boot_of("web1", "a")) == [("a", "web1", "done")]
+
+
+def test_a_name_of_a_machine_that_the_cloud_shows_as_deleted_is_free(config, monkeypatch, spy):
+    """Some clouds list a machine for an hour after its end."""
+    gone = Machine("a", "web1", "old", State.DELETED)
+    with Machines("web1", "a") as machines:
+        monkeypatch.setattr(type(machines.session.cloud("a").provider), "machines", lambda provider: [gone])
+        assert told(machines.boot()) == [("a", "web1", "done")]
 
 
 def test_one_machine_without_room_does_not_stop_the_others(config, spy):

@@ -159,6 +159,12 @@ def test_of_a_cloud_that_does_not_answer_the_known_machines_are_meant_and_the_re
     assert [(each.cloud, each.name) for each in selection.missing] == [("b", "*")]
 
 
+def test_a_name_that_is_found_needs_no_cloud_that_is_away(boot, spy):
+    boot("web1", "a")
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    assert chosen("web1") == (["a:web1"], [])
+
+
 def test_a_name_that_could_be_on_a_cloud_that_does_not_answer_is_not_called_unknown(four, spy):
     spy.trouble["b", "machines"] = Unreachable("b is away")
     with pytest.raises(Unreachable, match="b is away"):
