@@ -8,7 +8,7 @@ from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.model import Machine
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.verbs import VERBS, find_verb
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UnknownName
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
 
@@ -89,7 +89,7 @@ def test_an_inactive_cloud_is_not_called(config, spy):
 
 def test_a_cloud_without_a_type_is_a_fault_of_the_configuration(configure):
     configure({"uc": {"type": None}})
-    with pytest.raises(ConfigError, match=r"cloud uc in .*class\.yaml has no type"):
+    with pytest.raises(ConfigError, match="cloud uc has no type; cms config set"):
         Cloud("uc").__enter__()
 
 
@@ -312,3 +312,15 @@ def test_a_default_key_is_placed_and_must_be_there(configure):
             cloud.boot("vm1")
         cloud.provider.add_key("me", KEY)
         assert cloud.boot("vm1").key == "me"
+
+
+def test_what_was_done_is_told_although_it_cannot_be_written_down(uc, spy, monkeypatch):
+    def full(machine):
+        raise StoreError("the disk is full")
+
+    known = uc.find("vm1")
+    monkeypatch.setattr(uc.inventory, "save", full)
+    with pytest.raises(StoreError, match=r"stop was accepted for uc:vm1, but .* the disk is full"):
+        uc.act(known, find_verb("stop"))
+    with pytest.raises(StoreError, match=r"uc:vm9 \(sim-\d+\) was booted, but .* the disk is full"):
+        uc.boot("vm9")

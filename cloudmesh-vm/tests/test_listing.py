@@ -145,3 +145,11 @@ def test_names_for_other_commands_mean_the_same_machines_there(three, boot, conf
     assert shown("b", named=True) == ["b:db1"]
     boot("db1", "a")
     assert shown() == ["a:web1", "a:web2", "a:db1", "b:db1"]
+
+
+def test_a_name_is_not_unknown_while_its_cloud_does_not_answer(three, config, spy):
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    with pytest.raises(Unreachable, match="b is away"):
+        list_machines(config, ["db2"], None, refresh=True)
+    with pytest.raises(UnknownName):
+        list_machines(config, ["a:db2"], None, refresh=True)

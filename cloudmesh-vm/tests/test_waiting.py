@@ -218,3 +218,11 @@ def test_whatever_a_cloud_shows_the_wait_ends_with_the_truth(shown, wanted):
     else:
         assert wanted not in seen[:-1]
         assert str(outcome.error)
+
+
+def test_a_broken_machine_that_is_deleted_may_show_its_error_for_a_moment():
+    scene = Scene(a=script(S.ERROR, S.ERROR, None))
+    assert scene.wait([vm(state=S.DELETING)], S.DELETED).exit_code == 0
+    scene = Scene(a=script(S.ERROR))
+    assert scene.wait([vm(state=S.DELETING)], S.DELETED, timeout=600).exit_code == 1
+    assert scene.now < 20

@@ -15,7 +15,7 @@ from cloudmesh.cloud.provider import BootRequest, Provider
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.cloud.verbs import Fitness, Verb, find_verb, impossible
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UnknownName
 
 
 class _Named(Protocol):
@@ -71,11 +71,8 @@ class Cloud:
         config = self._config or Config.load()
         settings = config.cloud(self.name)
         config.require_active(self.name)
-        kind = settings.get("type")
-        if not kind:
-            raise ConfigError(f"cloud {self.name} in {config.path} has no type; cms config check shows where")
         self._defaults = _defaults(config, self.name, settings.get("default"))
-        provider = provider_class(str(kind), self.name)(self.name, settings)
+        provider = provider_class(settings.get("type"), self.name)(self.name, settings)
         provider.open()
         self._provider, self._inventory = provider, self._shared or Inventory()
         return self
@@ -157,7 +154,7 @@ class Cloud:
     def boot_as(self, request: BootRequest) -> Machine:
         """Boot the machine that the request names, and write it down."""
         machine = self.provider.boot(request)
-        self.inventory.save(machine)
+        self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
         return machine
 
     def images(self) -> list[Image]:
@@ -236,8 +233,15 @@ class Cloud:
                 raise
             return _already(now, verb)
         after = replace(machine, state=verb.passing, raw_state="", fault="")
-        self.inventory.save(after)
+        self._keep(after, f"{verb.name} was accepted for {machine.qualified_name}")
         return Done(after, changed=True)
+
+    def _keep(self, machine: Machine, happened: str) -> None:
+        """Write down what the cloud has done; if that fails the user must still learn that it was done."""
+        try:
+            self.inventory.save(machine)
+        except StoreError as error:
+            raise StoreError(f"{happened}, but that could not be written down: {error}") from error
 
     def _refreshed(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now."""

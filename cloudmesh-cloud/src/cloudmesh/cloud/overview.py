@@ -51,7 +51,7 @@ def written_names(config: Config, section: str) -> list[str] | None:
 def cloud_info(config: Config, name: str) -> Answer:
     """What is configured for a cloud, secrets masked, and what its type can do."""
     settings = config.cloud(name)
-    provider = provider_class(str(settings.get("type")), name)
+    provider = provider_class(settings.get("type"), name)
     with Inventory() as inventory:
         known = len(inventory.known(name))
     facts: dict[str, Any] = {

@@ -16,17 +16,19 @@ def provider_types() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
-def provider_class(kind: str, cloud: str) -> type[Provider]:
-    """The class that serves clouds of this type.
+def provider_class(kind: object, cloud: str) -> type[Provider]:
+    """The class that serves clouds of the type ``kind``, as it stands in the configuration of ``cloud``.
 
     Raises:
-        ConfigError: no installed package brings the type, several do, or it cannot be loaded.
+        ConfigError: there is none, no installed package brings it, several do, or it cannot be loaded.
     """
+    if not kind or not isinstance(kind, str):
+        raise ConfigError(f"cloud {cloud} has no type; cms config set clouds.{cloud}.type=TYPE gives it one")
     points = list({point.value: point for point in entry_points(group=GROUP, name=kind)}.values())
     if not points:
         raise ConfigError(
             f"cloud {cloud} has type {kind!r}, which no installed package brings; "
-            f"{suggest(str(kind), provider_types())}"
+            f"{suggest(kind, provider_types())}"
         )
     if len(points) > 1:
         raise ConfigError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudmesh.cloud.inventory import Inventory, Known
@@ -32,7 +32,7 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
     if errors and not known:
         # Nothing is known, and that is not the same as "there is no machine".
         raise next(iter(errors.values()))
-    shown = _named(known, names) if names else known
+    shown = _named(known, names, errors) if names else known
     notes = [f"error: {name}: {error}{_old(known, name)}" for name, error in errors.items()]
     return Answer(
         [_row(each) for each in shown],
@@ -111,8 +111,11 @@ def _places(config: Config, names: Sequence[str], option: str | None) -> list[st
     return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
 
 
-def _named(known: Sequence[Known], names: Sequence[str]) -> list[Known]:
-    """Those that the names mean, in the order of the names; a glob may mean none."""
+def _named(known: Sequence[Known], names: Sequence[str], errors: Mapping[str, CloudmeshError]) -> list[Known]:
+    """Those that the names mean, in the order of the names; a glob may mean none.
+
+    A name that is not known is not unknown while a cloud that may have it does not answer.
+    """
     from cloudmesh.plugin.names import expand
 
     shown: dict[tuple[str, str], Known] = {}
@@ -122,7 +125,10 @@ def _named(known: Sequence[Known], names: Sequence[str]) -> list[Known]:
             for each in known
             if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
         ]
+        away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
         if not found and not name.is_glob:
+            if away:
+                raise away[0]
             raise UnknownName("machine", str(name), [each.machine.name for each in known])
         shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})
     return list(shown.values())

@@ -95,11 +95,11 @@ class Waiter:
 
     def _hopeless(self, each: _Waiting, now: Machine) -> str:
         """Why the machine cannot reach the state any more; empty as long as it can."""
-        if now.state is State.ERROR:
+        if now.state is State.ERROR and self.state is not State.DELETED:
             return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
         if now.state is State.DELETED or (now.state is State.DELETING and self.state not in _AFTER_DELETING):
             return f"it is {now.state}"
-        if now.state not in _AT_REST:
+        if now.state not in _AT_REST and now.state is not State.ERROR:
             each.at_rest_since = None
             return ""
         each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.config.places import machines_directory
@@ -76,7 +77,8 @@ def _bad(cloud: str, key: str, problem: str) -> ConfigError:
 
 def _file(cloud: str, value: object) -> Path:
     if value is None or value == "":
-        return machines_directory() / f"simulated-{cloud}.db"
+        # Quoted, since a cloud may be named "a/b".
+        return machines_directory() / f"simulated-{quote(cloud, safe='')}.db"
     if not isinstance(value, str):
         raise _bad(cloud, "file", "must be the path of a file")
     try:
