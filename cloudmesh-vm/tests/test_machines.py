@@ -210,3 +210,11 @@ def test_one_machine_cannot_be_several(boot, spy):
         with Machine(names, cloud) as machine, pytest.raises(UsageError, match="means 2; use Machines"):
             machine.boot()
     assert {method for _, method, _ in spy.taken()} <= {"machines"}
+
+
+def test_a_machine_that_failed_is_told_in_the_state_its_cloud_shows(boot, behind):
+    boot("web1", "a")
+    behind("a", "stop", "web1")
+    with Machines("web1", "a") as machines:
+        (failed,) = machines.act("suspend").failed
+    assert (failed.machine.name, failed.state) == ("web1", State.STOPPED)

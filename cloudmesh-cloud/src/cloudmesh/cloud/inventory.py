@@ -87,10 +87,18 @@ class Inventory:
 
     def known(self, cloud: str) -> list[Known]:
         """The machines of a cloud, in the order in which they became known."""
+        return self._find(cloud=cloud)
+
+    def _find(self, **equals: str) -> list[Known]:
         if not self._database.has(MACHINES):
             return []
-        records = self._database.find(MACHINES, cloud=cloud)
+        records = self._database.find(MACHINES, where=equals)
         return [Known(Machine.from_record(record), float(record["refreshed"])) for record in records]
+
+    def known_machine(self, machine: Machine) -> Machine | None:
+        """The same machine as it was last seen; None if it has been forgotten."""
+        found = self._find(cloud=machine.cloud, cloud_id=machine.cloud_id)
+        return found[0].machine if found else None
 
     def was_refreshed(self, cloud: str) -> bool:
         """Whether a full listing of the cloud was ever taken over."""

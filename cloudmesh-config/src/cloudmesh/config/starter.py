@@ -48,8 +48,9 @@ clouds:
     # fault_seed: 0           # the same seed gives the same failures
     # fail: {verb: start, names: "web[01-03]"}    # this verb fails on these machines
 
-  # A real cloud that runs OpenStack. Remove the hashes, fill in what your cloud tells you, then use:
-  # cms cloud activate uc. A value TBD is not stored: it is asked for when it is needed.
+  # A real cloud needs an installed package that brings its type, here openstack. Remove the hashes, fill in
+  # what your cloud tells you, then: cms cloud activate uc. TBD marks what is still to be filled in;
+  # cms config set clouds.uc.credentials.OS_PASSWORD asks for a password without showing it.
   # uc:
   #   name: Chameleon UC
   #   host: chameleoncloud.org

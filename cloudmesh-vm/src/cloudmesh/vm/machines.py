@@ -10,7 +10,7 @@ from cloudmesh.cloud.cloud import Done
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.verbs import Verb, find_verb
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
 from cloudmesh.vm.boot import BootPlan
 from cloudmesh.vm.journal import StoreJournal
 from cloudmesh.vm.outcome import Outcome, Result, Status
@@ -180,10 +180,22 @@ class Machines:
         def call() -> Done:
             return self.session.cloud(machine.cloud).act(machine, verb)
 
-        return Task(machine.cloud, machine.name, verb.name, call)
+        return Task(machine.cloud, machine.name, verb.name, call, machine)
 
     def _run(self, tasks: Sequence[Task]) -> Result:
-        return run(tasks, StoreJournal(self.session.inventory.database))
+        result = run(tasks, StoreJournal(self.session.inventory.database))
+        return Result([each if each.succeeded else self._as_known(each) for each in result])
+
+    def _as_known(self, outcome: Outcome) -> Outcome:
+        """A failed outcome with what its call may have taught of the machine before it failed."""
+        if outcome.machine is None:
+            return outcome
+        try:
+            known = self.session.inventory.known_machine(outcome.machine)
+        except StoreError:
+            # Then this is why the task failed, and its outcome says so already.
+            return outcome
+        return replace(outcome, machine=known or outcome.machine)
 
     def _then_wait(self, result: Result, state: State, timeout: float) -> Result:
         """Wait for those that succeeded; each outcome becomes that of the wait."""

@@ -9,22 +9,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cloudmesh.cloud.cloud import Done
+from cloudmesh.cloud.model import Machine
 from cloudmesh.plugin.errors import Interrupted, StoreError
 from cloudmesh.vm.outcome import Outcome, Result, Status, told
 
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do on one machine; ``call`` does it and may raise any CloudmeshError."""
+    """One thing to do on one machine; ``call`` does it and may raise any CloudmeshError.
+
+    ``machine`` is what is known of the machine before, if it exists.
+    """
 
     cloud: str
     name: str
     verb: str
     call: Callable[[], Done]
+    machine: Machine | None = None
 
     def outcome(self, status: Status, **values: Any) -> Outcome:
         """What became of this task."""
-        return Outcome(self.cloud, self.name, self.verb, status, **values)
+        return Outcome(self.cloud, self.name, self.verb, status, **{"machine": self.machine, **values})
 
 
 class Journal(Protocol):
