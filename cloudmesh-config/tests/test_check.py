@@ -63,8 +63,10 @@ def test_the_sample(write: Write, sample: str) -> None:
     path = write(sample)
     findings = [str(finding) for finding in check(path)]
     near = "known: uc, tacc"
-    assert f"{path}:8: error: the default cloud 'chameleon' is not under clouds; {near}" in findings
-    assert f"{path}:10: error: the active cloud 'chameleon' is not under clouds; {near}" in findings
+    default = f"{path}:8: error: the default cloud 'chameleon' is not under clouds; {near}"
+    assert f"{default}; use: cms cloud default NAME" in findings
+    active = f"{path}:10: error: the active cloud 'chameleon' is not under clouds; {near}"
+    assert f"{active}; use: cms cloud deactivate chameleon" in findings
     kind = next(line for line in findings if line.startswith(f"{path}:15: error: the type 'openstack'"))
     assert "is not installed; known:" in kind
     tbd = [line for line in findings if "is TBD: no value is stored" in line]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +104,7 @@ class Config:
             if name not in clouds:
                 raise ConfigError(
                     f"{self.path}: cloudmesh.{key} names the cloud {name!r}, "
-                    f"which is not under clouds; {suggest(name, clouds)}"
+                    f"which is not under clouds; {remove_name(key, name, clouds)}"
                 )
         return names
 
@@ -113,3 +115,9 @@ def name_list(value: Any) -> list[str] | None:
     if not all(isinstance(name, str) for name in values):
         return None
     return list(dict.fromkeys(name.strip() for name in values))
+
+
+def remove_name(key: str, name: str, clouds: Iterable[str]) -> str:
+    """What to do about a name in ``cloudmesh.KEY`` that is no cloud."""
+    command = "default NAME" if key == "default" else f"deactivate {shlex.quote(name)}"
+    return f"{suggest(name, clouds)}; use: cms cloud {command}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cloudmesh.config.config import name_list
+from cloudmesh.config.config import name_list, remove_name
 from cloudmesh.config.keys import join
 from cloudmesh.plugin.errors import suggest
 
@@ -73,7 +73,7 @@ def _unknown(key: str, value: Any, clouds: list[str]) -> Iterator[Problem]:
     for name in _stripped(value):
         if name not in clouds:
             message = f"the {key} cloud {name!r} is not under clouds"
-            yield Problem("error", _place(key, value, name), message, suggest(name, clouds))
+            yield Problem("error", _place(key, value, name), message, remove_name(key, name, clouds))
 
 
 def _stripped(value: Any) -> list[str]:

@@ -23,15 +23,14 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
 
     Raises:
         UnknownName: a name that no machine has.
-        CloudmeshError: no cloud answered, and nothing is known from earlier.
     """
     clouds = _places(config, names, cloud)
     with Inventory() as inventory:
         errors = _refresh(config, inventory, clouds, refresh)
         known = [each for name in clouds for each in inventory.known(name)]
     if errors and not known:
-        # Nothing is known, and that is not the same as "there is no machine".
-        raise next(iter(errors.values()))
+        # Nothing is known, and that is not the same as "there is no machine": no list is shown.
+        return _nothing(errors)
     shown = _named(known, names, errors) if names else known
     notes = [f"error: {name}: {error}{_old(known, name)}" for name, error in errors.items()]
     return Answer(
@@ -41,6 +40,11 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
         notes=[*notes, *simulated_notes(config, clouds)],
         exit_code=max((error.exit_code for error in errors.values()), default=0),
     )
+
+
+def _nothing(errors: Mapping[str, CloudmeshError]) -> Answer:
+    notes = [f"error: {name}: {error}" for name, error in errors.items()]
+    return Answer(text="", notes=notes, exit_code=max(error.exit_code for error in errors.values()))
 
 
 def qualify(answer: Answer, cloud_was_named: bool) -> Answer:

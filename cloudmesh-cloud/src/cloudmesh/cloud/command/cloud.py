@@ -80,10 +80,14 @@ def _check(config: Config, arguments: dict[str, Any]) -> Answer:
 
 def _default(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.selection import expand_clouds
+    from cloudmesh.plugin.errors import ConfigError
 
     if not arguments["NAMES"]:
         return Answer([{"name": name} for name in config.default_clouds()])
-    names = expand_clouds(config, arguments["NAMES"])
+    names = expand_clouds(config, arguments["NAMES"], active=False)
+    inactive = [name for name in names if name not in _active(config)]
+    if inactive:
+        raise ConfigError(f"{', '.join(inactive)} is not active; cms cloud activate {','.join(inactive)}")
     return _write(config, "default", names)
 
 
@@ -91,8 +95,7 @@ def _activate(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.selection import expand_clouds
 
     named = expand_clouds(config, arguments["NAMES"], active=False)
-    active = config.active_clouds()
-    return _write(config, "active", [*active, *(name for name in named if name not in active)])
+    return _write(config, "active", list(dict.fromkeys([*_active(config), *named])))
 
 
 def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
@@ -100,13 +103,22 @@ def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.selection import expand_clouds
     from cloudmesh.plugin import UsageError
 
-    named = expand_clouds(config, arguments["NAMES"], active=False)
+    # A name that is no cloud must be removable too: it keeps the whole configuration from working.
+    named = [name for name in arguments["NAMES"] if name in _active(config)]
+    others = [name for name in arguments["NAMES"] if name not in named]
+    named += expand_clouds(config, others, active=False) if others else []
     used = [name for name in named if name in (written_names(config, "default") or [])]
     if used:
-        raise UsageError(
-            f"{', '.join(used)} is a default cloud; choose another first: cms cloud default NAME"
-        )
-    return _write(config, "active", [name for name in config.active_clouds() if name not in named])
+        raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
+    return _write(config, "active", [name for name in _active(config) if name not in named])
+
+
+def _active(config: Config) -> list[str]:
+    """The active clouds as they are written; without a list, all."""
+    from cloudmesh.cloud.overview import written_names
+
+    written = written_names(config, "active")
+    return list(config.clouds) if written is None else written
 
 
 def _write(config: Config, section: str, names: list[str]) -> Answer:
