@@ -48,6 +48,7 @@ run "python life.py"
 
 say "A script of commands; its output is data."
 printf '%s\n' '# who is there?' 'vm list --refresh --output=json' > who.txt
+run "cat who.txt"
 run "cms batch who.txt | python -c 'import json, sys; print([m[\"state\"] for m in json.load(sys.stdin)])'"
 
 say "Delete them all; without a terminal to ask at, --yes is needed."

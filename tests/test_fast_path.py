@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 
 import pytest
@@ -57,3 +58,51 @@ def test_a_refresh_is_seen_to_load_a_provider(own):
     modules = own("vm", "list", "web[01-02]", "--refresh")
     for heavy in ("cloudmesh.cloud.providers", "cloudmesh.cloud.registry", "ClusterShell"):
         assert among(modules, heavy), heavy
+
+
+# What the shell itself brings is in the floor above, so it cannot be seen there.
+LIST_ALONE = """
+import sys
+from cloudmesh.config import Config
+from cloudmesh.plugin.output import render
+from cloudmesh.vm.listing import list_machines
+
+cloud = sys.argv[1] or None
+print(render(list_machines(Config.load(), [], cloud, False), "table"), file=sys.stderr)
+print(*sys.modules)
+"""
+NEVER = (
+    "requests",
+    "rich",
+    "urllib3",
+    "libcloud",
+    "ClusterShell",
+    "cloudmesh.shell",
+    "cloudmesh.cloud.cloud",
+    "cloudmesh.cloud.registry",
+    "cloudmesh.cloud.providers",
+)
+
+
+def bare(home, code, *words):
+    """The modules that a piece of Python without the shell ends with, and what it tells on stderr."""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        env=home.env, cwd=home.path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(ended.stdout.split()), ended.stderr
+
+
+@pytest.mark.parametrize("cloud", ["", "local"])
+def test_a_list_without_the_shell_loads_nothing_heavy_at_all(machines, cloud):
+    modules, told = bare(machines, LIST_ALONE, cloud)
+    assert all(name in told for name in ("web01", "web02", "web03"))
+    assert "cloudmesh.vm.listing" in modules and "sqlite3" in modules
+    # Only the variables of the shell, which say the cloud if nobody does, are read with PyYAML.
+    never = [*NEVER, "yaml"] if cloud else NEVER
+    assert [name for heavy in never for name in among(modules, heavy)] == []
+
+
+def test_a_refresh_without_the_shell_is_seen_to_load_a_provider(machines):
+    modules, _ = bare(machines, LIST_ALONE.replace("False", "True"), "local")
+    assert among(modules, "cloudmesh.cloud.providers") and among(modules, "cloudmesh.cloud.registry")

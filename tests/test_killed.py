@@ -13,6 +13,10 @@ from collections import Counter
 import pytest
 import yaml
 
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.model import State
+from cloudmesh.db import Database
+
 
 def kill(process):
     """End a program as a power cut would."""
@@ -46,14 +50,29 @@ def check(home, config_keys):
     world = home.directory / "machines" / "simulated-local.db"
     assert integrity(home.directory / "cloudmesh.db") == "ok"
     assert integrity(world) == "ok"
+    stored = rows(home)
+    assert set(stored) <= set(names_of(world)), "no row of a machine that never was"
+    assert set(Counter(stored).values()) <= {1}, "none twice"
     told = Counter(row["name"] for row in home.json("vm", "list", "--refresh"))
     assert told == Counter(names_of(world)), "each machine of the cloud once, and no other"
 
 
+def rows(home):
+    """The machines of the store as a list reads them, before any cloud is asked."""
+    with Inventory(Database(home.directory / "cloudmesh.db")) as inventory:
+        known = inventory.known("local")
+    assert all(each.refreshed > 0 and isinstance(each.machine.state, State) for each in known)
+    return [each.machine.name for each in known]
+
+
 def names_of(world):
     """The machines of the simulated cloud, looked up behind everybody's back."""
+    if not world.exists():
+        return []
     connection = sqlite3.connect(world)
     try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'machine'").fetchall():
+            return []
         return [row[0] for row in connection.execute("SELECT name FROM machine")]
     finally:
         connection.close()

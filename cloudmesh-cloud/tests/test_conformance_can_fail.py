@@ -39,7 +39,7 @@ class Silent(SimulatedProvider):
 
 class Honest(SimulatedProvider):
     "Cannot suspend or keep keys, and says so."
-    capabilities = frozenset({Capability.RESUME, Capability.CONSOLE})
+    capabilities = frozenset(Capability) - {Capability.SUSPEND, Capability.KEYS}
     suspend = Provider.suspend
     key_pairs = Provider.key_pairs
 

@@ -124,3 +124,19 @@ def test_the_users_own_store_is_in_the_home(home):
     with Inventory() as inventory:
         inventory.save(vm("a"))
     assert (home / "cloudmesh.db").exists()
+
+
+def test_a_slow_listing_does_not_bring_back_what_a_newer_one_has_dropped(inventory, now):
+    inventory.replace("uc", [vm("a"), vm("b")], asked=900.0)
+    inventory.replace("uc", [vm("a")], asked=990.0)
+    inventory.replace("uc", [vm("a"), vm("b")], asked=950.0)
+    assert states(inventory) == {"a": "active"}
+
+
+def test_an_answer_that_was_asked_for_earlier_does_not_hide_a_later_one(inventory, now):
+    inventory.save(vm("a", State.STOPPING))
+    now[0] = 1002.0
+    inventory.save(vm("a"), asked=999.0)
+    assert states(inventory) == {"a": "stopping"}
+    inventory.save(vm("a", State.STOPPED), asked=1001.0)
+    assert states(inventory) == {"a": "stopped"}

@@ -110,6 +110,39 @@ def test_names_of_a_wrong_shape_are_an_error(write: Write, value: str) -> None:
         config(write, f"cloudmesh: {{default: {value}}}\n").default_clouds()
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[uc, 'chameleon ', uc]", ["uc", "chameleon"]),
+        ("moon", ["moon"]),
+        ("[]", []),
+        ("", None),
+        ("~", None),
+    ],
+)
+def test_what_is_written_is_told_unknown_names_included(
+    write: Write, text: str, names: list[str] | None
+) -> None:
+    loaded = config(write, f"cloudmesh:\n  active: {text}\n")
+    assert loaded.written("active") == names
+    assert loaded.written("default") is None
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("cloudmesh: foo\n", "cloudmesh must be a section"),
+        ("cloudmesh: [active]\n", "cloudmesh must be a section"),
+        ("cloudmesh: {active: 5}\n", r"cloudmesh\.active must be the name of a cloud or a list"),
+        ("cloudmesh: {active: [uc, 5]}\n", r"cloudmesh\.active must be the name of a cloud or a list"),
+        ("cloudmesh: {active: {uc: 1}}\n", r"cloudmesh\.active must be the name of a cloud or a list"),
+    ],
+)
+def test_what_is_written_in_a_wrong_shape_is_an_error(write: Write, head: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(write, head).written("active")
+
+
 def test_require_active(write: Write) -> None:
     loaded = config(write, "cloudmesh: {active: [tacc]}\n")
     loaded.require_active("tacc")

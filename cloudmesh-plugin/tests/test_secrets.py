@@ -17,6 +17,11 @@ from cloudmesh.plugin.secrets import is_secret, mask_text, mask_value
         "clouds.uc.credentials.OS_TOKEN",
         "apikey",
         "private-key",
+        "private_key",
+        "privatekey",
+        "ssh_private_key",
+        "public_key.private_key",
+        "secret_key",
         "--password",
         "credentials.OS_PASSWORD.deeper",
     ],
@@ -25,7 +30,21 @@ def test_secret_names(key: str) -> None:
     assert is_secret(key)
 
 
-@pytest.mark.parametrize("key", ["OS_USERNAME", "key", "--key", "pinned"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "OS_USERNAME",
+        "key",
+        "--key",
+        "pinned",
+        "private_network",
+        "clouds.uc.private_ip",
+        "public_key",
+        "public-key",
+        "OS_PUBLIC_KEY",
+        "--ssh_public_key",
+    ],
+)
 def test_other_names(key: str) -> None:
     assert not is_secret(key)
 

@@ -40,13 +40,14 @@ def rows(cms, line):
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_dry_run_calls_no_cloud_and_says_what_would_be(boot, spy, cms, action):
+def test_a_dry_run_does_nothing_and_says_what_would_be(boot, spy, cms, action):
     boot("web1", "a")
     boot("web2", "b")
     code, found = rows(cms, f"{action} web[1-2] --dryrun")
     assert code == 0
-    assert spy.taken() == []
     would = "already" if action in ("start", "resume") else f"would {action}"
+    asked = [("a", "machine", "web1"), ("b", "machine", "web2")] if would == "already" else []
+    assert spy.taken() == asked, "a cloud is asked before it is said that there is nothing to do"
     assert [(row["name"], row["result"], row["state"]) for row in found] == [
         ("web1", would, "active"),
         ("web2", would, "active"),
@@ -166,3 +167,10 @@ def test_a_timeout_is_a_number_of_seconds(boot, spy, cms, text):
     boot("web1", "a")
     assert cms(f"stop web1 --timeout={text}")[0] == 2
     assert spy.taken() == []
+
+
+def test_a_dry_run_asks_before_it_says_that_a_verb_fails(boot, behind, cms):
+    boot("web1", "a")
+    behind("a", "stop", "web1")
+    code, found = rows(cms, "start web1 --dryrun")
+    assert (code, found[0]["result"], found[0]["state"]) == (0, "would start", "stopped")

@@ -1,8 +1,10 @@
 """The one runner: in order, whatever runs the tasks, and written down before and after."""
 
+import pickle
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -11,23 +13,32 @@ from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.db import Database
-from cloudmesh.plugin.errors import StoreError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm import Machines
-from cloudmesh.vm.journal import TASKS, StoreJournal
+from cloudmesh.vm.journal import TASKS, Journal
 from cloudmesh.vm.runner import Task, run
 
 
-class Memory:
-    """A journal that many threads can write."""
+class UnknownTable(CloudmeshError):
+    """Somebody dropped the journal."""
 
-    def __init__(self, before=None, after=None):
+
+class Memory:
+    """A worker that many threads can share, with a journal that is kept in memory."""
+
+    def __init__(self, acts=None, before=None, after=None):
         self.lines = []
+        self._acts = acts or {}
         self._errors = {"before": before or {}, "after": after or {}}
         self._lock = threading.Lock()
 
     def before(self, task):
         self._note("before", task.name, None)
         return int(task.name)
+
+    def do(self, task):
+        self._acts.get(int(task.name), bool)()
+        return Done(task.machine, changed=int(task.name) % 2 == 0)
 
     def after(self, number, outcome):
         self._note("after", str(number), outcome)
@@ -39,15 +50,15 @@ class Memory:
             self.lines.append((when, name, outcome and outcome.status.value))
 
 
-def task(number, act=None):
-    machine = Machine("a", str(number), f"id{number}", State.STOPPING)
+def tasks(count):
+    return [
+        Task("a", str(number), "stop", Machine("a", str(number), f"id{number}", State.STOPPING))
+        for number in range(count)
+    ]
 
-    def call():
-        if act:
-            act()
-        return Done(machine, changed=number % 2 == 0)
 
-    return Task("a", str(number), "stop", call)
+def work(count, worker, executor=None):
+    return run(tasks(count), lambda: worker, executor)
 
 
 def fail(error):
@@ -62,36 +73,35 @@ def statuses(result):
 
 
 def mixed():
-    """Twelve tasks of which the first take longest, so that threads end them in another order."""
-    acts = {4: fail(Refused("no")), 5: fail(RuntimeError("bug"))}
-    slow = [(lambda pause=pause: time.sleep(pause)) for pause in (0.03, 0.02, 0.01)]
-    return [task(number, acts.get(number, slow[number] if number < 3 else None)) for number in range(12)]
+    """Acts of which the first take longest, so that threads end them in another order."""
+    acts = {number: partial(time.sleep, pause) for number, pause in enumerate((0.03, 0.02, 0.01))}
+    return {**acts, 4: fail(Refused("no")), 5: fail(Refused("never"))}
 
 
 @pytest.mark.parametrize("threads", [1, 4, 32])
 def test_threads_give_the_same_result_in_the_same_order(threads):
-    journal = Memory()
-    inline = run(mixed(), Memory())
+    worker = Memory(mixed())
+    inline = work(12, Memory(mixed()))
     with ThreadPoolExecutor(threads) as pool:
-        result = run(mixed(), journal, pool)
+        result = work(12, worker, pool)
     ended = [*["done", "already"] * 2, "failed", "failed", *["done", "already"] * 3]
     assert statuses(result) == statuses(inline) == ended
     assert [each.name for each in result] == [str(number) for number in range(12)]
     assert [str(each.error) for each in result] == [str(each.error) for each in inline]
-    assert sorted(name for when, name, _ in journal.lines if when == "after") == sorted(map(str, range(12)))
+    assert sorted(name for when, name, _ in worker.lines if when == "after") == sorted(map(str, range(12)))
 
 
 def test_threads_run_tasks_at_the_same_time():
     barrier = threading.Barrier(4, timeout=5)
     with ThreadPoolExecutor(4) as pool:
-        result = run([task(number, barrier.wait) for number in range(4)], Memory(), pool)
+        result = work(4, Memory(dict.fromkeys(range(4), barrier.wait)), pool)
     assert result.exit_code == 0
 
 
 def test_each_call_stands_between_its_lines():
-    journal = Memory()
-    run([task(0), task(1, fail(Refused("no")))], journal)
-    assert journal.lines == [
+    worker = Memory({1: fail(Refused("no"))})
+    work(2, worker)
+    assert worker.lines == [
         ("before", "0", None),
         ("after", "0", "done"),
         ("before", "1", None),
@@ -101,23 +111,36 @@ def test_each_call_stands_between_its_lines():
 
 def test_what_cannot_be_written_down_is_not_called():
     called = []
-    journal = Memory(before={"1": StoreError("the disk is full")})
-    result = run([task(number, lambda number=number: called.append(number)) for number in range(3)], journal)
+    acts = {number: partial(called.append, number) for number in range(3)}
+    result = work(3, Memory(acts, before={"1": StoreError("the disk is full")}))
     assert called == [0, 2]
     assert statuses(result) == ["done", "failed", "done"]
     assert str(result[1].error) == "the disk is full"
 
 
-def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it():
-    journal = Memory(after={"0": StoreError("the disk is full"), "1": StoreError("the disk is full")})
-    result = run([task(0), task(1, fail(Refused("no"))), task(2)], journal)
+@pytest.mark.parametrize("error", [StoreError, UnknownTable])
+def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it(error):
+    after = {"0": error("the disk is full"), "1": error("the disk is full")}
+    result = work(3, Memory({1: fail(Refused("no"))}, after=after))
     assert statuses(result) == ["failed", "failed", "done"]
-    assert str(result[0].error) == "stop ended (done), but that could not be written down: the disk is full"
-    assert str(result[1].error) == "stop ended (no), but that could not be written down: the disk is full"
+    assert "stop ended (done), but that could not be written down" in str(result[0].error)
+    assert "stop ended (no), but that could not be written down" in str(result[1].error)
+
+
+def test_a_worker_that_cannot_be_had_fails_its_task():
+    def none():
+        raise StoreError("the store cannot be opened")
+
+    assert [str(each.error) for each in run(tasks(2), none)] == ["the store cannot be opened"] * 2
 
 
 def test_nothing_to_do_is_a_success():
-    assert run([], Memory()).exit_code == 0
+    assert work(0, Memory()).exit_code == 0
+
+
+def test_a_task_can_be_sent_elsewhere():
+    (task,) = tasks(1)
+    assert pickle.loads(pickle.dumps(task)) == task
 
 
 def test_ctrl_c_with_threads_ends_what_runs_and_begins_nothing_new():
@@ -140,12 +163,49 @@ def test_ctrl_c_with_threads_ends_what_runs_and_begins_nothing_new():
 
     Impatient.handed = []
     with Impatient(1) as pool:
-        result = run([task(2 * number, slow) for number in range(6)], Memory(), pool)
+        result = work(6, Memory(dict.fromkeys(range(6), slow)), pool)
     assert statuses(result)[0] == "done"
     assert statuses(result)[1:3] == ["not started"] * 2
     assert statuses(result)[4:] == ["not started"] * 2
     assert len(begun) == 1
     assert result.exit_code == 130
+
+
+def test_a_second_ctrl_c_does_not_wait_and_loses_no_outcome():
+    release = threading.Event()
+
+    class Impatient(ThreadPoolExecutor):
+        def submit(self, fn, /, *args, **kwargs):
+            future = super().submit(fn, *args, **kwargs)
+            if args[0].name == "0":
+                future.result()
+            if args[0].name == "1":
+                running.wait(5)
+                raise KeyboardInterrupt
+            return future
+
+    running = threading.Event()
+
+    def slow():
+        running.set()
+        release.wait(5)
+
+    def interrupted(futures):
+        raise KeyboardInterrupt
+
+    with Impatient(1) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cloudmesh.vm.runner.wait", interrupted)
+        result = work(3, Memory({1: slow}), pool)
+        release.set()
+    assert statuses(result) == ["done", "interrupted", "not started"]
+
+
+def test_real_threads_open_clouds_and_store_for_themselves(boot, spy, home):
+    boot("web[01-12]", "a")
+    with ThreadPoolExecutor(4) as pool, Machines("web[01-12]", "a", executor=pool) as machines:
+        assert machines.stop(wait=True).exit_code == 0
+        assert [each.state for each in machines.start()] == [State.STARTING] * 12
+    assert [line[2] for line in tasks_of(home)[12:]] == ["done"] * 24
 
 
 def tasks_of(home):
@@ -216,7 +276,12 @@ def test_a_store_that_fails_after_the_call_is_told(boot, spy, monkeypatch):
 
 def test_the_journal_keeps_the_time_and_length(config, home):
     with Inventory() as inventory:
-        run([task(0, lambda: time.sleep(0.02))], StoreJournal(inventory.database))
+        journal = Journal(inventory.database)
+
+        class Slow(Memory):
+            before, after = journal.before, journal.after
+
+        work(1, Slow({0: partial(time.sleep, 0.02)}))
         (line,) = inventory.database.find(TASKS)
     assert line["seconds"] >= 0.02
     assert abs(line["began"] - time.time()) < 60

@@ -159,8 +159,17 @@ def test_of_a_cloud_that_does_not_answer_the_known_machines_are_meant_and_the_re
     assert [(each.cloud, each.name) for each in selection.missing] == [("b", "*")]
 
 
-def test_a_name_that_is_found_needs_no_cloud_that_is_away(boot, spy):
+def test_a_name_could_be_on_a_cloud_that_was_never_listed_and_does_not_answer(boot, spy):
     boot("web1", "a")
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    with pytest.raises(Unreachable, match="web1 is on a, but could be on b too.*say a:web1"):
+        chosen("web1")
+    assert chosen("a:web1") == (["a:web1"], [])
+
+
+def test_a_name_that_is_found_needs_no_listed_cloud_that_is_away(boot, spy):
+    boot("web1", "a")
+    boot("web2", "b")
     spy.trouble["b", "machines"] = Unreachable("b is away")
     assert chosen("web1") == (["a:web1"], [])
 
@@ -169,3 +178,19 @@ def test_a_name_that_could_be_on_a_cloud_that_does_not_answer_is_not_called_unkn
     spy.trouble["b", "machines"] = Unreachable("b is away")
     with pytest.raises(Unreachable, match="b is away"):
         chosen("web7")
+
+
+def test_one_machine_is_only_meant_if_all_clouds_could_be_asked(four, spy):
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    with Machines("web1*") as machines, pytest.raises(Unreachable, match="b is away"):
+        machines.select().machine()
+
+
+def test_a_thousand_names_read_the_store_once(boot, monkeypatch):
+    boot("web[001-200]", "a")
+    reads = []
+    known = Inventory.known
+    monkeypatch.setattr(Inventory, "known", lambda self, cloud: reads.append(cloud) or known(self, cloud))
+    with Machines("web[001-200]", "a") as machines:
+        assert len(machines.select().machines) == 200
+    assert reads == ["a"]

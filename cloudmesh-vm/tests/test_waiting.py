@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, Refused, Unreachable
+from cloudmesh.cloud.errors import (
+    CloudTimeout,
+    Conflict,
+    NotFound,
+    ProviderDefect,
+    RateLimited,
+    Refused,
+    Unreachable,
+)
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CredentialsError, Interrupted
 from cloudmesh.vm.outcome import Status
@@ -185,7 +193,7 @@ def test_trouble_that_is_over_is_not_told():
     assert str(outcome.error) == "it is still building after 5 seconds"
 
 
-@pytest.mark.parametrize("error", [Refused("never"), CredentialsError("who are you"), RuntimeError("bug")])
+@pytest.mark.parametrize("error", [Refused("never"), CredentialsError("who are you"), ProviderDefect("bug")])
 def test_a_listing_that_cannot_work_fails_its_cloud_at_once_and_no_other(error):
     scene = Scene(a=script(error), b=[[vm("vm2", cloud="b")], [vm("vm2", S.ACTIVE, "b")]])
     first, second = scene.wait([vm(), vm("vm2", cloud="b")], S.ACTIVE)
@@ -226,3 +234,17 @@ def test_a_broken_machine_that_is_deleted_may_show_its_error_for_a_moment():
     scene = Scene(a=script(S.ERROR))
     assert scene.wait([vm(state=S.DELETING)], S.DELETED, timeout=600).exit_code == 1
     assert scene.now < 20
+
+
+def test_a_machine_at_rest_that_nobody_has_set_going_fails_at_once():
+    scene = Scene(a=script(S.STOPPED))
+    (outcome,) = scene.wait([vm(state=S.STOPPED)], S.ACTIVE, timeout=600)
+    assert str(outcome.error) == "it is stopped, and nothing is bringing it to active"
+    assert scene.now == 0
+
+
+def test_no_machine_is_built_twice():
+    scene = Scene(a=script(S.ACTIVE))
+    (outcome,) = scene.wait([vm(state=S.ACTIVE)], S.BUILDING, timeout=600)
+    assert str(outcome.error) == "it is active, and a machine is built only once"
+    assert scene.now == 0

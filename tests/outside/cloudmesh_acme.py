@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound
 from cloudmesh.cloud.model import Flavor, Image, Machine, State
-from cloudmesh.cloud.provider import BootRequest, Provider
+from cloudmesh.cloud.provider import BootRequest, Capability, Provider
 
 STATES = {"ON": State.ACTIVE, "OFF": State.STOPPED}
 
@@ -16,6 +16,7 @@ STATES = {"ON": State.ACTIVE, "OFF": State.STOPPED}
 class AcmeProvider(Provider):
     """One account at Acme."""
 
+    capabilities = frozenset({Capability.START, Capability.STOP, Capability.REBOOT})
     required_credentials = ("ACME_TOKEN",)
 
     def check(self) -> str:

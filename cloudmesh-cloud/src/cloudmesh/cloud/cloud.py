@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, TypeVar
 
-from cloudmesh.cloud.errors import Conflict, NotFound
-from cloudmesh.cloud.inventory import Inventory, Known
+from cloudmesh.cloud.errors import Conflict, NotFound, ProviderDefect, Unsupported
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.lookup import defaults, pick
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Provider
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.cloud.verbs import Fitness, Verb, find_verb, impossible
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UnknownName
-
-
-class _Named(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def cloud_id(self) -> str: ...
-
-
-Thing = TypeVar("Thing", bound=_Named)
 
 
 @dataclass(frozen=True)
@@ -71,9 +62,10 @@ class Cloud:
         config = self._config or Config.load()
         settings = config.cloud(self.name)
         config.require_active(self.name)
-        self._defaults = _defaults(config, self.name, settings.get("default"))
-        provider = provider_class(settings.get("type"), self.name)(self.name, settings)
-        provider.open()
+        self._defaults = defaults(config, self.name)
+        with self._mapped():
+            provider = provider_class(settings.get("type"), self.name)(self.name, settings)
+            provider.open()
         self._provider, self._inventory = provider, self._shared or Inventory()
         return self
 
@@ -101,10 +93,19 @@ class Cloud:
             raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
         return self._inventory
 
-    @property
-    def is_simulated(self) -> bool:
-        """Whether no real machine runs here."""
-        return self.provider.simulated
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """What a provider must not raise becomes one error of this cloud, so that other clouds go on."""
+        try:
+            yield
+        except CloudmeshError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise ProviderDefect(
+                f"cloud {self.name} failed by an error of its provider, {kind}; "
+                "CLOUDMESH_DEBUG=1 shows more, please report it"
+            ) from error
 
     def machine(self, name: str, action: str | None = None) -> Machine:
         """The machine of this name, after ``action`` (start, stop, suspend, resume, reboot, delete).
@@ -123,9 +124,15 @@ class Cloud:
     def machines(self) -> list[Machine]:
         """All machines, asked from the cloud now and written down."""
         asked = time.time()
-        machines = self.provider.machines()
+        with self._mapped():
+            machines = self.provider.machines()
         self.inventory.replace(self.name, machines, asked)
         return machines
+
+    def check(self) -> str:
+        """Sign in and make one cheap call; a sentence on what was found."""
+        with self._mapped():
+            return self.provider.check()
 
     def boot(
         self, name: str, image: str | None = None, flavor: str | None = None, key: str | None = None
@@ -137,41 +144,47 @@ class Cloud:
             ConfigError: image or flavor is neither given nor configured.
             CloudError: the cloud could not be reached or refused.
         """
-        return self.boot_as(replace(self.boot_request(image, flavor, key), name=name))
+        return self.boot_as(self.boot_request(name, image, flavor, key))
 
     def boot_request(
-        self, image: str | None = None, flavor: str | None = None, key: str | None = None
+        self, name: str, image: str | None = None, flavor: str | None = None, key: str | None = None
     ) -> BootRequest:
-        """Look up by name what booting needs, once for any number of machines."""
-        chosen_key = key or self._defaults.get("key")
+        """Look up by name what booting a machine needs; for further machines replace the name in it."""
+        image, flavor = self._choice("image", image), self._choice("flavor", flavor)
+        key = key or self._defaults.get("key")
         return BootRequest(
-            name="",
-            image=_pick("image", self._choice("image", image), self.name, self.provider.images),
-            flavor=_pick("flavor", self._choice("flavor", flavor), self.name, self.provider.flavors),
-            key=self._key(chosen_key) if chosen_key else None,
+            name=name,
+            image=pick("image", image, self.name, self.images()),
+            flavor=pick("flavor", flavor, self.name, self.flavors()),
+            key=pick("key", key, self.name, self.key_pairs()) if key else None,
         )
 
     def boot_as(self, request: BootRequest) -> Machine:
         """Boot the machine that the request names, and write it down."""
-        machine = self.provider.boot(request)
+        with self._mapped():
+            machine = self.provider.boot(request)
         self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
         return machine
 
     def images(self) -> list[Image]:
         """What machines can boot from."""
-        return self.provider.images()
+        with self._mapped():
+            return self.provider.images()
 
     def flavors(self) -> list[Flavor]:
         """The sizes of machines on offer."""
-        return self.provider.flavors()
+        with self._mapped():
+            return self.provider.flavors()
 
     def key_pairs(self) -> list[KeyPair]:
         """The key pairs kept by the cloud."""
-        return self.provider.key_pairs()
+        with self._mapped():
+            return self.provider.key_pairs()
 
     def console(self, machine: Machine) -> str:
         """What the machine printed on its console."""
-        return self.provider.console(machine.cloud_id)
+        with self._mapped():
+            return self.provider.console(machine.cloud_id)
 
     def find(self, name: str) -> Machine:
         """The machine of this name as it is known; the cloud is asked only where none or several are.
@@ -194,23 +207,31 @@ class Cloud:
             )
         return found[0]
 
-    def known(self) -> list[Known]:
-        """The machines as they were last seen, without asking the cloud."""
-        return self.inventory.known(self.name)
-
     def act(self, machine: Machine, verb: Verb) -> Done:
         """Bring a verb about on a known machine, with one call where its known state allows the verb.
 
-        Where the known state does not, the cloud is asked for the true one first, since the store may
-        be out of date in either direction.
+        Raises:
+            Conflict: it is impossible in the machine's true state, or another machine has the name now.
+            NotFound: the cloud no longer has the machine.
+            Unsupported: this cloud cannot do it at all.
         """
         try:
             return self._act(machine, verb)
         except NotFound:
             self.inventory.forget(machine)
-            if verb.target is not State.DELETED:
-                raise
-            return Done(replace(machine, state=State.DELETED, raw_state=""), changed=False)
+            return self._act_on_successor(machine, verb)
+
+    def foresee(self, machine: Machine, verb: Verb) -> Done:
+        """What a verb would come to, without doing it; raises what ``act`` would.
+
+        If the known state does not allow the verb, the cloud is asked for the true one before that is
+        said, since the store may be out of date in either direction.
+        """
+        if verb.capability and verb.capability not in self.provider.capabilities:
+            raise Unsupported(f"cloud {self.name} is of a type that cannot {verb.name} a machine")
+        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+            machine = self._refreshed(machine)
+        return self._judge(machine, verb)
 
     def refresh(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
@@ -221,20 +242,44 @@ class Cloud:
             raise
 
     def _act(self, machine: Machine, verb: Verb) -> Done:
-        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
-            machine = self._refreshed(machine)
-            if verb.fitness(machine.state) is not Fitness.POSSIBLE:
-                return _already(machine, verb)
+        foreseen = self.foresee(machine, verb)
+        if not foreseen.changed:
+            return foreseen
+        machine = foreseen.machine
         try:
-            getattr(self.provider, verb.name)(machine.cloud_id)
+            with self._mapped():
+                getattr(self.provider, verb.name)(machine.cloud_id)
         except Conflict:
-            now = self._refreshed(machine)
-            if verb.fitness(now.state) is Fitness.POSSIBLE:
+            now = self._judge(self._refreshed(machine), verb)
+            if now.changed:
                 raise
-            return _already(now, verb)
+            return now
         after = replace(machine, state=verb.passing, raw_state="", fault="")
         self._keep(after, f"{verb.name} was accepted for {machine.qualified_name}")
         return Done(after, changed=True)
+
+    def _judge(self, machine: Machine, verb: Verb) -> Done:
+        """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
+        fitness = verb.fitness(machine.state)
+        if fitness is Fitness.IMPOSSIBLE:
+            raise impossible(verb, machine, self.provider.capabilities)
+        return Done(machine, changed=fitness is Fitness.POSSIBLE)
+
+    def _act_on_successor(self, gone: Machine, verb: Verb) -> Done:
+        """What a verb means for a machine that has vanished: perhaps another one has its name by now."""
+        alive = (machine for machine in self.machines() if machine.state is not State.DELETED)
+        named = [machine for machine in alive if machine.name == gone.name]
+        if named and verb.target is State.DELETED:
+            # Nobody agreed to delete this one.
+            raise Conflict(
+                f"{gone.qualified_name} was deleted elsewhere, and another machine ({named[0].cloud_id}) "
+                "has its name now; say it again to delete that one"
+            )
+        if len(named) == 1:
+            return self._act(named[0], verb)
+        if verb.target is State.DELETED:
+            return Done(replace(gone, state=State.DELETED, raw_state=""), changed=False)
+        raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 
     def _keep(self, machine: Machine, happened: str) -> None:
         """Write down what the cloud has done; if that fails the user must still learn that it was done."""
@@ -245,8 +290,10 @@ class Cloud:
 
     def _refreshed(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now."""
-        now = self.provider.machine(machine.cloud_id)
-        self.inventory.save(now)
+        asked = time.time()
+        with self._mapped():
+            now = self.provider.machine(machine.cloud_id)
+        self.inventory.save(now, asked)
         return now
 
     def _choice(self, kind: str, given: str | None) -> str:
@@ -256,33 +303,4 @@ class Cloud:
                 f"no {kind} is given and cloud {self.name} has no default; "
                 f"use --{kind}= or cms config set clouds.{self.name}.default.{kind}=NAME"
             )
-        return str(chosen)
-
-    def _key(self, name: str) -> KeyPair:
-        keys = {key.name: key for key in self.provider.key_pairs()}
-        if name not in keys:
-            raise UnknownName("key", name, keys, f"on cloud {self.name}")
-        return keys[name]
-
-
-def _already(machine: Machine, verb: Verb) -> Done:
-    if verb.fitness(machine.state) is Fitness.ALREADY:
-        return Done(machine, changed=False)
-    raise impossible(verb, machine)
-
-
-def _defaults(config: Config, cloud: str, section: object) -> dict[str, str]:
-    if section is None:
-        return {}
-    if not isinstance(section, dict):
-        raise ConfigError(f"clouds.{cloud}.default in {config.path} must hold image: and flavor:, one a line")
-    return {str(key): str(value) for key, value in section.items() if value is not None}
-
-
-def _pick(kind: str, name: str, cloud: str, listing: Callable[[], Iterable[Thing]]) -> Thing:
-    """The thing of this name or id."""
-    things = list(listing())
-    for thing in things:
-        if name in (thing.name, thing.cloud_id):
-            return thing
-    raise UnknownName(kind, name, (thing.name for thing in things), f"on cloud {cloud}")
+        return chosen

@@ -10,6 +10,7 @@
     │   └── RateLimited
     ├── Unsupported        this kind of cloud has no such thing
     ├── Conflict           the verb is impossible in the machine's state
+    ├── ProviderDefect     the provider itself failed in a way that nobody foresaw
     └── NotFound           the machine, image, flavor or key is not there
 
 A provider maps each error of the library underneath to one of these, or to ``CredentialsError``, with
@@ -26,6 +27,7 @@ __all__ = [
     "Conflict",
     "CredentialsError",
     "NotFound",
+    "ProviderDefect",
     "QuotaExceeded",
     "RateLimited",
     "Refused",
@@ -60,6 +62,10 @@ class Unsupported(CloudError):
 
 class Conflict(CloudError):
     """The verb is impossible in the state that the machine is in."""
+
+
+class ProviderDefect(CloudError):
+    """A provider raised what it must not: a mistake in it, or an error it does not map."""
 
 
 class NotFound(CloudError):

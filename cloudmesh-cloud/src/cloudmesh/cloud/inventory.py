@@ -17,7 +17,7 @@ REFRESHES = "refresh"
 
 @dataclass(frozen=True)
 class Known:
-    """A machine, and when its cloud last told of it (seconds since the epoch)."""
+    """A machine, and when its cloud last told of it or was asked to change it (seconds since the epoch)."""
 
     machine: Machine
     refreshed: float
@@ -52,9 +52,16 @@ class Inventory:
         """Leave the store."""
         self._database.close()
 
-    def save(self, machine: Machine) -> None:
-        """Write down a machine that its cloud has just told of, or that was just acted on."""
-        self._put(machine, time.time())
+    def save(self, machine: Machine, asked: float | None = None) -> None:
+        """Write down a machine that its cloud told of when it was ``asked``, or that was just acted on.
+
+        What another process wrote down since then is newer, and stays.
+        """
+        now = time.time()
+        with self._database.atomic():
+            old = self.find(machine) if asked else None
+            if not (asked and old and asked < old.refreshed <= now):
+                self._put(machine, asked or now)
 
     def _put(self, machine: Machine, refreshed: float) -> None:
         record = {**machine.to_record(), "refreshed": refreshed}
@@ -73,6 +80,8 @@ class Inventory:
         # A time to come was written before the clock was set back, and tells nothing.
         now = time.time()
         with self._database.atomic():
+            if asked < (self._refreshed(cloud) or 0.0) <= now:
+                return
             known = {each.machine.cloud_id: each for each in self.known(cloud)}
             newer = {cloud_id for cloud_id, each in known.items() if asked < each.refreshed <= now}
             for machine in machines:
@@ -95,11 +104,18 @@ class Inventory:
         records = self._database.find(MACHINES, where=equals)
         return [Known(Machine.from_record(record), float(record["refreshed"])) for record in records]
 
-    def known_machine(self, machine: Machine) -> Machine | None:
+    def find(self, machine: Machine) -> Known | None:
         """The same machine as it was last seen; None if it has been forgotten."""
         found = self._find(cloud=machine.cloud, cloud_id=machine.cloud_id)
-        return found[0].machine if found else None
+        return found[0] if found else None
 
     def was_refreshed(self, cloud: str) -> bool:
         """Whether a full listing of the cloud was ever taken over."""
-        return self._database.has(REFRESHES) and bool(self._database.find(REFRESHES, cloud=cloud))
+        return self._refreshed(cloud) is not None
+
+    def _refreshed(self, cloud: str) -> float | None:
+        """When the cloud was asked for the last listing that was taken over."""
+        if not self._database.has(REFRESHES):
+            return None
+        found = self._database.find(REFRESHES, cloud=cloud)
+        return float(found[0]["refreshed"]) if found else None

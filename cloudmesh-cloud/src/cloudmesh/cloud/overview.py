@@ -20,7 +20,7 @@ from cloudmesh.plugin.secrets import mask_value
 
 def list_clouds(config: Config) -> Answer:
     """All configured clouds in their order; calls none of them."""
-    active, default = written_names(config, "active"), written_names(config, "default") or []
+    active, default = config.written("active"), config.written("default") or []
     rows = [
         {
             "name": name,
@@ -35,17 +35,6 @@ def list_clouds(config: Config) -> Answer:
     ]
     columns = ["name", "type", "default", "active", "simulated", "host", "title"]
     return Answer(rows, columns=columns)
-
-
-def written_names(config: Config, section: str) -> list[str] | None:
-    """``cloudmesh.active`` or ``cloudmesh.default`` as it is written, None if it is not.
-
-    Names that are wrong are in it too; ``cms config check`` tells of them.
-    """
-    written = (config.data.get("cloudmesh") or {}).get(section)
-    if written is None:
-        return None
-    return [str(name).strip() for name in (written if isinstance(written, list) else [written])]
 
 
 def cloud_info(config: Config, name: str) -> Answer:
@@ -72,7 +61,7 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
         began = time.monotonic()
         try:
             with Cloud(name, config) as cloud:
-                message, result = cloud.provider.check(), "ok"
+                message, result = cloud.check(), "ok"
         except CloudmeshError as error:
             message, result = str(error), "failed"
             code = max(code, error.exit_code)

@@ -21,8 +21,11 @@ Self = TypeVar("Self", bound="Provider")
 
 
 class Capability(str, Enum):
-    """What only some clouds can do. Start, stop, reboot and delete are not here: every cloud can."""
+    """What only some clouds can do. Listing, booting and deleting are not here: every cloud can."""
 
+    START = "start"
+    STOP = "stop"
+    REBOOT = "reboot"
     SUSPEND = "suspend"
     RESUME = "resume"
     CONSOLE = "console"
@@ -49,12 +52,12 @@ class Provider(ABC):
     other; none turns an error into an empty list. A machine is named by the cloud's own id.
 
     Attributes:
-        capabilities: what this kind of cloud can do beyond the common part.
+        capabilities: what this kind of cloud can do beyond the common part; an instance may set its own.
         required_credentials: keys that the ``credentials`` section must hold.
         simulated: whether the machines are pretended; shown to the user everywhere.
     """
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
     simulated: ClassVar[bool] = False
 
@@ -99,18 +102,6 @@ class Provider(ABC):
         """Ask for a new machine; it is usually still building when this returns."""
 
     @abstractmethod
-    def start(self, cloud_id: str) -> None:
-        """Power a stopped machine on. Raises Conflict in other states, NotFound."""
-
-    @abstractmethod
-    def stop(self, cloud_id: str) -> None:
-        """Shut a machine down; its disk stays. Raises Conflict, NotFound."""
-
-    @abstractmethod
-    def reboot(self, cloud_id: str) -> None:
-        """Restart an active machine. Raises Conflict, NotFound."""
-
-    @abstractmethod
     def delete(self, cloud_id: str) -> None:
         """Remove a machine and its disk for good. Raises NotFound."""
 
@@ -121,6 +112,18 @@ class Provider(ABC):
     @abstractmethod
     def flavors(self) -> list[Flavor]:
         """The sizes of machines on offer."""
+
+    def start(self, cloud_id: str) -> None:
+        """Power a stopped machine on (Capability.START). Raises Conflict in other states, NotFound."""
+        self._unsupported("start a machine")
+
+    def stop(self, cloud_id: str) -> None:
+        """Shut a machine down; its disk stays (Capability.STOP). Raises Conflict, NotFound."""
+        self._unsupported("stop a machine")
+
+    def reboot(self, cloud_id: str) -> None:
+        """Restart an active machine (Capability.REBOOT). Raises Conflict, NotFound."""
+        self._unsupported("reboot a machine")
 
     def suspend(self, cloud_id: str) -> None:
         """Keep memory on disk and free the host (Capability.SUSPEND)."""

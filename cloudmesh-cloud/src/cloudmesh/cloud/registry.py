@@ -6,9 +6,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from cloudmesh.cloud.provider import Provider
+from cloudmesh.config.rules import GROUP
 from cloudmesh.plugin.errors import ConfigError, suggest
-
-GROUP = "cloudmesh.providers"
 
 
 def provider_types() -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
 from cloudmesh.cloud.errors import Conflict
 from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.provider import Capability
 from cloudmesh.plugin.errors import UnknownName
 
 
@@ -39,6 +40,11 @@ class Verb:
     already: frozenset[State]
     target: State
     passing: State
+
+    @property
+    def capability(self) -> Capability | None:
+        """What a cloud must be able to do for this verb; None for delete, which every cloud can."""
+        return None if self.name == "delete" else Capability(self.name)
 
     def fitness(self, state: State) -> Fitness:
         """Whether the verb can be called in this state, is already true, or cannot be."""
@@ -96,9 +102,16 @@ def find_verb(name: str) -> Verb:
         raise UnknownName("action", name, VERBS) from None
 
 
-def impossible(verb: Verb, machine: Machine) -> Conflict:
-    """The error for a verb that cannot be, naming the ones that would work now."""
-    possible = [other.name for other in VERBS.values() if other.fitness(machine.state) is Fitness.POSSIBLE]
+def impossible(
+    verb: Verb, machine: Machine, capabilities: Container[Capability] = frozenset(Capability)
+) -> Conflict:
+    """The error for a verb that cannot be, naming those that would work now and that the cloud can."""
+    possible = [
+        other.name
+        for other in VERBS.values()
+        if other.fitness(machine.state) is Fitness.POSSIBLE
+        and (other.capability is None or other.capability in capabilities)
+    ]
     hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
     hint = hint or (f"possible now: {', '.join(possible)}" if possible else "nothing is possible any more")
     return Conflict(f"cannot {verb.name} {machine.qualified_name} while it is {machine.state}; {hint}")

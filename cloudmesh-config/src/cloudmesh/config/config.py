@@ -83,6 +83,21 @@ class Config:
         """The value under a dotted key (see ``cloudmesh.config.keys``); raises UnknownName."""
         return keys.find(self.data, key, str(self.path))
 
+    def written(self, section: str) -> list[str] | None:
+        """``cloudmesh.active`` or ``cloudmesh.default`` as it stands there, None if it is absent or null.
+
+        Names that are no clouds are in it too. Raises ConfigError for anything but names.
+        """
+        value = self._section("cloudmesh").get(section)
+        if value is None:
+            return None
+        names = name_list(value)
+        if names is None:
+            raise ConfigError(
+                f"{self.path}: cloudmesh.{section} must be the name of a cloud or a list of names"
+            )
+        return names
+
     def _section(self, name: str) -> dict[str, Any]:
         section = self.data.get(name)
         if section is None:
@@ -93,12 +108,9 @@ class Config:
 
     def _names(self, key: str) -> list[str] | None:
         """The cloud names under ``cloudmesh.KEY``, each defined; None if the key is absent or null."""
-        value = self._section("cloudmesh").get(key)
-        if value is None:
-            return None
-        names = name_list(value)
+        names = self.written(key)
         if names is None:
-            raise ConfigError(f"{self.path}: cloudmesh.{key} must be the name of a cloud or a list of names")
+            return None
         clouds = self.clouds
         for name in names:
             if name not in clouds:

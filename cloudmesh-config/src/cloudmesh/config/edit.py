@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from cloudmesh.config import disk, keys, reader, surgery, values
+from cloudmesh.config.config import name_list
 from cloudmesh.plugin.errors import ConfigError, UnknownName
 
 
@@ -32,8 +33,32 @@ def set_value(path: Path, key: str, value: str) -> None:
 
 def set_list(path: Path, key: str, names: list[str]) -> None:
     """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
-    value = values.sequence([values.string(name) for name in names])
+    value = _sequence(names)
     _edit(path, keys.split(key), lambda _: value)
+
+
+def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
+    """Set a dotted key to what ``change`` makes of the names that are there; give the new names.
+
+    ``change`` gets None if nothing is there. It runs with the lock held, so that of two programs which add
+    a name neither loses the other's. Raises as ``set_value`` does, ConfigError for anything but names, and
+    what ``change`` raises; the file is as it was then.
+    """
+    names: list[str] = []
+
+    def new(old: Any) -> values.Value:
+        written = None if old is None else name_list(old)
+        if old is not None and written is None:
+            raise ConfigError(f"{path}: {key} must be a name or a list of names")
+        names[:] = change(written)
+        return _sequence(names)
+
+    _edit(path, keys.split(key), new)
+    return names
+
+
+def _sequence(names: list[str]) -> values.Value:
+    return values.sequence([values.string(name) for name in names])
 
 
 def _edit(path: Path, parts: list[str], new: Callable[[Any], values.Value]) -> None:

@@ -11,6 +11,7 @@ from cloudmesh.config.config import name_list, remove_name
 from cloudmesh.config.keys import join
 from cloudmesh.plugin.errors import suggest
 
+# The entry points by which packages bring the types of clouds.
 GROUP = "cloudmesh.providers"
 # What stands for a value that is not stored: it is asked for when it is needed.
 TO_BE_DEFINED = "TBD"

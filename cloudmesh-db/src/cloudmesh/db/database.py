@@ -96,7 +96,8 @@ class Database:
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
         """Store a record in place of the one with the same values in the columns ``key``; give its id.
 
-        The old record is replaced whole and keeps its id; if there is none, the record is added.
+        The old record is replaced whole and keeps its id; if there is none, the record is added. The first
+        time makes an index on these columns, so that it does not look through the whole table.
 
         Raises:
             StoreError: the record lacks a column of the key, or several records have these values.
@@ -105,7 +106,9 @@ class Database:
         key = [key] if isinstance(key, str) else key
         with self._engine.atomic():
             made = self._engine.widened(table, found)
-            _, rows = self._engine.fetch(table, _key_values(made, found, key), lambda _: "id")
+            conditions = _key_values(made, found, key)
+            self._engine.index(made, key)
+            _, rows = self._engine.fetch(table, conditions, lambda _: "id")
             if not rows:
                 return self._engine.insert(made, found)
             if len(rows) > 1:

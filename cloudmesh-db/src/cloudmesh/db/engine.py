@@ -27,6 +27,7 @@ class Engine:
     def __init__(self, path: Path | str) -> None:
         self.link = Link(path)
         self._schema: Schema | None = None
+        self._indexed: set[str] = set()
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -35,8 +36,9 @@ class Engine:
             with self.link.atomic():
                 yield
         except BaseException:
-            # Tables and columns that were just made are undone as well.
+            # Tables, columns and indexes that were just made are undone as well.
             self._schema = None
+            self._indexed.clear()
             raise
 
     def tables(self) -> dict[str, Table]:
@@ -101,6 +103,13 @@ class Engine:
                 schema.grow(connection, table, *table.widen(found))
             self._schema = Schema(schema.version(connection), {**remembered, name: table})
         return table
+
+    def index(self, table: Table, columns: Iterable[str]) -> None:
+        """Make rows quick to find by these columns; looked after once for each table and columns."""
+        name, sql = schema.index_sql(table, columns)
+        if name not in self._indexed:
+            self._execute(sql, [])
+            self._indexed.add(name)
 
     def insert(self, table: Table, found: list[Leaf]) -> int:
         """Add a row; the table must hold the leaves. Gives the new id."""

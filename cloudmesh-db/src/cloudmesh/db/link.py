@@ -129,7 +129,10 @@ class Link:
         with self.errors():
             if not self.in_memory:
                 _make_file(self.path)
-            connection = sqlite3.connect(str(self.path), timeout=BUSY_SECONDS, isolation_level=None)
+            # One thread at a time uses it; it is closed by the thread that ends the work.
+            connection = sqlite3.connect(
+                str(self.path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
             try:
                 self._prepare(connection)
             except BaseException:

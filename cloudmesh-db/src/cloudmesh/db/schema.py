@@ -173,6 +173,16 @@ def create_sql(table: Table) -> str:
     return f"CREATE TABLE {quote(table.name)} (\n{body}\n)"
 
 
+def index_sql(table: Table, columns: Iterable[str]) -> tuple[str, str]:
+    """The name of the index on these columns, in whichever order, and the statement that makes it."""
+    names = sorted(set(columns))
+    # Indexes and tables share their names, and no table begins with "_". JSON tells ab, c from a, bc.
+    name = f"_index {json.dumps([table.name, *names])}"
+    # Not unique: a file may hold several records with the same values.
+    body = f"{quote(table.name)} ({', '.join(map(quote, names))})"
+    return name, f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {body}"
+
+
 def quote(name: str) -> str:
     """A name as SQL takes it, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'

@@ -111,6 +111,8 @@ def _print(answer: Answer, form: str) -> None:
         output.write(text)
     for note in answer.notes:
         tell(note)
+    for error in answer.errors:
+        _debug(error)
 
 
 def _write(text: str) -> None:
@@ -127,8 +129,7 @@ def _abandon(stream: TextIO) -> None:
 
 def report(name: str, error: Exception) -> int:
     """Print an error of the command ``name`` as one sentence on stderr and give its exit code."""
-    if os.environ.get("CLOUDMESH_DEBUG") == "1":
-        tell("".join(traceback.format_exception(error)))
+    _debug(error)
     if isinstance(error, CloudmeshError):
         tell(f"cms {name}: {_on_a_terminal(str(error))}")
         if isinstance(error, UsageError) and error.usage:
@@ -136,6 +137,11 @@ def report(name: str, error: Exception) -> int:
         return error.exit_code
     tell(f"cms {name}: {_describe(error)}")
     return 1
+
+
+def _debug(error: BaseException) -> None:
+    if os.environ.get("CLOUDMESH_DEBUG") == "1":
+        tell("".join(traceback.format_exception(error)))
 
 
 def tell(sentence: str) -> None:

@@ -9,9 +9,11 @@ MASK = "***"
 # Names as clouds use them: OS_PASSWORD, EC2_SECRET_KEY, aws_secret_access_key, AZURE_CLIENT_SECRET,
 # OS_TOKEN, api_key, apikey, private-key, ... A bare "key" is the name of a key pair, which is no secret.
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase|code)?$|pwd$|password|secret|token|[_-]key$|api_?key|^pin$|private|_pw$",
+    r"pass(word|wd|phrase|code)?$|pwd$|password|secret|token|[_-]key$|api_?key|^pin$|private[_-]?key|_pw$",
     re.IGNORECASE,
 )
+# The half of a key pair that everybody may know.
+_PUBLIC_NAME = re.compile(r"(^|[_-])public[_-]?key$", re.IGNORECASE)
 # Up to the last @ of the host part: a password may hold one itself.
 _URL_PASSWORD = re.compile(r"(?<![\w+.-])(?P<before>[A-Za-z][\w+.-]*://[^/\s:@]*:)[^\s/]+(?=@)")
 # "--password VALUE" is one option and its value; "--secrets" is a flag of our own commands.
@@ -28,7 +30,11 @@ def is_secret(key: str) -> bool:
     ``key`` may be a dotted path: what is below a secret name is secret too. An option is looked at
     without its dashes.
     """
-    return any(_SECRET_NAME.search(part.lstrip("-")) for part in key.split("."))
+    return any(_is_secret_name(part.lstrip("-")) for part in key.split("."))
+
+
+def _is_secret_name(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
 
 
 def mask_value(key: str, value: object) -> object:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from cloudmesh.cloud.cloud import Cloud, Done
 from cloudmesh.cloud.errors import CloudError, CredentialsError, Refused
 from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.runner import Task
-from cloudmesh.vm.select import ALL, Missing
+from cloudmesh.vm.select import Missing
 from cloudmesh.vm.session import Session
 
 # What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
@@ -39,25 +37,30 @@ class BootPlan:
     def tasks(
         self, image: str | None, flavor: str | None, key: str | None
     ) -> tuple[list[Task], list[Missing]]:
-        """One task a machine. A cloud that does not answer is told as missing, and the others go on.
+        """One task a machine. One whose name is taken, or whose cloud does not answer, is told as missing.
 
         Raises:
             UnknownName, ConfigError: a cloud has no such image, flavor or key, or no default for it.
+            CloudError: none of the clouds answers.
         """
         tasks: list[Task] = []
         missing: list[Missing] = []
         for name in dict.fromkeys(cloud for cloud, _ in self.places):
+            machines = [machine for place, machine in self.places if place == name]
             try:
                 cloud = self._session.cloud(name)
-                request = cloud.boot_request(image, flavor, key)
+                request = cloud.boot_request(machines[0], image, flavor, key)
                 taken = {each.name for each in cloud.machines() if each.state is not State.DELETED}
             except (CloudError, CredentialsError) as error:
-                missing.append(Missing(name, ALL, error))
+                missing += [Missing(name, machine, error) for machine in machines]
+                if len(missing) == len(self.places):
+                    raise
                 continue
+            missing += [Missing(name, each, _exists(name, each)) for each in machines if each in taken]
             tasks += [
-                Task(name, machine, "boot", _call(cloud, replace(request, name=machine), machine in taken))
-                for place, machine in self.places
-                if place == name
+                Task(name, each, "boot", request=replace(request, name=each))
+                for each in machines
+                if each not in taken
             ]
         return tasks, missing
 
@@ -77,10 +80,5 @@ class BootPlan:
         return clouds
 
 
-def _call(cloud: Cloud, request: BootRequest, taken: bool) -> Callable[[], Done]:
-    def call() -> Done:
-        if taken:
-            raise Refused(f"cloud {cloud.name} already has a machine {request.name}; take another name")
-        return Done(cloud.boot_as(request), changed=True)
-
-    return call
+def _exists(cloud: str, name: str) -> Refused:
+    return Refused(f"cloud {cloud} already has a machine {name}; take another name")

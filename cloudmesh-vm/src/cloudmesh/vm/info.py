@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from cloudmesh.cloud.errors import CloudError, NotFound
+from cloudmesh.cloud.errors import NotFound
 from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
+from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.listing import age_text
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.report import describe
@@ -25,12 +26,10 @@ def machine_info(config: Config, name: str, cloud: str | None) -> Answer:
             now = machines.session.cloud(machine.cloud).refresh(machine)
         except NotFound:
             raise
-        except CloudError as error:
-            known = next(
-                each
-                for each in machines.session.inventory.known(machine.cloud)
-                if each.machine.cloud_id == machine.cloud_id
-            )
+        except CloudmeshError as error:
+            known = machines.session.inventory.find(machine)
+            if known is None:
+                raise
             note = f"error: {error}; this is as of {age_text(known.age)} ago"
             answer = describe(config, machine, known.refreshed, [note])
             answer.exit_code = error.exit_code

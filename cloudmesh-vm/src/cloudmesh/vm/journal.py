@@ -11,7 +11,7 @@ from cloudmesh.vm.runner import Task
 TASKS = "task"
 
 
-class StoreJournal:
+class Journal:
     """One line a task: running until it ended, then how. A line left running tells of a killed process."""
 
     def __init__(self, database: Database) -> None:

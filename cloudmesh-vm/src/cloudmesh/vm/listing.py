@@ -31,20 +31,29 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
     if errors and not known:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
         return _nothing(errors)
-    shown = _named(known, names, errors) if names else known
+    shown, unknown = _named(known, names, errors) if names else (known, [])
+    if unknown and not shown:
+        raise unknown[0]
     notes = [f"error: {name}: {error}{_old(known, name)}" for name, error in errors.items()]
+    notes += [f"error: {error}" for error in unknown]
+    failures = [*errors.values(), *unknown]
     return Answer(
         [_row(each) for each in shown],
         columns=COLUMNS,
         formats={"age": age_text},
         notes=[*notes, *simulated_notes(config, clouds)],
-        exit_code=max((error.exit_code for error in errors.values()), default=0),
+        errors=failures,
+        exit_code=max((error.exit_code for error in failures), default=0),
     )
 
 
 def _nothing(errors: Mapping[str, CloudmeshError]) -> Answer:
+    """What is told in place of a list: the errors of all clouds; a single one is raised."""
+    if len(errors) == 1:
+        raise next(iter(errors.values()))
     notes = [f"error: {name}: {error}" for name, error in errors.items()]
-    return Answer(text="", notes=notes, exit_code=max(error.exit_code for error in errors.values()))
+    code = max(error.exit_code for error in errors.values())
+    return Answer(text="", notes=notes, errors=list(errors.values()), exit_code=code)
 
 
 def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
@@ -115,24 +124,28 @@ def _places(config: Config, names: Sequence[str], option: str | None) -> list[st
     return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
 
 
-def _named(known: Sequence[Known], names: Sequence[str], errors: Mapping[str, CloudmeshError]) -> list[Known]:
-    """Those that the names mean, in the order of the names; a glob may mean none.
+def _named(
+    known: Sequence[Known], names: Sequence[str], errors: Mapping[str, CloudmeshError]
+) -> tuple[list[Known], list[CloudmeshError]]:
+    """Those that the names mean, in their order, and errors for names that no machine has.
 
-    A name that is not known is not unknown while a cloud that may have it does not answer.
+    A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
+    answer.
     """
     from cloudmesh.plugin.names import expand
 
     shown: dict[tuple[str, str], Known] = {}
+    failed: list[CloudmeshError] = []
     for name in expand(names):
         found = [
             each
             for each in known
             if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
         ]
-        away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
         if not found and not name.is_glob:
-            if away:
-                raise away[0]
-            raise UnknownName("machine", str(name), [each.machine.name for each in known])
+            away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
+            nearest = [each.machine.name for each in known]
+            where = "among the known ones (--refresh asks the clouds)"
+            failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
         shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})
-    return list(shown.values())
+    return list(shown.values()), failed

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 
-from cloudmesh.cloud.cloud import Done
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.verbs import Verb, find_verb
+from cloudmesh.cloud.model import State
+from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
 from cloudmesh.vm.boot import BootPlan
-from cloudmesh.vm.journal import StoreJournal
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.runner import Task, run
 from cloudmesh.vm.select import Missing, Selection, Selector
 from cloudmesh.vm.session import Session
 from cloudmesh.vm.waiting import TIMEOUT, Waiter
+from cloudmesh.vm.worker import SessionWorker, ThreadWorkers
 
 
 class Machines:
@@ -38,6 +39,8 @@ class Machines:
         names: a name expression, or several.
         cloud: as in ``--cloud=``: else the variable ``cloud`` of the shell, else the defaults.
         config: another configuration than the user's own.
+        executor: makes the calls, such as a ThreadPoolExecutor; without one they are made one after
+            another. Each of its threads opens clouds and store for itself.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class Machines:
         names: str | Sequence[str],
         cloud: str | Sequence[str] | None = None,
         config: Config | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self.names: str | Sequence[str] | None = names
         self._cloud = cloud
+        self._executor = executor
         self._config = config
         self._session: Session | None = None
 
@@ -133,7 +138,8 @@ class Machines:
         """
         verb = find_verb(action)
         selection = selection or self.select()
-        result = self._run([self._task(machine, verb) for machine in selection.machines])
+        tasks = [Task(each.cloud, each.name, action, each) for each in selection.machines]
+        result = self._run(tasks)
         if wait:
             result = self._then_wait(result, verb.target, timeout)
         return Result([*result, *(_missing(each, action) for each in selection.missing)])
@@ -153,14 +159,16 @@ class Machines:
         Raises:
             UnknownName: a cloud has no such image, flavor or key; nothing was booted.
             UsageError: the names are wrong, or it is not said which of several default clouds is meant.
+            CloudError: none of the clouds answers.
         """
-        tasks, missing = self.boot_plan().tasks(image, flavor, key)
-        if missing and not tasks:
-            raise missing[0].error
+        plan = self.boot_plan()
+        tasks, missing = plan.tasks(image, flavor, key)
         result = self._run(tasks)
         if wait:
             result = self._then_wait(result, State.ACTIVE, timeout)
-        return Result([*result, *(_missing(each, "boot") for each in missing)])
+        ended = {(each.cloud, each.name): each for each in result}
+        ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
+        return Result([ended[place] for place in plan.places])
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""
@@ -176,14 +184,13 @@ class Machines:
         gone = [_missing(each, "wait") for each in selection.missing]
         return Result([*result, *gone])
 
-    def _task(self, machine: Machine, verb: Verb) -> Task:
-        def call() -> Done:
-            return self.session.cloud(machine.cloud).act(machine, verb)
-
-        return Task(machine.cloud, machine.name, verb.name, call, machine)
-
     def _run(self, tasks: Sequence[Task]) -> Result:
-        result = run(tasks, StoreJournal(self.session.inventory.database))
+        if self._executor is None:
+            worker = SessionWorker(self.session)
+            result = run(tasks, lambda: worker)
+        else:
+            with ThreadWorkers(partial(Session, self._cloud, self.session.config)) as workers:
+                result = run(tasks, workers, self._executor)
         return Result([each if each.succeeded else self._as_known(each) for each in result])
 
     def _as_known(self, outcome: Outcome) -> Outcome:
@@ -191,11 +198,11 @@ class Machines:
         if outcome.machine is None:
             return outcome
         try:
-            known = self.session.inventory.known_machine(outcome.machine)
+            known = self.session.inventory.find(outcome.machine)
         except StoreError:
             # Then this is why the task failed, and its outcome says so already.
             return outcome
-        return replace(outcome, machine=known or outcome.machine)
+        return replace(outcome, machine=known.machine) if known else outcome
 
     def _then_wait(self, result: Result, state: State, timeout: float) -> Result:
         """Wait for those that succeeded; each outcome becomes that of the wait."""

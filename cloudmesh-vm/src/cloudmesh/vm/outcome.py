@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import overload
 
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CloudmeshError
@@ -55,15 +56,6 @@ class Outcome:
         return self.machine.state if self.machine else State.UNKNOWN
 
 
-def told(error: Exception) -> CloudmeshError:
-    """The error as an outcome holds it: a defect of the program or a provider becomes one sentence."""
-    if isinstance(error, CloudmeshError):
-        return error
-    failure = CloudmeshError(f"an error of the program or the provider itself: {type(error).__name__}")
-    failure.__cause__ = error
-    return failure
-
-
 class ActionFailed(CloudmeshError):
     """Some machines of an action failed; ``result`` holds them all."""
 
@@ -80,7 +72,11 @@ class Result(Sequence[Outcome]):
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self._outcomes = tuple(outcomes)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Outcome, ...]: ...
+    def __getitem__(self, index: int | slice) -> Outcome | tuple[Outcome, ...]:
         return self._outcomes[index]
 
     def __iter__(self) -> Iterator[Outcome]:

@@ -8,11 +8,13 @@ from typing import Any
 
 from cloudmesh.cloud.model import Machine
 from cloudmesh.cloud.notes import simulated_notes
-from cloudmesh.cloud.verbs import Fitness, find_verb, impossible
+from cloudmesh.cloud.verbs import Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
-from cloudmesh.vm.outcome import Outcome, Result
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.select import Selection
+from cloudmesh.vm.session import Session
 
 WOULD_FAIL = "would fail"
 COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
@@ -24,7 +26,8 @@ def report(config: Config, result: Result) -> Answer:
     notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
     if result.interrupted:
         notes.insert(0, "interrupted: what is marked 'not started' was not asked of any cloud")
-    return Answer(rows, columns=COLUMNS, notes=notes, exit_code=result.exit_code)
+    errors = [outcome.error for outcome in result if outcome.error]
+    return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=result.exit_code)
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -39,40 +42,35 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def dry_run(config: Config, selection: Selection, action: str) -> Answer:
-    """What an action would do, from what is known; no cloud is asked to do anything.
+def dry_run(session: Session, selection: Selection, action: str) -> Answer:
+    """What an action would do; a cloud is asked at most what state a machine is in.
 
     The exit code is 1 if a machine would fail.
     """
     verb = find_verb(action)
-    rows = [
-        {"cloud": machine.cloud, "name": machine.name, "action": action, **_would(machine, action)}
-        for machine in selection.machines
-    ]
+    rows = [_foreseen(session, machine, verb) for machine in selection.machines]
     for each in selection.missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": action, **failure})
-    notes = [f"dry run: nothing was {verb.past}; the states are those last seen"]
-    clouds = _clouds(config, (machine.cloud for machine in selection.machines))
-    columns = [column for column in COLUMNS if column != "seconds"]
+    clouds = _clouds(session.config, (machine.cloud for machine in selection.machines))
     return Answer(
         rows,
-        columns=columns,
-        notes=[*notes, *simulated_notes(config, clouds)],
+        columns=[column for column in COLUMNS if column != "seconds"],
+        notes=[f"dry run: nothing was {verb.past}", *simulated_notes(session.config, clouds)],
         exit_code=int(any(row["result"] == WOULD_FAIL for row in rows)),
     )
 
 
-def _would(machine: Machine, action: str) -> dict[str, str]:
-    verb = find_verb(action)
-    fitness = verb.fitness(machine.state)
-    words = {
-        Fitness.POSSIBLE: (f"would {action}", ""),
-        Fitness.ALREADY: ("already", f"it is {machine.state}"),
-        Fitness.IMPOSSIBLE: (WOULD_FAIL, str(impossible(verb, machine))),
-    }
-    result, reason = words[fitness]
-    return {"result": result, "state": machine.state.value, "reason": reason}
+def _foreseen(session: Session, machine: Machine, verb: Verb) -> dict[str, str]:
+    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.name, "state": machine.state.value}
+    try:
+        done = session.cloud(machine.cloud).foresee(machine, verb)
+    except CloudmeshError as error:
+        return {**row, "result": WOULD_FAIL, "reason": str(error)}
+    state = done.machine.state.value
+    if done.changed:
+        return {**row, "state": state, "result": f"would {verb.name}", "reason": ""}
+    return {**row, "state": state, "result": Status.ALREADY.value, "reason": f"it is {state}"}
 
 
 def describe(config: Config, machine: Machine, refreshed: float, notes: Iterable[str] = ()) -> Answer:

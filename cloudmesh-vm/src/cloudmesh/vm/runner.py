@@ -5,38 +5,53 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cloudmesh.cloud.cloud import Done
 from cloudmesh.cloud.model import Machine
-from cloudmesh.plugin.errors import Interrupted, StoreError
-from cloudmesh.vm.outcome import Outcome, Result, Status, told
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.plugin.errors import CloudmeshError, Interrupted
+from cloudmesh.vm.outcome import Outcome, Result, Status
 
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to do on one machine; ``call`` does it and may raise any CloudmeshError.
+    """One thing to do on one machine: plain data, that can be sent to another thread or process.
 
-    ``machine`` is what is known of the machine before, if it exists.
+    Attributes:
+        cloud, name: which machine.
+        verb: boot, or one of the verb table.
+        machine: what is known of the machine; None if it is to be booted.
+        request: what to boot.
     """
 
     cloud: str
     name: str
     verb: str
-    call: Callable[[], Done]
     machine: Machine | None = None
+    request: BootRequest | None = None
 
     def outcome(self, status: Status, **values: Any) -> Outcome:
         """What became of this task."""
         return Outcome(self.cloud, self.name, self.verb, status, **{"machine": self.machine, **values})
 
 
-class Journal(Protocol):
-    """What is told of each task before and after its call."""
+class Worker(Protocol):
+    """Does tasks, one at a time; used by one thread only."""
 
-    def before(self, task: Task) -> int: ...
-    def after(self, number: int, outcome: Outcome) -> None: ...
+    def before(self, task: Task) -> int:
+        """Write down that the task begins; a number for ``after``."""
+
+    def do(self, task: Task) -> Done:
+        """Call the cloud."""
+
+    def after(self, number: int, outcome: Outcome) -> None:
+        """Write down how the task ended."""
+
+
+Workers = Callable[[], Worker]
 
 
 class InlineExecutor(Executor):
@@ -49,10 +64,11 @@ class InlineExecutor(Executor):
         return future
 
 
-def run(tasks: Sequence[Task], journal: Journal, executor: Executor | None = None) -> Result:
+def run(tasks: Sequence[Task], workers: Workers, executor: Executor | None = None) -> Result:
     """Run all tasks; each ends in an outcome, whatever happens to the others.
 
-    On Ctrl-C nothing new is begun, and what is running is waited for where the executor allows that.
+    ``workers`` gives the worker of the thread that calls it. On Ctrl-C nothing new is begun, and what is
+    running is waited for where the executor allows that; on a second one it is not waited for.
     """
     pool = executor or InlineExecutor()
     futures: list[Future[Outcome]] = []
@@ -60,48 +76,51 @@ def run(tasks: Sequence[Task], journal: Journal, executor: Executor | None = Non
     try:
         for task in tasks:
             begun += 1
-            futures.append(pool.submit(_attempt, task, journal))
+            futures.append(pool.submit(_attempt, task, workers))
         wait(futures)
     except KeyboardInterrupt:
         for future in futures:
             future.cancel()
-        wait(futures)
+        with suppress(KeyboardInterrupt):
+            wait(futures)
     return Result([_outcome(tasks, futures, number, begun) for number in range(len(tasks))])
 
 
 def _outcome(tasks: Sequence[Task], futures: list[Future[Outcome]], number: int, begun: int) -> Outcome:
-    if number < len(futures) and not futures[number].cancelled():
-        return futures[number].result()
-    if number == len(futures) and number < begun:
-        error = Interrupted("interrupted during the call; cms vm list --refresh shows what became of it")
-        return tasks[number].outcome(Status.INTERRUPTED, error=error)
-    return tasks[number].outcome(Status.NOT_STARTED)
+    future = futures[number] if number < len(futures) else None
+    if future and future.done() and not future.cancelled():
+        return future.result()
+    if number >= begun or (future and future.cancelled()):
+        return tasks[number].outcome(Status.NOT_STARTED)
+    error = Interrupted("interrupted during the call; cms vm list --refresh shows what became of it")
+    return tasks[number].outcome(Status.INTERRUPTED, error=error)
 
 
-def _attempt(task: Task, journal: Journal) -> Outcome:
+def _attempt(task: Task, workers: Workers) -> Outcome:
     """Run one task between its two lines in the journal."""
     began = time.monotonic()
     try:
-        number = journal.before(task)
-    except StoreError as error:
+        worker = workers()
+        number = worker.before(task)
+    except CloudmeshError as error:
         # What cannot be written down is not begun: nobody could tell later what was asked of the cloud.
         return task.outcome(Status.FAILED, error=error)
-    outcome = replace(_call(task), seconds=time.monotonic() - began)
+    outcome = replace(_call(task, worker), seconds=time.monotonic() - began)
     try:
-        journal.after(number, outcome)
-    except StoreError as error:
+        worker.after(number, outcome)
+    except CloudmeshError as error:
         return replace(outcome, status=Status.FAILED, error=_unrecorded(outcome, error))
     return outcome
 
 
-def _call(task: Task) -> Outcome:
+def _call(task: Task, worker: Worker) -> Outcome:
     try:
-        done = task.call()
-    except Exception as error:  # noqa: BLE001 a defect met by one task must not lose the others' outcomes
-        return task.outcome(Status.FAILED, error=told(error))
+        done = worker.do(task)
+    except CloudmeshError as error:
+        return task.outcome(Status.FAILED, error=error)
     return task.outcome(Status.DONE if done.changed else Status.ALREADY, machine=done.machine)
 
 
-def _unrecorded(outcome: Outcome, error: StoreError) -> StoreError:
+def _unrecorded(outcome: Outcome, error: CloudmeshError) -> CloudmeshError:
     ended = outcome.error or outcome.status
-    return StoreError(f"{outcome.verb} ended ({ended}), but that could not be written down: {error}")
+    return CloudmeshError(f"{outcome.verb} ended ({ended}), but that could not be written down: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model import Machine
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, expand
@@ -40,8 +41,10 @@ class Selection:
 
         Raises:
             UsageError: the names mean several.
+            CloudmeshError: why a name, or a cloud that may have more of them, could not be looked up.
         """
-        self.require_some()
+        if self.missing:
+            raise self.missing[0].error
         if len(self.machines) != 1:
             raise UsageError(f"one machine is needed, and this names {len(self.machines)}")
         return self.machines[0]
@@ -57,6 +60,7 @@ class Selector:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._listed: dict[str, CloudmeshError | None] = {}
+        self._by_name: dict[str, dict[str, list[Machine]]] = {}
 
     def select(self, names: str | Sequence[str]) -> Selection:
         """The machines that the names mean.
@@ -92,17 +96,20 @@ class Selector:
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
         errors = self._refresh(clouds, name)
-        found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
+        found = self._matching(name, clouds)
         if not found:
             errors = [(cloud, self._list(cloud)) for cloud in clouds]
-            found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
+            found = self._matching(name, clouds)
         if len(found) > 1 and not name.is_glob:
             # Some may have been deleted meanwhile, and are still in the store.
             for cloud in dict.fromkeys(machine.cloud for machine in found):
                 self._list(cloud)
-            found = [machine for machine in self._known(clouds) if name.matches(machine.name)]
+            found = self._matching(name, clouds)
         if len(found) > 1 and not name.is_glob:
             raise _ambiguous(name, found)
+        silent = [cloud for cloud, error in errors if error]
+        if found and silent and not name.is_glob:
+            raise _perhaps_ambiguous(name, found[0], silent)
         selection.machines += found
         failed = [Missing(cloud, str(name), error) for cloud, error in errors if error]
         if failed and (name.is_glob or not found):
@@ -123,6 +130,7 @@ class Selector:
         """Bring the store up to date for a cloud, once; the error if that failed."""
         if cloud not in self._listed:
             self._listed[cloud] = None
+            self._by_name.pop(cloud, None)
             try:
                 self._session.cloud(cloud).machines()
             except CloudmeshError as error:
@@ -130,12 +138,34 @@ class Selector:
         return self._listed[cloud]
 
     def _known(self, clouds: Iterable[str]) -> list[Machine]:
-        return [known.machine for cloud in clouds for known in self._session.inventory.known(cloud)]
+        """All machines that are known of these clouds."""
+        return [machine for cloud in clouds for named in self._index(cloud).values() for machine in named]
+
+    def _matching(self, name: Name, clouds: Iterable[str]) -> list[Machine]:
+        if name.is_glob:
+            return [machine for machine in self._known(clouds) if name.matches(machine.name)]
+        return [machine for cloud in clouds for machine in self._index(cloud).get(name.name, [])]
+
+    def _index(self, cloud: str) -> dict[str, list[Machine]]:
+        """The known machines of a cloud by name, read once: a thousand names must not read them each."""
+        if cloud not in self._by_name:
+            index: dict[str, list[Machine]] = {}
+            for known in self._session.inventory.known(cloud):
+                index.setdefault(known.machine.name, []).append(known.machine)
+            self._by_name[cloud] = index
+        return self._by_name[cloud]
 
     def _unknown(self, name: Name, clouds: list[str]) -> Missing:
         known = [machine.name for machine in self._known(clouds)]
         error = UnknownName("machine", name.name, known, f"on {', '.join(clouds)}")
         return Missing(name.cloud or "", name.name, error)
+
+
+def _perhaps_ambiguous(name: Name, found: Machine, silent: Sequence[str]) -> Unreachable:
+    return Unreachable(
+        f"{name} is on {found.cloud}, but could be on {', '.join(silent)} too, which was never listed "
+        f"and does not answer; say {found.qualified_name} if that one is meant"
+    )
 
 
 def _ambiguous(name: Name, found: Sequence[Machine]) -> UsageError:

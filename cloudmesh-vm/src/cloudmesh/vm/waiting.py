@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, Unreachable
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted
-from cloudmesh.vm.outcome import Outcome, Result, Status, told
+from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.session import Session
 
 TIMEOUT = 600.0
 _FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
 
-# How long a machine that is not running may stay in another state before we say that it will not
+# How long a machine that was set on its way may still be shown at rest before we say that it will not
 # change: some clouds show the old state for a moment after they accepted an action.
 _GRACE = 10.0
 _AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
@@ -28,6 +28,7 @@ class _Waiting:
 
     machine: Machine
     began: float
+    was_set_going: bool
     at_rest_since: float | None = None
 
 
@@ -46,10 +47,11 @@ class Waiter:
         """Wait for all of them; a machine fails as soon as it cannot reach the state any more.
 
         A machine in state error or vanished cannot (unless that is waited for), nor one that is not
-        running and that nothing is changing: only a running machine changes by itself.
+        running and that nothing is changing: only a running machine changes by itself. None is built
+        twice.
         """
         began = self.clock()
-        waiting = [_Waiting(machine, began) for machine in machines]
+        waiting = [_Waiting(machine, began, machine.state.is_passing) for machine in machines]
         ended: dict[int, Outcome] = {}
         tick = _FIRST_TICK
         try:
@@ -74,9 +76,9 @@ class Waiter:
             except (Unreachable, RateLimited, CloudTimeout) as error:
                 self._trouble[cloud] = error
                 continue
-            except Exception as error:  # noqa: BLE001 a defect of one provider must not lose the other clouds
+            except CloudmeshError as error:
                 for number, each in here.items():
-                    ended[number] = self._outcome(each, Status.FAILED, told(error))
+                    ended[number] = self._outcome(each, Status.FAILED, error)
                 continue
             self._trouble.pop(cloud, None)
             for number, each in here.items():
@@ -99,11 +101,13 @@ class Waiter:
             return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
         if now.state is State.DELETED or (now.state is State.DELETING and self.state not in _AFTER_DELETING):
             return f"it is {now.state}"
+        if self.state is State.BUILDING and now.state is not State.UNKNOWN:
+            return f"it is {now.state}, and a machine is built only once"
         if now.state not in _AT_REST and now.state is not State.ERROR:
             each.at_rest_since = None
             return ""
         each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since
-        if self.clock() - each.at_rest_since < _GRACE:
+        if each.was_set_going and self.clock() - each.at_rest_since < _GRACE:
             return ""
         return f"it is {now.state}, and nothing is bringing it to {self.state}"
 

@@ -82,49 +82,65 @@ def _default(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.selection import expand_clouds
     from cloudmesh.plugin.errors import ConfigError
 
-    if not arguments["NAMES"]:
+    words = arguments["NAMES"]
+    if not words:
         return Answer([{"name": name} for name in config.default_clouds()])
-    names = expand_clouds(config, arguments["NAMES"], active=False)
-    inactive = [name for name in names if name not in _active(config)]
-    if inactive:
-        raise ConfigError(f"{', '.join(inactive)} is not active; cms cloud activate {','.join(inactive)}")
-    return _write(config, "default", names)
+
+    def change(now: Config) -> list[str]:
+        names = expand_clouds(now, words, active=False)
+        inactive = [name for name in names if name not in _active(now)]
+        if inactive:
+            raise ConfigError(f"{', '.join(inactive)} is not active; cms cloud activate {','.join(inactive)}")
+        return names
+
+    return _write(config, "default", change)
 
 
 def _activate(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.selection import expand_clouds
 
-    named = expand_clouds(config, arguments["NAMES"], active=False)
-    return _write(config, "active", list(dict.fromkeys([*_active(config), *named])))
+    def change(now: Config) -> list[str]:
+        return list(dict.fromkeys([*_active(now), *expand_clouds(now, arguments["NAMES"], active=False)]))
+
+    return _write(config, "active", change)
 
 
 def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.overview import written_names
-    from cloudmesh.cloud.selection import expand_clouds
     from cloudmesh.plugin import UsageError
 
-    # A name that is no cloud must be removable too: it keeps the whole configuration from working.
-    named = [name for name in arguments["NAMES"] if name in _active(config)]
-    others = [name for name in arguments["NAMES"] if name not in named]
-    named += expand_clouds(config, others, active=False) if others else []
-    used = [name for name in named if name in (written_names(config, "default") or [])]
-    if used:
-        raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
-    return _write(config, "active", [name for name in _active(config) if name not in named])
+    def change(now: Config) -> list[str]:
+        named = _written_or_known(now, arguments["NAMES"])
+        used = [name for name in named if name in (now.written("default") or [])]
+        if used:
+            raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
+        return [name for name in _active(now) if name not in named]
+
+    return _write(config, "active", change)
+
+
+def _written_or_known(config: Config, words: list[str]) -> list[str]:
+    """The clouds that are meant; a name that is no cloud too, if it is written among the active ones."""
+    from cloudmesh.cloud.selection import expand_clouds
+
+    # Such a name must be removable: it keeps the whole configuration from working.
+    named = [word for word in words if word in _active(config)]
+    others = [word for word in words if word not in named]
+    return named + (expand_clouds(config, others, active=False) if others else [])
 
 
 def _active(config: Config) -> list[str]:
     """The active clouds as they are written; without a list, all."""
-    from cloudmesh.cloud.overview import written_names
-
-    written = written_names(config, "active")
+    written = config.written("active")
     return list(config.clouds) if written is None else written
 
 
-def _write(config: Config, section: str, names: list[str]) -> Answer:
-    from cloudmesh.config.edit import set_list
+def _write(config: Config, section: str, change: Callable[[Config], list[str]]) -> Answer:
+    """Set the names to what ``change`` makes of the configuration as it is once nobody else writes it."""
+    from cloudmesh.config import Config
+    from cloudmesh.config.edit import change_list
 
-    set_list(config.path, f"cloudmesh.{section}", names)
+    path = config.path
+    names = change_list(path, f"cloudmesh.{section}", lambda _: change(Config.load(path)))
     return Answer(text=f"{section}: {', '.join(names) or 'none'}")
 
 

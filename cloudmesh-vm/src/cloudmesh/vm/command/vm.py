@@ -129,7 +129,7 @@ def _act(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     with _machines(config, arguments) as machines:
         selection = machines.select()
         if arguments["--dryrun"]:
-            return dry_run(config, selection, verb)
+            return dry_run(machines.session, selection, verb)
         if verb == "delete" and not arguments["--yes"]:
             confirm_delete(selection.machines)
         return report(config, machines.act(verb, arguments["--wait"], timeout, selection))

@@ -20,7 +20,7 @@ from cloudmesh.cloud.verbs import VERBS, Fitness, impossible
 class SimulatedProvider(Provider):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities = frozenset(Capability)
     simulated: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -92,7 +92,8 @@ class SimulatedProvider(Provider):
         self._act("delete", cloud_id, self._settings.action_seconds)
 
     def console(self, cloud_id: str) -> str:
-        machine = self.machine(cloud_id)
+        with self._world.change() as connection:
+            machine = self._find(connection, cloud_id)
         self._faults.before("console", machine.name)
         return (
             f"[simulated] {machine.name} on cloud {self.name}: no real machine runs here\n"

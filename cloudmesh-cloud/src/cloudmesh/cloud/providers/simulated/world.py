@@ -105,7 +105,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     # and closing a file that is there would drop the locks that sqlite holds on it in this process.
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)
+    # One thread at a time uses it; it is closed by the thread that ends the work.
+    connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
         _switch_to_wal(connection)

@@ -1,0 +1,93 @@
+"""What ``Cloud`` does when a machine was replaced meanwhile, or when its provider is at fault."""
+
+import pytest
+
+from cloudmesh.cloud import Cloud, State
+from cloudmesh.cloud.errors import Conflict, NotFound, ProviderDefect, Unsupported
+from cloudmesh.cloud.provider import Capability
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.verbs import find_verb
+
+
+@pytest.fixture
+def uc(configure, spy):
+    configure({"uc": {}})
+    with Cloud("uc") as cloud:
+        cloud.boot("vm1")
+        cloud.machine("vm1")
+        spy.taken()
+        yield cloud
+
+
+@pytest.fixture
+def replaced(uc):
+    """vm1 as the store knows it; at the cloud another machine has its name by now."""
+    old = uc.find("vm1")
+    with SimulatedProvider("uc", uc.provider.settings) as other:
+        other.delete(old.cloud_id)
+        other.boot(uc.boot_request("vm1"))
+    return old
+
+
+def test_a_machine_that_was_replaced_is_not_said_to_be_deleted(uc, replaced):
+    with pytest.raises(Conflict, match=r"another machine \(sim-000002\) has its name now; say it again"):
+        uc.act(replaced, find_verb("delete"))
+    assert uc.machine("vm1").cloud_id == "sim-000002"
+    assert uc.act(uc.find("vm1"), find_verb("delete")).changed
+
+
+def test_other_verbs_mean_the_machine_that_has_the_name_now(uc, replaced):
+    done = uc.act(replaced, find_verb("stop"))
+    assert (done.changed, done.machine.cloud_id, done.machine.state) == (True, "sim-000002", State.STOPPING)
+    assert [each.machine.cloud_id for each in uc.inventory.known("uc")] == ["sim-000002"]
+
+
+def test_what_vanished_for_good_is_told_with_its_name_and_id(uc):
+    old = uc.find("vm1")
+    uc.provider.delete(old.cloud_id)
+    with pytest.raises(NotFound, match=r"uc:vm1 \(sim-000001\) is no longer on its cloud"):
+        uc.act(old, find_verb("stop"))
+
+
+@pytest.mark.parametrize(
+    ("method", "use"),
+    [
+        ("machines", lambda cloud: cloud.machines()),
+        ("images", lambda cloud: cloud.boot("vm2")),
+        ("boot", lambda cloud: cloud.boot("vm2")),
+        ("check", lambda cloud: cloud.check()),
+        ("machine", lambda cloud: cloud.machine("vm1")),
+        ("stop", lambda cloud: cloud.machine("vm1", "stop")),
+        ("key_pairs", lambda cloud: cloud.key_pairs()),
+    ],
+)
+def test_a_defect_of_a_provider_is_an_error_of_its_cloud(uc, spy, method, use):
+    spy.trouble["uc", method] = RuntimeError("hunter2")
+    with pytest.raises(
+        ProviderDefect, match="cloud uc failed by an error of its provider, RuntimeError"
+    ) as caught:
+        use(uc)
+    assert "hunter2" not in str(caught.value), "nobody knows what such a text holds"
+
+
+def test_a_verb_that_the_cloud_cannot_do_is_neither_called_nor_recommended(uc, spy, monkeypatch):
+    monkeypatch.setattr(uc.provider, "capabilities", {Capability.STOP})
+    with pytest.raises(Unsupported, match="cannot suspend"):
+        uc.machine("vm1", "suspend")
+    assert spy.taken() == []
+    uc.machine("vm1", "stop")
+    uc.machine("vm1")
+    monkeypatch.setattr(uc.provider, "capabilities", {Capability.REBOOT})
+    with pytest.raises(Conflict, match="possible now: delete$"):
+        uc.machine("vm1", "reboot")
+
+
+def test_what_is_foreseen_is_the_truth_and_changes_nothing(uc, spy):
+    known = uc.find("vm1")
+    uc.provider.stop(known.cloud_id)
+    spy.taken()
+    assert uc.foresee(known, find_verb("stop")).changed, "the known state allows it, so nobody is asked"
+    assert spy.taken() == []
+    foreseen = uc.foresee(known, find_verb("start"))
+    assert (foreseen.changed, foreseen.machine.state) == (True, State.STOPPED)
+    assert spy.taken() == ["machine"]

@@ -1,0 +1,130 @@
+"""The index that upsert makes on its key: used, made once, and harmless."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudmesh.db import Database
+from cloudmesh.plugin.errors import StoreError
+
+KEY = ["cloud", "name"]
+
+
+def ask(path: Path, sql: str, *bound: Any) -> list[tuple[Any, ...]]:
+    """The rows that plain sqlite gives, behind the back of the database."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql, bound).fetchall()
+
+
+def indexes(path: Path) -> list[str]:
+    return [name for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'index' AND sql > ''")]
+
+
+def statements(db: Database) -> list[str]:
+    """What the connection is told from now on."""
+    told: list[str] = []
+    db._engine.link.connection.set_trace_callback(told.append)
+    return told
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.db"
+
+
+def test_the_record_of_a_key_is_searched_by_the_index(path: Path) -> None:
+    with Database(path) as db:
+        db.upsert("vm", {"cloud": "uc", "name": "a"}, key=KEY)
+        told = statements(db)
+        db.upsert("vm", {"cloud": "uc", "name": "b"}, key=KEY)
+    (select,) = [each for each in told if each.startswith("SELECT id")]
+    plan = " ".join(str(row[-1]) for row in ask(path, f"EXPLAIN QUERY PLAN {select}"))
+    assert 'USING COVERING INDEX _index ["vm", "cloud", "name"] (cloud=? AND name=?)' in plan
+    assert "SCAN" not in plan and "TEMP B-TREE" not in plan
+
+
+def test_the_index_is_looked_after_once(path: Path) -> None:
+    with Database(path) as db:
+        db.upsert("vm", {"cloud": "uc", "name": "a"}, key=KEY)
+        told = statements(db)
+        for number in range(5):
+            db.upsert("vm", {"cloud": "uc", "name": str(number)}, key=KEY)
+            db.upsert("vm", {"cloud": "uc", "name": str(number)}, key=[*reversed(KEY)])
+        assert not [each for each in told if "INDEX" in each]
+    assert indexes(path) == ['_index ["vm", "cloud", "name"]']
+
+
+def test_each_key_has_its_own_index_whatever_the_names(path: Path) -> None:
+    keys = [["a", "b_c"], ["a_b", "c"], ["a"], ['q"x'], ["a b"]]
+    record = {"a": 1, "b_c": 2, "a_b": 3, "c": 4, 'q"x': 5, "a b": 6}
+    with Database(path) as db:
+        for key in keys:
+            db.upsert('t"1', record, key=key)
+        assert db.find('t"1') == [record]
+        assert db.tables() == ['t"1']
+    assert len(indexes(path)) == len(keys)
+
+
+def test_records_that_are_there_twice_stay_and_are_told(path: Path) -> None:
+    record = {"cloud": "uc", "name": "a"}
+    with Database(path) as db:
+        db.add("vm", record)
+        db.add("vm", record)
+        with pytest.raises(StoreError, match="2 records"):
+            db.upsert("vm", record, key=KEY)
+        db.upsert("vm", {**record, "name": "b"}, key=KEY)
+        assert db.count("vm") == 3
+
+
+def test_an_index_that_was_undone_is_made_again(path: Path) -> None:
+    with Database(path) as db:
+        db.add("vm", {"cloud": "uc", "name": "a"})
+        with pytest.raises(RuntimeError), db.atomic():
+            db.upsert("vm", {"cloud": "uc", "name": "b"}, key=KEY)
+            raise RuntimeError
+        assert indexes(path) == []
+        db.upsert("vm", {"cloud": "uc", "name": "b"}, key=KEY)
+        assert len(indexes(path)) == 1
+        assert db.count("vm") == 2
+
+
+@pytest.mark.parametrize("values", [["x", 5, "5", None, True, 2**70], [[1], {}, "x", 1.5]])
+def test_values_of_any_type_are_found_again(path: Path, values: list[Any]) -> None:
+    with Database(path) as db:
+        for attempt in range(2):
+            for value in values:
+                db.upsert("vm", {"key": value, "attempt": attempt}, key=["key"])
+        assert [record["key"] for record in db.find("vm")] == values
+        assert db.count("vm", attempt=1) == len(values)
+
+
+def test_processes_that_upsert_the_same_keys_at_once_make_each_record_once(path: Path) -> None:
+    def work(process: int) -> None:
+        with Database(path) as db:
+            for number in range(60):
+                record = {"cloud": "uc", "name": f"vm{number}", f"seen{process}": number}
+                db.upsert("vm", record, key=KEY)
+
+    children = []
+    for process in range(5):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                work(process)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert {os.waitpid(child, 0)[1] for child in children} == {0}
+    with Database(path) as db:
+        names = [record["name"] for record in db.find("vm")]
+    assert len(names) == 60 and set(names) == {f"vm{number}" for number in range(60)}
+    assert len(indexes(path)) == 1
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
