@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from cloudmesh.config import asking
 
 # The sample of the design document, as data: two clouds, and a default that is neither of them.
 SAMPLE = """\
@@ -89,3 +93,61 @@ def write(home: Path) -> Write:
         return path
 
     return function
+
+
+PASSPHRASE = "Xr4-open-sesame"
+KINDS = {"ed25519": ["-t", "ed25519"], "rsa": ["-t", "rsa", "-b", "2048"], "ecdsa": ["-t", "ecdsa"]}
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Keys made by ssh-keygen: ed25519, rsa, ecdsa, other, and with a passphrase locked, locked_rsa, pem."""
+    directory = tmp_path_factory.mktemp("keys")
+    made = {
+        **{kind: (options, "") for kind, options in KINDS.items()},
+        "other": (KINDS["ed25519"], ""),
+        "locked": (KINDS["ed25519"], PASSPHRASE),
+        "locked_rsa": (KINDS["rsa"], PASSPHRASE),
+        "pem": ([*KINDS["rsa"], "-m", "PEM"], PASSPHRASE),
+    }
+    for name, (options, passphrase) in made.items():
+        words = ["ssh-keygen", "-q", *options, "-N", passphrase, "-C", f"{name}@test", "-f", directory / name]
+        subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+    return {name: directory / name for name in made}
+
+
+@pytest.fixture
+def passphrase() -> str:
+    return PASSPHRASE
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """A terminal at which a user types these lines; what was asked is kept."""
+    terminal = Typed()
+    monkeypatch.setattr(asking, "_hidden", terminal.hidden)
+    monkeypatch.setattr(asking, "_visible", terminal.visible)
+    return terminal
+
+
+@dataclass
+class Typed:
+    """What the user types, and what was asked: prompts, those answered without showing with a star."""
+
+    lines: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def hidden(self, prompt: str) -> str | None:
+        return self.visible(f"*{prompt}")
+
+    def visible(self, prompt: str) -> str | None:
+        self.asked.append(prompt)
+        return self.lines.pop(0) if self.lines else None
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """No test knows what another one was told, and none asks the user who runs them."""
+    asking.reset()
+    yield
+    asking.reset()

@@ -250,7 +250,8 @@ def test_warnings_alone_exit_with_0(
 def test_completion(write: Write) -> None:
     write(TEXT)
     complete: Any = ConfigCommand.complete_config
-    assert complete(None, "", "config ", 7, 7) == ["check", "get", "init", "list", "path", "set"]
+    verbs = "check decrypt edit encrypt get import init list path rekey set"
+    assert complete(None, "", "config ", 7, 7) == verbs.split()
     assert complete(None, "s", "config s", 7, 8) == ["set"]
     assert complete(None, "clouds.uc.h", "config get clouds.uc.h", 11, 22) == ["clouds.uc.host"]
     assert complete(None, "", "config list ", 12, 12) == []

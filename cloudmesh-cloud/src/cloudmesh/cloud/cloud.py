@@ -55,13 +55,13 @@ class Cloud:
 
         Raises:
             UnknownName: no cloud has this name; the message lists the known ones.
-            ConfigError: the configuration or the cloud's settings cannot be used.
+            ConfigError: the configuration or the cloud's settings cannot be used, or a secret is missing.
         """
         if self._provider is not None:
             raise CloudmeshError(f"cloud {self.name} is already open; use one 'with' block at a time")
         config = self._config or Config.load()
-        settings = config.cloud(self.name)
         config.require_active(self.name)
+        settings = config.settings(self.name)
         self._defaults = defaults(config, self.name)
         with self._mapped():
             provider = provider_class(settings.get("type"), self.name)(self.name, settings)

@@ -57,9 +57,11 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
     """Sign in to each cloud; the exit code is that of the worst failure."""
     rows = []
     code = 0
+    missing = config.unresolved(names)
     for name in names:
         began = time.monotonic()
         try:
+            _raise_if(missing.get(name))
             with Cloud(name, config) as cloud:
                 message, result = cloud.check(), "ok"
         except CloudmeshError as error:
@@ -74,6 +76,11 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
             }
         )
     return Answer(rows, columns=["name", "result", "seconds", "message"], exit_code=code)
+
+
+def _raise_if(error: CloudmeshError | None) -> None:
+    if error:
+        raise error
 
 
 def list_images(config: Config, names: Sequence[str]) -> Answer:
@@ -96,8 +103,10 @@ def _listing(
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     code = 0
+    missing = config.unresolved(names)
     for name in names:
         try:
+            _raise_if(missing.get(name))
             with Cloud(name, config) as cloud:
                 rows += [asdict(thing) for thing in ask(cloud)]
         except (CloudError, CredentialsError) as error:

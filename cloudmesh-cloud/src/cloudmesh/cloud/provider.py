@@ -54,11 +54,14 @@ class Provider(ABC):
     Attributes:
         capabilities: what this kind of cloud can do beyond the common part; an instance may set its own.
         required_credentials: keys that the ``credentials`` section must hold.
+        settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
+            host, type, version, credentials, default); ``cms config check`` asks after all others.
         simulated: whether the machines are pretended; shown to the user everywhere.
     """
 
     capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
+    settings_keys: ClassVar[tuple[str, ...]] = ()
     simulated: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:

@@ -6,12 +6,11 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cloudmesh.config import disk, reader, rules
+from cloudmesh.config import disk, encryption_rules, loader, reader, rules, syntax, where
 from cloudmesh.plugin.plain import harmless
 
 
@@ -46,13 +45,15 @@ def check(path: Path) -> list[Finding]:
 def _file_findings(path: Path) -> Iterator[Finding]:
     """Who else can get at the file and its directory."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        status = path.stat().st_mode
         directory = path.parent.stat().st_mode
     except OSError:
         # Reading it says why, in the next step.
         return
+    if not stat.S_ISREG(status):
+        return
     try:
-        disk.refuse_if_open(path, mode)
+        disk.refuse_if_open(path, stat.S_IMODE(status))
     except disk.FileError as error:
         yield _from(error, path)
     if any(directory & bits == bits for bits in (0o050, 0o005)):
@@ -62,32 +63,33 @@ def _file_findings(path: Path) -> Iterator[Finding]:
 
 
 def _text_findings(path: Path) -> Iterator[Finding]:
-    """What the text says; a text that is no YAML is one finding."""
+    """What the text of the file says."""
     try:
-        text = disk.read(path, private=False)
-        root = _compose(text, path)
+        yield from check_text(disk.read(path, private=False), path)
+    except disk.FileError as error:
+        yield _from(error, path)
+
+
+def check_text(text: str, path: Path) -> Iterator[Finding]:
+    """What a text says that is, or is to be, the content of ``path``; one that is no YAML is one finding."""
+    try:
+        root = where.compose(text, path)
         duplicates = sorted(set(_duplicate_lines(root, set())))
         for line in duplicates:
-            yield Finding("error", path, line, *reader.DUPLICATE)
-        yaml = YAML(typ="safe", pure=True)
-        yaml.allow_duplicate_keys = bool(duplicates)
-        data = reader.build(yaml, text, path)
+            yield Finding("error", path, line, *syntax.DUPLICATE)
+        data = _with_duplicates(text, path) if duplicates else reader.parse(text, path)
     except disk.FileError as error:
         yield _from(error, path)
         return
-    for problem in rules.problems(data):
-        yield Finding(problem.level, path, _line(root, problem.parts), problem.message, problem.remedy)
+    for problem in [*rules.problems(data), *encryption_rules.problems(data)]:
+        yield Finding(problem.level, path, where.line(root, problem.parts), problem.message, problem.remedy)
 
 
-def _compose(text: str, path: Path) -> Node | None:
-    try:
-        root: Node | None = YAML(typ="safe", pure=True).compose(text)
-    except YAMLError as error:
-        raise reader.fault(error, text, path) from None
-    except RecursionError:
-        message = "sections are nested too deep"
-        raise disk.FileError(path, None, message, "write the file with fewer levels") from None
-    return root
+def _with_duplicates(text: str, path: Path) -> dict[str, Any]:
+    """The data, of a key that is there twice the first value: the rest of the file is worth a look too."""
+    yaml = loader.yaml(pure=True)
+    yaml.allow_duplicate_keys = True
+    return reader.build(yaml, text, path)
 
 
 def _from(error: disk.FileError, path: Path) -> Finding:
@@ -110,19 +112,3 @@ def _duplicate_lines(node: Node | None, seen: set[int]) -> Iterator[int]:
     elif isinstance(node, SequenceNode):
         for item in node.value:
             yield from _duplicate_lines(item, seen)
-
-
-def _line(node: Node | None, parts: tuple[str, ...]) -> int:
-    """The line of the deepest key of these parts that is in the file, counted from 1."""
-    line = 1
-    for part in parts:
-        if isinstance(node, MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == part), None)
-        elif isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            pair = (node.value[int(part)], node.value[int(part)])
-        else:
-            pair = None
-        if pair is None:
-            break
-        line, node = pair[0].start_mark.line + 1, pair[1]
-    return line

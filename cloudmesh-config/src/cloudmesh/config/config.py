@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,18 +35,15 @@ class Config:
         """The clouds by name, in the order of the file; raises ConfigError if they are no sections."""
         clouds = self._section("clouds")
         for name, cloud in clouds.items():
-            if not isinstance(name, str):
-                raise ConfigError(f"{self.path}: the cloud name {name!r} is no text; put it in quotes")
-            if not isinstance(cloud, dict):
-                raise ConfigError(f"{self.path}: clouds.{name} must be a section of 'key: value' lines")
+            self._require_section(name, cloud)
         return clouds
 
     def cloud(self, name: str) -> dict[str, Any]:
-        """The section of one cloud; raises UnknownName."""
-        clouds = self.clouds
+        """The section of one cloud; raises UnknownName, ConfigError if it is no section."""
+        clouds = self._section("clouds")
         if name not in clouds:
-            raise UnknownName("cloud", name, clouds)
-        return clouds[name]
+            raise UnknownName("cloud", name, map(keys.text_of, clouds))
+        return self._require_section(name, clouds[name])
 
     def active_clouds(self) -> list[str]:
         """The clouds in use: ``cloudmesh.active``, or all when that is absent.
@@ -65,9 +62,10 @@ class Config:
         active = self.active_clouds()
         for name in names:
             if name not in active:
-                raise ConfigError(
-                    f"{self.path}: the default cloud {name!r} is not active; "
-                    f"'cms cloud activate {name}' makes it so"
+                raise self._wrong(
+                    ("cloudmesh", "default"),
+                    f"the default cloud {name!r} is not active; "
+                    f"'cms cloud activate {shlex.quote(name)}' makes it so",
                 )
         return names
 
@@ -75,9 +73,39 @@ class Config:
         """Raise UnknownName if there is no such cloud, ConfigError if it is not active."""
         self.cloud(name)
         if name not in self.active_clouds():
-            raise ConfigError(
-                f"the cloud {name!r} is not active in {self.path}; 'cms cloud activate {name}' makes it so"
+            raise self._wrong(
+                ("clouds", name),
+                f"the cloud {name!r} is not active; 'cms cloud activate {shlex.quote(name)}' makes it so",
             )
+
+    def credentials(self, cloud: str) -> dict[str, Any]:
+        """The credentials of a cloud, each value as it is needed: decrypted, looked up or asked for.
+
+        Raises UnknownName, ConfigError (CredentialsError if a value is missing or cannot be decrypted).
+        """
+        from cloudmesh.config import credentials
+
+        return credentials.of_cloud(self, cloud)
+
+    def settings(self, cloud: str) -> dict[str, Any]:
+        """The whole section of a cloud as its provider needs it; raises as ``credentials`` does."""
+        from cloudmesh.config import credentials
+
+        return credentials.settings(self, cloud)
+
+    def resolve(self, clouds: Iterable[str]) -> None:
+        """Ask for everything that these clouds miss, before work begins; raises as ``credentials`` does."""
+        for error in self.unresolved(clouds).values():
+            raise error
+
+    def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
+        """The same, but the errors are given by cloud, for a work that goes on with the others.
+
+        Raises CredentialsError if a key was not unlocked.
+        """
+        from cloudmesh.config import credentials
+
+        return credentials.unresolved(self, clouds)
 
     def get(self, key: str) -> Any:
         """The value under a dotted key (see ``cloudmesh.config.keys``); raises UnknownName."""
@@ -93,9 +121,8 @@ class Config:
             return None
         names = name_list(value)
         if names is None:
-            raise ConfigError(
-                f"{self.path}: cloudmesh.{section} must be the name of a cloud or a list of names"
-            )
+            parts = ("cloudmesh", section)
+            raise self._wrong(parts, f"cloudmesh.{section} must be the name of a cloud or a list of names")
         return names
 
     def _section(self, name: str) -> dict[str, Any]:
@@ -103,8 +130,26 @@ class Config:
         if section is None:
             return {}
         if not isinstance(section, dict):
-            raise ConfigError(f"{self.path}: {name} must be a section of 'key: value' lines")
+            raise self._wrong((name,), f"{name} must be a section of 'key: value' lines")
         return section
+
+    def _require_section(self, name: Any, cloud: Any) -> dict[str, Any]:
+        """The section of a cloud; raises ConfigError if it is none, or if its name is no text."""
+        shown = keys.text_of(name)
+        if not isinstance(name, str):
+            raise self._wrong(("clouds", shown), f"the cloud name {shown} is no text; put it in quotes")
+        if not isinstance(cloud, dict):
+            where = ("clouds", name)
+            raise self._wrong(where, f"{keys.join(where)} must be a section of 'key: value' lines")
+        return cloud
+
+    def _wrong(self, parts: Sequence[str], sentence: str) -> ConfigError:
+        """The error for a key, with its line."""
+        from cloudmesh.config import where
+        from cloudmesh.plugin.plain import harmless
+
+        # A name of the file may hold a line break.
+        return ConfigError(harmless(f"{where.place(self.path, parts)}: {sentence}"))
 
     def _names(self, key: str) -> list[str] | None:
         """The cloud names under ``cloudmesh.KEY``, each defined; None if the key is absent or null."""
@@ -114,9 +159,10 @@ class Config:
         clouds = self.clouds
         for name in names:
             if name not in clouds:
-                raise ConfigError(
-                    f"{self.path}: cloudmesh.{key} names the cloud {name!r}, "
-                    f"which is not under clouds; {remove_name(key, name, clouds)}"
+                raise self._wrong(
+                    ("cloudmesh", key),
+                    f"cloudmesh.{key} names the cloud {name!r}, "
+                    f"which is not under clouds; {remove_name(key, name, clouds)}",
                 )
         return names
 

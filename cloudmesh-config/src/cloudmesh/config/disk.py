@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -17,7 +18,27 @@ from cloudmesh.plugin.errors import ConfigError
 
 # What group or others must not have on a file that may hold passwords: read and write.
 OPEN_TO_OTHERS = 0o066
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Some 8,000 clouds. The parser takes seconds for as much.
+LARGEST = 4 * 2**20
+# What no text has, and the line ends that only some readers take for such.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)")
+
+
+_NO_REGULAR = ("this is no regular file but a device, pipe or socket", "name a file with CLOUDMESH_CONFIG")
+_DIRECTORY = ("this is a directory", "name a file with CLOUDMESH_CONFIG")
+_DENIED = ("you may not read this file", "look at its owner and mode")
+_UNREADABLE = {
+    errno.ENOENT: ("there is no such file", "'cms config init' writes one"),
+    errno.ENOTDIR: (
+        "a part of this path is a file, not a directory",
+        "look at CLOUDMESH_CONFIG and CLOUDMESH_CONFIG_DIR",
+    ),
+    errno.EISDIR: _DIRECTORY,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.ELOOP: ("this cannot be read, since its links lead in a circle", "remove the links"),
+    errno.ENXIO: _NO_REGULAR,
+}
 
 
 class FileError(ConfigError):
@@ -50,7 +71,8 @@ def read(path: Path, *, private: bool = True) -> str:
         raise FileError(path, line, "this is no UTF-8 text", "restore the file or save it as UTF-8") from None
     if found := _CONTROL.search(text):
         line = text[: found.start()].count("\n") + 1
-        raise FileError(path, line, "there is a control character", "restore the file, or delete it there")
+        message = f"there is a control character (U+{ord(found[0]):04X})"
+        raise FileError(path, line, message, "restore the file, or delete it there")
     return text
 
 
@@ -69,18 +91,40 @@ def _content(path: Path) -> tuple[bytes, int]:
     """The bytes and the permission bits of a regular file, both of the same moment."""
     try:
         # Without O_NONBLOCK a named pipe would be waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                raise FileError(path, None, "this is no regular file", "name a file with CLOUDMESH_CONFIG")
-            return file.read(), stat.S_IMODE(mode)
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileError(path, None, "there is no such file", "'cms config init' writes one") from None
-    except PermissionError:
-        raise FileError(path, None, "you may not read this file", "look at its owner and mode") from None
+            status = os.fstat(descriptor)
+            _refuse_kind(path, status)
+            # A file may grow meanwhile, and those of /proc say 0.
+            content = file.read(LARGEST + 1)
     except OSError as error:
-        raise FileError(path, None, f"this cannot be read ({error.strerror})", "look at the path") from None
+        raise _unreadable(path, error) from None
+    if len(content) > LARGEST:
+        raise _too_large(path, f"more than {LARGEST // 2**20}")
+    return content, stat.S_IMODE(status.st_mode)
+
+
+def _refuse_kind(path: Path, status: os.stat_result) -> None:
+    """Raise FileError for what is no file to read: a directory, a device, a huge file."""
+    if stat.S_ISDIR(status.st_mode):
+        raise FileError(path, None, *_DIRECTORY)
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(path, None, *_NO_REGULAR)
+    if status.st_size > LARGEST:
+        raise _too_large(path, f"{status.st_size / 2**20:.1f}")
+
+
+def _too_large(path: Path, size: str) -> FileError:
+    message = f"this file has {size} MiB, and a configuration has at most {LARGEST // 2**20}"
+    return FileError(path, None, message, "name the right file with CLOUDMESH_CONFIG, or restore this one")
+
+
+def _unreadable(path: Path, error: OSError) -> FileError:
+    """Why the file cannot be opened or read, and what to do."""
+    if error.errno == errno.ENOENT and path.is_symlink():
+        return FileError(path, None, "this link leads to no file", "restore what it leads to, or remove it")
+    otherwise = (f"this cannot be read ({error.strerror})", "look at the path")
+    return FileError(path, None, *_UNREADABLE.get(error.errno or 0, otherwise))
 
 
 def chmod_line(path: Path, mode: int) -> str:

@@ -1,4 +1,4 @@
-"""Changing the configuration file: one key at a time, everything else as it was.
+"""Changing the configuration file: some keys, everything else as it was.
 
 Each change is made under a lock, read again and compared before it takes the place of the old file in one
 step. A change that would touch anything else is refused.
@@ -6,13 +6,13 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from cloudmesh.config import disk, keys, reader, surgery, values
+from cloudmesh.config import disk, keys, reader, sealing, surgery, values, vault
 from cloudmesh.config.config import name_list
 from cloudmesh.plugin.errors import ConfigError, UnknownName
 
@@ -23,18 +23,38 @@ def set_value(path: Path, key: str, value: str) -> None:
     Raises UsageError for a key that is none, UnknownName for a missing item of a list, ConfigError if the
     file is refused, if a section would be lost, or if the file cannot be written.
     """
-    parts = keys.split(key)
+    set_values(path, {key: value})
 
-    def new(old: Any) -> values.Value:
-        return values.interpret(value, old, keys.hidden(parts))
 
-    _edit(path, parts, new)
+def set_values(path: Path, changes: Mapping[str, str]) -> None:
+    """Set several dotted keys as ``set_value`` does, all of them or none, in one write.
+
+    In a file whose secrets are encrypted a new secret is encrypted too.
+    """
+    split = {key: keys.split(key) for key in changes}
+
+    def change(text: str) -> str:
+        data = reader.parse(text, path)
+        recipients = sealing.recipients(data, path)
+        for key, parts in split.items():
+            value = _interpreted(changes[key], _old(data, parts), parts, recipients)
+            text, data = _set(text, data, parts, value, path)
+        return text
+
+    rewrite(path, change)
+
+
+def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) -> values.Value:
+    if recipients and sealing.is_plain_secret(parts, given):
+        return values.string(vault.encrypt(given, recipients), '"')
+    # What was encrypted was a text.
+    return values.interpret(given, old, keys.hidden(parts))
 
 
 def set_list(path: Path, key: str, names: list[str]) -> None:
     """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
-    value = _sequence(names)
-    _edit(path, keys.split(key), lambda _: value)
+    parts = keys.split(key)
+    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
 
 
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
@@ -44,16 +64,18 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
     a name neither loses the other's. Raises as ``set_value`` does, ConfigError for anything but names, and
     what ``change`` raises; the file is as it was then.
     """
+    parts = keys.split(key)
     names: list[str] = []
 
-    def new(old: Any) -> values.Value:
+    def new(text: str) -> str:
+        old = _old(reader.parse(text, path), parts)
         written = None if old is None else name_list(old)
         if old is not None and written is None:
             raise ConfigError(f"{path}: {key} must be a name or a list of names")
         names[:] = change(written)
-        return _sequence(names)
+        return with_value(text, parts, _sequence(names), path)
 
-    _edit(path, keys.split(key), new)
+    rewrite(path, new)
     return names
 
 
@@ -61,16 +83,56 @@ def _sequence(names: list[str]) -> values.Value:
     return values.sequence([values.string(name) for name in names])
 
 
-def _edit(path: Path, parts: list[str], new: Callable[[Any], values.Value]) -> None:
+def remove_keys(path: Path, names: Iterable[str]) -> None:
+    """Remove dotted keys with all that is under them, and sections that are empty then, in one write.
+
+    Raises UnknownName for a key that is not there, ConfigError if the rest would suffer.
+    """
+    split = [keys.split(name) for name in names]
+
+    def change(text: str) -> str:
+        for parts in split:
+            text = without(text, parts, path)
+        return text
+
+    rewrite(path, change)
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> bool:
+    """Put what ``change`` makes of the text in its place, with the lock held; whether anything changed."""
     disk.read(path)
     with disk.locked(path):
         text = disk.read(path)
-        data = reader.parse(text, path)
-        value = new(_old(data, parts))
-        expected = _put(data, parts, value.data, path)
-        changed = _checked(text, parts, value, expected, path)
+        changed = change(text)
         if changed != text:
             disk.replace(path, changed)
+    return changed != text
+
+
+def with_value(text: str, parts: list[str], value: values.Value, path: Path) -> str:
+    """The text with one value set, and nothing else changed; raises ConfigError."""
+    return _set(text, reader.parse(text, path), parts, value, path)[0]
+
+
+def without(text: str, parts: list[str], path: Path) -> str:
+    """The text without one key; raises UnknownName, ConfigError."""
+    data = reader.parse(text, path)
+    keys.find(data, keys.join(parts), str(path))
+    return _same(lambda: surgery.remove(text, parts), _removed(data, parts), parts, path)
+
+
+def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> tuple[str, Any]:
+    """Text and data with one value set."""
+    expected = _put(data, parts, value.data, path)
+    return _same(lambda: surgery.put(text, parts, value), expected, parts, path), expected
+
+
+def _removed(data: Any, parts: list[str]) -> Any:
+    """A copy of the data without the key, and without the sections that are empty then."""
+    found = keys.child(data, parts[0])
+    below = _removed(data[found], parts[1:]) if len(parts) > 1 else None
+    kept = data.items() if isinstance(data, dict) else ()
+    return {key: below if key == found else item for key, item in kept if key != found or below}
 
 
 def _old(data: Any, parts: list[str]) -> Any:
@@ -110,17 +172,17 @@ def _is_section(old: Any) -> bool:
     return isinstance(old, dict) or (isinstance(old, list) and any(isinstance(i, dict | list) for i in old))
 
 
-def _checked(text: str, parts: list[str], value: values.Value, expected: Any, path: Path) -> str:
+def _same(cut: Callable[[], str], expected: Any, parts: list[str], path: Path) -> str:
     """The changed text, read again and found to differ in nothing but what was asked."""
     try:
-        changed = surgery.put(text, parts, value)
+        changed = cut()
         # repr tells 5 from 5.0 and shows the order of keys, which == does not.
         safe = repr(reader.parse(changed, path)) == repr(expected)
     except (surgery.CannotCutError, YAMLError, ConfigError, LookupError, RecursionError):
         safe = False
     if not safe:
         raise ConfigError(
-            f"{path}: {keys.join(parts)} cannot be set without touching other lines "
+            f"{path}: {keys.join(parts)} cannot be changed without touching other lines "
             "(an anchor, an alias or an unusual form); edit it by hand"
         )
     return changed

@@ -55,8 +55,12 @@ def split_assignment(word: str) -> tuple[str, str | None]:
 
 
 def hidden(parts: Sequence[str]) -> bool:
-    """Whether the value is secret: its own name says so, or that of a section around it."""
-    return any(is_secret(part) for part in parts)
+    """Whether the value is secret: its own name says so, or that of a section around it.
+
+    The name that the user gave a cloud says nothing.
+    """
+    named = parts[2:] if parts[:1] == ("clouds",) or parts[:1] == ["clouds"] else parts
+    return any(is_secret(part) for part in named)
 
 
 def text_of(key: Any) -> str:

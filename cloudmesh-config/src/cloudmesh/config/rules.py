@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from cloudmesh.config import credentials_rules, known, references
 from cloudmesh.config.config import name_list, remove_name
-from cloudmesh.config.keys import join
+from cloudmesh.config.keys import join, text_of
+from cloudmesh.config.problem import Problem
 from cloudmesh.plugin.errors import suggest
+
+__all__ = ["GROUP", "Problem", "problems"]
 
 # The entry points by which packages bring the types of clouds.
 GROUP = "cloudmesh.providers"
-# What stands for a value that is not stored: it is asked for when it is needed.
-TO_BE_DEFINED = "TBD"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A broken rule; ``parts`` lead to the key it is about. The rest is as in ``check.Finding``."""
-
-    level: str
-    parts: tuple[str, ...]
-    message: str
-    remedy: str
+TO_BE_DEFINED = references.TO_BE_DEFINED
 
 
 def problems(data: dict[str, Any]) -> Iterator[Problem]:
     """All broken rules of a configuration."""
+    yield from known.top(data)
     clouds = data.get("clouds")
     if clouds is None or clouds == {}:
         yield Problem("error", ("clouds",), "no cloud is defined", "add one under clouds")
@@ -69,7 +62,7 @@ def _names(section: Any, clouds: list[str]) -> Iterator[Problem]:
 def _unknown(key: str, value: Any, clouds: list[str]) -> Iterator[Problem]:
     if value is not None and name_list(value) is None:
         message = f"cloudmesh.{key} is neither the name of a cloud nor a list of names"
-        yield Problem("error", ("cloudmesh", key), message, f"write it as [{', '.join(clouds)}]")
+        yield Problem("error", ("cloudmesh", key), message, f"write it as [{next(iter(clouds), 'NAME')}]")
         return
     for name in _stripped(value):
         if name not in clouds:
@@ -94,19 +87,31 @@ def _use(verb: str, name: str) -> str:
 
 def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Problem]:
     if not isinstance(name, str):
-        yield Problem("error", ("clouds", str(name)), f"the cloud name {name} is no text", "put it in quotes")
+        shown = text_of(name)
+        yield Problem("error", ("clouds", shown), f"the cloud name {shown} is no text", "put it in quotes")
         return
     if not isinstance(cloud, dict):
         yield _no_section("clouds", name)
         return
+    yield from known.cloud(name, cloud, _settings_keys(types.get(text_of(cloud.get("type")))))
     credentials = cloud.get("credentials")
     if credentials is not None and not isinstance(credentials, dict):
         yield _no_section("clouds", name, "credentials")
         credentials = None
     yield from _type(name, cloud.get("type"), credentials or {}, types)
+    yield from _way_to_sign_in(name, cloud.get("type"), credentials or {})
     for key, value in (credentials or {}).items():
         if isinstance(value, str) and value.strip() == TO_BE_DEFINED:
             yield _no_stored_value(name, str(key))
+
+
+def _settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
+    """The keys that a provider knows beside the common ones; None if that cannot be told."""
+    try:
+        keys = point and getattr(point.load(), "settings_keys", None)
+        return None if keys is None else tuple(str(key) for key in keys)
+    except Exception:  # noqa: BLE001 the code of an outside package; what is wrong with it is told with its type
+        return None
 
 
 def _no_stored_value(name: str, key: str) -> Problem:
@@ -131,6 +136,15 @@ def _type(
         yield from _credentials(name, credentials, types[kind])
 
 
+def _way_to_sign_in(name: str, kind: Any, credentials: dict[str, Any]) -> Iterator[Problem]:
+    """What the chosen way to sign in lacks, for the types that are known without their provider."""
+    for key, *others in credentials_rules.missing(kind, credentials) if isinstance(kind, str) else ():
+        parts = ("clouds", name, "credentials", key)
+        instead = f" (or {', '.join(others)})" if others else ""
+        message = f"{join(parts)}{instead} is missing, and type {kind!r} needs it"
+        yield Problem("error", parts, message, f"'cms config set {join(parts)}' asks for it and stores it")
+
+
 def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> Iterator[Problem]:
     try:
         required = tuple(getattr(point.load(), "required_credentials", ()))
@@ -138,7 +152,7 @@ def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> I
         message = f"the provider {point.name!r} of {GROUP} cannot be loaded ({type(error).__name__})"
         yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
         return
-    for key in required:
+    for key in () if credentials_rules.knows(point.name) else required:
         value = credentials.get(key)
         if value is None or (isinstance(value, str) and not value.strip()):
             parts = ("clouds", name, "credentials", key)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cloudmesh.config.armour import is_encrypted
 from cloudmesh.config.keys import hidden
 from cloudmesh.plugin.plain import plain
 from cloudmesh.plugin.secrets import MASK, mask_value
@@ -16,7 +17,19 @@ def masked(parts: Sequence[str], value: Any, secrets: bool) -> Any:
     """The value under these parts, its secrets as ``***`` unless ``secrets``."""
     if secrets:
         return value
-    return _all_masked(value) if hidden(parts) else mask_value(parts[-1] if parts else "", value)
+    shown = _without_armour(value)
+    # The items of a list are secret where the list is.
+    name = next((part for part in reversed(parts) if not part.isdigit()), "")
+    return _all_masked(shown) if hidden(parts) else mask_value(name, shown)
+
+
+def _without_armour(value: Any) -> Any:
+    """The value with what is encrypted, whatever its name, as ``***``."""
+    if isinstance(value, dict):
+        return {key: _without_armour(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_armour(item) for item in value]
+    return MASK if is_encrypted(value) else value
 
 
 def _all_masked(value: Any) -> Any:

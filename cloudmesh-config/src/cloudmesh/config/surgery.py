@@ -21,7 +21,9 @@ from ruamel.yaml.tokens import (
     Token,
 )
 
+from cloudmesh.config import loader
 from cloudmesh.config.keys import text_of
+from cloudmesh.config.references import ENVIRONMENT_TAG
 from cloudmesh.config.values import Value, in_brackets, string
 
 DEFAULT_STEP = 2
@@ -37,7 +39,7 @@ def put(text: str, parts: list[str], value: Value) -> str:
 
     Raises CannotCutError.
     """
-    cutter = _Cutter(text)
+    cutter = Cutter(text)
     node, parent, depth = cutter.descend(parts)
     rest = parts[depth:]
     if not rest:
@@ -47,12 +49,28 @@ def put(text: str, parts: list[str], value: Value) -> str:
     return cutter.open_section(node, parent, rest, value)
 
 
-class _Cutter:
+def remove(text: str, parts: list[str]) -> str:
+    """The text without the key of ``parts``, and without the sections that are empty then.
+
+    Raises CannotCutError.
+    """
+    cutter = Cutter(text)
+    for depth in reversed(range(len(parts))):
+        parent, _, reached = cutter.descend(parts[:depth])
+        if reached < depth or not isinstance(parent, MappingNode):
+            raise CannotCutError
+        if len(parent.value) > 1:
+            found = [number for number, (key, _) in enumerate(parent.value) if _is_key(key, parts[depth])]
+            return cutter.remove(parent, found[-1])
+    raise CannotCutError
+
+
+class Cutter:
     """One text with its nodes and tokens; each method gives the changed text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.root: Node = YAML(typ="safe", pure=True).compose(text)
+        self.root: Node = loader.yaml(pure=True).compose(text)
         self.tokens: list[Token] = list(YAML(typ="safe", pure=True).scan(text))
         self.newline = "\r\n" if "\r\n" in text else "\n"
 
@@ -70,12 +88,39 @@ class _Cutter:
         """Write the value over a scalar or a list."""
         if isinstance(node, SequenceNode) and not node.flow_style:
             return self._replace_block_list(node, value)
+        start, end, new = self.cut(node, value)
+        return f"{self.text[:start]}{new}{self.text[end:]}"
+
+    def cut(self, node: Node, value: Value) -> tuple[int, int, str]:
+        """From where to where the text of a scalar or a list in brackets goes, and what comes there."""
         if isinstance(node, ScalarNode) and node.style in ("'", '"') and isinstance(value.data, str):
             value = string(value.data, node.style)
         start, end = self._extent(node)
         before = self.text[:start]
         blank = "" if before[-1:] in ("", " ", "\t", "\n", "[", "{") or start < end else " "
-        return f"{before}{blank}{value.text}{self._header_comment(node, start)}{self.text[end:]}"
+        return start, end, f"{blank}{value.text}{self._header_comment(node, start)}"
+
+    def remove(self, parent: MappingNode, number: int) -> str:
+        """Take a key with all that is under it out of a section that has others; a key of its own line(s)."""
+        key, value = parent.value[number]
+        start = key.start_mark.index
+        end = self._last_token(start, max(value.end_mark.index, key.end_mark.index + 1))[1]
+        if parent.flow_style:
+            return self._remove_flow(start, end)
+        line = self._line_start(start)
+        if self.text[line:start].strip():
+            raise CannotCutError
+        end = min(self._line_end(end) + len(self.newline), len(self.text))
+        return self.text[:line] + self.text[end:]
+
+    def _remove_flow(self, start: int, end: int) -> str:
+        """The same in braces: with the comma after it, else with the one before it."""
+        after = next(token for token in self.tokens if token.start_mark.index >= end)
+        if isinstance(after, FlowEntryToken):
+            end = after.end_mark.index
+            return self.text[:start] + self.text[end:].lstrip(" ")
+        before = [token for token in self.tokens if token.start_mark.index < start][-1]
+        return self.text[: before.start_mark.index] + self.text[end:]
 
     def append(self, mapping: MappingNode, parts: list[str], value: Value) -> str:
         """Add a key at the end of a section: after its last value, before the comments that follow."""
@@ -153,7 +198,9 @@ class _Cutter:
             place = self._last_token(0, first)[1]
             return place, place
         inside = [token for token in self.tokens if first <= token.start_mark.index < last]
-        start = next((t.start_mark.index for t in inside if not isinstance(t, AnchorToken | TagToken)), first)
+        # A tag says what the value is and stays; that of a reference to the environment is the value.
+        ahead = AnchorToken if node.tag == ENVIRONMENT_TAG else AnchorToken | TagToken
+        start = next((t.start_mark.index for t in inside if not isinstance(t, ahead)), first)
         if isinstance(node, ScalarNode) and node.style in ("|", ">"):
             last = len(self.text[:last].rstrip())
         return start, last

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
+from cloudmesh.config import loader
 from cloudmesh.plugin.errors import UsageError
 
 # Texts that every version of YAML reads as a text when they are bare.
@@ -85,7 +86,7 @@ def interpret(text: str, old: Any, secret: bool) -> Value:
     if secret or isinstance(old, str):
         return string(text)
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = loader.yaml(pure=True).compose(text)
         return _list(text, node) or _scalar(text, node) or string(text)
     except _NO_SCALAR:
         return string(text)

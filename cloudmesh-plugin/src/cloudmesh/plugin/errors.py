@@ -86,6 +86,7 @@ def suggest(name: str, known: Iterable[str], most: int = 8) -> str:
         return "none is known"
     near = nearest(name, names)
     hint = f"did you mean {near!r}? " if near else ""
-    shown = ", ".join(names[:most])
+    # A name may hold what would break the line.
+    shown = ", ".join(each if each.isprintable() else repr(each) for each in names[:most])
     more = f", ... ({len(names)} in all)" if len(names) > most else ""
     return f"{hint}known: {shown}{more}"

@@ -46,7 +46,8 @@ def mask_value(key: str, value: object) -> object:
         return {name: mask_value(key if is_secret(key) else str(name), item) for name, item in value.items()}
     if isinstance(value, list):
         return [mask_value(key, item) for item in value]
-    if is_secret(key):
+    # What stands there in place of the section is most likely a secret without its name.
+    if is_secret(key) or key == "credentials":
         return MASK
     return mask_text(value) if isinstance(value, str) else value
 

@@ -45,7 +45,9 @@ class BootPlan:
         """
         tasks: list[Task] = []
         missing: list[Missing] = []
-        for name in dict.fromkeys(cloud for cloud, _ in self.places):
+        clouds = list(dict.fromkeys(cloud for cloud, _ in self.places))
+        self._session.resolve(clouds)
+        for name in clouds:
             machines = [machine for place, machine in self.places if place == name]
             try:
                 cloud = self._session.cloud(name)

@@ -90,8 +90,11 @@ def _refresh(
 ) -> dict[str, CloudmeshError]:
     """Ask the clouds that have to be asked; the errors of those that did not answer."""
     asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
-    errors: dict[str, CloudmeshError] = {}
+    # All that is missing is asked for before the first cloud is called.
+    errors: dict[str, CloudmeshError] = {**config.unresolved(asked)} if asked else {}
     for name in asked:
+        if name in errors:
+            continue
         from cloudmesh.cloud.cloud import Cloud
 
         try:

@@ -67,11 +67,13 @@ class Selector:
 
         Raises:
             UsageError: the expression is wrong, or a name exists on several of the clouds.
-            UnknownName, ConfigError: a cloud before a colon is unknown or not active.
+            UnknownName, ConfigError: a cloud before a colon is unknown or not active, or a secret is missing.
         """
         selection = Selection()
-        for name in expand(names):
-            self._add(selection, name, self._places(name))
+        wanted = [(name, self._places(name)) for name in expand(names)]
+        self._session.resolve(cloud for name, clouds in wanted for cloud in self._needed(name, clouds))
+        for name, clouds in wanted:
+            self._add(selection, name, clouds)
         unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
         selection.machines = list(unique.values())
         return selection
@@ -79,6 +81,7 @@ class Selector:
     def all(self) -> Selection:
         """Every machine of the session's clouds, as the clouds tell now."""
         selection = Selection()
+        self._session.resolve(self._session.clouds)
         for cloud in self._session.clouds:
             error = self._list(cloud)
             if error:
@@ -93,6 +96,15 @@ class Selector:
         self._session.config.cloud(name.cloud)
         self._session.config.require_active(name.cloud)
         return [name.cloud]
+
+    def _needed(self, name: Name, clouds: list[str]) -> list[str]:
+        """The clouds that will be called on account of this name, as far as the store tells."""
+        holders = [machine.cloud for machine in self._known(clouds) if name.matches(machine.name)]
+        if name.is_glob or len(holders) != 1:
+            return clouds
+        inventory = self._session.inventory
+        unseen = [cloud for cloud in clouds if len(clouds) > 1 and not inventory.was_refreshed(cloud)]
+        return [*holders, *unseen]
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
         errors = self._refresh(clouds, name)

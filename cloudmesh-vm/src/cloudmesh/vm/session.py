@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
@@ -44,6 +44,14 @@ class Session:
     ) -> None:
         self._open.clear()
         self._stack.close()
+
+    def resolve(self, clouds: Iterable[str]) -> None:
+        """Ask for the secrets that these clouds miss, once each, before work on any of them begins.
+
+        Raises:
+            UnknownName, ConfigError: see ``Config.resolve``.
+        """
+        self.config.resolve(name for name in clouds if name not in self._open)
 
     def cloud(self, name: str) -> Cloud:
         """The open cloud of this name.

@@ -9,7 +9,7 @@ from typing import Any
 from cloudmesh.plugin import Answer, CloudmeshError, UsageError, command
 from cloudmesh.shell.command import PluginCommand
 
-VERBS = ("check", "get", "init", "list", "path", "set")
+VERBS = ("check", "decrypt", "edit", "encrypt", "get", "import", "init", "list", "path", "rekey", "set")
 Arguments = Mapping[str, Any]
 
 
@@ -26,17 +26,34 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             config path
             config list [--secrets] [--output=FORMAT]
             config get KEY [--secrets] [--output=FORMAT]
-            config set ASSIGNMENT
+            config set [--keyring] ASSIGNMENT
+            config encrypt [--key=PATH]...
+            config decrypt
+            config rekey (--key=PATH)...
             config check [--output=FORMAT]
+            config edit
+            config import FILE [--format=KIND] [--type=TYPE] [--name=NAME]
+                          [--force] [--dryrun] [--output=FORMAT]
 
           Arguments:
             KEY         parts joined by dots, such as clouds.uc.host; the items of
                         a list are counted from 0; a part that holds a dot is in
                         double quotes: 'clouds."my.cloud".host'
             ASSIGNMENT  KEY=VALUE, or KEY alone: then the value is asked for
+            FILE        a file of another program that names clouds, or ~/.aws
 
           Options:
             --secrets        show passwords, tokens and keys, which are *** else
+            --format=KIND    what FILE is: clouds.yaml, openrc, aws or cloudmesh4;
+                             else that is seen from what is in it
+            --type=TYPE      the type of the clouds, in place of what FILE says
+            --name=NAME      the name for the one cloud of FILE, or which one of
+                             several to take
+            --force          replace clouds that exist already
+            --dryrun         show what would be added, write nothing
+            --keyring        store the value in the system keyring, and TBD here
+            --key=PATH       an ssh key of the type ed25519 or RSA, its private file
+                             or its .pub; several may be given, each can decrypt
             --output=FORMAT  table, json, yaml, csv or names
 
           Description:
@@ -59,21 +76,59 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
               and quotes stay. A text stays a text (5.10, no), a list is written
               [a, b]. With KEY alone the value is asked for without showing it,
               or read as a line of stdin: so a secret is in no process list and
-              in no history
+              in no history. A secret of an encrypted file is encrypted at once
+
+            config encrypt
+              encrypts all secrets in place, to the ssh keys given, else to
+              ~/.ssh/id_ed25519 or ~/.ssh/id_rsa; every other line stays. The
+              passphrase of a key is asked for when a secret is used. The program
+              age can decrypt a value too
+
+            config decrypt
+              writes all secrets back in clear text
+
+            config rekey
+              decrypts all secrets and encrypts them to other keys
 
             config check
               prints what is wrong, one finding a line; the exit code is 3 if
               there is an error, 0 if there are only warnings
 
+            config edit
+              opens a private copy in VISUAL, EDITOR, nano or vi, checks it and
+              puts it in place if it has no more errors than before. At a
+              terminal one may go on editing; a text that is not put in place
+              is kept, and the message tells where
+
+            config import
+              adds the clouds of FILE, all or none, in one write: OpenStack's
+              clouds.yaml (with the secure.yaml beside it), an openrc file
+              (which is not run), Amazon's credentials and config, and the
+              cloudmesh.yaml of cloudmesh 4. A cloud that exists already is
+              replaced only with --force
+
           Examples:
             cms config get clouds.uc.host
             cms config set clouds.uc.default.flavor=m1.tiny
             cms config set clouds.uc.credentials.OS_PASSWORD
+            cms config encrypt --key=~/.ssh/id_ed25519
             cms config list --output=json
+            cms config import ~/.config/openstack/clouds.yaml --dryrun
+            cms config import CH-818664-openrc.sh --name=uc
         """
         from cloudmesh.config.places import config_file
 
-        verbs = {"init": _init, "path": _path, "list": _list, "get": _get, "set": _set, "check": _check}
+        verbs = {
+            "init": _init,
+            "path": _path,
+            "list": _list,
+            "get": _get,
+            "set": _set,
+            "check": _check,
+            "edit": _edit,
+            "import": _import,
+            **dict.fromkeys(("encrypt", "decrypt", "rekey"), _secrets),
+        }
         verb = next(verb for verb in VERBS if arguments[verb])
         return verbs[verb](config_file(), arguments)
 
@@ -99,7 +154,7 @@ def _path(path: Path, arguments: Arguments) -> Answer:
 def _list(path: Path, arguments: Arguments) -> Answer:
     from cloudmesh.config import reader
 
-    return _rows(reader.load(path), (), arguments["--secrets"])
+    return _rows(_opened(path, (), reader.load(path), arguments), (), arguments["--secrets"])
 
 
 def _get(path: Path, arguments: Arguments) -> Answer:
@@ -107,7 +162,7 @@ def _get(path: Path, arguments: Arguments) -> Answer:
     from cloudmesh.config.config import Config
 
     parts = tuple(keys.split(arguments["KEY"]))
-    value = Config.load(path).get(arguments["KEY"])
+    value = _opened(path, parts, Config.load(path).get(arguments["KEY"]), arguments)
     form = arguments["--output"] or "table"
     if form in ("json", "yaml"):
         return Answer(text=show.document(show.masked(parts, value, arguments["--secrets"]), form))
@@ -116,6 +171,24 @@ def _get(path: Path, arguments: Arguments) -> Answer:
     if form == "table":
         return Answer(text=show.scalar(show.masked(parts, value, arguments["--secrets"])))
     return _rows(value, parts, arguments["--secrets"])
+
+
+def _opened(path: Path, parts: tuple[str, ...], value: Any, arguments: Arguments) -> Any:
+    """The value, what is encrypted in it in clear if secrets are asked for."""
+    if not arguments["--secrets"]:
+        return value
+    from cloudmesh.config import secrets_commands
+
+    return secrets_commands.opened(path, parts, value)
+
+
+def _secrets(path: Path, arguments: Arguments) -> Answer:
+    """The verbs that encrypt and decrypt."""
+    from cloudmesh.config import secrets_commands
+
+    verb = next(verb for verb in ("encrypt", "decrypt", "rekey") if arguments[verb])
+    answer: Answer = getattr(secrets_commands, verb)(path, arguments)
+    return answer
 
 
 def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
@@ -131,7 +204,7 @@ def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
 def _set(path: Path, arguments: Arguments) -> Answer:
     import sys
 
-    from cloudmesh.config import disk, edit, keys
+    from cloudmesh.config import disk, edit, keys, secrets_commands
 
     word = arguments["ASSIGNMENT"]
     key, value = keys.split_assignment(word)
@@ -139,12 +212,16 @@ def _set(path: Path, arguments: Arguments) -> Answer:
     notes = []
     if value is None:
         disk.read(path)
+        if arguments["--keyring"]:
+            secrets_commands.check_keyring_key(path, key)
         value = _ask(key)
     elif keys.hidden(parts) and word in sys.argv:
         notes.append(
             f"the value of {key} was visible in the process list and may be in your shell's history; "
             f"'cms config set {key}' asks for it instead"
         )
+    if arguments["--keyring"]:
+        return secrets_commands.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
     return Answer(notes=[f"{keys.join(parts)} is set in {path}", *notes])
 
@@ -179,6 +256,18 @@ def _check(path: Path, arguments: Arguments) -> Answer:
     rows = [asdict(finding) for finding in findings]
     columns = ("level", "path", "line", "message", "remedy")
     return Answer(rows=rows, columns=columns, names="message", exit_code=code)
+
+
+def _edit(path: Path, arguments: Arguments) -> Answer:
+    from cloudmesh.config import face
+
+    return face.edit(path, arguments)
+
+
+def _import(path: Path, arguments: Arguments) -> Answer:
+    from cloudmesh.config import face
+
+    return face.take(path, arguments)
 
 
 def _keys(text: str) -> list[str]:

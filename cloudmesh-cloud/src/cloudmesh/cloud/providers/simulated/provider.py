@@ -22,6 +22,7 @@ class SimulatedProvider(Provider):
 
     capabilities = frozenset(Capability)
     simulated: ClassVar[bool] = True
+    settings_keys: ClassVar[tuple[str, ...]] = tuple(Settings.__dataclass_fields__)
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)

@@ -1,0 +1,201 @@
+"""What is no configuration at all, and what would explode: one sentence, in bounded time and memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cloudmesh.config import disk, edit, guard, reader, where
+from cloudmesh.config.check import check
+from cloudmesh.plugin.errors import ConfigError
+
+Write = Callable[..., Path]
+SECRET = "hunter2"
+
+LISTS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+MERGED = "a0: &a0 {k: v}\n" + "".join(
+    f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+EXPLOSIONS = {
+    "lists": (LISTS, 6),
+    "lists for the pure parser": (LISTS + "z: [https://host]\n", 6),
+    "a duplicate key beside": (LISTS + "a11: 1\na11: *a10\n", 6),
+    "merged sections": (MERGED, 11),
+    "pairs": (LISTS + "z: !!pairs [k: *a11]\n", 6),
+    "an alias in itself": (f"a: &a\n  b: {SECRET}\n  c: *a\n", 3),
+    "a merge of itself": ("x: 1\na: &a\n  <<: *a\n", 3),
+    "brackets": ("a: " + "[" * 100_000, 1),
+    "closed brackets": ("a: 1\nb: " + "[" * 100 + "]" * 100 + "\n", 2),
+    "braces": ("{a: " * 100_000, 1),
+    "dashes": ("a:\n  " + "- " * 100_000 + "x\n", 2),
+    "questions": ("? " * 100_000, 1),
+    "sections": ("".join(" " * level + "a:\n" for level in range(2000)), 65),
+    "sections behind aliases": (
+        "a0: &a0 [[[[[[[[[[x]]]]]]]]]]\n"
+        + "".join(f"a{n}: &a{n} [[[[[[[[[[*a{n - 1}]]]]]]]]]]\n" for n in range(1, 9)),
+        7,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), EXPLOSIONS.values(), ids=EXPLOSIONS)
+def test_what_explodes_is_refused_at_its_line_and_at_once(write: Write, text: str, line: int) -> None:
+    path = write(text)
+    began = time.monotonic()
+    for call in (
+        lambda: reader.load(path),
+        lambda: edit.set_value(path, "x.y", "z"),
+        lambda: where.compose(text, path) and reader.parse(text, path),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert [(finding.level, finding.line) for finding in check(path)] == [("error", line)]
+    assert time.monotonic() - began < 5
+    assert path.read_text() == text
+
+
+def test_aliases_in_measure_are_expanded(write: Write) -> None:
+    few = LISTS[: LISTS.index("a4:")]
+    assert len(reader.load(write(few))["a3"]) == 9
+    assert len(reader.load(write("a: &a [[x, y]]\nb: [*a, *a]\n"))["b"]) == 2
+    assert guard.MOST_COPIES > 10_000
+
+
+def test_deep_but_not_too_deep(write: Write) -> None:
+    levels = guard.MOST_LEVELS - 1
+    assert reader.load(write("a: " + "[" * levels + "]" * levels + "\n"))
+
+
+def test_a_repeated_anchor_prints_no_line_of_the_file(write: Write, recwarn: pytest.WarningsRecorder) -> None:
+    path = write(f"a: &x {SECRET}\nb: &x {SECRET}\nc: *x\nd: [https://h]\n")
+    assert reader.load(path)["c"] == SECRET
+    edit.set_value(path, "e", "[&a 1, &a 2]")
+    assert check(path)
+    assert not recwarn.list
+
+
+def test_a_large_file_is_refused_before_it_is_read(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("a: 1\n")
+    os.truncate(path, 100 * 2**20)
+    monkeypatch.setattr(reader, "parse", lambda *_: pytest.fail("it was parsed"))
+    with pytest.raises(ConfigError, match=r"100\.0 MiB, and a configuration has at most 4;"):
+        reader.load(path)
+
+
+def test_a_file_of_the_largest_size_is_read(write: Write) -> None:
+    comment = "#" * 99 + "\n"
+    text = "a: 1\n" + comment * ((disk.LARGEST - 5) // 100)
+    assert reader.load(write(text)) == {"a": 1}
+
+
+SPECIAL = {
+    "a directory": (lambda path: path.mkdir(), "this is a directory"),
+    "a pipe": (lambda path: os.mkfifo(path, 0o600), "no regular file but a device, pipe or socket"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "no regular file but a device, pipe or socket"),
+    "a dangling link": (lambda path: path.symlink_to("nowhere"), "this link leads to no file"),
+    "links in a circle": (lambda path: path.symlink_to(path), "links lead in a circle"),
+    "nothing": (lambda _: None, "there is no such file; 'cms config init' writes one"),
+}
+
+
+@pytest.mark.parametrize(("make", "sentence"), SPECIAL.values(), ids=SPECIAL)
+def test_what_is_no_file(home: Path, make: Callable[[Path], None], sentence: str) -> None:
+    path = home / "class.yaml"
+    make(path)
+    for call in (lambda: reader.load(path), lambda: edit.set_value(path, "a", "b")):
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert str(caught.value).startswith(f"{path}: ")
+        assert sentence in str(caught.value)
+    (finding,) = check(path)
+    assert sentence in str(finding)
+    assert "chmod" not in str(finding)
+
+
+def test_a_file_in_place_of_a_directory(home: Path) -> None:
+    (home / "file").write_text("")
+    with pytest.raises(ConfigError, match="a part of this path is a file"):
+        reader.load(home / "file" / "class.yaml")
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\ufeff", "\uffff", "\r"])
+def test_a_sign_that_no_text_has_is_told_by_its_line(write: Write, sign: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"class\.yaml:2: there is a control character \(U\+{ord(sign):04X}\)"
+    ):
+        reader.load(write(f"a: 1\nb: x{sign}y\n"))
+
+
+FAULTS = {
+    "second colon": (f"a: 1\nb: {SECRET}: x\n", 2, "second colon in one value (column 11)"),
+    "open quote": (
+        f'a: 1\nb: "{SECRET}\nc: 2\nd: 3\n',
+        2,
+        "a quote is opened here and never closed (column 4)",
+    ),
+    "open bracket": (f"a: [{SECRET},\nb: 2\nc: 3\n", 1, "a list that begins here with [ is not closed"),
+    "open brace": (f"a: {{x: {SECRET}\nb: 2\n", 1, "a section that begins here with { is not closed"),
+    "bracket first": (f"a: ]{SECRET}\n", 1, "a value begins with a bracket"),
+    "after a quote": (f'a: "x" {SECRET}\n', 1, "more follows where a value has ended (column 8)"),
+    "backslash": (f'a: "c:\\{SECRET}"\n', 1, "a backslash in double quotes begins no escape"),
+    "few digits": ('a: "\\xg"\n', 1, "too few hexadecimal digits"),
+    "half a character": ('a: "\\ud800"\n', 1, "an escape in double quotes means no character"),
+    "tab": (f"a:\n\tb: {SECRET}\n", 2, "a tab stands where only blanks can"),
+    "at": (f"a: @{SECRET}\n", 1, "a value begins with @"),
+    "star": (f"a: *{SECRET}\n", 1, "a value begins with * (an alias)"),
+    "ampersand": (f"a: & {SECRET}\n", 1, "a value begins with & or *"),
+    "tag": (f"a: !{SECRET} x\n", 1, "a value begins with ! (a tag)"),
+    "bar": (f"a: |{SECRET}\n", 1, "text follows | or > on the same line"),
+    "dedent": (f"a:\n    b: 1\n  c: {SECRET}\n", 3, "indented like none of the sections above"),
+    "indent": (f"a: 1\n  c: {SECRET}\n", 2, "taken for a part of the value above it"),
+    "no blank": (f"a:\n  b:{SECRET}\n  c: 1\n", 3, "taken for a part of the value above it"),
+    "no colon": (f"a: 1\n{SECRET}\nb: 2\n", 2, "this line has no colon"),
+    "long key": ("a" * 2000 + ": 1\n", 1, "a key is longer than 1024 characters"),
+    "item among keys": ("a: 1\n- x\n", 2, "an item of a list stands among the keys"),
+    "key among items": ("a:\n  - x\n  b: 1\n", 3, "a key stands among the items of a list"),
+    "list on the line": ("a: - x\n", 1, "a list begins on the line of its key"),
+    "duplicate": (f"a: 1\nb: 2\na: {SECRET}\n", 3, "the same key already"),
+    "duplicate beside a merge": (
+        f"x: &x {{k: 1}}\ny:\n  <<: *x\n  b: 1\n  b: {SECRET}\n",
+        5,
+        "same key already",
+    ),
+    "merge of a text": (f"a:\n  <<: {SECRET}\n", 2, "<< merges something that is no section"),
+    "two documents": (f"a: 1\n---\nb: {SECRET}\n", 2, "a second document begins"),
+    "directive": ("%YAML x\n---\na: 1\n", 1, "no directive of YAML"),
+    "other YAML": ("%YAML 2.0\n---\na: 1\n", 1, "another YAML than version 1"),
+    "ini": ("[default]\na = 1\n", 2, "the lines above are complete without this one"),
+    "list as key": (f"? [a, {SECRET}]\n: c\n", 1, "a list or a section is used as a key"),
+    "template": (f"a: {{{{ {SECRET} }}}}\n", 1, "a list or a section is used as a key"),
+    "date": ("a: 1\nb: 2001-99-99\n", 2, "a date, number or tag is impossible"),
+    "number": ("a: 1\nb: " + "9" * 5000 + "\n", 2, "a date, number or tag is impossible"),
+    "bool": (f"a: !!bool {SECRET}\n", 1, "a date, number or tag is impossible"),
+    "set": (f"a: !!set {{{SECRET}}}\n", 1, "a value begins with ! (a tag)"),
+    "pairs": (f"a: !!pairs [OS_PASSWORD: {SECRET}]\n", 1, "a value begins with ! (a tag)"),
+    "other kind": (f"a: !!map {SECRET}\n", 1, "a tag (!!) promises another kind of value"),
+    "list": (f"- {SECRET}\n", 1, "this file is a list, not a section"),
+    "no blanks at all": (f"a:{SECRET}\n", 1, "this file is one single value, not a section"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "sentence"), FAULTS.values(), ids=FAULTS)
+def test_each_fault_has_its_line_and_its_sentence(write: Write, text: str, line: int, sentence: str) -> None:
+    path = write(text)
+    with pytest.raises(ConfigError) as caught:
+        reader.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}:{line}: ")
+    assert sentence in message
+    assert message.count("; ") == 1
+    assert SECRET not in message
+    # A duplicate key is not the end: the rest is looked at too.
+    findings = check(path)
+    assert len(findings) == 1 or "same key" in sentence
+    assert ("error", line) in [(finding.level, finding.line) for finding in findings]
