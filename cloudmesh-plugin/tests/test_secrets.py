@@ -53,6 +53,7 @@ def test_other_names(key: str) -> None:
     "text",
     [
         "config set clouds.uc.OS_PASSWORD=geheim",
+        "config set clouds.uc.OS_PASSWORD geheim",
         "config set 'clouds.uc.OS_PASSWORD=ge geheim im' x",
         "config set OS_PASSWORD='ge geheim' x",
         'config set OS_PASSWORD="ge \\" geheim" x',

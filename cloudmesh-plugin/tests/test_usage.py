@@ -141,3 +141,11 @@ def test_help_text_has_neither_mark_nor_indentation() -> None:
 
 def test_help_text_of_an_indented_doc() -> None:
     assert usage.help_text("\n    ::\n\n      Usage:\n        x\n    ") == "Usage:\n  x"
+
+
+def test_a_value_after_a_blank_in_place_of_the_sign_is_not_shown() -> None:
+    doc = "Usage:\n  config set ASSIGNMENT\n"
+    with pytest.raises(UsageError) as caught:
+        usage.parse(doc, ["set", "clouds.uc.credentials.OS_PASSWORD", "geheim"], "config")
+    assert "superfluous word '***'" in str(caught.value)
+    assert "geheim" not in str(caught.value)

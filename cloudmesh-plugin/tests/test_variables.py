@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from cloudmesh.common.strdb import YamlDB
 from cloudmesh.common.variables import Variables
-from cloudmesh.plugin.variables import variable
+from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.plugin.variables import guard, variable
 
 
 @pytest.fixture
@@ -30,9 +33,43 @@ def test_missing_file(file: Path) -> None:
     assert not file.exists()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"cloud: 'uc", b"cloud:", b"cloud: ''", b"- a", b"cloud", b"\xff\xfe"]
-)
+@pytest.mark.parametrize("content", [b"{}", b"cloud:", b"cloud: ''"])
 def test_no_value_in_the_file(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     assert variable("cloud") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"cloud: 'uc", b"- a", b"cloud", b"\xff\xfe"])
+def test_a_half_written_file_is_not_taken_for_no_variable(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"variables\.dat, is damaged"):
+        variable("cloud")
+
+
+def test_a_file_that_is_being_written_is_waited_for(file: Path) -> None:
+    file.write_bytes(b"")
+    threading.Timer(0.2, file.write_bytes, [b"cloud: uc\n"]).start()
+    assert variable("cloud") == "uc"
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(YamlDB, "flush", YamlDB.flush)
+    guard()
+
+
+def test_reading_with_the_class_of_cmd5_writes_nothing(file: Path, guarded: None) -> None:
+    Variables()["cloud"] = "uc"
+    before = file.stat()
+    assert Variables()["cloud"] == "uc"
+    after = file.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    Variables()["cloud"] = "tacc"
+    assert (variable("cloud"), Variables()["cloud"]) == ("tacc", "tacc")
+    assert [each.name for each in file.parent.iterdir()] == ["variables.dat"]
+
+
+def test_an_empty_file_of_another_process_is_left_alone(file: Path, guarded: None) -> None:
+    file.write_bytes(b"")
+    Variables()
+    assert file.read_bytes() == b""

@@ -29,7 +29,7 @@ def choose() -> list[str]:
     for variable in VARIABLES:
         if line := os.environ.get(variable, "").strip():
             return _split(line, variable)
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("there is no terminal for an editor; name one that needs none with EDITOR")
     for name in DEFAULTS:
         if shutil.which(name):

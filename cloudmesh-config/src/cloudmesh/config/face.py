@@ -31,7 +31,7 @@ def _again(errors: list[Finding]) -> bool:
     """Tell the errors, and ask at a terminal whether to go on; without one there is nobody to go on."""
     for error in errors:
         tell(str(error))
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return False
     print("edit again? [Y/n] ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from cloudmesh.plugin import variables
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
 
@@ -34,6 +35,7 @@ def command(method: Method) -> Callable[[Any, str], None]:
     ``CloudmeshError``. In one-shot mode a non-zero exit code is raised as SystemExit, which cmd5 lets
     through; in the REPL and in ``cms batch`` it is kept on the shell as ``last_exit_code``.
     """
+    variables.guard()
     name = method.__name__.removeprefix("do_")
     doc = textwrap.dedent(method.__doc__ or "")
 

@@ -62,6 +62,8 @@ def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
 
 def read(file: str) -> list[Line]:
     """The lines of a script without comments and blank ones. Raises UsageError if it cannot be read."""
+    if file == STDIN and sys.stdin is None:
+        raise UsageError("the script cannot be read: stdin is closed")
     try:
         content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
         text = content.decode("utf-8-sig")

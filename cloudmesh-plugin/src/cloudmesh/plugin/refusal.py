@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from cloudmesh.plugin.errors import nearest
 from cloudmesh.plugin.grammar import Usage
-from cloudmesh.plugin.secrets import mask_text
+from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
 from cloudmesh.plugin.words import Given, Refused, scan
 
 
@@ -43,6 +43,9 @@ def _wrong_word(usage: Usage, given: Given, name: str, place: int) -> str:
     expected = [leaf for walk in walks if walk.consumed == place for leaf in walk.expected]
     commands = _unique(leaf.name for leaf in expected)
     word = given.positionals[place]
+    if place and is_secret(given.positionals[place - 1]):
+        # Likely KEY VALUE in place of KEY=VALUE.
+        word = MASK
     if commands:
         near = nearest(word, commands)
         hint = f"did you mean {near!r}?" if near else f"known: {', '.join(commands)}"

@@ -72,7 +72,9 @@ def mask_text(text: str) -> str:
 
 def _is_followed_by_secret(match: re.Match[str]) -> bool:
     key = match["key"]
-    if match["blank"] and (not key.startswith("--") or key in _FLAGS):
+    # "--password VALUE" and "credentials.OS_PASSWORD VALUE" are a name and its value.
+    is_name = (key.startswith("--") and key not in _FLAGS) or "." in key.strip(".")
+    if match["blank"] and not is_name:
         return False
     return is_secret(key)
 

@@ -1,32 +1,91 @@
-"""The variables of the shell, as ``cms set name=value`` keeps them; only to be read."""
+"""The variables of the shell, as ``cms set name=value`` keeps them: read with care, and kept from harm."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 from cloudmesh.plugin.errors import ConfigError
+
+# How long another process may need to write the file, in seconds.
+_PATIENCE = 1.0
 
 
 def variable(name: str) -> str | None:
     """The value of a variable of the shell; None if it is not set or empty.
 
-    cmd5's own class rewrites the file each time it is made, so two processes that only read can lose the
-    values; hence the file is read here. While it is half-written, nothing is known.
-
     Raises:
-        ConfigError: the file is there and cannot be read.
+        ConfigError: the file is there and cannot be read, or stays half-written. It may name the cloud
+            that is meant, so it must not count as absent.
     """
-    # cmd5 has loaded both already.
-    import yaml  # type: ignore[import-untyped]
-
     from cloudmesh.common.base import Base
 
     path = Path(Base(create=False).path) / "variables.dat"
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            values = _values(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise ConfigError(
+                f"the variables of the shell cannot be read: {error.strerror}: {path}"
+            ) from None
+        if values is not None:
+            value = values.get(name)
+            return None if value is None or value == "" else str(value)
+        if time.monotonic() > deadline:
+            raise ConfigError(
+                f"the file of the shell's variables, {path}, is damaged; remove it and set them anew"
+            )
+        time.sleep(0.02)
+
+
+def _values(path: Path) -> dict[str, Any] | None:
+    """The variables; None while the file is empty or no YAML, as cmd5 leaves it while it writes."""
+    # cmd5 has loaded it already.
+    import yaml  # type: ignore[import-untyped]
+
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, yaml.YAMLError):
+    except (UnicodeDecodeError, yaml.YAMLError):
         return None
-    except OSError as error:
-        raise ConfigError(f"the variables of the shell cannot be read: {error.strerror}: {path}") from None
-    value = values.get(name) if isinstance(values, dict) else None
-    return None if value is None or value == "" else str(value)
+    return values if isinstance(values, dict) else None
+
+
+def guard() -> None:
+    """Make cmd5 write its variables in one step, and only if they have changed.
+
+    cmd5 truncates and rewrites the file in every process, even one that only reads: of two at once, one reads
+    an empty file and loses the variable ``cloud`` for both, so that a command goes to another cloud. Nothing
+    is done outside the shell, which has loaded the class by the time it loads a command.
+    """
+    module = sys.modules.get("cloudmesh.common.strdb")
+    if module is not None:
+        module.YamlDB.flush = _flush
+
+
+def _flush(store: Any) -> None:
+    """What takes the place of ``YamlDB.flush``."""
+    import yaml
+
+    path = Path(store.path)
+    new = yaml.safe_dump(store._db, default_flow_style=False, sort_keys=False)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        old = path.read_text(encoding="utf-8")
+        # An empty file is being written by another process, and must not be taken for no variables.
+        if old == new or (not old and not store._db):
+            return
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(new)
+        Path(temporary).replace(path)
+    except OSError:
+        if store._db:
+            raise

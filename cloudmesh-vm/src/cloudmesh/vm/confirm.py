@@ -21,7 +21,7 @@ def confirm_delete(machines: Sequence[Machine]) -> None:
     count = len(machines)
     if count == 0:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             f"{count} {_noun(count)} would be deleted, and nobody is there to ask; say --yes to allow it"
         )

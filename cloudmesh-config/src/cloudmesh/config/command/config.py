@@ -231,7 +231,7 @@ def _ask(key: str) -> str:
     import getpass
     import sys
 
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         try:
             return getpass.getpass(f"{key}: ")
         except EOFError:

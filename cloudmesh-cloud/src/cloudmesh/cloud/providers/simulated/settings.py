@@ -88,10 +88,14 @@ def _file(cloud: str, value: object) -> Path:
 
 
 def _number(cloud: str, key: str, value: object) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not math.isfinite(value) or value < 0:  # type: ignore[arg-type,operator]
+    # A number in quotes is one too: config set keeps a text a text.
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
         raise _bad(cloud, key, "must be a number of 0 or more")
-    return float(value)  # type: ignore[arg-type]
+    return number
 
 
 def _rules(cloud: str, value: object) -> tuple[Rule, ...]:
