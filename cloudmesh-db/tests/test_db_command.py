@@ -76,7 +76,11 @@ def test_find_compares_as_a_shell_user_expects(store: Path, conditions: list[str
         (["list", "machin"], "'machine'"),
         (["find", "machine", "cpu=4"], "'cpus'"),
         (["find", "machine", "cpus"], "KEY=VALUE"),
-        (["find", "machine", "cpus=4", "cpus=5"], "two conditions"),
+        (["find", "machine", "cpus=4", "cpus=5"], "two values"),
+        (["list", "machine", "--limit=many"], "--limit=20"),
+        (["list", "machine", "--order=cpu"], "'cpus'"),
+        (["delete", "machine", "cpu=4"], "'cpus'"),
+        (["export", "machine", "--output=yaml"], "--output=json"),
     ],
 )
 def test_wrong_words_end_with_two_and_the_right_one(store: Path, words: list[str], hint: str) -> None:

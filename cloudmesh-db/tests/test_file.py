@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database, link
+from cloudmesh.db import Database
+from cloudmesh.db.dialects import base
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
 
@@ -91,7 +92,7 @@ def test_the_file_uses_the_write_ahead_log_and_says_its_format(tmp_path: Path) -
     with Database(path) as db:
         db.add("vm", {"a": {"b": 1}, "a_b": "x"})
     assert ask(path, "PRAGMA journal_mode") == "wal"
-    assert ask(path, "PRAGMA user_version") == 1
+    assert ask(path, "PRAGMA user_version") == 2
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM _columns").fetchall() == [
             ("vm", "id", None, "integer"),
@@ -129,11 +130,11 @@ def test_the_first_value_that_is_not_none_decides_the_kind(tmp_path: Path) -> No
 def test_a_newer_format_is_refused_untouched(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version=2")
+        connection.execute("PRAGMA user_version=3")
     before = path.read_bytes()
     with (
         Database(path) as db,
-        pytest.raises(StoreError, match=r"x\.db has the format 2 of a newer"),
+        pytest.raises(StoreError, match=r"x\.db has the format 3 of a newer"),
     ):
         db.add("vm", {"a": 1})
     assert path.read_bytes() == before
@@ -165,7 +166,7 @@ def test_a_damaged_file_is_an_error_not_an_empty_list(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[3 * 4096 :] = b"\xff" * (len(content) - 3 * 4096)
     path.write_bytes(content)
-    with Database(path) as db, pytest.raises(StoreError, match=r"x\.db is damaged"):
+    with Database(path) as db, pytest.raises(StoreError, match=r"x\.db is damaged and was set aside"):
         db.find("vm")
 
 
@@ -195,7 +196,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
 
 
 def test_a_store_in_use_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(base, "BUSY_SECONDS", 0.05)
     path = tmp_path / "x.db"
     with Database(path) as db, Database(path) as other:
         db.add("vm", {"a": 1})

@@ -78,6 +78,17 @@ class Config:
                 f"the cloud {name!r} is not active; 'cms cloud activate {shlex.quote(name)}' makes it so",
             )
 
+    def database(self) -> str | None:
+        """The URL of the database that holds the store; None if it is the file ``cloudmesh.db``.
+
+        Raises ConfigError if it is no such URL, CredentialsError if what it refers to is not there.
+        """
+        if self.data.get("database") is None:
+            return None
+        from cloudmesh.config import database
+
+        return database.url(self)
+
     def credentials(self, cloud: str) -> dict[str, Any]:
         """The credentials of a cloud, each value as it is needed: decrypted, looked up or asked for.
 

@@ -22,7 +22,7 @@ def of_cloud(config: Config, cloud: str) -> dict[str, Any]:
     parts = ("clouds", cloud, "credentials")
     if not isinstance(section, dict):
         raise ConfigError(f"{config.path}: {keys.join(parts)} must be a section of 'key: value' lines")
-    return {str(key): _resolved(config, (*parts, keys.text_of(key)), value) for key, value in section.items()}
+    return {str(key): resolved(config, (*parts, keys.text_of(key)), value) for key, value in section.items()}
 
 
 def settings(config: Config, cloud: str) -> dict[str, Any]:
@@ -52,11 +52,12 @@ def unresolved(config: Config, clouds: Iterable[str]) -> dict[str, ConfigError]:
     return errors
 
 
-def _resolved(config: Config, parts: Parts, value: Any) -> Any:
+def resolved(config: Config, parts: Parts, value: Any) -> Any:
+    """A value of the configuration as it is meant: decrypted, from the environment, or asked for."""
     if isinstance(value, dict):
-        return {key: _resolved(config, (*parts, keys.text_of(key)), item) for key, item in value.items()}
+        return {key: resolved(config, (*parts, keys.text_of(key)), item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_resolved(config, (*parts, str(index)), item) for index, item in enumerate(value)]
+        return [resolved(config, (*parts, str(index)), item) for index, item in enumerate(value)]
     if vault.is_encrypted(value):
         return sealing.opened(value, parts, config.data, config.path)
     if variable := references.variable(value):

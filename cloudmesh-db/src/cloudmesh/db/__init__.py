@@ -1,4 +1,4 @@
-"""The store of cloudmesh: any nested dict in, the same dict out, kept in one sqlite file.
+"""The store of cloudmesh: any nested dict in, the same dict out, kept in sqlite or in PostgreSQL.
 
 The shell imports this package at start, so its names are loaded when they are first used.
 """
@@ -8,18 +8,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cloudmesh.db.conditions import Condition, eq, ge, glob, gt, in_, le, lt, ne
     from cloudmesh.db.database import Database
     from cloudmesh.db.flat import Flat, flatten, unflatten
+    from cloudmesh.db.ordering import By, desc
     from cloudmesh.db.record import Record
+    from cloudmesh.db.store import open_store
 
-__all__ = ["Database", "Flat", "Record", "flatten", "unflatten"]
+__all__ = [
+    "By",
+    "Condition",
+    "Database",
+    "Flat",
+    "Record",
+    "desc",
+    "eq",
+    "flatten",
+    "ge",
+    "glob",
+    "gt",
+    "in_",
+    "le",
+    "lt",
+    "ne",
+    "open_store",
+    "unflatten",
+]
 
-_HOMES = {"Database": "database", "Record": "record", "Flat": "flat", "flatten": "flat", "unflatten": "flat"}
+_HOMES = {
+    "conditions": ("Condition", "eq", "ge", "glob", "gt", "in_", "le", "lt", "ne"),
+    "database": ("Database",),
+    "flat": ("Flat", "flatten", "unflatten"),
+    "ordering": ("By", "desc"),
+    "record": ("Record",),
+    "store": ("open_store",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    for module, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

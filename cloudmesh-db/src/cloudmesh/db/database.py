@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cloudmesh.db import schema
+from cloudmesh.db import catalog, ordering
+from cloudmesh.db.bulk import add_many
+from cloudmesh.db.dialects import dialect
+from cloudmesh.db.dialects.sqlite import SQLite
 from cloudmesh.db.engine import Engine
-from cloudmesh.db.flat import Leaf, leaves, nest
+from cloudmesh.db.flat import Leaf, leaves
+from cloudmesh.db.ordering import By
 from cloudmesh.db.record import Record
-from cloudmesh.db.schema import Table, quote
+from cloudmesh.db.schema import Table, check_name
 from cloudmesh.plugin.errors import StoreError
 
 Conditions = Mapping[str, Any]
-
-# Keyword arguments of find that are no columns, now or in a later version.
-_KEYWORDS = ("order", "limit")
+Order = str | By | Iterable[str | By]
 
 
 class Database:
-    """Tables of records in one sqlite file, made and widened from the records themselves.
+    """Tables of records, made and widened from the records themselves, in an sqlite file or in PostgreSQL.
 
-    The file is opened when it is first needed, and made (mode 0600) when something is first written;
-    reading never makes it. Several processes may use it at the same time; within a process each thread
-    needs a Database of its own.
+    It is opened when it is first needed; a file is made (mode 0600) when something is first written, never
+    by reading. Several processes may use it at the same time; within a process each thread needs a Database
+    of its own.
 
-    Conditions are names of columns and the values they must have: ``find("vm", cloud="uc")``. The column
-    ``id`` is the number that the database gave a record. None stands for a record that has None there or
-    nothing; numbers are equal as numbers, and True is not 1. A name that is no Python word, or that is
-    ``where``, ``order`` or ``limit``, goes into a mapping: ``find("vm", where={"a b": 1})``.
+    Conditions are names of columns and what the values there must be like: ``find("vm", cloud="uc",
+    cpus=ge(4))``; see ``cloudmesh.db.conditions``. The column ``id`` is the number that the database gave
+    a record. A name that is no Python word, or that is ``where``, ``order`` or ``limit``, goes into a
+    mapping: ``find("vm", where={"a b": 1})``.
 
-    Every method raises StoreError if the file cannot be used, and those with conditions UnknownName for
-    a table or a column that does not exist.
+    Every method raises StoreError if the store cannot be used (CredentialsError if PostgreSQL does not
+    accept who we are), and those with conditions UnknownName for a table or a column that does not exist.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        """Use this file; ``:memory:`` is a database that is gone when it is closed."""
-        self._engine = Engine(path)
+    def __init__(self, place: Path | str, *, own: bool = False) -> None:
+        """Use this store.
+
+        Args:
+            place: a file, ``:memory:`` for a database that is gone when it is closed, or the URL
+                ``postgresql://...`` of a database.
+            own: whether the file is cloudmesh's own, so that if it is damaged beyond recognition it is
+                set aside; any other file is set aside only if its head says that it is a store.
+        """
+        self._dialect = dialect(place, own)
+        self._engine = Engine(self._dialect)
 
     def __enter__(self) -> Database:
         return self
@@ -49,26 +59,35 @@ class Database:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"Database({self.place!r})"
+
     @property
-    def path(self) -> Path:
-        """The file."""
-        return self._engine.link.path
+    def place(self) -> str:
+        """The file, or the URL without its password."""
+        return self._dialect.place
+
+    @property
+    def engine(self) -> Engine:
+        """What is underneath, for the other modules of this package."""
+        return self._engine
 
     def close(self) -> None:
-        """Close the file; the object cannot be used afterwards."""
-        self._engine.link.close()
+        """Close the store; the object cannot be used afterwards."""
+        self._dialect.close()
 
     @staticmethod
     def generate(dictionary: Mapping[str, Any], table: str = "element") -> str:
-        """The SQL that makes a table for records like this one.
+        """The SQL that makes a table for records like this one, as sqlite says it.
 
         Raises:
             StoreError: the dictionary, or the name of the table, is none that can be stored.
         """
-        schema.check_name(table)
-        made = Table(table)
+        sqlite = SQLite(":memory:")
+        check_name(table, sqlite.limits)
+        made = Table(table, sqlite.limits)
         made.widen(leaves(dictionary))
-        return schema.create_sql(made)
+        return catalog.create_sql(sqlite, made)
 
     @contextmanager
     def atomic(self) -> Iterator[Database]:
@@ -86,12 +105,18 @@ class Database:
         Raises:
             StoreError: it is no dict, or holds what cannot be stored; nothing is stored then.
         """
-        found = leaves(record)
-        known = self._engine.known(table)
-        if known is not None and known.holds(found):
-            return self._engine.insert(known, found)
-        with self._engine.atomic():
-            return self._engine.insert(self._engine.widened(table, found), found)
+        return self._engine.add(table, record)
+
+    def add_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> Sequence[int]:
+        """Store many records at once, all or none, and give their ids in order.
+
+        Other writers wait meanwhile. The records may come from a generator; no more than some thousand
+        are held at a time.
+
+        Raises:
+            StoreError: one of them cannot be stored; none is stored then.
+        """
+        return add_many(self._engine, table, records)
 
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
         """Store a record in place of the one with the same values in the columns ``key``; give its id.
@@ -107,35 +132,58 @@ class Database:
         with self._engine.atomic():
             made = self._engine.widened(table, found)
             conditions = _key_values(made, found, key)
-            self._engine.index(made, key)
-            _, rows = self._engine.fetch(table, conditions, lambda _: "id")
-            if not rows:
+            self._engine.index(made, [column for column in key if made.columns[column].kind])
+            old = self._engine.find(table, conditions)
+            if not old:
                 return self._engine.insert(made, found)
-            if len(rows) > 1:
-                raise StoreError(f"{len(rows)} records of table {table!r} have the same {', '.join(key)}")
-            self._engine.replace(made, found, rows[0][0])
-            return int(rows[0][0])
+            if len(old) > 1:
+                raise StoreError(f"{len(old)} records of table {table!r} have the same {', '.join(key)}")
+            self._engine.replace(made, found, old[0].id)
+            return old[0].id
 
-    def find(self, table: str, /, where: Conditions | None = None, **equals: Any) -> list[Record]:
-        """The records that meet all conditions, oldest first; without conditions all of them."""
-        return [
-            Record(nest((column.path, value) for column, value in values), number)
-            for number, values in self._read(table, where, equals)
-        ]
+    def find(
+        self,
+        table: str,
+        /,
+        where: Conditions | None = None,
+        *,
+        order: Order = (),
+        limit: int | None = None,
+        **equals: Any,
+    ) -> list[Record]:
+        """The records that meet all conditions; without conditions all of them.
 
-    def rows(self, table: str, /, where: Conditions | None = None, **equals: Any) -> list[dict[str, Any]]:
+        Args:
+            table: where to look.
+            where: conditions, as the further keyword arguments are.
+            order: columns to order by, ``desc("column")`` for the greatest first; records with the same
+                values, and all without an order, come by their ids. See ``cloudmesh.db.ordering``.
+            limit: the most records to give; None for all.
+            equals: more conditions.
+        """
+        conditions = {**where, **equals} if where else equals
+        if limit is None and not order:
+            return self._engine.find(table, conditions)
+        ordering.check_limit(limit)
+        return self._engine.find(table, conditions, ordering.by(order), limit)
+
+    def rows(
+        self,
+        table: str,
+        /,
+        where: Conditions | None = None,
+        *,
+        order: Order = (),
+        limit: int | None = None,
+        **equals: Any,
+    ) -> list[dict[str, Any]]:
         """As ``find``, but flat: ``id``, then every column of the table, None where a record has none."""
-        found = self._read(table, where, equals)
-        empty = dict.fromkeys(self.columns(table))
-        return [
-            {**empty, "id": number, **{column.name: value for column, value in values}}
-            for number, values in found
-        ]
+        found = self.find(table, where, order=order, limit=limit, **equals)
+        return flat_rows(self._engine.table(table), found)
 
     def count(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """How many records meet the conditions."""
-        _, rows = self._engine.fetch(table, _conditions(where, equals), lambda _: "count(*)")
-        return int(rows[0][0])
+        return self._engine.count(table, {**(where or {}), **equals})
 
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
@@ -147,12 +195,12 @@ class Database:
         Raises:
             StoreError: there is no condition, or a value cannot be stored.
         """
-        conditions = _needed(_conditions(where, equals), f"which records of {table!r} to update")
+        conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to update")
         found = leaves(values)
-        self._engine.ready(table, conditions)
+        self._engine.table(table, conditions)
         with self._engine.atomic():
             self._engine.widened(table, found)
-            return self._engine.change(self._engine.ready(table, conditions), found, conditions)
+            return self._engine.change(self._engine.table(table, conditions), found, conditions)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number.
@@ -160,10 +208,17 @@ class Database:
         Raises:
             StoreError: there is no condition; nothing is deleted when nothing was said.
         """
-        conditions = _needed(_conditions(where, equals), f"which records of {table!r} to delete")
-        self._engine.ready(table, conditions)
+        conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to delete")
+        self._engine.table(table, conditions)
         with self._engine.atomic():
-            return self._engine.remove(self._engine.ready(table, conditions), conditions)
+            return self._engine.remove(self._engine.table(table, conditions), conditions)
+
+    def index(self, table: str, /, *columns: str) -> None:
+        """Make records quick to find by these columns together; to do so again changes nothing."""
+        self._engine.table(table, columns)
+        with self._engine.atomic():
+            made = self._engine.table(table, columns)
+            self._engine.index(made, [column for column in columns if made.columns[column].kind])
 
     def has(self, table: str, /) -> bool:
         """Whether there is such a table."""
@@ -178,26 +233,18 @@ class Database:
         self._engine.tables()
         return ["id", *self._engine.table(table).columns]
 
-    def _read(
-        self, table: str, where: Conditions | None, equals: Conditions
-    ) -> Iterator[tuple[int, list[tuple[schema.Column, Any]]]]:
-        read, rows = self._engine.fetch(table, _conditions(where, equals), _all_columns)
-        try:
-            for number, kept, *natives in rows:
-                yield number, read.values(natives, kept)
-        except ValueError as error:
-            raise StoreError(f"a record of table {table!r} in the store {self.path} is damaged") from error
 
-
-def _all_columns(table: Table) -> str:
-    return ", ".join(["id", "_json", *map(quote, table.columns)])
-
-
-def _conditions(where: Conditions | None, equals: Conditions) -> dict[str, Any]:
-    for name in _KEYWORDS:
-        if name in equals:
-            raise StoreError(f"a condition on a column {name!r} must be given as where={{{name!r}: ...}}")
-    return {**(where or {}), **equals}
+def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:
+    """The records with a value for each column of their table, which must hold them."""
+    empty = dict.fromkeys(["id", *table.columns])
+    return [
+        {
+            **empty,
+            "id": record.id,
+            **{table.by_path[path].name: value for path, value in leaves(record)},
+        }
+        for record in records
+    ]
 
 
 def _needed(conditions: dict[str, Any], what: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The names on the way to a value are joined with ``_``: ``{"data": {"image": "x"}
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -87,16 +88,35 @@ def nest(found: Iterable[Leaf]) -> dict[str, Any]:
     return record
 
 
-def column_name(path: KeyPath, taken: Collection[str]) -> str:
-    """The name of the column for a path, given the folded names that are taken."""
+def column_name(
+    path: KeyPath, taken: Collection[str], reserved: Collection[str] = RESERVED, most_bytes: int = 0
+) -> str:
+    """The name of the column for a path.
+
+    Args:
+        path: the keys that lead to the value.
+        taken: the folded names that other columns have.
+        reserved: the folded names that no column can have.
+        most_bytes: how many bytes of UTF-8 a name may have; 0 for any number.
+    """
     name = _clean("_".join(path)) or "_"
-    if fold(name) in RESERVED:
+    if fold(name) in reserved:
         name = f"own_{name}"
+    name = _shortened(name, "", most_bytes)
     candidate, number = name, 1
     while fold(candidate) in taken:
         number += 1
-        candidate = f"{name}_{number}"
+        candidate = _shortened(name, f"_{number}", most_bytes)
     return candidate
+
+
+def _shortened(name: str, suffix: str, most_bytes: int) -> str:
+    """The name with the suffix; of one that is too long, the begin and a digest of the whole."""
+    whole = f"{name}{suffix}"
+    if not most_bytes or len(whole.encode()) <= most_bytes:
+        return whole
+    end = f"_{hashlib.sha256(name.encode()).hexdigest()[:8]}{suffix}"
+    return name.encode()[: most_bytes - len(end)].decode("utf-8", "ignore") + end
 
 
 def fold(name: str) -> str:

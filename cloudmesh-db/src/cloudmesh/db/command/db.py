@@ -1,23 +1,22 @@
-"""The command ``cms db``: a look into the store."""
+"""The command ``cms db``: a look into the store, and its care."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.plugin import Answer, UsageError, command
+from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
-    from cloudmesh.db.database import Database
-    from cloudmesh.db.where import OneOf
+    from collections.abc import Callable
 
-_WORDS = {"true": True, "false": False, "null": None, "none": None}
-_SUBCOMMANDS = ("tables", "list", "find")
+    from cloudmesh.db.database import Database
+
+_SUBCOMMANDS = ("tables", "columns", "list", "find", "delete", "export", "backup", "check")
 
 
 class DbCommand(PluginCommand):  # type: ignore[misc]
-    """Shows what the store holds; it never writes."""
+    """Shows what the store holds, and looks after it."""
 
     @command
     def do_db(self, arguments: dict[str, Any]) -> Answer | None:
@@ -26,80 +25,72 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
 
           Usage:
             db tables [--output=FORMAT]
-            db list TABLE [--output=FORMAT]
-            db find TABLE CONDITION... [--output=FORMAT]
+            db columns TABLE [--output=FORMAT]
+            db list TABLE [--order=COLUMNS] [--limit=N] [--output=FORMAT]
+            db find TABLE CONDITION... [--order=COLUMNS] [--limit=N] [--output=FORMAT]
+            db delete TABLE CONDITION...
+            db export TABLE [--output=FORMAT]
+            db backup FILE
+            db check [--output=FORMAT]
 
           Arguments:
             TABLE      a table of the store
-            CONDITION  KEY=VALUE: the column KEY must have this value
+            CONDITION  KEY=VALUE: the column KEY must have this value; also KEY!=VALUE,
+                       KEY<VALUE, KEY<=VALUE, KEY>VALUE, KEY>=VALUE, and KEY~PATTERN
+                       with * and ?; quote them for the shell, as in 'cpus>=4'
+            FILE       a new file
 
           Options:
-            --output=FORMAT  table, json, yaml, csv or names [default: table]
+            --order=COLUMNS  order by these columns, as in: cloud,-age  (- is descending)
+            --limit=N        at most N records
+            --output=FORMAT  table, json, yaml, csv or names; export has json and csv.
+                             The default is table, that of export json
 
           Description:
-            Shows the records that cloudmesh keeps in its store, the file cloudmesh.db. Nested
-            records are shown flat: the image in the data of a record is the column data_image.
+            Shows the records that cloudmesh keeps in its store, the file cloudmesh.db or the
+            database that the configuration names. Nested records are shown flat: the image in
+            the data of a record is the column data_image.
 
             db tables    the tables, with their numbers of records and columns
+            db columns   the columns of a table, the keys that lead to each, and their kinds
             db list      all records of a table
             db find      the records for which all conditions are true; the value 4 finds the
                          number and the text, true and none find these and the words
+            db delete    removes the records for which all conditions are true from the store;
+                         nothing happens to a machine
+            db export    all records of a table: with json as they were stored, nested, so that
+                         nothing is lost; with csv flat
+            db backup    copies the whole store into a new file, while others go on using it
+            db check     looks for damage in the store
 
           Examples:
             cms db tables
             cms db list machine --output=json
             cms db find machine cloud=local state=active
+            cms db find task 'seconds>10' --order=-began --limit=20
+            cms db delete task status=done
+            cms db export machine --output=csv > machines.csv
+            cms db backup ~/cloudmesh-backup.db
         """
-        from cloudmesh.config import places
-        from cloudmesh.db.database import Database
+        from cloudmesh.db import face
+        from cloudmesh.db.store import open_store
 
-        with Database(places.store_file()) as database:
-            if arguments["tables"]:
-                return _tables(database)
-            return _records(database, arguments["TABLE"], arguments["CONDITION"] or [])
+        works: dict[str, Callable[[Database, dict[str, Any]], Answer]] = {
+            "tables": face.tables,
+            "columns": face.columns,
+            "list": face.find,
+            "find": face.find,
+            "delete": face.delete,
+            "export": face.export,
+            "backup": face.back_up,
+            "check": face.check,
+        }
+        word = next(word for word in _SUBCOMMANDS if arguments[word])
+        with open_store() as database:
+            return works[word](database, arguments)
 
     def complete_db(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """The sub-commands, which are all that the first word can be."""
         if line[:begidx].split() != ["db"]:
             return []
         return [word for word in _SUBCOMMANDS if word.startswith(text)]
-
-
-def _tables(database: Database) -> Answer:
-    rows = [
-        {"table": table, "rows": database.count(table), "columns": len(database.columns(table))}
-        for table in database.tables()
-    ]
-    return Answer(rows, columns=["table", "rows", "columns"], names="table")
-
-
-def _records(database: Database, table: str, conditions: list[str]) -> Answer:
-    rows = database.rows(table, where=_where(conditions))
-    columns = database.columns(table)
-    return Answer(rows, columns=columns, names="name" if "name" in columns else "id")
-
-
-def _where(conditions: list[str]) -> dict[str, OneOf]:
-    where: dict[str, OneOf] = {}
-    for condition in conditions:
-        key, sign, value = condition.partition("=")
-        if not sign:
-            raise UsageError(f"the condition {condition!r} is not of the form KEY=VALUE")
-        if key in where:
-            raise UsageError(f"there are two conditions on {key!r}; a record can meet only one")
-        where[key] = _meanings(value)
-    return where
-
-
-def _meanings(text: str) -> OneOf:
-    """What a value typed in a shell may stand for: the text itself, a number, a truth value, nothing."""
-    from cloudmesh.db.where import OneOf
-
-    values: list[Any] = [text]
-    if re.fullmatch(r"[+-]?\d{1,400}", text, re.ASCII):
-        values.append(int(text))
-    elif re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", text, re.ASCII | re.IGNORECASE):
-        values.append(float(text))
-    elif text.lower() in _WORDS:
-        values.append(_WORDS[text.lower()])
-    return OneOf(values)

@@ -1,0 +1,46 @@
+"""Looks for damage in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from cloudmesh.db.database import Database
+from cloudmesh.plugin.errors import StoreError
+
+
+class Finding(NamedTuple):
+    """What was found of a part of the store: ``storage`` or a table.
+
+    Attributes:
+        part: which.
+        records: how many it has, of those that can be read; None for the storage.
+        result: what is wrong, empty if nothing is.
+    """
+
+    part: str
+    records: int | None
+    result: str
+
+
+def findings(database: Database) -> Iterator[Finding]:
+    """The storage first, then each table; raises StoreError if the store cannot be opened."""
+    if not database.engine.dialect.exists:
+        return
+    yield Finding("storage", None, "; ".join(database.engine.dialect.check()[:3]))
+    for table in database.tables():
+        yield _table(database, table)
+
+
+def _table(database: Database, name: str) -> Finding:
+    """Reads every record; the first that cannot be read is told."""
+    missing = database.engine.missing_columns(name)
+    if missing:
+        return Finding(name, None, f"the columns {', '.join(missing)} are not there")
+    records = 0
+    try:
+        for page in database.engine.pages(name):
+            records += len(page)
+    except StoreError as error:
+        return Finding(name, records, f"after {records} records: {error}")
+    return Finding(name, records, "")

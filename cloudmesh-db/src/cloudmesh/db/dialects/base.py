@@ -1,0 +1,185 @@
+"""What a dialect of SQL must answer, and the transactions that all have alike."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from cloudmesh.plugin.errors import StoreError
+
+# How long one program waits for another's transaction.
+BUSY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a database cannot hold.
+
+    Attributes:
+        product: its name, for messages.
+        columns: the most columns of a table, ``id`` and ``_json`` among them.
+        name_bytes: the most bytes of UTF-8 in a name; 0 where there is no such limit.
+        reserved: names that no column can have, in lower case.
+        nul_in_text: whether a text may hold the character NUL.
+    """
+
+    product: str
+    columns: int
+    name_bytes: int
+    reserved: frozenset[str]
+    nul_in_text: bool
+
+
+class Cursor(Protocol):
+    """The part of DB-API's cursor (PEP 249) that is used here."""
+
+    @property
+    def description(self) -> Any: ...
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+
+class Dialect(ABC):
+    """One connection, opened when it is first needed, and all that differs from database to database.
+
+    Attributes:
+        place: what to call the store in a message; never with a password.
+        limits: what it cannot hold.
+        sql_types: the SQL type of a column of each kind (see ``values.KINDS``).
+        id_type: the SQL type of the column ``id``, which numbers the rows by itself.
+        later: whether a column is made only when its first value is not None and tells its type.
+        mark: what stands in a statement for a bound value.
+        columns_order: the hidden column of ``_columns`` that keeps the order of its rows.
+    """
+
+    limits: ClassVar[Limits]
+    sql_types: ClassVar[Mapping[str, str]]
+    id_type: ClassVar[str]
+    later: ClassVar[bool]
+    mark: ClassVar[str]
+    columns_order: ClassVar[str]
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._depth = 0
+        self._closed = False
+
+    @property
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is something to read; a file that is not there is not made by looking."""
+
+    @abstractmethod
+    def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
+        """Run one statement; raises StoreError."""
+
+    @abstractmethod
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of the rows; raises StoreError."""
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
+        """Add a row and give its id.
+
+        Raises:
+            Unbindable: a value is none that its column can hold; nothing was added.
+            StoreError: it cannot be added.
+        """
+
+    @abstractmethod
+    def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
+        """Add rows inside a transaction that writes, and give their ids in order; raises as ``insert``."""
+
+    def restored(self, table: str) -> None:  # noqa: B027 most databases look at the ids themselves
+        """Go on counting after ids that came from elsewhere."""
+
+    @abstractmethod
+    def quote(self, name: str) -> str:
+        """A name as a statement takes it, whatever is in it."""
+
+    @abstractmethod
+    def index_name(self, table: str, columns: Sequence[str]) -> str:
+        """The name of the index on these columns, which no other index and no table has."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """What the database itself finds wrong with its storage, a sentence each."""
+
+    @abstractmethod
+    def _begin(self, write: bool) -> None:
+        """Begin a transaction; no two that write are open at the same time."""
+
+    @abstractmethod
+    def _in_transaction(self) -> bool:
+        """Whether a transaction is open; some errors end it at once."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Give the connection back."""
+
+    def close(self) -> None:
+        """End the use; what was not committed is undone."""
+        self._closed = True
+        self._close()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """A transaction that writes; inside another one, a savepoint of it. An error undoes it."""
+        name = f"s{self._depth}"
+        if self._depth:
+            self.execute(f"SAVEPOINT {name}")
+        else:
+            self._begin(write=True)
+        self._depth += 1
+        try:
+            yield
+            self.execute(f"RELEASE SAVEPOINT {name}" if self._depth > 1 else "COMMIT")
+        except BaseException:
+            self._undo(name)
+            raise
+        finally:
+            self._depth -= 1
+
+    @contextmanager
+    def undoable(self) -> Iterator[None]:
+        """A statement after whose failure the transaction around it goes on."""
+        yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A transaction that reads, in which nothing changes; inside another one it is that one."""
+        if self._in_transaction():
+            yield
+            return
+        self._begin(write=False)
+        try:
+            yield
+        finally:
+            if self._in_transaction():
+                self.execute("ROLLBACK")
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"the store {self.place} is closed")
+
+    def _undo(self, name: str) -> None:
+        # After some errors, a full disk among them, the whole transaction is already undone.
+        if not self._in_transaction():
+            return
+        if self._depth > 1:
+            self.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            self.execute(f"RELEASE SAVEPOINT {name}")
+        else:
+            self.execute("ROLLBACK")
+
+
+class Unbindable(Exception):
+    """A value that looked as if its column could hold it, and cannot: such as an int of 65 bits."""

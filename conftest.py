@@ -1,0 +1,144 @@
+"""For the tests of all packages: a real PostgreSQL of our own on loopback, started when a test first asks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+# Debian keeps the programs of each version here, and only clients in PATH.
+DEBIAN = Path("/usr/lib/postgresql")
+USER = "cloudmesh"
+
+
+class Server:
+    """One PostgreSQL with a data directory that vanishes with it, and a password."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self.password = secrets.token_urlsafe(12)
+        self.port = free_port()
+        self._numbers = itertools.count(1)
+
+    def url(self, schema: str = "public", password: str | None = None) -> str:
+        """Where tables are in this schema."""
+        return (
+            f"postgresql://{USER}:{password or self.password}@127.0.0.1:{self.port}/postgres"
+            f"?options={quote(f'-csearch_path={schema}')}"
+        )
+
+    def new_place(self) -> str:
+        """The URL of a new, empty store."""
+        import psycopg
+
+        schema = f"store{next(self._numbers)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {schema}")
+        return self.url(schema)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Make the data and start the server; it answers when this returns."""
+        word = self._folder / "password"
+        word.write_text(self.password)
+        data = self._folder / "data"
+        if os.geteuid() == 0:
+            # PostgreSQL does not run as root.
+            for path in (self._folder, word):
+                shutil.chown(path, "postgres", "postgres")
+        words = ["-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", word]
+        words += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        subprocess.run([*self._as_user(), self._programs / "initdb", *words], check=True, capture_output=True)
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self._folder,
+            "fsync": "off",
+            "max_connections": 60,
+        }
+        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        with (self._folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [*self._as_user(), self._programs / "postgres", "-D", data, *options], stdout=log, stderr=log
+            )
+        self._wait(server)
+        return server
+
+    def _as_user(self) -> list[str]:
+        switch = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        return switch if os.geteuid() == 0 else []
+
+    def _wait(self, server: subprocess.Popen[bytes]) -> None:
+        import psycopg
+
+        end = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(self.url(), connect_timeout=2).close()
+                return
+            except psycopg.OperationalError:
+                alive = server.poll() is None
+                assert alive and time.monotonic() < end, (self._folder / "log").read_text()
+                time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def programs() -> Path | None:
+    """The folder of PostgreSQL's programs, the newest version; None if the server is not installed."""
+    found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    in_path = shutil.which("initdb")
+    return Path(in_path).resolve().parent if in_path else None
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """The server; the test is skipped where PostgreSQL is not installed, but never in CI."""
+    found = programs()
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL's server is not installed; .ci/run should have done so")
+        pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
+    with tempfile.TemporaryDirectory(prefix="cloudmesh-postgresql-") as folder:
+        server = Server(found, Path(folder))
+        process = server.start()
+        try:
+            yield server
+        finally:
+            # A fast shutdown, which does not wait for clients.
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Gives the place of a new, empty store each time: a file, or a schema of the server."""
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("postgresql")
+        return server.new_place
+    folder = tmp_path_factory.mktemp("stores")
+    numbers = itertools.count(1)
+    return lambda: str(folder / f"{next(numbers)}" / "x.db")
+
+
+@pytest.fixture
+def place(new_place: Callable[[], str]) -> str:
+    """The place of a new, empty store."""
+    return new_place()
