@@ -108,7 +108,7 @@ class Reader:
         for name in kept:
             if name not in self._places:
                 column = self._table.columns.get(name)
-                if column is None or column.kind:
+                if column is None:
                     raise Stale
                 yield column.path
 

@@ -170,7 +170,7 @@ def _joined(word: str, clauses: list[Clause]) -> Clause:
 
 def _as_integer(sign: str, number: int | float) -> tuple[str, int] | bool:
     """The same comparison with an integer of 64 bits; True or False if it is so for all of them."""
-    if math.isnan(number):
+    if isinstance(number, float) and math.isnan(number):
         return False
     if abs(number) == math.inf:
         return (number > 0) == (sign in ("<", "<="))
@@ -186,7 +186,7 @@ def _as_integer(sign: str, number: int | float) -> tuple[str, int] | bool:
 
 def _as_real(sign: str, number: int | float) -> tuple[str, float] | bool:
     """The same comparison with a float; False if nothing can meet it."""
-    if math.isnan(number):
+    if isinstance(number, float) and math.isnan(number):
         return False
     down = sign in (">", "<=")
     try:

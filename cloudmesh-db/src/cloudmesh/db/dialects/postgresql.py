@@ -269,7 +269,7 @@ def _unbindable() -> Iterator[None]:
     """Turn what PostgreSQL says of values that do not fit into Unbindable."""
     try:
         yield
-    except (errors.DataError, psycopg.DataError, UnicodeEncodeError) as error:
+    except (psycopg.DataError, ValueError) as error:
         raise Unbindable from error
 
 
