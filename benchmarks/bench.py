@@ -6,6 +6,7 @@ since machines are noisy.
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -121,10 +122,25 @@ def config_against_parser() -> Ratio:
     return Ratio(f"reading {CLOUDS} clouds in a process / bare C parser", times["ours"], times["bare"], 1.3)
 
 
+def store_against_sqlite() -> list[Ratio]:
+    """The store beside bare sqlite and sqlite-utils, see store.py."""
+    script = Path(__file__).with_name("store.py")
+    told = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout
+    times: dict[str, list[float]] = json.loads(told)
+    return [
+        Ratio(
+            "add_many of 100,000 records / sqlite-utils", times["our many"], times["sqlite-utils many"], 1 / 3
+        ),
+        Ratio("the same / bare executemany of flat rows", times["our many"], times["bare many"], 2.0),
+        Ratio("100 adds / bare INSERTs in transactions", times["our add"], times["bare add"], 1.5),
+        Ratio("100 finds by an indexed key / bare SELECTs", times["our find"], times["bare find"], 2.0),
+    ]
+
+
 def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
-        ratios = [list_against_banner(), config_against_parser()]
+        ratios = [list_against_banner(), config_against_parser(), *store_against_sqlite()]
     headers = ["what", "ours", "beside", "ratio", "at most", ""]
     print(tabulate([ratio.row() for ratio in ratios], headers=headers, disable_numparse=True))
     return int(any(ratio.value > ratio.limit for ratio in ratios))

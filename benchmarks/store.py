@@ -1,6 +1,7 @@
 """The store beside bare sqlite and beside sqlite-utils: the same nested records, in one process, in turn.
 
-Each round writes new files, so no side finds the disk or a cache in a better state than the other.
+Run by bench.py, in a process of its own. Each round writes new files, and single operations take turns, so
+that no side finds the machine in a better state than the other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +22,10 @@ from cloudmesh.db import Database, flatten
 
 RECORDS = 100_000
 SINGLE = 3_000
+TURN = 100
 ROUNDS = 3
+
+Times = dict[str, list[float]]
 
 
 def record(number: int) -> dict[str, Any]:
@@ -84,8 +89,8 @@ class Bare:
         self.connection.executemany(self.insert, self.rows)
         self.connection.execute("COMMIT")
 
-    def add(self) -> None:
-        for row in self.rows[:SINGLE]:
+    def add(self, rows: list[tuple[Any, ...]]) -> None:
+        for row in rows:
             self.connection.execute("BEGIN")
             self.connection.execute(self.insert, row)
             self.connection.execute("COMMIT")
@@ -102,8 +107,8 @@ def seconds(work: Callable[..., object], *arguments: object) -> float:
     return time.perf_counter() - began
 
 
-def store_rounds(folder: Path, times: dict[str, list[float]]) -> None:
-    """One round: both fill a table, look 100,000 records through, and add single ones."""
+def store_round(folder: Path, times: Times) -> None:
+    """Both fill a table, find single records in it, and add single ones, a hundred at a turn."""
     records = [record(number) for number in range(RECORDS)]
     names = [records[number * 7919 % RECORDS]["name"] for number in range(SINGLE)]
     bare = Bare(folder / "bare.db", records)
@@ -112,13 +117,25 @@ def store_rounds(folder: Path, times: dict[str, list[float]]) -> None:
         times["our many"].append(seconds(ours.add_many, "machine", records))
         bare.connection.execute("CREATE INDEX by_name ON machine (name)")
         ours.index("machine", "name")
-        times["bare find"].append(seconds(bare.find, names))
-        times["our find"].append(seconds(lambda: [ours.find("machine", name=name) for name in names]))
-        times["bare add"].append(seconds(bare.add))
-        times["our add"].append(seconds(lambda: [ours.add("machine", each) for each in records[:SINGLE]]))
+        for start in range(0, SINGLE, TURN):
+            turn = slice(start, start + TURN)
+            times["bare find"].append(seconds(bare.find, names[turn]))
+            times["our find"].append(seconds(find_each, ours, names[turn]))
+            times["bare add"].append(seconds(bare.add, bare.rows[turn]))
+            times["our add"].append(seconds(add_each, ours, records[turn]))
 
 
-def sqlite_utils_round(folder: Path, times: dict[str, list[float]]) -> None:
+def find_each(database: Database, names: list[str]) -> None:
+    for name in names:
+        database.find("machine", name=name)
+
+
+def add_each(database: Database, records: list[dict[str, Any]]) -> None:
+    for each in records:
+        database.add("machine", each)
+
+
+def sqlite_utils_round(folder: Path, times: Times) -> None:
     """The same records by sqlite-utils, flattened as its ``--flatten`` does."""
     import sqlite_utils
     from sqlite_utils.utils import flatten as flattened
@@ -127,20 +144,17 @@ def sqlite_utils_round(folder: Path, times: dict[str, list[float]]) -> None:
     database = sqlite_utils.Database(folder / "utils.db")
     database.enable_wal()
     with closing(database.conn):
-        times["sqlite-utils"].append(
-            seconds(lambda: database["machine"].insert_all(map(flattened, records), alter=True))
-        )
+        table = database["machine"]
+        times["sqlite-utils many"].append(seconds(lambda: table.insert_all(map(flattened, records))))
 
 
 def main() -> None:
-    """Print the times as JSON, in seconds for all records of a round."""
-    kinds = ("bare many", "our many", "bare find", "our find", "bare add", "our add", "sqlite-utils")
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for number in range(ROUNDS):
+    """Print the times as JSON, in seconds: of 100,000 records at once, or of a turn of single ones."""
+    times: Times = defaultdict(list)
+    for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
-            store_rounds(Path(folder), times)
-            if number == 0:
-                sqlite_utils_round(Path(folder), times)
+            store_round(Path(folder), times)
+            sqlite_utils_round(Path(folder), times)
     json.dump(times, sys.stdout)
 
 

@@ -45,7 +45,7 @@ def found(path: Path) -> list[tuple[str, int, str]]:
 
 def test_the_known_keys_are_no_findings(write: Write) -> None:
     text = (
-        "version: 5.0\nprofile: {anything: x}\ndatabase: {}\n"
+        "version: 5.0\nprofile: {anything: x}\ndatabase: postgresql://u@h/d\n"
         "cloudmesh: {default: uc, active: [uc], encryption: {}}\n"
         "clouds:\n  uc: {name: x, host: h, type: told, version: 2.1, credentials: {A: b},\n"
         "    boot_seconds: 1, region: r,\n"

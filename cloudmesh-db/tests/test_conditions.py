@@ -18,8 +18,10 @@ from cloudmesh.plugin.errors import StoreError, UnknownName
 
 ORDERS = {gt: operator.gt, ge: operator.ge, lt: operator.lt, le: operator.le}
 NUMBERS = st.sampled_from(
-    [0, 1, 5, 5.0, 2.5, -0.0, 2**53, 2**53 + 1, float(2**53), 2**63, -(2**63), -(2**63) - 1, 2**63 - 1]
-    + [10**400, -(10**400), math.inf, -math.inf, math.nan, 1e300, 5e-324]
+    [
+        *(0, 1, 5, 5.0, 2.5, -0.0, 2**53, 2**53 + 1, float(2**53), 2**63, -(2**63), -(2**63) - 1, 2**63 - 1),
+        *(10**400, -(10**400), math.inf, -math.inf, math.nan, 1e300, 5e-324),
+    ]
 )
 TEXTS = st.sampled_from(
     ["", "a", "ab", "B", "é", "web1", "web[1]", "w*", "\0", "\ud800", "\ud7ff", "\U0010ffff"]

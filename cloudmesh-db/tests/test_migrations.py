@@ -23,7 +23,8 @@ CREATE TABLE "v ""m" (
 INSERT INTO _columns VALUES ('v "m', 'id', NULL, 'integer'), ('v "m', 'n', '["n"]', 'integer'),
     ('v "m', 'data_tags', '["data", "tags"]', 'json'), ('v "m', 'late', '["late"]', ''),
     ('v "m', 'r', '["r"]', 'real');
-INSERT INTO "v ""m" VALUES (1, 1, '["a"]', NULL, '{"late":null}', 0.5), (2, 2.5, NULL, NULL, '{"n":2.5}', NULL),
+INSERT INTO "v ""m" VALUES (1, 1, '["a"]', NULL, '{"late":null}', 0.5),
+    (2, 2.5, NULL, NULL, '{"n":2.5}', NULL),
     (5, 1180591620717411303424.0, NULL, NULL, '{"n":1180591620717411303424}', -0.0),
     (7, 3, NULL, NULL, '{"n":3.0}', NULL);
 CREATE INDEX "_index [""v \\""m"", ""n""]" ON "v ""m" ("n");

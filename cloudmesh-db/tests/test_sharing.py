@@ -114,11 +114,11 @@ def test_a_reader_sees_whole_records_while_the_table_grows(place: str) -> None:
         while seen < 2 * count:
             found = db.find("vm")[1:]
             seen = len(found)
-            for place, record in enumerate(found):
-                number = place // 2
+            for index, record in enumerate(found):
+                number = index // 2
                 late = {"number": number, f"late{number}": number}
                 new = {"number": number, f"new{number}": number, f"late{number}": None}
-                assert record == (late if place % 2 else new)
+                assert record == (late if index % 2 else new)
             if found and seen % 2 == 0:
                 number = seen // 2 - 1
                 wanted = {f"late{number}": number}

@@ -16,6 +16,7 @@ from cloudmesh.cloud.provider import BootRequest, Provider
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.cloud.verbs import Fitness, Verb, find_verb, impossible
 from cloudmesh.config import Config
+from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UnknownName
 
 
@@ -66,7 +67,7 @@ class Cloud:
         with self._mapped():
             provider = provider_class(settings.get("type"), self.name)(self.name, settings)
             provider.open()
-        self._provider, self._inventory = provider, self._shared or Inventory()
+        self._provider, self._inventory = provider, self._shared or Inventory(open_store(config))
         return self
 
     def __exit__(

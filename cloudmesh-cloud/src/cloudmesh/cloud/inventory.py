@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from cloudmesh.cloud.model import Machine
-from cloudmesh.config import places
-from cloudmesh.db import Database
+from cloudmesh.db import Database, open_store
 
 MACHINES = "machine"
 REFRESHES = "refresh"
@@ -33,7 +32,7 @@ class Inventory:
 
     def __init__(self, database: Database | None = None) -> None:
         """Use this database, or the user's own store."""
-        self._database = database or Database(places.store_file())
+        self._database = database or open_store()
 
     def __enter__(self) -> Inventory:
         return self

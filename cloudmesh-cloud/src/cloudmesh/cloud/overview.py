@@ -13,6 +13,7 @@ from cloudmesh.cloud.model import Flavor, Image
 from cloudmesh.cloud.notes import is_simulated, simulated_notes
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.config import Config
+from cloudmesh.db import open_store
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudError, CloudmeshError, CredentialsError
 from cloudmesh.plugin.secrets import mask_value
@@ -41,7 +42,7 @@ def cloud_info(config: Config, name: str) -> Answer:
     """What is configured for a cloud, secrets masked, and what its type can do."""
     settings = config.cloud(name)
     provider = provider_class(settings.get("type"), name)
-    with Inventory() as inventory:
+    with Inventory(open_store(config)) as inventory:
         known = len(inventory.known(name))
     facts: dict[str, Any] = {
         "name": name,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from cloudmesh.config import references, vault, where
-from cloudmesh.config.problem import Problem
 from cloudmesh.plugin.errors import ConfigError
 
 if TYPE_CHECKING:
     from cloudmesh.config.config import Config
+    from cloudmesh.config.problem import Problem
 
 KEY = "database"
 # How the URL of a PostgreSQL database begins (libpq's own two spellings).
@@ -33,7 +31,7 @@ def url(config: Config) -> str | None:
     value = config.data.get(KEY)
     if value is None:
         return None
-    from cloudmesh.config import credentials
+    from cloudmesh.config import credentials, references, where
 
     resolved = value if references.is_to_be_defined(value) else credentials.resolved(config, (KEY,), value)
     if not isinstance(resolved, str) or not is_url(resolved.strip()):
@@ -44,6 +42,9 @@ def url(config: Config) -> str | None:
 
 def problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
     """What is wrong with it, for ``cms config check``."""
+    from cloudmesh.config import references, vault
+    from cloudmesh.config.problem import Problem
+
     value = data.get(KEY)
     if value is None or vault.is_encrypted(value) or references.variable(value):
         return
@@ -56,6 +57,8 @@ def problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def _holds_password(value: str) -> bool:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(value)
         return bool(parts.password) or "password=" in parts.query

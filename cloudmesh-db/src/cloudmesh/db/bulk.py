@@ -40,10 +40,10 @@ class _Batch:
             self.flush()
             self._add_one(record)
             return
-        plan, row = made
-        if plan.columns is not self._columns:
+        columns, row = made
+        if columns is not self._columns:
             self.flush()
-            self._columns = plan.columns
+            self._columns = columns
         self._rows.append(row)
         self._records.append(record)
         if len(self._rows) == BATCH:

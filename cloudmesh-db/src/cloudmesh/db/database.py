@@ -6,21 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cloudmesh.db import catalog, ordering
-from cloudmesh.db.bulk import add_many
 from cloudmesh.db.dialects import dialect
-from cloudmesh.db.dialects.sqlite import SQLite
 from cloudmesh.db.engine import Engine
 from cloudmesh.db.flat import Leaf, leaves
-from cloudmesh.db.ordering import By
 from cloudmesh.db.record import Record
 from cloudmesh.db.schema import Table, check_name
 from cloudmesh.plugin.errors import StoreError
 
+if TYPE_CHECKING:
+    from cloudmesh.db.ordering import By
+
+    Order = str | By | Iterable[str | By]
+
+# The shell imports this module to look into the store, so what only some methods need is imported there.
+
 Conditions = Mapping[str, Any]
-Order = str | By | Iterable[str | By]
 
 
 class Database:
@@ -83,7 +85,9 @@ class Database:
         Raises:
             StoreError: the dictionary, or the name of the table, is none that can be stored.
         """
-        sqlite = SQLite(":memory:")
+        from cloudmesh.db import catalog
+
+        sqlite = dialect(":memory:")
         check_name(table, sqlite.limits)
         made = Table(table, sqlite.limits)
         made.widen(leaves(dictionary))
@@ -116,6 +120,8 @@ class Database:
         Raises:
             StoreError: one of them cannot be stored; none is stored then.
         """
+        from cloudmesh.db.bulk import add_many
+
         return add_many(self._engine, table, records)
 
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
@@ -164,6 +170,8 @@ class Database:
         conditions = {**where, **equals} if where else equals
         if limit is None and not order:
             return self._engine.find(table, conditions)
+        from cloudmesh.db import ordering
+
         ordering.check_limit(limit)
         return self._engine.find(table, conditions, ordering.by(order), limit)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db import catalog
-from cloudmesh.db.conditions import Condition, condition
 from cloudmesh.db.dialects.base import Dialect, Unbindable
 from cloudmesh.db.flat import Leaf, column_name, fold, leaves
-from cloudmesh.db.ordering import By, arranged, at
 from cloudmesh.db.reading import Reader, Stale
 from cloudmesh.db.record import Record
 from cloudmesh.db.schema import Column, Table, check_name
 from cloudmesh.db.values import pack, unpack
-from cloudmesh.db.where import Clause, where
 from cloudmesh.plugin.errors import StoreError, UnknownName
+
+if TYPE_CHECKING:
+    from cloudmesh.db.conditions import Condition
+    from cloudmesh.db.ordering import By
+    from cloudmesh.db.where import Clause
 
 # Rows that are written by one call of the database, and ids that one statement names.
 BATCH = 1000
@@ -77,10 +79,8 @@ class Engine:
         table = self.known(name)
         made = table and table.shapes.row(record)
         if table and made:
-            plan, row = made
             try:
-                with self.dialect.undoable():
-                    return self.dialect.insert(name, plan.columns, row)
+                return self.dialect.insert(name, *made)
             except Unbindable:
                 # The long way finds out what is special about it.
                 pass
@@ -93,8 +93,7 @@ class Engine:
     def insert(self, table: Table, found: list[Leaf]) -> int:
         """Add a row; the table must hold the leaves. Gives the new id."""
         native, kept = table.cells(found)
-        with self.dialect.undoable():
-            return self.dialect.insert(table.name, (*native, "_json"), (*native.values(), pack(kept)))
+        return self.dialect.insert(table.name, (*native, "_json"), (*native.values(), pack(kept)))
 
     def widened(self, name: str, found: list[Leaf]) -> Table:
         """The table with room for the leaves, made if there is none."""
@@ -140,7 +139,7 @@ class Engine:
 
     def remove(self, table: Table, conditions: Conditions) -> int:
         """Delete the rows that meet the conditions, and give their number."""
-        clause = where(self.dialect, table, conditions)
+        clause = self._where(table, conditions)
         delete = f"DELETE FROM {self.dialect.quote(table.name)}"  # noqa: S608 all quoted
         if clause.exact:
             return self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount
@@ -152,7 +151,7 @@ class Engine:
     def count(self, name: str, conditions: Conditions) -> int:
         """How many rows meet the conditions."""
         table = self.table(name, conditions)
-        clause = where(self.dialect, table, conditions)
+        clause = self._where(table, conditions)
         if not clause.exact:
             return len(self.find(name, conditions))
         sql = f"SELECT count(*) FROM {self.dialect.quote(name)}{clause.sql}"  # noqa: S608
@@ -168,14 +167,16 @@ class Engine:
                 return quick
         table = self.table(name, [*conditions, *(each.column for each in order)])
         if limit is None and not order:
-            return self._read(table, where(self.dialect, table, conditions), conditions)
+            return self._read(table, self._where(table, conditions), conditions)
         with self.dialect.snapshot():
             # From the first statement on nothing changes, so what is looked up first stays true.
             table = self.tables()[name]
-            clause = where(self.dialect, table, conditions)
+            clause = self._where(table, conditions)
             if clause.exact and limit is not None and self._sorts(table, order):
                 return self._read(table, clause, conditions, self._order_sql(order), limit)
             found = self._read(table, clause, conditions)
+        from cloudmesh.db.ordering import arranged
+
         paths = [
             (None if each.column == "id" else table.columns[each.column].path, each.descending)
             for each in order
@@ -184,7 +185,7 @@ class Engine:
 
     def _find_equal(self, name: str, conditions: Conditions) -> list[Record] | None:
         """The usual search in short: texts that are equal, in columns of texts; None for any other."""
-        table = self._tables.get(name) if self._tables else None
+        table = self.known(name)
         if table is None:
             return None
         for value in conditions.values():
@@ -290,6 +291,11 @@ class Engine:
             "cms db check shows what else is"
         )
 
+    def _where(self, table: Table, conditions: Conditions) -> Clause:
+        from cloudmesh.db.where import where  # the usual search does without
+
+        return where(self.dialect, table, conditions)
+
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:
         """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""
         for each in order:
@@ -316,7 +322,7 @@ class Engine:
         self, table: Table, conditions: Conditions, with_json: bool = False
     ) -> list[tuple[int, str | None]]:
         """The ids of the rows that meet the conditions, with their ``_json`` if it is asked for."""
-        clause = where(self.dialect, table, conditions)
+        clause = self._where(table, conditions)
         name = self.dialect.quote(table.name)
         if clause.exact:
             sql = f"SELECT id, _json FROM {name}{clause.sql}"  # noqa: S608
@@ -352,6 +358,8 @@ class Engine:
 
 def _checks(table: Table, conditions: Conditions) -> list[Any]:
     """A function for each condition that tells whether a record meets it."""
+    from cloudmesh.db.conditions import condition
+    from cloudmesh.db.ordering import at
 
     def check(name: str, wanted: Condition) -> Any:
         if name == "id":

@@ -6,7 +6,6 @@ The names on the way to a value are joined with ``_``: ``{"data": {"image": "x"}
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -115,6 +114,8 @@ def _shortened(name: str, suffix: str, most_bytes: int) -> str:
     whole = f"{name}{suffix}"
     if not most_bytes or len(whole.encode()) <= most_bytes:
         return whole
+    import hashlib  # few names are that long
+
     end = f"_{hashlib.sha256(name.encode()).hexdigest()[:8]}{suffix}"
     return name.encode()[: most_bytes - len(end)].decode("utf-8", "ignore") + end
 

@@ -1,16 +1,15 @@
 """Records that look like earlier ones become rows without a walk through each.
 
-Machines of a cloud have the same keys and, at each key, the same type of value. What such a record becomes
-is worked out once, as a plan, and the next one only has to be seen to be alike: its keys are compared and
-the types of its values looked up, both of which Python does in C. A record that is not alike goes the long
-way through ``Table.cells``, which alone decides what a row is; a plan only repeats it.
+Machines of a cloud have the same keys and, at each key, the same type of value. For such a shape a function
+is made, once, that sees whether a record has the shape and gives its row. A record of another shape, and the
+first of each, goes the long way through ``Table.cells``, which alone decides what a row is; a function only
+repeats it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,8 @@ from cloudmesh.db.values import is_plain, list_json
 
 if TYPE_CHECKING:
     from cloudmesh.db.schema import Table
+
+Row = tuple[Any, ...]
 
 # The values that a column of their own kind holds as they are, or by list_json.
 _NATIVE = {
@@ -30,86 +31,15 @@ _NATIVE = {
     list: "json",
     dict: "json",
 }
-# Records of very many shapes are better off without plans.
+# Records of very many shapes are better off without functions.
 _MOST = 500
 
 
-class Plan(NamedTuple):
-    """How records of one shape become rows.
-
-    Attributes:
-        columns: the columns of the row, ``_json`` last.
-        take: picks the values of the row out of all slots.
-        floats, lists: the slots that must be looked at, or made a text.
-        nulls: what ``_json`` is.
-    """
+class Maker(NamedTuple):
+    """The columns of the rows of a shape, ``_json`` last, and what makes a row, None of another shape."""
 
     columns: tuple[str, ...]
-    take: Callable[[list[Any]], tuple[Any, ...]]
-    floats: tuple[int, ...]
-    lists: tuple[int, ...]
-    nulls: str | None
-
-
-class Structure:
-    """The keys of a record and of the dicts in it. A slot is a value's place in the order of their levels."""
-
-    def __init__(self, record: dict[str, Any]) -> None:
-        self.keys = list(record)
-        self.paths: list[KeyPath] = [(key,) for key in record]
-        self.inner: list[tuple[int, list[str]]] = []
-        self.plans: dict[tuple[type, ...], Plan | None] = {}
-        values = list(record.values())
-        for slot, value in enumerate(values):
-            # The list grows while it is walked through.
-            if type(value) is dict and value:
-                self.inner.append((slot, list(value)))
-                self.paths += [(*self.paths[slot], key) for key in value]
-                values += value.values()
-
-    def slots(self, record: dict[str, Any]) -> list[Any] | None:
-        """All values of a record that has this structure; None for any other record."""
-        if [*record] != self.keys:
-            return None
-        values = [*record.values()]
-        try:
-            for slot, keys in self.inner:
-                inner = values[slot]
-                if [*inner] != keys:
-                    return None
-                values += inner.values()
-        except (TypeError, AttributeError):
-            # In place of a dict there is something else.
-            return None
-        return values
-
-    def plan(self, table: Table, types: tuple[type, ...]) -> Plan | None:
-        """How a record with values of these types becomes a row; None if it must go the long way."""
-        inner = {slot for slot, _ in self.inner}
-        taken: dict[str, int] = {}
-        nulls: list[str] = []
-        for slot, (path, kind) in enumerate(zip(self.paths, types, strict=True)):
-            if slot in inner:
-                if kind is not dict:
-                    return None
-                continue
-            column = table.by_path.get(path)
-            if column is None:
-                return None
-            if kind is NoneType:
-                nulls.append(f"{json.dumps(column.name)}:null")
-            elif _NATIVE.get(kind) == column.kind:
-                taken[column.name] = slot
-            else:
-                return None
-        return Plan(
-            columns=(*taken, "_json"),
-            # With a second one it gives a tuple in any case.
-            take=itemgetter(*taken.values(), len(types)) if taken else lambda slots: (slots[-1],),
-            floats=tuple(slot for slot in taken.values() if types[slot] is float),
-            lists=tuple(slot for slot in taken.values() if types[slot] in (list, dict)),
-            nulls=f"{{{','.join(nulls)}}}" if nulls else None,
-        )
+    row: Callable[[Mapping[str, Any]], Row | None]
 
 
 class Shapes:
@@ -117,62 +47,105 @@ class Shapes:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._last: Structure | None = None
-        self._known: dict[tuple[Any, ...], Structure] = {}
-        self._plans = 0
+        self._makers: dict[tuple[Any, ...], Maker | None] = {}
+        self._last = Maker((), lambda record: None)
 
-    def row(self, record: Mapping[str, Any]) -> tuple[Plan, tuple[Any, ...]] | None:
-        """The row of a record, and how it was made; None if the record must go the long way."""
-        structure = self._last
-        slots = structure.slots(record) if structure and isinstance(record, dict) else None
-        if structure is None or slots is None:
-            structure, slots = self._look_up(record)
-            if structure is None or slots is None:
-                return None
-        types = tuple(map(type, slots))
-        plan = structure.plans.get(types) or self._new_plan(structure, types)
-        if plan is None:
-            return None
-        for slot in plan.floats:
-            number = slots[slot]
-            if not (number > 0 or number < 0 or is_plain(number)):
-                return None
-        for slot in plan.lists:
-            value = slots[slot]
-            if value and type(value) is dict:
-                return None
-            slots[slot] = list_json(value)
-        slots.append(plan.nulls)
-        return plan, plan.take(slots)
-
-    def _new_plan(self, structure: Structure, types: tuple[type, ...]) -> Plan | None:
-        if types in structure.plans or self._plans >= _MOST:
-            return None
-        self._plans += 1
-        plan = structure.plans[types] = structure.plan(self._table, types)
-        return plan
-
-    def _look_up(self, record: Mapping[str, Any]) -> tuple[Structure | None, list[Any] | None]:
+    def row(self, record: Mapping[str, Any]) -> tuple[tuple[str, ...], Row] | None:
+        """The columns and the row of a record; None if it must go the long way."""
         if not isinstance(record, dict):
-            return None, None
-        structure = self._structure(record)
-        if structure is None:
-            return None, None
-        self._last = structure
-        return structure, structure.slots(record)
+            return None
+        columns, make = self._last
+        row = make(record)
+        if row is None:
+            maker = self._maker(record)
+            row = maker.row(record) if maker else None
+            if maker is None or row is None:
+                return None
+            self._last, columns = maker, maker.columns
+        return columns, row
 
-    def _structure(self, record: dict[str, Any]) -> Structure | None:
+    def _maker(self, record: dict[str, Any]) -> Maker | None:
+        """What makes rows of the record's shape; to make that pays from the second such record on."""
         try:
-            keys = _all_keys(record)
+            shape = _shape(record)
         except RecursionError:
             return None
-        found = self._known.get(keys)
-        if found is None and len(self._known) < _MOST:
-            found = self._known[keys] = Structure(record)
-        return found
+        if shape not in self._makers:
+            if len(self._makers) < _MOST:
+                self._makers[shape] = None
+            return None
+        maker = self._makers[shape]
+        if maker is None:
+            maker = self._makers[shape] = _compiled(self._table, record)
+        return maker
 
 
-def _all_keys(record: dict[str, Any]) -> tuple[Any, ...]:
-    """The keys of a record and of all dicts in it, such that no two structures have the same."""
-    inner = tuple((key, _all_keys(value)) for key, value in record.items() if type(value) is dict and value)
-    return (*record, None, *inner)
+def _shape(record: dict[str, Any]) -> tuple[Any, ...]:
+    """The keys of a record with the types of the values, and of the dicts in it the same."""
+    return tuple(
+        (key, _shape(value) if type(value) is dict and value else type(value))
+        for key, value in record.items()
+    )
+
+
+def _compiled(table: Table, record: dict[str, Any]) -> Maker:
+    source = _Source(table)
+    source.take(record, "record", ())
+    names = {"list_json": list_json, "is_plain": is_plain, "nulls": source.nulls}
+    # The keys in it are literals of Python, and a value of the record is never part of it.
+    exec(source.text(), names)  # noqa: S102
+    return Maker((*source.cells, "_json"), names["row"])  # type: ignore[arg-type]
+
+
+class _Source:
+    """The source of a function that makes the rows of one shape."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._steps: list[str] = []
+        self._count = 0
+        self._fits = True
+        self._nulls: list[str] = []
+        self.cells: dict[str, str] = {}
+
+    @property
+    def nulls(self) -> str | None:
+        """What ``_json`` is in all rows of the shape."""
+        return f"{{{','.join(self._nulls)}}}" if self._nulls else None
+
+    def take(self, record: dict[str, Any], name: str, above: KeyPath) -> None:
+        """Add what looks at a dict, which a variable has, and at all in it."""
+        self._steps.append(f"if len({name}) != {len(record)}: return None")
+        for key, value in record.items():
+            self._count += 1
+            inner = f"v{self._count}"
+            self._steps.append(f"{inner} = {name}[{key!r}]")
+            if type(value) is dict and value:
+                self._steps.append(f"if type({inner}) is not dict: return None")
+                self.take(value, inner, (*above, key))
+            else:
+                self._leaf((*above, key), inner, type(value))
+
+    def _leaf(self, path: KeyPath, name: str, kind: type) -> None:
+        column = self._table.by_path.get(path)
+        if column is not None and kind is NoneType:
+            self._steps.append(f"if {name} is not None: return None")
+            self._nulls.append(f"{json.dumps(column.name)}:null")
+            return
+        if column is None or _NATIVE.get(kind) != column.kind:
+            self._fits = False
+            return
+        wrong = f"type({name}) is not {kind.__name__}"
+        if kind is dict:
+            wrong += f" or {name}"
+        if kind is float:
+            wrong += f" or not ({name} > 0 or {name} < 0 or is_plain({name}))"
+        self._steps.append(f"if {wrong}: return None")
+        self.cells[column.name] = f"list_json({name})" if column.kind == "json" else name
+
+    def text(self) -> str:
+        """The function."""
+        if not self._fits:
+            return "def row(record): return None"
+        steps = "\n        ".join([*self._steps, f"return ({', '.join([*self.cells.values(), 'nulls'])},)"])
+        return f"def row(record):\n    try:\n        {steps}\n    except KeyError:\n        return None"

@@ -9,6 +9,7 @@ from cloudmesh.cloud.inventory import Inventory, Known
 from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
+from cloudmesh.db import open_store
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 
@@ -25,7 +26,7 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
         UnknownName: a name that no machine has.
     """
     clouds = _places(config, names, cloud)
-    with Inventory() as inventory:
+    with Inventory(open_store(config)) as inventory:
         errors = _refresh(config, inventory, clouds, refresh)
         known = [each for name in clouds for each in inventory.known(name)]
     if errors and not known:

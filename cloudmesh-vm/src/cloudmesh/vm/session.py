@@ -11,6 +11,7 @@ from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
+from cloudmesh.db import open_store
 
 
 class Session:
@@ -26,7 +27,7 @@ class Session:
         if cloud is not None:
             # A wrong name here is an error even where every machine's name brings its own cloud.
             self.clouds = chosen_clouds(self.config, cloud)
-        self.inventory = Inventory()
+        self.inventory = Inventory(open_store(self.config))
         self._open: dict[str, Cloud] = {}
         self._stack = ExitStack()
 

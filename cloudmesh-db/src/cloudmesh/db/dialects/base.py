@@ -5,17 +5,32 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from cloudmesh.plugin.errors import StoreError
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Cursor(Protocol):
+        """The part of DB-API's cursor (PEP 249) that is used here."""
+
+        @property
+        def description(self) -> Any: ...
+
+        @property
+        def rowcount(self) -> int: ...
+
+        def fetchone(self) -> Any: ...
+
+        def fetchall(self) -> list[Any]: ...
+
 
 # How long one program waits for another's transaction.
 BUSY_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What a database cannot hold.
 
     Attributes:
@@ -31,20 +46,6 @@ class Limits:
     name_bytes: int
     reserved: frozenset[str]
     nul_in_text: bool
-
-
-class Cursor(Protocol):
-    """The part of DB-API's cursor (PEP 249) that is used here."""
-
-    @property
-    def description(self) -> Any: ...
-
-    @property
-    def rowcount(self) -> int: ...
-
-    def fetchone(self) -> Any: ...
-
-    def fetchall(self) -> list[Any]: ...
 
 
 class Dialect(ABC):

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
 
 import psycopg
@@ -20,8 +20,11 @@ from psycopg.pq import TransactionStatus
 
 from cloudmesh.db import migrations
 from cloudmesh.db.dialects import base
-from cloudmesh.db.dialects.base import Cursor, Dialect, Limits, Unbindable
+from cloudmesh.db.dialects.base import Dialect, Limits, Unbindable
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
+
+if TYPE_CHECKING:
+    from cloudmesh.db.dialects.base import Cursor
 
 CONNECT_SECONDS = 10
 NAME_BYTES = 63
@@ -94,7 +97,7 @@ class PostgreSQL(Dialect):
         names = ", ".join(map(self.quote, columns))
         marks = ", ".join(["%s"] * len(columns))
         sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608
-        with self._sentences(), _unbindable():
+        with self.undoable(), self._sentences(), _unbindable():
             return int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:

@@ -8,12 +8,15 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from cloudmesh.db import damage, migrations
 from cloudmesh.db.dialects import base
-from cloudmesh.db.dialects.base import Cursor, Dialect, Limits, Unbindable
+from cloudmesh.db.dialects.base import Dialect, Limits, Unbindable
 from cloudmesh.plugin.errors import StoreError
+
+if TYPE_CHECKING:
+    from cloudmesh.db.dialects.base import Cursor
 
 COLUMNS_TABLE = """\
 CREATE TABLE _columns (
@@ -61,7 +64,7 @@ class SQLite(Dialect):
         self._own = own
         self._connection: sqlite3.Connection | None = None
         self._file: damage.FileId | None = None
-        self._inserts: dict[tuple[str, ...], str] = {}
+        self._last_insert: tuple[str, Sequence[str], str] = ("", (), "")
 
     @property
     def exists(self) -> bool:
@@ -121,12 +124,12 @@ class SQLite(Dialect):
             target.close()
 
     def _insert_sql(self, table: str, columns: Sequence[str]) -> str:
-        key = (table, *columns)
-        sql = self._inserts.get(key)
-        if sql is None:
+        last_table, last_columns, sql = self._last_insert
+        if columns is not last_columns or table != last_table:
             names = ", ".join(map(self.quote, columns))
             marks = ", ".join("?" * len(columns))
-            sql = self._inserts[key] = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks})"  # noqa: S608
+            sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks})"  # noqa: S608
+            self._last_insert = table, columns, sql
         return sql
 
     def _bind(self, run: Any, sql: str, bound: Any) -> Any:
