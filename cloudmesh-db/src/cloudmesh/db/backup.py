@@ -57,8 +57,8 @@ def copy(source: Database, target: Database) -> int:
     number = 0
     with source.engine.dialect.snapshot(), target.atomic():
         for table in source.tables():
-            target.engine.make_like(source.engine.table(table))
-            for page in source.engine.pages(table):
+            target.engine.tables.make_like(source.engine.tables.table(table))
+            for page in source.engine.search.pages(table):
                 target.engine.restore(table, page)
                 number += len(page)
             target.engine.dialect.restored(table)

@@ -28,7 +28,7 @@ class _Batch:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self._name = name
-        self._table = engine.known(name)
+        self._table = engine.tables.known(name)
         self._columns: tuple[str, ...] = ()
         self._rows: list[tuple[Any, ...]] = []
         self._records: list[Record] = []
@@ -65,5 +65,5 @@ class _Batch:
     def _add_one(self, record: Record) -> None:
         """The long way, on which the table grows where the record needs it."""
         found = leaves(record)
-        self._table = self._engine.widened(self._name, found)
+        self._table = self._engine.tables.widened(self._name, found)
         self.ids.append(self._engine.insert(self._table, found))

@@ -34,12 +34,12 @@ def findings(database: Database) -> Iterator[Finding]:
 
 def _table(database: Database, name: str) -> Finding:
     """Reads every record; the first that cannot be read is told."""
-    missing = database.engine.missing_columns(name)
+    missing = database.engine.tables.missing_columns(name)
     if missing:
         return Finding(name, None, f"the columns {', '.join(missing)} are not there")
     records = 0
     try:
-        for page in database.engine.pages(name):
+        for page in database.engine.search.pages(name):
             records += len(page)
     except StoreError as error:
         return Finding(name, records, f"after {records} records: {error}")

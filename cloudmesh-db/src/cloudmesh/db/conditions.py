@@ -38,10 +38,10 @@ class Condition(ABC):
         """Whether a value meets it; None stands for a record that has nothing there."""
 
     def __and__(self, other: Condition) -> Condition:
-        return All((self, other))
+        return AllOf((self, other))
 
     def __or__(self, other: Condition) -> Condition:
-        return Any_((self, other))
+        return OneOf((self, other))
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Glob(Condition):
 
 
 @dataclass(frozen=True)
-class All(Condition):
+class AllOf(Condition):
     """Each of several."""
 
     parts: tuple[Condition, ...]
@@ -113,7 +113,7 @@ class All(Condition):
 
 
 @dataclass(frozen=True)
-class Any_(Condition):  # noqa: N801 typing has the other name
+class OneOf(Condition):
     """At least one of several."""
 
     parts: tuple[Condition, ...]
@@ -156,7 +156,7 @@ def in_(values: Iterable[Any]) -> Condition:
     """Equal to one of the values; to none if there are none."""
     if isinstance(values, (str, bytes)):
         raise StoreError("in_ needs a list of values; a single value needs no condition")
-    return Any_(tuple(map(Equal, values)))
+    return OneOf(tuple(map(Equal, values)))
 
 
 def glob(pattern: str) -> Condition:

@@ -136,10 +136,10 @@ class Database:
         found = leaves(record)
         key = [key] if isinstance(key, str) else key
         with self._engine.atomic():
-            made = self._engine.widened(table, found)
+            made = self._engine.tables.widened(table, found)
             conditions = _key_values(made, found, key)
-            self._engine.index(made, [column for column in key if made.columns[column].kind])
-            old = self._engine.find(table, conditions)
+            self._engine.tables.index(made, [column for column in key if made.columns[column].kind])
+            old = self._engine.search.find(table, conditions)
             if not old:
                 return self._engine.insert(made, found)
             if len(old) > 1:
@@ -169,11 +169,11 @@ class Database:
         """
         conditions = {**where, **equals} if where else equals
         if limit is None and not order:
-            return self._engine.find(table, conditions)
+            return self._engine.search.find(table, conditions)
         from cloudmesh.db import ordering
 
         ordering.check_limit(limit)
-        return self._engine.find(table, conditions, ordering.by(order), limit)
+        return self._engine.search.find(table, conditions, ordering.by(order), limit)
 
     def rows(
         self,
@@ -187,11 +187,11 @@ class Database:
     ) -> list[dict[str, Any]]:
         """As ``find``, but flat: ``id``, then every column of the table, None where a record has none."""
         found = self.find(table, where, order=order, limit=limit, **equals)
-        return flat_rows(self._engine.table(table), found)
+        return flat_rows(self._engine.tables.table(table), found)
 
     def count(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """How many records meet the conditions."""
-        return self._engine.count(table, {**(where or {}), **equals})
+        return self._engine.search.count(table, {**(where or {}), **equals})
 
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
@@ -205,10 +205,10 @@ class Database:
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to update")
         found = leaves(values)
-        self._engine.table(table, conditions)
+        self._engine.tables.table(table, conditions)
         with self._engine.atomic():
-            self._engine.widened(table, found)
-            return self._engine.change(self._engine.table(table, conditions), found, conditions)
+            self._engine.tables.widened(table, found)
+            return self._engine.change(self._engine.tables.table(table, conditions), found, conditions)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number.
@@ -217,29 +217,29 @@ class Database:
             StoreError: there is no condition; nothing is deleted when nothing was said.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to delete")
-        self._engine.table(table, conditions)
+        self._engine.tables.table(table, conditions)
         with self._engine.atomic():
-            return self._engine.remove(self._engine.table(table, conditions), conditions)
+            return self._engine.remove(self._engine.tables.table(table, conditions), conditions)
 
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
-        self._engine.table(table, columns)
+        self._engine.tables.table(table, columns)
         with self._engine.atomic():
-            made = self._engine.table(table, columns)
-            self._engine.index(made, [column for column in columns if made.columns[column].kind])
+            made = self._engine.tables.table(table, columns)
+            self._engine.tables.index(made, [column for column in columns if made.columns[column].kind])
 
     def has(self, table: str, /) -> bool:
         """Whether there is such a table."""
-        return self._engine.known(table) is not None
+        return self._engine.tables.known(table) is not None
 
     def tables(self) -> list[str]:
         """The tables, in the order in which they were made."""
-        return list(self._engine.tables())
+        return list(self._engine.tables.all())
 
     def columns(self, table: str, /) -> list[str]:
         """The columns of a table, ``id`` first; raises UnknownName if there is no such table."""
-        self._engine.tables()
-        return ["id", *self._engine.table(table).columns]
+        self._engine.tables.all()
+        return ["id", *self._engine.tables.table(table).columns]
 
 
 def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def tables(database: Database, _: Arguments) -> Answer:
 
 def columns(database: Database, arguments: Arguments) -> Answer:
     """The columns of a table."""
-    table = database.engine.table(arguments["TABLE"])
+    table = database.engine.tables.table(arguments["TABLE"])
     rows: list[dict[str, Any]] = [{"column": "id", "path": None, "kind": "integer"}]
     rows += [
         {"column": column.name, "path": list(column.path), "kind": column.kind or "nothing yet"}
@@ -65,10 +65,10 @@ def export(database: Database, arguments: Arguments) -> Answer:
     table, form = arguments["TABLE"], arguments["--output"] or "json"
     if form not in EXPORTS:
         raise UsageError(f"an export cannot be {form}; use --output={' or --output='.join(EXPORTS)}")
-    known = database.engine.table(table)
-    pages = database.engine.pages(table)
+    known = database.engine.tables.table(table)
+    pages = database.engine.search.pages(table)
     if form == "csv":
-        rows = [row for page in pages for row in flat_rows(database.engine.table(table), page)]
+        rows = [row for page in pages for row in flat_rows(database.engine.tables.table(table), page)]
         return Answer(rows, columns=["id", *known.columns])
     lines = ",\n".join(to_json(dict(record)) for page in pages for record in page)
     return Answer(text=f"[\n{lines}\n]" if lines else "[]")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cloudmesh.db.conditions import All, Any_, Condition, Equal, Glob, Order, Unequal, condition
+from cloudmesh.db.conditions import AllOf, Condition, Equal, Glob, OneOf, Order, Unequal, condition
 from cloudmesh.db.dialects.base import Dialect
 from cloudmesh.db.schema import Column, Table
 from cloudmesh.db.values import encode, kind_of
@@ -58,9 +58,9 @@ class _Place:
 
     def clause(self, wanted: Condition) -> Clause:
         """What a condition on the column is in SQL."""
-        if isinstance(wanted, All):
+        if isinstance(wanted, AllOf):
             return _joined(" AND ", [self.clause(part) for part in wanted.parts])
-        if isinstance(wanted, Any_):
+        if isinstance(wanted, OneOf):
             return self._any(wanted.parts)
         if isinstance(wanted, Equal):
             return self._equal(wanted.value)

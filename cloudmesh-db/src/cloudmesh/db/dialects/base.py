@@ -52,6 +52,7 @@ class Dialect(ABC):
     """One connection, opened when it is first needed, and all that differs from database to database.
 
     Attributes:
+        opened: how often it was opened; another store may have taken the place of the last one.
         place: what to call the store in a message; never with a password.
         limits: what it cannot hold.
         sql_types: the SQL type of a column of each kind (see ``values.KINDS``).
@@ -70,6 +71,7 @@ class Dialect(ABC):
 
     def __init__(self, place: str) -> None:
         self.place = place
+        self.opened = 0
         self._depth = 0
         self._closed = False
 

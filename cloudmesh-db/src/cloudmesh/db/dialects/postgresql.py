@@ -82,6 +82,7 @@ class PostgreSQL(Dialect):
         if self._connection is None or self._connection.closed:
             self._require_open()
             self._connection = self._open()
+            self.opened += 1
         return self._connection
 
     def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
@@ -220,13 +221,15 @@ class PostgreSQL(Dialect):
         """Make the first tables, unless another program is quicker."""
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))", (_LOCKS,))
-            if connection.execute("SELECT to_regclass('_store')").fetchone() != (None,):
-                return
-            others = connection.execute(
-                "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') "
+            # Not to_regclass: it may remember that there was no such table before the lock was had.
+            rows = connection.execute(
+                "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') "
                 "AND relnamespace = current_schema()::regnamespace"
-            ).fetchone()
-            if others != (0,):
+            )
+            tables = {name for (name,) in rows}
+            if "_store" in tables:
+                return
+            if tables:
                 raise StoreError(
                     f"the store {self.place} is a database of another program; name another one, "
                     "or another schema with ?options=-csearch_path%3DNAME"

@@ -77,6 +77,7 @@ class SQLite(Dialect):
             self._require_open()
             try:
                 self._connection = self._open()
+                self.opened += 1
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
         return self._connection
