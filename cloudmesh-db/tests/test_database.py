@@ -190,6 +190,15 @@ def test_lists_that_look_like_the_files_own_notes(db: Database, value: Any) -> N
     assert db.find("vm", y=value) == [{"x": 1, "y": value}]
 
 
+def test_a_database_in_memory_is_nowhere_else_and_gone_when_it_is_closed() -> None:
+    with Database(":memory:") as one, Database(":memory:") as two:
+        one.add_many("vm", [ELEMENT, {"name": "vm2"}])
+        assert one.find("vm", order="name", limit=1) == [ELEMENT]
+        assert two.tables() == []
+    with Database(":memory:") as three:
+        assert three.tables() == []
+
+
 def test_the_example_of_the_first_design(db: Database) -> None:
     sql = Database.generate(ELEMENT)
     connection = sqlite3.connect(":memory:")

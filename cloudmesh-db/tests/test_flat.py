@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import timezone
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +18,18 @@ from cloudmesh.plugin.errors import StoreError
 KEYS = st.sampled_from(
     ["a", "b", "a_b", "A", "a_b_2", "id", "ID", "own_id", "_json", "", "_", "é", "É", "\0"]
 ) | st.text(max_size=3)
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+# nan is equal to itself as long as it is the same object, which it stays.
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**70, -(2**63) - 1, math.nan, math.inf, -0.0])
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=3)
+    | st.datetimes(timezones=st.none() | st.just(timezone.utc))
+    | st.dates()
+)
 LEAVES = SCALARS | st.lists(SCALARS | st.dictionaries(KEYS, SCALARS, max_size=2), max_size=3)
 RECORDS = st.dictionaries(
     KEYS, st.recursive(LEAVES, lambda inner: st.dictionaries(KEYS, inner, max_size=4)), max_size=6
@@ -29,6 +42,7 @@ ELEMENT = {"id": 1, "cloud": "chameleon", "name": "vm1", "data": {"image": "ubun
 def test_unflatten_gives_back_what_was_flattened(record: dict[str, Any]) -> None:
     flat = flatten(record)
     assert unflatten(flat) == record
+    assert repr(unflatten(flat)) == repr(record)
     assert unflatten(dict(flat), flat.paths) == record
 
 
