@@ -4,7 +4,9 @@
 
     CloudError (exit 4)
     ├── Unreachable        the cloud did not answer
+    │   └── TlsFailure     whoever answered did not prove to be the cloud
     ├── CloudTimeout       it did not answer, or a machine did not change, in time
+    ├── BadAnswer          what came back is no answer of the cloud's interface, or only a part of one
     ├── Refused            it answered and would not do it
     │   ├── QuotaExceeded
     │   └── RateLimited
@@ -22,6 +24,7 @@ from __future__ import annotations
 from cloudmesh.plugin.errors import CloudError, CredentialsError
 
 __all__ = [
+    "BadAnswer",
     "CloudError",
     "CloudTimeout",
     "Conflict",
@@ -31,6 +34,7 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Refused",
+    "TlsFailure",
     "Unreachable",
     "Unsupported",
 ]
@@ -38,6 +42,17 @@ __all__ = [
 
 class Unreachable(CloudError):
     """The cloud did not answer."""
+
+
+class TlsFailure(Unreachable):
+    """Whoever answered did not prove to be the cloud: an unknown, expired or foreign certificate, or no TLS."""
+
+
+class BadAnswer(CloudError):
+    """What came back is no answer of the cloud's interface, or only a part of one.
+
+    What was asked for may have been done.
+    """
 
 
 class CloudTimeout(CloudError):
@@ -53,7 +68,14 @@ class QuotaExceeded(Refused):
 
 
 class RateLimited(Refused):
-    """Too many calls; later it may go."""
+    """Too many calls; later it may go.
+
+    ``retry_after``: after so many seconds, if the cloud said so.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Unsupported(CloudError):
