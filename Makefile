@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TOOLS := build hypothesis keyring mypy pexpect pytest ruff types-docopt types-tabulate
 
+BED := $(BIN)/python tests/openstack/bed
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow lint type bench docs clean
+.PHONY: help install demo test test-quick test-slow test-openstack lint type bench docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -20,12 +22,18 @@ demo: $(VENV)/installed ## see machines boot, suspend, resume and vanish on the 
 	@$(abspath docs/demo.sh) $(abspath $(BIN))
 
 test: test-quick test-slow ## run all tests, the quick ones first
+	@if missing=$$($(BED) missing); then $(MAKE) --no-print-directory test-openstack; \
+	elif [ "$$CI" = true ]; then echo "the tests on a real OpenStack need $$missing" >&2; exit 1; \
+	else echo "NOT RUN: the tests on a real OpenStack, which need the Debian packages $$missing"; fi
 
 test-quick: $(VENV)/tools
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -m "not slow and not openstack"
 
 test-slow: $(VENV)/tools
-	$(BIN)/pytest -q -m slow
+	$(BIN)/pytest -q -m "slow and not openstack"
+
+test-openstack: $(VENV)/tools ## run the tests on a real OpenStack, started on loopback for them
+	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m openstack
 
 lint: $(VENV)/tools ## look for mistakes and bad style
 	$(BIN)/ruff check .
@@ -41,7 +49,8 @@ docs: $(VENV)/installed ## write docs/commands.md from the commands
 	$(BIN)/python docs/make_commands.py
 
 clean: ## remove what was installed and built
-	rm -rf $(VENV) build cloudmesh-*/build cloudmesh-*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@[ ! -e .openstack/run/pid ] || $(BED) down
+	rm -rf $(VENV) .openstack build cloudmesh-*/build cloudmesh-*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
