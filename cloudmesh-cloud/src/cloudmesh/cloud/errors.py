@@ -45,7 +45,7 @@ class Unreachable(CloudError):
 
 
 class TlsFailure(Unreachable):
-    """Whoever answered did not prove to be the cloud: an unknown, expired or foreign certificate, or no TLS."""
+    """Whoever answered did not prove to be the cloud: a certificate that is not accepted, or no TLS."""
 
 
 class BadAnswer(CloudError):
