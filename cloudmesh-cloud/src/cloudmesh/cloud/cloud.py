@@ -21,10 +21,17 @@ from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, Unk
 
 @dataclass(frozen=True)
 class Done:
-    """A verb that came true: the machine as it is now, and whether there was anything to do."""
+    """A verb that came true.
+
+    Attributes:
+        machine: as it is now.
+        changed: whether there was anything to do.
+        target: where the verb leads this machine.
+    """
 
     machine: Machine
     changed: bool
+    target: State | None = None
 
 
 class Cloud:
@@ -125,7 +132,7 @@ class Cloud:
         """All machines, asked from the cloud now and written down."""
         asked = time.time()
         with self._mapped():
-            machines = self.provider.machines()
+            machines = list(self.provider.machines())
         self.inventory.replace(self.name, machines, asked)
         return machines
 
@@ -248,22 +255,22 @@ class Cloud:
         machine = foreseen.machine
         try:
             with self._mapped():
-                getattr(self.provider, verb.name)(machine.cloud_id)
+                getattr(self.provider, verb.call)(machine.cloud_id)
         except Conflict:
             now = self._judge(self._refreshed(machine), verb)
             if now.changed:
                 raise
             return now
-        after = replace(machine, state=verb.passing, raw_state="", fault="")
+        after = replace(machine, state=verb.passing or machine.state, raw_state="", fault="")
         self._keep(after, f"{verb.name} was accepted for {machine.qualified_name}")
-        return Done(after, changed=True)
+        return Done(after, changed=True, target=foreseen.target)
 
     def _judge(self, machine: Machine, verb: Verb) -> Done:
         """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
         fitness = verb.fitness(machine.state)
         if fitness is Fitness.IMPOSSIBLE:
             raise impossible(verb, machine, self.provider.capabilities)
-        return Done(machine, changed=fitness is Fitness.POSSIBLE)
+        return Done(machine, fitness is Fitness.POSSIBLE, verb.leads_to(machine.state))
 
     def _act_on_successor(self, gone: Machine, verb: Verb) -> Done:
         """What a verb means for a machine that has vanished: perhaps another one has its name by now."""
@@ -278,7 +285,7 @@ class Cloud:
         if len(named) == 1:
             return self._act(named[0], verb)
         if verb.target is State.DELETED:
-            return Done(replace(gone, state=State.DELETED, raw_state=""), changed=False)
+            return Done(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 
     def _keep(self, machine: Machine, happened: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from cloudmesh.cloud.model import Machine
 from cloudmesh.config import places
@@ -65,6 +66,8 @@ class Inventory:
 
     def _put(self, machine: Machine, refreshed: float) -> None:
         record = {**machine.to_record(), "refreshed": refreshed}
+        # As pairs: users choose the keys, and a column for each would have no end.
+        record["metadata"] = [[key, value] for key, value in machine.metadata.items()]
         self._database.upsert(MACHINES, record, key=["cloud", "cloud_id"])
 
     def forget(self, machine: Machine) -> None:
@@ -102,7 +105,7 @@ class Inventory:
         if not self._database.has(MACHINES):
             return []
         records = self._database.find(MACHINES, where=equals)
-        return [Known(Machine.from_record(record), float(record["refreshed"])) for record in records]
+        return [_known(record) for record in records]
 
     def find(self, machine: Machine) -> Known | None:
         """The same machine as it was last seen; None if it has been forgotten."""
@@ -119,3 +122,8 @@ class Inventory:
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
+
+
+def _known(record: Mapping[str, Any]) -> Known:
+    machine = Machine.from_record({**record, "metadata": dict(record.get("metadata") or {})})
+    return Known(machine, float(record["refreshed"]))

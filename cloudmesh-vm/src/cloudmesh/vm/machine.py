@@ -56,6 +56,14 @@ class Machine:
         """Bring it back from suspension."""
         return self._act("resume")
 
+    def pause(self) -> model.Machine:
+        """Let it stand still; its memory stays on the host."""
+        return self._act("pause")
+
+    def unpause(self) -> model.Machine:
+        """Let it go on after a pause."""
+        return self._act("unpause")
+
     def reboot(self) -> model.Machine:
         """Restart it."""
         return self._act("reboot")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -109,6 +110,14 @@ class Machines:
         """Bring suspended machines back."""
         return self.act("resume", wait, timeout)
 
+    def pause(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Let them stand still; their memory stays on the hosts."""
+        return self.act("pause", wait, timeout)
+
+    def unpause(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Let paused machines go on."""
+        return self.act("unpause", wait, timeout)
+
     def reboot(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
         """Restart active machines."""
         return self.act("reboot", wait, timeout)
@@ -136,12 +145,12 @@ class Machines:
             UnknownName: no such action, or none of the machines is known.
             UsageError: the names are wrong or ambiguous; nothing was done.
         """
-        verb = find_verb(action)
+        find_verb(action)
         selection = selection or self.select()
         tasks = [Task(each.cloud, each.name, action, each) for each in selection.machines]
         result = self._run(tasks)
         if wait:
-            result = self._then_wait(result, verb.target, timeout)
+            result = self._then_wait(result, timeout)
         return Result([*result, *(_missing(each, action) for each in selection.missing)])
 
     def boot(
@@ -165,7 +174,7 @@ class Machines:
         tasks, missing = plan.tasks(image, flavor, key)
         result = self._run(tasks)
         if wait:
-            result = self._then_wait(result, State.ACTIVE, timeout)
+            result = self._then_wait(result, timeout)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
         return Result([ended[place] for place in plan.places])
@@ -204,13 +213,23 @@ class Machines:
             return outcome
         return replace(outcome, machine=known.machine) if known else outcome
 
-    def _then_wait(self, result: Result, state: State, timeout: float) -> Result:
+    def _then_wait(self, result: Result, timeout: float) -> Result:
         """Wait for those that succeeded; each outcome becomes that of the wait."""
         if result.interrupted:
             return result
-        machines = [each.machine for each in result.succeeded if each.machine]
-        waited = iter(Waiter(self.session, state, timeout).wait(machines))
-        return Result([_merge(each, next(waited)) if each.succeeded else each for each in result])
+        outcomes = list(result)
+        ends = time.monotonic() + timeout
+        for target in dict.fromkeys(each.target for each in outcomes if each.succeeded and each.target):
+            here = [
+                number for number, each in enumerate(outcomes) if each.succeeded and each.target is target
+            ]
+            machines = [machine for number in here if (machine := outcomes[number].machine)]
+            waited = Waiter(self.session, target, max(0.0, ends - time.monotonic())).wait(machines)
+            for number, each in zip(here, waited, strict=True):
+                outcomes[number] = _merge(outcomes[number], each)
+            if waited.interrupted:
+                break
+        return Result(outcomes)
 
 
 def _merge(acted: Outcome, waited: Outcome) -> Outcome:

@@ -118,7 +118,8 @@ def _call(task: Task, worker: Worker) -> Outcome:
         done = worker.do(task)
     except CloudmeshError as error:
         return task.outcome(Status.FAILED, error=error)
-    return task.outcome(Status.DONE if done.changed else Status.ALREADY, machine=done.machine)
+    status = Status.DONE if done.changed else Status.ALREADY
+    return task.outcome(status, machine=done.machine, target=done.target)
 
 
 def _unrecorded(outcome: Outcome, error: CloudmeshError) -> CloudmeshError:

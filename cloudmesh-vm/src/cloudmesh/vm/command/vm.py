@@ -11,7 +11,7 @@ from cloudmesh.shell.command import PluginCommand
 if TYPE_CHECKING:
     from cloudmesh.config import Config
 
-ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
+ACTIONS = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "delete")
 VERBS = ("boot", *ACTIONS, "list", "info", "wait", "console")
 
 
@@ -26,8 +26,8 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
           Usage:
             vm boot NAMES... [--cloud=CLOUDS] [--image=IMAGE] [--flavor=FLAVOR] [--key=KEY]
                     [--wait] [--timeout=SECONDS] [--output=FORMAT]
-            vm (start|stop|suspend|resume|reboot|delete) (NAMES... | --all)
-                    [--cloud=CLOUDS] [--dryrun] [--yes] [--wait] [--timeout=SECONDS]
+            vm (start|stop|suspend|resume|pause|unpause|reboot|delete)
+                    (NAMES... | --all) [--cloud=CLOUDS] [--dryrun] [--yes] [--wait] [--timeout=SECONDS]
                     [--output=FORMAT]
             vm list [NAMES...] [--cloud=CLOUDS] [--refresh] [--output=FORMAT]
             vm info NAME [--cloud=CLOUDS] [--output=FORMAT]
@@ -60,6 +60,8 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             vm stop      shuts machines down; their disks stay
             vm suspend   keeps the memory on disk and frees the host
             vm resume    brings suspended machines back
+            vm pause     lets machines stand still; their memory stays on the hosts
+            vm unpause   lets paused machines go on
             vm reboot    restarts machines
             vm delete    removes machines and their disks for good, after asking
             vm list      what is known of the machines, with the age of the knowledge

@@ -16,11 +16,13 @@ from cloudmesh.cloud.providers.simulated.settings import Settings
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.cloud.verbs import VERBS, Fitness, impossible
 
+SIMPLE = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "hard_reboot")
+
 
 class SimulatedProvider(Provider):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability(verb) for verb in SIMPLE) | {Capability.CONSOLE, Capability.KEYS}
     simulated: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(Settings.__dataclass_fields__)
 
@@ -86,6 +88,15 @@ class SimulatedProvider(Provider):
     def resume(self, cloud_id: str) -> None:
         self._act("resume", cloud_id, self._settings.action_seconds)
 
+    def pause(self, cloud_id: str) -> None:
+        self._act("pause", cloud_id, self._settings.action_seconds)
+
+    def unpause(self, cloud_id: str) -> None:
+        self._act("unpause", cloud_id, self._settings.action_seconds)
+
+    def hard_reboot(self, cloud_id: str) -> None:
+        self._act("hard_reboot", cloud_id, self._settings.boot_seconds)
+
     def reboot(self, cloud_id: str) -> None:
         self._act("reboot", cloud_id, self._settings.boot_seconds)
 
@@ -141,10 +152,15 @@ class SimulatedProvider(Provider):
             machine = self._find(connection, cloud_id)
             if verb.fitness(machine.state) is not Fitness.POSSIBLE:
                 raise impossible(verb, machine)
-            target = State.ERROR if broken else verb.target
+            target = State.ERROR if broken else verb.leads_to(machine.state)
             connection.execute(
                 "UPDATE machine SET state = ?, next_state = ?, ready_at = ? WHERE id = ?",
-                (verb.passing.value, target.value, self._world.clock() + seconds, _number(cloud_id)),
+                (
+                    (verb.passing or machine.state).value,
+                    target.value,
+                    self._world.clock() + seconds,
+                    _number(cloud_id),
+                ),
             )
 
     def _find(self, connection: sqlite3.Connection, cloud_id: str) -> Machine:
