@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cloudmesh.cloud.providers.simulated import provider as simulated
+from cloudmesh.cloud.providers.simulated import inside as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.config import Config

@@ -11,7 +11,8 @@ import pytest
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, Refused, Unreachable
 from cloudmesh.cloud.model import State
 from cloudmesh.cloud.provider import BootRequest
-from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider, fingerprint
+from cloudmesh.cloud.providers.simulated.keys import fingerprint
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 
 def boot(cloud, name="vm1"):
@@ -58,7 +59,7 @@ def test_booting_takes_boot_seconds_and_deleting_action_seconds(provider, clock)
     cloud.delete(machine.cloud_id)
     assert [each.state for each in cloud.machines()] == [State.DELETING]
     clock.forward(0.3)
-    assert cloud.machines() == []
+    assert list(cloud.machines()) == []
     with pytest.raises(NotFound, match="there is no machine sim-000001 on cloud sim"):
         cloud.machine(machine.cloud_id)
 
@@ -71,7 +72,7 @@ def test_the_clock_of_another_connection_counts_as_well(provider, clock):
 
 def test_latency_is_waited_at_every_call(provider):
     cloud = provider(latency_seconds=0.03)
-    for call in (cloud.check, cloud.machines, cloud.images):
+    for call in (cloud.check, lambda: list(cloud.machines()), cloud.images):
         began = time.monotonic()
         call()
         assert 0.03 <= time.monotonic() - began < 1
@@ -104,7 +105,7 @@ def test_an_id_is_never_used_again(provider, clock):
         seen.add(machine.cloud_id)
         cloud.delete(machine.cloud_id)
         clock.forward(1)
-        assert cloud.machines() == []
+        assert list(cloud.machines()) == []
     assert boot(provider()).cloud_id not in seen
 
 
@@ -118,7 +119,7 @@ def test_what_is_no_id_is_not_found(provider, cloud_id):
         cloud.machine(cloud_id)
     with pytest.raises(NotFound):
         cloud.delete(cloud_id)
-    assert len(cloud.machines()) == 1
+    assert len(list(cloud.machines())) == 1
 
 
 def test_it_says_that_it_is_simulated(provider):
@@ -151,7 +152,7 @@ def test_a_file_damaged_while_it_is_open_is_an_error_of_the_cloud(provider, tmp_
         other.execute("DROP TABLE machine")
     other.close()
     with pytest.raises(CloudError, match=r"sim\.db failed"):
-        cloud.machines()
+        list(cloud.machines())
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_of_the_cloud(tmp_path):
