@@ -29,7 +29,7 @@ test: test-quick test-slow ## run all tests, the quick ones first
 test-quick: $(VENV)/tools
 	$(BIN)/pytest -q -m "not slow and not openstack"
 
-test-slow: $(VENV)/tools
+test-slow: $(VENV)/tools $(VENV)/moto/installed
 	$(BIN)/pytest -q -m "slow and not openstack"
 
 test-openstack: $(VENV)/tools ## run the tests on a real OpenStack, started on loopback for them
@@ -60,4 +60,10 @@ $(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
 
 $(VENV)/tools: $(VENV)/installed
 	$(PIP) install --quiet --constraint constraints.txt $(TOOLS)
+	@touch $@
+
+# A place of its own: the pins of Amazon's libraries are not ours.
+$(VENV)/moto/installed: tests/ec2/constraints.txt | $(VENV)/installed
+	$(PYTHON) -m venv $(VENV)/moto
+	$(VENV)/moto/bin/python -m pip --disable-pip-version-check install --quiet --constraint tests/ec2/constraints.txt moto flask flask-cors
 	@touch $@
