@@ -123,6 +123,7 @@ def test_the_usage_of_the_shell_lists_exactly_the_verbs():
     usage = inspect.getdoc(vm.VmCommand.do_vm)
     (group,) = re.findall(r"vm \(([a-z|]+)\)\s+\(NAMES", usage)
     assert group.split("|") == list(vm.ACTIONS)
+    assert list(vm.CHANGES) == [verb.name for verb in VERBS.values() if verb.takes]
     assert list(vm.ACTIONS) == [verb.name for verb in VERBS.values() if not (verb.takes or verb.said)]
     described = re.findall(r"^ *vm ([a-z]+)  +\w", usage.partition("Description:")[2], re.MULTILINE)
     assert described == list(vm.VERBS)
@@ -130,6 +131,6 @@ def test_the_usage_of_the_shell_lists_exactly_the_verbs():
 
 def test_the_classes_have_a_method_for_each_verb():
     machines = pytest.importorskip("cloudmesh.vm")
-    for name in [verb.name for verb in VERBS.values() if not (verb.takes or verb.said)]:
+    for name in [verb.words.partition(" ")[0] for verb in VERBS.values()]:
         assert callable(getattr(machines.Machine, name))
         assert callable(getattr(machines.Machines, name))

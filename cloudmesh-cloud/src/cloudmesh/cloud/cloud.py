@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.errors import Conflict, NotFound, ProviderDefect, Unsupported
+from cloudmesh.cloud.booting import Booting, BootOptions, MoreOptions
+from cloudmesh.cloud.errors import Conflict, NotFound
 from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.lookup import defaults, pick
-from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
-from cloudmesh.cloud.provider import BootRequest, Provider
+from cloudmesh.cloud.lookup import defaults
+from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.cloud.registry import provider_class
-from cloudmesh.cloud.verbs import Fitness, Verb, find_verb, impossible
+from cloudmesh.cloud.verbs import Argument, Fitness, Verb, find_verb, impossible
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Done:
     target: State | None = None
 
 
-class Cloud:
+class Cloud(Booting):
     """A cloud of the configuration.
 
     ::
@@ -51,11 +54,9 @@ class Cloud:
     """
 
     def __init__(self, name: str, config: Config | None = None, inventory: Inventory | None = None) -> None:
-        self.name = name
+        super().__init__(name)
         self._config = config
         self._shared = inventory
-        self._provider: Provider | None = None
-        self._inventory: Inventory | None = None
 
     def __enter__(self) -> Cloud:
         """Open the cloud.
@@ -70,7 +71,7 @@ class Cloud:
         config.require_active(self.name)
         settings = config.settings(self.name)
         self._defaults = defaults(config, self.name)
-        with self._mapped():
+        with self.mapped():
             provider = provider_class(settings.get("type"), self.name)(self.name, settings)
             provider.open()
         self._provider, self._inventory = provider, self._shared or Inventory()
@@ -85,34 +86,6 @@ class Cloud:
             if self._shared is None:
                 self.inventory.close()
             self._provider = self._inventory = None
-
-    @property
-    def provider(self) -> Provider:
-        """The provider underneath, for what only this kind of cloud has."""
-        if self._provider is None:
-            raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
-        return self._provider
-
-    @property
-    def inventory(self) -> Inventory:
-        """The store of what is known."""
-        if self._inventory is None:
-            raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
-        return self._inventory
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        """What a provider must not raise becomes one error of this cloud, so that other clouds go on."""
-        try:
-            yield
-        except CloudmeshError:
-            raise
-        except Exception as error:
-            kind = type(error).__name__
-            raise ProviderDefect(
-                f"cloud {self.name} failed by an error of its provider, {kind}; "
-                "CLOUDMESH_DEBUG=1 shows more, please report it"
-            ) from error
 
     def machine(self, name: str, action: str | None = None) -> Machine:
         """The machine of this name, after ``action`` (start, stop, suspend, resume, reboot, delete).
@@ -130,68 +103,71 @@ class Cloud:
 
     def machines(self) -> list[Machine]:
         """All machines, asked from the cloud now and written down."""
-        asked = time.time()
-        with self._mapped():
-            machines = list(self.provider.machines())
-        self.inventory.replace(self.name, machines, asked)
-        return machines
+        found: list[Machine] = []
+
+        def passing() -> Iterator[Machine]:
+            for machine in self._listed():
+                found.append(machine)
+                yield machine
+
+        self.inventory.replace(self.name, passing(), time.time())
+        return found
+
+    def reconcile(self) -> None:
+        """Write down all machines as the cloud tells of them now, page by page, and keep none in memory."""
+        self.inventory.replace(self.name, self._listed(), time.time())
+
+    def _listed(self) -> Iterator[Machine]:
+        with self.calling() as provider:
+            yield from provider.machines()
 
     def check(self) -> str:
         """Sign in and make one cheap call; a sentence on what was found."""
-        with self._mapped():
-            return self.provider.check()
+        with self.calling() as provider:
+            return provider.check()
 
     def boot(
-        self, name: str, image: str | None = None, flavor: str | None = None, key: str | None = None
+        self,
+        name: str,
+        image: str | None = None,
+        flavor: str | None = None,
+        key: str | None = None,
+        **more: Unpack[MoreOptions],
     ) -> Machine:
         """Boot a machine; what is not given is taken from the cloud's defaults in the configuration.
 
+        Args:
+            image, flavor, key, more: see ``BootOptions``.
+
         Raises:
-            UnknownName: the cloud has no such image, flavor or key.
+            UnknownName: the cloud has no such image, flavor, key, network or security group.
             ConfigError: image or flavor is neither given nor configured.
             CloudError: the cloud could not be reached or refused.
         """
-        return self.boot_as(self.boot_request(name, image, flavor, key))
-
-    def boot_request(
-        self, name: str, image: str | None = None, flavor: str | None = None, key: str | None = None
-    ) -> BootRequest:
-        """Look up by name what booting a machine needs; for further machines replace the name in it."""
-        image, flavor = self._choice("image", image), self._choice("flavor", flavor)
-        key = key or self._defaults.get("key")
-        return BootRequest(
-            name=name,
-            image=pick("image", image, self.name, self.images()),
-            flavor=pick("flavor", flavor, self.name, self.flavors()),
-            key=pick("key", key, self.name, self.key_pairs()) if key else None,
-        )
-
-    def boot_as(self, request: BootRequest) -> Machine:
-        """Boot the machine that the request names, and write it down."""
-        with self._mapped():
-            machine = self.provider.boot(request)
-        self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
-        return machine
-
-    def images(self) -> list[Image]:
-        """What machines can boot from."""
-        with self._mapped():
-            return self.provider.images()
-
-    def flavors(self) -> list[Flavor]:
-        """The sizes of machines on offer."""
-        with self._mapped():
-            return self.provider.flavors()
-
-    def key_pairs(self) -> list[KeyPair]:
-        """The key pairs kept by the cloud."""
-        with self._mapped():
-            return self.provider.key_pairs()
+        return self.boot_as(self.boot_request(name, BootOptions(image, flavor, key, **more)))
 
     def console(self, machine: Machine) -> str:
         """What the machine printed on its console."""
-        with self._mapped():
-            return self.provider.console(machine.cloud_id)
+        with self.calling() as provider:
+            return provider.console(machine.cloud_id)
+
+    def argument(self, verb: Verb, given: str | Mapping[str, str | None] | None) -> Argument:
+        """What a verb takes beside the machine, looked up on this cloud.
+
+        Raises:
+            UsageError: the verb needs one and there is none, or the other way round.
+            UnknownName: the cloud has no such image or flavor.
+        """
+        if bool(verb.takes) != (given is not None):
+            needs = f"needs the {verb.takes}" if verb.takes else "takes nothing"
+            raise UsageError(f"{verb.words} {needs} beside the machine")
+        if verb.takes and verb.capability:
+            self.require(verb.capability)
+        if verb.takes == "image":
+            return self.image(str(given))
+        if verb.takes == "flavor":
+            return self.flavor(str(given))
+        return given
 
     def find(self, name: str) -> Machine:
         """The machine of this name as it is known; the cloud is asked only where none or several are.
@@ -214,8 +190,11 @@ class Cloud:
             )
         return found[0]
 
-    def act(self, machine: Machine, verb: Verb) -> Done:
+    def act(self, machine: Machine, verb: Verb, argument: Argument = None) -> Done:
         """Bring a verb about on a known machine, with one call where its known state allows the verb.
+
+        Args:
+            argument: what the verb takes, as ``argument`` gave it.
 
         Raises:
             Conflict: it is impossible in the machine's true state, or another machine has the name now.
@@ -223,10 +202,10 @@ class Cloud:
             Unsupported: this cloud cannot do it at all.
         """
         try:
-            return self._act(machine, verb)
+            return self._act(machine, verb, argument)
         except NotFound:
             self.inventory.forget(machine)
-            return self._act_on_successor(machine, verb)
+            return self._act_on_successor(machine, verb, argument)
 
     def foresee(self, machine: Machine, verb: Verb) -> Done:
         """What a verb would come to, without doing it; raises what ``act`` would.
@@ -234,9 +213,11 @@ class Cloud:
         If the known state does not allow the verb, the cloud is asked for the true one before that is
         said, since the store may be out of date in either direction.
         """
-        if verb.capability and verb.capability not in self.provider.capabilities:
-            raise Unsupported(f"cloud {self.name} is of a type that cannot {verb.name} a machine")
-        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+        if verb.capability:
+            self.require(verb.capability)
+        # What leads back to where the machine was must know for sure where that is.
+        returns = verb.target is None and verb.passing is not None
+        if returns or verb.fitness(machine.state) is not Fitness.POSSIBLE:
             machine = self._refreshed(machine)
         return self._judge(machine, verb)
 
@@ -248,21 +229,24 @@ class Cloud:
             self.inventory.forget(machine)
             raise
 
-    def _act(self, machine: Machine, verb: Verb) -> Done:
+    def _act(self, machine: Machine, verb: Verb, argument: Argument) -> Done:
         foreseen = self.foresee(machine, verb)
         if not foreseen.changed:
             return foreseen
         machine = foreseen.machine
+        words = [] if argument is None else [argument]
         try:
-            with self._mapped():
-                getattr(self.provider, verb.call)(machine.cloud_id)
+            with self.calling() as provider:
+                getattr(provider, verb.call)(machine.cloud_id, *words)
         except Conflict:
             now = self._judge(self._refreshed(machine), verb)
             if now.changed:
                 raise
             return now
-        after = replace(machine, state=verb.passing or machine.state, raw_state="", fault="")
-        self._keep(after, f"{verb.name} was accepted for {machine.qualified_name}")
+        after = _after(machine, verb, argument)
+        self._keep(after, f"{verb.words} was accepted for {machine.qualified_name}")
+        if verb.target is State.DELETED:
+            self.release_addresses(machine)
         return Done(after, changed=True, target=foreseen.target)
 
     def _judge(self, machine: Machine, verb: Verb) -> Done:
@@ -272,7 +256,7 @@ class Cloud:
             raise impossible(verb, machine, self.provider.capabilities)
         return Done(machine, fitness is Fitness.POSSIBLE, verb.leads_to(machine.state))
 
-    def _act_on_successor(self, gone: Machine, verb: Verb) -> Done:
+    def _act_on_successor(self, gone: Machine, verb: Verb, argument: Argument) -> Done:
         """What a verb means for a machine that has vanished: perhaps another one has its name by now."""
         alive = (machine for machine in self.machines() if machine.state is not State.DELETED)
         named = [machine for machine in alive if machine.name == gone.name]
@@ -283,31 +267,29 @@ class Cloud:
                 "has its name now; say it again to delete that one"
             )
         if len(named) == 1:
-            return self._act(named[0], verb)
+            return self._act(named[0], verb, argument)
         if verb.target is State.DELETED:
             return Done(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 
-    def _keep(self, machine: Machine, happened: str) -> None:
-        """Write down what the cloud has done; if that fails the user must still learn that it was done."""
-        try:
-            self.inventory.save(machine)
-        except StoreError as error:
-            raise StoreError(f"{happened}, but that could not be written down: {error}") from error
-
     def _refreshed(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now."""
         asked = time.time()
-        with self._mapped():
+        with self.calling():
             now = self.provider.machine(machine.cloud_id)
         self.inventory.save(now, asked)
         return now
 
-    def _choice(self, kind: str, given: str | None) -> str:
-        chosen = given or self._defaults.get(kind)
-        if not chosen:
-            raise ConfigError(
-                f"no {kind} is given and cloud {self.name} has no default; "
-                f"use --{kind}= or cms config set clouds.{self.name}.default.{kind}=NAME"
-            )
-        return chosen
+
+def _after(machine: Machine, verb: Verb, argument: Argument) -> Machine:
+    """The machine once the cloud has accepted a verb."""
+    if verb.passing is not None:
+        machine = replace(machine, state=verb.passing, raw_state="", fault="")
+    if isinstance(argument, Image):
+        return replace(machine, image=argument.name)
+    if isinstance(argument, Flavor):
+        return replace(machine, flavor=argument.name)
+    if isinstance(argument, Mapping):
+        merged = {**machine.metadata, **argument}
+        return replace(machine, metadata={key: value for key, value in merged.items() if value is not None})
+    return replace(machine, name=str(argument)) if verb.takes == "name" else machine

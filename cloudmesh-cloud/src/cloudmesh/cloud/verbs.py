@@ -9,8 +9,11 @@ from types import MappingProxyType
 
 from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.errors import Conflict
-from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.plugin.errors import UnknownName
+
+# What a verb takes beside the machine: a thing of the cloud, a name, metadata to set or (None) to remove.
+Argument = Image | Flavor | str | Mapping[str, str | None] | None
 
 
 class Fitness(Enum):
@@ -147,7 +150,7 @@ _TABLE = (
         takes="flavor",
     ),
     Verb("rename", "renamed", _ANY, _NONE, None, None, takes="name"),
-    Verb("metadata", "written on", _ANY, _NONE, None, None, takes="metadata", method="set_metadata"),
+    Verb("metadata", "changed", _ANY, _NONE, None, None, takes="metadata", method="set_metadata"),
     Verb("delete", "deleted", _ANY, frozenset({_S.DELETED, _S.DELETING}), _S.DELETED, _S.DELETING),
 )
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})

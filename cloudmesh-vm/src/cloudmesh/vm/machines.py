@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
+from typing import TYPE_CHECKING
 
+from cloudmesh.cloud.booting import BootOptions, MoreOptions
 from cloudmesh.cloud.model import State
 from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
-from cloudmesh.vm.boot import BootPlan
+from cloudmesh.vm.acting import ActionPlan, Given
+from cloudmesh.vm.boot import BootPlan, check_name
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.runner import Task, run
 from cloudmesh.vm.select import Missing, Selection, Selector
 from cloudmesh.vm.session import Session
 from cloudmesh.vm.waiting import TIMEOUT, Waiter
 from cloudmesh.vm.worker import SessionWorker, ThreadWorkers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Machines:
@@ -118,9 +124,27 @@ class Machines:
         """Let paused machines go on."""
         return self.act("unpause", wait, timeout)
 
-    def reboot(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
-        """Restart active machines."""
-        return self.act("reboot", wait, timeout)
+    def reboot(self, wait: bool = False, timeout: float = TIMEOUT, *, hard: bool = False) -> Result:
+        """Restart machines by their systems; the hard way cuts the power, in whatever state they are."""
+        return self.act("hard_reboot" if hard else "reboot", wait, timeout)
+
+    def rebuild(self, image: str, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Replace their disks by new ones of an image; what was on them is lost."""
+        return self.act("rebuild", wait, timeout, argument=image)
+
+    def resize(self, flavor: str, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Give them another size; they are restarted for it."""
+        return self.act("resize", wait, timeout, argument=flavor)
+
+    def rename(self, name: str) -> Result:
+        """Give the machine another name; the names must mean only one. Raises UsageError."""
+        selection = self.select()
+        check_name(name, selection.machine(), self.session)
+        return self.act("rename", selection=selection, argument=name)
+
+    def metadata(self, changes: Mapping[str, str | None]) -> Result:
+        """Set metadata by key, and remove that whose value is None; other keys stay."""
+        return self.act("metadata", argument=dict(changes))
 
     def delete(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
         """Remove machines and their disks for good."""
@@ -132,26 +156,30 @@ class Machines:
         wait: bool = False,
         timeout: float = TIMEOUT,
         selection: Selection | None = None,
+        argument: Given = None,
     ) -> Result:
         """Do an action of the verb table on all machines.
 
         Args:
-            action: start, stop, suspend, resume, reboot or delete.
+            action: start, stop, suspend, resume, pause, unpause, reboot, hard_reboot, rebuild, resize,
+                rename, metadata or delete.
             wait: whether to wait until the machines are in the state that the action leads to.
             timeout: seconds to wait.
             selection: what ``select`` gave, if the caller already looked.
+            argument: for rebuild an image, for resize a flavor, for rename a name, for metadata values by
+                their keys, None for those to remove.
 
         Raises:
             UnknownName: no such action, or none of the machines is known.
             UsageError: the names are wrong or ambiguous; nothing was done.
         """
-        find_verb(action)
+        verb = find_verb(action)
         selection = selection or self.select()
-        tasks = [Task(each.cloud, each.name, action, each) for each in selection.machines]
+        tasks, missing = ActionPlan(self.session, verb, argument).tasks(selection)
         result = self._run(tasks)
         if wait:
             result = self._then_wait(result, timeout)
-        return Result([*result, *(_missing(each, action) for each in selection.missing)])
+        return Result([*result, *(_missing(each, action) for each in missing)])
 
     def boot(
         self,
@@ -160,18 +188,26 @@ class Machines:
         key: str | None = None,
         wait: bool = False,
         timeout: float = TIMEOUT,
+        **more: Unpack[MoreOptions],
     ) -> Result:
         """Boot a machine for each name, on each of the clouds that were given.
 
         What is not given is taken from the cloud's defaults. A name that the cloud already has fails.
 
+        Args:
+            image, flavor, key, more: see ``cloudmesh.cloud.booting.BootOptions``: ``network``, ``secgroup``,
+                ``userdata``, ``metadata`` and ``public`` are given by name.
+            wait: whether to wait until the machines are active.
+            timeout: seconds to wait.
+
         Raises:
-            UnknownName: a cloud has no such image, flavor or key; nothing was booted.
+            UnknownName, UsageError: a cloud has no such image, flavor, key, network or security group, or
+                several that are meant; nothing was booted.
             UsageError: the names are wrong, or it is not said which of several default clouds is meant.
             CloudError: none of the clouds answers.
         """
         plan = self.boot_plan()
-        tasks, missing = plan.tasks(image, flavor, key)
+        tasks, missing = plan.tasks(BootOptions(image, flavor, key, **more))
         result = self._run(tasks)
         if wait:
             result = self._then_wait(result, timeout)

@@ -37,7 +37,7 @@ class SessionWorker:
             raise CloudmeshError(
                 f"{task.verb} needs a machine, and none is known as {task.cloud}:{task.name}"
             )
-        return cloud.act(task.machine, find_verb(task.verb))
+        return cloud.act(task.machine, find_verb(task.verb), task.argument)
 
     def after(self, number: int, outcome: Outcome) -> None:
         """Write down how it ended."""
