@@ -110,6 +110,13 @@ class Inventory:
 
     def _vanished(self, cloud: str, asked: float) -> list[Known]:
         """Forget the machines of which the cloud told no more; those that nobody deleted here."""
+        if not self._database.has(MACHINES):
+            return []
+        if self._database.count(MACHINES, cloud=cloud, refreshed=asked) == self._database.count(
+            MACHINES, cloud=cloud
+        ):
+            # As nearly always: thousands of machines need not be read.
+            return []
         now = time.time()
         gone = [each for each in self.known(cloud) if not asked <= each.refreshed <= now]
         for each in gone:

@@ -133,8 +133,11 @@ def _seconds(text: str) -> float:
 def _list(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.listing import list_machines, qualify
 
-    answer = list_machines(config, arguments["NAMES"], arguments["--cloud"], arguments["--refresh"])
-    if arguments["--output"] == "names":
+    # Names are for other commands, which find no machine that has vanished.
+    only_names = arguments["--output"] == "names"
+    names, clouds, refresh = arguments["NAMES"], arguments["--cloud"], arguments["--refresh"]
+    answer = list_machines(config, names, clouds, refresh, gone=not only_names)
+    if only_names:
         named = bool(arguments["--cloud"]) or any(":" in name for name in arguments["NAMES"])
         return qualify(answer, named)
     return answer
