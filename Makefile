@@ -6,7 +6,7 @@ PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloud
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build hypothesis keyring mypy pexpect pytest ruff types-docopt types-tabulate
+TOOLS := build hypothesis keyring mypy pexpect pytest requests-mock ruff types-docopt types-tabulate
 
 BED := $(BIN)/python tests/openstack/bed
 

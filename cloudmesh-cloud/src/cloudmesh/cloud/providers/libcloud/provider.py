@@ -56,8 +56,12 @@ class LibcloudProvider(Provider):
         """Import libcloud and build the driver; most drivers call nobody yet."""
         arguments, named = self.driver_arguments()
         with self.calling("sign in"):
-            made = transport.tuned(self.driver_class(), self._transport, self.wire)
-            self._driver = made(*arguments, **named)
+            kind = self.driver_class()
+            self._driver = transport.build(kind, self._transport, self.wire, arguments, named)
+
+    def _connection_class(self) -> type[Any]:
+        """For connections beside the driver's own, such as to sign in somewhere else."""
+        return transport.connection_class(self._transport, self.wire)
 
     def close(self) -> None:
         """Close the connections."""

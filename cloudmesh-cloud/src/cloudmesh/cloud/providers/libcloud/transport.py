@@ -6,7 +6,7 @@ one cloud with a private certificate, or without any, does not change how others
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,8 +150,21 @@ def _stop_warning() -> None:
     warnings.simplefilter("ignore", InsecureRequestWarning)
 
 
-def tuned(driver: type[Any], transport: Transport, wire: Wire) -> type[Any]:
-    """The libcloud driver class, with connections of this transport."""
+def build(
+    driver: type[Any], transport: Transport, wire: Wire, arguments: Sequence[Any], named: Mapping[str, Any]
+) -> Any:
+    """A driver of this class whose connections are of this transport."""
     made = connection_class(transport, wire)
+    if any("__new__" in vars(kind) for kind in driver.__mro__[:-1]):
+        # It chooses one of several classes, by arguments of its own.
+        return _reconnected(driver(*arguments, **named), made)
     connection = type(driver.connectionCls.__name__, (driver.connectionCls,), {"conn_class": made})
-    return type(driver.__name__, (driver,), {"connectionCls": connection, "__module__": driver.__module__})
+    tuned = type(driver.__name__, (driver,), {"connectionCls": connection, "__module__": driver.__module__})
+    return tuned(*arguments, **named)
+
+
+def _reconnected(driver: Any, made: type[Any]) -> Any:
+    """The driver with its connection opened anew; such drivers call nobody when they are built."""
+    driver.connection.conn_class = made
+    driver.connection.connect()
+    return driver
