@@ -4,13 +4,14 @@ import threading
 
 import pytest
 
+from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
-from cloudmesh.vm.listing import age_text, list_machines, qualify
+from cloudmesh.vm.listing import list_machines, qualify
 
 
 def names(answer):

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.endpoint import Endpoint
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota
 from cloudmesh.cloud.network import Network, SecurityGroup
@@ -92,6 +93,10 @@ class Provider(NetworkProvider, ABC):
 
     def close(self) -> None:
         """Give back what ``open`` took."""
+
+    def endpoint(self) -> Endpoint | None:
+        """Where sign-in goes to, for ``cms cloud check``; None for a cloud that is not behind a network."""
+        return None
 
     @abstractmethod
     def check(self) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
+from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.listing import age_text
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.report import describe
 

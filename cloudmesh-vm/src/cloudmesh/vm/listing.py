@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.inventory import Inventory, Known
 from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.cloud.selection import chosen_clouds
@@ -85,14 +86,6 @@ def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
     if cloud_was_named or len(set(names)) < len(names):
         answer.rows = [{"name": f"{row['cloud']}:{row['name']}"} for row in answer.rows]
     return answer
-
-
-def age_text(seconds: float) -> str:
-    """``8s``, ``12m``, ``5h`` or ``3d``."""
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)}{unit}"
-    return f"{int(seconds)}s"
 
 
 def _row(known: Known) -> dict[str, Any]:
