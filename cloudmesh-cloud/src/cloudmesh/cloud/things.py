@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from cloudmesh.cloud.ages import age_text
-from cloudmesh.cloud.catalog import kept_listing
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.listings import kept_listing
 from cloudmesh.cloud.lookup import matching
 from cloudmesh.cloud.model import Flavor, Image
 from cloudmesh.cloud.network import SecurityGroup, SecurityRule

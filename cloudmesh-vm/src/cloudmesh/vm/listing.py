@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.inventory import Inventory, Known
+from cloudmesh.cloud.listings import kept_listing
 from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
@@ -37,6 +38,7 @@ def list_machines(
         errors = _refresh(config, inventory, clouds, refresh)
         known = [each for name in clouds for each in inventory.known(name)]
         vanished = inventory.take_vanished(clouds) if gone and not names else []
+        called = _names_of_images(inventory, [*known, *vanished])
     if errors and not known and not vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
         return _nothing(errors)
@@ -49,7 +51,7 @@ def list_machines(
     if vanished:
         shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
     return Answer(
-        [_row(each) for each in shown],
+        [_row(each, called) for each in shown],
         columns=COLUMNS,
         formats={"age": age_text},
         notes=[*notes, *_gone(vanished), *simulated_notes(config, clouds)],
@@ -88,13 +90,22 @@ def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
     return answer
 
 
-def _row(known: Known) -> dict[str, Any]:
+def _names_of_images(inventory: Inventory, known: Sequence[Known]) -> dict[tuple[str, str], str]:
+    """What images are called, by cloud and id, as far as that was ever listed: some clouds tell ids only."""
+    clouds = dict.fromkeys(each.machine.cloud for each in known)
+    listings = ((cloud, kept_listing(inventory.database, "image", cloud)) for cloud in clouds)
+    return {
+        (cloud, image["cloud_id"]): image["name"] for cloud, kept in listings if kept for image in kept[0]
+    }
+
+
+def _row(known: Known, called: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     machine = known.machine
     return {
         "cloud": machine.cloud,
         "name": machine.name,
         "state": machine.state.value,
-        "image": machine.image,
+        "image": called.get((machine.cloud, machine.image), machine.image),
         "flavor": machine.flavor,
         "addresses": machine.addresses,
         "age": round(known.age, 1),

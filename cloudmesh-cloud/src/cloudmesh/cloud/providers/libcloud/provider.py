@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from cloudmesh.cloud.endpoint import Endpoint
 from cloudmesh.cloud.provider import Provider
 from cloudmesh.cloud.providers.libcloud import transport
 from cloudmesh.cloud.providers.libcloud.secrets import secret_texts
@@ -62,6 +63,20 @@ class LibcloudProvider(Provider):
     def _connection_class(self) -> type[Any]:
         """For connections beside the driver's own, such as to sign in somewhere else."""
         return transport.connection_class(self._transport, self.wire)
+
+    def endpoint(self) -> Endpoint | None:
+        """Where calls go to, with this cloud's TLS; None if the driver does not tell before it calls."""
+        url = self.endpoint_url()
+        settings = self._transport
+        return Endpoint(url, settings.ca_file, settings.insecure, settings.limits[0]) if url else None
+
+    def endpoint_url(self) -> str:
+        """The address that sign-in goes to; empty if it is not known."""
+        connection = getattr(self.driver, "connection", None)
+        host, port = getattr(connection, "host", None), getattr(connection, "port", None)
+        if not host or not port:
+            return ""
+        return f"{'https' if getattr(connection, 'secure', True) else 'http'}://{host}:{port}"
 
     def close(self) -> None:
         """Close the connections."""

@@ -47,6 +47,10 @@ class OpenStackServices(LibcloudProvider):
 
         return [self.account.user, "-"], driver.driver_arguments(self.account)
 
+    def endpoint_url(self) -> str:
+        """Keystone's address."""
+        return self.account.url
+
     def open(self) -> None:
         """Build the driver; nobody is called yet."""
         arguments, named = self.driver_arguments()
