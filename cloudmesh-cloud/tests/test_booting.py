@@ -8,6 +8,7 @@ from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CloudError, Conflict, FlavorTooSmall, Unreachable, Unsupported
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.config.check import check
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 
@@ -102,6 +103,14 @@ def test_a_public_address_comes_with_the_machine_and_goes_with_it(uc):
     uc.machine("vm1", "delete")
     assert [each for each, _ in addresses(uc)] != [address], "only the address of the machine is given back"
     assert len(addresses(uc)) == 1
+
+
+def test_the_address_of_a_machine_that_is_gone_already_is_given_back(uc):
+    machine = uc.boot("vm1", public=True)
+    with SimulatedProvider("uc", uc.provider.settings) as behind:
+        behind.delete(machine.cloud_id)
+    uc.act(machine, VERBS["delete"])
+    assert addresses(uc) == []
 
 
 def test_an_address_that_leads_elsewhere_by_now_is_not_given_back(uc):

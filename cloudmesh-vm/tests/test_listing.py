@@ -90,6 +90,15 @@ def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_b
     assert "a:web1" in names(list_machines(config, [], None, refresh=False))
 
 
+def test_an_address_that_outlived_its_machine_is_named_with_the_command_that_gives_it_back(config, behind):
+    with Machines("web1", "a") as machines:
+        machines.boot(public=True).raise_for_failures()
+    behind("a", "delete", "web1")
+    told = list_machines(config, [], "a", refresh=True)
+    assert told.notes[1].startswith("note: 203.0.113.1 was taken for such a machine and is still yours; ")
+    assert told.notes[1].endswith("cms ip delete 203.0.113.1 --cloud=a")
+
+
 def test_a_machine_that_was_deleted_here_has_not_vanished(three, config):
     with Machines("web1") as machines:
         machines.delete(wait=True)

@@ -188,7 +188,7 @@ class Booting(Catalog, Surroundings):
         return ""
 
     def release_addresses(self, machine: Machine) -> None:
-        """Give back the addresses that were taken for a machine which is being deleted.
+        """Give back the addresses that were taken for a machine which is deleted, or on its way there.
 
         Raises:
             CloudError: one could not be given back; it may go on costing money.
@@ -201,14 +201,14 @@ class Booting(Catalog, Surroundings):
         except CloudmeshError as error:
             shown = ", ".join(address.address for address in taken)
             raise CloudError(
-                f"{machine.qualified_name} is being deleted, but its addresses ({shown}) could not be given "
+                f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
                 f"back: {error}; see cms ip list --cloud={self.name}"
             ) from error
         # One that leads to another machine by now is in use.
         unused = [each for each in taken if now.get(each.cloud_id, "") in ("", machine.cloud_id)]
         left = [self._give_back(address) for address in unused]
         if any(left):
-            raise CloudError(f"{machine.qualified_name} is being deleted{''.join(left)}")
+            raise CloudError(f"{machine.qualified_name} is deleted{''.join(left)}")
 
 
 def _no_address(machine: Machine, error: CloudmeshError, left: str = "") -> CloudError:

@@ -269,6 +269,7 @@ class Cloud(Booting):
         if len(named) == 1:
             return self._act(named[0], verb, argument)
         if verb.target is State.DELETED:
+            self.release_addresses(gone)
             return Done(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 

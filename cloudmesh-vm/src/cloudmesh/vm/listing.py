@@ -9,6 +9,7 @@ from typing import Any
 from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.inventory import Inventory, Known
 from cloudmesh.cloud.listings import kept_listing
+from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
@@ -38,6 +39,7 @@ def list_machines(
         errors = _refresh(config, inventory, clouds, refresh)
         known = [each for name in clouds for each in inventory.known(name)]
         vanished = inventory.take_vanished(clouds) if gone and not names else []
+        left = [address for each in vanished for address in inventory.addresses_of(each.machine)]
         called = _names_of_images(inventory, [*known, *vanished])
     if errors and not known and not vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
@@ -54,7 +56,7 @@ def list_machines(
         [_row(each, called) for each in shown],
         columns=COLUMNS,
         formats={"age": age_text},
-        notes=[*notes, *_gone(vanished), *simulated_notes(config, clouds)],
+        notes=[*notes, *_gone(vanished), *map(_left, left), *simulated_notes(config, clouds)],
         errors=failures,
         exit_code=max((error.exit_code for error in failures), default=0),
     )
@@ -88,6 +90,14 @@ def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
     if cloud_was_named or len(set(names)) < len(names):
         answer.rows = [{"name": f"{row['cloud']}:{row['name']}"} for row in answer.rows]
     return answer
+
+
+def _left(address: FloatingIP) -> str:
+    """A sentence on an address that outlived the machine that it was taken for."""
+    return (
+        f"note: {address.address} was taken for such a machine and is still yours; it may cost money until "
+        f"cms ip delete {address.address} --cloud={address.cloud}"
+    )
 
 
 def _names_of_images(inventory: Inventory, known: Sequence[Known]) -> dict[tuple[str, str], str]:
