@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote
 
-from cloudmesh.cloud.errors import Conflict, NotFound
-from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
+from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota, State
 from cloudmesh.cloud.provider import BootRequest, Capability
-from cloudmesh.cloud.providers.openstack import records
-from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION, OpenStackServices
+from cloudmesh.cloud.providers.openstack import quotas, records
+from cloudmesh.cloud.providers.openstack.actions import Actions
+from cloudmesh.cloud.providers.openstack.networking import Networking
+from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION
 
-_CONSOLE_LINES = 1000
 
-
-class OpenStackProvider(OpenStackServices):
+class OpenStackProvider(Actions, Networking):
     """One project in one region of an OpenStack."""
 
-    capabilities = frozenset(Capability)
+    # Public addresses are floating IPs, which are attached once the machine is there.
+    capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
     required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
 
     def check(self) -> str:
-        token = self.session.token()
+        """Sign in anew, whether or not there is a token: this is what is asked about."""
+        token = self.session.signed_in()
         with self.asking("count machines"):
             self.compute("GET", "/servers", limit=1)
         project = self.account.project or token.project_id
-        return f"signed in to project {project} as {self.account.user}"
+        where = f", region {self.account.region}" if self.account.region else ""
+        return f"signed in to project {project} as {self.account.user}{where}"
 
-    def machines(self) -> list[Machine]:
+    def machines(self) -> Iterator[Machine]:
         with self.asking("list machines"):
-            pages = self.pages("servers", "/servers/detail", SERVER_VERSION)
-            listed = (records.machine(self.name, server) for page in pages for server in page)
-            return [machine for machine in listed if machine.state is not State.DELETED]
+            for page in self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION):
+                for machine in (records.machine(self.name, server) for server in page):
+                    if machine.state is not State.DELETED:
+                        yield machine
 
     def machine(self, cloud_id: str) -> Machine:
         with self.asking(f"show machine {cloud_id}"):
-            server = self.compute("GET", f"/servers/{cloud_id}", version=SERVER_VERSION)["server"]
-            machine = records.machine(self.name, server)
-        # For a moment Nova still shows what it has deleted.
+            machine = records.machine(self.name, self._server(cloud_id))
         if machine.state is State.DELETED:
             raise NotFound(f"cloud {self.name} no longer has machine {machine.name} ({cloud_id})")
         return machine
 
     def boot(self, request: BootRequest) -> Machine:
         with self.asking(f"boot {request.name}"):
-            made = self.compute("POST", "/servers", {"server": self._wanted(request)})["server"]
+            made = self.compute("POST", "/servers", {"server": _wanted(request)})["server"]
             return Machine(
                 cloud=self.name,
                 name=request.name,
@@ -54,18 +58,8 @@ class OpenStackProvider(OpenStackServices):
                 image=request.image.cloud_id,
                 flavor=request.flavor.name,
                 key=request.key.name if request.key else "",
+                metadata=dict(request.metadata),
             )
-
-    def _wanted(self, request: BootRequest) -> Mapping[str, Any]:
-        """The new server, as Nova's interface has it."""
-        wanted: dict[str, Any] = {
-            "name": request.name,
-            "imageRef": request.image.cloud_id,
-            "flavorRef": request.flavor.cloud_id,
-        }
-        if request.key:
-            wanted["key_name"] = request.key.name
-        return wanted
 
     def delete(self, cloud_id: str) -> None:
         with self.asking(f"delete machine {cloud_id}"):
@@ -75,40 +69,16 @@ class OpenStackProvider(OpenStackServices):
         with self.asking("list images"):
             return [records.image(self.name, item) for page in self.image_pages() for item in page]
 
+    def image(self, cloud_id: str) -> Image:
+        with self.asking(f"show image {cloud_id}"):
+            return records.image(
+                self.name, self.image_service("GET", f"/v2/images/{quote(cloud_id, safe='')}")
+            )
+
     def flavors(self) -> list[Flavor]:
         with self.asking("list flavors"):
-            pages = self.pages("flavors", "/flavors/detail")
+            pages = self.pages("flavors", "/flavors/detail", self.compute)
             return [records.flavor(self.name, item) for page in pages for item in page]
-
-    def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id, {"os-start": None})
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id, {"os-stop": None})
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, {"reboot": {"type": "SOFT"}})
-
-    def suspend(self, cloud_id: str) -> None:
-        self._act("suspend", cloud_id, {"suspend": None})
-
-    def resume(self, cloud_id: str) -> None:
-        try:
-            self._act("resume", cloud_id, {"resume": None})
-        except Conflict:
-            if self.machine(cloud_id).state is not State.PAUSED:
-                raise
-            self._act("resume", cloud_id, {"unpause": None})
-
-    def _act(self, verb: str, cloud_id: str, action: Mapping[str, Any]) -> None:
-        with self.asking(f"{verb} machine {cloud_id}"):
-            self.compute("POST", f"/servers/{cloud_id}/action", action)
-
-    def console(self, cloud_id: str) -> str:
-        action = {"os-getConsoleOutput": {"length": _CONSOLE_LINES}}
-        with self.asking(f"show the console of machine {cloud_id}"):
-            answer = self.compute("POST", f"/servers/{cloud_id}/action", action)
-            return str(answer["output"])
 
     def key_pairs(self) -> list[KeyPair]:
         with self.asking("list key pairs"):
@@ -121,7 +91,33 @@ class OpenStackProvider(OpenStackServices):
             return records.key_pair(self.name, self.compute("POST", "/os-keypairs", wanted)["keypair"])
 
     def delete_key(self, name: str) -> None:
-        from urllib.parse import quote
-
         with self.asking(f"delete key pair {name}"):
             self.compute("DELETE", f"/os-keypairs/{quote(name, safe='')}")
+
+    def quotas(self) -> list[Quota]:
+        project = self.session.token().project_id
+        with self.asking("list quotas"):
+            limits = self.compute("GET", "/limits")["limits"]["absolute"]
+            details = self.network("GET", f"/quotas/{project}/details")["quota"]
+            return [*quotas.of_nova(self.name, limits), *quotas.of_neutron(self.name, details)]
+
+
+def _wanted(request: BootRequest) -> Mapping[str, Any]:
+    """The new server, as Nova's interface has it."""
+    wanted: dict[str, Any] = {
+        "name": request.name,
+        "imageRef": request.image.cloud_id,
+        "flavorRef": request.flavor.cloud_id,
+    }
+    if request.key:
+        wanted["key_name"] = request.key.name
+    if request.networks:
+        wanted["networks"] = [{"uuid": each.cloud_id} for each in request.networks]
+    if request.security_groups:
+        # By id where a name is asked for: two groups may have one name.
+        wanted["security_groups"] = [{"name": each.cloud_id} for each in request.security_groups]
+    if request.userdata:
+        wanted["user_data"] = base64.b64encode(request.userdata.encode()).decode("ascii")
+    if request.metadata:
+        wanted["metadata"] = dict(request.metadata)
+    return wanted

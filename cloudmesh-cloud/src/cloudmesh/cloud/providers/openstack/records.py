@@ -35,6 +35,8 @@ def machine(cloud: str, server: Json) -> Machine:
         public_ips=public,
         fault=_fault(server) if state is State.ERROR else "",
         created=seconds(server.get("created")),
+        metadata={str(key): str(value) for key, value in (server.get("metadata") or {}).items()},
+        zone=str(server.get("OS-EXT-AZ:availability_zone") or ""),
     )
 
 

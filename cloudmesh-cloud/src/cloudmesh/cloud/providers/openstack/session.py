@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError
+from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError, EndpointError
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.tokens import Token, TokenFile
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, suggest
+from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 # How the catalog calls the services that are used here, the usual name first.
 KINDS = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
@@ -52,6 +52,11 @@ class Session:
         self._token = self._file.renew(self._token, self.sign_in)
         return self._token
 
+    def signed_in(self) -> Token:
+        """A token from signing in now, kept for what comes after."""
+        self._token = self._file.replaced(self.sign_in)
+        return self._token
+
     def sign_in(self) -> Token:
         """A new token from Keystone.
 
@@ -68,8 +73,7 @@ class Session:
         """The address of a service of the region.
 
         Raises:
-            ConfigError: there is no such region; the known ones are named.
-            CloudError: the cloud has no such service.
+            EndpointError: there is no such region, and the known ones are named; or no such service.
         """
         region, interface = self._account.region, self._account.interface
         found = [each for each in self._endpoints(kind) if not region or _region(each) == region]
@@ -78,7 +82,7 @@ class Session:
         if not chosen:
             raise self._no_endpoint(kind)
         if len(regions) > 1:
-            raise ConfigError(
+            raise EndpointError(
                 f"cloud {self._cloud} has several regions ({', '.join(regions)}); "
                 f"cms config set clouds.{self._cloud}.credentials.OS_REGION_NAME=NAME chooses one"
             )
@@ -132,13 +136,15 @@ class Session:
         place = f"clouds.{self._cloud}.credentials"
         known = sorted({_region(each) for each in self._endpoints(kind)})
         if not known:
-            return CloudError(f"cloud {self._cloud} has no {kind} service in its catalog; ask its operators")
+            return EndpointError(
+                f"cloud {self._cloud} has no {kind} service in its catalog; ask its operators"
+            )
         if region and region not in known:
-            return ConfigError(
+            return EndpointError(
                 f"cloud {self._cloud} has no region {region!r}; correct {place}.OS_REGION_NAME; "
                 f"{suggest(region, known)}"
             )
-        return ConfigError(
+        return EndpointError(
             f"cloud {self._cloud} has no {interface} interface of its {kind} service; "
             f"correct {place}.OS_INTERFACE"
         )

@@ -11,24 +11,25 @@ from cloudmesh.cloud.model import State
 _STATES = {
     "ACTIVE": State.ACTIVE,
     "BUILD": State.BUILDING,
-    "DELETED": State.DELETED,
+    # Shown for a moment only, before it is not found any more.
+    "DELETED": State.DELETING,
     "ERROR": State.ERROR,
     "HARD_REBOOT": State.REBOOTING,
     "MIGRATING": State.ACTIVE,
     "PASSWORD": State.ACTIVE,
     "PAUSED": State.PAUSED,
     "REBOOT": State.REBOOTING,
-    "REBUILD": State.BUILDING,
+    "REBUILD": State.REBUILDING,
     "RESCUE": State.ACTIVE,
-    "RESIZE": State.STOPPING,
-    "REVERT_RESIZE": State.STARTING,
+    "RESIZE": State.RESIZING,
+    "REVERT_RESIZE": State.RESIZING,
     "SHELVED": State.STOPPED,
     "SHELVED_OFFLOADED": State.STOPPED,
     "SHUTOFF": State.STOPPED,
     "SOFT_DELETED": State.DELETED,
     "SUSPENDED": State.SUSPENDED,
-    # Its old self is kept until the resize is confirmed, but it runs.
-    "VERIFY_RESIZE": State.ACTIVE,
+    # It runs, but its old self is kept, and counted, until somebody confirms.
+    "VERIFY_RESIZE": State.RESIZING,
 }
 _TASKS = {
     "deleting": State.DELETING,
@@ -37,8 +38,8 @@ _TASKS = {
     "powering-on": State.STARTING,
     "suspending": State.SUSPENDING,
     "resuming": State.RESUMING,
-    "unpausing": State.RESUMING,
-    "pausing": State.SUSPENDING,
+    "unpausing": State.UNPAUSING,
+    "pausing": State.PAUSING,
     "restoring": State.STARTING,
     "unshelving": State.STARTING,
     "shelving": State.STOPPING,

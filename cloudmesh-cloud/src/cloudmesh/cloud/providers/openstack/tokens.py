@@ -89,6 +89,14 @@ class TokenFile:
             self._write(token)
             return token
 
+    def replaced(self, sign_in: Callable[[], Token]) -> Token:
+        """A token from signing in now, in place of a kept one."""
+        with self._locked() as lock:
+            token = sign_in()
+            if lock is not None:
+                self._write(token)
+            return token
+
     def _read(self) -> Token | None:
         """What is in the file; a damaged or foreign one is as good as none."""
         try:

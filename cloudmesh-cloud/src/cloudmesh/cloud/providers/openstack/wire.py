@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -84,11 +84,15 @@ class OpenStackServices(LibcloudProvider):
         path = f"/v2.0{path}"
         return self.driver.network_connection.request(path, query, data or "", {}, method).object
 
-    def pages(self, key: str, path: str, version: str = "", **query: Any) -> Iterator[list[dict[str, Any]]]:
-        """The lists of Nova under ``key``, page by page."""
+    def pages(
+        self, key: str, path: str, service: Callable[..., Any], **query: Any
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The list of Nova or Neutron under ``key``, page by page."""
         query = {"limit": PAGE, **query}
+        version = query.pop("version", None)
+        more = {"version": version} if version else {}
         while True:
-            answer = self.compute("GET", path, version=version, **query)
+            answer = service("GET", path, **more, **query)
             yield answer[key]
             following = _following(answer.get(f"{key}_links", ()))
             if not (following and answer[key]):
