@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.providers.libcloud.fault import Fault
@@ -10,8 +11,6 @@ from cloudmesh.cloud.providers.libcloud.mapping import Call, by_code
 from cloudmesh.cloud.providers.openstack.quotas import NAMES
 from cloudmesh.plugin.errors import CloudmeshError
 
-# libcloud puts status and reason before the words of the service.
-_BEFORE = re.compile(r"^[45]\d\d ([A-Z][a-z]+ )*")
 _GONE = re.compile(r"vm_state (soft-)?deleted|could not be found", re.IGNORECASE)
 _STATE = re.compile(r"while it is in (?:vm_state|task_state) ([\w-]+)")
 _TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
@@ -32,11 +31,20 @@ def explain(fault: Fault, call: Call) -> CloudmeshError | None:
     """Our error for one of an OpenStack; None leaves it to what all clouds share."""
     if fault.code < 400 or fault.is_page:
         return None
-    plain = Fault(fault.code, _BEFORE.sub("", fault.words), retry_after=fault.retry_after)
+    plain = Fault(fault.code, _words(fault), retry_after=fault.retry_after)
     for rule in (_quota, _gone, _impossible, _too_big, _no_host, _no_image, _unreachable):
         if error := rule(plain, call):
             return error
     return by_code(plain.code, plain, call)
+
+
+def _words(fault: Fault) -> str:
+    """What the service said, without the status and the reason that libcloud puts before it."""
+    try:
+        reason = HTTPStatus(fault.code).phrase
+    except ValueError:
+        return fault.words
+    return fault.words.removeprefix(f"{fault.code} {reason}").strip()
 
 
 def _quota(fault: Fault, call: Call) -> CloudmeshError | None:

@@ -35,8 +35,14 @@ def network(cloud: str, item: Json, known: Mapping[str, tuple[str, ...]], mine: 
 
 def security_group(cloud: str, item: Json) -> SecurityGroup:
     """A security group with its rules."""
-    rules = tuple(rule(each) for each in item.get("security_group_rules", ()))
+    rules = tuple(sorted(map(rule, item.get("security_group_rules", ())), key=_order))
     return SecurityGroup(cloud, str(item["name"]), str(item["id"]), str(item.get("description") or ""), rules)
+
+
+def _order(item: SecurityRule) -> tuple[str | int, ...]:
+    """Neutron tells the rules in no order; a user wants the same one each time."""
+    ports = (-1 if port is None else port for port in (item.from_port, item.to_port))
+    return (item.direction, item.ethertype, item.protocol, *ports, item.remote)
 
 
 def rule(item: Json) -> SecurityRule:
