@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 REGIONS = ("RegionOne", "RegionTwo")
@@ -149,6 +150,18 @@ def cloudmesh(monkeypatch, tmp_path) -> Path:
     directory = tmp_path / "cloudmesh"
     monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
     return directory
+
+
+@pytest.fixture
+def configure() -> Any:
+    """Writes the configuration of a home: all these clouds are active, the first is the default."""
+
+    def write(home: Any, **clouds: dict[str, Any]) -> None:
+        home.configure(**clouds)
+        data = {"cloudmesh": {"active": list(clouds), "default": list(clouds)[:1]}, "clouds": clouds}
+        home.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
+    return write
 
 
 @dataclass
