@@ -160,16 +160,18 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
         catalog = body.get("catalog") or []
         user = str(body["user"]["id"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _no_keystone(cloud, url) from error
+        raise _no_keystone(answer, cloud, url) from error
     if not text:
-        raise _no_keystone(cloud, url)
+        raise _no_keystone(answer, cloud, url)
     return Token(text, expires, [_slim(each) for each in catalog], str(project.get("id", "")), user)
 
 
-def _no_keystone(cloud: str, url: str) -> BadAnswer:
+def _no_keystone(answer: Any, cloud: str, url: str) -> BadAnswer:
+    is_page = "html" in str(answer.headers.get("content-type", "")).lower()
+    what = "answers with a web page, not as Keystone does" if is_page else "does not answer as Keystone does"
+    hint = ", and is a proxy or a sign-in page in between?" if is_page else "?"
     return BadAnswer(
-        f"cloud {cloud}: {urlsplit(url).netloc} does not answer as Keystone does; "
-        f"look at clouds.{cloud}.credentials.OS_AUTH_URL"
+        f"cloud {cloud}: {urlsplit(url).netloc} {what}; is clouds.{cloud}.credentials.OS_AUTH_URL right{hint}"
     )
 
 
