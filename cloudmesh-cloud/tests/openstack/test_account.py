@@ -61,10 +61,13 @@ def test_the_address_of_keystone(given, url):
     assert account(OS_AUTH_URL=given).url == url
 
 
-@pytest.mark.parametrize("given", ["x.org:5000/v3", "https://x.org:5000/v2.0", "ftp://x.org"])
+@pytest.mark.parametrize(
+    "given", ["x.org:5000/v3", "https://x.org:5000/v2.0", "ftp://x.org", "https://me:beep-secret@x.org/v3"]
+)
 def test_an_address_that_cannot_be(given):
-    with pytest.raises(ConfigError, match="OS_AUTH_URL"):
+    with pytest.raises(ConfigError, match="OS_AUTH_URL") as told:
         account(OS_AUTH_URL=given)
+    assert "beep-secret" not in str(told.value)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,9 @@ def _keystone(keys: _Keys) -> str:
     url = keys.need("OS_AUTH_URL").rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{keys.place}.OS_AUTH_URL must begin with https:// or http://")
+    if "@" in url:
+        # Keystone has no use for it, and it would show in every message.
+        raise ConfigError(f"{keys.place}.OS_AUTH_URL must not hold a user or a password")
     head, _, last = url.rpartition("/")
     if last.startswith("v2"):
         raise ConfigError(
@@ -149,7 +152,8 @@ def _project(keys: _Keys) -> dict[str, Any]:
     """The project; older files write its name under OS_TENANT_ID as well, so a name is believed first."""
     if name := keys.get("OS_PROJECT_NAME", "OS_TENANT_NAME"):
         return {"name": name, "domain": _domain(keys, "PROJECT")}
-    return {"id": keys.need("OS_PROJECT_ID", "OS_TENANT_ID", "OS_PROJECT_NAME")}
+    identifier = keys.get("OS_PROJECT_ID", "OS_TENANT_ID")
+    return {"id": identifier or keys.need("OS_PROJECT_NAME", "OS_PROJECT_ID")}
 
 
 def _interface(keys: _Keys) -> str:

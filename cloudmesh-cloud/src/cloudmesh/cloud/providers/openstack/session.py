@@ -155,7 +155,8 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
     text = answer.headers.get("x-subject-token")
     try:
         body = answer.object["token"]
-        expires = _seconds(body["expires_at"])
+        # By its length, as the clock of this machine may be another one.
+        expires = time.time() + _seconds(body["expires_at"]) - _seconds(body["issued_at"])
         project = body.get("project") or {}
         catalog = body.get("catalog") or []
         user = str(body["user"]["id"])
