@@ -122,7 +122,7 @@ def make_tenant(bed: dict[str, Any], admin: Api) -> Iterator[Any]:
     """Makes users with a project of their own, which are cleaned in the end."""
     made: list[Tenant] = []
 
-    def make() -> Tenant:
+    def make(*, connected: bool = False) -> Tenant:
         name, password = f"user-{secrets.token_hex(4)}", secrets.token_hex(12)
         wanted = {"name": name, "domain_id": "default"}
         project = admin("POST", "keystone", "/v3/projects", json={"project": wanted})["project"]
@@ -131,6 +131,8 @@ def make_tenant(bed: dict[str, Any], admin: Api) -> Iterator[Any]:
         grant = f"/v3/projects/{project['id']}/users/{user['id']}/roles/{roles['member']}"
         admin("PUT", "keystone", grant)
         made.append(Tenant(bed, admin, name, password, project["id"], user["id"]))
+        if connected:
+            _connect(made[-1].api)
         return made[-1]
 
     yield make
@@ -138,10 +140,28 @@ def make_tenant(bed: dict[str, Any], admin: Api) -> Iterator[Any]:
         tenant.clean()
 
 
+def _connect(api: Api) -> None:
+    """Make a network for the project, with a router to the public one."""
+    network = api("POST", "neutron", "/v2.0/networks", json={"network": {"name": "inside"}})["network"]
+    wanted = {"network_id": network["id"], "ip_version": 4, "cidr": "10.9.0.0/24"}
+    subnet = api("POST", "neutron", "/v2.0/subnets", json={"subnet": wanted})["subnet"]
+    (public,) = api("GET", "neutron", "/v2.0/networks", params={"name": "public"})["networks"]
+    gateway = {"name": "out", "external_gateway_info": {"network_id": public["id"]}}
+    router = api("POST", "neutron", "/v2.0/routers", json={"router": gateway})["router"]
+    path = f"/v2.0/routers/{router['id']}/add_router_interface"
+    api("PUT", "neutron", path, json={"subnet_id": subnet["id"]})
+
+
 @pytest.fixture(scope="session")
 def tenant(make_tenant) -> Tenant:
-    """The user of most tests."""
+    """The user of most tests, whose machines are on no network: that is quicker."""
     return make_tenant()
+
+
+@pytest.fixture(scope="session")
+def connected(make_tenant) -> Tenant:
+    """A user whose project has a network that leads out."""
+    return make_tenant(connected=True)
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 pytestmark = pytest.mark.openstack
 
 
-@pytest.mark.parametrize("region", ["RegionOne", "RegionTwo"])
 class TestOpenStack(ProviderSuite):
     @pytest.fixture
-    def make_provider(self, tenant, cloudmesh, region):
-        return lambda: OpenStackProvider("bed", tenant.settings(region))
+    def make_provider(self, connected, cloudmesh):
+        return lambda: OpenStackProvider("bed", connected.settings())

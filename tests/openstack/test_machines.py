@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NotFound, QuotaExceeded
+from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded
 from cloudmesh.cloud.lookup import pick
 from cloudmesh.cloud.model import State
 from cloudmesh.cloud.provider import BootRequest
@@ -164,8 +164,27 @@ def test_console(provider, boot):
     assert "FAKE CONSOLE OUTPUT" in provider.console(boot().cloud_id)
 
 
-def test_no_host_has_room_and_the_machine_says_so(provider, request_of):
-    booted = provider.boot(request_of(flavor="m1.impossible"))
+@pytest.fixture
+def impossible(tenant, admin):
+    """A flavor that no host has room for, for this project alone."""
+    size = {"name": "impossible", "vcpus": 4096, "ram": 512, "disk": 1, "os-flavor-access:is_public": False}
+    made = admin("POST", "nova-RegionOne", "/v2.1/flavors", json={"flavor": size})["flavor"]
+    path = f"/v2.1/flavors/{made['id']}"
+    access = {"addTenantAccess": {"tenant": tenant.project_id}}
+    admin("POST", "nova-RegionOne", f"{path}/action", json=access)
+    yield made["name"]
+    admin("DELETE", "nova-RegionOne", path)
+
+
+def test_no_host_has_room_for_a_resize(impossible, provider, boot):
+    machine = boot()
+    with pytest.raises(NoCapacity, match="no room"):
+        provider.resize(machine.cloud_id, pick("flavor", impossible, "bed", provider.flavors()))
+    assert reaches(provider, machine.cloud_id, State.ACTIVE).flavor == "m1.tiny"
+
+
+def test_no_host_has_room_and_the_machine_says_so(impossible, provider, request_of):
+    booted = provider.boot(request_of(flavor=impossible))
     wait_until(lambda: provider.machine(booted.cloud_id).state is State.ERROR)
     assert "No valid host" in provider.machine(booted.cloud_id).fault
 

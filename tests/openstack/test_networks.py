@@ -15,25 +15,9 @@ from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 pytestmark = pytest.mark.openstack
 
 
-@pytest.fixture(scope="module")
-def owner(make_tenant):
-    """A user whose project has a network with a router to the public one."""
-    tenant = make_tenant()
-    api = tenant.api
-    network = api("POST", "neutron", "/v2.0/networks", json={"network": {"name": "inside"}})["network"]
-    wanted = {"network_id": network["id"], "ip_version": 4, "cidr": "10.9.0.0/24"}
-    subnet = api("POST", "neutron", "/v2.0/subnets", json={"subnet": wanted})["subnet"]
-    (public,) = api("GET", "neutron", "/v2.0/networks", params={"name": "public"})["networks"]
-    wanted = {"name": "out", "external_gateway_info": {"network_id": public["id"]}}
-    router = api("POST", "neutron", "/v2.0/routers", json={"router": wanted})["router"]
-    path = f"/v2.0/routers/{router['id']}/add_router_interface"
-    api("PUT", "neutron", path, json={"subnet_id": subnet["id"]})
-    return tenant
-
-
 @pytest.fixture
-def provider(owner, cloudmesh):
-    with OpenStackProvider("bed", owner.settings()) as provider:
+def provider(connected, cloudmesh):
+    with OpenStackProvider("bed", connected.settings()) as provider:
         yield provider
 
 
@@ -98,8 +82,8 @@ def test_an_address_of_an_unknown_network_or_for_an_unknown_machine(provider):
         provider.delete_floating_ip(taken.cloud_id)
 
 
-def test_the_quota_of_addresses(provider, owner, admin):
-    path = f"/v2.0/quotas/{owner.project_id}"
+def test_the_quota_of_addresses(provider, connected, admin):
+    path = f"/v2.0/quotas/{connected.project_id}"
     admin("PUT", "neutron", path, json={"quota": {"floatingip": 0}})
     try:
         with pytest.raises(QuotaExceeded, match="quota of floating_ips") as told:
@@ -138,7 +122,7 @@ def test_the_life_of_a_security_group(provider):
         provider.delete_security_group(group.cloud_id)
 
 
-def test_a_group_in_use_stays_and_groups_of_the_machine_are_told_apart_by_id(provider, owner):
+def test_a_group_in_use_stays_and_groups_of_the_machine_are_told_apart_by_id(provider):
     group = provider.create_security_group("held")
     image = pick("image", "cirros-0.6", "bed", provider.images())
     flavor = pick("flavor", "m1.tiny", "bed", provider.flavors())

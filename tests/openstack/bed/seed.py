@@ -13,13 +13,12 @@ from settings import KEYSTONE
 KINDS = {"nova": "compute", "glance": "image", "neutron": "network", "placement": "placement"}
 PATHS = {"nova": "/v2.1"}
 INTERFACES = ("public", "internal", "admin")
-# Name, virtual CPUs, memory in MiB, disk in GiB. Nowhere is a host for the last one.
+# Name, virtual CPUs, memory in MiB, disk in GiB.
 FLAVORS = [
     ("m1.tiny", 1, 512, 1),
     ("m1.small", 1, 2048, 20),
     ("m1.medium", 2, 4096, 40),
     ("m1.large", 4, 8192, 80),
-    ("m1.impossible", 4096, 512, 1),
 ]
 # Name, and the smallest disk in GiB that it agrees to.
 IMAGES = [("cirros-0.6", 1), ("debian-12", 1), ("ubuntu-24.04", 1), ("huge", 500)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from cloudmesh.cloud.errors import CloudTimeout, Refused
+from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused
 from cloudmesh.cloud.model import Flavor, Image
 from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION, OpenStackServices
 
@@ -71,12 +71,14 @@ class Actions(OpenStackServices):
                     f"{RESIZE_PATIENCE:.0f} seconds; resize it again later, to confirm"
                 )
             time.sleep(_LOOK)
+        if server["status"] == "ERROR":
+            told = (server.get("fault") or {}).get("message") or "Nova does not tell why"
+            raise Refused(f"cloud {self.name} broke machine {server['name']} while resizing it: {told}")
         if server["status"] != "VERIFY_RESIZE":
-            told = (server.get("fault") or {}).get("message")
-            why = f" ({told})" if told else ""
-            raise Refused(
-                f"cloud {self.name} did not resize machine {server['name']}, which is {server['status']} "
-                f"now{why}; is there room for the new size?"
+            # Nova returns to how it was, and tells nobody why; this is nearly always the reason.
+            raise NoCapacity(
+                f"cloud {self.name} gave up to resize machine {server['name']}; most likely there is no room "
+                "for the new size on any host; choose a smaller flavor"
             )
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
