@@ -88,6 +88,13 @@ def test_a_check_of_the_configuration_knows_the_keys(user):
     assert "is no key" not in user.cms("config", "check").stdout
 
 
+def test_a_check_goes_step_by_step(user, gate):
+    rows = {row["check"]: row for row in user.json("cloud", "check", "aws")}
+    assert {row["result"] for row in rows.values()} == {"ok", "none"}, "EC2 tells of no quota"
+    assert {"dns", "connection", "sign-in", "image", "flavor"} <= set(rows)
+    assert "region us-east-1" in rows["sign-in"]["message"]
+
+
 def test_ctrl_c_while_the_cloud_is_silent(user, gate):
     booted(user)
     gate.taken()
