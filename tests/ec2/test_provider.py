@@ -205,6 +205,45 @@ def test_flavors_are_those_of_the_region(provider):
     assert len(flavors) > 300 and (flavors["t3.nano"].vcpus, flavors["t3.nano"].ram) == (2, 512)
 
 
+def test_a_cloud_that_tells_no_flavors_has_amazons_names(provider, gate):
+    gate.answers["DescribeInstanceTypes"] = [(400, ERROR.format("InvalidAction", "no such action"))]
+    flavors = {each.name: each for each in provider.flavors()}
+    assert "m1.small" in flavors and flavors["m1.small"].ram == 0, "what is not told is not made up"
+
+
+def told(code, message, state="stopped"):
+    return (
+        f"<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><instanceState><name>{state}"
+        f"</name></instanceState><stateReason><code>{code}</code><message>{message}</message></stateReason>"
+        "</item></instancesSet></item></reservationSet></R>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "ours", "fault"),
+    [
+        ("pending", "pending", State.BUILDING, ""),
+        ("Client.UserInitiatedShutdown", "stopped", State.STOPPED, ""),
+        ("Client.UserInitiatedHibernate", "stopping", State.SUSPENDING, ""),
+        ("Client.UserInitiatedHibernate", "stopped", State.SUSPENDED, ""),
+        ("Server.SpotInstanceTermination", "stopped", State.STOPPED, "said"),
+        ("Client.VolumeLimitExceeded", "stopped", State.STOPPED, "said"),
+        ("", "moving", State.UNKNOWN, ""),
+    ],
+)
+def test_states_and_faults(provider, gate, code, state, ours, fault):
+    gate.answers["DescribeInstances"] = [(200, told(code, "said", state))]
+    machine = provider.machine("i-1")
+    assert (machine.state, machine.raw_state, machine.fault) == (ours, state, fault)
+
+
+def test_a_machine_that_amazon_ended_tells_why(provider, gate):
+    reason = told("Server.InsufficientInstanceCapacity", "no room in this zone", "terminated")
+    gate.answers["DescribeInstances"] = [(200, reason)]
+    with pytest.raises(errors.NotFound, match="by the cloud: no room in this zone"):
+        provider.machine("i-1")
+
+
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [

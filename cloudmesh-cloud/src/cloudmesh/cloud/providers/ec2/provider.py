@@ -7,7 +7,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NotFound, Unreachable, Unsupported
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudTimeout,
+    Conflict,
+    EndpointError,
+    NotFound,
+    Unreachable,
+    Unsupported,
+)
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors, request
@@ -16,7 +24,7 @@ from cloudmesh.cloud.providers.ec2.query import Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.reading import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Settings
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, suggest
+from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 _C = Capability
 _MACHINES_A_PAGE = 1000
@@ -52,7 +60,7 @@ class Ec2Provider(Ec2Network):
 
         regions = EC2NodeDriver.list_regions()
         if not self.own.host and self.own.region not in regions:
-            raise ConfigError(
+            raise EndpointError(
                 f"the region {self.own.region!r} of cloud {self.name} is not one of Amazon's; "
                 f"{suggest(self.own.region, regions, most=3)}; set it with "
                 f"cms config set clouds.{self.name}.credentials.EC2_REGION=REGION"
@@ -216,6 +224,15 @@ class Ec2Provider(Ec2Network):
         raise NotFound(f"there is no image {cloud_id} on cloud {self.name}, or it is not shared with you")
 
     def flavors(self) -> list[Flavor]:
+        """The instance types of the region; of a cloud that does not tell, Amazon's names without sizes."""
+        try:
+            return self._told_flavors()
+        except Unsupported:
+            from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
+
+            return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]
+
+    def _told_flavors(self) -> list[Flavor]:
         with self.calling("list flavors"):
             pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
             return [to_flavor(self.name, each) for each in pages]

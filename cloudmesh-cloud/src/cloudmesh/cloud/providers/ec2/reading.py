@@ -34,10 +34,15 @@ def raw_state(instance: Mapping[str, Any]) -> str:
 
 
 def fault_of(instance: Mapping[str, Any]) -> str:
-    """Why EC2 itself stopped or ended the machine; empty if that was its user's wish, or if it runs."""
+    """Why EC2 itself stopped or ended the machine; empty if that was its user's wish, or if it runs.
+
+    Reasons: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
+    """
     code = _reason(instance, "code")
     asked = code.startswith(("Client.UserInitiated", "Client.InstanceInitiated"))
-    return "" if asked else _reason(instance, "message") or code
+    if asked or not code.startswith(("Client.", "Server.")):
+        return ""
+    return _reason(instance, "message") or code
 
 
 def to_machine(cloud: str, instance: Mapping[str, Any]) -> Machine:
