@@ -32,7 +32,7 @@ test-quick: $(VENV)/tools
 test-slow: $(VENV)/tools $(VENV)/moto/installed
 	$(BIN)/pytest -q -m "slow and not openstack"
 
-test-openstack: $(VENV)/tools ## run the tests on a real OpenStack, started on loopback for them
+test-openstack: $(VENV)/tools $(VENV)/moto/installed ## run the tests on a real OpenStack, started on loopback for them
 	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m openstack
 
 lint: $(VENV)/tools ## look for mistakes and bad style
