@@ -194,7 +194,7 @@ def test_an_image_that_does_not_fit_the_flavor(provider, request_of):
         provider.boot(request_of(image="huge"))
 
 
-def test_a_quota_that_is_exceeded_is_named_with_its_numbers(provider, request_of, tenant, admin):
+def test_a_quota_that_is_exceeded_is_named_with_its_numbers(provider, boot, request_of, tenant, admin):
     path = f"/v2.1/os-quota-sets/{tenant.project_id}"
     admin("PUT", "nova-RegionOne", path, json={"quota_set": {"instances": 1}})
     try:
@@ -223,6 +223,8 @@ def test_an_image_that_is_gone(provider, request_of):
 def test_a_long_list_comes_in_pages_and_is_whole(provider, request_of, monkeypatch, counter):
     for number in range(5):
         provider.boot(request_of(f"vm{number}"))
+    # Nova's list is in motion while machines are built.
+    wait_until(lambda: all(machine.state is State.ACTIVE for machine in provider.machines()))
     counter.taken()
     monkeypatch.setattr(wire, "PAGE", 2)
     listing = provider.machines()

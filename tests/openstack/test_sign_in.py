@@ -19,6 +19,12 @@ SIGN_IN = "POST /v3/auth/tokens"
 REMEMBERED = 1.2
 
 
+@pytest.fixture(scope="module")
+def tenant(make_tenant):
+    """A user of one's own: others' machines would be listed too."""
+    return make_tenant()
+
+
 @pytest.fixture
 def bed_home(home, tenant, counter, configure):
     """A user with one cloud, the real one; what it is asked is counted."""

@@ -26,6 +26,12 @@ from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 pytestmark = pytest.mark.openstack
 
 
+@pytest.fixture(scope="module")
+def tenant(make_tenant):
+    """A user of one's own, who has no machines."""
+    return make_tenant()
+
+
 @pytest.fixture
 def attempt(tenant, cloudmesh):
     """Signs in with changed credentials and lists; the error is the test's."""

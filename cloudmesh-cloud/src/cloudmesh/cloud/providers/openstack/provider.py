@@ -33,10 +33,13 @@ class OpenStackProvider(Actions, Networking):
         return f"signed in to project {project} as {self.account.user}{where}"
 
     def machines(self) -> Iterator[Machine]:
+        # One that is built while the pages are asked for may be on two of them.
+        seen: set[str] = set()
         with self.asking("list machines"):
             for page in self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION):
                 for machine in (records.machine(self.name, server) for server in page):
-                    if machine.state is not State.DELETED:
+                    if machine.cloud_id not in seen and machine.state is not State.DELETED:
+                        seen.add(machine.cloud_id)
                         yield machine
 
     def machine(self, cloud_id: str) -> Machine:
