@@ -198,7 +198,7 @@ def test_a_quota_that_is_exceeded_is_named_with_its_numbers(provider, boot, requ
     path = f"/v2.1/os-quota-sets/{tenant.project_id}"
     admin("PUT", "nova-RegionOne", path, json={"quota_set": {"instances": 1}})
     try:
-        provider.boot(request_of())
+        boot()
         with pytest.raises(
             QuotaExceeded, match="quota of machines is exceeded \\(1 of 1 are used\\)"
         ) as told:
