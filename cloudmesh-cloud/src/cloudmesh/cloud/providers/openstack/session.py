@@ -29,33 +29,43 @@ class Session:
         account: who signs in where.
         connection: makes a connection of libcloud to an address.
         calling: turns errors of libcloud into ours; its argument says what was to be done.
+        hide: is told each token, which no message may show.
     """
 
     def __init__(
-        self, cloud: str, account: Account, connection: Callable[[str], Any], calling: Calling
+        self,
+        cloud: str,
+        account: Account,
+        connection: Callable[[str], Any],
+        calling: Calling,
+        hide: Callable[[str], None],
     ) -> None:
         self._cloud = cloud
         self._account = account
         self._connect = connection
         self._calling = calling
+        self._hide = hide
         self._file = TokenFile(cloud, account)
         self._token: Token | None = None
 
     def token(self) -> Token:
         """A token that can be used: the last one, the kept one, else one from signing in."""
         if not (self._token and self._token.is_fresh(time.time())):
-            self._token = self._file.fresh() or self._file.renew(None, self.sign_in)
+            return self._take(self._file.fresh() or self._file.renew(None, self.sign_in))
         return self._token
+
+    def _take(self, token: Token) -> Token:
+        self._hide(token.text)
+        self._token = token
+        return token
 
     def renewed(self) -> Token:
         """A token after the last one was refused: it may have been revoked."""
-        self._token = self._file.renew(self._token, self.sign_in)
-        return self._token
+        return self._take(self._file.renew(self._token, self.sign_in))
 
     def signed_in(self) -> Token:
         """A token from signing in now, kept for what comes after."""
-        self._token = self._file.replaced(self.sign_in)
-        return self._token
+        return self._take(self._file.replaced(self.sign_in))
 
     def sign_in(self) -> Token:
         """A new token from Keystone.

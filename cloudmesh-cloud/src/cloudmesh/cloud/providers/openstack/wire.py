@@ -25,7 +25,7 @@ class OpenStackServices(LibcloudProvider):
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
         self.account = Account.read(name, settings)
-        self.session = Session(name, self.account, self._keystone, self.calling)
+        self.session = Session(name, self.account, self._keystone, self.calling, self._hide)
 
     def transport(self) -> Transport:
         """As in every section; ``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same."""
@@ -62,6 +62,10 @@ class OpenStackServices(LibcloudProvider):
         from cloudmesh.cloud.providers.openstack import faults
 
         return faults.explain(fault, call)
+
+    def _hide(self, token: str) -> None:
+        """A service may repeat the token in what it says of an error."""
+        self._secrets = (*self._secrets, token)
 
     def _keystone(self, url: str) -> Any:
         from cloudmesh.cloud.providers.openstack import driver
