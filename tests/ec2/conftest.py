@@ -23,15 +23,13 @@ MOTO = Path(sys.prefix) / "moto" / "bin" / "moto_server"
 ACCESS, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI-secret"
 IMAGE = "ubuntu/images/hvm-ssd/ubuntu-trusty-14.04-amd64-server-20170727"
 CANONICAL = "099720109477"
-IN_USE = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>DependencyViolation</Code>'
-    "<Message>resource has a dependent object</Message></Error></Errors><RequestID>r</RequestID></Response>"
+REFUSED = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
+    "</Error></Errors><RequestID>r</RequestID></Response>"
 )
-DENIED = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>AuthFailure</Code><Message>'
-    "AWS was not able to validate the provided access credentials</Message></Error></Errors>"
-    "<RequestID>r</RequestID></Response>"
-)
+IN_USE = REFUSED.format("DependencyViolation", "resource has a dependent object")
+RUNNING = REFUSED.format("IncorrectInstanceState", "the instance is not in the state 'stopped'")
+DENIED = REFUSED.format("AuthFailure", "AWS was not able to validate the provided access credentials")
 
 
 class Gate(ThreadingHTTPServer):
@@ -107,10 +105,14 @@ class Call(BaseHTTPRequestHandler):
     def _ask(self, sent, body):
         """What moto answers, with what Amazon does and moto does not.
 
-        It takes no notice of ClientToken, and deletes a security group that a machine is under.
+        It takes no notice of ClientToken, deletes a security group that a machine is under, and gives a
+        running machine another type.
         """
-        if sent["Action"] == "DeleteSecurityGroup" and self._is_used(sent["GroupId"]):
+        action = sent["Action"]
+        if action == "DeleteSecurityGroup" and self._runs("instance.group-id", sent["GroupId"]):
             return 400, IN_USE.encode()
+        if action == "ModifyInstanceAttribute" and self._runs("instance-id", sent["InstanceId"]):
+            return 400, RUNNING.encode()
         token = sent.get("ClientToken")
         if token in self.server.booted:
             return self.server.booted[token]
@@ -119,12 +121,13 @@ class Call(BaseHTTPRequestHandler):
             self.server.booted[token] = answer
         return answer
 
-    def _is_used(self, group):
-        filters = f"Filter.1.Name=instance.group-id&Filter.1.Value.1={group}"
-        path = f"/?Action=DescribeInstances&Version=2016-11-15&{filters}"
-        states = "&Filter.2.Name=instance-state-name&Filter.2.Value.1=running&Filter.2.Value.2=stopped"
+    def _runs(self, name, value):
+        """Whether a machine runs of which this filter is true."""
+        filters = f"Filter.1.Name={name}&Filter.1.Value.1={value}"
+        states = "Filter.2.Name=instance-state-name&Filter.2.Value.1=running&Filter.2.Value.2=pending"
+        path = f"/?Action=DescribeInstances&Version=2016-11-15&{filters}&{states}"
         headers = {"Host": self.headers["Host"], "Authorization": self.headers["Authorization"]}
-        self.moto.request("GET", path + states, headers=headers)
+        self.moto.request("GET", path, headers=headers)
         return b"<instanceId>" in self.moto.getresponse().read()
 
     def _ask_moto(self, body):

@@ -111,6 +111,19 @@ def test_names_and_metadata_are_tags(provider, machine):
     assert now.name == "vm2" and now.metadata == {"b": "3"}
 
 
+def test_only_a_stopped_machine_is_resized(provider, machine):
+    larger = Flavor("aws", "t3.small", "t3.small")
+    with pytest.raises(errors.Conflict, match="must be stopped"):
+        provider.resize(machine.cloud_id, larger)
+    provider.stop(machine.cloud_id)
+    for _ in range(100):
+        if provider.machine(machine.cloud_id).state is State.STOPPED:
+            break
+        time.sleep(0.05)
+    provider.resize(machine.cloud_id, larger)
+    assert provider.machine(machine.cloud_id).flavor == "t3.small"
+
+
 def test_suspend_is_unsupported_unless_machines_are_booted_for_it(provider, machine):
     assert Capability.SUSPEND not in provider.capabilities
     with pytest.raises(errors.Unsupported, match="hibernate=true"):

@@ -36,7 +36,7 @@ class Ec2Provider(Ec2Network):
 
     capabilities = frozenset(
         {
-            *(_C.START, _C.STOP, _C.REBOOT, _C.RENAME, _C.METADATA, _C.CONSOLE, _C.KEYS),
+            *(_C.START, _C.STOP, _C.REBOOT, _C.RESIZE, _C.RENAME, _C.METADATA, _C.CONSOLE, _C.KEYS),
             *(_C.NETWORKS, _C.SECURITY_GROUPS, _C.FLOATING_IPS),
             *(_C.USERDATA, _C.BOOT_METADATA, _C.BOOT_PUBLIC),
         }
@@ -177,6 +177,12 @@ class Ec2Provider(Ec2Network):
 
     def _deleted(self, cloud_id: str) -> NotFound:
         return NotFound(f"machine {cloud_id} on cloud {self.name} was deleted before")
+
+    def resize(self, cloud_id: str, flavor: Flavor) -> None:
+        """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
+        with self.calling(f"resize {cloud_id}, which must be stopped for that"):
+            wanted = {"InstanceId": cloud_id, "InstanceType.Value": flavor.cloud_id}
+            self.query.send("ModifyInstanceAttribute", wanted)
 
     def rename(self, cloud_id: str, name: str) -> None:
         self.set_metadata(cloud_id, {"Name": name})
