@@ -140,25 +140,48 @@ def test_missing_packages_are_named_with_the_remedy(modules, monkeypatch):
         install.require_packages()
 
 
+@pytest.fixture
+def directory(tmp_path):
+    """For a whole new test-bed beside the one of the other tests, with the same programs."""
+    directory = tmp_path / "bed"
+    (directory / "venv" / "bin").mkdir(parents=True)
+    for file in (*INSTALLED.glob("bin/*"), *INSTALLED.glob("[!b]*")):
+        (directory / "venv" / file.relative_to(INSTALLED)).symlink_to(file)
+    yield directory
+    assert sleepers(directory / "run") == []
+    everything = [" ".join(cmdline(process)) for process in psutil.process_iter()]
+    assert [words for words in everything if str(directory) in words] == []
+
+
+INSTALLED = BED.parents[2] / ".openstack" / "venv"
+
+
+def start_bed(directory, told):
+    """``up`` as a process of its own."""
+    env = {**os.environ, "CLOUDMESH_TESTBED": str(directory)}
+    words = [sys.executable, str(BED), "up"]
+    return subprocess.Popen(words, env=env, stderr=told, start_new_session=True)
+
+
 @pytest.mark.openstack
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_start_leaves_nothing_behind(tmp_path, number):
-    """A whole new test-bed, beside the one of the other tests, interrupted while it makes its tables."""
-    directory = tmp_path / "bed"
-    directory.mkdir()
-    (directory / "venv").symlink_to(BED.parents[2] / ".openstack" / "venv")
-    env = {**os.environ, "CLOUDMESH_TESTBED": str(directory)}
+def test_an_interrupted_start_leaves_nothing_behind(directory, tmp_path, number):
     with (tmp_path / "told").open("w") as told:
-        words = [sys.executable, str(BED), "up"]
-        started = subprocess.Popen(words, env=env, stderr=told, start_new_session=True)
+        started = start_bed(directory, told)
         wait_until(lambda: list((directory / "run" / "pid").glob("nova-manage-*.json")), 60)
         assert len(sleepers(directory / "run")) > 3
         os.kill(started.pid, number)
         assert started.wait(60) == 130
-    assert sleepers(directory / "run") == []
-    assert [
-        process for process in psutil.process_iter() if str(directory) in " ".join(cmdline(process))
-    ] == []
+
+
+@pytest.mark.openstack
+def test_a_failed_start_leaves_nothing_behind(directory, tmp_path):
+    broken = directory / "venv" / "bin" / "nova-manage"
+    broken.unlink()
+    broken.symlink_to("/bin/false")
+    with (tmp_path / "told").open("w") as told:
+        assert start_bed(directory, told).wait(120) == 1
+    assert "nova-manage" in (tmp_path / "told").read_text()
 
 
 def cmdline(process: psutil.Process) -> list[str]:

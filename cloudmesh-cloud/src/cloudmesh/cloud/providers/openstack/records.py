@@ -61,7 +61,9 @@ def _fault(server: Json) -> str:
 
 def image(cloud: str, item: Json) -> Image:
     """An image of Glance."""
-    return Image(cloud, str(item.get("name") or item["id"]), str(item["id"]), (item.get("size") or 0) / GIB)
+    return Image(
+        cloud, str(item.get("name") or item["id"]), str(item["id"]), round((item.get("size") or 0) / GIB, 2)
+    )
 
 
 def flavor(cloud: str, item: Json) -> Flavor:
