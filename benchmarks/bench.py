@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import on_openstack
 from tabulate import tabulate
 
 CMS = Path(sys.executable).parent / "cms"
@@ -141,6 +142,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
         ratios = [list_against_banner(), config_against_parser(), *store_against_sqlite()]
+        ratios += [Ratio(*figure) for figure in on_openstack.figures()]
     headers = ["what", "ours", "beside", "ratio", "at most", ""]
     print(tabulate([ratio.row() for ratio in ratios], headers=headers, disable_numparse=True))
     return int(any(ratio.value > ratio.limit for ratio in ratios))

@@ -202,7 +202,7 @@ CASES = {
     1: "vm resume web01",
     2: "vm strat web01",
     3: "image list --cloud=broken",
-    4: "image list",
+    4: "image list --refresh",
 }
 
 

@@ -17,7 +17,7 @@ PACKAGES = {
     "plugin": ["batch"],
     "config": ["config"],
     "db": ["db"],
-    "cloud": ["cloud", "image", "flavor"],
+    "cloud": ["cloud", "image", "flavor", "key", "secgroup", "ip", "network"],
     "vm": ["vm"],
 }
 # A call of each command that works when all are installed and configured.
@@ -28,6 +28,10 @@ CALLS = {
     "cloud": ["cloud", "list"],
     "image": ["image", "list"],
     "flavor": ["flavor", "list"],
+    "key": ["key", "list"],
+    "secgroup": ["secgroup", "list"],
+    "ip": ["ip", "list"],
+    "network": ["network", "list"],
     "vm": ["vm", "list"],
 }
 

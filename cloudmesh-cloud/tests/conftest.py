@@ -5,14 +5,15 @@ import json
 
 import pytest
 
-from cloudmesh.cloud.providers.simulated import provider as simulated
+from cloudmesh.cloud.providers.simulated import inside as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.config import Config
 
 METHODS = (
     *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
-    *("images", "flavors", "key_pairs", "add_key", "delete_key"),
+    *("images", "flavors", "key_pairs", "add_key", "delete_key", "quotas", "networks"),
+    *("security_groups", "floating_ips", "create_floating_ip", "attach_floating_ip", "delete_floating_ip"),
 )
 
 

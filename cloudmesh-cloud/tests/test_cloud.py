@@ -183,7 +183,7 @@ def test_impossible_in_the_store_but_possible_at_the_cloud(uc, spy, behind):
 def test_possible_in_the_store_but_impossible_at_the_cloud(uc, spy, behind):
     behind.stop(uc.find("vm1").cloud_id)
     with pytest.raises(
-        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, delete"
+        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, .*delete"
     ):
         uc.machine("vm1", "suspend")
     assert known(uc) == {"vm1": "stopped"}, "what was learned is written down"
@@ -193,7 +193,7 @@ def test_impossible_in_both_names_what_is_possible_and_calls_no_verb(uc, spy):
     uc.machine("vm1", "stop")
     spy.taken()
     with pytest.raises(
-        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, delete"
+        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, .*delete"
     ):
         uc.machine("vm1", "suspend")
     assert spy.taken() == ["machine"]

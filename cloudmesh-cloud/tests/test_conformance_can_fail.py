@@ -16,7 +16,7 @@ from dataclasses import replace
 
 class Lies(SimulatedProvider):
     "Says that it cannot suspend, and does."
-    capabilities = frozenset(Capability) - {Capability.SUSPEND}
+    capabilities = SimulatedProvider.capabilities - {Capability.SUSPEND}
 
 class Empty(SimulatedProvider):
     "Turns an error into an empty list."
@@ -37,11 +37,31 @@ class Silent(SimulatedProvider):
         except CloudError:
             pass
 
+class Pretends(SimulatedProvider):
+    "Adds no rule, releases no address, forgets a new size and what is written on a machine."
+    def add_rule(self, group_id, rule):
+        return rule
+    def detach_floating_ip(self, cloud_id):
+        pass
+    def resize(self, cloud_id, flavor):
+        pass
+    def set_metadata(self, cloud_id, changes):
+        pass
+
+class Undeclared(SimulatedProvider):
+    "Takes addresses that cost money, though it declares none."
+    capabilities = SimulatedProvider.capabilities - {Capability.FLOATING_IPS}
+
 class Honest(SimulatedProvider):
-    "Cannot suspend or keep keys, and says so."
-    capabilities = frozenset(Capability) - {Capability.SUSPEND, Capability.KEYS}
+    "Cannot suspend or keep keys or addresses, and says so."
+    capabilities = SimulatedProvider.capabilities - {
+        Capability.SUSPEND, Capability.KEYS, Capability.FLOATING_IPS
+    }
     suspend = Provider.suspend
-    key_pairs = Provider.key_pairs
+    key_pairs, add_key, delete_key = Provider.key_pairs, Provider.add_key, Provider.delete_key
+    floating_ips, create_floating_ip = Provider.floating_ips, Provider.create_floating_ip
+    delete_floating_ip, attach_floating_ip = Provider.delete_floating_ip, Provider.attach_floating_ip
+    detach_floating_ip = Provider.detach_floating_ip
 
 def suite(kind):
     class TestIt(ProviderSuite):
@@ -53,6 +73,7 @@ def suite(kind):
     return TestIt
 
 TestLies, TestEmpty, TestCollapses = suite(Lies), suite(Empty), suite(Collapses)
+TestPretends, TestUndeclared = suite(Pretends), suite(Undeclared)
 TestSilent, TestHonest, TestGood = suite(Silent), suite(Honest), suite(SimulatedProvider)
 
 class TestForgotten(ProviderSuite):
@@ -100,6 +121,11 @@ def test_a_good_provider_passes(failures):
         ("TestEmpty", "test_a_booted_machine_is_listed_with_what_was_asked"),
         ("TestCollapses", "test_suspend_and_resume"),
         ("TestSilent", "test_an_unknown_id_is_not_found[stop]"),
+        ("TestPretends", "test_rules_come_and_go"),
+        ("TestPretends", "test_a_floating_ip_leads_to_a_machine_and_away"),
+        ("TestPretends", "test_resize"),
+        ("TestPretends", "test_metadata_is_set_changed_and_removed"),
+        ("TestUndeclared", "test_what_is_not_declared_is_unsupported"),
         ("TestForgotten", "test_check_says_something"),
     ],
 )

@@ -1,11 +1,14 @@
 """What is known of machines, how old it is, and whose word is the last."""
 
 import time
+import tracemalloc
+from dataclasses import replace
 
 import pytest
 
 from cloudmesh.cloud.inventory import Inventory, Known
 from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.db import Database
 
 
@@ -106,6 +109,90 @@ def test_a_listing_that_cannot_be_written_whole_is_not_written_at_all(inventory,
         inventory.replace("uc", broken(), asked=1001.0)
     assert states(inventory) == {"a": "active"}
     assert not inventory.was_refreshed("uc")
+
+
+def test_a_long_listing_that_breaks_off_makes_no_machine_vanish(inventory, now):
+    inventory.save(vm("a"))
+    now[0] = 1001.0
+
+    def broken():
+        yield from (vm(f"b{number}") for number in range(450))
+        raise RuntimeError("the third page did not come")
+
+    with pytest.raises(RuntimeError):
+        inventory.replace("uc", broken(), asked=1001.0)
+    assert {"a", "b0", "b399"} <= set(states(inventory)), "what came before is known, what did not come stays"
+    assert not inventory.was_refreshed("uc")
+    assert inventory.take_vanished(["uc"]) == []
+
+
+def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
+    for machine in (vm("a"), vm("here", State.DELETING), vm("b")):
+        inventory.save(machine)
+    now[0] = 1005.0
+    vanished = inventory.replace("uc", [vm("b")], asked=1004.0)
+    assert [each.machine for each in vanished] == [vm("a")]
+    assert states(inventory) == {"b": "active"}, "no other command finds it"
+    (told,) = inventory.take_vanished(["uc", "tacc"])
+    assert (told.machine.name, told.machine.state, told.refreshed) == ("a", State.DELETED, 1000.0)
+    assert inventory.take_vanished(["uc"]) == []
+
+
+def test_what_came_back_has_not_vanished(inventory, now):
+    inventory.save(vm("a"))
+    now[0] = 1002.0
+    inventory.replace("uc", [], asked=1001.0)
+    inventory.replace("uc", [vm("a")], asked=1002.0)
+    assert inventory.take_vanished(["uc"]) == []
+
+
+def test_an_older_listing_brings_nothing_back(inventory, now):
+    inventory.save(vm("a"))
+    now[0] = 1010.0
+    inventory.replace("uc", [], asked=1005.0)
+    assert inventory.replace("uc", [vm("a")], asked=1001.0) == []
+    assert states(inventory) == {}
+
+
+def test_metadata_keeps_its_keys_and_makes_no_columns(inventory):
+    written = {"role": "web", "a_b": "1", "A_B": "2", "": "empty"}
+    inventory.save(replace(vm("a"), metadata=written))
+    assert inventory.known("uc")[0].machine.metadata == written
+    assert not any("role" in column for column in inventory.database.columns("machine"))
+
+
+def _peak(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_five_thousand_machines_need_no_more_memory_than_some_hundred(tmp_path):
+    def listing(count):
+        return (replace(vm(f"vm{number}"), metadata={"text": "x" * 1000}) for number in range(count))
+
+    with Inventory(Database(tmp_path / "store.db")) as inventory:
+        inventory.replace("uc", listing(400), asked=time.time())
+        few = _peak(lambda: inventory.replace("uc", listing(400), asked=time.time()))
+        many = _peak(lambda: inventory.replace("uc", listing(5000), asked=time.time()))
+        assert inventory.database.count("machine") == 5000
+    assert many < 1.5 * few
+    assert many < 5000 * 1000, "less than the metadata alone"
+
+
+def test_an_address_is_remembered_for_its_machine(inventory):
+    address = FloatingIP("uc", "203.0.113.1", "ip-1")
+    assert inventory.addresses_of(vm("a")) == []
+    inventory.forget_address(address)
+    inventory.keep_address(address, vm("a"))
+    assert inventory.addresses_of(vm("a")) == [address]
+    assert inventory.addresses_of(vm("b")) == []
+    inventory.forget_address(address)
+    assert inventory.addresses_of(vm("a")) == []
 
 
 def test_two_programs_see_each_others_rows(tmp_path):

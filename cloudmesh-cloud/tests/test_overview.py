@@ -1,9 +1,9 @@
-"""The rows of ``cms cloud``, ``cms image`` and ``cms flavor``."""
+"""The rows of ``cms cloud list`` and ``cms cloud info``."""
 
 import pytest
 
-from cloudmesh.cloud.errors import CredentialsError, Unreachable
-from cloudmesh.cloud.overview import check_clouds, cloud_info, list_clouds, list_flavors, list_images
+from cloudmesh.cloud.errors import Unreachable
+from cloudmesh.cloud.overview import cloud_info, list_clouds
 
 TWO = {"uc": {}, "tacc": {}}
 
@@ -31,35 +31,23 @@ def test_the_list_works_where_active_and_default_are_wrong(configure):
     ]
 
 
-@pytest.mark.parametrize("listing", [list_images, list_flavors])
-@pytest.mark.parametrize("error", [Unreachable("no answer"), CredentialsError("who are you")])
-def test_one_cloud_that_fails_does_not_hide_the_others(configure, spy, listing, error):
-    config = configure(TWO)
-    for method in ("images", "flavors"):
-        spy.trouble["uc", method] = error
-    answer = listing(config, ["uc", "tacc"])
-    assert {row["cloud"] for row in answer.rows} == {"tacc"}
-    assert answer.exit_code == error.exit_code
-    assert answer.notes[0] == f"error: {error}"
-    with pytest.raises(type(error)):
-        listing(config, ["uc"])
-
-
-def test_check_tells_of_each_cloud_and_ends_with_the_worst(configure, spy):
-    config = configure(TWO)
-    assert check_clouds(config, ["uc", "tacc"]).exit_code == 0
-    spy.trouble["uc", "check"] = CredentialsError("who are you")
-    spy.trouble["tacc", "check"] = Unreachable("no answer")
-    answer = check_clouds(config, ["uc", "tacc"])
-    assert [(row["result"], row["message"]) for row in answer.rows] == [
-        ("failed", "who are you"),
-        ("failed", "no answer"),
-    ]
-    assert answer.exit_code == 4
-
-
 def test_info_never_shows_a_secret_and_calls_no_cloud(configure, spy):
     config = configure({"uc": {"credentials": {"OS_PASSWORD": "geheim-4711", "user": "me"}}})
     answer = cloud_info(config, "uc")
     assert "geheim-4711" not in repr(answer)
     assert spy.calls == []
+
+
+def test_info_asks_for_quotas_when_it_is_told_to(configure, spy):
+    config = configure({"uc": {"quota": {"machines": 3}}})
+    quotas = {each["name"]: each for each in cloud_info(config, "uc", refresh=True).record["quotas"]}
+    assert quotas["machines"] == {"name": "machines", "used": 0, "limit": 3, "unit": ""}
+    assert quotas["vcpus"]["limit"] is None
+
+
+def test_info_says_so_when_the_cloud_does_not_answer(configure, spy):
+    spy.trouble["uc", "quotas"] = Unreachable("no answer")
+    answer = cloud_info(configure({"uc": {}}), "uc", refresh=True)
+    assert (answer.notes[0], answer.exit_code) == ("error: no answer", 4)
+    assert "quotas" not in answer.record, "unknown is not none"
+    assert answer.record["name"] == "uc"

@@ -5,13 +5,16 @@ import sqlite3
 import stat
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, Refused, Unreachable
-from cloudmesh.cloud.model import State
+from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, QuotaExceeded, Refused, Unreachable
+from cloudmesh.cloud.model import Flavor, Image, State
 from cloudmesh.cloud.provider import BootRequest
-from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider, fingerprint
+from cloudmesh.cloud.providers.simulated.keys import fingerprint
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.plugin.errors import ConfigError
 
 
 def boot(cloud, name="vm1"):
@@ -58,7 +61,7 @@ def test_booting_takes_boot_seconds_and_deleting_action_seconds(provider, clock)
     cloud.delete(machine.cloud_id)
     assert [each.state for each in cloud.machines()] == [State.DELETING]
     clock.forward(0.3)
-    assert cloud.machines() == []
+    assert list(cloud.machines()) == []
     with pytest.raises(NotFound, match="there is no machine sim-000001 on cloud sim"):
         cloud.machine(machine.cloud_id)
 
@@ -71,7 +74,7 @@ def test_the_clock_of_another_connection_counts_as_well(provider, clock):
 
 def test_latency_is_waited_at_every_call(provider):
     cloud = provider(latency_seconds=0.03)
-    for call in (cloud.check, cloud.machines, cloud.images):
+    for call in (cloud.check, lambda: list(cloud.machines()), cloud.images):
         began = time.monotonic()
         call()
         assert 0.03 <= time.monotonic() - began < 1
@@ -104,7 +107,7 @@ def test_an_id_is_never_used_again(provider, clock):
         seen.add(machine.cloud_id)
         cloud.delete(machine.cloud_id)
         clock.forward(1)
-        assert cloud.machines() == []
+        assert list(cloud.machines()) == []
     assert boot(provider()).cloud_id not in seen
 
 
@@ -118,7 +121,7 @@ def test_what_is_no_id_is_not_found(provider, cloud_id):
         cloud.machine(cloud_id)
     with pytest.raises(NotFound):
         cloud.delete(cloud_id)
-    assert len(cloud.machines()) == 1
+    assert len(list(cloud.machines())) == 1
 
 
 def test_it_says_that_it_is_simulated(provider):
@@ -151,7 +154,7 @@ def test_a_file_damaged_while_it_is_open_is_an_error_of_the_cloud(provider, tmp_
         other.execute("DROP TABLE machine")
     other.close()
     with pytest.raises(CloudError, match=r"sim\.db failed"):
-        cloud.machines()
+        list(cloud.machines())
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_of_the_cloud(tmp_path):
@@ -178,3 +181,69 @@ def test_a_fingerprint_is_the_one_of_ssh_keygen(provider, tmp_path, kind):
 def test_what_is_no_public_key_is_refused(text):
     with pytest.raises(Refused, match="this is no OpenSSH public key"):
         fingerprint(text)
+
+
+def test_a_file_of_the_first_version_gets_what_came_later(provider, tmp_path):
+    old = sqlite3.connect(tmp_path / "old.db")
+    old.executescript(
+        """
+        CREATE TABLE machine (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, state TEXT NOT NULL,
+            next_state TEXT, ready_at REAL, image TEXT NOT NULL, flavor TEXT NOT NULL, key TEXT NOT NULL,
+            created REAL NOT NULL
+        );
+        INSERT INTO machine VALUES (3, 'old', 'active', NULL, NULL, 'debian-12', 'tiny', '', 1.0);
+        """
+    )
+    old.commit()
+    old.close()
+    cloud = provider("old")
+    (machine,) = cloud.machines()
+    assert (machine.name, machine.metadata, machine.public_ips) == ("old", {}, [])
+    cloud.set_metadata(machine.cloud_id, {"a": "b"})
+    assert cloud.machine(machine.cloud_id).metadata == {"a": "b"}
+    assert [group.name for group in cloud.security_groups()] == ["default"]
+
+
+def test_quotas_limit_what_is_booted(provider):
+    cloud = provider(quota={"machines": 2, "ram": 2500})
+    boot(cloud)
+    small = Flavor("sim", "small", "flavor-small")
+    image = Image("sim", "debian-12", "image-debian-12")
+    with pytest.raises(
+        QuotaExceeded, match=r"cloud sim allows 2500 ram, and 512 are used: no room for 2048"
+    ) as ram:
+        cloud.boot(BootRequest("vm2", image, replace(small, vcpus=1, ram=2048, disk=20)))
+    assert (ram.value.quota, ram.value.used, ram.value.limit) == ("ram", 512, 2500)
+    assert {each.name: each.left for each in cloud.quotas()}["machines"] == 1
+
+
+@pytest.mark.parametrize("quota", [5, {"machine": 1}, {"machines": -1}, {"machines": "ten"}, {"ram": True}])
+def test_a_wrong_quota_is_an_error_of_the_configuration(quota):
+    with pytest.raises(ConfigError, match="clouds.sim.quota"):
+        SimulatedProvider("sim", {"quota": quota})
+
+
+def test_many_machines_come_page_by_page(provider, monkeypatch):
+    monkeypatch.setattr("cloudmesh.cloud.providers.simulated.world.PAGE", 3)
+    monkeypatch.setattr("cloudmesh.cloud.providers.simulated.provider.PAGE", 3)
+    cloud = provider()
+    for number in range(7):
+        boot(cloud, f"vm{number}")
+    assert [each.name for each in cloud.machines()] == [f"vm{number}" for number in range(7)]
+    listing = provider(fail={"verb": "machines", "times": 2}).machines()
+    with pytest.raises(Unreachable):
+        next(listing)
+
+
+def test_a_resize_that_is_under_way_is_only_confirmed(provider, clock):
+    cloud = provider(boot_seconds=0, action_seconds=5)
+    machine = boot(cloud)
+    clock.forward(1)
+    small = Flavor("sim", "small", "flavor-small", 1, 2048, 20)
+    cloud.resize(machine.cloud_id, small)
+    clock.forward(1)
+    cloud.resize(machine.cloud_id, small)
+    assert state(cloud, machine) is State.RESIZING
+    clock.forward(4.1)
+    assert state(cloud, machine) is State.ACTIVE

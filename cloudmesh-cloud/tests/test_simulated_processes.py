@@ -30,7 +30,7 @@ with SimulatedProvider("sim", settings) as cloud:
     for number in itertools.count():
         request = BootRequest(f"vm{number}", Image("sim", "i", "i"), Flavor("sim", "f", "f"))
         cloud.boot(request)
-        cloud.delete(cloud.machines()[0].cloud_id)
+        cloud.delete(list(cloud.machines())[0].cloud_id)
         print(number, flush=True)
 """
 
@@ -68,8 +68,8 @@ def test_processes_that_begin_at_once_share_one_cloud(tmp_path):
     assert len(set(booted)) == EACH * WORKERS, "no id was given twice"
     assert sorted(first for _, first in got) == [False] * (WORKERS - 1) + [True], "one got the name"
     with SimulatedProvider("sim", {"file": file}) as cloud:
-        assert {machine.cloud_id for machine in cloud.machines()} >= set(booted)
-        assert len(cloud.machines()) == EACH * WORKERS + 1
+        assert {machine.cloud_id for machine in list(cloud.machines())} >= set(booted)
+        assert len(list(cloud.machines())) == EACH * WORKERS + 1
 
 
 @pytest.mark.parametrize("after", [0, 3, 20])
@@ -82,10 +82,10 @@ def test_a_process_killed_in_the_middle_leaves_a_sound_cloud(tmp_path, after):
         os.kill(busy.pid, signal.SIGKILL)
     assert busy.returncode == -signal.SIGKILL
     with SimulatedProvider("sim", {"file": str(file)}) as cloud:
-        left = cloud.machines()
+        left = list(cloud.machines())
         new = cloud.boot(request("next"))
         assert int(new.cloud_id.removeprefix("sim-")) > last + 1, "ids of the killed process stay used"
-        assert {machine.name for machine in cloud.machines()} == {"next", *(each.name for each in left)}
+        assert {machine.name for machine in list(cloud.machines())} == {"next", *(each.name for each in left)}
     connection = sqlite3.connect(file)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()

@@ -14,14 +14,26 @@ from cloudmesh.plugin.errors import UnknownName
 PAIRS = [(verb, state) for verb in VERBS.values() for state in State]
 P, A, I = Fitness.POSSIBLE, Fitness.ALREADY, Fitness.IMPOSSIBLE  # noqa: E741 a table reads best in columns
 
+COLUMNS = [
+    "start",
+    "stop",
+    "suspend",
+    "resume",
+    "pause",
+    "unpause",
+    "reboot",
+    "hard_reboot",
+    "rebuild",
+    "resize",
+]
 TABLE = {
-    State.ACTIVE: {"start": A, "stop": P, "suspend": P, "resume": A, "reboot": P, "delete": P},
-    State.STOPPED: {"start": P, "stop": A, "suspend": I, "resume": I, "reboot": I, "delete": P},
-    State.SUSPENDED: {"start": I, "stop": I, "suspend": A, "resume": P, "reboot": I, "delete": P},
-    State.PAUSED: {"start": I, "stop": I, "suspend": I, "resume": P, "reboot": I, "delete": P},
-    State.ERROR: {"start": I, "stop": P, "suspend": I, "resume": I, "reboot": P, "delete": P},
-    State.UNKNOWN: {"start": P, "stop": P, "suspend": I, "resume": I, "reboot": I, "delete": P},
-    State.DELETED: {"start": I, "stop": I, "suspend": I, "resume": I, "reboot": I, "delete": A},
+    State.ACTIVE: [A, P, P, A, P, A, P, P, P, P],
+    State.STOPPED: [P, A, I, I, I, I, I, P, P, P],
+    State.SUSPENDED: [I, I, A, P, I, I, I, P, I, I],
+    State.PAUSED: [I, I, I, I, A, P, I, P, I, I],
+    State.ERROR: [I, P, I, I, I, I, P, P, P, I],
+    State.UNKNOWN: [P, P, I, I, I, I, I, P, I, I],
+    State.DELETED: [I, I, I, I, I, I, I, I, I, I],
 }
 
 
@@ -38,23 +50,44 @@ def test_each_verb_stands_in_exactly_one_way_to_each_state(verb, state):
 
 @pytest.mark.parametrize("state", TABLE)
 def test_what_can_be_done_in_a_state_at_rest(state):
-    assert {verb.name: verb.fitness(state) for verb in VERBS.values()} == TABLE[state]
+    assert [VERBS[name].fitness(state) for name in COLUMNS] == TABLE[state]
+    gone = state is State.DELETED
+    assert VERBS["delete"].fitness(state) is (A if gone else P)
+    assert all(VERBS[name].fitness(state) is (I if gone else P) for name in ("rename", "metadata"))
 
 
-@pytest.mark.parametrize("verb", VERBS.values(), ids=str)
-def test_a_verb_leads_through_a_passing_state_to_one_where_it_is_already_true(verb):
-    assert verb.passing.is_passing
-    assert verb.name == "reboot" or verb.fitness(verb.target) is A
-    assert verb.fitness(verb.passing) is A
+def test_every_verb_is_in_one_of_these_tables():
+    assert [*COLUMNS, "rename", "metadata", "delete"] == list(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=lambda each: each.name)
+def test_every_verb_is_found_and_has_a_provider_method(verb):
     assert find_verb(verb.name) is verb
-    assert callable(getattr(Provider, verb.name))
+    assert callable(getattr(Provider, verb.call))
+    assert verb.capability is None or verb.capability.value == verb.name
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=lambda each: each.name)
+def test_a_verb_leads_to_where_it_is_already_true_or_back(verb):
+    assert verb.passing is None or verb.passing.is_passing
+    if verb.target is None:
+        assert [verb.leads_to(state) for state in (State.ACTIVE, State.STOPPED)] == ["active", "stopped"]
+        return
+    assert verb.leads_to(State.ERROR) is verb.target
+    assert "reboot" in verb.name or verb.fitness(verb.target) is A
+    assert verb.fitness(verb.passing) is A
+
+
+def test_what_repairs_a_machine_in_error_leads_to_active():
+    assert VERBS["rebuild"].leads_to(State.ERROR) is State.ACTIVE
+    assert VERBS["rename"].leads_to(State.ERROR) is State.ERROR
 
 
 @pytest.mark.parametrize(("verb", "state"), PAIRS, ids=lambda each: getattr(each, "name", str(each)))
 def test_the_error_names_verbs_that_work_or_says_what_to_do(verb, state):
     error = impossible(verb, in_state(state))
     assert isinstance(error, Conflict)
-    assert f"cannot {verb.name} uc:vm1 while it is {state}; " in str(error)
+    assert f"cannot {verb.words} uc:vm1 while it is {state}; " in str(error)
     hint = str(error).partition("; ")[2]
     if state.is_passing:
         assert hint == f"wait until it is no longer {state}"
@@ -63,13 +96,15 @@ def test_the_error_names_verbs_that_work_or_says_what_to_do(verb, state):
     else:
         named = hint.removeprefix("possible now: ").split(", ")
         assert named
-        assert all(VERBS[name].fitness(state) is P for name in named)
+        by_words = {each.words: each for each in VERBS.values()}
+        assert all(by_words[words].fitness(state) is P for words in named)
 
 
 def test_only_states_that_end_in_ing_pass():
     passing = {state.value for state in State if state.is_passing}
     assert passing == {
         *("building", "starting", "stopping", "suspending", "resuming", "rebooting", "deleting"),
+        *("pausing", "unpausing", "rebuilding", "resizing"),
     }
 
 
@@ -86,14 +121,16 @@ def test_the_table_cannot_be_changed():
 def test_the_usage_of_the_shell_lists_exactly_the_verbs():
     vm = pytest.importorskip("cloudmesh.vm.command.vm")
     usage = inspect.getdoc(vm.VmCommand.do_vm)
-    (group,) = re.findall(r"vm \(([a-z|]+)\) \(NAMES", usage)
-    assert group.split("|") == list(vm.ACTIONS) == list(VERBS)
+    (group,) = re.findall(r"vm \(([a-z|]+)\)\s+\(NAMES", usage)
+    assert group.split("|") == list(vm.ACTIONS)
+    assert list(vm.CHANGES) == [verb.name for verb in VERBS.values() if verb.takes]
+    assert list(vm.ACTIONS) == [verb.name for verb in VERBS.values() if not (verb.takes or verb.said)]
     described = re.findall(r"^ *vm ([a-z]+)  +\w", usage.partition("Description:")[2], re.MULTILINE)
     assert described == list(vm.VERBS)
 
 
 def test_the_classes_have_a_method_for_each_verb():
     machines = pytest.importorskip("cloudmesh.vm")
-    for name in VERBS:
+    for name in [verb.words.partition(" ")[0] for verb in VERBS.values()]:
         assert callable(getattr(machines.Machine, name))
         assert callable(getattr(machines.Machines, name))

@@ -242,3 +242,14 @@ print([name for name in ("pyrage", "cryptography", "keyring", "getpass") if name
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_the_arguments_of_a_driver_are_resolved_too(
+    write: Write, typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER_SECRET", "from outside")
+    text = "clouds: {o: {type: libcloud, arguments: {key: TBD, secret: '${OTHER_SECRET}', region: fra}}}\n"
+    config = Config.load(write(text))
+    typed.lines = ["typed in"]
+    assert config.settings("o")["arguments"] == {"key": "typed in", "secret": "from outside", "region": "fra"}
+    assert typed.asked == ["*cloud o: key: "], "the bare key of a driver is not shown while it is typed"

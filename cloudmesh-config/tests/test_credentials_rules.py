@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudmesh.config import credentials_rules
 from cloudmesh.config.check import check
 
 Write = Callable[..., Path]
@@ -58,7 +59,7 @@ def test_each_way(write: Write, credentials: str, keys: list[str]) -> None:
 
 
 def test_other_types_are_asked_nothing(write: Write) -> None:
-    path = write("clouds:\n  uc: {type: ec2}\n  b: {type: [openstack]}\n")
+    path = write("clouds:\n  uc: {type: vsphere}\n  b: {type: [openstack]}\n")
     assert not any("is missing" in finding.message for finding in check(path))
 
 
@@ -67,3 +68,17 @@ def test_what_can_stand_instead_is_told(write: Write) -> None:
     assert any(
         "(or OS_PROJECT_ID, OS_TENANT_NAME, OS_TENANT_ID) is missing" in f.message for f in check(path)
     )
+
+
+@pytest.mark.parametrize(
+    ("credentials", "lacking"),
+    [
+        ({}, ["EC2_ACCESS_KEY", "EC2_SECRET_KEY"]),
+        ({"EC2_ACCESS_KEY": "A"}, ["EC2_SECRET_KEY"]),
+        ({"EC2_ACCESS_KEY": "A", "EC2_SECRET_KEY": "S"}, []),
+        ({"EC2_PROFILE": "work"}, []),
+    ],
+)
+def test_ec2_needs_a_key_or_a_profile(credentials: dict[str, str], lacking: list[str]) -> None:
+    for kind in ("ec2", "aws"):
+        assert [key for key, *_ in credentials_rules.missing(kind, credentials)] == lacking

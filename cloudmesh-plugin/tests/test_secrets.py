@@ -24,6 +24,8 @@ from cloudmesh.plugin.secrets import is_secret, mask_text, mask_value
         "secret_key",
         "--password",
         "credentials.OS_PASSWORD.deeper",
+        "clouds.other.arguments.key",
+        "clouds.other.arguments.secret",
     ],
 )
 def test_secret_names(key: str) -> None:
@@ -43,6 +45,9 @@ def test_secret_names(key: str) -> None:
         "public-key",
         "OS_PUBLIC_KEY",
         "--ssh_public_key",
+        "clouds.other.arguments.region",
+        "clouds.other.default.key",
+        "clouds.key.arguments.x",
     ],
 )
 def test_other_names(key: str) -> None:
@@ -107,3 +112,10 @@ def test_long_texts_take_no_long_time() -> None:
     for text in ("a" * 100_000, "a " * 50_000, "'\"" * 50_000, "a:" * 50_000):
         mask_text(text)
     assert time.perf_counter() - start < 5
+
+
+def test_the_arguments_of_a_driver_are_masked_like_credentials() -> None:
+    settings = {"arguments": {"key": "hush", "secret": "hush", "region": "fra", "deep": {"token": "hush"}}}
+    shown = {"key": "***", "secret": "***", "region": "fra", "deep": {"token": "***"}}
+    assert mask_value("", {"type": "libcloud", **settings}) == {"type": "libcloud", "arguments": shown}
+    assert mask_value("default", {"key": "mine"}) == {"key": "mine"}

@@ -11,7 +11,7 @@ from cloudmesh.cloud.errors import Refused, Unreachable
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.command.vm import VmCommand
-from cloudmesh.vm.confirm import confirm_delete
+from cloudmesh.vm.confirm import confirm
 
 ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
 
@@ -106,18 +106,18 @@ def test_deleting_with_yes_asks_nobody(boot, spy, cms, monkeypatch):
 def test_the_question_names_the_machines_up_to_ten(monkeypatch, capsys):
     many = [Machine("a", f"vm{number}", str(number), State.ACTIVE) for number in range(12)]
     monkeypatch.setattr(sys, "stdin", Terminal("12\n"))
-    confirm_delete(many)
+    confirm("delete", many)
     asked = capsys.readouterr()
     assert asked.out == ""
     assert "deletes 12 machines" in asked.err
     assert "a:vm9 and 2 more" in asked.err
     monkeypatch.setattr(sys, "stdin", Terminal("0\n"))
     with pytest.raises(CloudmeshError, match="nothing was deleted"):
-        confirm_delete(many)
+        confirm("delete", many)
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     with pytest.raises(UsageError, match="1 machine would be deleted"):
-        confirm_delete(many[:1])
-    confirm_delete([])
+        confirm("delete", many[:1])
+    confirm("delete", [])
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -1,11 +1,17 @@
 """``cms vm list``: what is known, how old it is, and what happens when a cloud is away."""
 
+import threading
+
 import pytest
 
+from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
-from cloudmesh.vm.listing import age_text, list_machines, qualify
+from cloudmesh.vm import Machines
+from cloudmesh.vm.listing import list_machines, qualify
 
 
 def names(answer):
@@ -58,13 +64,64 @@ def test_a_list_is_what_the_store_knows_and_calls_no_cloud(three, config, spy, b
 
 def test_a_refresh_asks_each_cloud_once(three, config, spy, behind):
     behind("a", "delete", "web1")
+    assert names(list_machines(config, [], None, refresh=True, gone=False)) == ["a:web2", "b:db1"]
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
+
+
+def test_a_machine_that_vanished_is_told_once_and_then_forgotten(three, config, behind):
+    behind("a", "delete", "web1")
+    told = list_machines(config, [], None, refresh=True)
+    assert [(row["name"], row["state"]) for row in told.rows] == [
+        ("web2", "active"),
+        ("web1", "deleted"),
+        ("db1", "active"),
+    ]
+    assert told.notes[0] == (
+        "note: a:web1 is no longer on the cloud, and nobody deleted it here; this is shown once"
+    )
+    assert told.exit_code == 0
     assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1"]
-    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+
+
+def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_be_told(three, config, behind):
+    behind("a", "delete", "web1")
+    assert names(list_machines(config, [], None, refresh=True, gone=False)) == ["a:web2", "b:db1"]
+    assert names(list_machines(config, ["web*"], None, refresh=False)) == ["a:web2"]
+    assert "a:web1" in names(list_machines(config, [], None, refresh=False))
+
+
+def test_an_address_that_outlived_its_machine_is_named_with_the_command_that_gives_it_back(config, behind):
+    with Machines("web1", "a") as machines:
+        machines.boot(public=True).raise_for_failures()
+    behind("a", "delete", "web1")
+    told = list_machines(config, [], "a", refresh=True)
+    assert told.notes[1].startswith("note: 203.0.113.1 was taken for such a machine and is still yours; ")
+    assert told.notes[1].endswith("cms ip delete 203.0.113.1 --cloud=a")
+
+
+def test_a_machine_that_was_deleted_here_has_not_vanished(three, config):
+    with Machines("web1") as machines:
+        machines.delete(wait=True)
+    assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1"]
+
+
+def test_a_machine_that_somebody_else_made_appears(three, config, behind):
+    with SimulatedProvider("b", config.settings("b")) as cloud:
+        cloud.boot(BootRequest("other", cloud.images()[0], cloud.flavors()[0]))
+    assert names(list_machines(config, [], None, refresh=True)) == ["a:web1", "a:web2", "b:db1", "b:other"]
+
+
+def test_the_clouds_are_asked_side_by_side(three, config, spy):
+    both = threading.Barrier(2, timeout=20)
+    spy.trouble["a", "machines"] = spy.trouble["b", "machines"] = lambda _: both.wait()
+    answer = list_machines(config, [], None, refresh=True)
+    assert names(answer) == ["a:web1", "a:web2", "b:db1"], "each waited until the other was asked too"
+    assert answer.exit_code == 0
 
 
 def test_the_first_list_of_a_cloud_asks_it(config, spy):
     assert names(list_machines(config, [], None, refresh=False)) == []
-    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
     assert names(list_machines(config, [], None, refresh=False)) == []
     assert spy.taken() == [], "an empty cloud is not asked each time"
 

@@ -10,16 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.cloud import Cloud
-    from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
+    from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota, State
+    from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
     from cloudmesh.cloud.provider import BootRequest, Capability, Provider
 
-__all__ = ["BootRequest", "Capability", "Cloud", "Flavor", "Image", "KeyPair", "Machine", "Provider", "State"]
+__all__ = [
+    "BootRequest",
+    "Capability",
+    "Cloud",
+    "Flavor",
+    "FloatingIP",
+    "Image",
+    "KeyPair",
+    "Machine",
+    "Network",
+    "Provider",
+    "Quota",
+    "SecurityGroup",
+    "SecurityRule",
+    "State",
+]
 
 _HOMES = {
     "Cloud": "cloudmesh.cloud.cloud",
     "BootRequest": "cloudmesh.cloud.provider",
-    "Capability": "cloudmesh.cloud.provider",
+    "Capability": "cloudmesh.cloud.capability",
+    "FloatingIP": "cloudmesh.cloud.network",
+    "Network": "cloudmesh.cloud.network",
     "Provider": "cloudmesh.cloud.provider",
+    "SecurityGroup": "cloudmesh.cloud.network",
+    "SecurityRule": "cloudmesh.cloud.network",
 }
 
 

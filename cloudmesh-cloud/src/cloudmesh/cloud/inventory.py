@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
 from types import TracebackType
+from typing import Any
 
-from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.db import Database, open_store
 
 MACHINES = "machine"
 REFRESHES = "refresh"
+VANISHED = "vanished"
+ADDRESSES = "address"
+_KEY = ["cloud", "cloud_id"]
+# How many machines are written in one transaction, for which other processes wait.
+_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -63,35 +71,93 @@ class Inventory:
                 self._put(machine, asked or now)
 
     def _put(self, machine: Machine, refreshed: float) -> None:
-        record = {**machine.to_record(), "refreshed": refreshed}
-        self._database.upsert(MACHINES, record, key=["cloud", "cloud_id"])
+        self._database.upsert(MACHINES, _record(machine, refreshed), key=_KEY)
 
     def forget(self, machine: Machine) -> None:
         """Remove a machine that its cloud no longer has."""
         if self._database.has(MACHINES):
             self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
 
-    def replace(self, cloud: str, machines: Iterable[Machine], asked: float) -> None:
+    def replace(self, cloud: str, machines: Iterable[Machine], asked: float) -> list[Known]:
         """Take over a full listing of a cloud that was asked for at the time ``asked``.
 
-        What another process wrote down since then is newer than the listing, and stays.
+        The listing may be an iterator: it is written page by page, each in one short transaction. What
+        another process wrote down since then is newer than the listing, and stays. Only when the listing
+        has come to its end are the machines that it lacks taken as vanished; if it raises, none is.
+
+        Returns:
+            The machines that vanished though nobody deleted them here, as they were last seen. They are
+            kept apart until ``take_vanished`` tells of them.
         """
-        # A time to come was written before the clock was set back, and tells nothing.
-        now = time.time()
+        listing = iter(machines)
+        while page := list(islice(listing, _PAGE)):
+            with self._database.atomic():
+                if not self._is_superseded(cloud, asked):
+                    for machine in page:
+                        self.save(machine, asked)
         with self._database.atomic():
-            if asked < (self._refreshed(cloud) or 0.0) <= now:
-                return
-            known = {each.machine.cloud_id: each for each in self.known(cloud)}
-            newer = {cloud_id for cloud_id, each in known.items() if asked < each.refreshed <= now}
-            for machine in machines:
-                known.pop(machine.cloud_id, None)
-                if machine.cloud_id not in newer:
-                    self._put(machine, asked)
-            for vanished in known.values():
-                if vanished.machine.cloud_id not in newer:
-                    self.forget(vanished.machine)
-            refresh = {"cloud": cloud, "refreshed": asked}
-            self._database.upsert(REFRESHES, refresh, key=["cloud"])
+            if self._is_superseded(cloud, asked):
+                return []
+            vanished = self._vanished(cloud, asked)
+            self._database.upsert(REFRESHES, {"cloud": cloud, "refreshed": asked}, key=["cloud"])
+        return vanished
+
+    def _is_superseded(self, cloud: str, asked: float) -> bool:
+        """Whether a listing that was asked for later has been taken over."""
+        # A time to come was written before the clock was set back, and tells nothing.
+        return asked < (self._refreshed(cloud) or 0.0) <= time.time()
+
+    def _vanished(self, cloud: str, asked: float) -> list[Known]:
+        """Forget the machines of which the cloud told no more; those that nobody deleted here."""
+        if not self._database.has(MACHINES):
+            return []
+        if self._database.count(MACHINES, cloud=cloud, refreshed=asked) == self._database.count(
+            MACHINES, cloud=cloud
+        ):
+            # As nearly always: thousands of machines need not be read.
+            return []
+        now = time.time()
+        gone = [each for each in self.known(cloud) if not asked <= each.refreshed <= now]
+        for each in gone:
+            self.forget(each.machine)
+        surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
+        for each in surprising:
+            self._database.upsert(VANISHED, _record(each.machine, each.refreshed), key=_KEY)
+        return surprising
+
+    def take_vanished(self, clouds: Iterable[str]) -> list[Known]:
+        """The machines that vanished from these clouds, as they were last seen, in state deleted.
+
+        They are told once: this forgets them.
+        """
+        if not self._database.has(VANISHED):
+            return []
+        told: list[Known] = []
+        with self._database.atomic():
+            for cloud in clouds:
+                records = self._database.find(VANISHED, cloud=cloud)
+                if records:
+                    self._database.delete(VANISHED, cloud=cloud)
+                # One that is back has not vanished.
+                told += [each for each in map(_known, records) if self.find(each.machine) is None]
+        return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
+
+    def keep_address(self, address: FloatingIP, machine: Machine) -> None:
+        """Remember that an address was taken for a machine, to be given back with it."""
+        record = {"cloud": address.cloud, "cloud_id": address.cloud_id, "address": address.address}
+        self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
+
+    def forget_address(self, address: FloatingIP) -> None:
+        """Forget that."""
+        if self._database.has(ADDRESSES):
+            self._database.delete(ADDRESSES, cloud=address.cloud, cloud_id=address.cloud_id)
+
+    def addresses_of(self, machine: Machine) -> list[FloatingIP]:
+        """The addresses that were taken for this machine."""
+        if not self._database.has(ADDRESSES):
+            return []
+        found = self._database.find(ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id)
+        return [FloatingIP(machine.cloud, each["address"], each["cloud_id"]) for each in found]
 
     def known(self, cloud: str) -> list[Known]:
         """The machines of a cloud, in the order in which they became known."""
@@ -101,7 +167,7 @@ class Inventory:
         if not self._database.has(MACHINES):
             return []
         records = self._database.find(MACHINES, where=equals)
-        return [Known(Machine.from_record(record), float(record["refreshed"])) for record in records]
+        return [_known(record) for record in records]
 
     def find(self, machine: Machine) -> Known | None:
         """The same machine as it was last seen; None if it has been forgotten."""
@@ -118,3 +184,14 @@ class Inventory:
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
+
+
+def _record(machine: Machine, refreshed: float) -> dict[str, Any]:
+    # Metadata as pairs: users choose the keys, and a column for each would have no end.
+    pairs = [[key, value] for key, value in machine.metadata.items()]
+    return {**machine.to_record(), "metadata": pairs, "refreshed": refreshed}
+
+
+def _known(record: Mapping[str, Any]) -> Known:
+    machine = Machine.from_record({**record, "metadata": dict(record.get("metadata") or {})})
+    return Known(machine, float(record["refreshed"]))

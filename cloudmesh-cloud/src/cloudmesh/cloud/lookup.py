@@ -1,12 +1,15 @@
-"""Finding by name what a new machine is made of."""
+"""Finding the things of a cloud by what users call them: a name, an id, or a glob that means one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import ConfigError, UnknownName
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+
+_SHOWN = 8
 
 
 class _Named(Protocol):
@@ -18,20 +21,49 @@ Thing = TypeVar("Thing", bound=_Named)
 
 
 def pick(kind: str, name: str, cloud: str, things: Iterable[Thing]) -> Thing:
-    """The thing of this name, or of this id of the cloud's.
+    """The only thing that is meant: of this id, else of this name, else the one that the glob matches.
 
     Raises:
-        UnknownName: with the nearest name.
+        UsageError: several are meant; they are listed with their ids.
+        UnknownName: none is; the nearest is named.
     """
     things = list(things)
-    for thing in things:
-        if name in (thing.name, getattr(thing, "cloud_id", thing.name)):
-            return thing
-    raise UnknownName(kind, name, (thing.name for thing in things), f"on cloud {cloud}")
+    found = _meant(name, things)
+    if not found:
+        raise UnknownName(kind, name, (thing.name for thing in things), f"on cloud {cloud}")
+    if len(found) > 1:
+        raise _ambiguous(kind, name, cloud, found)
+    return found[0]
+
+
+def matching(pattern: str | None, things: Sequence[Thing]) -> list[Thing]:
+    """The things that a list's filter shows: of this id or name, or matched by the glob; None shows all."""
+    return list(things) if pattern is None else _meant(pattern, things)
+
+
+def _meant(name: str, things: Sequence[Thing]) -> list[Thing]:
+    """An id is nobody else's; a name may hold what looks like a glob."""
+    return (
+        [thing for thing in things if _id(thing) == name]
+        or [thing for thing in things if thing.name == name]
+        or [thing for thing in things if fnmatchcase(thing.name, name)]
+    )
+
+
+def _id(thing: _Named) -> str:
+    return str(getattr(thing, "cloud_id", thing.name))
+
+
+def _ambiguous(kind: str, name: str, cloud: str, found: Sequence[_Named]) -> UsageError:
+    shown = ", ".join(f"{thing.name} ({_id(thing)})" for thing in found[:_SHOWN])
+    more = f", ... ({len(found)} in all)" if len(found) > _SHOWN else ""
+    return UsageError(
+        f"{kind} {name!r} means {len(found)} on cloud {cloud}: {shown}{more}; say which by its name or id"
+    )
 
 
 def defaults(config: Config, cloud: str) -> dict[str, str]:
-    """What the configuration says of new machines on this cloud: image, flavor, key.
+    """What the configuration says of new machines on this cloud: image, flavor, key, network, ...
 
     Raises:
         ConfigError: it is written in another form.

@@ -1,4 +1,7 @@
-"""What a cloud holds, in one form for all clouds: machines, images, flavors and key pairs."""
+"""What a cloud holds, in one form for all clouds: machines, images, flavors, key pairs and quotas.
+
+Networks and what belongs to them are in ``cloudmesh.cloud.network``.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,11 @@ class State(str, Enum):
     STOPPING = "stopping"
     SUSPENDING = "suspending"
     RESUMING = "resuming"
+    PAUSING = "pausing"
+    UNPAUSING = "unpausing"
     REBOOTING = "rebooting"
+    REBUILDING = "rebuilding"
+    RESIZING = "resizing"
     DELETING = "deleting"
     DELETED = "deleted"
     ERROR = "error"
@@ -53,6 +60,8 @@ class Machine:
         private_ips, public_ips: addresses in the order of the cloud.
         fault: what the cloud says went wrong, if the state is error.
         created: seconds since the epoch, 0 where the cloud does not tell.
+        metadata: what users wrote on the machine: OpenStack's metadata, the tags of EC2.
+        zone: the availability zone, empty where the cloud does not tell.
     """
 
     cloud: str
@@ -67,6 +76,8 @@ class Machine:
     public_ips: list[str] = field(default_factory=list)
     fault: str = ""
     created: float = 0.0
+    metadata: dict[str, str] = field(default_factory=dict)
+    zone: str = ""
 
     @property
     def qualified_name(self) -> str:
@@ -119,3 +130,29 @@ class KeyPair:
     cloud: str
     name: str
     fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much of something this user may have on the cloud.
+
+    Attributes:
+        name: machines, vcpus, ram, key_pairs, floating_ips, security_groups, networks, volumes, disk; or the
+            cloud's own word for what is none of these.
+        used: how much is taken; None where the cloud does not tell.
+        limit: how much is allowed; None if there is no limit.
+        unit: of both: MiB for ram, GiB for disk, else empty.
+    """
+
+    cloud: str
+    name: str
+    used: int | None = None
+    limit: int | None = None
+    unit: str = ""
+
+    @property
+    def left(self) -> int | None:
+        """What may still be taken, never below 0; None if that cannot be told or there is no limit."""
+        if self.used is None or self.limit is None:
+            return None
+        return max(0, self.limit - self.used)

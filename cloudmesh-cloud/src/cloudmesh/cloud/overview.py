@@ -1,21 +1,17 @@
-"""The rows of ``cms cloud``, ``cms image`` and ``cms flavor``."""
+"""The rows of ``cms cloud list`` and ``cms cloud info``."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import Flavor, Image
 from cloudmesh.cloud.notes import is_simulated, simulated_notes
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.answer import Answer
-from cloudmesh.plugin.errors import CloudError, CloudmeshError, CredentialsError
+from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.secrets import mask_value
 
 
@@ -38,8 +34,12 @@ def list_clouds(config: Config) -> Answer:
     return Answer(rows, columns=columns)
 
 
-def cloud_info(config: Config, name: str) -> Answer:
-    """What is configured for a cloud, secrets masked, and what its type can do."""
+def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:
+    """What is configured for a cloud, secrets masked, and what its type can do.
+
+    With ``refresh`` the cloud is asked for its quotas; if it does not answer, that is said and makes the
+    exit code.
+    """
     settings = config.cloud(name)
     provider = provider_class(settings.get("type"), name)
     with Inventory(open_store(config)) as inventory:
@@ -51,68 +51,24 @@ def cloud_info(config: Config, name: str) -> Answer:
         "machines": known,
         "settings": mask_value("", dict(settings)),
     }
-    return Answer(record=facts, notes=simulated_notes(config, [name]))
+    answer = Answer(record=facts, notes=simulated_notes(config, [name]))
+    if not refresh:
+        answer.notes = [
+            *answer.notes,
+            f"note: no cloud was asked; cms cloud info {name} --refresh adds quotas",
+        ]
+        return answer
+    try:
+        facts["quotas"] = _quotas(config, name)
+    except CloudmeshError as error:
+        answer.notes = [f"error: {error}", *answer.notes]
+        answer.errors, answer.exit_code = [error], error.exit_code
+    return answer
 
 
-def check_clouds(config: Config, names: Sequence[str]) -> Answer:
-    """Sign in to each cloud; the exit code is that of the worst failure."""
-    rows = []
-    code = 0
-    missing = config.unresolved(names)
-    for name in names:
-        began = time.monotonic()
-        try:
-            _raise_if(missing.get(name))
-            with Cloud(name, config) as cloud:
-                message, result = cloud.check(), "ok"
-        except CloudmeshError as error:
-            message, result = str(error), "failed"
-            code = max(code, error.exit_code)
-        rows.append(
-            {
-                "name": name,
-                "result": result,
-                "seconds": round(time.monotonic() - began, 3),
-                "message": message,
-            }
-        )
-    return Answer(rows, columns=["name", "result", "seconds", "message"], exit_code=code)
-
-
-def _raise_if(error: CloudmeshError | None) -> None:
-    if error:
-        raise error
-
-
-def list_images(config: Config, names: Sequence[str]) -> Answer:
-    """The images of these clouds, asked now."""
-    return _listing(config, names, Cloud.images, ["cloud", "name", "size", "cloud_id"])
-
-
-def list_flavors(config: Config, names: Sequence[str]) -> Answer:
-    """The flavors of these clouds, asked now."""
-    return _listing(config, names, Cloud.flavors, ["cloud", "name", "vcpus", "ram", "disk", "cloud_id"])
-
-
-def _listing(
-    config: Config,
-    names: Sequence[str],
-    ask: Callable[[Cloud], Iterable[Image | Flavor]],
-    columns: list[str],
-) -> Answer:
-    """Rows of all clouds that answered; a cloud that did not is named, and makes the exit code."""
-    rows: list[dict[str, Any]] = []
-    notes: list[str] = []
-    code = 0
-    missing = config.unresolved(names)
-    for name in names:
-        try:
-            _raise_if(missing.get(name))
-            with Cloud(name, config) as cloud:
-                rows += [asdict(thing) for thing in ask(cloud)]
-        except (CloudError, CredentialsError) as error:
-            if len(names) == 1:
-                raise
-            notes.append(f"error: {error}")
-            code = max(code, error.exit_code)
-    return Answer(rows, columns=columns, notes=[*notes, *simulated_notes(config, names)], exit_code=code)
+def _quotas(config: Config, name: str) -> list[dict[str, Any]]:
+    config.resolve([name])
+    with Cloud(name, config) as cloud:
+        quotas = cloud.quotas()
+    keys = ("name", "used", "limit", "unit")
+    return [{key: getattr(quota, key) for key in keys} for quota in quotas]

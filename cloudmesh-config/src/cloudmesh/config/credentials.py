@@ -26,14 +26,18 @@ def of_cloud(config: Config, cloud: str) -> dict[str, Any]:
 
 
 def settings(config: Config, cloud: str) -> dict[str, Any]:
-    """The whole section of a cloud, its credentials resolved and its other encrypted values decrypted."""
+    """The whole section of a cloud, its credentials resolved and its other encrypted values decrypted.
+
+    The arguments of a driver of libcloud's are credentials too.
+    """
     section = config.cloud(cloud)
-    others = {key: value for key, value in section.items() if key != "credentials"}
+    others = {key: value for key, value in section.items() if key not in ("credentials", "arguments")}
     opened: dict[str, Any] = sealing.all_opened(others, ("clouds", cloud), config.data, config.path)
-    if section.get("credentials") is None:
-        return {key: opened.get(key) for key in section}
-    opened["credentials"] = of_cloud(config, cloud)
-    return {key: opened[key] for key in section}
+    if section.get("credentials") is not None:
+        opened["credentials"] = of_cloud(config, cloud)
+    if "arguments" in section:
+        opened["arguments"] = resolved(config, ("clouds", cloud, "arguments"), section["arguments"])
+    return {key: opened.get(key) for key in section}
 
 
 def unresolved(config: Config, clouds: Iterable[str]) -> dict[str, ConfigError]:

@@ -27,6 +27,8 @@ _APPLICATION: Needs = (
     ("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"),
     ("OS_APPLICATION_CREDENTIAL_SECRET",),
 )
+_EC2_TYPES = ("ec2", "aws")
+_EC2: Needs = (("EC2_ACCESS_KEY", "EC2_PROFILE"), ("EC2_SECRET_KEY", "EC2_PROFILE"))
 
 
 def missing(kind: str, credentials: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -38,12 +40,14 @@ def missing(kind: str, credentials: Mapping[str, Any]) -> Iterator[tuple[str, ..
 
 def needs(kind: str, credentials: Mapping[str, Any]) -> Needs:
     """What the way to sign in that the credentials choose needs; nothing for a type not known here."""
-    return _openstack(credentials) if kind == "openstack" else ()
+    if kind == "openstack":
+        return _openstack(credentials)
+    return _EC2 if kind in _EC2_TYPES else ()
 
 
 def knows(kind: str) -> bool:
     """Whether the needs of this type stand here; those that its provider names are not asked then."""
-    return kind == "openstack"
+    return kind == "openstack" or kind in _EC2_TYPES
 
 
 def _openstack(credentials: Mapping[str, Any]) -> Needs:

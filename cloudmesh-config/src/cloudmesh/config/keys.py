@@ -60,7 +60,7 @@ def hidden(parts: Sequence[str]) -> bool:
     The name that the user gave a cloud says nothing.
     """
     named = parts[2:] if parts[:1] == ("clouds",) or parts[:1] == ["clouds"] else parts
-    return any(is_secret(part) for part in named)
+    return is_secret(".".join(named))
 
 
 def text_of(key: Any) -> str:

@@ -17,7 +17,7 @@ from cloudmesh.config.problem import Problem
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
 CHOICES = ("default", "active", "encryption")
 CLOUD = ("name", "host", "type", "version", "credentials", "default")
-DEFAULTS = ("image", "flavor", "key")
+DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata")
 # One letter of four may be wrong.
 _ALIKE = 0.75
 _QUOTES = "put the value in quotes"

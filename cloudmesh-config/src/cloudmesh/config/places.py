@@ -25,3 +25,8 @@ def store_file() -> Path:
 def machines_directory() -> Path:
     """What local clouds keep of their machines."""
     return directory() / "machines"
+
+
+def tokens_directory() -> Path:
+    """Where signing in once is remembered; as secret as the configuration."""
+    return directory() / "tokens"

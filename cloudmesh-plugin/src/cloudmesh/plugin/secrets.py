@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 MASK = "***"
@@ -30,7 +31,10 @@ def is_secret(key: str) -> bool:
     ``key`` may be a dotted path: what is below a secret name is secret too. An option is looked at
     without its dashes.
     """
-    return any(_is_secret_name(part.lstrip("-")) for part in key.split("."))
+    parts = [part.lstrip("-") for part in key.split(".")]
+    # The arguments of a cloud's driver: its "key" is no name of a key pair.
+    bare = ("arguments", "key") in itertools.pairwise(parts)
+    return bare or any(map(_is_secret_name, parts))
 
 
 def _is_secret_name(name: str) -> bool:
@@ -43,13 +47,20 @@ def mask_value(key: str, value: object) -> object:
     Nested dicts and lists are masked through; under a secret key everything is.
     """
     if isinstance(value, dict):
-        return {name: mask_value(key if is_secret(key) else str(name), item) for name, item in value.items()}
+        return {name: mask_value(_below(key, str(name)), item) for name, item in value.items()}
     if isinstance(value, list):
         return [mask_value(key, item) for item in value]
     # What stands there in place of the section is most likely a secret without its name.
     if is_secret(key) or key == "credentials":
         return MASK
     return mask_text(value) if isinstance(value, str) else value
+
+
+def _below(key: str, name: str) -> str:
+    """The key by which what stands under ``name`` in the section ``key`` is judged."""
+    if is_secret(key):
+        return key
+    return f"{key}.{name}" if key == "arguments" else name
 
 
 def mask_text(text: str) -> str:

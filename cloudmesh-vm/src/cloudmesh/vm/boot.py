@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cloudmesh.cloud.errors import CloudError, CredentialsError, Refused
-from cloudmesh.cloud.model import State
+from cloudmesh.cloud.booting import BootOptions
+from cloudmesh.cloud.errors import CLOUD_ERRORS, Refused
+from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.runner import Task
@@ -34,13 +35,12 @@ class BootPlan:
         wanted = ((cloud, name.name) for name in expand(names) for cloud in self._places(name, explicit))
         self.places = list(dict.fromkeys(wanted))
 
-    def tasks(
-        self, image: str | None, flavor: str | None, key: str | None
-    ) -> tuple[list[Task], list[Missing]]:
+    def tasks(self, options: BootOptions) -> tuple[list[Task], list[Missing]]:
         """One task a machine. One whose name is taken, or whose cloud does not answer, is told as missing.
 
         Raises:
-            UnknownName, ConfigError: a cloud has no such image, flavor or key, or no default for it.
+            UnknownName, UsageError, ConfigError: a cloud has no such image, flavor, key, network or security
+                group, or several, or no default for it.
             CloudError: none of the clouds answers.
         """
         tasks: list[Task] = []
@@ -51,9 +51,9 @@ class BootPlan:
             machines = [machine for place, machine in self.places if place == name]
             try:
                 cloud = self._session.cloud(name)
-                request = cloud.boot_request(machines[0], image, flavor, key)
+                request = cloud.boot_request(machines[0], options)
                 taken = {each.name for each in cloud.machines() if each.state is not State.DELETED}
-            except (CloudError, CredentialsError) as error:
+            except CLOUD_ERRORS as error:
                 missing += [Missing(name, machine, error) for machine in machines]
                 if len(missing) == len(self.places):
                     raise
@@ -68,10 +68,7 @@ class BootPlan:
 
     def _places(self, name: Name, explicit: bool) -> list[str]:
         if name.is_glob or not _GOOD_NAME.fullmatch(name.name):
-            raise UsageError(
-                f"{name.name!r} cannot be the name of a machine; "
-                "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
-            )
+            raise _bad_name(name.name)
         if name.cloud:
             self._session.config.cloud(name.cloud)
             self._session.config.require_active(name.cloud)
@@ -84,3 +81,24 @@ class BootPlan:
 
 def _exists(cloud: str, name: str) -> Refused:
     return Refused(f"cloud {cloud} already has a machine {name}; take another name")
+
+
+def check_name(name: str, machine: Machine, session: Session) -> None:
+    """Whether a machine can be given this name.
+
+    Raises:
+        UsageError: no machine can be called so.
+        Refused: another one on its cloud, as the cloud tells now, is.
+    """
+    if not _GOOD_NAME.fullmatch(name):
+        raise _bad_name(name)
+    for other in session.cloud(machine.cloud).machines():
+        if other.name == name and other.cloud_id != machine.cloud_id and other.state is not State.DELETED:
+            raise _exists(machine.cloud, name)
+
+
+def _bad_name(name: str) -> UsageError:
+    return UsageError(
+        f"{name!r} cannot be the name of a machine; "
+        "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+    )

@@ -1,4 +1,4 @@
-"""Asking before machines are deleted for good."""
+"""Asking before what is on machines is lost for good."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 _SHOWN = 10
 
 
-def confirm_delete(machines: Sequence[Machine]) -> None:
-    """Let the user type how many machines are to be deleted.
+# The verbs that lose what is on disks, and what they do to it, for the question.
+DESTROYS = {
+    "delete": ("deleted", "This deletes {machines} and {their} disks for good"),
+    "rebuild": ("rebuilt", "This replaces the disks of {machines}, and what is on them is lost"),
+}
+
+
+def confirm(verb: str, machines: Sequence[Machine]) -> None:
+    """Let the user type how many machines are to be deleted or rebuilt.
 
     Raises:
         UsageError: there is no terminal to ask at.
@@ -21,16 +28,18 @@ def confirm_delete(machines: Sequence[Machine]) -> None:
     count = len(machines)
     if count == 0:
         return
+    past, what = DESTROYS[verb]
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
-            f"{count} {_noun(count)} would be deleted, and nobody is there to ask; say --yes to allow it"
+            f"{count} {_noun(count)} would be {past}, and nobody is there to ask; say --yes to allow it"
         )
     shown = ", ".join(machine.qualified_name for machine in machines[:_SHOWN])
     more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
-    print(f"This deletes {count} {_noun(count)} and their disks for good: {shown}{more}", file=sys.stderr)
-    print(f"Type {count} to delete: ", end="", file=sys.stderr, flush=True)
+    told = what.format(machines=f"{count} {_noun(count)}", their="its" if count == 1 else "their")
+    print(f"{told}: {shown}{more}", file=sys.stderr)
+    print(f"Type {count} to {verb}: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip() != str(count):
-        raise CloudmeshError("nothing was deleted, since the number was not confirmed")
+        raise CloudmeshError(f"nothing was {past}, since the number was not confirmed")
 
 
 def _noun(count: int) -> str:

@@ -1,14 +1,15 @@
-"""``cms vm info``: one machine, asked from its cloud, or as it was last seen."""
+"""``cms vm info`` and ``cms vm metadata``: what clouds tell of machines now, or what was last seen."""
 
 from __future__ import annotations
 
 import time
 
+from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.listing import age_text
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.report import describe
 
@@ -35,3 +36,27 @@ def machine_info(config: Config, name: str, cloud: str | None) -> Answer:
             answer.exit_code = error.exit_code
             return answer
         return describe(config, now, time.time())
+
+
+def machine_metadata(config: Config, machines: Machines) -> Answer:
+    """What is written on the machines, asked from their clouds now; one that fails is named."""
+    rows: list[dict[str, str]] = []
+    errors: list[CloudmeshError] = []
+    selection = machines.select()
+    for machine in selection.machines:
+        try:
+            now = machines.session.cloud(machine.cloud).refresh(machine)
+        except CloudmeshError as error:
+            errors.append(error)
+            continue
+        place = {"cloud": now.cloud, "name": now.name}
+        rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
+    errors += [each.error for each in selection.missing]
+    clouds = [machine.cloud for machine in selection.machines]
+    return Answer(
+        rows,
+        columns=("cloud", "name", "key", "value"),
+        notes=[*(f"error: {error}" for error in errors), *simulated_notes(config, clouds)],
+        errors=errors,
+        exit_code=max((error.exit_code for error in errors), default=0),
+    )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from cloudmesh.cloud.ages import age_text
 from cloudmesh.cloud.inventory import Inventory, Known
+from cloudmesh.cloud.listings import kept_listing
+from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.notes import simulated_notes
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
@@ -13,14 +17,20 @@ from cloudmesh.db import open_store
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 
+_SHOWN = 10
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
 
 
-def list_machines(config: Config, names: Sequence[str], cloud: str | None, refresh: bool) -> Answer:
+def list_machines(
+    config: Config, names: Sequence[str], cloud: str | None, refresh: bool, gone: bool = True
+) -> Answer:
     """The machines of the chosen clouds as they were last seen, each with the age of that.
 
-    With ``refresh`` the clouds are asked first, and so is a cloud that was never asked before. One that
-    does not answer is named, its old rows are shown, and its error makes the exit code.
+    With ``refresh`` the clouds are asked first, side by side, and so is a cloud that was never asked before.
+    One that does not answer is named, its old rows are shown, and its error makes the exit code.
+
+    With ``gone`` and without names, machines that vanished from their clouds are shown once, in state
+    deleted, and named in a note.
 
     Raises:
         UnknownName: a name that no machine has.
@@ -29,7 +39,10 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
     with Inventory(open_store(config)) as inventory:
         errors = _refresh(config, inventory, clouds, refresh)
         known = [each for name in clouds for each in inventory.known(name)]
-    if errors and not known:
+        vanished = inventory.take_vanished(clouds) if gone and not names else []
+        left = [address for each in vanished for address in inventory.addresses_of(each.machine)]
+        called = _names_of_images(inventory, [*known, *vanished])
+    if errors and not known and not vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
         return _nothing(errors)
     shown, unknown = _named(known, names, errors) if names else (known, [])
@@ -38,14 +51,29 @@ def list_machines(config: Config, names: Sequence[str], cloud: str | None, refre
     notes = [f"error: {name}: {error}{_old(known, name)}" for name, error in errors.items()]
     notes += [f"error: {error}" for error in unknown]
     failures = [*errors.values(), *unknown]
+    if vanished:
+        shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
     return Answer(
-        [_row(each) for each in shown],
+        [_row(each, called) for each in shown],
         columns=COLUMNS,
         formats={"age": age_text},
-        notes=[*notes, *simulated_notes(config, clouds)],
+        notes=[*notes, *_gone(vanished), *map(_left, left), *simulated_notes(config, clouds)],
         errors=failures,
         exit_code=max((error.exit_code for error in failures), default=0),
     )
+
+
+def _gone(vanished: Sequence[Known]) -> list[str]:
+    """A sentence on the machines that vanished, or nothing."""
+    if not vanished:
+        return []
+    names = ", ".join(each.machine.qualified_name for each in vanished[:_SHOWN])
+    more = f" and {len(vanished) - _SHOWN} more" if len(vanished) > _SHOWN else ""
+    verb, whom = ("is", "it") if len(vanished) == 1 else ("are", "them")
+    return [
+        f"note: {names}{more} {verb} no longer on the cloud, and nobody deleted {whom} here; "
+        "this is shown once"
+    ]
 
 
 def _nothing(errors: Mapping[str, CloudmeshError]) -> Answer:
@@ -65,21 +93,30 @@ def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
     return answer
 
 
-def age_text(seconds: float) -> str:
-    """``8s``, ``12m``, ``5h`` or ``3d``."""
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)}{unit}"
-    return f"{int(seconds)}s"
+def _left(address: FloatingIP) -> str:
+    """A sentence on an address that outlived the machine that it was taken for."""
+    return (
+        f"note: {address.address} was taken for such a machine and is still yours; it may cost money until "
+        f"cms ip delete {address.address} --cloud={address.cloud}"
+    )
 
 
-def _row(known: Known) -> dict[str, Any]:
+def _names_of_images(inventory: Inventory, known: Sequence[Known]) -> dict[tuple[str, str], str]:
+    """What images are called, by cloud and id, as far as that was ever listed: some clouds tell ids only."""
+    clouds = dict.fromkeys(each.machine.cloud for each in known)
+    listings = ((cloud, kept_listing(inventory.database, "image", cloud)) for cloud in clouds)
+    return {
+        (cloud, image["cloud_id"]): image["name"] for cloud, kept in listings if kept for image in kept[0]
+    }
+
+
+def _row(known: Known, called: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     machine = known.machine
     return {
         "cloud": machine.cloud,
         "name": machine.name,
         "state": machine.state.value,
-        "image": machine.image,
+        "image": called.get((machine.cloud, machine.image), machine.image),
         "flavor": machine.flavor,
         "addresses": machine.addresses,
         "age": round(known.age, 1),
@@ -91,19 +128,23 @@ def _refresh(
 ) -> dict[str, CloudmeshError]:
     """Ask the clouds that have to be asked; the errors of those that did not answer."""
     asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
-    # All that is missing is asked for before the first cloud is called.
-    errors: dict[str, CloudmeshError] = {**config.unresolved(asked)} if asked else {}
-    for name in asked:
-        if name in errors:
-            continue
-        from cloudmesh.cloud.cloud import Cloud
+    if not asked:
+        return {}
+    from cloudmesh.cloud.side_by_side import ask_all
 
-        try:
-            with Cloud(name, config, inventory) as cloud:
-                cloud.machines()
-        except CloudmeshError as error:
-            errors[name] = error
-    return errors
+    # All that is missing is asked for before the first cloud is called.
+    errors: dict[str, CloudmeshError] = {**config.unresolved(asked)}
+    answers = ask_all([name for name in asked if name not in errors], partial(_reconcile, config))
+    errors.update({name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)})
+    return {name: errors[name] for name in asked if name in errors}
+
+
+def _reconcile(config: Config, name: str) -> None:
+    """Bring what is known of a cloud up to date, in whatever thread."""
+    from cloudmesh.cloud.cloud import Cloud
+
+    with Cloud(name, config) as cloud:
+        cloud.reconcile()
 
 
 def _old(known: Sequence[Known], cloud: str) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud import model
+from cloudmesh.cloud.booting import MoreOptions
 from cloudmesh.cloud.model import State
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.vm.acting import Given
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.outcome import Result
 from cloudmesh.vm.waiting import TIMEOUT
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Machine:
@@ -56,22 +63,56 @@ class Machine:
         """Bring it back from suspension."""
         return self._act("resume")
 
-    def reboot(self) -> model.Machine:
-        """Restart it."""
-        return self._act("reboot")
+    def pause(self) -> model.Machine:
+        """Let it stand still; its memory stays on the host."""
+        return self._act("pause")
+
+    def unpause(self) -> model.Machine:
+        """Let it go on after a pause."""
+        return self._act("unpause")
+
+    def reboot(self, *, hard: bool = False) -> model.Machine:
+        """Restart it by its system; the hard way cuts the power, in whatever state it is."""
+        return self._act("hard_reboot" if hard else "reboot")
+
+    def rebuild(self, image: str) -> model.Machine:
+        """Replace its disk by a new one of an image; what was on it is lost."""
+        return self._act("rebuild", image)
+
+    def resize(self, flavor: str) -> model.Machine:
+        """Give it another size; it is restarted for it."""
+        return self._act("resize", flavor)
+
+    def rename(self, name: str) -> model.Machine:
+        """Give it another name, by which this object finds it from then on."""
+        renamed = _only(self._machines.rename(name))
+        self.name = self._machines.names = renamed.qualified_name
+        return renamed
+
+    def metadata(self, changes: Mapping[str, str | None]) -> model.Machine:
+        """Set metadata by key, and remove that whose value is None; other keys stay."""
+        return self._act("metadata", dict(changes))
 
     def delete(self) -> model.Machine:
         """Remove it and its disk for good."""
         return self._act("delete")
 
     def boot(
-        self, image: str | None = None, flavor: str | None = None, key: str | None = None
+        self,
+        image: str | None = None,
+        flavor: str | None = None,
+        key: str | None = None,
+        **more: Unpack[MoreOptions],
     ) -> model.Machine:
-        """Boot a new machine of this name. Raises UsageError, having booted none, if that means several."""
+        """Boot a new machine of this name, as ``Machines.boot`` does.
+
+        Raises:
+            UsageError: the name means several machines; none was booted.
+        """
         count = len(self._machines.boot_plan().places)
         if count != 1:
             raise UsageError(f"one machine is to be booted, and {self.name} means {count}; use Machines")
-        return _only(self._machines.boot(image, flavor, key))
+        return _only(self._machines.boot(image, flavor, key, **more))
 
     def wait(self, state: State | str, timeout: float = TIMEOUT) -> model.Machine:
         """Wait up to ``timeout`` seconds until it is in a state."""
@@ -93,10 +134,10 @@ class Machine:
         """Its state as the cloud tells of it now."""
         return self.info().state
 
-    def _act(self, action: str) -> model.Machine:
+    def _act(self, action: str, argument: Given = None) -> model.Machine:
         selection = self._machines.select()
         selection.machine()
-        return _only(self._machines.act(action, selection=selection))
+        return _only(self._machines.act(action, selection=selection, argument=argument))
 
 
 def _only(result: Result) -> model.Machine:

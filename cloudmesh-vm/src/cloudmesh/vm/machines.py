@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
+from typing import TYPE_CHECKING
 
+from cloudmesh.cloud.booting import BootOptions, MoreOptions
 from cloudmesh.cloud.model import State
 from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
-from cloudmesh.vm.boot import BootPlan
+from cloudmesh.vm.acting import ActionPlan, Given
+from cloudmesh.vm.boot import BootPlan, check_name
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.runner import Task, run
 from cloudmesh.vm.select import Missing, Selection, Selector
 from cloudmesh.vm.session import Session
 from cloudmesh.vm.waiting import TIMEOUT, Waiter
 from cloudmesh.vm.worker import SessionWorker, ThreadWorkers
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Machines:
@@ -109,9 +116,35 @@ class Machines:
         """Bring suspended machines back."""
         return self.act("resume", wait, timeout)
 
-    def reboot(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
-        """Restart active machines."""
-        return self.act("reboot", wait, timeout)
+    def pause(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Let them stand still; their memory stays on the hosts."""
+        return self.act("pause", wait, timeout)
+
+    def unpause(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Let paused machines go on."""
+        return self.act("unpause", wait, timeout)
+
+    def reboot(self, wait: bool = False, timeout: float = TIMEOUT, *, hard: bool = False) -> Result:
+        """Restart machines by their systems; the hard way cuts the power, in whatever state they are."""
+        return self.act("hard_reboot" if hard else "reboot", wait, timeout)
+
+    def rebuild(self, image: str, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Replace their disks by new ones of an image; what was on them is lost."""
+        return self.act("rebuild", wait, timeout, argument=image)
+
+    def resize(self, flavor: str, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+        """Give them another size; they are restarted for it."""
+        return self.act("resize", wait, timeout, argument=flavor)
+
+    def rename(self, name: str) -> Result:
+        """Give the machine another name; the names must mean only one. Raises UsageError."""
+        selection = self.select()
+        check_name(name, selection.machine(), self.session)
+        return self.act("rename", selection=selection, argument=name)
+
+    def metadata(self, changes: Mapping[str, str | None]) -> Result:
+        """Set metadata by key, and remove that whose value is None; other keys stay."""
+        return self.act("metadata", argument=dict(changes))
 
     def delete(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
         """Remove machines and their disks for good."""
@@ -123,14 +156,18 @@ class Machines:
         wait: bool = False,
         timeout: float = TIMEOUT,
         selection: Selection | None = None,
+        argument: Given = None,
     ) -> Result:
         """Do an action of the verb table on all machines.
 
         Args:
-            action: start, stop, suspend, resume, reboot or delete.
+            action: start, stop, suspend, resume, pause, unpause, reboot, hard_reboot, rebuild, resize,
+                rename, metadata or delete.
             wait: whether to wait until the machines are in the state that the action leads to.
             timeout: seconds to wait.
             selection: what ``select`` gave, if the caller already looked.
+            argument: for rebuild an image, for resize a flavor, for rename a name, for metadata values by
+                their keys, None for those to remove.
 
         Raises:
             UnknownName: no such action, or none of the machines is known.
@@ -138,11 +175,11 @@ class Machines:
         """
         verb = find_verb(action)
         selection = selection or self.select()
-        tasks = [Task(each.cloud, each.name, action, each) for each in selection.machines]
+        tasks, missing = ActionPlan(self.session, verb, argument).tasks(selection)
         result = self._run(tasks)
         if wait:
-            result = self._then_wait(result, verb.target, timeout)
-        return Result([*result, *(_missing(each, action) for each in selection.missing)])
+            result = self._then_wait(result, timeout)
+        return Result([*result, *(_missing(each, action) for each in missing)])
 
     def boot(
         self,
@@ -151,21 +188,29 @@ class Machines:
         key: str | None = None,
         wait: bool = False,
         timeout: float = TIMEOUT,
+        **more: Unpack[MoreOptions],
     ) -> Result:
         """Boot a machine for each name, on each of the clouds that were given.
 
         What is not given is taken from the cloud's defaults. A name that the cloud already has fails.
 
+        Args:
+            image, flavor, key, more: see ``cloudmesh.cloud.booting.BootOptions``: ``network``, ``secgroup``,
+                ``userdata``, ``metadata`` and ``public`` are given by name.
+            wait: whether to wait until the machines are active.
+            timeout: seconds to wait.
+
         Raises:
-            UnknownName: a cloud has no such image, flavor or key; nothing was booted.
+            UnknownName, UsageError: a cloud has no such image, flavor, key, network or security group, or
+                several that are meant; nothing was booted.
             UsageError: the names are wrong, or it is not said which of several default clouds is meant.
             CloudError: none of the clouds answers.
         """
         plan = self.boot_plan()
-        tasks, missing = plan.tasks(image, flavor, key)
+        tasks, missing = plan.tasks(BootOptions(image, flavor, key, **more))
         result = self._run(tasks)
         if wait:
-            result = self._then_wait(result, State.ACTIVE, timeout)
+            result = self._then_wait(result, timeout)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
         return Result([ended[place] for place in plan.places])
@@ -204,13 +249,23 @@ class Machines:
             return outcome
         return replace(outcome, machine=known.machine) if known else outcome
 
-    def _then_wait(self, result: Result, state: State, timeout: float) -> Result:
+    def _then_wait(self, result: Result, timeout: float) -> Result:
         """Wait for those that succeeded; each outcome becomes that of the wait."""
         if result.interrupted:
             return result
-        machines = [each.machine for each in result.succeeded if each.machine]
-        waited = iter(Waiter(self.session, state, timeout).wait(machines))
-        return Result([_merge(each, next(waited)) if each.succeeded else each for each in result])
+        outcomes = list(result)
+        ends = time.monotonic() + timeout
+        for target in dict.fromkeys(each.target for each in outcomes if each.succeeded and each.target):
+            here = [
+                number for number, each in enumerate(outcomes) if each.succeeded and each.target is target
+            ]
+            machines = [machine for number in here if (machine := outcomes[number].machine)]
+            waited = Waiter(self.session, target, max(0.0, ends - time.monotonic())).wait(machines)
+            for number, each in zip(here, waited, strict=True):
+                outcomes[number] = _merge(outcomes[number], each)
+            if waited.interrupted:
+                break
+        return Result(outcomes)
 
 
 def _merge(acted: Outcome, waited: Outcome) -> Outcome:

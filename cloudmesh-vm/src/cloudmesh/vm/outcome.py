@@ -35,6 +35,7 @@ class Outcome:
         machine: the machine afterwards, as far as it is known.
         error: why it failed.
         seconds: how long it took.
+        target: the state that the machine is on its way to, or in; None if it is not known.
     """
 
     cloud: str
@@ -44,6 +45,7 @@ class Outcome:
     machine: Machine | None = None
     error: CloudmeshError | None = None
     seconds: float = 0.0
+    target: State | None = None
 
     @property
     def succeeded(self) -> bool:

@@ -8,10 +8,11 @@ from typing import Any
 
 from cloudmesh.cloud.model import Machine
 from cloudmesh.cloud.notes import simulated_notes
-from cloudmesh.cloud.verbs import Verb, find_verb
+from cloudmesh.cloud.verbs import VERBS, Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.acting import ActionPlan, Given
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.select import Selection
 from cloudmesh.vm.session import Session
@@ -34,7 +35,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     return {
         "cloud": outcome.cloud,
         "name": outcome.name,
-        "action": outcome.verb,
+        "action": _words(outcome.verb),
         "result": outcome.status.value,
         "state": outcome.machine.state.value if outcome.machine else "",
         "seconds": round(outcome.seconds, 2),
@@ -42,16 +43,25 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def dry_run(session: Session, selection: Selection, action: str) -> Answer:
-    """What an action would do; a cloud is asked at most what state a machine is in.
+def _words(action: str) -> str:
+    """An action as users say it."""
+    return VERBS[action].words if action in VERBS else action
+
+
+def dry_run(session: Session, selection: Selection, action: str, argument: Given = None) -> Answer:
+    """What an action would do; a cloud is asked at most what state a machine is in, and what it offers.
 
     The exit code is 1 if a machine would fail.
+
+    Raises:
+        UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
     verb = find_verb(action)
-    rows = [_foreseen(session, machine, verb) for machine in selection.machines]
-    for each in selection.missing:
+    tasks, missing = ActionPlan(session, verb, argument).tasks(selection)
+    rows = [_foreseen(session, task.machine, verb) for task in tasks if task.machine]
+    for each in missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
-        rows.append({"cloud": each.cloud, "name": each.name, "action": action, **failure})
+        rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
     clouds = _clouds(session.config, (machine.cloud for machine in selection.machines))
     return Answer(
         rows,
@@ -62,14 +72,14 @@ def dry_run(session: Session, selection: Selection, action: str) -> Answer:
 
 
 def _foreseen(session: Session, machine: Machine, verb: Verb) -> dict[str, str]:
-    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.name, "state": machine.state.value}
+    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.words, "state": machine.state.value}
     try:
         done = session.cloud(machine.cloud).foresee(machine, verb)
     except CloudmeshError as error:
         return {**row, "result": WOULD_FAIL, "reason": str(error)}
     state = done.machine.state.value
     if done.changed:
-        return {**row, "state": state, "result": f"would {verb.name}", "reason": ""}
+        return {**row, "state": state, "result": f"would {verb.words}", "reason": ""}
     return {**row, "state": state, "result": Status.ALREADY.value, "reason": f"it is {state}"}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from cloudmesh.cloud.cloud import Done
 from cloudmesh.cloud.model import Machine
 from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.verbs import Argument
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted
 from cloudmesh.vm.outcome import Outcome, Result, Status
 
@@ -25,6 +26,7 @@ class Task:
         verb: boot, or one of the verb table.
         machine: what is known of the machine; None if it is to be booted.
         request: what to boot.
+        argument: what the verb takes beside the machine.
     """
 
     cloud: str
@@ -32,6 +34,7 @@ class Task:
     verb: str
     machine: Machine | None = None
     request: BootRequest | None = None
+    argument: Argument = None
 
     def outcome(self, status: Status, **values: Any) -> Outcome:
         """What became of this task."""
@@ -118,7 +121,8 @@ def _call(task: Task, worker: Worker) -> Outcome:
         done = worker.do(task)
     except CloudmeshError as error:
         return task.outcome(Status.FAILED, error=error)
-    return task.outcome(Status.DONE if done.changed else Status.ALREADY, machine=done.machine)
+    status = Status.DONE if done.changed else Status.ALREADY
+    return task.outcome(status, machine=done.machine, target=done.target)
 
 
 def _unrecorded(outcome: Outcome, error: CloudmeshError) -> CloudmeshError:

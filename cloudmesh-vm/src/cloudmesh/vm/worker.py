@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from types import TracebackType
 
 from cloudmesh.cloud.cloud import Done
+from cloudmesh.cloud.model import State
 from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.journal import Journal
@@ -31,12 +32,12 @@ class SessionWorker:
         """Boot the machine, or bring the verb about on it."""
         cloud = self._session.cloud(task.cloud)
         if task.request is not None:
-            return Done(cloud.boot_as(task.request), changed=True)
+            return Done(cloud.boot_as(task.request), changed=True, target=State.ACTIVE)
         if task.machine is None:
             raise CloudmeshError(
                 f"{task.verb} needs a machine, and none is known as {task.cloud}:{task.name}"
             )
-        return cloud.act(task.machine, find_verb(task.verb))
+        return cloud.act(task.machine, find_verb(task.verb), task.argument)
 
     def after(self, number: int, outcome: Outcome) -> None:
         """Write down how it ended."""

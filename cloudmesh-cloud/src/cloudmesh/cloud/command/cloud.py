@@ -24,7 +24,7 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
 
           Usage:
             cloud list [--output=FORMAT]
-            cloud info NAME [--output=FORMAT]
+            cloud info NAME [--refresh] [--output=FORMAT]
             cloud check [NAMES...] [--output=FORMAT]
             cloud default [NAMES...] [--output=FORMAT]
             cloud activate NAMES...
@@ -35,12 +35,15 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
             NAMES  clouds, as in: uc,tacc  aws[1-3]  'uc*'
 
           Options:
+            --refresh        ask the cloud for its quotas
             --output=FORMAT  table, json, yaml, csv or names [default: table]
 
           Description:
             cloud list        all clouds of the configuration, in its order
-            cloud info        what is configured for a cloud; secrets are masked
-            cloud check       signs in to the active (or the named) clouds
+            cloud info        what is configured for a cloud and what its type can do;
+                              secrets are masked
+            cloud check       tries the active (or the named) clouds, side by side: name
+                              service, TLS, sign-in, quota, default image and flavor
             cloud default     shows, or sets, the clouds used when none is named
             cloud activate    lets clouds be used
             cloud deactivate  keeps clouds in the configuration, but never calls them
@@ -67,11 +70,11 @@ def _list(config: Config, arguments: dict[str, Any]) -> Answer:
 def _info(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.overview import cloud_info
 
-    return cloud_info(config, arguments["NAME"])
+    return cloud_info(config, arguments["NAME"], arguments["--refresh"])
 
 
 def _check(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.overview import check_clouds
+    from cloudmesh.cloud.checking import check_clouds
     from cloudmesh.cloud.selection import expand_clouds
 
     names = arguments["NAMES"]

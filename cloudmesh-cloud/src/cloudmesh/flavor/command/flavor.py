@@ -17,22 +17,29 @@ class FlavorCommand(PluginCommand):  # type: ignore[misc]
         ::
 
           Usage:
-            flavor list [--cloud=CLOUDS] [--output=FORMAT]
+            flavor list [--cloud=CLOUDS] [--refresh] [--filter=PATTERN] [--output=FORMAT]
 
           Options:
             --cloud=CLOUDS   clouds to ask, as in: uc,tacc  'uc*'; else the variable
                              cloud (cms set cloud=uc), else the configured defaults
+            --refresh        ask the clouds now, not only those never asked before
+            --filter=PATTERN only that of this name or id, or those of a glob: 'ubuntu*'
             --output=FORMAT  table, json, yaml, csv or names [default: table]
 
           Description:
-            flavor list    the sizes of machines on offer, asked from the clouds now
+            flavor list    the sizes of machines on offer, and how long ago their
+                          clouds told of them
+
+            A cloud that does not answer keeps its old rows, is named on stderr, and
+            makes the exit code 4 (3 if it does not accept the credentials).
         """
-        from cloudmesh.cloud.overview import list_flavors
         from cloudmesh.cloud.selection import chosen_clouds
+        from cloudmesh.cloud.things import list_catalog
         from cloudmesh.config import Config
 
         config = Config.load()
-        return list_flavors(config, chosen_clouds(config, arguments["--cloud"]))
+        clouds = chosen_clouds(config, arguments["--cloud"])
+        return list_catalog(config, clouds, "flavor", arguments["--refresh"], arguments["--filter"])
 
     def complete_flavor(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""

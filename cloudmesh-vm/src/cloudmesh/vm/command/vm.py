@@ -11,8 +11,9 @@ from cloudmesh.shell.command import PluginCommand
 if TYPE_CHECKING:
     from cloudmesh.config import Config
 
-ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
-VERBS = ("boot", *ACTIONS, "list", "info", "wait", "console")
+ACTIONS = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "delete")
+CHANGES = ("rebuild", "resize", "rename", "metadata")
+VERBS = ("boot", *ACTIONS, *CHANGES, "list", "info", "wait", "console")
 
 
 class VmCommand(PluginCommand):  # type: ignore[misc]
@@ -25,9 +26,18 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
 
           Usage:
             vm boot NAMES... [--cloud=CLOUDS] [--image=IMAGE] [--flavor=FLAVOR] [--key=KEY]
+                    [--network=NETWORKS] [--secgroup=GROUPS] [--userdata=FILE]
+                    [--metadata=PAIR]... [--public] [--wait] [--timeout=SECONDS]
+                    [--output=FORMAT]
+            vm (start|stop|suspend|resume|pause|unpause|reboot|delete)
+                    (NAMES... | --all) [--hard] [--cloud=CLOUDS] [--dryrun] [--yes] [--wait]
+                    [--timeout=SECONDS] [--output=FORMAT]
+            vm rebuild (NAMES... | --all) --image=IMAGE [--cloud=CLOUDS] [--dryrun] [--yes]
                     [--wait] [--timeout=SECONDS] [--output=FORMAT]
-            vm (start|stop|suspend|resume|reboot|delete) (NAMES... | --all)
-                    [--cloud=CLOUDS] [--dryrun] [--yes] [--wait] [--timeout=SECONDS]
+            vm resize (NAMES... | --all) --flavor=FLAVOR [--cloud=CLOUDS] [--dryrun]
+                    [--wait] [--timeout=SECONDS] [--output=FORMAT]
+            vm rename NAME NEWNAME [--cloud=CLOUDS] [--output=FORMAT]
+            vm metadata (NAMES... | --all) [--set=PAIR]... [--unset=KEY]... [--cloud=CLOUDS]
                     [--output=FORMAT]
             vm list [NAMES...] [--cloud=CLOUDS] [--refresh] [--output=FORMAT]
             vm info NAME [--cloud=CLOUDS] [--output=FORMAT]
@@ -38,16 +48,27 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
           Arguments:
             NAMES  machines: vm1  web[01-20],db1  web[1-9/2]  'web*'  uc:vm1
             NAME   one machine: vm1  uc:vm1
+            IMAGE, FLAVOR, KEY, NETWORKS, GROUPS
+                   a name, an id, or a glob that means one: 'ubuntu-24*'
 
           Options:
             --cloud=CLOUDS     clouds to look on, as in: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --image=IMAGE      what to boot from; else the cloud's default
             --flavor=FLAVOR    the size of the machine; else the cloud's default
-            --key=KEY          the key pair to place on the machine
+            --key=KEY          the key pair to place on the machine; else the default
+            --network=NETWORKS the networks to be on, parted by commas; else the default
+            --secgroup=GROUPS  the security groups to be under; else the default
+            --userdata=FILE    a file for cloud-init on the machine; else the default
+            --metadata=PAIR    KEY=VALUE to write on the machine; may be given again
+            --public           take a public address for each machine; it is given back
+                               when cms deletes the machine
+            --hard             reboot by cutting the power, in whatever state
+            --set=PAIR         KEY=VALUE to write; may be given again
+            --unset=KEY        a key to remove; may be given again
             --all              every machine of the clouds; no name never means all
             --dryrun           show what would be done, and do nothing
-            --yes              delete without asking
+            --yes              delete or rebuild without asking
             --wait             wait until the machines are where the action leads
             --timeout=SECONDS  how long to wait at most [default: 600]
             --state=STATE      active, stopped, suspended, paused, error, deleted, ...
@@ -60,8 +81,14 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             vm stop      shuts machines down; their disks stay
             vm suspend   keeps the memory on disk and frees the host
             vm resume    brings suspended machines back
+            vm pause     lets machines stand still; their memory stays on the hosts
+            vm unpause   lets paused machines go on
             vm reboot    restarts machines
             vm delete    removes machines and their disks for good, after asking
+            vm rebuild   replaces their disks by new ones of an image, after asking
+            vm resize    gives machines another size; they are restarted for it
+            vm rename    gives one machine another name
+            vm metadata  writes on machines, or shows what is written
             vm list      what is known of the machines, with the age of the knowledge
             vm info      everything about one machine, asked from its cloud
             vm wait      waits for a state; fails at once when it cannot come any more
@@ -77,6 +104,8 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             vm suspend web01
             vm stop 'web*' --dryrun
             vm delete --all --cloud=local --yes
+            vm boot db1 --network=private --secgroup=default,web --public
+            vm metadata web[01-03] --set=role=web --unset=owner
             vm list --output=json
         """
         from cloudmesh.config import Config
@@ -104,35 +133,90 @@ def _seconds(text: str) -> float:
 def _list(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.listing import list_machines, qualify
 
-    answer = list_machines(config, arguments["NAMES"], arguments["--cloud"], arguments["--refresh"])
-    if arguments["--output"] == "names":
+    # Names are for other commands, which find no machine that has vanished.
+    only_names = arguments["--output"] == "names"
+    names, clouds, refresh = arguments["NAMES"], arguments["--cloud"], arguments["--refresh"]
+    answer = list_machines(config, names, clouds, refresh, gone=not only_names)
+    if only_names:
         named = bool(arguments["--cloud"]) or any(":" in name for name in arguments["NAMES"])
         return qualify(answer, named)
     return answer
 
 
 def _boot(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from pathlib import Path
+
     from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.pairs import read_pairs
     from cloudmesh.vm.report import report
 
     timeout = _seconds(arguments["--timeout"])
+    metadata = read_pairs("--metadata", arguments["--metadata"])
+    userdata = Path(arguments["--userdata"]).expanduser() if arguments["--userdata"] else None
     with Machines(arguments["NAMES"], arguments["--cloud"], config) as machines:
-        options = (arguments["--image"], arguments["--flavor"], arguments["--key"])
-        return report(config, machines.boot(*options, wait=arguments["--wait"], timeout=timeout))
+        result = machines.boot(
+            arguments["--image"],
+            arguments["--flavor"],
+            arguments["--key"],
+            wait=arguments["--wait"],
+            timeout=timeout,
+            network=arguments["--network"],
+            secgroup=arguments["--secgroup"],
+            userdata=userdata,
+            metadata=metadata,
+            public=arguments["--public"],
+        )
+        return report(config, result)
 
 
 def _act(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.confirm import confirm_delete
+    from cloudmesh.plugin import UsageError
+
+    if arguments["--hard"]:
+        if verb != "reboot":
+            raise UsageError(f"--hard is a way to reboot; leave it out to {verb}")
+        verb = "hard_reboot"
+    return _do(config, verb, arguments)
+
+
+def _rebuild(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    return _do(config, verb, arguments, arguments["--image"])
+
+
+def _resize(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    return _do(config, verb, arguments, arguments["--flavor"])
+
+
+def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = None) -> Answer:
+    from cloudmesh.vm.confirm import DESTROYS, confirm
     from cloudmesh.vm.report import dry_run, report
 
     timeout = _seconds(arguments["--timeout"])
     with _machines(config, arguments) as machines:
         selection = machines.select()
         if arguments["--dryrun"]:
-            return dry_run(machines.session, selection, verb)
-        if verb == "delete" and not arguments["--yes"]:
-            confirm_delete(selection.machines)
-        return report(config, machines.act(verb, arguments["--wait"], timeout, selection))
+            return dry_run(machines.session, selection, verb, argument)
+        if verb in DESTROYS and not arguments["--yes"]:
+            confirm(verb, selection.machines)
+        return report(config, machines.act(verb, arguments["--wait"], timeout, selection, argument))
+
+
+def _rename(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.report import report
+
+    with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
+        return report(config, machines.rename(arguments["NEWNAME"]))
+
+
+def _metadata(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.info import machine_metadata
+    from cloudmesh.vm.pairs import read_changes
+    from cloudmesh.vm.report import report
+
+    changes = read_changes(arguments["--set"], arguments["--unset"])
+    with _machines(config, arguments) as machines:
+        return report(config, machines.metadata(changes)) if changes else machine_metadata(config, machines)
 
 
 def _wait(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
@@ -166,6 +250,10 @@ def _console(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 _FACES: dict[str, Callable[[Config, str, dict[str, Any]], Answer]] = {
     "boot": _boot,
+    "rebuild": _rebuild,
+    "resize": _resize,
+    "rename": _rename,
+    "metadata": _metadata,
     "list": _list,
     "info": _info,
     "wait": _wait,

@@ -8,9 +8,11 @@ import time
 from cloudmesh.cloud.errors import (
     CloudTimeout,
     CredentialsError,
+    NoCapacity,
     QuotaExceeded,
     RateLimited,
     Refused,
+    TlsFailure,
     Unreachable,
 )
 from cloudmesh.cloud.providers.simulated.settings import Rule, Settings
@@ -20,6 +22,8 @@ _ERRORS: dict[str, tuple[type[Exception], str]] = {
     "unreachable": (Unreachable, "did not answer"),
     "refused": (Refused, "refused"),
     "quota": (QuotaExceeded, "has no room left"),
+    "capacity": (NoCapacity, "has no valid host"),
+    "tls": (TlsFailure, "did not prove by its certificate to be it"),
     "rate": (RateLimited, "had too many calls"),
     "timeout": (CloudTimeout, "did not answer in time"),
     "credentials": (CredentialsError, "did not accept the credentials"),

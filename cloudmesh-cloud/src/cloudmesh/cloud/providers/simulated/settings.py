@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +16,13 @@ from cloudmesh.plugin.errors import ConfigError, UsageError, suggest
 CALLS = (
     *VERBS,
     *("boot", "machines", "machine", "check", "console", "images", "flavors"),
-    *("key_pairs", "add_key", "delete_key"),
+    *("key_pairs", "add_key", "delete_key", "quotas", "networks"),
+    *("security_groups", "create_security_group", "delete_security_group", "add_rule", "remove_rule"),
+    *("floating_ips", "create_floating_ip", "delete_floating_ip"),
+    *("attach_floating_ip", "detach_floating_ip"),
 )
-FAULTS = ("unreachable", "refused", "quota", "rate", "timeout", "credentials", "fault")
+QUOTAS = ("machines", "vcpus", "ram", "key_pairs", "security_groups", "floating_ips")
+FAULTS = (*("unreachable", "refused", "quota", "capacity", "rate", "timeout", "tls", "credentials", "fault"),)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Settings:
-    """Times are in seconds; ``failure_rate`` is the share of calls that fail, from 0 to 1."""
+    """Times are in seconds; ``failure_rate`` is the share of calls that fail, from 0 to 1.
+
+    What ``quota`` does not hold has no limit.
+    """
 
     file: Path
     boot_seconds: float = 1.0
@@ -49,6 +56,7 @@ class Settings:
     failure_rate: float = 0.0
     fault_seed: int = 0
     fail: tuple[Rule, ...] = ()
+    quota: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, cloud: str, data: Mapping[str, Any]) -> Settings:
@@ -68,7 +76,8 @@ class Settings:
         seed = data.get("fault_seed", 0)
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise _bad(cloud, "fault_seed", "must be a whole number")
-        return cls(file, fault_seed=seed, fail=_rules(cloud, data.get("fail")), **numbers)
+        rules, quota = _rules(cloud, data.get("fail")), _quota(cloud, data.get("quota"))
+        return cls(file, fault_seed=seed, fail=rules, quota=quota, **numbers)
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
@@ -131,3 +140,16 @@ def _names(cloud: str, value: object) -> str:
     except UsageError as error:
         raise _bad(cloud, "fail", f"has names that cannot be used ({error})") from None
     return text
+
+
+def _quota(cloud: str, value: object) -> dict[str, int]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _bad(cloud, "quota", "must hold lines such as 'machines: 10'")
+    for name, limit in value.items():
+        if name not in QUOTAS:
+            raise _bad(cloud, "quota", f"has an unknown key {name!r} ({suggest(str(name), QUOTAS)})")
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+            raise _bad(cloud, "quota", f"needs a whole number of 0 or more as {name}")
+    return dict(value)

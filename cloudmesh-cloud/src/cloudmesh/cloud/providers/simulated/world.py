@@ -7,6 +7,7 @@ shows the new state, so no process has to run for a machine to boot.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,25 +17,15 @@ from typing import Any
 
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model import State
+from cloudmesh.cloud.providers.simulated.schema import prepare
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS machine (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL,
-    next_state TEXT,
-    ready_at REAL,
-    image TEXT NOT NULL,
-    flavor TEXT NOT NULL,
-    key TEXT NOT NULL,
-    created REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS key (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, public_key TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS attempt (
-    verb TEXT, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (verb, name)
-);
-"""
 _BUSY_SECONDS = 30.0
+# How many machines one listing call tells of.
+PAGE = 500
+_MACHINE = """
+SELECT machine.*, (
+    SELECT json_group_array(address) FROM floating_ip WHERE machine_id = machine.id
+) AS public_ips FROM machine"""
 
 
 class World:
@@ -75,18 +66,30 @@ class World:
     def _settle(self) -> None:
         """Let everything that is due by now have happened."""
         now = self.clock()
-        self._connection.execute(
+        gone = self._connection.execute(
             "DELETE FROM machine WHERE next_state = ? AND ready_at <= ?", (State.DELETED.value, now)
         )
+        if gone.rowcount:
+            self._connection.execute(
+                "UPDATE floating_ip SET machine_id = NULL WHERE machine_id NOT IN (SELECT id FROM machine)"
+            )
         self._connection.execute(
             "UPDATE machine SET state = next_state, next_state = NULL, ready_at = NULL WHERE ready_at <= ?",
             (now,),
         )
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All machines as they are now, in the order of their creation."""
+    def page(self, after: int) -> list[dict[str, Any]]:
+        """The next machines after this id as they are now, in the order of their creation."""
         with self.change() as connection:
-            return [dict(row) for row in connection.execute("SELECT * FROM machine ORDER BY id")]
+            found = connection.execute(
+                f"{_MACHINE} WHERE id > ? ORDER BY id LIMIT ?", (after, PAGE)
+            ).fetchall()
+        return [dict(row) for row in found]
+
+    def find(self, connection: sqlite3.Connection, cloud_id: str) -> dict[str, Any] | None:
+        """The machine of this id; None if there is none."""
+        row = connection.execute(f"{_MACHINE} WHERE id = ?", (number("sim", cloud_id),)).fetchone()
+        return dict(row) if row else None
 
     def count(self, verb: str, name: str) -> int:
         """Count a call of this verb on this machine; which call it is, from 1."""
@@ -112,7 +115,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         _switch_to_wal(connection)
         # With WAL a killed process loses nothing, and a call does not wait for the disk.
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
+        prepare(connection)
     except BaseException:
         connection.close()
         raise
@@ -130,3 +133,9 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(0.005)
+
+
+def number(prefix: str, cloud_id: str) -> int:
+    """The row of an id such as ``sim-000012``; -1, which no row has, for any other text."""
+    found = re.fullmatch(rf"{prefix}-([0-9]{{6,18}})", cloud_id)
+    return int(found[1]) if found else -1

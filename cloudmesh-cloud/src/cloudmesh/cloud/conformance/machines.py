@@ -1,0 +1,82 @@
+"""Tests of booting, listing and deleting, which every cloud can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.conformance.base import Base
+from cloudmesh.cloud.errors import NotFound, Unsupported
+from cloudmesh.cloud.model import Flavor, Image, Machine, State
+from cloudmesh.cloud.provider import Provider
+
+
+class MachineTests(Base):
+    """Booting and listing."""
+
+    def test_check_says_something(self, provider: Provider) -> None:
+        assert provider.check()
+
+    def test_capabilities_are_declared_by_their_names(self, provider: Provider) -> None:
+        assert all(isinstance(each, Capability) for each in provider.capabilities)
+
+    def test_images_and_flavors_are_there_and_told_apart_by_id(self, provider: Provider) -> None:
+        images, flavors = provider.images(), provider.flavors()
+        assert images and all(isinstance(each, Image) and each.cloud == provider.name for each in images)
+        assert flavors and all(isinstance(each, Flavor) and each.cloud == provider.name for each in flavors)
+        assert len({each.cloud_id for each in images}) == len(images)
+        assert len({each.cloud_id for each in flavors}) == len(flavors)
+
+    def test_an_image_is_found_by_its_id_alone(self, provider: Provider) -> None:
+        first = provider.images()[0]
+        assert provider.image(first.cloud_id).cloud_id == first.cloud_id
+
+    def test_a_booted_machine_is_listed_with_what_was_asked(self, provider: Provider) -> None:
+        request = self.request(provider)
+        booted = provider.boot(request)
+        assert booted.state in (State.BUILDING, State.ACTIVE)
+        machine = self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        (listed,) = [each for each in provider.machines() if each.cloud_id == booted.cloud_id]
+        assert (listed.name, listed.cloud) == (request.name, provider.name)
+        assert machine.raw_state, "the cloud's own word for the state is kept"
+        assert listed.flavor in ("", request.flavor.name, request.flavor.cloud_id)
+        assert listed.image in ("", request.image.name, request.image.cloud_id)
+
+    def test_a_machine_is_booted_with_metadata_and_userdata(self, provider: Provider) -> None:
+        request = self.request(provider)
+        if Capability.BOOT_METADATA in provider.capabilities:
+            request = replace(request, metadata={"conformance": "yes"})
+        if Capability.USERDATA in provider.capabilities:
+            request = replace(request, userdata="#!/bin/sh\ntrue\n")
+        booted = provider.boot(request)
+        machine = self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        assert dict(request.metadata).items() <= machine.metadata.items()
+
+    def test_a_machine_survives_the_way_through_the_store(self, machine: Machine) -> None:
+        assert Machine.from_record(machine.to_record()) == machine
+
+    def test_another_connection_sees_the_same_machines(
+        self, provider: Provider, machine: Machine, make_provider: Callable[[], Provider]
+    ) -> None:
+        with make_provider() as other:
+            assert other.machine(machine.cloud_id).name == machine.name
+
+    def test_two_machines_have_two_ids(self, provider: Provider) -> None:
+        first = self.request(provider)
+        second = replace(first, name=f"{first.name}-b")
+        assert provider.boot(first).cloud_id != provider.boot(second).cloud_id
+
+    def test_delete(self, provider: Provider, machine: Machine) -> None:
+        provider.delete(machine.cloud_id)
+        self.await_gone(provider, machine.cloud_id)
+
+    @pytest.mark.parametrize("verb", ["machine", "start", "stop", "reboot", "delete"])
+    def test_an_unknown_id_is_not_found(self, provider: Provider, machine: Machine, verb: str) -> None:
+        provider.delete(machine.cloud_id)
+        self.await_gone(provider, machine.cloud_id)
+        allowed = (NotFound,) if verb in ("machine", "delete") else (NotFound, Unsupported)
+        with pytest.raises(allowed):
+            getattr(provider, verb)(machine.cloud_id)

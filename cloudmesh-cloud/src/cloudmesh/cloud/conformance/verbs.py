@@ -1,0 +1,117 @@
+"""Tests of what can be done to a machine, as far as its cloud can."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.conformance.base import Base
+from cloudmesh.cloud.errors import Conflict, Unsupported
+from cloudmesh.cloud.model import Flavor, Machine, State
+from cloudmesh.cloud.provider import Provider
+
+
+class VerbTests(Base):
+    """Each verb with the state it leads to."""
+
+    def test_stop_and_start(self, provider: Provider, machine: Machine) -> None:
+        if not self.supported(provider, machine, Capability.STOP, Capability.START):
+            return
+        provider.stop(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, State.STOPPED)
+        provider.start(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, State.ACTIVE)
+
+    def test_reboot(self, provider: Provider, machine: Machine) -> None:
+        if self.supported(provider, machine, Capability.REBOOT):
+            provider.reboot(machine.cloud_id)
+            self.await_state(provider, machine.cloud_id, State.ACTIVE)
+
+    def test_hard_reboot(self, provider: Provider, machine: Machine) -> None:
+        if self.supported(provider, machine, Capability.HARD_REBOOT):
+            provider.hard_reboot(machine.cloud_id)
+            self.await_state(provider, machine.cloud_id, State.ACTIVE)
+
+    def test_suspend_and_resume(self, provider: Provider, machine: Machine) -> None:
+        if not self.supported(provider, machine, Capability.SUSPEND, Capability.RESUME):
+            return
+        provider.suspend(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, State.SUSPENDED)
+        provider.resume(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, State.ACTIVE)
+
+    def test_pause_and_unpause(self, provider: Provider, machine: Machine) -> None:
+        if not self.supported(provider, machine, Capability.PAUSE, Capability.UNPAUSE):
+            return
+        provider.pause(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, State.PAUSED)
+        provider.unpause(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, State.ACTIVE)
+
+    def test_rebuild_keeps_the_machine_and_changes_its_image(
+        self, provider: Provider, machine: Machine
+    ) -> None:
+        if not self.supported(provider, machine, Capability.REBUILD):
+            return
+        images = sorted(provider.images(), key=lambda each: each.size)
+        others = [each for each in images if machine.image not in (each.name, each.cloud_id)]
+        image = (others or images)[0]
+        provider.rebuild(machine.cloud_id, image)
+        rebuilt = self.await_state(provider, machine.cloud_id, State.ACTIVE)
+        assert rebuilt.name == machine.name
+        assert rebuilt.image in ("", image.name, image.cloud_id)
+
+    def test_resize(self, provider: Provider, machine: Machine) -> None:
+        if not self.supported(provider, machine, Capability.RESIZE):
+            return
+        larger = self.larger(provider, machine)
+        rest = State.ACTIVE
+        try:
+            provider.resize(machine.cloud_id, larger)
+        except Conflict:
+            # Some clouds resize only what is stopped.
+            rest = State.STOPPED
+            provider.stop(machine.cloud_id)
+            self.await_state(provider, machine.cloud_id, rest)
+            provider.resize(machine.cloud_id, larger)
+        resized = self.await_state(provider, machine.cloud_id, rest)
+        assert resized.flavor in (larger.name, larger.cloud_id)
+
+    def larger(self, provider: Provider, machine: Machine) -> Flavor:
+        """The smallest flavor that is not the machine's, and not smaller than it."""
+        sizes = sorted(provider.flavors(), key=lambda each: (each.disk, each.ram, each.vcpus))
+        others = [each for each in sizes if machine.flavor not in (each.name, each.cloud_id)]
+        own = [each for each in sizes if machine.flavor in (each.name, each.cloud_id)]
+        fitting = [each for each in others if not own or each.disk >= own[0].disk]
+        if not fitting:
+            pytest.skip("the cloud has only one flavor to resize to")
+        return fitting[0]
+
+    def test_rename(self, provider: Provider, machine: Machine) -> None:
+        if self.supported(provider, machine, Capability.RENAME):
+            provider.rename(machine.cloud_id, f"{machine.name}-b")
+            assert provider.machine(machine.cloud_id).name == f"{machine.name}-b"
+
+    def test_metadata_is_set_changed_and_removed(self, provider: Provider, machine: Machine) -> None:
+        if not self.supported(provider, machine, Capability.METADATA):
+            return
+        provider.set_metadata(machine.cloud_id, {"conformance-a": "1", "conformance-b": "2"})
+        provider.set_metadata(machine.cloud_id, {"conformance-b": "3", "conformance-a": None, "never": None})
+        now = provider.machine(machine.cloud_id).metadata
+        assert (now.get("conformance-b"), "conformance-a" in now) == ("3", False)
+        (listed,) = [each for each in provider.machines() if each.cloud_id == machine.cloud_id]
+        assert listed.metadata == now
+
+    @pytest.mark.parametrize("verb", ["start", "resume", "unpause"])
+    def test_a_verb_on_an_active_machine_conflicts_or_changes_nothing(
+        self, provider: Provider, machine: Machine, verb: str
+    ) -> None:
+        with suppress(Conflict, Unsupported):
+            getattr(provider, verb)(machine.cloud_id)
+        assert self.await_state(provider, machine.cloud_id, State.ACTIVE)
+
+    def test_console(self, provider: Provider, machine: Machine) -> None:
+        if self.supported(provider, machine, Capability.CONSOLE):
+            assert isinstance(provider.console(machine.cloud_id), str)

@@ -1,0 +1,107 @@
+"""The provider ``azure``: virtual machines of Azure Resource Manager over libcloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.libcloud.arguments import credential
+from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
+from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.plugin.errors import ConfigError
+
+_KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+
+
+class AzureProvider(DriverProvider):
+    """Virtual machines of one subscription, in ``region:``.
+
+    Azure keeps no key pairs: machines are booted with the public key in the file ``public_key:``. Its images
+    are too many to list: ``image_names:`` holds those to list, as ``publisher:offer:sku:version``.
+    """
+
+    required_credentials: ClassVar[tuple[str, ...]] = _KEYS
+    settings_keys: ClassVar[tuple[str, ...]] = (
+        *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),
+        *LibcloudProvider.settings_keys,
+    )
+
+    def driver_class(self) -> type[Any]:
+        from libcloud.compute.drivers.azure_arm import AzureNodeDriver
+
+        found: type[Any] = AzureNodeDriver
+        return found
+
+    def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        return [credential(self.name, self.settings, key) for key in _KEYS], {
+            "region": self._setting("region")
+        }
+
+    def can(self) -> frozenset[Capability]:
+        return super().can() | {Capability.BOOT_METADATA}
+
+    def _setting(self, key: str) -> str:
+        value = self.settings.get(key)
+        if not value:
+            raise ConfigError(
+                f"cloud {self.name} has no {key}, which this needs; "
+                f"cms config set clouds.{self.name}.{key}=VALUE"
+            )
+        return str(value)
+
+    def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
+        from libcloud.compute.base import NodeAuthSSHKey
+
+        return {
+            "auth": NodeAuthSSHKey(self._public_key()),
+            "ex_resource_group": self._setting("resource_group"),
+            "ex_network": self._setting("network"),
+            "ex_subnet": self.settings.get("subnet") or "default",
+            "ex_user_name": self.settings.get("user") or "azureuser",
+            "ex_tags": dict(request.metadata),
+            "ex_use_managed_disks": True,
+            # Else the disk of a deleted machine would be left, and be paid for.
+            "ex_os_disk_delete": True,
+            **super().boot_arguments(request),
+        }
+
+    def _public_key(self) -> str:
+        file = Path(self._setting("public_key")).expanduser()
+        try:
+            return file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"clouds.{self.name}.public_key: {file} cannot be read") from error
+
+    def _native_images(self) -> list[Any]:
+        names = self.settings.get("image_names") or []
+        return [self._native_image(str(name)) for name in (names if isinstance(names, list) else [names])]
+
+    def _native_image(self, cloud_id: str) -> Any:
+        if not cloud_id.startswith("http") and cloud_id.count(":") != 3:
+            raise NotFound(
+                f"there is no image {cloud_id} on cloud {self.name}; name one as publisher:offer:sku:version"
+            )
+        with self.calling(f"find the image {cloud_id}"):
+            found = self.driver.get_image(cloud_id)
+        if found is None:
+            raise NotFound(f"there is no image {cloud_id} on cloud {self.name}")
+        return found
+
+    def _machine(self, node: Any) -> Machine:
+        machine = super()._machine(node)
+        extra = node.extra if isinstance(node.extra, Mapping) else {}
+        inner = extra.get("properties") or {}
+        tags = extra.get("tags") or {}
+        return replace(
+            machine,
+            raw_state=str(inner.get("provisioningState") or machine.raw_state),
+            flavor=str((inner.get("hardwareProfile") or {}).get("vmSize") or ""),
+            metadata={str(key): str(value) for key, value in tags.items()},
+            zone=str(extra.get("location") or ""),
+        )

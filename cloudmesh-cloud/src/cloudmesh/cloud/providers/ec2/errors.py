@@ -1,0 +1,100 @@
+"""What the error codes of EC2 mean.
+
+Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+
+from cloudmesh.cloud.errors import (
+    Conflict,
+    CredentialsError,
+    NoCapacity,
+    NotFound,
+    Refused,
+    Unsupported,
+)
+from cloudmesh.cloud.providers.libcloud.fault import Fault, clean
+from cloudmesh.cloud.providers.libcloud.mapping import (
+    Call,
+    by_code,
+    credentials_refused,
+    quota_exceeded,
+    rate_limited,
+)
+from cloudmesh.plugin.errors import CloudmeshError
+
+_CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
+_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
+# What follows is a text for machines, of a thousand letters.
+_ENCODED = re.compile(r"\s*Encoded authorization failure message:.*", re.DOTALL)
+
+_CREDENTIALS = {
+    *("AuthFailure", "Blocked", "ExpiredToken", "IncompleteSignature", "InvalidAccessKeyId"),
+    *("InvalidClientTokenId", "MissingAuthenticationToken", "NotAuthorized", "SignatureDoesNotMatch"),
+    *("UnrecognizedClientException", "PendingVerification", "OptInRequired"),
+}
+_RATE = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"}
+_UNSUPPORTED = {
+    *("InvalidAction", "Unsupported", "UnsupportedOperation", "UnsupportedHibernationConfiguration"),
+    *("UnsupportedInstanceAttribute", "NotImplemented", "UnknownOperationException"),
+}
+_CONFLICT = {
+    *("IncorrectInstanceState", "IncorrectState", "InvalidState", "IdempotentParameterMismatch"),
+    *("DependencyViolation", "OperationNotPermitted", "Resource.AlreadyAssociated"),
+    "InvalidPermission.Duplicate",
+}
+_CAPACITY = {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientCapacity"}
+_QUOTA = re.compile(r"LimitExceeded$|^MaxSpot|^TooMany|QuotaExceeded")
+_MISSING = re.compile(r"\.(NotFound|Malformed|Unavailable)$")
+
+
+def code_of(answer: object) -> str:
+    """EC2's own code in an HTTP answer; empty if there is none."""
+    found = _CODE.search(str(getattr(answer, "text", "") or ""))
+    return found[1] if found else ""
+
+
+def explain(fault: Fault, call: Call) -> CloudmeshError | None:
+    """EC2's own code decides, whatever the HTTP status; None if the answer holds none."""
+    code = code_of(call.answer)
+    if not code or fault.is_page:
+        return None
+    told = _MESSAGE.search(str(getattr(call.answer, "text", "")))
+    words = _ENCODED.sub("", unescape(told[1])) if told else ""
+    fault = replace(fault, words=clean(f"{code}: {words}" if words else code, call.secrets))
+    return _by_code(code, fault, call) or (by_code(fault.code, fault, call) if fault.code >= 400 else None)
+
+
+def _by_code(code: str, fault: Fault, call: Call) -> CloudmeshError | None:
+    if code == "RequestExpired":
+        return CredentialsError(
+            f"cloud {call.cloud} takes the call for an old one ({fault.words}); "
+            "is this computer's clock right?"
+        )
+    if code in _CREDENTIALS:
+        return credentials_refused(fault, call)
+    if code in _RATE:
+        return rate_limited(fault, call)
+    if _QUOTA.search(code):
+        return quota_exceeded(fault, call)
+    kind = _kind(code)
+    if kind is None:
+        return None
+    hint = "; another zone, or later, may have room" if code in _CAPACITY else ""
+    return kind(f"cloud {call.cloud} cannot {call.what} ({fault.words}){hint}")
+
+
+def _kind(code: str) -> type[CloudmeshError] | None:
+    if _MISSING.search(code):
+        return NotFound
+    if code in _UNSUPPORTED:
+        return Unsupported
+    if code in _CONFLICT or code.endswith(".InUse"):
+        return Conflict
+    if code in _CAPACITY:
+        return NoCapacity
+    return Refused if code.endswith(".Duplicate") else None

@@ -1,0 +1,264 @@
+"""The provider ``ec2`` (alias ``aws``): Amazon, and other clouds that speak EC2's query interface."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudTimeout,
+    Conflict,
+    EndpointError,
+    NotFound,
+    Unreachable,
+    Unsupported,
+)
+from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
+from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.providers.ec2 import errors, request
+from cloudmesh.cloud.providers.ec2.network import Ec2Network
+from cloudmesh.cloud.providers.ec2.query import Query, filters, items, numbered
+from cloudmesh.cloud.providers.ec2.reading import fault_of, state_of, to_flavor, to_image, to_machine
+from cloudmesh.cloud.providers.ec2.settings import KEYS, Settings
+from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.plugin.errors import CloudmeshError, suggest
+
+_C = Capability
+_MACHINES_A_PAGE = 1000
+_FLAVORS_A_PAGE = 100
+
+
+class Ec2Provider(Ec2Network):
+    """A region of Amazon, or an endpoint of one's own."""
+
+    capabilities = frozenset(
+        {
+            *(_C.START, _C.STOP, _C.REBOOT, _C.RESIZE, _C.RENAME, _C.METADATA, _C.CONSOLE, _C.KEYS),
+            *(_C.NETWORKS, _C.SECURITY_GROUPS, _C.FLOATING_IPS),
+            *(_C.USERDATA, _C.BOOT_METADATA, _C.BOOT_PUBLIC),
+        }
+    )
+    settings_keys: ClassVar[tuple[str, ...]] = (*KEYS, *LibcloudProvider.settings_keys)
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        super().__init__(name, settings)
+        self.own = Settings.read(name, settings)
+        self._secrets = (*self._secrets, self.own.secret_key, *filter(None, [self.own.token]))
+        if self.own.hibernate:
+            self.capabilities = self.capabilities | {_C.SUSPEND, _C.RESUME}
+
+    def driver_class(self) -> type[Any]:
+        from libcloud.compute.drivers.ec2 import EC2NodeDriver
+
+        return type("Ec2Driver", (EC2NodeDriver,), {"path": self.own.path})
+
+    def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        from libcloud.compute.drivers.ec2 import EC2NodeDriver
+
+        regions = EC2NodeDriver.list_regions()
+        if not self.own.host and self.own.region not in regions:
+            raise EndpointError(
+                f"the region {self.own.region!r} of cloud {self.name} is not one of Amazon's; "
+                f"{suggest(self.own.region, regions, most=3)}; set it with "
+                f"cms config set clouds.{self.name}.credentials.EC2_REGION=REGION"
+            )
+        return [self.own.access_key, self.own.secret_key], {
+            "secure": self.own.secure,
+            "host": self.own.host or None,
+            "port": self.own.port,
+            "region": self.own.region if self.own.region in regions else "us-east-1",
+            "token": self.own.token,
+            # Amazon takes version 2 in old regions only, and moto takes such calls for others.
+            "signature_version": "4",
+        }
+
+    def open(self) -> None:
+        super().open()
+        # Calls are signed with it; an endpoint of one's own has regions that libcloud does not know.
+        self.driver.region_name = self.own.region
+        self.query = Query(self.driver)
+
+    def explain(self, fault: Any, call: Any) -> CloudmeshError | None:
+        return errors.explain(fault, call)
+
+    def check(self) -> str:
+        with self.calling("tell its zones"):
+            zones = items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo")
+        count = f"{len(zones)} availability zone{'' if len(zones) == 1 else 's'}"
+        return f"EC2: region {self.own.region}, {count}"
+
+    def machines(self) -> Iterator[Machine]:
+        """All machines but those that are deleted, which EC2 remembers for an hour."""
+        with self.calling("list machines"):
+            for reservation in self.query.pages("DescribeInstances", "reservationSet", _MACHINES_A_PAGE):
+                for instance in items(reservation, "instancesSet"):
+                    machine = to_machine(self.name, instance)
+                    if machine.state is not State.DELETED:
+                        yield machine
+
+    def machine(self, cloud_id: str) -> Machine:
+        instance = self._instance(cloud_id)
+        if state_of(instance) is State.DELETED:
+            why = fault_of(instance)
+            told = f" by the cloud: {why}" if why else ""
+            raise NotFound(f"machine {cloud_id} on cloud {self.name} was deleted{told}")
+        return to_machine(self.name, instance)
+
+    def _instance(self, cloud_id: str) -> Mapping[str, Any]:
+        """All that EC2 tells of one machine, also of one that is deleted."""
+        with self.calling(f"show {cloud_id}"):
+            answer = self.query.send("DescribeInstances", {"InstanceId.1": cloud_id})
+            for reservation in items(answer, "reservationSet"):
+                for instance in items(reservation, "instancesSet"):
+                    if instance.get("instanceId") == cloud_id:
+                        return dict(instance)
+        raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+
+    def boot(self, request: BootRequest) -> Machine:
+        """Ask for a new machine; if the answer is lost, ask once more by the same token, for the same one."""
+        sent = self._boot_parameters(request, token=str(uuid.uuid4()))
+        try:
+            return self._run(request.name, sent)
+        except (BadAnswer, CloudTimeout, Unreachable):
+            return self._run(request.name, sent)
+
+    def _boot_parameters(self, wanted: BootRequest, token: str) -> dict[str, Any]:
+        return request.parameters(wanted, token, hibernate=self.own.hibernate)
+
+    def _run(self, name: str, sent: Mapping[str, Any]) -> Machine:
+        with self.calling(f"boot {name}"):
+            answer = self.query.send("RunInstances", sent, private="UserData" in sent)
+            return to_machine(self.name, items(answer, "instancesSet")[0])
+
+    def start(self, cloud_id: str) -> None:
+        self._act("start", "StartInstances", cloud_id)
+
+    def resume(self, cloud_id: str) -> None:
+        if not self.own.hibernate:
+            self._lacks(Capability.RESUME)
+        self._act("resume", "StartInstances", cloud_id)
+
+    def stop(self, cloud_id: str) -> None:
+        self._act("stop", "StopInstances", cloud_id)
+
+    def suspend(self, cloud_id: str) -> None:
+        """Hibernate; Unsupported too for a machine that was not booted for it."""
+        if not self.own.hibernate:
+            raise Unsupported(
+                f"cloud {self.name} boots machines that cannot be suspended; new ones can after "
+                f"cms config set clouds.{self.name}.hibernate=true"
+            )
+        self._act("suspend", "StopInstances", cloud_id, {"Hibernate": "true"})
+
+    def reboot(self, cloud_id: str) -> None:
+        # EC2 says yes to rebooting a machine that is deleted, and does nothing.
+        self.machine(cloud_id)
+        self._act("reboot", "RebootInstances", cloud_id)
+
+    def delete(self, cloud_id: str) -> None:
+        self._act("delete", "TerminateInstances", cloud_id)
+
+    def _act(self, verb: str, action: str, cloud_id: str, more: Mapping[str, Any] | None = None) -> None:
+        """One call; a machine that is deleted but remembered is not found."""
+        try:
+            with self.calling(f"{verb} {cloud_id}"):
+                answer = self.query.send(action, {"InstanceId.1": cloud_id, **(more or {})})
+        except Conflict as error:
+            if state_of(self._instance(cloud_id)) is State.DELETED:
+                raise self._deleted(cloud_id) from error
+            raise
+        for change in items(answer, "instancesSet"):
+            before = change.get("previousState") if isinstance(change, Mapping) else None
+            if isinstance(before, Mapping) and before.get("name") == "terminated":
+                raise self._deleted(cloud_id)
+
+    def _deleted(self, cloud_id: str) -> NotFound:
+        return NotFound(f"machine {cloud_id} on cloud {self.name} was deleted before")
+
+    def resize(self, cloud_id: str, flavor: Flavor) -> None:
+        """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
+        with self.calling(f"resize {cloud_id}, which must be stopped for that"):
+            wanted = {"InstanceId": cloud_id, "InstanceType.Value": flavor.cloud_id}
+            self.query.send("ModifyInstanceAttribute", wanted)
+
+    def rename(self, cloud_id: str, name: str) -> None:
+        self.set_metadata(cloud_id, {"Name": name})
+
+    def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
+        put = {key: value for key, value in changes.items() if value is not None}
+        gone = [key for key, value in changes.items() if value is None]
+        with self.calling(f"write on {cloud_id}"):
+            if put:
+                self.query.send("CreateTags", {"ResourceId.1": cloud_id, **request.tags("Tag", put)})
+            if gone:
+                sent = {f"Tag.{number}.Key": key for number, key in enumerate(gone, 1)}
+                self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **sent})
+
+    def console(self, cloud_id: str) -> str:
+        with self.calling(f"show the console of {cloud_id}"):
+            answer = self.query.send("GetConsoleOutput", {"InstanceId": cloud_id})
+            return base64.b64decode(str(answer.get("output") or "")).decode(errors="replace")
+
+    def images(self) -> list[Image]:
+        """One's own images, and those of the configured owners whose names are configured.
+
+        Never all that are public: they are more than 100,000.
+        """
+        own = self._images(numbered("Owner", ["self"]))
+        names = [*self.own.image_names, *self._default_image()]
+        if names:
+            owners = numbered("Owner", self.own.image_owners)
+            own += self._images({**owners, **filters({"name": names, "state": ["available"]})})
+        return list({image.cloud_id: image for image in own}.values())
+
+    def _default_image(self) -> list[str]:
+        default = self.settings.get("default")
+        name = str(default.get("image") or "") if isinstance(default, Mapping) else ""
+        return [name] if name and not name.startswith("ami-") else []
+
+    def _images(self, sent: Mapping[str, Any]) -> list[Image]:
+        with self.calling("list images"):
+            answer = self.query.send("DescribeImages", sent)
+            return [to_image(self.name, each) for each in items(answer, "imagesSet")]
+
+    def image(self, cloud_id: str) -> Image:
+        for image in self._images(numbered("ImageId", [cloud_id])):
+            return image
+        raise NotFound(f"there is no image {cloud_id} on cloud {self.name}, or it is not shared with you")
+
+    def flavors(self) -> list[Flavor]:
+        """The instance types of the region; of a cloud that does not tell, Amazon's names without sizes."""
+        try:
+            return self._told_flavors()
+        except Unsupported:
+            from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
+
+            return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]
+
+    def _told_flavors(self) -> list[Flavor]:
+        with self.calling("list flavors"):
+            pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
+            return [to_flavor(self.name, each) for each in pages]
+
+    def key_pairs(self) -> list[KeyPair]:
+        with self.calling("list key pairs"):
+            return [self._key(each) for each in items(self.query.send("DescribeKeyPairs"), "keySet")]
+
+    def add_key(self, name: str, public_key: str) -> KeyPair:
+        material = base64.b64encode(public_key.encode()).decode()
+        with self.calling(f"add the key {name}"):
+            return self._key(
+                self.query.send("ImportKeyPair", {"KeyName": name, "PublicKeyMaterial": material})
+            )
+
+    def delete_key(self, name: str) -> None:
+        with self.calling(f"delete the key {name}"):
+            # EC2 does not mind if there is none to delete.
+            self.query.send("DescribeKeyPairs", {"KeyName.1": name})
+            self.query.send("DeleteKeyPair", {"KeyName": name})
+
+    def _key(self, key: Mapping[str, Any]) -> KeyPair:
+        return KeyPair(self.name, str(key["keyName"]), str(key.get("keyFingerprint") or ""))

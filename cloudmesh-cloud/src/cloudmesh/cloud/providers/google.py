@@ -1,0 +1,148 @@
+"""The provider ``google``: Google Compute Engine over libcloud, with a service account."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.libcloud.arguments import credential
+from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
+from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.config import places
+from cloudmesh.plugin.errors import ConfigError, CredentialsError
+
+# https://cloud.google.com/compute/docs/instances/instance-life-cycle; libcloud has one state for several.
+_STATES = {
+    "STOPPING": State.STOPPING,
+    "TERMINATED": State.STOPPED,
+    "SUSPENDING": State.SUSPENDING,
+    "SUSPENDED": State.SUSPENDED,
+    "REPAIRING": State.REBOOTING,
+}
+_SCOPES = ["https://www.googleapis.com/auth/compute"]
+
+
+class GoogleProvider(DriverProvider):
+    """Instances of one project, in ``zone:``."""
+
+    required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")
+    settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
+
+    def driver_class(self) -> type[Any]:
+        from libcloud.compute.drivers.gce import GCENodeDriver
+
+        found: type[Any] = GCENodeDriver
+        return found
+
+    def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        file = Path(credential(self.name, self.settings, "GOOGLE_KEY_FILE")).expanduser()
+        account = _service_account(self.name, file)
+        project = credential(self.name, self.settings, "GOOGLE_PROJECT")
+        zone = self.settings.get("zone")
+        if not zone:
+            raise ConfigError(
+                f"cloud {self.name} has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
+            )
+        return [account["client_email"], account["private_key"]], {
+            "project": project,
+            "datacenter": str(zone),
+            "auth_type": "SA",
+            "scopes": _SCOPES,
+            "credential_file": str(self._token_file(account["client_email"], project)),
+        }
+
+    def open(self) -> None:
+        """Sign in, unless a token of before is still there, and build the driver."""
+        (email, key), named = self.driver_arguments()
+        with self.calling("sign in"):
+            signer = _signer(email, key, self._connection_class())
+            file = Path(named["credential_file"])
+            if not _has_token(file):
+                _keep(file, json.dumps(signer.get_new_token()))
+        super().open()
+        # It renews the token when its hour is over, by the same connections.
+        self.driver.connection.oauth2_credential.oauth2_conn = signer
+
+    def _token_file(self, account: str, project: str) -> Path:
+        """Where libcloud keeps the token of this account, 0600."""
+        mark = hashlib.sha256(f"{account}/{project}".encode()).hexdigest()[:16]
+        return places.tokens_directory() / f"google-{mark}.json"
+
+    def can(self) -> frozenset[Capability]:
+        return super().can() | {Capability.USERDATA, Capability.BOOT_METADATA}
+
+    def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
+        more = super().boot_arguments(request)
+        if request.userdata:
+            more["ex_metadata"] = {"items": [{"key": "user-data", "value": request.userdata}]}
+        if request.metadata:
+            more["ex_labels"] = dict(request.metadata)
+        return more
+
+    def _machine(self, node: Any) -> Machine:
+        machine = super()._machine(node)
+        labels = node.extra.get("labels") if isinstance(node.extra, Mapping) else None
+        return replace(
+            machine,
+            state=_STATES.get(machine.raw_state, machine.state),
+            metadata={str(key): str(value) for key, value in (labels or {}).items()},
+            zone=str(getattr(node.extra.get("zone"), "name", "") or ""),
+        )
+
+
+def _signer(email: str, key: str, connection: type[Any]) -> Any:
+    """libcloud's way to a token, over connections of ours: it would take those that are for all clouds."""
+    from libcloud.common.google import GoogleServiceAcctAuthConnection
+
+    own = type("Signer", (GoogleServiceAcctAuthConnection,), {"conn_class": connection})
+    return own(email, key, _SCOPES)
+
+
+def _has_token(file: Path) -> bool:
+    try:
+        return bool(json.loads(file.read_text(encoding="utf-8"))["access_token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _keep(file: Path, text: str) -> None:
+    """Write the token, for nobody else to read, in one step."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as new:
+            new.write(text)
+        Path(name).replace(file)
+    except OSError as error:
+        raise ConfigError(f"{file.parent} cannot be written: {error.strerror}") from error
+
+
+def _service_account(cloud: str, file: Path) -> dict[str, str]:
+    """The account's address and private key. Raises ConfigError, CredentialsError."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        # Whoever puts the key itself there must not see it on the screen.
+        raise ConfigError(
+            f"clouds.{cloud}.credentials.GOOGLE_KEY_FILE must be the path of a key file; "
+            f"what stands there cannot be read ({type(error).__name__})"
+        ) from None
+    try:
+        held = json.loads(text)
+    except ValueError:
+        held = None
+    if not isinstance(held, dict) or not held.get("client_email") or not held.get("private_key"):
+        raise CredentialsError(
+            f"the GOOGLE_KEY_FILE of cloud {cloud} is no key of a service account; make one with: "
+            "gcloud iam service-accounts keys create FILE"
+        )
+    return held

@@ -1,0 +1,198 @@
+"""The provider ``libcloud``: any compute driver of libcloud by its name, as far as all drivers are alike."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from cloudmesh.cloud.errors import NotFound, Refused
+from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
+from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.providers.libcloud import arguments, nodes, verbs
+from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.plugin.errors import ConfigError, suggest
+
+
+class DriverProvider(LibcloudProvider):
+    """A cloud by ``driver:``, ``arguments:`` of the driver, and ``boot:`` for what else booting needs.
+
+    What the driver can do is found when it is open. The driver's own methods for one machine differ from
+    cloud to cloud, so a machine is looked for in the listing.
+    """
+
+    settings_keys: ClassVar[tuple[str, ...]] = (
+        *("driver", "arguments", "boot"),
+        *LibcloudProvider.settings_keys,
+    )
+
+    def driver_class(self) -> type[Any]:
+        return arguments.driver_class(self.name, arguments.driver_name(self.name, self.settings))
+
+    def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        given = arguments.given(self.name, self.settings)
+        return [], arguments.fitting(self.name, self.driver_class(), given)
+
+    def open(self) -> None:
+        super().open()
+        self.capabilities = self.can()
+
+    def can(self) -> frozenset[Capability]:
+        """What the open driver can do."""
+        return verbs.capabilities(self.driver)
+
+    def check(self) -> str:
+        count = sum(1 for _ in self.machines())
+        return f"{self.driver.name}: {count} machine{'' if count == 1 else 's'}"
+
+    def machines(self) -> Iterator[Machine]:
+        """All machines but those that are deleted, which some clouds still list."""
+        for node in self._nodes():
+            machine = self._machine(node)
+            if machine.state is not State.DELETED:
+                yield machine
+
+    def _machine(self, node: Any) -> Machine:
+        return nodes.to_machine(self.name, node)
+
+    def _nodes(self) -> list[Any]:
+        with self.calling("list machines"):
+            return list(self.driver.list_nodes())
+
+    def machine(self, cloud_id: str) -> Machine:
+        return self._machine(self._node(cloud_id))
+
+    def _node(self, cloud_id: str) -> Any:
+        """The driver's own object for a machine. Raises NotFound."""
+        for node in self._nodes():
+            if str(node.id) == cloud_id and self._machine(node).state is not State.DELETED:
+                return node
+        raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+
+    def boot(self, request: BootRequest) -> Machine:
+        size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
+        image = self._native_image(request.image.cloud_id)
+        more = self.boot_arguments(request)
+        self._refuse_missing(more)
+        with self.calling(f"boot {request.name}"):
+            made = self.driver.create_node(name=request.name, size=size, image=image, **more)
+        machine = self._machine(made)
+        # Some drivers have no word for a machine that was just asked for.
+        return replace(machine, state=State.BUILDING) if machine.state is State.UNKNOWN else machine
+
+    def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
+        """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
+        more = self.settings.get("boot") or {}
+        if not isinstance(more, Mapping):
+            raise ConfigError(f"clouds.{self.name}.boot must be a section of 'key: value' lines")
+        more = {str(key): value for key, value in more.items()}
+        if "location" in more:
+            more["location"] = self.location(str(more["location"]))
+        return more
+
+    def location(self, name: str) -> Any:
+        """The location of this name or id. Raises ConfigError."""
+        with self.calling("list locations"):
+            found = list(self.driver.list_locations())
+        for each in found:
+            if name in (str(each.id), str(each.name)):
+                return each
+        names = [str(each.id) for each in found]
+        raise ConfigError(f"cloud {self.name} has no location {name!r}; {suggest(name, names)}")
+
+    def _refuse_missing(self, more: Mapping[str, Any]) -> None:
+        for name, each in inspect.signature(self.driver.create_node).parameters.items():
+            needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+            if needed and name not in ("name", "size", "image") and name not in more:
+                raise ConfigError(
+                    f"cloud {self.name} boots no machine without {name}; "
+                    f"cms config set clouds.{self.name}.boot.{name}=VALUE"
+                )
+
+    def _pick(self, kind: str, cloud_id: str, found: list[Any]) -> Any:
+        for each in found:
+            if str(each.id) == cloud_id:
+                return each
+        raise NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
+
+    def _native_image(self, cloud_id: str) -> Any:
+        return self._pick("image", cloud_id, self._native_images())
+
+    def _native_images(self) -> list[Any]:
+        with self.calling("list images"):
+            return list(self.driver.list_images())
+
+    def _sizes(self) -> list[Any]:
+        with self.calling("list flavors"):
+            return list(self.driver.list_sizes())
+
+    def images(self) -> list[Image]:
+        return [nodes.to_image(self.name, each) for each in self._native_images()]
+
+    def flavors(self) -> list[Flavor]:
+        return [nodes.to_flavor(self.name, each) for each in self._sizes()]
+
+    def start(self, cloud_id: str) -> None:
+        self._act(Capability.START, cloud_id)
+
+    def stop(self, cloud_id: str) -> None:
+        self._act(Capability.STOP, cloud_id)
+
+    def reboot(self, cloud_id: str) -> None:
+        self._act(Capability.REBOOT, cloud_id)
+
+    def _act(self, capability: Capability, cloud_id: str) -> None:
+        if capability not in self.capabilities:
+            self._lacks(capability)
+        self._call(verbs.method(self.driver, capability), str(capability), cloud_id)
+
+    def delete(self, cloud_id: str) -> None:
+        self._call("destroy_node", "delete", cloud_id)
+
+    def _call(self, method: str, verb: str, cloud_id: str) -> None:
+        node = self._node(cloud_id)
+        with self.calling(f"{verb} {cloud_id}"):
+            done = getattr(self.driver, method)(node)
+            if done is False:
+                self._raise_swallowed()
+        if done is False:
+            raise Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
+
+    def _raise_swallowed(self) -> None:
+        """Some drivers make a mere no of an error; the last answer still tells which."""
+        status = getattr(self.wire.answer, "status_code", 0)
+        if status >= 400:
+            from libcloud.common.exceptions import BaseHTTPError
+
+            raise BaseHTTPError(status, self.wire.answer.text)
+
+    def key_pairs(self) -> list[KeyPair]:
+        self._need_keys()
+        return [nodes.to_key(self.name, each) for each in self._native_keys()]
+
+    def _native_keys(self) -> list[Any]:
+        with self.calling("list key pairs"):
+            return list(self.driver.list_key_pairs())
+
+    def add_key(self, name: str, public_key: str) -> KeyPair:
+        self._need_keys()
+        if any(each.name == name for each in self._native_keys()):
+            raise Refused(f"cloud {self.name} already has a key {name}; take another name")
+        with self.calling(f"add the key {name}"):
+            return nodes.to_key(self.name, self._import_key(name, public_key))
+
+    def _import_key(self, name: str, public_key: str) -> Any:
+        return self.driver.import_key_pair_from_string(name, public_key)
+
+    def delete_key(self, name: str) -> None:
+        self._need_keys()
+        found = [each for each in self._native_keys() if each.name == name]
+        if not found:
+            raise NotFound(f"there is no key {name} on cloud {self.name}")
+        with self.calling(f"delete the key {name}"):
+            self.driver.delete_key_pair(found[0])
+
+    def _need_keys(self) -> None:
+        if Capability.KEYS not in self.capabilities:
+            self._lacks(Capability.KEYS)

@@ -1,0 +1,232 @@
+"""The one place where errors of libcloud become errors of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudTimeout,
+    Conflict,
+    CredentialsError,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
+from cloudmesh.cloud.providers.libcloud import fault as faults
+from cloudmesh.cloud.providers.libcloud.fault import Fault
+from cloudmesh.cloud.providers.libcloud.network import network_error
+from cloudmesh.plugin.errors import CloudmeshError
+
+_QUOTA = re.compile(
+    r"\bquota|limit ?exceeded|exceed\w* (your|the|its)\b.*\blimit|(limit|maximum)\b.*\b(reached|exceeded)",
+    re.IGNORECASE,
+)
+_RATE = re.compile(r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests", re.IGNORECASE)
+_UNSURE = "what was asked for may have been done: look before asking again"
+# Errors of libcloud that carry no status, by class name: their modules are not all importable.
+_STATUS = {
+    "GoogleAuthError": 401,
+    "IdempotentParamError": 409,
+    "InvalidCredsError": 401,
+    "InvalidRequestError": 400,
+    "KeyPairDoesNotExistError": 404,
+    "LoginOrPasswordNotMatch": 401,
+    "ResourceConflictError": 409,
+    "ResourceExistsError": 409,
+    "ResourceInUseError": 409,
+    "ResourceNotFoundError": 404,
+    "ServiceUnavailableError": 503,
+    "UpcloudTimeoutException": 504,
+}
+_UNREADABLE = ("MalformedResponseError", "JsonParseError")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a cloud, as its errors speak of it.
+
+    Attributes:
+        cloud: the cloud's name in the configuration.
+        what: what was to be done, after "to": ``boot vm1``.
+        place: host and port that were called.
+        answer: the last HTTP response, if there was one.
+        secrets: texts that must not be shown.
+        rule: a provider's own reading of a fault, asked first; None where it has no opinion.
+    """
+
+    cloud: str
+    what: str
+    place: str = "its endpoint"
+    answer: Any = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    rule: Callable[[Fault, Call], CloudmeshError | None] | None = None
+
+
+def translate(error: Exception, call: Call) -> CloudmeshError | None:
+    """The error of our tree for one of a library's; None if it comes from no library that is called here."""
+    if isinstance(error, CloudmeshError):
+        return error
+    below = network_error(error, call.cloud, call.place)
+    if below is not None:
+        return below
+    name = type(error).__name__
+    known = name in _STATUS or name in _UNREADABLE
+    if not (known or _is_libclouds(error) or _comes_from_libcloud(error)):
+        return None
+    fault = faults.read(error, call.answer, call.secrets)
+    _forget_body(error)
+    special = call.rule(fault, call) if call.rule else None
+    return special or _by_status(name, fault, call)
+
+
+def _is_libclouds(error: Exception) -> bool:
+    return any(each.__module__.split(".")[0] in ("libcloud", "xmlrpc") for each in type(error).__mro__)
+
+
+def _comes_from_libcloud(error: Exception) -> bool:
+    """Whether it was raised below a function of libcloud: a KeyError, say, over an answer."""
+    trace = error.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0] == "libcloud":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _forget_body(error: Exception) -> None:
+    """Tracebacks show the whole answer, which may be a token, where it could not be read."""
+    if getattr(error, "body", None):
+        error.body = "(left out)"  # type: ignore[attr-defined]
+
+
+def _by_status(name: str, fault: Fault, call: Call) -> CloudmeshError:
+    if name == "QuotaExceededError":
+        return quota_exceeded(fault, call)
+    code = _STATUS.get(name) or fault.code
+    if fault.is_page and code != 429:
+        return _page(code, fault, call)
+    if name in _UNREADABLE and code < 400:
+        return _unreadable(call)
+    if code < 400:
+        return _without_status(name, fault, call)
+    return by_code(code, fault, call)
+
+
+def by_code(code: int, fault: Fault, call: Call) -> CloudmeshError:
+    """The error for an HTTP status of 400 or more, with what the cloud said."""
+    said = f" ({fault.words})" if fault.words else f" (HTTP {code})"
+    late = code == 413 and fault.retry_after is not None
+    if code == 429 or late or (_RATE.search(fault.words) and code != 401):
+        return rate_limited(fault, call)
+    if _QUOTA.search(fault.words) and code < 500:
+        return quota_exceeded(fault, call)
+    if code >= 500:
+        return _server(code, said, fault, call)
+    kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
+    return kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
+
+
+_CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
+    401: (
+        CredentialsError,
+        "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
+        "clouds.{cloud}.credentials.KEY",
+    ),
+    403: (
+        Refused,
+        "cloud {cloud} does not allow these credentials to {what}{said}; ask its operators for the right to",
+    ),
+    404: (NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
+    405: (Unsupported, "cloud {cloud} cannot {what}{said}"),
+    407: (
+        Unreachable,
+        "cloud {cloud}: the proxy on the way to {place} wants a password{said}; look at https_proxy",
+    ),
+    408: (CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + _UNSURE),
+    409: (Conflict, "cloud {cloud} cannot {what} as things are{said}"),
+    410: (NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+}
+
+
+def credentials_refused(fault: Fault, call: Call) -> CredentialsError:
+    """Who we are was not accepted, whatever the status said."""
+    error = by_code(401, Fault(401, fault.words), call)
+    return error if isinstance(error, CredentialsError) else CredentialsError(str(error))
+
+
+def rate_limited(fault: Fault, call: Call) -> RateLimited:
+    """Too many calls."""
+    said = f" ({fault.words})" if fault.words and not fault.is_page else ""
+    when = "later" if fault.retry_after is None else f"in {fault.retry_after:.0f} seconds"
+    return RateLimited(
+        f"cloud {call.cloud} had too many calls and did not {call.what}{said}; try again {when}",
+        fault.retry_after,
+    )
+
+
+def quota_exceeded(fault: Fault, call: Call) -> QuotaExceeded:
+    """No room for this user; the cloud's words say which and how much."""
+    said = f" ({fault.words})" if fault.words else ""
+    return QuotaExceeded(
+        f"cloud {call.cloud} has no room left to {call.what}{said}; delete what is not needed, or ask its "
+        "operators for a higher quota"
+    )
+
+
+def _server(code: int, said: str, fault: Fault, call: Call) -> CloudmeshError:
+    if code == 501:
+        return Unsupported(f"cloud {call.cloud} cannot {call.what}{said}")
+    if code == 504:
+        return CloudTimeout(f"cloud {call.cloud} took too long to {call.what}{said}; {_UNSURE}")
+    if code == 503 and fault.retry_after is not None:
+        return rate_limited(fault, call)
+    if code in (502, 503):
+        return Unreachable(f"cloud {call.cloud} is out of service{said}; try again later")
+    return Refused(
+        f"cloud {call.cloud} failed in itself when it was asked to {call.what}{said}; try again later, "
+        "or tell its operators"
+    )
+
+
+def _page(code: int, fault: Fault, call: Call) -> CloudmeshError:
+    title = f" {fault.words!r}" if fault.words else ""
+    kind = {502: Unreachable, 503: Unreachable, 504: CloudTimeout, 407: Unreachable}.get(code, BadAnswer)
+    return kind(
+        f"cloud {call.cloud}: {call.place} answered with a web page{title} "
+        f"(HTTP {code or 'status unknown'}), not as a cloud does; "
+        "is the address right, and is a proxy or a sign-in page in between?"
+    )
+
+
+def _unreadable(call: Call) -> BadAnswer:
+    return BadAnswer(
+        f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; "
+        f"{_UNSURE}"
+    )
+
+
+def _without_status(name: str, fault: Fault, call: Call) -> CloudmeshError:
+    """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
+    if name in ("NotImplementedError",):
+        return Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
+    if name in _STUMBLES or not fault.words:
+        return BadAnswer(
+            f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
+            f"({name}); {_UNSURE}"
+        )
+    if _QUOTA.search(fault.words):
+        return quota_exceeded(fault, call)
+    return Refused(f"cloud {call.cloud} did not {call.what} ({fault.words})")
+
+
+_STUMBLES = (
+    *("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError", "ParseError", "JSONDecodeError"),
+    *("AssertionError", "UnicodeDecodeError", "RecursionError", "StopIteration", "UnboundLocalError"),
+)

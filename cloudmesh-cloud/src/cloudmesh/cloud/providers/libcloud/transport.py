@@ -1,0 +1,170 @@
+"""How one cloud is called: time limits and TLS, for its connections alone.
+
+libcloud keeps both in global variables. Here each provider has a class of connections of its own, so that
+one cloud with a private certificate, or without any, does not change how others are verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.plugin.errors import ConfigError
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+_MOST_SECONDS = 3600.0
+
+# The settings of a cloud's section that this module reads.
+KEYS = ("timeout", "ca_cert", "insecure")
+
+
+@dataclass(frozen=True)
+class Transport:
+    """Time limits and TLS of one cloud.
+
+    Attributes:
+        timeout: seconds to wait for each part of an answer; a connection is given up after 10 of them.
+        ca_file: a file of certificates (PEM) to trust instead of the system's.
+        insecure: whether to take any certificate.
+    """
+
+    timeout: float = ANSWER_SECONDS
+    ca_file: str = ""
+    insecure: bool = False
+
+    @classmethod
+    def read(cls, cloud: str, settings: Mapping[str, Any]) -> Transport:
+        """From ``timeout``, ``ca_cert`` and ``insecure`` of a cloud's section. Raises ConfigError."""
+        place = f"clouds.{cloud}"
+        return cls(
+            timeout=_seconds(f"{place}.timeout", settings.get("timeout")),
+            ca_file=certificates(f"{place}.ca_cert", settings.get("ca_cert")),
+            insecure=switch(f"{place}.insecure", settings.get("insecure")),
+        )
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Seconds for connecting, and for each part of the answer."""
+        return min(CONNECT_SECONDS, self.timeout), self.timeout
+
+
+def _seconds(key: str, value: Any) -> float:
+    if value is None:
+        return ANSWER_SECONDS
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if isinstance(value, bool) or not 0 < seconds <= _MOST_SECONDS:
+        raise ConfigError(f"{key} must be a number of seconds, more than 0 and at most {_MOST_SECONDS:.0f}")
+    return seconds
+
+
+def switch(key: str, value: Any, default: bool = False) -> bool:
+    """A setting that is true or false, also as a text or as 1 and 0. Raises ConfigError."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": default}
+    word = "" if value is None else str(value).strip().lower()
+    if word not in words:
+        raise ConfigError(f"{key} must be true or false")
+    return words[word]
+
+
+def certificates(key: str, value: Any) -> str:
+    """The path of a file of certificates, empty if none is given; raises ConfigError if it is none."""
+    if value is None or not str(value).strip():
+        return ""
+    import ssl
+
+    path = Path(str(value)).expanduser()
+    try:
+        ssl.create_default_context().load_verify_locations(cafile=str(path))
+    except ssl.SSLError as error:
+        raise ConfigError(f"{key} is {path}, which is no file of certificates in PEM form") from error
+    except OSError as error:
+        raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
+    return str(path)
+
+
+class Wire:
+    """What went over the connections of one provider: how many calls, whereto, and the last answer.
+
+    Errors of libcloud often leave out the status of the answer; it is found here.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.place = ""
+        self.answer: Any = None
+        self._sessions: list[Any] = []
+
+    def joined(self, session: Any) -> None:
+        """Take note of a session, to close it in the end."""
+        self._sessions.append(session)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+        self.answer = None
+
+
+def connection_class(transport: Transport, wire: Wire) -> type[Any]:
+    """A class of connections for ``conn_class`` of libcloud's ``Connection`` classes."""
+    from libcloud.http import LibcloudConnection
+
+    class CloudConnection(LibcloudConnection):  # type: ignore[misc]
+        """A connection of one cloud."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "timeout": transport.limits})
+            wire.joined(self.session)
+
+        def _setup_verify(self) -> None:
+            self.verify = not transport.insecure
+
+        def _setup_ca_cert(self, **kwargs: Any) -> None:
+            self.ca_cert = transport.ca_file or None if self.verify else None
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            wire.calls += 1
+            wire.place = self.host.partition("://")[2]
+            wire.answer = None
+            super().request(*args, **kwargs)
+            wire.answer = self.response
+
+    if transport.insecure:
+        _stop_warning()
+    return CloudConnection
+
+
+def _stop_warning() -> None:
+    """Whoever wrote ``insecure: true`` need not be told at every call."""
+    import warnings
+
+    from urllib3.exceptions import InsecureRequestWarning
+
+    warnings.simplefilter("ignore", InsecureRequestWarning)
+
+
+def build(
+    driver: type[Any], transport: Transport, wire: Wire, arguments: Sequence[Any], named: Mapping[str, Any]
+) -> Any:
+    """A driver of this class whose connections are of this transport."""
+    made = connection_class(transport, wire)
+    if any("__new__" in vars(kind) for kind in driver.__mro__[:-1]):
+        # It chooses one of several classes, by arguments of its own.
+        return _reconnected(driver(*arguments, **named), made)
+    connection = type(driver.connectionCls.__name__, (driver.connectionCls,), {"conn_class": made})
+    tuned = type(driver.__name__, (driver,), {"connectionCls": connection, "__module__": driver.__module__})
+    return tuned(*arguments, **named)
+
+
+def _reconnected(driver: Any, made: type[Any]) -> Any:
+    """The driver with its connection opened anew; such drivers call nobody when they are built."""
+    driver.connection.conn_class = made
+    driver.connection.connect()
+    return driver

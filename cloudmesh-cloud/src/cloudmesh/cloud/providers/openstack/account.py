@@ -1,0 +1,175 @@
+"""Who signs in where: the ``OS_*`` keys of the credentials, as openrc files have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudmesh.cloud.errors import CredentialsError
+from cloudmesh.plugin.errors import ConfigError
+
+INTERFACES = ("public", "internal", "admin")
+_PASSWORDS = ("password", "v3password")
+_APPLICATIONS = ("v3applicationcredential", "application_credential")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of Keystone (version 3), and the part of its catalog that is meant.
+
+    Attributes:
+        url: the address of Keystone without its version.
+        identity: what proves who we are, as Keystone's ``auth.identity``; secret.
+        scope: the project, as Keystone's ``auth.scope``; empty with an application credential, which has one.
+        user: the user in a word, for names of files and for sentences.
+        region: of the catalog; empty if there is only one.
+        interface: public, internal or admin.
+        microversion: of Nova, empty for the oldest.
+    """
+
+    url: str
+    identity: Mapping[str, Any] = field(repr=False)
+    scope: Mapping[str, Any]
+    user: str
+    region: str = ""
+    interface: str = "public"
+    microversion: str = ""
+
+    @property
+    def project(self) -> str:
+        """The project in a word; empty where the application credential says it."""
+        project = self.scope.get("project", {})
+        return str(project.get("name") or project.get("id") or "")
+
+    @classmethod
+    def read(cls, cloud: str, settings: Mapping[str, Any]) -> Account:
+        """The account of a cloud's section.
+
+        Raises:
+            CredentialsError: what is needed to sign in is missing.
+            ConfigError: a key has a value that cannot be.
+        """
+        keys = _Keys(cloud, settings.get("credentials") or {})
+        kind = keys.get("OS_AUTH_TYPE") or ""
+        applied = kind in _APPLICATIONS or (not kind and keys.has_application_credential)
+        if kind and not applied and kind not in _PASSWORDS:
+            raise ConfigError(
+                f"{keys.place}.OS_AUTH_TYPE is {kind}, which is not known here; "
+                "known: password, v3applicationcredential"
+            )
+        identity, user = _application(keys) if applied else _password(keys)
+        return cls(
+            url=_keystone(keys),
+            identity=identity,
+            scope={} if applied else {"project": _project(keys)},
+            user=user,
+            region=keys.get("OS_REGION_NAME"),
+            interface=_interface(keys),
+            microversion=_microversion(keys),
+        )
+
+
+class _Keys:
+    """The credentials as texts; an empty value is none."""
+
+    def __init__(self, cloud: str, values: Mapping[str, Any]) -> None:
+        self.cloud = cloud
+        self.place = f"clouds.{cloud}.credentials"
+        self._values = {str(key): str(value).strip() for key, value in values.items() if value is not None}
+
+    @property
+    def has_application_credential(self) -> bool:
+        return bool(self.get("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"))
+
+    def get(self, *names: str) -> str:
+        """The value of the first of these keys that has one."""
+        return next((value for name in names if (value := self._values.get(name))), "")
+
+    def need(self, *names: str) -> str:
+        """The same, and CredentialsError if there is none."""
+        value = self.get(*names)
+        if not value:
+            raise CredentialsError(
+                f"cloud {self.cloud} has no {' or '.join(names)} among its credentials; "
+                f"cms config set {self.place}.{names[0]} asks for it"
+            )
+        return value
+
+
+def _keystone(keys: _Keys) -> str:
+    url = keys.need("OS_AUTH_URL").rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"{keys.place}.OS_AUTH_URL must begin with https:// or http://")
+    if "@" in url:
+        # Keystone has no use for it, and it would show in every message.
+        raise ConfigError(f"{keys.place}.OS_AUTH_URL must not hold a user or a password")
+    head, _, last = url.rpartition("/")
+    if last.startswith("v2"):
+        raise ConfigError(
+            f"{keys.place}.OS_AUTH_URL names version 2 of Keystone, which is no more; end it with /v3"
+        )
+    return head if last == "v3" else url
+
+
+def _domain(keys: _Keys, whose: str) -> dict[str, str]:
+    """The domain of the user or of the project: by id, else by name, else the usual one."""
+    if identifier := keys.get(f"OS_{whose}_DOMAIN_ID"):
+        return {"id": identifier}
+    if name := keys.get(f"OS_{whose}_DOMAIN_NAME"):
+        return {"name": name}
+    if name := keys.get("OS_DOMAIN_NAME"):
+        return {"name": name}
+    return {"id": keys.get("OS_DOMAIN_ID", "OS_DEFAULT_DOMAIN") or "default"}
+
+
+def _user(keys: _Keys) -> dict[str, Any]:
+    if identifier := keys.get("OS_USER_ID"):
+        return {"id": identifier}
+    return {"name": keys.need("OS_USERNAME", "OS_USER_ID"), "domain": _domain(keys, "USER")}
+
+
+def _password(keys: _Keys) -> tuple[dict[str, Any], str]:
+    user = _user(keys)
+    proven = {"user": {**user, "password": keys.need("OS_PASSWORD")}}
+    return {"methods": ["password"], "password": proven}, str(user.get("name") or user["id"])
+
+
+def _application(keys: _Keys) -> tuple[dict[str, Any], str]:
+    secret = keys.need("OS_APPLICATION_CREDENTIAL_SECRET")
+    identifier = keys.get("OS_APPLICATION_CREDENTIAL_ID")
+    if identifier:
+        proven: dict[str, Any] = {"id": identifier, "secret": secret}
+    else:
+        # A name is unique only for its user.
+        name = keys.need("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME")
+        proven = {"name": name, "secret": secret, "user": _user(keys)}
+        identifier = name
+    return {"methods": ["application_credential"], "application_credential": proven}, identifier
+
+
+def _project(keys: _Keys) -> dict[str, Any]:
+    """The project; older files write its name under OS_TENANT_ID as well, so a name is believed first."""
+    if name := keys.get("OS_PROJECT_NAME", "OS_TENANT_NAME"):
+        return {"name": name, "domain": _domain(keys, "PROJECT")}
+    identifier = keys.get("OS_PROJECT_ID", "OS_TENANT_ID")
+    return {"id": identifier or keys.need("OS_PROJECT_NAME", "OS_PROJECT_ID")}
+
+
+def _interface(keys: _Keys) -> str:
+    given = keys.get("OS_INTERFACE", "OS_ENDPOINT_TYPE") or "public"
+    interface = given.lower().removesuffix("url")
+    if interface not in INTERFACES:
+        raise ConfigError(f"{keys.place}.OS_INTERFACE is {given}; it must be one of {', '.join(INTERFACES)}")
+    return interface
+
+
+def _microversion(keys: _Keys) -> str:
+    """Of Nova; a mere 2, as openrc files have it, says nothing."""
+    given = keys.get("OS_COMPUTE_API_VERSION")
+    if given in ("", "2"):
+        return ""
+    major, _, minor = given.partition(".")
+    if major != "2" or not minor.isdecimal():
+        raise ConfigError(f"{keys.place}.OS_COMPUTE_API_VERSION is {given}; it looks like 2.79")
+    return given

@@ -1,0 +1,133 @@
+"""Networks, security groups and floating IPs, by Neutron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cloudmesh.cloud.errors import Conflict, NotFound, Refused
+from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.providers.openstack import network_records as records
+from cloudmesh.cloud.providers.openstack.wire import OpenStackServices
+from cloudmesh.plugin.errors import suggest
+
+Json = Mapping[str, Any]
+
+
+class Networking(OpenStackServices):
+    """The part of the provider that is about networks."""
+
+    def networks(self) -> list[Network]:
+        with self.asking("list networks"):
+            ranges = records.ranges(self._all("subnets"))
+            mine = self.session.token().project_id
+            return [records.network(self.name, item, ranges, mine) for item in self._all("networks")]
+
+    def security_groups(self) -> list[SecurityGroup]:
+        with self.asking("list security groups"):
+            groups = self._all("security_groups", project_id=self.session.token().project_id)
+            return [records.security_group(self.name, item) for item in groups]
+
+    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
+        mine = self.session.token().project_id
+        with self.asking(f"create security group {name}"):
+            # Neutron would make a second one of the same name.
+            if self._all("security_groups", project_id=mine, name=name):
+                raise Refused(f"cloud {self.name} already has a security group {name}; take another name")
+            wanted = {"security_group": {"name": name, "description": description}}
+            made = self.network("POST", "/security-groups", wanted)["security_group"]
+            return records.security_group(self.name, made)
+
+    def delete_security_group(self, cloud_id: str) -> None:
+        with self.asking(f"delete security group {cloud_id}"):
+            self.network("DELETE", f"/security-groups/{cloud_id}")
+
+    def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
+        with self.asking(f"add a rule to security group {group_id}"):
+            wanted = {"security_group_rule": records.wanted_rule(group_id, rule)}
+            made = self.network("POST", "/security-group-rules", wanted)["security_group_rule"]
+            return records.rule(made)
+
+    def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
+        with self.asking(f"remove a rule from security group {group_id}"):
+            self.network("DELETE", f"/security-group-rules/{rule.cloud_id or self._rule_id(group_id, rule)}")
+
+    def _rule_id(self, group_id: str, rule: SecurityRule) -> str:
+        group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
+        for known in map(records.rule, group["security_group_rules"]):
+            if known == rule:
+                return known.cloud_id
+        raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
+
+    def floating_ips(self) -> list[FloatingIP]:
+        with self.asking("list floating IPs"):
+            pools = {str(item["id"]): str(item["name"]) for item in self._pools()}
+            listed = self._all("floatingips", project_id=self.session.token().project_id)
+            return [records.floating_ip(self.name, item, pools) for item in listed]
+
+    def create_floating_ip(self, pool: str = "") -> FloatingIP:
+        with self.asking("take a floating IP"):
+            chosen = self._pool(pool)
+            wanted = {"floatingip": {"floating_network_id": chosen["id"]}}
+            made = self.network("POST", "/floatingips", wanted)["floatingip"]
+            return records.floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
+
+    def delete_floating_ip(self, cloud_id: str) -> None:
+        with self.asking(f"give back floating IP {cloud_id}"):
+            self.network("DELETE", f"/floatingips/{cloud_id}")
+
+    def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
+        with self.asking(f"attach floating IP {cloud_id} to machine {machine_id}"):
+            known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
+            address = known["floating_ip_address"]
+            if known.get("port_id"):
+                raise Conflict(f"floating IP {address} of cloud {self.name} is attached; detach it first")
+            self._lead(cloud_id, self._port(machine_id, address))
+
+    def detach_floating_ip(self, cloud_id: str) -> None:
+        with self.asking(f"detach floating IP {cloud_id}"):
+            known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
+            if not known.get("port_id"):
+                address = known["floating_ip_address"]
+                raise Conflict(f"floating IP {address} of cloud {self.name} is not attached to a machine")
+            self._lead(cloud_id, None)
+
+    def _lead(self, cloud_id: str, port: str | None) -> None:
+        self.network("PUT", f"/floatingips/{cloud_id}", {"floatingip": {"port_id": port}})
+
+    def _port(self, machine_id: str, address: str) -> str:
+        """The port of a machine with an IPv4 address, which a floating IP can lead to."""
+        ports = self._all("ports", device_id=machine_id)
+        for port in ports:
+            if any(":" not in each["ip_address"] for each in port.get("fixed_ips", ())):
+                return str(port["id"])
+        if not ports:
+            # Says NotFound if there is no such machine.
+            self.compute("GET", f"/servers/{machine_id}")
+        raise Conflict(
+            f"machine {machine_id} of cloud {self.name} is on no network yet that {address} could lead to; "
+            "wait until it is active, or boot it on a network"
+        )
+
+    def _pools(self) -> list[dict[str, Any]]:
+        """The networks that floating IPs are taken from."""
+        return self._all("networks", **{"router:external": True})
+
+    def _pool(self, wanted: str) -> dict[str, Any]:
+        pools = self._pools()
+        names = [str(each["name"]) for each in pools]
+        found = [each for each in pools if not wanted or wanted in (each["name"], each["id"])]
+        if len(found) == 1:
+            return found[0]
+        if not pools:
+            raise Refused(f"cloud {self.name} has no external network to take a floating IP from")
+        if not found:
+            raise NotFound(f"cloud {self.name} has no external network {wanted!r}; {suggest(wanted, names)}")
+        raise Refused(
+            f"cloud {self.name} has several external networks; say which: {', '.join(sorted(names))}"
+        )
+
+    def _all(self, key: str, **query: Any) -> list[dict[str, Any]]:
+        """A whole list of Neutron, asked for in pages."""
+        path = f"/{key.replace('_', '-')}"
+        return [item for page in self.pages(key, path, self.network, **query) for item in page]

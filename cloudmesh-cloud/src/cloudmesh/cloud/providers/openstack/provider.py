@@ -1,0 +1,126 @@
+"""The provider for OpenStack: Keystone, Nova, Glance and Neutron."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota, State
+from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.providers.openstack import quotas, records
+from cloudmesh.cloud.providers.openstack.actions import Actions
+from cloudmesh.cloud.providers.openstack.networking import Networking
+from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION
+
+
+class OpenStackProvider(Actions, Networking):
+    """One project in one region of an OpenStack."""
+
+    # Public addresses are floating IPs, which are attached once the machine is there.
+    capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
+    required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
+
+    def check(self) -> str:
+        """Sign in anew, whether or not there is a token: this is what is asked about."""
+        token = self.session.signed_in()
+        with self.asking("count machines"):
+            self.compute("GET", "/servers", limit=1)
+        project = self.account.project or token.project_id
+        where = f", region {self.account.region}" if self.account.region else ""
+        return f"signed in to project {project} as {self.account.user}{where}"
+
+    def machines(self) -> Iterator[Machine]:
+        # One that is built while the pages are asked for may be on two of them.
+        seen: set[str] = set()
+        with self.asking("list machines"):
+            for page in self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION):
+                for machine in (records.machine(self.name, server) for server in page):
+                    if machine.cloud_id not in seen and machine.state is not State.DELETED:
+                        seen.add(machine.cloud_id)
+                        yield machine
+
+    def machine(self, cloud_id: str) -> Machine:
+        with self.asking(f"show machine {cloud_id}"):
+            machine = records.machine(self.name, self._server(cloud_id))
+        if machine.state is State.DELETED:
+            raise NotFound(f"cloud {self.name} no longer has machine {machine.name} ({cloud_id})")
+        return machine
+
+    def boot(self, request: BootRequest) -> Machine:
+        with self.asking(f"boot {request.name}"):
+            made = self.compute("POST", "/servers", {"server": _wanted(request)})["server"]
+            return Machine(
+                cloud=self.name,
+                name=request.name,
+                cloud_id=str(made["id"]),
+                state=State.BUILDING,
+                raw_state="BUILD",
+                image=request.image.cloud_id,
+                flavor=request.flavor.name,
+                key=request.key.name if request.key else "",
+                metadata=dict(request.metadata),
+            )
+
+    def delete(self, cloud_id: str) -> None:
+        with self.asking(f"delete machine {cloud_id}"):
+            self.compute("DELETE", f"/servers/{cloud_id}")
+
+    def images(self) -> list[Image]:
+        with self.asking("list images"):
+            return [records.image(self.name, item) for page in self.image_pages() for item in page]
+
+    def image(self, cloud_id: str) -> Image:
+        with self.asking(f"show image {cloud_id}"):
+            return records.image(
+                self.name, self.image_service("GET", f"/v2/images/{quote(cloud_id, safe='')}")
+            )
+
+    def flavors(self) -> list[Flavor]:
+        with self.asking("list flavors"):
+            pages = self.pages("flavors", "/flavors/detail", self.compute)
+            return [records.flavor(self.name, item) for page in pages for item in page]
+
+    def key_pairs(self) -> list[KeyPair]:
+        with self.asking("list key pairs"):
+            found = self.compute("GET", "/os-keypairs")["keypairs"]
+            return [records.key_pair(self.name, each["keypair"]) for each in found]
+
+    def add_key(self, name: str, public_key: str) -> KeyPair:
+        with self.asking(f"add key pair {name}"):
+            wanted = {"keypair": {"name": name, "public_key": public_key}}
+            return records.key_pair(self.name, self.compute("POST", "/os-keypairs", wanted)["keypair"])
+
+    def delete_key(self, name: str) -> None:
+        with self.asking(f"delete key pair {name}"):
+            self.compute("DELETE", f"/os-keypairs/{quote(name, safe='')}")
+
+    def quotas(self) -> list[Quota]:
+        project = self.session.token().project_id
+        with self.asking("list quotas"):
+            limits = self.compute("GET", "/limits")["limits"]["absolute"]
+            details = self.network("GET", f"/quotas/{project}/details")["quota"]
+            return [*quotas.of_nova(self.name, limits), *quotas.of_neutron(self.name, details)]
+
+
+def _wanted(request: BootRequest) -> Mapping[str, Any]:
+    """The new server, as Nova's interface has it."""
+    wanted: dict[str, Any] = {
+        "name": request.name,
+        "imageRef": request.image.cloud_id,
+        "flavorRef": request.flavor.cloud_id,
+    }
+    if request.key:
+        wanted["key_name"] = request.key.name
+    if request.networks:
+        wanted["networks"] = [{"uuid": each.cloud_id} for each in request.networks]
+    if request.security_groups:
+        # By id where a name is asked for: two groups may have one name.
+        wanted["security_groups"] = [{"name": each.cloud_id} for each in request.security_groups]
+    if request.userdata:
+        wanted["user_data"] = base64.b64encode(request.userdata.encode()).decode("ascii")
+    if request.metadata:
+        wanted["metadata"] = dict(request.metadata)
+    return wanted

@@ -1,0 +1,40 @@
+"""``cms network``: the networks that machines can be on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudmesh.plugin import Answer, command
+from cloudmesh.shell.command import PluginCommand
+
+
+class NetworkCommand(PluginCommand):  # type: ignore[misc]
+    """The command ``network`` of the shell."""
+
+    @command
+    def do_network(self, arguments: dict[str, Any]) -> Answer | None:
+        """
+        ::
+
+          Usage:
+            network list [--cloud=CLOUDS] [--output=FORMAT]
+
+          Options:
+            --cloud=CLOUDS   clouds to ask, as in: uc,tacc  'uc*'; else the variable
+                             cloud (cms set cloud=uc), else the configured defaults
+            --output=FORMAT  table, json, yaml, csv or names [default: table]
+
+          Description:
+            network list    the networks that machines can be on, and the external ones,
+                            from which floating IPs are taken
+        """
+        from cloudmesh.cloud.selection import chosen_clouds
+        from cloudmesh.cloud.things import list_networks
+        from cloudmesh.config import Config
+
+        config = Config.load()
+        return list_networks(config, chosen_clouds(config, arguments["--cloud"]))
+
+    def complete_network(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """Tab completion of the verbs."""
+        return [verb for verb in ("list",) if verb.startswith(text)]

@@ -1,0 +1,120 @@
+"""``cms secgroup``: security groups, which say what reaches machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cloudmesh.plugin import Answer, command
+from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.cloud import Cloud
+    from cloudmesh.config import Config
+
+VERBS = ("list", "create", "delete", "rule")
+
+
+class SecgroupCommand(PluginCommand):  # type: ignore[misc]
+    """The command ``secgroup`` of the shell."""
+
+    @command
+    def do_secgroup(self, arguments: dict[str, Any]) -> Answer | None:
+        """
+        ::
+
+          Usage:
+            secgroup list [NAME] [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup create NAME [--description=TEXT] [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup rule (add|remove) NAME [--protocol=PROTOCOL] [--port=PORTS]
+                    [--remote=RANGE] [--direction=DIRECTION] [--cloud=CLOUDS]
+                    [--output=FORMAT]
+
+          Arguments:
+            NAME   a group by its name, its id, or a glob that means one
+
+          Options:
+            --description=TEXT     what the group is for
+            --protocol=PROTOCOL    tcp, udp, icmp, any, or a number [default: tcp]
+            --port=PORTS           a port, or a range as 8000-8080; else all
+            --remote=RANGE         the other side, as 192.0.2.0/24; else anywhere
+            --direction=DIRECTION  ingress or egress [default: ingress]
+            --cloud=CLOUDS         clouds to ask, as in: uc,tacc  'uc*'; else the variable
+                                   cloud (cms set cloud=uc), else the configured defaults
+            --output=FORMAT        table, json, yaml, csv or names [default: table]
+
+          Description:
+            secgroup list     the groups, or the rules of one
+            secgroup create   makes a group on each of the clouds
+            secgroup delete   removes groups that no machine is under
+            secgroup rule     lets something through, or no longer
+
+            Exit codes: 1 a cloud failed (the table says which and why), 2 wrong usage or
+            unknown name, 4 a cloud could not be reached.
+
+          Examples:
+            secgroup create web --description='web servers'
+            secgroup rule add web --port=443
+            secgroup rule add web --port=22 --remote=192.0.2.0/24
+        """
+        from cloudmesh.config import Config
+
+        verb = next(each for each in VERBS if arguments[each])
+        return _ACTIONS[verb](Config.load(), arguments)
+
+    def complete_secgroup(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """Tab completion of the verbs."""
+        return [verb for verb in VERBS if verb.startswith(text)]
+
+
+def _list(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.selection import chosen_clouds
+    from cloudmesh.cloud.things import list_groups, list_rules
+
+    clouds = chosen_clouds(config, arguments["--cloud"])
+    name = arguments["NAME"]
+    return list_rules(config, clouds, name) if name else list_groups(config, clouds)
+
+
+def _create(config: Config, arguments: dict[str, Any]) -> Answer:
+    text = arguments["--description"] or ""
+    return _change(
+        config, arguments, [arguments["NAME"]], lambda cloud, name: cloud.create_security_group(name, text)
+    )
+
+
+def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
+    return _change(
+        config, arguments, arguments["NAMES"], lambda cloud, name: cloud.delete_security_group(name)
+    )
+
+
+def _rule(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.changes import read_rule
+
+    words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
+    rule = read_rule(*words)
+    name = [arguments["NAME"]]
+    if arguments["add"]:
+        return _change(config, arguments, name, lambda cloud, group: cloud.add_rule(group, rule))
+    return _change(config, arguments, name, lambda cloud, group: cloud.remove_rule(group, rule))
+
+
+def _change(
+    config: Config, arguments: dict[str, Any], names: list[str], do: Callable[[Cloud, str], Any]
+) -> Answer:
+    from cloudmesh.cloud.changes import change_all
+    from cloudmesh.cloud.selection import chosen_clouds
+
+    action = next(each for each in ("create", "delete", "add", "remove") if arguments[each])
+    words = f"rule {action}" if arguments["rule"] else action
+    return change_all(config, chosen_clouds(config, arguments["--cloud"]), words, names, do)
+
+
+_ACTIONS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
+    "list": _list,
+    "create": _create,
+    "delete": _delete,
+    "rule": _rule,
+}

@@ -1,0 +1,249 @@
+"""A small HTTP server on loopback that answers as a test tells it, and a provider that calls it."""
+
+import datetime
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+
+
+class Loopback(ThreadingHTTPServer):
+    """Answers every call by ``answer``, a function of the request; keeps what was asked for."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked = []
+        self.answer = say("{}")
+        self.leave = threading.Event()
+        self.scheme = "http"
+
+    @property
+    def place(self):
+        return f"127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        """A caller that goes away is part of some tests."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request of any method."""
+
+    protocol_version = "HTTP/1.1"
+
+    def handle_any(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        self.content = self.rfile.read(length).decode()
+        self.server.asked.append(f"{self.command} {self.path}")
+        self.server.answer(self)
+
+    def log_message(self, format, *args):
+        pass
+
+
+for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
+    setattr(Handler, f"do_{method}", Handler.handle_any)
+
+
+def say(body="", status=200, **headers):
+    """Answer with this; underlines in the names of headers stand for dashes."""
+    content = body if isinstance(body, str) else json.dumps(body)
+
+    def answer(request):
+        request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.send_header("Content-Length", str(len(content.encode())))
+        request.end_headers()
+        request.wfile.write(content.encode())
+
+    return answer
+
+
+def hang(request):
+    """Answer nothing until the test is over."""
+    request.server.leave.wait(30)
+    request.close_connection = True
+
+
+def drop(request):
+    """Close the connection without a word."""
+    request.connection.shutdown(socket.SHUT_RDWR)
+    request.close_connection = True
+
+
+def cut(request):
+    """Promise more than is sent."""
+    request.send_response(200)
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    request.wfile.write(b'{"nodes": [')
+    request.close_connection = True
+
+
+def garble(request):
+    """Say that the content is compressed, which it is not."""
+    say("this is not gzip", Content_Encoding="gzip")(request)
+
+
+def circle(request):
+    """Send the caller where it came from."""
+    say("", 302, Location=request.path)(request)
+
+
+@pytest.fixture
+def serve():
+    """Starts servers on loopback; with a context for TLS if one is given."""
+    started = []
+
+    def start(answer=None, tls=None):
+        server = Loopback()
+        if answer:
+            server.answer = answer
+        if tls:
+            server.scheme = "https"
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        started.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in started:
+        server.leave.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class ProbeProvider(LibcloudProvider):
+    """A provider over a driver of libcloud's own kind, which lists nodes from ``/nodes``."""
+
+    def driver_class(self):
+        return probe_driver()
+
+    def driver_arguments(self):
+        url = self.settings["url"]
+        host, _, port = url.partition("://")[2].partition(":")
+        return ["a-user", self.settings["credentials"]["PROBE_PASSWORD"]], {
+            "host": host,
+            "port": int(port),
+            "secure": url.startswith("https"),
+        }
+
+    def check(self):
+        with self.calling("list machines"):
+            return str(self.driver.list_nodes())
+
+    boot = delete = flavors = images = machine = machines = None
+
+
+def probe_driver():
+    from libcloud.common.base import ConnectionUserAndKey, JsonResponse
+    from libcloud.compute.base import NodeDriver
+
+    class ProbeConnection(ConnectionUserAndKey):
+        responseCls = JsonResponse  # noqa: N815
+
+    class ProbeDriver(NodeDriver):
+        name = "Probe"
+        connectionCls = ProbeConnection  # noqa: N815
+
+        def list_nodes(self):
+            return [node["id"] for node in self.connection.request("/nodes").object["nodes"]]
+
+    return ProbeDriver
+
+
+# The abstract methods above are of no use to these tests.
+ProbeProvider.__abstractmethods__ = frozenset()
+
+
+@pytest.fixture
+def probe():
+    """Opens a provider on a server, or on any address."""
+    opened = []
+
+    def make(server, **settings):
+        url = server if isinstance(server, str) else f"{server.scheme}://{server.place}"
+        made = ProbeProvider(
+            "probe", {"url": url, "credentials": {"PROBE_PASSWORD": "swordfish"}, **settings}
+        )
+        made.open()
+        opened.append(made)
+        return made
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Makes a certificate for the names, signed by itself; gives a server's context, and the file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    def make(*names, days=1):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        alternatives = [
+            x509.IPAddress(ipaddress.ip_address(each)) if each[0].isdigit() else x509.DNSName(each)
+            for each in names
+        ]
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=10))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        file = tmp_path / f"{'-'.join(names)}.pem"
+        pem = made.public_bytes(serialization.Encoding.PEM)
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        both = tmp_path / f"{'-'.join(names)}-both.pem"
+        both.write_bytes(pem + secret)
+        file.write_bytes(pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(both)
+        return context, file
+
+    return make
+
+
+@pytest.fixture
+def free_port():
+    """A port of loopback at which nobody listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def answers():
+    """The ways to answer."""
+
+    class Ways:
+        pass
+
+    for way in (say, hang, drop, cut, garble, circle):
+        setattr(Ways, way.__name__, staticmethod(way))
+    return Ways

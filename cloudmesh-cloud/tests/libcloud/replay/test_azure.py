@@ -1,0 +1,157 @@
+"""Azure, by answers recorded from it."""
+
+import json
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, Image, State
+from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.providers.azure import AzureProvider
+from cloudmesh.plugin.errors import ConfigError
+
+TENANT, SUBSCRIPTION = "77777777-7777-7777-7777-777777777777", "99999999"
+SECRET = "p4ssw0rd"
+
+
+@pytest.fixture
+def server(replay, recorded):
+    mock = recorded("compute.test_azure_arm", "AzureMockHttp")
+    mock.responses = []
+    mock.type = None
+    hosts = ["management.azure.com", "login.microsoftonline.com", "login.windows.net"]
+    yield replay(hosts, {"": mock})
+    mock.responses = []
+
+
+@pytest.fixture
+def settings(tmp_path):
+    key = tmp_path / "id.pub"
+    key.write_text("ssh-ed25519 AAAA me\n")
+    return {
+        "region": "eastus",
+        "resource_group": "000000",
+        "network": "000000",
+        "subnet": "000000",
+        "public_key": str(key),
+        "credentials": {
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+            "AZURE_CLIENT_ID": "55555555-5555-5555-5555-555555555555",
+            "AZURE_CLIENT_SECRET": SECRET,
+        },
+    }
+
+
+@pytest.fixture
+def provider(server, settings):
+    with AzureProvider("az", settings) as made:
+        yield made
+
+
+def test_machines_are_listed(provider, server):
+    machines = list(provider.machines())
+    assert machines and all(each.cloud_id.startswith("/subscriptions/") for each in machines)
+    first = machines[0]
+    assert first.name and first.raw_state and first.flavor and first.zone
+    assert provider.machine(first.cloud_id) == first
+    assert server.lines()[0] == f"POST /{TENANT}/oauth2/token"
+    assert "az" in provider.name and "machine" in provider.check()
+
+
+def test_what_the_driver_can_do_is_found(provider):
+    can = {Capability.START, Capability.STOP, Capability.REBOOT, Capability.BOOT_METADATA}
+    assert provider.capabilities == can
+    with pytest.raises(errors.Unsupported, match="key pairs"):
+        provider.key_pairs()
+
+
+def test_flavors_are_those_of_the_region(provider, server):
+    assert [each.name for each in provider.flavors()] == ["Standard_A0", "Standard_A1", "Standard_A2"]
+    assert "/locations/eastus/vmSizes" in server.lines()[-1]
+
+
+def test_an_image_that_is_no_urn_is_not_found(provider):
+    with pytest.raises(errors.NotFound, match="publisher:offer:sku:version"):
+        provider._native_image("ubuntu")
+    assert provider.images() == []
+
+
+def test_a_machine_is_booted(provider, server):
+    flavor = Flavor("az", "Standard_A1", "Standard_A1")
+    urn = "Canonical:UbuntuServer:18.04-LTS:latest"
+    machine = provider.boot(BootRequest("test-node-1", Image("az", urn, urn), flavor, metadata={"a": "b"}))
+    assert machine.state is State.BUILDING
+    assert machine.name == "test-node-1" and machine.metadata["a"] == "b" and machine.flavor == "Standard_A1"
+    _, _, path, body = next(
+        each for each in reversed(server.asked) if each[0] == "PUT" and "virtualMachines" in each[2]
+    )
+    sent = json.loads(body)
+    assert path.partition("?")[0].endswith("/virtualMachines/test-node-1")
+    inner = sent["properties"]
+    assert inner["storageProfile"]["osDisk"]["deleteOption"] == "Delete", "no disk is left to be paid for"
+    assert (
+        inner["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"][0]["keyData"] == "ssh-ed25519 AAAA me"
+    )
+    assert inner["storageProfile"]["imageReference"]["sku"] == "18.04-LTS"
+
+
+@pytest.mark.parametrize(
+    ("verb", "end"), [("start", "/start"), ("stop", "/deallocate"), ("reboot", "/restart")]
+)
+def test_verbs(provider, server, verb, end):
+    """Azure answers with 202 and no content."""
+    machine = next(iter(provider.machines()))
+    server.answers[f"POST {machine.cloud_id}{end}"] = [(202, "")]
+    getattr(provider, verb)(machine.cloud_id)
+    assert server.lines()[-1] == f"POST {machine.cloud_id}{end}"
+
+
+def test_a_refused_verb_tells_why(provider, server):
+    machine = next(iter(provider.machines()))
+    body = json.dumps({"error": {"code": "OperationNotAllowed", "message": "it is being deleted"}})
+    server.answers[f"POST {machine.cloud_id}/restart"] = [(409, body)]
+    with pytest.raises(errors.Conflict, match="it is being deleted"):
+        provider.reboot(machine.cloud_id)
+
+
+def test_a_machine_is_deleted(provider, server, monkeypatch):
+    # The driver asks every ten seconds whether it is gone.
+    monkeypatch.setattr("libcloud.compute.drivers.azure_arm.time.sleep", lambda seconds: None)
+    machine = next(iter(provider.machines()))
+    server.answers[f"DELETE {machine.cloud_id}"] = [(202, "")]
+    gone = json.dumps({"error": {"code": "NotFound", "message": "gone"}})
+    before = len(server.asked)
+    server.answers[f"GET {machine.cloud_id}"] = [(404, gone)]
+    provider.delete(machine.cloud_id)
+    lines = server.lines()[before:]
+    assert f"DELETE {machine.cloud_id}" in lines
+    assert [line for line in lines if line.startswith("DELETE") and "networkInterfaces" in line]
+
+
+def test_a_wrong_secret(server, settings, recorded):
+    mock = recorded("compute.test_azure_arm", "AzureMockHttp")
+    name = f"_{TENANT.replace('-', '_')}_oauth2_token"
+    answer = json.dumps({"error": "invalid_client", "error_description": f"AADSTS7000215: {SECRET} is wrong"})
+    setattr(mock, name, lambda self, *_: (401, answer, {}, "Unauthorized"))
+    try:
+        with pytest.raises(errors.CredentialsError) as caught:
+            AzureProvider("az", settings).open()
+    finally:
+        delattr(mock, name)
+    assert "AADSTS7000215" in str(caught.value) and SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["region"])
+def test_a_missing_setting_is_told(settings, key):
+    with pytest.raises(ConfigError, match=f"clouds.az.{key}"):
+        AzureProvider("az", {**settings, key: None}).open()
+
+
+@pytest.mark.parametrize("key", ["resource_group", "network", "public_key"])
+def test_what_booting_lacks_is_told_before_anything_is_made(server, settings, key):
+    urn = "Canonical:UbuntuServer:18.04-LTS:latest"
+    request = BootRequest("x", Image("az", urn, urn), Flavor("az", "Standard_A1", "Standard_A1"))
+    with AzureProvider("az", {**settings, key: None}) as provider, pytest.raises(ConfigError, match=key):
+        provider.boot(request)
+    assert not [line for line in server.lines() if line.startswith("PUT")]

@@ -1,0 +1,81 @@
+"""EC2's wire format, by answers that libcloud's authors recorded from Amazon."""
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, Image, State
+from cloudmesh.cloud.network import SecurityRule
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
+
+
+@pytest.fixture
+def mock(recorded):
+    found = recorded("compute.test_ec2", "EC2MockHttp")
+    found.type, found.use_param = None, "Action"
+    yield found
+    found.type = None
+
+
+@pytest.fixture
+def server(replay, mock):
+    return replay(["ec2.us-east-1.amazonaws.com"], {"": mock})
+
+
+@pytest.fixture
+def provider(server):
+    credentials = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "the-secret"}
+    with Ec2Provider("aws", {"credentials": credentials}) as made:
+        yield made
+
+
+def test_machines(provider, server):
+    machine, *_ = provider.machines()
+    assert machine.cloud_id == "i-4382922a" and machine.state is State.STOPPED
+    assert machine.raw_state == "stopped" and machine.flavor == "m1.small"
+    assert machine.public_ips == ["1.2.3.4"] and machine.created > 1.2e9
+    assert server.asked[0][1] == "ec2.us-east-1.amazonaws.com"
+    assert provider.machine("i-4382922a") == machine
+
+
+def test_a_machine_is_booted(provider, mock):
+    request = BootRequest("foo", Image("aws", "x", "ami-be3adfd7"), Flavor("aws", "m1.small", "m1.small"))
+    machine = provider.boot(request)
+    assert machine.cloud_id == "i-2ba64342" and machine.state is State.BUILDING
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "delete"])
+def test_verbs(provider, verb):
+    getattr(provider, verb)("i-4382922a")
+
+
+def test_images_and_keys(provider):
+    images = {each.cloud_id: each for each in provider.images()}
+    assert "ami-57ba933a" in images and images["ami-57ba933a"].name == "Test Image"
+    assert {each.name for each in provider.key_pairs()} == {"gsg-keypair"}
+
+
+def test_security_groups(provider):
+    groups = {each.name: each for each in provider.security_groups()}
+    ports = {
+        (rule.direction, rule.protocol, rule.from_port) for each in groups.values() for rule in each.rules
+    }
+    assert groups and ("ingress", "tcp", 80) in ports
+    provider.add_rule("sg-42916629", SecurityRule(from_port=80, to_port=80))
+
+
+def test_addresses_and_subnets(provider):
+    addresses = {each.address: each for each in provider.floating_ips()}
+    assert addresses["1.2.3.4"].machine_id == "i-4382922a"
+    assert {each.cloud_id for each in provider.networks()} >= {"subnet-ce0e7ce5"}
+
+
+def test_a_console(provider):
+    assert provider.console("i-4382922a").startswith("Test String")
+
+
+def test_a_token_used_for_something_else(provider, mock):
+    mock.type = "idempotent_mismatch"
+    request = BootRequest("foo", Image("aws", "x", "ami-be3adfd7"), Flavor("aws", "m1.small", "m1.small"))
+    with pytest.raises(errors.Conflict, match="IdempotentParameterMismatch"):
+        provider.boot(request)

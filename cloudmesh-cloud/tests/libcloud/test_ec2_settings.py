@@ -1,0 +1,122 @@
+"""What an EC2 cloud's configuration means, and what is wrong with it."""
+
+import pytest
+
+from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
+from cloudmesh.cloud.providers.ec2.settings import Settings
+from cloudmesh.plugin.errors import ConfigError, CredentialsError
+
+KEYS = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "hush hush"}
+
+
+def read(**settings):
+    return Settings.read("aws", {"credentials": KEYS, **settings})
+
+
+@pytest.fixture
+def profiles(tmp_path, monkeypatch):
+    """Writes the files of Amazon's command line into a home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def write(credentials="", config=""):
+        (tmp_path / ".aws").mkdir(exist_ok=True)
+        (tmp_path / ".aws" / "credentials").write_text(credentials)
+        (tmp_path / ".aws" / "config").write_text(config)
+
+    return write
+
+
+def test_without_more_it_is_amazons_first_region():
+    own = read()
+    assert (own.region, own.host, own.port, own.secure, own.path) == ("us-east-1", "", None, True, "/")
+    assert (own.access_key, own.secret_key, own.token) == ("AKID", "hush hush", None)
+
+
+def test_a_label_is_no_endpoint():
+    assert read(host="aws.amazon.com").host == ""
+    assert read(host="ec2.example.org", port="8773", secure="false").port == 8773
+
+
+def test_secrets_are_not_in_its_text():
+    assert "hush" not in repr(read())
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"host": "https://ec2.example.org"}, "clouds.aws.host"),
+        ({"host": "ec2.example.org:8773"}, "clouds.aws.host"),
+        ({"port": 0}, "clouds.aws.port"),
+        ({"port": "http"}, "clouds.aws.port"),
+        ({"secure": "maybe"}, "clouds.aws.secure"),
+        ({"hibernate": 2}, "clouds.aws.hibernate"),
+        ({"image_owners": {"a": 1}}, "clouds.aws.image_owners"),
+    ],
+)
+def test_what_cannot_be_used_is_told(settings, word):
+    with pytest.raises(ConfigError, match=word):
+        read(**settings)
+
+
+def test_account_ids_keep_their_zeros():
+    """YAML takes an account id for a number; this one has twelve digits."""
+    assert read(image_owners=[99720109477, "self"]).image_owners == ("099720109477", "self")
+
+
+@pytest.mark.parametrize("missing", ["EC2_ACCESS_KEY", "EC2_SECRET_KEY"])
+def test_a_missing_key_is_told_with_what_to_do(missing):
+    credentials = {key: value for key, value in KEYS.items() if key != missing}
+    with pytest.raises(CredentialsError, match=r"cms config set clouds\.aws\.credentials"):
+        Settings.read("aws", {"credentials": credentials})
+
+
+def test_a_profile_gives_keys_token_and_region(profiles):
+    profiles(
+        "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\naws_session_token = T1\n",
+        "[profile work]\nregion = eu-west-1\n[default]\nregion = eu-west-3\n",
+    )
+    own = Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+    assert (own.access_key, own.secret_key, own.token, own.region) == ("A1", "S1", "T1", "eu-west-1")
+
+
+def test_what_the_configuration_says_itself_goes_before_the_profile(profiles):
+    profiles(
+        "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\n", "[profile work]\nregion = eu-west-1"
+    )
+    credentials = {"EC2_PROFILE": "work", "EC2_REGION": "us-west-2"}
+    assert Settings.read("aws", {"credentials": credentials}).region == "us-west-2"
+
+
+def test_the_files_may_be_elsewhere(tmp_path, monkeypatch, profiles):
+    file = tmp_path / "elsewhere"
+    file.write_text("[p]\naws_access_key_id=A\naws_secret_access_key=S\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    assert Settings.read("aws", {"credentials": {"EC2_PROFILE": "p"}}).access_key == "A"
+
+
+def test_an_unknown_profile_names_the_nearest(profiles):
+    profiles("[work]\naws_access_key_id=A\naws_secret_access_key=S\n")
+    with pytest.raises(ConfigError, match="did you mean 'work'"):
+        Settings.read("aws", {"credentials": {"EC2_PROFILE": "wrok"}})
+
+
+@pytest.mark.parametrize("way", ["role_arn", "sso_session", "credential_process"])
+def test_a_profile_of_another_way_to_sign_in_is_no_empty_one(profiles, way):
+    profiles(config=f"[profile work]\n{way} = x\n")
+    with pytest.raises(CredentialsError, match=way):
+        Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+
+
+def test_a_broken_file_shows_none_of_its_lines(profiles):
+    profiles("[work\naws_secret_access_key hush\n")
+    with pytest.raises(ConfigError, match=r"\.aws/credentials") as caught:
+        Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+    assert "hush" not in str(caught.value)
+
+
+def test_the_secret_of_a_profile_is_kept_out_of_messages(profiles):
+    profiles("[work]\naws_access_key_id=A\naws_secret_access_key=of-the-profile\n")
+    provider = Ec2Provider("aws", {"credentials": {"EC2_PROFILE": "work"}})
+    assert "of-the-profile" in provider._secrets

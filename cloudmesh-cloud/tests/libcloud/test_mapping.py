@@ -1,0 +1,109 @@
+"""No exception of the libraries underneath stays as it is."""
+
+import importlib
+import pkgutil
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.providers.libcloud.mapping import Call, translate
+from cloudmesh.plugin.errors import CloudError, CredentialsError
+
+
+def _modules():
+    import libcloud.common
+    import libcloud.compute
+
+    yield from ("requests.exceptions", "urllib3.exceptions", "socket", "ssl", "libcloud.utils.retry")
+    for package in (libcloud.common, libcloud.compute):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield found.name
+
+
+def library_errors():
+    """Every exception class of requests, urllib3 and libcloud's compute side."""
+    found = set()
+    for name in _modules():
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            # A driver whose own library is not installed.
+            continue
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, Exception)
+                and not issubclass(value, Warning)
+                and not value.__name__.startswith("_")
+                and value.__module__.split(".")[0] in ("libcloud", "requests", "urllib3", "ssl", "socket")
+            ):
+                found.add(value)
+    return sorted(found, key=lambda each: f"{each.__module__}.{each.__name__}")
+
+
+CALL = Call("acme", "boot vm1", "api.acme.example")
+
+
+@pytest.fixture(scope="module")
+def all_errors():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return library_errors()
+
+
+def test_the_list_is_not_empty(all_errors):
+    names = {each.__name__ for each in all_errors}
+    assert len(all_errors) > 80
+    assert {"ReadTimeout", "BaseHTTPError", "MalformedResponseError", "QuotaExceededError"} <= names
+
+
+def test_no_error_of_a_library_is_unmapped(all_errors):
+    for kind in all_errors:
+        # Without __init__: each wants other arguments, and none of them may be relied upon.
+        error = kind.__new__(kind)
+        ours = translate(error, CALL)
+        assert isinstance(ours, CloudError | CredentialsError), kind
+        assert "acme" in str(ours), kind
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "kind"),
+    [
+        ("libcloud.common.types", "InvalidCredsError", errors.CredentialsError),
+        ("libcloud.common.types", "ServiceUnavailableError", errors.Unreachable),
+        ("libcloud.common.types", "LibcloudError", errors.Refused),
+        ("libcloud.common.exceptions", "RateLimitReachedError", errors.RateLimited),
+        ("libcloud.common.google", "GoogleAuthError", errors.CredentialsError),
+        ("libcloud.common.google", "ResourceNotFoundError", errors.NotFound),
+        ("libcloud.common.google", "ResourceExistsError", errors.Conflict),
+        ("libcloud.common.google", "QuotaExceededError", errors.QuotaExceeded),
+        ("libcloud.common.google", "JsonParseError", errors.BadAnswer),
+        ("libcloud.compute.types", "KeyPairDoesNotExistError", errors.NotFound),
+        ("requests.exceptions", "ConnectTimeout", errors.CloudTimeout),
+        ("requests.exceptions", "ReadTimeout", errors.CloudTimeout),
+        ("requests.exceptions", "SSLError", errors.TlsFailure),
+        ("requests.exceptions", "ProxyError", errors.Unreachable),
+        ("requests.exceptions", "InvalidURL", errors.Unreachable),
+        ("requests.exceptions", "InvalidHeader", errors.Unreachable),
+        ("requests.exceptions", "ContentDecodingError", errors.BadAnswer),
+        ("requests.exceptions", "ChunkedEncodingError", errors.BadAnswer),
+    ],
+)
+def test_errors_that_carry_no_status_become_what_they_mean(module, name, kind):
+    found = getattr(importlib.import_module(module), name)
+    error = found.__new__(found)
+    error.args = ("told in words",)
+    error.value = "told in words"
+    assert type(translate(error, CALL)) is kind
+
+
+def test_what_is_no_librarys_error_is_left_alone():
+    assert translate(KeyError("x"), CALL) is None
+    assert translate(ZeroDivisionError(), CALL) is None
+
+
+def test_our_own_error_stays_itself():
+    error = errors.Conflict("as it is")
+    assert translate(error, CALL) is error

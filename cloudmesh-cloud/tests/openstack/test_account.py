@@ -1,0 +1,149 @@
+"""What the OS_* keys of a configuration come to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.cloud.errors import CredentialsError
+from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+
+USUAL = {
+    "OS_AUTH_URL": "https://keystone.example.org:5000/v3",
+    "OS_USERNAME": "gregor",
+    "OS_PASSWORD": "beep-secret",
+    "OS_PROJECT_NAME": "CH-818664",
+}
+# As the first Cloudmeshes wrote it: the project's name stands under its id as well.
+OLD = {
+    **USUAL,
+    "OS_TENANT_NAME": "CH-818664",
+    "OS_TENANT_ID": "CH-818664",
+    "OS_PROJECT_DOMAIN_ID": "default",
+    "OS_USER_DOMAIN_ID": "default",
+    "OS_VERSION": "liberty",
+    "OS_REGION_NAME": "RegionOne",
+}
+
+
+def account(**changes):
+    credentials = {key: value for key, value in {**USUAL, **changes}.items() if value is not None}
+    return Account.read("uc", {"credentials": credentials})
+
+
+def user(found):
+    return found.identity["password"]["user"]
+
+
+def test_the_usual_account():
+    found = account()
+    assert found.url == "https://keystone.example.org:5000" and found.interface == "public"
+    assert user(found) == {"name": "gregor", "domain": {"id": "default"}, "password": "beep-secret"}
+    assert found.scope == {"project": {"name": "CH-818664", "domain": {"id": "default"}}}
+
+
+def test_an_old_file_means_the_same():
+    found = Account.read("uc", {"credentials": OLD})
+    assert found.scope == account().scope and found.identity == account().identity
+    assert (found.region, found.project) == ("RegionOne", "CH-818664")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("https://x.org:5000/v3/", "https://x.org:5000"),
+        ("https://x.org:5000", "https://x.org:5000"),
+        ("http://x.org/identity/v3", "http://x.org/identity"),
+    ],
+)
+def test_the_address_of_keystone(given, url):
+    assert account(OS_AUTH_URL=given).url == url
+
+
+@pytest.mark.parametrize(
+    "given", ["x.org:5000/v3", "https://x.org:5000/v2.0", "ftp://x.org", "https://me:beep-secret@x.org/v3"]
+)
+def test_an_address_that_cannot_be(given):
+    with pytest.raises(ConfigError, match="OS_AUTH_URL") as told:
+        account(OS_AUTH_URL=given)
+    assert "beep-secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "domain"),
+    [
+        ({"OS_USER_DOMAIN_NAME": "Users"}, {"name": "Users"}),
+        ({"OS_USER_DOMAIN_ID": "u1", "OS_USER_DOMAIN_NAME": "Users"}, {"id": "u1"}),
+        ({"OS_DOMAIN_NAME": "All"}, {"name": "All"}),
+        ({"OS_DEFAULT_DOMAIN": "d1"}, {"id": "d1"}),
+        ({"OS_USER_DOMAIN_ID": ""}, {"id": "default"}),
+    ],
+)
+def test_domains_by_id_and_by_name(changes, domain):
+    assert user(account(**changes))["domain"] == domain
+
+
+def test_ids_need_no_domains():
+    found = account(OS_USERNAME=None, OS_USER_ID="u1", OS_PROJECT_NAME=None, OS_PROJECT_ID="p1")
+    assert user(found) == {"id": "u1", "password": "beep-secret"}
+    assert found.scope == {"project": {"id": "p1"}} and found.project == "p1"
+
+
+@pytest.mark.parametrize("missing", ["OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"])
+def test_what_is_missing_is_named(missing):
+    with pytest.raises(CredentialsError, match=missing):
+        account(**{missing: None})
+
+
+def test_an_application_credential_by_id():
+    found = account(OS_APPLICATION_CREDENTIAL_ID="a1", OS_APPLICATION_CREDENTIAL_SECRET="s1")
+    assert found.identity["methods"] == ["application_credential"]
+    assert found.identity["application_credential"] == {"id": "a1", "secret": "s1"}
+    assert found.scope == {} and found.user == "a1"
+
+
+def test_an_application_credential_by_name_is_one_of_a_user():
+    found = account(OS_APPLICATION_CREDENTIAL_NAME="laptop", OS_APPLICATION_CREDENTIAL_SECRET="s1")
+    proven = found.identity["application_credential"]
+    assert proven["user"] == {"name": "gregor", "domain": {"id": "default"}}
+
+
+def test_the_kind_of_sign_in_decides_where_both_are_given():
+    both = {"OS_APPLICATION_CREDENTIAL_ID": "a1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
+    assert account(**both, OS_AUTH_TYPE="password").identity["methods"] == ["password"]
+    with pytest.raises(ConfigError, match="OS_AUTH_TYPE is v3oidc"):
+        account(OS_AUTH_TYPE="v3oidc")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("OS_INTERFACE", "secret"), ("OS_COMPUTE_API_VERSION", "latest"), ("OS_COMPUTE_API_VERSION", "3.1")],
+)
+def test_values_that_cannot_be(key, value):
+    with pytest.raises(ConfigError, match=f"{key} is {value}"):
+        account(**{key: value})
+
+
+@given(st.dictionaries(st.sampled_from([*OLD, "OS_AUTH_TYPE", "OS_INTERFACE"]), st.text(max_size=20)))
+def test_whatever_stands_there_it_is_an_account_or_a_sentence(changes):
+    try:
+        found = Account.read("uc", {"credentials": {**OLD, **changes}})
+    except CloudmeshError as error:
+        assert "beep-secret" not in str(error)
+    else:
+        assert "beep-secret" not in repr(found)
+
+
+def test_a_provider_calls_nobody_and_shows_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(tmp_path / "none"))
+    with OpenStackProvider("uc", {"credentials": OLD}) as provider:
+        assert provider.wire.calls == 0
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_of_certificates_that_is_none(tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    with pytest.raises(ConfigError, match="OS_CACERT"):
+        OpenStackProvider("uc", {"credentials": {**OLD, "OS_CACERT": str(file)}})

@@ -1,0 +1,122 @@
+"""Signing in and finding the services, on the wire."""
+
+import pytest
+
+from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, Refused
+from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+
+KEYSTONE = "https://keystone.test/identity"
+TOKEN = "gAAAAA-token-of-uc"
+
+
+def endpoint(url, region="R1", interface="public"):
+    return {"url": url, "region": region, "interface": interface}
+
+
+CATALOG = [
+    {"type": "compute", "name": "nova", "endpoints": [endpoint("https://nova.test/v2.1/p1/")]},
+    {"type": "image", "name": "glance", "endpoints": [endpoint("https://glance.test/v2")]},
+    {"type": "network", "name": "neutron", "endpoints": [endpoint("https://neutron.test/v2.0/")]},
+]
+
+
+def signed_in(catalog):
+    times = {"issued_at": "2026-11-24T10:00:00.000000Z", "expires_at": "2026-11-24T11:00:00.000000Z"}
+    token = {**times, "catalog": catalog, "project": {"id": "p1"}, "user": {"id": "u1"}}
+    return {"status_code": 201, "json": {"token": token}, "headers": {"X-Subject-Token": TOKEN, **JSON}}
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def keystone(requests_mock):
+    """A Keystone below a path, with this catalog."""
+
+    def make(catalog=CATALOG):
+        requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", **signed_in(catalog))
+
+    make()
+    return make
+
+
+@pytest.fixture
+def provider(home):
+    def make(**changes):
+        credentials = {
+            "OS_AUTH_URL": f"{KEYSTONE}/v3",
+            "OS_USERNAME": "gregor",
+            "OS_PASSWORD": "beep-secret",
+            "OS_PROJECT_NAME": "p1",
+            **changes,
+        }
+        return OpenStackProvider("uc", {"credentials": credentials})
+
+    return make
+
+
+def test_services_are_found_whether_or_not_the_catalog_names_a_version(keystone, provider, requests_mock):
+    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", json={"servers": []}, headers=JSON)
+    requests_mock.get("https://glance.test/v2/images", json={"images": []}, headers=JSON)
+    requests_mock.get("https://neutron.test/v2.0/security-groups", json={"security_groups": []}, headers=JSON)
+    with provider() as uc:
+        assert list(uc.machines()) == uc.images() == uc.security_groups() == []
+    sent = requests_mock.request_history
+    assert [each.headers.get("X-Auth-Token") for each in sent] == [None, TOKEN, TOKEN, TOKEN]
+    assert sent[1].headers["OpenStack-API-Version"] == "compute 2.47"
+
+
+def test_a_token_that_a_service_repeats_is_not_shown(keystone, provider, requests_mock):
+    told = {"badRequest": {"code": 400, "message": f"the token {TOKEN} is odd"}}
+    requests_mock.get("https://nova.test/v2.1/p1/servers/s1", status_code=400, json=told, headers=JSON)
+    with provider() as uc, pytest.raises(Refused, match="is odd") as error:
+        uc.machine("s1")
+    assert TOKEN not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"OS_REGION_NAME": "R2"}, "no region 'R2'.*known: R1"),
+        ({"OS_INTERFACE": "admin"}, "no admin interface"),
+    ],
+)
+def test_what_the_catalog_lacks(keystone, provider, changes, words):
+    with provider(**changes) as uc, pytest.raises(EndpointError, match=words):
+        list(uc.machines())
+
+
+def test_a_service_that_is_not_there(keystone, provider):
+    keystone(CATALOG[:1])
+    with provider() as uc, pytest.raises(EndpointError, match="no image service"):
+        uc.images()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"json": {"token": {}}, "headers": {"X-Subject-Token": "t", **JSON}},
+        {"json": signed_in(CATALOG)["json"], "headers": JSON},
+        {"json": ["token"], "headers": JSON},
+        {"text": "<html>hello</html>", "headers": {"Content-Type": "text/html"}},
+    ],
+)
+def test_who_is_no_keystone(provider, requests_mock, answer):
+    requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", status_code=201, **answer)
+    with provider() as uc, pytest.raises(BadAnswer, match="keystone.test"):
+        list(uc.machines())
+
+
+@pytest.mark.parametrize("answer", [{"json": {"no": "servers"}}, {"json": {"servers": [{"id": 1}]}}])
+def test_who_is_no_nova(keystone, provider, requests_mock, answer):
+    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", headers=JSON, **answer)
+    with provider() as uc, pytest.raises(BadAnswer, match="unknown form"):
+        list(uc.machines())
+
+
+def test_a_token_that_is_refused_although_it_is_new_is_renewed_only_once(keystone, provider, requests_mock):
+    told = {"error": {"code": 401, "message": "no"}}
+    requests_mock.get("https://nova.test/v2.1/p1/servers/s1", status_code=401, json=told, headers=JSON)
+    with provider() as uc, pytest.raises(CredentialsError):
+        uc.machine("s1")
+    assert [each.method for each in requests_mock.request_history] == ["POST", "GET", "POST", "GET"]

@@ -1,0 +1,116 @@
+"""What Nova tells of a server, in our words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.providers.libcloud.fault import Fault
+from cloudmesh.cloud.providers.libcloud.mapping import Call
+from cloudmesh.cloud.providers.openstack import faults, records
+from cloudmesh.cloud.providers.openstack.states import raw_state, state_of
+
+
+@pytest.mark.parametrize(
+    ("status", "task", "state"),
+    [
+        ("ACTIVE", None, State.ACTIVE),
+        ("ACTIVE", "powering-off", State.STOPPING),
+        ("ACTIVE", "pausing", State.PAUSING),
+        ("ACTIVE", "suspending", State.SUSPENDING),
+        ("ACTIVE", "deleting", State.DELETING),
+        ("ACTIVE", "image_snapshot", State.ACTIVE),
+        ("BUILD", "spawning", State.BUILDING),
+        ("PAUSED", None, State.PAUSED),
+        ("PAUSED", "unpausing", State.UNPAUSING),
+        ("SUSPENDED", None, State.SUSPENDED),
+        ("SUSPENDED", "resuming", State.RESUMING),
+        ("SHUTOFF", None, State.STOPPED),
+        ("SHUTOFF", "powering-on", State.STARTING),
+        ("SHELVED_OFFLOADED", None, State.STOPPED),
+        ("REBOOT", "rebooting", State.REBOOTING),
+        ("HARD_REBOOT", "rebooting_hard", State.REBOOTING),
+        ("REBUILD", "rebuild_spawning", State.REBUILDING),
+        ("RESIZE", "resize_migrating", State.RESIZING),
+        ("VERIFY_RESIZE", None, State.RESIZING),
+        ("ERROR", None, State.ERROR),
+        ("SOMETHING_NEW", None, State.UNKNOWN),
+    ],
+)
+def test_states(status, task, state):
+    assert state_of(status, task) is state
+    assert raw_state(status, task).startswith(status) and (task or "") in raw_state(status, task)
+
+
+SERVER = {
+    "id": "s1",
+    "name": "vm1",
+    "status": "ERROR",
+    "created": "2026-11-24T10:00:00Z",
+    "image": "",
+    "flavor": {"original_name": "m1.tiny"},
+    "key_name": None,
+    "metadata": {"a": "b"},
+    "fault": {"message": "No valid host\nwas found.", "code": 500},
+    "addresses": {
+        "inside": [
+            {"addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed"},
+            {"addr": "198.18.0.7", "OS-EXT-IPS:type": "floating"},
+            {"addr": "fd00::5", "OS-EXT-IPS:type": "fixed"},
+        ],
+        "world": [{"addr": "8.8.8.8", "OS-EXT-IPS:type": "fixed"}],
+    },
+}
+
+
+def test_a_server():
+    machine = records.machine("uc", SERVER)
+    assert machine.fault == "No valid host was found." and machine.image == "" and machine.key == ""
+    assert machine.private_ips == ["10.0.0.5", "fd00::5"]
+    assert machine.public_ips == ["198.18.0.7", "8.8.8.8"]
+    assert machine.created == 1795514400.0 and machine.metadata == {"a": "b"}
+    assert Machine.from_record(machine.to_record()) == machine
+
+
+def test_a_fault_that_is_over_is_not_told():
+    assert records.machine("uc", {**SERVER, "status": "ACTIVE"}).fault == ""
+
+
+def told(code, words):
+    return faults.explain(Fault(code, words), Call("uc", "boot vm1", "nova.example.org"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        (403, "Quota exceeded for cores: Requested 4, but already used 18 of 20 cores", QuotaExceeded),
+        (
+            413,
+            "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances",
+            QuotaExceeded,
+        ),
+        (409, "Quota exceeded for resources: ['port']", QuotaExceeded),
+        (409, "Cannot 'resume' instance x while it is in vm_state active", Conflict),
+        (409, "Cannot 'stop' instance x while it is in vm_state deleted", NotFound),
+        (400, "No valid host was found. No valid host found for resize", NoCapacity),
+        (400, "Flavor's memory is too small for requested image.", FlavorTooSmall),
+        (404, "Instance x could not be found.", NotFound),
+        (400, "Invalid input for field/attribute name", Refused),
+    ],
+)
+def test_what_nova_says(code, words, kind):
+    reason = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}.get(code, "")
+    for text in (words, f"{code} {reason} {words}"):
+        assert type(told(code, text)) is kind, told(code, text)
+
+
+def test_a_quota_is_told_with_its_numbers():
+    error = told(403, "403 Forbidden Quota exceeded for cores: Requested 4, but already used 18 of 20 cores")
+    assert (error.quota, error.used, error.limit) == ("vcpus", 18, 20)
+    assert "quota of vcpus is exceeded (18 of 20 are used)" in str(error)
+
+
+@given(st.sampled_from([400, 401, 403, 404, 409, 413, 429, 500, 503]), st.text(max_size=80))
+def test_whatever_a_service_says_there_is_an_error_for_it(code, words):
+    assert told(code, words)

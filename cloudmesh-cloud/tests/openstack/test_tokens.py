@@ -1,0 +1,147 @@
+"""The kept token: whose it is, how long it is used, and who signs in when there is none."""
+
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from cloudmesh.cloud.errors import CredentialsError, Unreachable
+from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.providers.openstack.tokens import MARGIN, Token, TokenFile
+
+NOW = 1_000_000.0
+
+
+def account(**changes):
+    credentials = {
+        "OS_AUTH_URL": "https://keystone.example.org:5000/v3",
+        "OS_USERNAME": "gregor",
+        "OS_PASSWORD": "beep-secret",
+        "OS_PROJECT_NAME": "p1",
+    }
+    return Account.read("uc", {"credentials": {**credentials, **changes}})
+
+
+@pytest.fixture
+def kept(home):
+    return TokenFile("uc", account(), clock=lambda: NOW)
+
+
+def token(text="t1", lives=3600.0):
+    return Token(text, NOW + lives, [{"type": "compute", "endpoints": []}], "p1", "u1")
+
+
+def never():
+    raise AssertionError("nobody is to sign in")
+
+
+def test_what_was_signed_in_for_is_kept_for_its_owner_alone(kept, home):
+    assert kept.fresh() is None
+    assert kept.renew(None, token) == token()
+    assert kept.fresh() == token() == TokenFile("uc", account(), clock=lambda: NOW).fresh()
+    assert stat.S_IMODE(kept.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.path.parent.stat().st_mode) == 0o700
+    assert "beep-secret" not in kept.path.read_text() and kept.path.is_relative_to(home)
+
+
+@pytest.mark.parametrize(("lives", "used"), [(MARGIN + 1, True), (MARGIN - 1, False), (-5, False)])
+def test_a_token_is_used_until_shortly_before_its_end(kept, lives, used):
+    kept.renew(None, lambda: token(lives=lives))
+    assert (kept.fresh() is not None) is used
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"OS_USERNAME": "other"},
+        {"OS_PROJECT_NAME": "p2"},
+        {"OS_AUTH_URL": "https://other.example.org/v3"},
+        {"OS_USER_DOMAIN_NAME": "Users"},
+        {"OS_APPLICATION_CREDENTIAL_ID": "a1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"},
+    ],
+)
+def test_another_account_has_another_token(kept, changes):
+    kept.renew(None, token)
+    assert TokenFile("uc", account(**changes), clock=lambda: NOW).fresh() is None
+
+
+def test_another_cloud_has_another_token(kept):
+    kept.renew(None, token)
+    assert TokenFile("tacc", account(), clock=lambda: NOW).fresh() is None
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "ü" * 300, "."])
+def test_the_name_of_a_cloud_leads_nowhere_else(home, name):
+    kept = TokenFile(name, account(), clock=lambda: NOW)
+    kept.renew(None, token)
+    assert kept.path.parent == home / "tokens" and kept.fresh() == token()
+
+
+def test_a_refused_token_is_renewed_but_one_renewed_meanwhile_is_taken(kept):
+    old = kept.renew(None, token)
+    new = kept.renew(old, lambda: token("t2"))
+    assert new.text == "t2"
+    assert kept.renew(old, never) == new, "another one has done it"
+
+
+def test_a_link_in_place_of_the_file_is_not_followed(kept, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("precious")
+    kept.path.parent.mkdir(parents=True)
+    kept.path.symlink_to(elsewhere)
+    assert kept.fresh() is None
+    kept.renew(None, token)
+    assert elsewhere.read_text() == "precious" and kept.fresh() == token()
+
+
+def test_of_many_one_signs_in(home):
+    calls = []
+
+    def sign_in():
+        calls.append(1)
+        return token()
+
+    def task(number):
+        kept = TokenFile("uc", account(), clock=lambda: NOW)
+        return kept.fresh() or kept.renew(None, sign_in)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert {each.text for each in pool.map(task, range(200))} == {"t1"}
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("kind", [CredentialsError, Unreachable])
+def test_who_waits_for_a_failing_sign_in_fails_alike(home, kind):
+    calls, failing = [], threading.Event()
+
+    def sign_in():
+        calls.append(1)
+        assert failing.wait(10)
+        raise kind("it is so")
+
+    def task(number):
+        # Once all are under way.
+        started.wait()
+        with pytest.raises(kind, match="it is so"):
+            TokenFile("uc", account()).renew(None, sign_in)
+
+    started = threading.Barrier(9)
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(task, number) for number in range(8)]
+        started.wait()
+        threading.Timer(0.5, failing.set).start()
+        for future in futures:
+            future.result()
+    assert len(calls) == 1
+
+
+def test_who_comes_later_tries_again(home):
+    def fails():
+        raise CredentialsError("wrong")
+
+    times = iter([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    kept = TokenFile("uc", account(), clock=lambda: next(times))
+    with pytest.raises(CredentialsError):
+        kept.renew(None, fails)
+    assert kept.renew(None, token) == token()

@@ -1,0 +1,218 @@
+"""moto's server on loopback, behind a gate that counts calls and looks at who calls, as Amazon does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
+
+MOTO = Path(sys.prefix) / "moto" / "bin" / "moto_server"
+ACCESS, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI-secret"
+IMAGE = "ubuntu/images/hvm-ssd/ubuntu-trusty-14.04-amd64-server-20170727"
+CANONICAL = "099720109477"
+REFUSED = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
+    "</Error></Errors><RequestID>r</RequestID></Response>"
+)
+IN_USE = REFUSED.format("DependencyViolation", "resource has a dependent object")
+RUNNING = REFUSED.format("IncorrectInstanceState", "the instance is not in the state 'stopped'")
+DENIED = REFUSED.format("AuthFailure", "AWS was not able to validate the provided access credentials")
+
+
+class Gate(ThreadingHTTPServer):
+    """Hands calls on to moto.
+
+    Attributes:
+        calls: how often each action was called, under its name.
+        booted: the answers to RunInstances, by the token that was sent.
+        answers: actions that are answered here, once or as often as listed, with (status, body); None cuts
+            the connection after moto has done what was asked.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port):
+        super().__init__(("127.0.0.1", 0), Call)
+        self.behind = port
+        self.lock = threading.Lock()
+        self.calls = Counter()
+        self.sent = []
+        self.headers = []
+        self.booted = {}
+        self.answers = {}
+        self.delay = 0.0
+
+    def taken(self):
+        """What was called since the last look."""
+        with self.lock:
+            calls, self.calls = self.calls, Counter()
+        return dict(calls)
+
+    def handle_error(self, request, client_address):
+        """Callers that go away are part of some tests."""
+
+
+class Call(BaseHTTPRequestHandler):
+    """One call of EC2."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.moto = HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
+
+    def finish(self):
+        self.moto.close()
+        super().finish()
+
+    def _handle(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = dict(urllib.parse.parse_qsl(self.path.partition("?")[2] or body.decode()))
+        action = sent.get("Action", "")
+        with self.server.lock:
+            self.server.calls[action] += 1
+            self.server.sent.append((self.command, self.path, sent))
+            self.server.headers.append(dict(self.headers))
+            prepared = self.server.answers.get(action)
+            answer = prepared.pop(0) if prepared else ()
+        if self.server.delay:
+            time.sleep(self.server.delay)
+        if not re.search(rf"Credential={ACCESS}/\d+/[\w-]+/ec2/", self.headers.get("Authorization", "")):
+            return self._answer(401, DENIED.encode())
+        if answer:
+            return self._answer(answer[0], answer[1].encode())
+        status, content = self._ask(sent, body)
+        if answer is None:
+            self.close_connection = True
+            return None
+        return self._answer(status, content)
+
+    def _ask(self, sent, body):
+        """What moto answers, with what Amazon does and moto does not.
+
+        It takes no notice of ClientToken, deletes a security group that a machine is under, and gives a
+        running machine another type.
+        """
+        action = sent["Action"]
+        if action == "DeleteSecurityGroup" and self._runs("instance.group-id", sent["GroupId"]):
+            return 400, IN_USE.encode()
+        if action == "ModifyInstanceAttribute" and self._runs("instance-id", sent["InstanceId"]):
+            return 400, RUNNING.encode()
+        token = sent.get("ClientToken")
+        if token in self.server.booted:
+            return self.server.booted[token]
+        answer = self._ask_moto(body)
+        if token:
+            self.server.booted[token] = answer
+        return answer
+
+    def _runs(self, name, value):
+        """Whether a machine runs of which this filter is true."""
+        filters = f"Filter.1.Name={name}&Filter.1.Value.1={value}"
+        states = "Filter.2.Name=instance-state-name&Filter.2.Value.1=running&Filter.2.Value.2=pending"
+        path = f"/?Action=DescribeInstances&Version=2016-11-15&{filters}&{states}"
+        headers = {"Host": self.headers["Host"], "Authorization": self.headers["Authorization"]}
+        self.moto.request("GET", path, headers=headers)
+        return b"<instanceId>" in self.moto.getresponse().read()
+
+    def _ask_moto(self, body):
+        headers = {key: value for key, value in self.headers.items() if key.lower() != "accept-encoding"}
+        self.moto.request(self.command, self.path, body or None, headers)
+        answer = self.moto.getresponse()
+        return answer.status, answer.read()
+
+    def _answer(self, status, content):
+        self.send_response(status)
+        self.send_header("Content-Type", "text/xml;charset=UTF-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format, *args):
+        pass
+
+
+for method in ("GET", "POST"):
+    setattr(Call, f"do_{method}", Call._handle)
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory):
+    """The port of a moto server, which runs as long as the tests."""
+    assert MOTO.exists(), f"{MOTO} is missing; make test-slow installs it"
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with log.open("w") as file:
+        server = subprocess.Popen([str(MOTO), "-H", "127.0.0.1", "-p", "0"], stdout=file, stderr=file)
+    try:
+        yield _port(server, log)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _port(server, log):
+    """The port that moto chose, once it listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())
+        if found:
+            return int(found[1])
+        time.sleep(0.05)
+    raise AssertionError(f"moto did not start: {log.read_text()}")
+
+
+@pytest.fixture
+def gate(moto):
+    """An empty account behind a gate."""
+    reset = urllib.request.Request(f"http://127.0.0.1:{moto}/moto-api/reset", method="POST")
+    with urllib.request.urlopen(reset):
+        pass
+    server = Gate(moto)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def settings(gate):
+    """The configuration of a cloud behind the gate."""
+    return {
+        "type": "ec2",
+        "host": "127.0.0.1",
+        "port": gate.server_port,
+        "secure": False,
+        "image_owners": ["self", CANONICAL],
+        "image_names": ["ubuntu/images/*"],
+        "credentials": {"EC2_ACCESS_KEY": ACCESS, "EC2_SECRET_KEY": SECRET, "EC2_REGION": "us-east-1"},
+        "default": {"image": IMAGE, "flavor": "t3.nano"},
+    }
+
+
+@pytest.fixture
+def make_provider(settings):
+    """Makes a provider on the account, with some settings changed."""
+    return lambda **changes: Ec2Provider("aws", {**settings, **changes})
+
+
+@pytest.fixture
+def provider(make_provider):
+    with make_provider() as made:
+        yield made

@@ -1,0 +1,121 @@
+"""EC2 as its user meets it: the real ``cms``, and how many calls it makes."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def user(home, settings):
+    home.configure(aws=settings)
+    return home
+
+
+def booted(user, names="vm1"):
+    user.cms("vm", "boot", names, "--wait")
+    return {row["name"]: row for row in user.json("vm", "list")}
+
+
+def test_the_life_of_a_machine(user):
+    assert booted(user)["vm1"]["state"] == "active"
+    for verb, state in (("stop", "stopped"), ("start", "active"), ("reboot", "active")):
+        user.cms("vm", verb, "vm1", "--wait")
+        assert user.states() == {"vm1": state}
+    refused = user.cms("vm", "suspend", "vm1", code=1)
+    assert "cannot suspend" in refused.stdout + refused.stderr
+    user.cms("vm", "delete", "vm1", "--yes", "--wait")
+    assert user.states() == {}
+
+
+def test_how_many_calls_the_common_commands_make(user, gate):
+    booted(user)
+    gate.taken()
+    for words, calls in [
+        (("vm", "stop", "vm1"), {"StopInstances": 1}),
+        (("vm", "list", "--refresh"), {"DescribeInstances": 1}),
+        (("vm", "start", "vm1"), {"StartInstances": 1}),
+        (("vm", "list"), {}),
+        (("vm", "list", "--refresh"), {"DescribeInstances": 1}),
+        (("vm", "reboot", "vm1"), {"DescribeInstances": 1, "RebootInstances": 1}),
+        (("vm", "console", "vm1"), {"GetConsoleOutput": 1}),
+        (("vm", "delete", "vm1", "--yes"), {"TerminateInstances": 1}),
+    ]:
+        user.cms(*words)
+        assert gate.taken() == calls, words
+
+
+def test_waiting_asks_once_a_tick_whatever_the_number_of_machines(user, gate):
+    booted(user, "vm[1-4]")
+    gate.taken()
+    user.cms("vm", "stop", "vm[1-4]", "--wait")
+    calls = gate.taken()
+    assert calls.pop("StopInstances") == 4
+    assert set(calls) == {"DescribeInstances"} and calls["DescribeInstances"] <= 3
+
+
+def test_wrong_credentials(user, settings):
+    credentials = {
+        **settings["credentials"],
+        "EC2_ACCESS_KEY": "AKIDWRONG",
+        "EC2_SECRET_KEY": "not-the-secret",
+    }
+    user.change("aws", credentials=credentials)
+    ended = user.cms("vm", "list", "--refresh", code=3)
+    assert "aws did not accept the credentials" in ended.stderr and "not-the-secret" not in ended.stderr
+    ended = user.cms("vm", "list", "--refresh", code=3, CLOUDMESH_DEBUG="1")
+    assert "not-the-secret" not in ended.stderr + ended.stdout
+
+
+def test_a_wrong_region(user, settings):
+    credentials = {**settings["credentials"], "EC2_REGION": "eu-wst-1"}
+    user.change("aws", host="aws.amazon.com", credentials=credentials)
+    ended = user.cms("vm", "list", "--refresh", code=3)
+    assert "eu-wst-1" in ended.stderr and "did you mean 'eu-west-1'" in ended.stderr
+
+
+def test_nobody_listens(user, gate):
+    user.change("aws", port=1)
+    ended = user.cms("vm", "list", "--refresh", code=4)
+    assert "127.0.0.1:1 (connection refused)" in ended.stderr
+
+
+def test_a_check_of_the_configuration_knows_the_keys(user):
+    assert "is no key" not in user.cms("config", "check").stdout
+
+
+def test_a_check_goes_step_by_step(user, gate):
+    rows = {row["check"]: row for row in user.json("cloud", "check", "aws")}
+    assert {row["result"] for row in rows.values()} == {"ok", "none"}, "EC2 tells of no quota"
+    assert {"dns", "connection", "sign-in", "image", "flavor"} <= set(rows)
+    assert "region us-east-1" in rows["sign-in"]["message"]
+
+
+def test_ctrl_c_while_the_cloud_is_silent(user, gate):
+    booted(user)
+    gate.taken()
+    gate.delay = 20.0
+    began = time.monotonic()
+    running = user.start("vm", "stop", "vm1")
+    while not gate.taken():
+        time.sleep(0.05)
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    out, error = running.communicate(timeout=15)
+    assert running.returncode == 130, (out, error)
+    assert "Traceback" not in error and time.monotonic() - began < 15
+
+
+def test_one_command_on_two_regions(user, settings, gate):
+    """moto keeps the machines of each region apart."""
+    other = {**settings, "credentials": {**settings["credentials"], "EC2_REGION": "us-west-2"}}
+    user.configure(east=settings, west=other)
+    user.cms("vm", "boot", "vm1", "--cloud=east", "--wait")
+    user.cms("vm", "boot", "vm2", "--cloud=west", "--wait")
+    rows = user.json("vm", "list", "--refresh", "--cloud=east,west")
+    assert {(row["cloud"], row["name"]) for row in rows} == {("east", "vm1"), ("west", "vm2")}
+    user.cms("vm", "stop", "east:vm1,west:vm2", "--wait")

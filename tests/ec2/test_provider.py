@@ -1,0 +1,348 @@
+"""What EC2 has beyond the common part, and its errors, on moto."""
+
+from __future__ import annotations
+
+import base64
+import time
+from dataclasses import replace
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, State
+from cloudmesh.cloud.network import SecurityRule
+from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.plugin.errors import ConfigError
+
+pytestmark = pytest.mark.slow
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh conformance"
+ERROR = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
+    "</Error></Errors><RequestID>1</RequestID></Response>"
+)
+
+
+@pytest.fixture
+def request_for(provider):
+    flavor = Flavor("aws", "t3.nano", "t3.nano")
+
+    def make(name="vm1", **more):
+        return BootRequest(name, provider.images()[0], flavor, **more)
+
+    return make
+
+
+@pytest.fixture
+def machine(provider, request_for):
+    return active(provider, provider.boot(request_for()))
+
+
+def active(provider, machine):
+    for _ in range(200):
+        now = provider.machine(machine.cloud_id)
+        if now.state is State.ACTIVE:
+            return now
+        time.sleep(0.05)
+    raise AssertionError(now)
+
+
+def test_a_machine_has_all_that_was_asked_for(provider, request_for, gate):
+    network = provider.networks()[0]
+    group = provider.create_security_group("web", "for the web")
+    key = provider.add_key("mine", KEY)
+    booted = provider.boot(
+        request_for(
+            key=key,
+            networks=(network,),
+            security_groups=(group,),
+            userdata="#cloud-config\npassword: hush",
+            metadata={"owner": "me", "of": "a, b & c"},
+            public=True,
+        )
+    )
+    method, path, sent = gate.sent[-1]
+    assert method == "POST" and "hush" not in path and "UserData" not in path
+    assert base64.b64decode(sent["UserData"]) == b"#cloud-config\npassword: hush"
+    assert sent["NetworkInterface.1.AssociatePublicIpAddress"] == "true"
+    assert sent["NetworkInterface.1.SubnetId"] == network.cloud_id
+    assert sent["NetworkInterface.1.SecurityGroupId.1"] == group.cloud_id
+    assert sent["ClientToken"]
+    now = active(provider, booted)
+    assert (
+        now.name == "vm1"
+        and now.key == "mine"
+        and now.flavor == "t3.nano"
+        and now.zone.startswith("us-east-1")
+    )
+    assert now.metadata == {"owner": "me", "of": "a, b & c"} and now.private_ips and now.public_ips
+    assert abs(now.created - time.time()) < 3600 and not now.fault
+
+
+def test_a_boot_whose_answer_is_lost_makes_one_machine(provider, request_for, gate):
+    """The second call has the same token."""
+    gate.answers["RunInstances"] = [None]
+    booted = provider.boot(request_for("once"))
+    calls = [sent for _, _, sent in gate.sent if sent["Action"] == "RunInstances"]
+    assert len(calls) == 2 and calls[0]["ClientToken"] == calls[1]["ClientToken"]
+    assert [each.cloud_id for each in provider.machines()] == [booted.cloud_id]
+
+
+def test_two_boots_are_two_machines(provider, request_for):
+    assert provider.boot(request_for()).cloud_id != provider.boot(request_for()).cloud_id
+
+
+def test_a_deleted_machine_is_listed_no_more(provider, machine):
+    provider.delete(machine.cloud_id)
+    for _ in range(100):
+        if not list(provider.machines()):
+            break
+        time.sleep(0.05)
+    assert list(provider.machines()) == []
+    with pytest.raises(errors.NotFound, match="deleted"):
+        provider.machine(machine.cloud_id)
+
+
+def test_names_and_metadata_are_tags(provider, machine):
+    provider.rename(machine.cloud_id, "vm2")
+    provider.set_metadata(machine.cloud_id, {"a": "1", "b": "2"})
+    provider.set_metadata(machine.cloud_id, {"a": None, "b": "3", "never": None})
+    now = provider.machine(machine.cloud_id)
+    assert now.name == "vm2" and now.metadata == {"b": "3"}
+
+
+def test_only_a_stopped_machine_is_resized(provider, machine):
+    larger = Flavor("aws", "t3.small", "t3.small")
+    with pytest.raises(errors.Conflict, match="must be stopped"):
+        provider.resize(machine.cloud_id, larger)
+    provider.stop(machine.cloud_id)
+    for _ in range(100):
+        if provider.machine(machine.cloud_id).state is State.STOPPED:
+            break
+        time.sleep(0.05)
+    provider.resize(machine.cloud_id, larger)
+    assert provider.machine(machine.cloud_id).flavor == "t3.small"
+
+
+def test_suspend_is_unsupported_unless_machines_are_booted_for_it(provider, machine):
+    assert Capability.SUSPEND not in provider.capabilities
+    with pytest.raises(errors.Unsupported, match="hibernate=true"):
+        provider.suspend(machine.cloud_id)
+    with pytest.raises(errors.Unsupported):
+        provider.resume(machine.cloud_id)
+
+
+def test_suspend_hibernates(make_provider, request_for, gate):
+    with make_provider(hibernate=True) as provider:
+        assert Capability.SUSPEND in provider.capabilities and Capability.RESUME in provider.capabilities
+        machine = active(provider, provider.boot(request_for()))
+        assert any(sent.get("HibernationOptions.Configured") == "true" for _, _, sent in gate.sent)
+        provider.suspend(machine.cloud_id)
+        assert gate.sent[-1][2]["Hibernate"] == "true"
+        gate.answers["StopInstances"] = [
+            (400, ERROR.format("UnsupportedHibernationConfiguration", "not for this instance"))
+        ]
+        with pytest.raises(errors.Unsupported, match="not for this instance"):
+            provider.suspend(machine.cloud_id)
+
+
+def test_security_groups_and_their_rules(provider):
+    group = provider.create_security_group("web", "for the web")
+    assert group in provider.security_groups() and group.description == "for the web"
+    ssh = provider.add_rule(group.cloud_id, SecurityRule(from_port=22, to_port=22))
+    ping = provider.add_rule(group.cloud_id, SecurityRule(protocol="icmp", remote="10.0.0.0/8"))
+    among = provider.add_rule(group.cloud_id, SecurityRule(remote=group.cloud_id, from_port=1, to_port=9))
+    out = provider.add_rule(group.cloud_id, SecurityRule("egress", "udp", 53, 53, remote="10.0.0.1/32"))
+    (now,) = [each for each in provider.security_groups() if each.cloud_id == group.cloud_id]
+    assert {ssh, ping, among, out} <= set(now.rules)
+    with pytest.raises(errors.Conflict):
+        provider.add_rule(group.cloud_id, ssh)
+    provider.remove_rule(group.cloud_id, ssh)
+    (now,) = [each for each in provider.security_groups() if each.cloud_id == group.cloud_id]
+    assert ssh not in now.rules and among in now.rules
+    with pytest.raises(errors.NotFound):
+        provider.remove_rule(group.cloud_id, ssh)
+    provider.delete_security_group(group.cloud_id)
+    with pytest.raises(errors.NotFound):
+        provider.delete_security_group(group.cloud_id)
+    with pytest.raises(errors.NotFound):
+        provider.add_rule("sg-0123456789abcdef0", ssh)
+
+
+def test_a_group_of_a_taken_name_is_refused(provider):
+    provider.create_security_group("web")
+    with pytest.raises(errors.Refused, match="web"):
+        provider.create_security_group("web")
+
+
+def test_addresses(provider, machine):
+    taken = provider.create_floating_ip()
+    assert (
+        taken in provider.floating_ips() and taken.machine_id == "" and taken.cloud_id.startswith("eipalloc-")
+    )
+    provider.attach_floating_ip(taken.cloud_id, machine.cloud_id)
+    assert provider.floating_ips() == [replace(taken, machine_id=machine.cloud_id)]
+    assert taken.address in provider.machine(machine.cloud_id).public_ips
+    with pytest.raises(errors.Conflict):
+        provider.attach_floating_ip(taken.cloud_id, machine.cloud_id)
+    provider.detach_floating_ip(taken.cloud_id)
+    with pytest.raises(errors.Conflict):
+        provider.detach_floating_ip(taken.cloud_id)
+    provider.attach_floating_ip(taken.cloud_id, machine.cloud_id)
+    provider.delete_floating_ip(taken.cloud_id)
+    assert provider.floating_ips() == []
+    with pytest.raises(errors.NotFound):
+        provider.delete_floating_ip(taken.cloud_id)
+
+
+def test_networks_are_subnets(provider):
+    networks = provider.networks()
+    assert networks and all(each.cloud_id.startswith("subnet-") and each.subnets[0] for each in networks)
+
+
+def test_images_are_ones_own_and_those_that_are_named(make_provider, provider, gate):
+    listed = provider.images()
+    assert listed and all("ubuntu" in each.name for each in listed)
+    asked = [sent for _, _, sent in gate.sent if sent["Action"] == "DescribeImages"]
+    assert all("Owner.1" in sent for sent in asked), "never all public images"
+    with make_provider(image_names=[], default={}) as other:
+        assert other.images() == []
+        found = other.image(listed[0].cloud_id)
+        assert found == listed[0]
+        with pytest.raises(errors.NotFound):
+            other.image("ami-00000000000000000")
+
+
+def test_flavors_are_those_of_the_region(provider):
+    flavors = {each.name: each for each in provider.flavors()}
+    assert len(flavors) > 300 and (flavors["t3.nano"].vcpus, flavors["t3.nano"].ram) == (2, 512)
+
+
+def test_a_cloud_that_tells_no_flavors_has_amazons_names(provider, gate):
+    gate.answers["DescribeInstanceTypes"] = [(400, ERROR.format("InvalidAction", "no such action"))]
+    flavors = {each.name: each for each in provider.flavors()}
+    assert "m1.small" in flavors and flavors["m1.small"].ram == 0, "what is not told is not made up"
+
+
+def told(code, message, state="stopped"):
+    return (
+        f"<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><instanceState><name>{state}"
+        f"</name></instanceState><stateReason><code>{code}</code><message>{message}</message></stateReason>"
+        "</item></instancesSet></item></reservationSet></R>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "ours", "fault"),
+    [
+        ("pending", "pending", State.BUILDING, ""),
+        ("Client.UserInitiatedShutdown", "stopped", State.STOPPED, ""),
+        ("Client.UserInitiatedHibernate", "stopping", State.SUSPENDING, ""),
+        ("Client.UserInitiatedHibernate", "stopped", State.SUSPENDED, ""),
+        ("Server.SpotInstanceTermination", "stopped", State.STOPPED, "said"),
+        ("Client.VolumeLimitExceeded", "stopped", State.STOPPED, "said"),
+        ("", "moving", State.UNKNOWN, ""),
+    ],
+)
+def test_states_and_faults(provider, gate, code, state, ours, fault):
+    gate.answers["DescribeInstances"] = [(200, told(code, "said", state))]
+    machine = provider.machine("i-1")
+    assert (machine.state, machine.raw_state, machine.fault) == (ours, state, fault)
+
+
+def test_a_machine_that_amazon_ended_tells_why(provider, gate):
+    reason = told("Server.InsufficientInstanceCapacity", "no room in this zone", "terminated")
+    gate.answers["DescribeInstances"] = [(200, reason)]
+    with pytest.raises(errors.NotFound, match="by the cloud: no room in this zone"):
+        provider.machine("i-1")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [
+        ("AuthFailure", 401, errors.CredentialsError),
+        ("SignatureDoesNotMatch", 403, errors.CredentialsError),
+        ("ExpiredToken", 400, errors.CredentialsError),
+        ("RequestExpired", 400, errors.CredentialsError),
+        ("UnauthorizedOperation", 403, errors.Refused),
+        ("RequestLimitExceeded", 503, errors.RateLimited),
+        ("InstanceLimitExceeded", 400, errors.QuotaExceeded),
+        ("VcpuLimitExceeded", 400, errors.QuotaExceeded),
+        ("InsufficientInstanceCapacity", 500, errors.NoCapacity),
+        ("InvalidInstanceID.NotFound", 400, errors.NotFound),
+        ("InvalidInstanceID.Malformed", 400, errors.NotFound),
+        ("InvalidAMIID.NotFound", 400, errors.NotFound),
+        ("UnsupportedOperation", 400, errors.Unsupported),
+        ("InvalidAction", 400, errors.Unsupported),
+        ("InvalidParameterCombination", 400, errors.Refused),
+        ("InternalError", 500, errors.Refused),
+        ("Unavailable", 503, errors.Unreachable),
+    ],
+)
+def test_ec2s_own_code_decides_what_an_error_is(provider, gate, code, status, kind):
+    gate.answers["StartInstances"] = [(status, ERROR.format(code, "told &amp; explained"))]
+    with pytest.raises(kind) as caught:
+        provider.start("i-0123")
+    assert type(caught.value) is kind
+    assert f"{code}: told & explained" in str(caught.value) and "cloud aws" in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["IncorrectInstanceState", "IdempotentParameterMismatch", "IncorrectState"])
+def test_a_verb_in_a_wrong_state_conflicts(provider, machine, gate, code):
+    gate.answers["StopInstances"] = [(400, ERROR.format(code, "it is pending"))]
+    with pytest.raises(errors.Conflict, match="it is pending"):
+        provider.stop(machine.cloud_id)
+
+
+def test_an_encoded_message_is_left_out(provider, gate):
+    message = "You may not. Encoded authorization failure message: " + "x" * 900
+    gate.answers["StartInstances"] = [(403, ERROR.format("UnauthorizedOperation", message))]
+    with pytest.raises(errors.Refused) as caught:
+        provider.start("i-0123")
+    assert "You may not" in str(caught.value) and "xxx" not in str(caught.value)
+
+
+def test_wrong_credentials(make_provider):
+    wrong = {"EC2_ACCESS_KEY": "AKIDWRONG", "EC2_SECRET_KEY": "not the secret"}
+    with make_provider(credentials=wrong) as provider, pytest.raises(errors.CredentialsError) as caught:
+        provider.check()
+    assert "not the secret" not in str(caught.value) and "AuthFailure" in str(caught.value)
+
+
+def test_a_wrong_region_of_amazon_is_told_before_anybody_is_called(make_provider, gate):
+    credentials = {"EC2_ACCESS_KEY": "A", "EC2_SECRET_KEY": "S", "EC2_REGION": "us-est-1"}
+    provider = make_provider(host="", credentials=credentials)
+    with pytest.raises(ConfigError, match="us-est-1.*did you mean 'us-"):
+        provider.open()
+    assert gate.taken() == {}
+
+
+def test_an_endpoint_of_ones_own_has_regions_of_its_own(make_provider, gate):
+    zones = "<R><availabilityZoneInfo><item><zoneName>nova</zoneName></item></availabilityZoneInfo></R>"
+    gate.answers["DescribeAvailabilityZones"] = [(200, zones)]
+    with make_provider(region="RegionOne") as provider:
+        assert provider.check() == "EC2: region RegionOne, 1 availability zone"
+    assert "/RegionOne/ec2/aws4_request" in gate.headers[-1]["Authorization"]
+
+
+def test_a_path_is_called(make_provider, gate):
+    with make_provider(path="services/Cloud") as provider:
+        with pytest.raises(errors.CloudError):
+            provider.check()
+        assert gate.sent[-1][1].startswith("/services/Cloud?")
+
+
+def test_a_session_token_is_sent_and_never_shown(make_provider, gate, settings):
+    credentials = {**settings["credentials"], "EC2_SESSION_TOKEN": "token-of-a-session"}
+    with make_provider(credentials=credentials) as provider:
+        provider.check()
+        sent = {key.lower(): value for key, value in gate.headers[-1].items()}
+        assert sent["x-amz-security-token"] == "token-of-a-session"
+        gate.answers["StartInstances"] = [(400, ERROR.format("Odd", "token-of-a-session is odd"))]
+        with pytest.raises(errors.Refused) as caught:
+            provider.start("i-1")
+    assert "token-of-a-session" not in str(caught.value)
+
+
+def test_a_console_without_output_is_empty(provider, machine):
+    assert isinstance(provider.console(machine.cloud_id), str)

@@ -1,0 +1,16 @@
+"""The real OpenStack passes the tests that every cloud passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudmesh.cloud.conformance import ProviderSuite
+from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+
+pytestmark = pytest.mark.openstack
+
+
+class TestOpenStack(ProviderSuite):
+    @pytest.fixture
+    def make_provider(self, connected, cloudmesh):
+        return lambda: OpenStackProvider("bed", connected.settings())

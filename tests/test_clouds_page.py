@@ -1,0 +1,28 @@
+"""The page of clouds: its examples are configurations without mistakes, and no type is missing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from cloudmesh.cloud.registry import provider_types
+from cloudmesh.config import rules
+
+
+@pytest.fixture
+def page(root):
+    return (root / "docs" / "clouds.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_are_without_mistakes(page):
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    found = [problem for block in blocks for problem in rules.problems(yaml.safe_load(block))]
+    assert len(blocks) >= 5
+    assert [each for each in found if "is TBD" not in each.message] == []
+
+
+def test_every_type_is_on_the_page(page):
+    table = page.partition("\n\n*By replay*")[0]
+    assert [kind for kind in provider_types() if f"`{kind}`" not in table] == []
