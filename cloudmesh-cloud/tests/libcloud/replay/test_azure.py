@@ -60,6 +60,7 @@ def test_machines_are_listed(provider, server):
 
 
 def test_what_the_driver_can_do_is_found(provider):
+    assert provider.capabilities == AzureProvider.capabilities
     can = {Capability.START, Capability.STOP, Capability.REBOOT, Capability.BOOT_METADATA}
     assert provider.capabilities == can
     with pytest.raises(errors.Unsupported, match="key pairs"):

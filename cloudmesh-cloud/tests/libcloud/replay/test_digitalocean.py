@@ -45,6 +45,7 @@ def test_machines_are_listed(provider, server):
 
 
 def test_what_the_driver_can_do_is_found(provider):
+    assert provider.capabilities == DigitalOceanProvider.capabilities
     can = {Capability.START, Capability.STOP, Capability.REBOOT, Capability.KEYS, Capability.USERDATA}
     assert provider.capabilities == can
     with pytest.raises(errors.Unsupported, match="suspend"):

@@ -58,6 +58,7 @@ def test_one_signs_in_once(server, settings, tmp_path):
 
 
 def test_what_the_driver_can_do_is_found(provider):
+    assert provider.capabilities == GoogleProvider.capabilities
     assert {Capability.START, Capability.STOP, Capability.REBOOT} <= provider.capabilities
     assert Capability.SUSPEND not in provider.capabilities
     with pytest.raises(errors.Unsupported):

@@ -18,6 +18,8 @@ from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 
+_C = Capability
+
 
 class AzureProvider(DriverProvider):
     """Virtual machines of one subscription, in ``region:``.
@@ -26,6 +28,8 @@ class AzureProvider(DriverProvider):
     are too many to list: ``image_names:`` holds those to list, as ``publisher:offer:sku:version``.
     """
 
+    # What the driver has, told before it is open.
+    capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = _KEYS
     settings_keys: ClassVar[tuple[str, ...]] = (
         *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),

@@ -11,10 +11,14 @@ from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError
 
+_C = Capability
+
 
 class DigitalOceanProvider(DriverProvider):
     """Droplets of one account; new ones are made in ``region:``."""
 
+    # What the driver has, told before it is open.
+    capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.KEYS, _C.USERDATA})
     required_credentials: ClassVar[tuple[str, ...]] = ("DO_TOKEN",)
     settings_keys: ClassVar[tuple[str, ...]] = ("region", "boot", *LibcloudProvider.settings_keys)
 

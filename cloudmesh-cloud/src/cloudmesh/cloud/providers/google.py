@@ -30,10 +30,14 @@ _STATES = {
 }
 _SCOPES = ["https://www.googleapis.com/auth/compute"]
 
+_C = Capability
+
 
 class GoogleProvider(DriverProvider):
     """Instances of one project, in ``zone:``."""
 
+    # What the driver has, told before it is open.
+    capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.USERDATA, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
 
