@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloudmesh.cloud.errors import CredentialsError
+from cloudmesh.cloud.model import State
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack
@@ -202,6 +203,11 @@ def test_no_answer_is_ever_about_the_wrong_machine(tenant, cloudmesh):
 
         names = [f"vm{number:02}" for number in range(32)]
         ids = {name: provider.boot(BootRequest(name, image, flavor)).cloud_id for name in names}
+        # Nova takes metadata only of what is built.
+        end = time.monotonic() + 180
+        while not all(machine.state is State.ACTIVE for machine in provider.machines()):
+            assert time.monotonic() < end, "not all machines became active"
+            time.sleep(0.5)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
 
