@@ -11,8 +11,6 @@ from typing import Any
 from cloudmesh.cloud.providers.libcloud.transport import Transport, Wire, connection_class
 from cloudmesh.cloud.providers.openstack.account import Account
 
-SERVICES = ("compute", "image", "network")
-
 
 def driver_class(transport: Transport, wire: Wire) -> type[Any]:
     """The class of the driver. Its instances need the attribute ``session`` before their first call."""
