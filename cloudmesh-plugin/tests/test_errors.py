@@ -37,3 +37,18 @@ def test_unknown_name_helps() -> None:
     )
     assert str(error).endswith(", ... (20 in all)")
     assert str(errors.UnknownName("cloud", "x", [])) == "there is no cloud 'x'; none is known"
+
+
+def test_of_many_unknown_names_the_first_are_told_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = errors.KnownNames(f"web{number:04}" for number in range(1000))
+    compared = []
+    nearest = errors.nearest
+    monkeypatch.setattr(errors, "nearest", lambda name, names: compared.append(name) or nearest(name, names))
+    told = [str(errors.UnknownName("machine", f"wed{number:04}", known, "on uc")) for number in range(2000)]
+    assert told[0].startswith("there is no machine 'wed0000' on uc; did you mean 'web0000'? known: web0000, ")
+    assert told[-1].startswith("there is no machine 'wed1999' on uc; known: web0000, web0001, ")
+    assert all(each.endswith("... (1000 in all)") for each in told)
+    assert len(compared) == 10
+    assert str(errors.UnknownName("machine", "x", errors.KnownNames([]))) == (
+        "there is no machine 'x'; none is known"
+    )

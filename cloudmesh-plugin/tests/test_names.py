@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmesh.plugin import UsageError
-from cloudmesh.plugin.names import Name, expand
+from cloudmesh.plugin.names import Name, expand, fold
 
 
 def shown(expression: str | list[str]) -> list[str]:
@@ -148,3 +148,60 @@ def test_any_text_expands_or_is_refused(text: str) -> None:
     assert names
     assert all(name.name for name in names)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "folded"),
+    [
+        ([], []),
+        (["web1"], ["web1"]),
+        (["web1", "web1"], ["web1"]),
+        (["web02", "db", "web01"], ["db", "web[01-02]"]),
+        ([f"web{number:02}" for number in range(1, 21)], ["web[01-20]"]),
+        (["web1", "web2", "web4"], ["web[1-2,4]"]),
+        (["web9", "web10", "web08"], ["web[9,08,10]"]),
+        (["web98", "web99", "web100"], ["web[98-100]"]),
+        (["r1-n1", "r1-n2", "r2-n1", "r2-n2"], ["r[1-2]-n[1-2]"]),
+        (["a.b-1.c", "a.b-2.c"], ["a.b-[1-2].c"]),
+        (["10.0.0.1", "10.0.0.2"], ["10.0.0.[1-2]"]),
+        (["my vm 1", "my vm 2", "@all1", "a,b1", "vm[1]", "vm*2", "grün1"], None),
+        (["alpha", "beta"], ["alpha", "beta"]),
+        (["vm" + "1" * 51, "vm" + "2" * 51], None),
+    ],
+)
+def test_folding(names: list[str], folded: list[str] | None) -> None:
+    assert fold(names) == (names if folded is None else folded)
+
+
+def test_a_long_list_is_spread_over_several_expressions() -> None:
+    names = [f"web{number:03}" for number in range(0, 200, 2)]
+    folded = fold(names, widest=40)
+    assert len(folded) > 1
+    assert max(map(len, folded)) <= 40
+    assert shown(folded) == names
+
+
+digits = (
+    st.integers(0, 12).map(str)
+    | st.integers(0, 120).map("{:02}".format)
+    | st.integers(0, 9).map("{:03}".format)
+)
+machine_names = st.lists(
+    st.sampled_from(["web", "db", "a.b", "-", ".", "_"]) | digits, min_size=1, max_size=5
+).map("".join)
+
+
+@given(st.lists(machine_names, max_size=60), st.integers(1, 80))
+def test_what_was_folded_expands_to_the_same_names(names: list[str], widest: int) -> None:
+    folded = fold(names, widest)
+    expanded = shown(folded) if folded else []
+    assert sorted(expanded) == sorted(set(names))
+    assert len(folded) <= len(set(names))
+
+
+@given(st.lists(st.text(min_size=1), unique=True))
+def test_folding_strange_names_loses_none(names: list[str]) -> None:
+    folded = fold(names)
+    plain = [name for name in names if name in folded]
+    rest = [name for piece in folded if piece not in plain for name in shown(piece)]
+    assert sorted([*plain, *rest]) == sorted(names)

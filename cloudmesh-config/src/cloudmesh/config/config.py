@@ -89,6 +89,41 @@ class Config:
 
         return database.url(self)
 
+    def parallel(self, cloud: str | None = None) -> int | None:
+        """How many calls may run at the same time: on this cloud, or in all; None if that is not said.
+
+        Raises ConfigError, UnknownName if there is no such cloud.
+        """
+        from cloudmesh.config import running
+
+        if cloud is None:
+            return running.of_top(self, "parallel", running.count)
+        return running.of_cloud(self, cloud, "parallel", running.count)
+
+    def call_timeout(self, cloud: str) -> float | None:
+        """After how many seconds one call of this cloud counts as failed; None if that is not said.
+
+        Raises ConfigError, UnknownName if there is no such cloud.
+        """
+        from cloudmesh.config import running
+
+        return running.of_cloud(self, cloud, "call_timeout", running.seconds)
+
+    def engine(self) -> str:
+        """Who makes the calls: ``threads`` of this process, or ``dask``. Raises ConfigError."""
+        from cloudmesh.config import running
+
+        return running.of_top(self, "engine", running.engine) or running.THREADS
+
+    def scheduler(self) -> str | None:
+        """The address of the Dask scheduler, ``tcp://HOST:PORT`` or ``tls://HOST:PORT``; None if none is set.
+
+        Raises ConfigError, CredentialsError if it is taken from an environment variable that is not set.
+        """
+        from cloudmesh.config import running
+
+        return running.of_top(self, "scheduler", running.scheduler)
+
     def credentials(self, cloud: str) -> dict[str, Any]:
         """The credentials of a cloud, each value as it is needed: decrypted, looked up or asked for.
 

@@ -11,12 +11,13 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from cloudmesh.config import running
 from cloudmesh.config.keys import hidden, join, text_of
 from cloudmesh.config.problem import Problem
 
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
-CHOICES = ("default", "active", "encryption")
-CLOUD = ("name", "host", "type", "version", "credentials", "default")
+CHOICES = ("default", "active", "encryption", *running.TOP)
+CLOUD = ("name", "host", "type", "version", "credentials", "default", *running.CLOUD)
 DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata")
 # One letter of four may be wrong.
 _ALIKE = 0.75

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cloudmesh.config import credentials_rules, database, known, references
+from cloudmesh.config import credentials_rules, database, known, references, running
 from cloudmesh.config.config import name_list, remove_name
 from cloudmesh.config.keys import join, text_of
 from cloudmesh.config.problem import Problem
@@ -23,6 +23,7 @@ def problems(data: dict[str, Any]) -> Iterator[Problem]:
     """All broken rules of a configuration."""
     yield from known.top(data)
     yield from database.problems(data)
+    yield from running.problems(data)
     clouds = data.get("clouds")
     if clouds is None or clouds == {}:
         yield Problem("error", ("clouds",), "no cloud is defined", "add one under clouds")

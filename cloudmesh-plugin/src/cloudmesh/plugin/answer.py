@@ -15,6 +15,8 @@ class Answer:
 
     Attributes:
         rows: the records, as data: what ``--output=json`` prints is these and nothing else.
+        table_rows: what a table shows in place of ``rows``, where a person is better served by fewer of them;
+            all other formats keep to ``rows``.
         columns: the keys to show in this order in a table or in csv; None takes those of the rows.
         names: the key whose values ``--output=names`` prints, one a line.
         formats: for some columns, a function that makes the text shown in a table ("3m" for 180.0).
@@ -35,3 +37,4 @@ class Answer:
     notes: Sequence[str] = ()
     errors: Sequence[BaseException] = ()
     exit_code: int = 0
+    table_rows: Sequence[Row] | None = None

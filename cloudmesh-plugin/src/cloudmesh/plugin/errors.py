@@ -18,12 +18,28 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+# Unknown names that are compared with all that are known.
+_COMPARED = 10
 
 
 class CloudmeshError(Exception):
-    """The root of all errors that carry a sentence for the user."""
+    """The root of all errors that carry a sentence for the user.
+
+    It goes through pickle and copy with its sentence and its attributes, and without the error that it was
+    raised from: that one and its traceback may hold what is secret, and may not be known where it arrives.
+
+    Attributes:
+        exit_code: what a command that fails by it ends with.
+        unsure: whether what was asked for may have been done all the same.
+    """
 
     exit_code = 1
+    unsure = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self.args, dict(vars(self)))
 
 
 class UsageError(CloudmeshError):
@@ -39,11 +55,12 @@ class UsageError(CloudmeshError):
 class UnknownName(UsageError):
     """A name that nobody knows; the message shows the nearest known one, or all when there are few."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str] | KnownNames, where: str = "") -> None:
         self.kind = kind
         self.name = name
         place = f" {where}" if where else ""
-        super().__init__(f"there is no {kind} {name!r}{place}; {suggest(name, known)}")
+        known = known if isinstance(known, KnownNames) else KnownNames(known)
+        super().__init__(f"there is no {kind} {name!r}{place}; {known.suggest(name)}")
 
 
 class ConfigError(CloudmeshError):
@@ -57,9 +74,17 @@ class CredentialsError(ConfigError):
 
 
 class CloudError(CloudmeshError):
-    """A cloud could not be reached, or refused what it was asked."""
+    """A cloud could not be reached, or refused what it was asked.
+
+    ``unsure``: whether what was asked for may have been done: an answer was on its way and was lost.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str = "", *, unsure: bool | None = None) -> None:
+        super().__init__(message)
+        if unsure is not None:
+            self.unsure = unsure
 
 
 class StoreError(CloudmeshError):
@@ -72,6 +97,13 @@ class Interrupted(CloudmeshError):
     exit_code = 130
 
 
+def _remade(kind: type[CloudmeshError], args: tuple[Any, ...], state: dict[str, Any]) -> CloudmeshError:
+    """An error as it was; its constructor, which makes the sentence from other things, is not called."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like ``name``, or None if none is alike."""
     candidates = {candidate.lower(): candidate for candidate in known}
@@ -81,12 +113,26 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def suggest(name: str, known: Iterable[str], most: int = 8) -> str:
     """Half a sentence that helps after an unknown name: the nearest one and, if they are few, all."""
-    names = list(dict.fromkeys(known))
-    if not names:
-        return "none is known"
-    near = nearest(name, names)
-    hint = f"did you mean {near!r}? " if near else ""
-    # A name may hold what would break the line.
-    shown = ", ".join(each if each.isprintable() else repr(each) for each in names[:most])
-    more = f", ... ({len(names)} in all)" if len(names) > most else ""
-    return f"{hint}known: {shown}{more}"
+    return KnownNames(known, most).suggest(name)
+
+
+class KnownNames:
+    """What could have been meant, for any number of unknown names.
+
+    To compare a name with a thousand others takes milliseconds, so only the first ones are told the nearest.
+    """
+
+    def __init__(self, known: Iterable[str], most: int = 8) -> None:
+        """Take these names, of which at most so many are shown."""
+        self._names = list(dict.fromkeys(known))
+        self._to_compare = _COMPARED
+        # A name may hold what would break the line.
+        shown = ", ".join(each if each.isprintable() else repr(each) for each in self._names[:most])
+        more = f", ... ({len(self._names)} in all)" if len(self._names) > most else ""
+        self._known = f"known: {shown}{more}" if self._names else "none is known"
+
+    def suggest(self, name: str) -> str:
+        """As the function ``suggest``; without the nearest name after the first ten times."""
+        self._to_compare -= 1
+        near = nearest(name, self._names) if self._to_compare >= 0 else None
+        return f"did you mean {near!r}? {self._known}" if near else self._known

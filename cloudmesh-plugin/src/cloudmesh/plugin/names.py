@@ -6,7 +6,7 @@ import fnmatch
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cloudmesh.plugin.errors import UsageError
@@ -16,6 +16,9 @@ MOST = 100_000
 
 _NUMERIC = re.compile(r"[0-9,\-/ ]*")
 _RANGE = re.compile(r"(?P<first>[0-9]{1,50})(-(?P<last>[0-9]{1,50})(/(?P<step>[0-9]{1,50}))?)?")
+# Nothing in it has a meaning of its own in an expression, and there is a number to fold by.
+_FOLDABLE = re.compile(r"(?=.*[0-9])(?!.*[0-9]{51})[A-Za-z0-9._-]+")
+_FIRST = re.compile(r"\[([0-9]+)[^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,46 @@ def expand(expression: str | Sequence[str]) -> list[Name]:
         raise UsageError(f"{shown} means more than {MOST:,} names; give a smaller range")
     names = (Name("".join(parts), cloud) for cloud, sets in parsed for parts in itertools.product(*sets))
     return list(dict.fromkeys(names))
+
+
+def fold(names: Iterable[str], widest: int = 60) -> list[str]:
+    """Expressions that together mean exactly these names, each once: ``["db1", "web[01-20]"]``.
+
+    ``expand`` takes them apart again. A name with other characters than letters, digits, '.', '-' and '_'
+    stays as it is. What would be longer than ``widest`` characters is spread over several expressions.
+    """
+    given = list(dict.fromkeys(names))
+    numbered = [name for name in given if _FOLDABLE.fullmatch(name)]
+    if len(numbered) < 2:
+        return given
+    from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet
+
+    pieces = _split(str(NodeSet.fromlist(numbered, resolver=RESOLVER_NOGROUP)))
+    # Each stands where its first name stood; the other names in it are left out.
+    folded = {_FIRST.sub(r"\1", piece): piece for piece in pieces if "[" in piece}
+    inside = set(numbered).difference(pieces)
+    kept = [name for name in given if name not in inside or name in folded]
+    return [part for name in kept for part in (_spread(folded[name], widest) if name in folded else [name])]
+
+
+def _spread(piece: str, widest: int) -> list[str]:
+    """A folded piece in several, as long as it is too wide and its longest list can be parted."""
+    lists = max(re.finditer(r"\[([^\]]*)\]", piece), key=lambda found: len(found[0]), default=None)
+    if lists is None or len(piece) <= widest:
+        return [piece]
+    around = len(piece) - len(lists[1])
+    parts: list[str] = []
+    for part in lists[1].split(","):
+        if parts and around + len(parts[-1]) + 1 + len(part) <= widest:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    head, tail = piece[: lists.start()], piece[lists.end() :]
+    return [f"{head}[{part}]{tail}" if _is_several(part) else f"{head}{part}{tail}" for part in parts]
+
+
+def _is_several(numbers: str) -> bool:
+    return "-" in numbers or "," in numbers
 
 
 def _split(word: str) -> list[str]:

@@ -117,7 +117,8 @@ def _table(answer: Answer) -> str:
         return ""
     from tabulate import tabulate
 
-    cells = [[_cell(row, column, answer) for column in columns] for row in _rows(answer)]
+    rows = _rows(answer) if answer.table_rows is None else answer.table_rows
+    cells = [[_cell(row, column, answer) for column in columns] for row in rows]
     headers = [harmless(str(column)) for column in columns]
     text = tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
     return "\n".join(line.rstrip() for line in text.split("\n"))
