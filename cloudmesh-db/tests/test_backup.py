@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -59,21 +58,18 @@ def test_a_backup_takes_nobodys_place(db: Database, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["backup.db"]
 
 
-def test_a_backup_while_others_write_is_of_one_moment(place: str, tmp_path: Path) -> None:
+def test_a_backup_while_others_write_is_of_one_moment(children: Any, place: str, tmp_path: Path) -> None:
     with Database(place) as db:
         db.add_many("pair", [{"n": 0, "half": half} for half in (1, 2)])
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            with Database(place) as writer:
-                for n in range(1, 150):
-                    with writer.atomic():
-                        writer.add("pair", {"n": n, "half": 1, f"c{n}": 1})
-                        writer.add("pair", {"n": n, "half": 2})
-            code = 0
-        finally:
-            os._exit(code)
+
+    def write() -> None:
+        with Database(place) as writer:
+            for n in range(1, 150):
+                with writer.atomic():
+                    writer.add("pair", {"n": n, "half": 1, f"c{n}": 1})
+                    writer.add("pair", {"n": n, "half": 2})
+
+    child = children.start(write)
     with Database(place) as db:
         for number in range(5):
             path = tmp_path / f"{number}.db"
@@ -81,7 +77,7 @@ def test_a_backup_while_others_write_is_of_one_moment(place: str, tmp_path: Path
             with Database(path) as copied:
                 halves = sorted((record["n"], record["half"]) for record in copied.find("pair"))
             assert halves == [(n, half) for n in range(len(halves) // 2) for half in (1, 2)]
-    assert os.waitpid(child, 0)[1] == 0
+    assert children.succeeded([child])
 
 
 def test_a_store_can_move_to_another_database_and_go_on(

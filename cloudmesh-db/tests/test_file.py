@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,22 +37,6 @@ def ask(path: Path, sql: str) -> Any:
     """The first value that a bare sqlite connection finds."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(sql).fetchone()[0]
-
-
-def in_child(work: Callable[[], Any]) -> Any:
-    """What the function gives in a process of its own, whose limits and locks end with it."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writer, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with open(reader) as stream:  # noqa: PTH123 a descriptor
-        answer = stream.read()
-    os.waitpid(child, 0)
-    return json.loads(answer)
 
 
 def test_only_the_owner_can_read_what_is_made(tmp_path: Path) -> None:
@@ -228,9 +211,11 @@ def fill(path: Path, limit: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("limit", [100_000, 262_144, 1_000_000])
-def test_a_full_disk_is_an_error_that_leaves_nothing_half_written(tmp_path: Path, limit: int) -> None:
+def test_a_full_disk_is_an_error_that_leaves_nothing_half_written(
+    children: Any, tmp_path: Path, limit: int
+) -> None:
     path = tmp_path / "x.db"
-    outcome = in_child(lambda: fill(path, limit))
+    outcome = children.answer(lambda: fill(path, limit))
     assert outcome["added"] > 1
     assert outcome["found"] == outcome["added"]
     for message in outcome["messages"]:

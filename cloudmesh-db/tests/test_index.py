@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -104,25 +103,14 @@ def test_values_of_any_type_are_found_again(path: Path, values: list[Any]) -> No
         assert db.count("vm", attempt=1) == len(values)
 
 
-def test_processes_that_upsert_the_same_keys_at_once_make_each_record_once(path: Path) -> None:
+def test_processes_that_upsert_the_same_keys_at_once_make_each_record_once(children: Any, path: Path) -> None:
     def work(process: int) -> None:
         with Database(path) as db:
             for number in range(60):
                 record = {"cloud": "uc", "name": f"vm{number}", f"seen{process}": number}
                 db.upsert("vm", record, key=KEY)
 
-    children = []
-    for process in range(5):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                work(process)
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert {os.waitpid(child, 0)[1] for child in children} == {0}
+    assert children.succeeded([children.start(lambda process=process: work(process)) for process in range(5)])
     with Database(path) as db:
         names = [record["name"] for record in db.find("vm")]
     assert len(names) == 60 and set(names) == {f"vm{number}" for number in range(60)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -92,20 +91,12 @@ def test_steps_follow_each_other(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert version(path) == 3
 
 
-def test_many_processes_migrate_once(path: Path) -> None:
-    children = []
-    for number in range(8):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                with Database(path) as db:
-                    db.add('v "m', {"n": 100 + number})
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert {os.waitpid(child, 0)[1] for child in children} == {0}
+def test_many_processes_migrate_once(children: Any, path: Path) -> None:
+    def work(number: int) -> None:
+        with Database(path) as db:
+            db.add('v "m', {"n": 100 + number})
+
+    assert children.succeeded([children.start(lambda number=number: work(number)) for number in range(8)])
     with Database(path) as db:
         assert db.find('v "m')[:4] == RECORDS
         assert sorted(record["n"] for record in db.find('v "m')[4:]) == list(range(100, 108))

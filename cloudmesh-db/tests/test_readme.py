@@ -24,7 +24,11 @@ def test_the_example_runs_and_leaves_what_it_says(
     assert capsys.readouterr().out.startswith('CREATE TABLE "element"')
     with Database("example.db") as db:
         assert [record["name"] for record in db.find("vm")] == ["vm1", "vm2", "vm3"]
-        assert db.find("vm", data_flavor="large")[0]["data"] == {"image": "ubuntu", "flavor": "large"}
+        assert db.find("vm", data_flavor="large")[0]["data"] == {
+            "image": "ubuntu",
+            "flavor": "large",
+            "ip": "10.0.0.1",
+        }
 
 
 @pytest.mark.parametrize("name", [name for name in cloudmesh.db.__all__ if name.islower()])

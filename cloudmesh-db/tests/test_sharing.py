@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloudmesh.db import Database
 from cloudmesh.db.check import findings
-
-
-def start(work: Callable[[], None]) -> int:
-    """Run the function in a child process, which ends with 0 only if it raises nothing."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return child
-
-
-def succeeded(children: list[int]) -> bool:
-    """Whether all ended well; waits for each of them."""
-    return {os.waitpid(child, 0)[1] for child in children} == {0}
 
 
 def is_whole(place: str) -> bool:
@@ -49,9 +30,9 @@ def add_many(path: str, writer: int, count: int) -> None:
             db.add("vm", {"writer": writer, "number": number, f"shared{number % 15}": number, **own})
 
 
-def check_writers(path: str, writers: int, count: int) -> None:
-    assert succeeded(
-        [start(lambda writer=writer: add_many(path, writer, count)) for writer in range(writers)]
+def check_writers(children: Any, path: str, writers: int, count: int) -> None:
+    assert children.succeeded(
+        [children.start(lambda writer=writer: add_many(path, writer, count)) for writer in range(writers)]
     )
     expected = {
         (writer, number): {
@@ -72,16 +53,16 @@ def check_writers(path: str, writers: int, count: int) -> None:
     assert is_whole(path)
 
 
-def test_four_processes_lose_nothing_while_they_make_and_widen_a_table(place: str) -> None:
-    check_writers(place, 4, 200)
+def test_four_processes_lose_nothing_while_they_make_and_widen_a_table(children: Any, place: str) -> None:
+    check_writers(children, place, 4, 200)
 
 
 @pytest.mark.slow
-def test_sixteen_processes_lose_nothing(place: str) -> None:
-    check_writers(place, 16, 1000)
+def test_sixteen_processes_lose_nothing(children: Any, place: str) -> None:
+    check_writers(children, place, 16, 1000)
 
 
-def test_many_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
+def test_many_processes_may_make_the_file_at_once(children: Any, tmp_path: Path) -> None:
     for attempt in range(10):
         path = tmp_path / f"{attempt}.db"
         begin = time.monotonic() + 0.03
@@ -91,13 +72,13 @@ def test_many_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
             with Database(path) as db:
                 db.add("vm", {"process": os.getpid()})
 
-        children = [start(add) for _ in range(6)]
-        assert succeeded(children)
+        six = [children.start(add) for _ in range(6)]
+        assert children.succeeded(six)
         with Database(path) as db:
-            assert {record["process"] for record in db.find("vm")} == set(children)
+            assert {record["process"] for record in db.find("vm")} == set(six)
 
 
-def test_a_reader_sees_whole_records_while_the_table_grows(place: str) -> None:
+def test_a_reader_sees_whole_records_while_the_table_grows(children: Any, place: str) -> None:
     count = 250
 
     def grow() -> None:
@@ -109,7 +90,7 @@ def test_a_reader_sees_whole_records_while_the_table_grows(place: str) -> None:
 
     with Database(place) as db:
         db.add("vm", {"number": 0, "new0": 0, "late0": None})
-        child = start(grow)
+        child = children.start(grow)
         seen = 0
         while seen < 2 * count:
             found = db.find("vm")[1:]
@@ -123,7 +104,7 @@ def test_a_reader_sees_whole_records_while_the_table_grows(place: str) -> None:
                 number = seen // 2 - 1
                 wanted = {f"late{number}": number}
                 assert db.find("vm", where=wanted) == [{"number": number, **wanted}]
-    assert succeeded([child])
+    assert children.succeeded([child])
 
 
 def test_two_databases_see_what_the_other_adds(place: str) -> None:
@@ -162,7 +143,7 @@ def test_the_kind_that_another_process_decides_is_seen(place: str, value: object
         assert (type(late), late) == (type(value), value)
 
 
-def test_two_processes_that_found_the_file_wait_for_each_other(tmp_path: Path) -> None:
+def test_two_processes_that_found_the_file_wait_for_each_other(children: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.touch()
     reader, writer = os.pipe()
@@ -176,16 +157,16 @@ def test_two_processes_that_found_the_file_wait_for_each_other(tmp_path: Path) -
             time.sleep(0.2)
             other.execute("ROLLBACK")
 
-    child = start(look)
+    child = children.start(look)
     os.read(reader, 1)
     with Database(path) as db:
         assert db.add("vm", {"a": 1}) == 1
-    assert succeeded([child])
+    assert children.succeeded([child])
     os.close(reader)
     os.close(writer)
 
 
-def test_counters_changed_by_several_processes_lose_no_change(place: str) -> None:
+def test_counters_changed_by_several_processes_lose_no_change(children: Any, place: str) -> None:
     def count() -> None:
         with Database(place) as db:
             for _ in range(50):
@@ -195,7 +176,7 @@ def test_counters_changed_by_several_processes_lose_no_change(place: str) -> Non
 
     with Database(place) as db:
         db.add("counter", {"name": "all", "value": 0})
-    assert succeeded([start(count) for _ in range(4)])
+    assert children.succeeded([children.start(count) for _ in range(4)])
     with Database(place) as db:
         assert db.find("counter") == [{"name": "all", "value": 200}]
 
@@ -213,20 +194,19 @@ def write_until_killed(path: str, said: int, first: int) -> None:
             number += 1
 
 
-def kill_writers(path: str, times: int) -> None:
+def kill_writers(children: Any, path: str, times: int) -> None:
     chance = random.Random(times)
     # Signing in takes longer than opening a file.
     longest = 0.2 if path.startswith("postgresql") else 0.06
     returned: set[int] = set()
     for attempt in range(times):
         reader, writer = os.pipe()
-        child = start(
+        child = children.start(
             lambda writer=writer, attempt=attempt: write_until_killed(path, writer, attempt * 100_000)
         )
         os.close(writer)
         time.sleep(chance.uniform(0.001, longest))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        children.kill(child)
         with open(reader, "rb") as stream:  # noqa: PTH123 a descriptor
             returned |= {int(line) for line in stream.read().split(b"\n")[:-1]}
         assert attempt % 10 or is_whole(path)
@@ -242,10 +222,10 @@ def kill_writers(path: str, times: int) -> None:
     assert sorted(halves) == sorted((number, half) for number in pairs for half in (1, 2))
 
 
-def test_killed_writers_leave_a_whole_file_with_all_that_was_added(place: str) -> None:
-    kill_writers(place, 30)
+def test_killed_writers_leave_a_whole_file_with_all_that_was_added(children: Any, place: str) -> None:
+    kill_writers(children, place, 30)
 
 
 @pytest.mark.slow
-def test_many_killed_writers_leave_a_whole_file(place: str) -> None:
-    kill_writers(place, 200)
+def test_many_killed_writers_leave_a_whole_file(children: Any, place: str) -> None:
+    kill_writers(children, place, 200)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cloudmesh.db.conditions import Condition, eq, ge, glob, gt, in_, le, lt, ne
     from cloudmesh.db.database import Database
     from cloudmesh.db.flat import Flat, flatten, unflatten
+    from cloudmesh.db.hold import Hold
     from cloudmesh.db.ordering import By, desc
     from cloudmesh.db.record import Record
     from cloudmesh.db.store import open_store
@@ -20,6 +21,7 @@ __all__ = [
     "Condition",
     "Database",
     "Flat",
+    "Hold",
     "Record",
     "desc",
     "eq",
@@ -39,6 +41,7 @@ _HOMES = {
     "conditions": ("Condition", "eq", "ge", "glob", "gt", "in_", "le", "lt", "ne"),
     "database": ("Database",),
     "flat": ("Flat", "flatten", "unflatten"),
+    "hold": ("Hold",),
     "ordering": ("By", "desc"),
     "record": ("Record",),
     "store": ("open_store",),

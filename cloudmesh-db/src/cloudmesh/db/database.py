@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.dialects import dialect
 from cloudmesh.db.engine import Engine
-from cloudmesh.db.flat import Leaf, leaves
+from cloudmesh.db.flat import leaves
 from cloudmesh.db.record import Record
 from cloudmesh.db.schema import Table, check_name
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
+    from cloudmesh.db.hold import Hold
     from cloudmesh.db.ordering import By
 
     Order = str | By | Iterable[str | By]
@@ -133,19 +134,25 @@ class Database:
         Raises:
             StoreError: the record lacks a column of the key, or several records have these values.
         """
-        found = leaves(record)
-        key = [key] if isinstance(key, str) else key
-        with self._engine.atomic():
-            made = self._engine.tables.widened(table, found)
-            conditions = _key_values(made, found, key)
-            self._engine.tables.index(made, [column for column in key if made.columns[column].kind])
-            old = self._engine.search.find(table, conditions)
-            if not old:
-                return self._engine.insert(made, found)
-            if len(old) > 1:
-                raise StoreError(f"{len(old)} records of table {table!r} have the same {', '.join(key)}")
-            self._engine.replace(made, found, old[0].id)
-            return old[0].id
+        from cloudmesh.db.upserts import upsert
+
+        return upsert(self._engine, table, record, _columns(key))
+
+    def upsert_many(
+        self, table: str, records: Iterable[Mapping[str, Any]], /, key: Sequence[str]
+    ) -> list[int]:
+        """Do as ``upsert`` for each of many records in their order, all or none, and give their ids.
+
+        It is many times as fast, since some hundred are looked up and written together. Other writers wait
+        meanwhile. Of several records with the same key the last one stays. The records may come from a
+        generator.
+
+        Raises:
+            StoreError: for one of them ``upsert`` would raise it; none is stored then.
+        """
+        from cloudmesh.db.upserts import upsert_many
+
+        return upsert_many(self._engine, table, records, _columns(key))
 
     def find(
         self,
@@ -193,6 +200,22 @@ class Database:
         """How many records meet the conditions."""
         return self._engine.search.count(table, {**(where or {}), **equals})
 
+    def tally(
+        self, table: str, column: str, /, where: Conditions | None = None, **equals: Any
+    ) -> dict[Any, int]:
+        """How many of the records that meet the conditions have each value of a column, by its values.
+
+        They are told apart as by conditions: 5 is 5.0, and None is also where there is nothing. The values
+        stand in the order of the first records that have them.
+
+        Raises:
+            StoreError: the column has lists or dicts, or numbers beside True or False, which a dict cannot
+                have as its keys.
+        """
+        from cloudmesh.db.tallies import tally
+
+        return tally(self._engine.tables, self._engine.search, table, column, {**(where or {}), **equals})
+
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
     ) -> int:
@@ -207,8 +230,22 @@ class Database:
         found = leaves(values)
         self._engine.tables.table(table, conditions)
         with self._engine.atomic():
+            self._engine.tables.current(table)
             self._engine.tables.widened(table, found)
             return self._engine.change(self._engine.tables.table(table, conditions), found, conditions)
+
+    def update_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> int:
+        """Set values in many records, other ones in each, all or none; give how many there were.
+
+        Each is a mapping with the ``id`` of the record and the values to set, which are merged as ``update``
+        does. An ``id`` that no record has changes nothing, and is not counted.
+
+        Raises:
+            StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
+        """
+        from cloudmesh.db.updates import update_many
+
+        return update_many(self._engine, table, records)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number.
@@ -227,6 +264,24 @@ class Database:
         with self._engine.atomic():
             made = self._engine.tables.table(table, columns)
             self._engine.tables.index(made, [column for column in columns if made.columns[column].kind])
+
+    def hold(self, name: str, /) -> Hold | None:
+        """Have a name that at most one holder of this store has, in all processes; None if somebody has it.
+
+        It does not wait, and no transaction stands in its way. The system frees the name when the process
+        dies, by SIGKILL too; else ``Hold.release``, the end of ``with``, or ``close`` does.
+
+        Raises:
+            StoreError: the name is empty or no text, or no lock can be had from the system.
+        """
+        from cloudmesh.db.hold import Hold
+
+        lock = self._dialect.lock(_held(name))
+        return Hold(name, lock) if lock else None
+
+    def is_held(self, name: str, /) -> bool:
+        """Whether somebody has a name, this process included, without taking it."""
+        return self._dialect.is_locked(_held(name))
 
     def has(self, table: str, /) -> bool:
         """Whether there is such a table."""
@@ -255,18 +310,17 @@ def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:
     ]
 
 
+def _held(name: str) -> str:
+    if not isinstance(name, str) or not name:
+        raise StoreError(f"{name!r} is no name that can be held; give a text that is not empty")
+    return name
+
+
 def _needed(conditions: dict[str, Any], what: str) -> dict[str, Any]:
     if not conditions:
         raise StoreError(f"it was not said {what}; give a condition")
     return conditions
 
 
-def _key_values(table: Table, found: list[Leaf], key: Sequence[str]) -> dict[str, Any]:
-    values = {table.by_path[path].name: value for path, value in found}
-    missing = [column for column in key if column not in values]
-    if missing or not key:
-        raise StoreError(
-            f"the record for table {table.name!r} has no column {', '.join(missing) or 'as its key'}; "
-            f"it has {', '.join(values)}"
-        )
-    return {column: values[column] for column in key}
+def _columns(key: Sequence[str]) -> Sequence[str]:
+    return [key] if isinstance(key, str) else list(dict.fromkeys(key))

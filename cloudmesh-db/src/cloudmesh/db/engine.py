@@ -62,9 +62,8 @@ class Engine:
 
     def insert(self, table: Table, found: list[Leaf]) -> int:
         """Add a row; the table must hold the leaves. Gives the new id."""
-        native, kept = table.cells(found)
         try:
-            return self.dialect.insert(table.name, (*native, "_json"), (*native.values(), pack(kept)))
+            return self.dialect.insert(table.name, *table.row(found))
         except Unbindable as error:
             raise StoreError(f"table {table.name!r} cannot hold the record: {error.__cause__}") from error
 
@@ -85,12 +84,12 @@ class Engine:
     def change(self, table: Table, found: list[Leaf], conditions: Conditions) -> int:
         """Set the leaves in the rows that meet the conditions, and give their number."""
         native, kept = table.cells(found)
-        touched = [*(table.by_path[path].name for path, _ in found), *table.beside(found)]
+        touched = table.touched(tuple([path for path, _ in found]))
         names = [name for name in touched if table.columns[name].kind]
         values = [*map(native.get, names)]
         ids = self.search.ids(table, conditions)
         groups: dict[str | None, list[int]] = {}
-        for id, old in self._kept(table, ids):
+        for id, old in self.kept(table, ids):
             left = {name: value for name, value in unpack(old).items() if name not in touched}
             groups.setdefault(pack({**left, **kept}), []).append(id)
         for text, some in groups.items():
@@ -108,11 +107,20 @@ class Engine:
             self.dialect.execute(f"{delete} WHERE id IN ({self._marks(some)})", some)
         return len(ids)
 
-    def _kept(self, table: Table, ids: list[int]) -> Iterator[tuple[int, str | None]]:
+    def kept(self, table: Table, ids: list[int]) -> Iterator[tuple[int, str | None]]:
         """The ids of rows, each with its ``_json``."""
         for some in _batches(ids):
             sql = f"SELECT id, _json FROM {self.dialect.quote(table.name)} WHERE id IN ({self._marks(some)})"  # noqa: S608
             yield from self.dialect.execute(sql, some).fetchall()
+
+    def update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
+        """The statement that sets columns of one row, and others to NULL; its id is bound last."""
+        quote, mark = self.dialect.quote, self.dialect.mark
+        changes = [
+            *(f"{quote(name)} = {mark}" for name in names),
+            *(f"{quote(name)} = NULL" for name in nothing),
+        ]
+        return f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
 
     def _set(self, table: Table, names: list[str], values: list[Any], ids: list[int]) -> None:
         changes = ", ".join(f"{self.dialect.quote(name)} = {self.dialect.mark}" for name in names)

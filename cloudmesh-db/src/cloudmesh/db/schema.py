@@ -9,8 +9,11 @@ from cloudmesh.db.dialects.base import Limits
 from cloudmesh.db.flat import KeyPath, Leaf, column_name, fold
 from cloudmesh.db.reading import Reader
 from cloudmesh.db.shapes import Shapes
-from cloudmesh.db.values import encode, kind_of
+from cloudmesh.db.values import encode, kind_of, pack
 from cloudmesh.plugin.errors import StoreError
+
+# Updates of more forms than these are not remembered.
+_MOST_TOUCHED = 500
 
 
 class Column(NamedTuple):
@@ -59,6 +62,12 @@ class Table:
         self.shapes = Shapes(self)
         self.reader = Reader(self, ())
         self.selects = {}
+        self._touched: dict[tuple[KeyPath, ...], tuple[str, ...]] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many rows ``_columns`` has for it, and how many of these tell a kind; ``id`` is one of both."""
+        return len(self.columns) + 1, sum(1 for column in self.columns.values() if column.kind) + 1
 
     def holds(self, found: Iterable[Leaf]) -> bool:
         """Whether each leaf has a column whose kind is decided, if that is needed for the leaf."""
@@ -109,14 +118,25 @@ class Table:
                 kept[column.name] = value
         return Cells(native, kept)
 
-    def beside(self, found: Iterable[Leaf]) -> list[str]:
-        """The columns that lie above or beneath the leaves, which cannot have a value beside them."""
-        paths = [path for path, _ in found]
-        return [
-            column.name
-            for column in self.columns.values()
-            if any(column.path != path and _one_within_other(column.path, path) for path in paths)
-        ]
+    def row(self, found: Iterable[Leaf]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """The same as columns and their values, ``_json`` last."""
+        native, kept = self.cells(found)
+        return (*native, "_json"), (*native.values(), pack(kept))
+
+    def touched(self, paths: tuple[KeyPath, ...]) -> tuple[str, ...]:
+        """The columns of the paths, and those above or beneath, which cannot have a value beside them."""
+        names = self._touched.get(paths)
+        if names is None:
+            own = [self.by_path[path].name for path in paths]
+            beside = [
+                column.name
+                for column in self.columns.values()
+                if any(column.path != path and _one_within_other(column.path, path) for path in paths)
+            ]
+            if len(self._touched) >= _MOST_TOUCHED:
+                self._touched.clear()
+            names = self._touched[paths] = (*own, *beside)
+        return names
 
     def put(self, column: Column) -> None:
         """Take a column that the database has."""

@@ -14,8 +14,8 @@ from cloudmesh.plugin.errors import StoreError, UnknownName
 class Tables:
     """The tables of a store as they were when they were last read.
 
-    Tables only grow. So a writer may trust what is remembered of columns that exist, and a reader finds
-    out by the rows whether something was added.
+    Tables only grow. So who adds may trust what is remembered of columns that exist, and a reader finds
+    out by the rows whether something was added. Who changes a row must know all of its columns.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -45,6 +45,15 @@ class Tables:
             if found is not None:
                 return found
         return self.all().get(name)
+
+    def current(self, name: str) -> Table | None:
+        """A table as it is now, in a transaction that writes; None if there is no such table."""
+        table = self.known(name)
+        if table is None:
+            return None
+        size = "SELECT count(*), count(nullif(kind, '')) FROM _columns WHERE tab = "
+        now = self.dialect.execute(f"{size}{self.dialect.mark}", (name,)).fetchone()
+        return table if tuple(now) == table.size else self.all().get(name)
 
     def table(self, name: str, columns: Iterable[str] = ()) -> Table:
         """The table, with all that a condition on these columns must know; raises UnknownName."""

@@ -28,6 +28,8 @@ _KINDS: dict[type, str] = {
     bytes: "blob",
     type(None): "",
 }
+# Made once: json.dumps would make one for each value.
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _TAGS: dict[str, Any] = {
     "$float": float,
     "$bytes": base64.b64decode,
@@ -83,7 +85,7 @@ def to_json(value: Any) -> str:
         StoreError: a value cannot be stored.
     """
     try:
-        return json.dumps(_tagged(value, 0), allow_nan=False, separators=(",", ":"))
+        return _encode(_tagged(value, 0))
     except ValueError as error:
         # An integer of more digits than Python turns into text.
         raise StoreError("a number in the record is too long to be stored") from error

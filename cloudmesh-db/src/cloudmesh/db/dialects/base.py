@@ -12,6 +12,8 @@ from cloudmesh.plugin.errors import StoreError
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from cloudmesh.db.hold import Lock
+
     class Cursor(Protocol):
         """The part of DB-API's cursor (PEP 249) that is used here."""
 
@@ -74,6 +76,7 @@ class Dialect(ABC):
         self.opened = 0
         self._depth = 0
         self._closed = False
+        self._locks: list[Lock] = []
 
     @property
     @abstractmethod
@@ -86,7 +89,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each of the rows; raises StoreError."""
+        """Run one statement for each of the rows; raises as ``insert``."""
 
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
@@ -101,8 +104,36 @@ class Dialect(ABC):
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
         """Add rows inside a transaction that writes, and give their ids in order; raises as ``insert``."""
 
+    @abstractmethod
+    def find_ids(
+        self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
+    ) -> list[Sequence[Any]]:
+        """The rows that have one of these keys: the id of each, and then its values in ``columns``.
+
+        Args:
+            table: where to look.
+            columns: the columns of the keys, with their kinds.
+            keys: values as the columns hold them, at most ``where.MOST_VALUES`` together.
+
+        Raises:
+            Unbindable: a value is none that its column can hold.
+            StoreError: the database refuses.
+        """
+
     def restored(self, table: str) -> None:  # noqa: B027 most databases look at the ids themselves
         """Go on counting after ids that came from elsewhere."""
+
+    def lock(self, name: str) -> Lock | None:
+        """Take a name that no other may have at the same time; None if somebody has it; raises StoreError."""
+        self._require_open()
+        lock = self._lock(name)
+        if lock is not None:
+            self._locks = [*(each for each in self._locks if each.is_open), lock]
+        return lock
+
+    @abstractmethod
+    def is_locked(self, name: str) -> bool:
+        """Whether somebody has a name; raises StoreError."""
 
     @abstractmethod
     def quote(self, name: str) -> str:
@@ -117,6 +148,10 @@ class Dialect(ABC):
         """What the database itself finds wrong with its storage, a sentence each."""
 
     @abstractmethod
+    def _lock(self, name: str) -> Lock | None:
+        """As ``lock``."""
+
+    @abstractmethod
     def _begin(self, write: bool) -> None:
         """Begin a transaction; no two that write are open at the same time."""
 
@@ -129,8 +164,11 @@ class Dialect(ABC):
         """Give the connection back."""
 
     def close(self) -> None:
-        """End the use; what was not committed is undone."""
+        """End the use; what was not committed is undone, and what was locked is free."""
         self._closed = True
+        for lock in self._locks:
+            lock.release()
+        self._locks.clear()
         self._close()
 
     @contextmanager

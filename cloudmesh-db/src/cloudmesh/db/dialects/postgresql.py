@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from urllib.parse import urlsplit
@@ -19,12 +19,13 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 
 from cloudmesh.db import migrations
-from cloudmesh.db.dialects import base
+from cloudmesh.db.dialects import advisory, base
 from cloudmesh.db.dialects.base import Dialect, Limits, Unbindable
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
+    from cloudmesh.db.hold import Lock
 
 CONNECT_SECONDS = 10
 NAME_BYTES = 63
@@ -71,6 +72,7 @@ class PostgreSQL(Dialect):
         super().__init__(_without_secrets(url))
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
+        self._session: advisory.Session | None = None
 
     @property
     def exists(self) -> bool:
@@ -91,7 +93,7 @@ class PostgreSQL(Dialect):
             return self.connection.execute(sql, bound, prepare=False)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        with self._sentences(), self.connection.cursor() as cursor:
+        with self._sentences(), _unbindable(), self.connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
@@ -122,6 +124,33 @@ class PostgreSQL(Dialect):
             f"SELECT setval({sequence}, greatest(max(id), 1), max(id) IS NOT NULL) FROM {self.quote(table)}"  # noqa: S608
         )
         self.execute(last, (_quoted(table),))
+
+    def find_ids(
+        self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
+    ) -> list[Sequence[Any]]:
+        names = [f"t.{self.quote(column)}" for column in columns]
+        # The types of arrays have no collation.
+        types = [self.sql_types[kind].partition(" COLLATE")[0] for kind in columns.values()]
+        arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+        made = ", ".join(f"k{number}" for number in range(len(names)))
+        equal = " AND ".join(f"{name} = k.k{number}" for number, name in enumerate(names))
+        sql = (
+            f"SELECT t.id, {', '.join(names)} FROM unnest({arrays}) AS k ({made}) "  # noqa: S608
+            f"JOIN {self.quote(table)} AS t ON {equal}"
+        )
+        bound = [list(values) for values in zip(*keys, strict=True)]
+        with self._sentences(), _unbindable():
+            return self.connection.execute(sql, bound, prepare=False).fetchall()
+
+    def is_locked(self, name: str) -> bool:
+        with self._sentences():
+            return advisory.is_taken(self.connection, name)
+
+    def _lock(self, name: str) -> Lock | None:
+        with self._sentences():
+            if self._session is None or not self._session.is_ours:
+                self._session = advisory.Session(self._open(**advisory.KEEPALIVES))
+            return self._session.take(name)
 
     def quote(self, name: str) -> str:
         # A percent sign would be taken for the begin of a mark.
@@ -174,14 +203,18 @@ class PostgreSQL(Dialect):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
-    def _open(self) -> psycopg.Connection[Any]:
+    def _open(self, **options: int) -> psycopg.Connection[Any]:
         try:
             connection = psycopg.connect(
                 self._url,
                 autocommit=True,
                 connect_timeout=CONNECT_SECONDS,
                 application_name="cloudmesh",
+                **options,  # type: ignore[arg-type]
             )
         except psycopg.ProgrammingError:
             # Its message repeats the URL with the password.

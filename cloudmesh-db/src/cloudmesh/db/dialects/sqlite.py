@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -17,6 +17,7 @@ from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
+    from cloudmesh.db.hold import Lock
 
 COLUMNS_TABLE = """\
 CREATE TABLE _columns (
@@ -65,6 +66,7 @@ class SQLite(Dialect):
         self._connection: sqlite3.Connection | None = None
         self._file: damage.FileId | None = None
         self._last_insert: tuple[str, Sequence[str], str] = ("", (), "")
+        self._names: set[str] = set()
 
     @property
     def exists(self) -> bool:
@@ -89,10 +91,7 @@ class SQLite(Dialect):
             self._fail(error)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        try:
-            self.connection.executemany(sql, rows)
-        except sqlite3.Error as error:
-            self._fail(error)
+        self._bind(self.connection.executemany, sql, rows)
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         return int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
@@ -102,6 +101,50 @@ class SQLite(Dialect):
         # Nobody else writes meanwhile, so AUTOINCREMENT counted one by one.
         (last,) = self.execute("SELECT last_insert_rowid()").fetchone()
         return range(last - len(rows) + 1, last + 1)
+
+    def find_ids(
+        self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
+    ) -> list[Sequence[Any]]:
+        names = [f"t.{self.quote(column)}" for column in columns]
+        marks = f"({', '.join('?' * len(names))})"
+        equal = " AND ".join(f"{name} = k.column{number}" for number, name in enumerate(names, 1))
+        # The columns of VALUES have these names. CROSS JOIN: each key is looked up in the index.
+        sql = (
+            f"SELECT t.id, {', '.join(names)} FROM (VALUES {', '.join([marks] * len(keys))}) AS k "  # noqa: S608
+            f"CROSS JOIN {self.quote(table)} AS t WHERE {equal}"
+        )
+        bound = [value for key in keys for value in key]
+        found: list[Sequence[Any]] = self._bind(self.connection.execute, sql, bound).fetchall()
+        return found
+
+    def is_locked(self, name: str) -> bool:
+        if self.in_memory:
+            return name in self._names
+        from cloudmesh.db.filelock import FileLock
+
+        try:
+            return FileLock.is_taken(self._locks_folder, name)
+        except OSError as error:
+            self._fail(error)
+
+    def _lock(self, name: str) -> Lock | None:
+        if self.in_memory:
+            from cloudmesh.db.hold import MemoryLock
+
+            return None if name in self._names else MemoryLock(self._names, name)
+        from cloudmesh.db.filelock import FileLock
+
+        try:
+            _make_directory(self._locks_folder.parent)
+            return FileLock.take(self._locks_folder, name)
+        except OSError as error:
+            self._fail(error)
+
+    @property
+    def _locks_folder(self) -> Path:
+        """Where the names are locked; the same one by whichever path the file is reached."""
+        path = self.path.resolve()
+        return path.with_name(f"{path.name}-locks")
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,138 @@
+"""Names held by advisory locks of PostgreSQL, which it frees when the session ends ("Advisory Locks").
+
+They have a connection of their own, which is never made anew behind somebody's back: what it held is lost
+when it breaks off, and each of its holds says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import psycopg
+
+from cloudmesh.db.hold import Lock
+from cloudmesh.db.private import Private
+
+# A session of which nothing was heard for as many seconds as these together is ended, by either side.
+_IDLE, _INTERVAL, _COUNT = 30, 10, 3
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": _IDLE,
+    "keepalives_interval": _INTERVAL,
+    "keepalives_count": _COUNT,
+}
+# The server's side of it. A holder has nothing to say for hours, which idle_session_timeout would end.
+_SETTINGS = {
+    "tcp_keepalives_idle": _IDLE,
+    "tcp_keepalives_interval": _INTERVAL,
+    "tcp_keepalives_count": _COUNT,
+    "idle_session_timeout": 0,
+}
+
+Connection = psycopg.Connection[Any]
+
+
+class Session:
+    """One connection, and the names that it holds."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use this connection, which nobody else does."""
+        self._connection = connection
+        self._socket = Private(connection.fileno())
+        self._held: set[int] = set()
+        for name, value in _SETTINGS.items():
+            # Older servers do not know all of them.
+            connection.execute(
+                "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (str(value), name)
+            )
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it can be used: it is open, and not the copy of a forked child."""
+        return self._socket.number is not None and not self._connection.closed
+
+    def take(self, name: str) -> SessionLock | None:
+        """Take a name; None if somebody has it. Raises psycopg.Error."""
+        key = _key(self._connection, name)
+        # The server would give it to the same session once more.
+        if key in self._held:
+            return None
+        (has,) = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() or (False,)
+        if not has:
+            return None
+        self._held.add(key)
+        return SessionLock(self, key)
+
+    def holds(self, key: int) -> bool:
+        """Whether a name was taken and not given back, as far as is known here."""
+        return key in self._held and self.is_ours
+
+    def has(self, key: int) -> bool:
+        """Whether the server still knows the session, and so all that it held."""
+        if not self.holds(key):
+            return False
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            self.close()
+            return False
+        return True
+
+    def let_go(self, key: int) -> None:
+        """Give a name back."""
+        if not self.holds(key):
+            return
+        self._held.discard(key)
+        try:
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+        except psycopg.Error:
+            # The end of the session frees it as well.
+            self.close()
+
+    def close(self) -> None:
+        """End the session, which frees all."""
+        is_ours = self.is_ours
+        self._held.clear()
+        self._socket.forget()
+        if is_ours:
+            self._connection.close()
+
+
+class SessionLock(Lock):
+    """A name that a session holds."""
+
+    def __init__(self, session: Session, key: int) -> None:
+        self._session, self._key = session, key
+
+    @property
+    def is_open(self) -> bool:
+        return self._session.holds(self._key)
+
+    def is_valid(self) -> bool:
+        return self._session.has(self._key)
+
+    def release(self) -> None:
+        self._session.let_go(self._key)
+
+
+def is_taken(connection: Connection, name: str) -> bool:
+    """Whether a session has the name; takes nothing. Raises psycopg.Error."""
+    key = _key(connection, name)
+    found = connection.execute(
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND classid::bigint = %s AND objid::bigint = %s",
+        # The halves of the key, without a sign ("pg_locks").
+        (key >> 32 & 0xFFFFFFFF, key & 0xFFFFFFFF),
+        prepare=False,
+    )
+    return found.fetchone() is not None
+
+
+def _key(connection: Connection, name: str) -> int:
+    """The 64 bits that stand for a name in this schema; other programs' keys are hardly ever the same."""
+    (schema,) = connection.execute("SELECT current_schema()", prepare=False).fetchone() or ("",)
+    text = json.dumps(["cloudmesh hold", schema, name])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)

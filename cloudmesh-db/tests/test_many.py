@@ -1,0 +1,239 @@
+"""Many upserts and updates at once: the same as one after the other, and all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudmesh.db import Database
+from cloudmesh.plugin.errors import StoreError, UnknownName
+
+KEY = ["cloud", "name"]
+
+
+@pytest.fixture
+def db(place: str) -> Iterator[Database]:
+    with Database(place) as database:
+        yield database
+
+
+# Few values, so that keys meet, and kinds and widths of columns change on the way.
+words = st.sampled_from(["a", "b", "A", "", "é", "\0", "\ud800", "%s"])
+numbers = st.sampled_from([0, 1, 2, True, False, 1.0, -0.0, 0.5, float("nan"), 2**63, 2**70, -(2**63)])
+scalars = words | numbers | st.none() | st.sampled_from([b"", b"x"])
+lists = st.lists(scalars, max_size=2)
+inner = st.dictionaries(st.sampled_from(["x", "y", "id"]), scalars | lists, max_size=2)
+values = scalars | lists | inner | st.builds(lambda value: {"deep": value}, inner)
+names = st.sampled_from(["cloud", "name", "own", "data", "data_x", "id", "_json"])
+# Most have keys of texts, as those of machines are; some of anything, and some none.
+usual = st.fixed_dictionaries({"cloud": st.sampled_from("ab"), "name": st.sampled_from("xyz")})
+odd = st.dictionaries(names, values, max_size=4)
+records = st.builds(lambda one, other: {**one, **other}, usual, st.just({}) | odd) | odd
+keys = st.sampled_from(
+    [KEY, ["name"], "name", ["own"], ["data_x"], [], ["id"], ["name", "name"], ["nothing"]]
+)
+
+
+def content(database: Database, table: str) -> Any:
+    """All that can be seen of a table; nan is not equal to itself, and 1 is equal to True."""
+    if not database.has(table):
+        return None
+    return database.columns(table), [repr(dict(record)) for record in database.find(table)]
+
+
+def places(database: Database, table: str, ids: list[int]) -> list[int]:
+    """Which of the records have these ids; in PostgreSQL what is undone uses numbers up."""
+    order = [record.id for record in database.find(table)]
+    return [order.index(id) for id in ids]
+
+
+def outcome(work: Callable[[list[Any]], Any], some: list[Any]) -> Any:
+    try:
+        return work(some)
+    except StoreError as error:
+        return str(error)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    before=st.lists(records, max_size=3), many=st.lists(st.lists(records, max_size=6), max_size=3), key=keys
+)
+def test_upsert_many_is_a_loop_of_upserts(
+    new_place: Callable[[], str], before: list[Any], many: list[list[Any]], key: Any
+) -> None:
+    with emptied(new_place) as db:
+        for table in ("loop", "many"):
+            db.add_many(table, before)
+
+        def loop(some: list[Any]) -> list[int]:
+            with db.atomic():
+                return [db.upsert("loop", record, key=key) for record in some]
+
+        for some in many:
+            expected = outcome(loop, some)
+            found = outcome(lambda some: db.upsert_many("many", iter(some), key=key), some)
+            if isinstance(expected, str):
+                assert found == expected.replace("'loop'", "'many'")
+            elif some:
+                assert places(db, "many", found) == places(db, "loop", expected)
+            assert content(db, "many") == content(db, "loop")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    before=st.lists(records, max_size=5),
+    many=st.lists(st.lists(st.tuples(st.integers(-1, 6), odd), max_size=6), max_size=3),
+)
+def test_update_many_is_a_loop_of_updates(
+    new_place: Callable[[], str], before: list[Any], many: list[list[Any]]
+) -> None:
+    with emptied(new_place) as db:
+        for table in ("loop", "many"):
+            db.add_many(table, [{"first": 1}, *before])
+
+        def loop(some: list[Any]) -> int:
+            with db.atomic():
+                return sum(db.update("loop", without_id(values), id=id) for id, values in some)
+
+        def at_once(some: list[Any]) -> int:
+            return db.update_many("many", ({**values, "id": id} for id, values in some))
+
+        for some in many:
+            assert outcome(at_once, some) == outcome(loop, some)
+            assert content(db, "many") == content(db, "loop")
+
+
+def without_id(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != "id"}
+
+
+PLACES: dict[int, str] = {}
+
+
+def emptied(new_place: Callable[[], str]) -> Database:
+    """One store for all examples of a kind of store, since making one takes long.
+
+    It is emptied behind its own back: tables only ever grow.
+    """
+    place = PLACES.setdefault(id(new_place), new_place())
+    with Database(place) as database:
+        dialect = database.engine.dialect
+        for table in database.tables():
+            dialect.execute(f"DROP TABLE {dialect.quote(table)}")
+        dialect.execute("DELETE FROM _columns")
+    return Database(place)
+
+
+def test_more_than_a_batch_from_a_generator(db: Database) -> None:
+    def machines(state: str) -> Iterator[dict[str, Any]]:
+        for n in range(2500):
+            yield {"cloud": "uc", "name": f"vm{n % 2200}", "state": state, "n": n, "tags": [str(n)]}
+
+    ids = db.upsert_many("vm", machines("new"), key=KEY)
+    assert ids == [*range(1, 2201), *range(1, 301)]
+    assert db.upsert_many("vm", machines("old"), key=KEY) == ids
+    assert db.count("vm", state="old") == db.count("vm") == 2200
+    assert db.find("vm", name="vm7")[0]["n"] == 2207
+    changes = ({"id": id, "state": f"s{id}", "data": {"x": id}} for id in [*range(1, 2201), 1, 9999])
+    assert db.update_many("vm", changes) == 2201
+    found = db.find("vm")
+    assert [record["state"] for record in found] == [f"s{n}" for n in range(1, 2201)]
+    assert found[-1] == {
+        "cloud": "uc", "name": "vm2199", "state": "s2200", "n": 2199, "tags": ["2199"], "data": {"x": 2200}
+    }  # fmt: skip
+
+
+def test_no_records_are_no_error(db: Database) -> None:
+    assert db.upsert_many("vm", [], key=KEY) == []
+    assert db.update_many("vm", []) == 0
+    assert not db.has("vm")
+
+
+def test_one_that_cannot_be_stored_leaves_nothing_of_the_others(db: Database) -> None:
+    db.add("vm", {"cloud": "uc", "name": "vm0", "n": 0})
+    good = [{"cloud": "uc", "name": f"vm{n}", "n": n, "new": 1} for n in range(1200)]
+    for bad in ({"cloud": "uc"}, {"cloud": "uc", "name": "x", "n": object()}, None, 5):
+        with pytest.raises(StoreError):
+            db.upsert_many("vm", [*good, bad], key=KEY)  # type: ignore[list-item]
+    for bad in ({"id": 1, "n": object()}, {"n": 5}, {"id": "1"}, {"id": True}, {"id": None}, None):
+        with pytest.raises(StoreError):
+            db.update_many("vm", [{"id": 1, "n": 7, "new": 1}, bad])  # type: ignore[list-item]
+    assert db.find("vm") == [{"cloud": "uc", "name": "vm0", "n": 0}]
+    assert db.columns("vm") == ["id", "cloud", "name", "n"]
+    assert db.upsert_many("vm", good, key=KEY)[0] == 1
+
+
+def test_several_records_with_the_key_are_told(db: Database) -> None:
+    db.add_many("vm", [{"cloud": "uc", "name": "x"}] * 2)
+    with pytest.raises(StoreError, match="2 records of table 'vm' have the same cloud, name"):
+        db.upsert_many("vm", [{"cloud": "uc", "name": "y"}, {"cloud": "uc", "name": "x"}], key=KEY)
+    assert db.count("vm") == 2
+
+
+def test_updates_of_a_table_that_is_not_there(db: Database) -> None:
+    with pytest.raises(UnknownName):
+        db.update_many("vm", [{"id": 1, "a": 1}])
+
+
+def test_they_are_undone_with_the_block_around_them(db: Database) -> None:
+    db.upsert_many("vm", [{"name": "a", "n": 1}], key="name")
+    with pytest.raises(ZeroDivisionError), db.atomic():
+        db.upsert_many("vm", [{"name": "a", "n": 2, "x": 1}, {"name": "b"}], key="name")
+        db.update_many("vm", [{"id": 1, "n": 3, "y": 1}])
+        raise ZeroDivisionError
+    assert db.find("vm") == [{"name": "a", "n": 1}]
+    assert db.columns("vm") == ["id", "name", "n"]
+    with db.atomic():
+        ids = db.upsert_many("vm", [{"name": "a", "n": 2, "x": 1}, {"name": "\ud800"}], key="name")
+        db.update_many("vm", [{"id": ids[1], "x": 2**70}])
+    assert db.find("vm") == [{"name": "a", "n": 2, "x": 1}, {"name": "\ud800", "x": 2**70}]
+
+
+def test_columns_that_another_added_are_replaced_and_merged(place: str) -> None:
+    with Database(place) as one, Database(place) as two:
+        one.add("vm", {"name": "a", "n": 1, "late": None})
+        assert two.upsert("vm", {"name": "b"}, key="name") == 2
+        changes: list[Callable[[Database], Any]] = [
+            lambda db: db.upsert("vm", {"name": "a", "n": 5}, key="name"),
+            lambda db: db.upsert_many("vm", [{"name": "a", "n": 5}], key="name"),
+        ]
+        for number, change in enumerate(changes):
+            one.upsert("vm", {"name": "a", f"new{number}": {"x": 1}, "late": number or None}, key="name")
+            change(two)
+            assert one.find("vm", name="a") == [{"name": "a", "n": 5}]
+        merges: list[Callable[[Database, str], Any]] = [
+            lambda db, column: db.update("vm", {column: 7}, id=1),
+            lambda db, column: db.update_many("vm", [{"id": 1, column: 7}]),
+        ]
+        for number, merge in enumerate(merges):
+            column = f"part{number}"
+            two.update("vm", {column: 1}, id=2)
+            one.update("vm", {column: {"x": {"y": 1}}}, id=1)
+            merge(two, column)
+            assert one.find("vm", id=1)[0][column] == two.find("vm", id=1)[0][column] == 7
+
+
+def test_the_statements_do_not_grow_with_the_records(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [{"cloud": "uc", "name": f"vm{n}", "n": n, "tags": []} for n in range(1000)]
+    db.upsert_many("vm", records[:3], key=KEY)
+    dialect = db.engine.dialect
+    counted: list[str] = []
+    for name in ("execute", "executemany", "find_ids", "insert_many"):
+        plain = getattr(dialect, name)
+        monkeypatch.setattr(
+            dialect, name, lambda *args, name=name, plain=plain: (counted.append(name), plain(*args))[1]
+        )
+    for work in (
+        lambda: db.upsert_many("vm", records, key=KEY),
+        lambda: db.upsert_many("vm", records, key=KEY),
+        lambda: db.update_many("vm", [{"id": n + 1, "n": -n, "x": n} for n in range(1000)]),
+    ):
+        counted.clear()
+        work()
+        assert len(counted) < 20
+    assert counted.count("executemany") >= 1
+    assert db.find("vm", name="vm999") == [{"cloud": "uc", "name": "vm999", "n": -999, "tags": [], "x": 999}]
