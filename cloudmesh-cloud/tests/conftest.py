@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from cloudmesh.cloud.opened import Opened
+from cloudmesh.cloud.patience import ONCE
 from cloudmesh.cloud.providers.simulated import inside as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
@@ -13,6 +15,7 @@ from cloudmesh.config import Config
 METHODS = (
     *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
     *("images", "flavors", "key_pairs", "add_key", "delete_key", "quotas", "networks"),
+    *("find_booted", "act_many", "boot_many"),
     *("security_groups", "floating_ips", "create_floating_ip", "attach_floating_ip", "delete_floating_ip"),
 )
 
@@ -54,6 +57,12 @@ def _spied(spy, method):
         return original(self, *args)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def asked_once(monkeypatch):
+    """Trouble is told at once; what is tried again is tested where that is meant."""
+    monkeypatch.setattr(Opened, "patience", ONCE)
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """What a user may say of a new machine, and that no address that costs money is lost."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloudmesh.cloud.booting import Booting
 from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.cloud import Cloud
-from cloudmesh.cloud.errors import CloudError, Conflict, FlavorTooSmall, Unreachable, Unsupported
+from cloudmesh.cloud.errors import CloudError, Conflict, FlavorTooSmall, RateLimited, Unreachable, Unsupported
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.tokens import new_token
 from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.config.check import check
-from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName, UsageError
 
 
 @pytest.fixture
@@ -167,8 +170,145 @@ def test_an_address_that_cannot_be_given_back_is_named_with_the_command_that_doe
         assert [each.address for each in inventory.addresses_of(machine)] == [address.address]
 
 
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("verb", ["create_floating_ip", "attach_floating_ip"])
+def test_an_address_whose_answer_is_lost_is_neither_lost_nor_taken_twice(configure, verb, after):
+    rule = {"verb": verb, "error": "reset", "times": 1, "after": after}
+    with Cloud("uc", configure({"uc": {"fail": rule}})) as cloud:
+        machine = cloud.boot("vm1", public=True)
+        ((address, leads_to),) = addresses(cloud)
+        assert (machine.public_ips, leads_to) == ([address], machine.cloud_id)
+        assert [each.address for each in cloud.inventory.addresses_of(machine)] == [address]
+        cloud.machine("vm1", "delete")
+        assert addresses(cloud) == []
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_the_address_that_a_killed_process_took_is_used_again(uc, spy, attached):
+    request = a_request(uc)
+    machine = uc.boot_as(request)
+    left = uc.provider.create_floating_ip("", f"cloudmesh-token:{request.token}")
+    if attached:
+        uc.provider.attach_floating_ip(left.cloud_id, machine.cloud_id)
+    uc.create_floating_ip("", "another's")
+    spy.taken()
+    assert uc.give_address(machine, request.token).public_ips == [left.address]
+    assert spy.taken() == ["floating_ips"] + ["attach_floating_ip"] * (not attached)
+    assert uc.give_address(machine, request.token).public_ips == [left.address]
+    assert [each.address for each in uc.inventory.addresses_of(machine)] == [left.address]
+    assert len(addresses(uc)) == 2
+
+
+def test_an_address_of_the_token_that_leads_elsewhere_by_now_is_left_there(uc):
+    request = a_request(uc)
+    machine, other = uc.boot_as(replace(request, public=True)), uc.boot("vm2")
+    (address,) = uc.floating_ips()
+    uc.detach_floating_ip(address.address)
+    uc.attach_floating_ip(address.address, other)
+    (own,) = uc.give_address(replace(machine, public_ips=[]), request.token).public_ips
+    assert dict(addresses(uc)) == {address.address: other.cloud_id, own: machine.cloud_id}
+
+
+def test_the_error_of_an_address_tells_whether_to_try_again(uc, spy):
+    spy.trouble["uc", "create_floating_ip"] = RateLimited("slowly", 7.0)
+    with pytest.raises(RateLimited, match="was booted and runs, but has no public address: slowly") as caught:
+        uc.boot("vm1", public=True)
+    assert caught.value.retry_after == 7.0 and not caught.value.unsure
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_the_address_of_a_machine_that_is_deleted_already_is_given_back(configure, spy, clock, gone):
+    """Whoever deleted it was killed before it gave the address back."""
+    with Cloud("uc", configure({"uc": {"action_seconds": 9}})) as cloud:
+        machine = cloud.boot("vm1", public=True)
+        cloud.provider.delete(machine.cloud_id)
+        clock.forward(10 if gone else 1)
+        if gone:
+            cloud.boot("vm1")
+            with pytest.raises(Conflict, match="another machine"):
+                cloud.act(machine, VERBS["delete"])
+        else:
+            assert not cloud.act(cloud.refresh(machine), VERBS["delete"]).changed
+        assert addresses(cloud) == []
+
+
 def test_ctrl_c_while_an_address_is_attached_gives_it_back(uc, spy):
     spy.trouble["uc", "attach_floating_ip"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         uc.boot("vm1", public=True)
     assert addresses(uc) == []
+
+
+LOST = {"verb": "boot", "times": 1, "after": True}
+
+
+def a_request(cloud, **more):
+    return replace(cloud.boot_request("vm1"), token=new_token(), **more)
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("error", ["timeout", "reset", "server", "malformed"])
+def test_a_boot_whose_answer_is_lost_is_found_by_its_token(configure, spy, error, after):
+    with Cloud("uc", configure({"uc": {"fail": {**LOST, "error": error, "after": after}}})) as cloud:
+        request = a_request(cloud, metadata={"role": "web"})
+        with pytest.raises(CloudError) as caught:
+            cloud.boot_as(request)
+        assert caught.value.unsure
+        spy.taken()
+        machine = cloud.boot_as(request, again=True)
+        assert spy.taken() == ["find_booted"] + ["boot"] * (not after)
+        assert [each.cloud_id for each in cloud.machines()] == [machine.cloud_id]
+        assert cloud.machine("vm1").metadata == machine.metadata == {"role": "web"}
+        assert cloud.boot_as(request, again=True).cloud_id == machine.cloud_id
+
+
+def test_what_is_booted_from_python_survives_a_lost_answer(configure):
+    with Cloud("uc", configure({"uc": {"fail": {**LOST, "error": "reset"}}})) as cloud:
+        machine = cloud.boot("vm1")
+        assert [each.cloud_id for each in cloud.machines()] == [machine.cloud_id]
+
+
+def test_what_was_surely_not_booted_is_not_tried_again(uc, spy):
+    spy.trouble["uc", "boot"] = Unreachable("nobody listens")
+    with pytest.raises(Unreachable):
+        uc.boot("vm1")
+    assert spy.taken().count("boot") == 1
+
+
+def test_the_token_is_no_metadata_of_the_user_and_stays_on_the_machine(uc):
+    request = a_request(uc)
+    machine = uc.boot_as(request)
+    uc.act(machine, VERBS["metadata"], {"a": "b"})
+    assert uc.machine("vm1").metadata == {"a": "b"}
+    assert uc.booted_before(request).cloud_id == machine.cloud_id
+
+
+def test_a_machine_of_the_same_name_from_another_boot_is_not_taken_for_it(uc):
+    uc.boot_as(a_request(uc))
+    with pytest.raises(CloudError, match="already has a machine vm1"):
+        uc.boot_as(a_request(uc), again=True)
+
+
+def test_whether_a_machine_was_booted_before_is_not_guessed_without_a_token(uc, spy):
+    with pytest.raises(CloudmeshError, match="without a token"):
+        uc.boot_as(replace(a_request(uc), token=""), again=True)
+    assert "boot" not in spy.taken()
+
+
+def test_a_cloud_that_is_still_at_work_is_asked_more_than_once(uc, spy, monkeypatch):
+    """The call was lost on its way, and its machine shows only after a while."""
+    request, waited = a_request(uc), []
+
+    def wait(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            uc.provider.boot(request)
+
+    monkeypatch.setattr(type(uc.provider), "settling", 5.0)
+    monkeypatch.setattr(Booting, "_sleep", staticmethod(wait))
+    machine = uc.boot_as(request, again=True)
+    assert [each.cloud_id for each in uc.machines()] == [machine.cloud_id] and len(waited) == 3
+    other = replace(a_request(uc), name="vm2")
+    spy.taken()
+    uc.boot_as(other, again=True)
+    assert spy.taken() == ["find_booted"] * 6 + ["boot"] and sum(waited[3:]) == 5

@@ -52,6 +52,30 @@ class Undeclared(SimulatedProvider):
     "Takes addresses that cost money, though it declares none."
     capabilities = SimulatedProvider.capabilities - {Capability.FLOATING_IPS}
 
+class Drops(SimulatedProvider):
+    "Leaves out of a call what it does not find, and says that all was accepted."
+    bulk = {"stop": 100, "start": 100}
+    def act_many(self, verb, cloud_ids):
+        for cloud_id in cloud_ids:
+            try:
+                getattr(self, verb)(cloud_id)
+            except CloudError:
+                pass
+        return {}
+
+class Half(SimulatedProvider):
+    "Does the work for the first machine only."
+    bulk = {"stop": 100, "start": 100}
+    def act_many(self, verb, cloud_ids):
+        getattr(self, verb)(*cloud_ids[:1])
+        return {}
+
+class Forgets(SimulatedProvider):
+    "Makes a second set of machines when it is asked again, and writes down no tokens."
+    bulk = {"boot": 100}
+    def boot_many(self, requests, again=False):
+        return [self.boot(replace(each, name=each.name + "x" * again, token="")) for each in requests]
+
 class Honest(SimulatedProvider):
     "Cannot suspend or keep keys or addresses, and says so."
     capabilities = SimulatedProvider.capabilities - {
@@ -73,6 +97,8 @@ def suite(kind):
     return TestIt
 
 TestLies, TestEmpty, TestCollapses = suite(Lies), suite(Empty), suite(Collapses)
+TestForgets = suite(Forgets)
+TestDrops, TestHalf = suite(Drops), suite(Half)
 TestPretends, TestUndeclared = suite(Pretends), suite(Undeclared)
 TestSilent, TestHonest, TestGood = suite(Silent), suite(Honest), suite(SimulatedProvider)
 
@@ -126,6 +152,10 @@ def test_a_good_provider_passes(failures):
         ("TestPretends", "test_resize"),
         ("TestPretends", "test_metadata_is_set_changed_and_removed"),
         ("TestUndeclared", "test_what_is_not_declared_is_unsupported"),
+        ("TestDrops", "test_of_a_call_that_names_a_wrong_machine_nothing_is_lost"),
+        ("TestHalf", "test_several_machines_are_stopped_started_and_deleted_in_one_call"),
+        ("TestForgets", "test_asked_again_no_more_are_made"),
+        ("TestForgets", "test_each_of_several_is_found_by_its_own_token"),
         ("TestForgotten", "test_check_says_something"),
     ],
 )

@@ -7,18 +7,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import (
+    BadAnswer,
     CloudError,
     CloudTimeout,
     CredentialsError,
+    NoCapacity,
+    NotFound,
     QuotaExceeded,
     RateLimited,
     Refused,
+    ServerFailure,
+    TlsFailure,
     Unreachable,
 )
 from cloudmesh.cloud.model import Flavor, Image, State
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError
+
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
+# After these nobody can know whether the work was done.
+LOST = ("timeout", "reset", "server", "malformed")
 
 
 def boot(cloud, name):
@@ -91,8 +100,13 @@ def test_a_rate_of_zero_never_fails_and_of_one_always(provider, rate, failed):
         ("unreachable", Unreachable),
         ("refused", Refused),
         ("quota", QuotaExceeded),
+        ("capacity", NoCapacity),
         ("rate", RateLimited),
+        ("tls", TlsFailure),
         ("timeout", CloudTimeout),
+        ("reset", Unreachable),
+        ("server", ServerFailure),
+        ("malformed", BadAnswer),
         ("credentials", CredentialsError),
     ],
 )
@@ -101,7 +115,35 @@ def test_each_kind_of_fault_is_its_error_and_says_it_was_asked_for(provider, kin
     with pytest.raises(error, match=r"cloud sim .*'boot vm1' \(simulated fault") as caught:
         boot(cloud, "vm1")
     assert type(caught.value) is error
+    assert caught.value.unsure is (kind in LOST)
     assert list(cloud.machines()) == []
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_an_answer_is_lost_after_the_work_was_done(provider, kind):
+    rules = [
+        {"verb": verb, "error": kind, "after": True} for verb in ("boot", "metadata", "add_key", "delete")
+    ]
+    cloud = provider(boot_seconds=0, fail=rules)
+    with pytest.raises(CloudError) as caught:
+        boot(cloud, "vm1")
+    assert caught.value.unsure
+    (machine,) = cloud.machines()
+    with pytest.raises(CloudError):
+        cloud.set_metadata(machine.cloud_id, {"a": "b"})
+    assert cloud.machine(machine.cloud_id).metadata == {"a": "b"}
+    with pytest.raises(CloudError):
+        cloud.add_key("k", PUBLIC_KEY)
+    assert [each.name for each in cloud.key_pairs()] == ["k"]
+    with pytest.raises(CloudError):
+        cloud.delete(machine.cloud_id)
+    assert cloud.machine(machine.cloud_id).state is State.DELETING
+
+
+def test_what_is_refused_is_refused_though_its_answer_were_to_be_lost(provider):
+    cloud = provider(fail={"verb": "delete", "error": "reset", "after": True})
+    with pytest.raises(NotFound):
+        cloud.delete("sim-000001")
 
 
 def test_a_rule_is_for_its_verb_alone(provider):
@@ -190,6 +232,9 @@ def test_a_verb_with_a_fault_ends_in_error(provider, clock):
         ("fail", {"names": ""}, "has names that cannot be used"),
         ("fail", {"times": -1}, "needs a whole number of 0 or more as times"),
         ("fail", {"times": "2"}, "needs a whole number of 0 or more as times"),
+        ("fail", {"after": "yes", "error": "reset"}, "takes 'after: true' with timeout, reset, server"),
+        ("fail", {"after": True, "error": "quota"}, "takes 'after: true' with timeout, reset, server"),
+        ("fail", {"after": True}, "takes 'after: true' with timeout, reset, server"),
         ("fail", {"times": True}, "needs a whole number of 0 or more as times"),
         ("file", 7, "must be the path of a file"),
         ("file", "~nobody-of-this-name/x.db", "begins with the home of an unknown user"),

@@ -154,6 +154,64 @@ def test_an_older_listing_brings_nothing_back(inventory, now):
     assert states(inventory) == {}
 
 
+def test_many_are_saved_as_one_after_the_other(inventory, now):
+    inventory.save_many([])
+    inventory.save_many([vm("a"), vm("a", cloud="tacc"), vm("b"), vm("a", State.STOPPED)])
+    assert states(inventory) == {"a": "stopped", "b": "active"}
+    assert states(inventory, "tacc") == {"a": "active"}
+    now[0] = 1005.0
+    inventory.save_many([vm("b", State.PAUSED)])
+    # The machine of the same id on another cloud is not the newer one.
+    inventory.save_many((vm(name, State.ERROR, cloud) for name in "ab" for cloud in ("uc", "tacc")), 1002.0)
+    assert states(inventory) == {"a": "error", "b": "paused"}
+    assert states(inventory, "tacc") == {"a": "error", "b": "error"}
+    assert [each.refreshed for each in inventory.known("uc")] == [1002.0, 1005.0]
+
+
+def test_of_many_that_cannot_be_saved_none_is(inventory):
+    inventory.save(vm("b0"))
+
+    def broken():
+        yield from (vm(f"b{number}", State.STOPPED) for number in range(450))
+        raise RuntimeError("the rest did not come")
+
+    with pytest.raises(RuntimeError):
+        inventory.save_many(broken())
+    assert states(inventory) == {"b0": "active"}
+
+
+def test_hundreds_that_vanish_at_once_are_all_told(inventory, now):
+    inventory.save_many(vm(f"vm{number}") for number in range(500))
+    inventory.save(vm("vm7", State.DELETING))
+    inventory.save(vm("vm7", cloud="tacc"))
+    now[0] = 1005.0
+    vanished = inventory.replace("uc", [vm("vm8")], asked=1004.0)
+    names = {each.machine.name for each in vanished}
+    assert len(vanished) == 498 and not names & {"vm7", "vm8"}
+    assert states(inventory) == {"vm8": "active"} and states(inventory, "tacc") == {"vm7": "active"}
+    assert {each.machine.name for each in inventory.take_vanished(["uc"])} == names
+
+
+def test_a_listing_takes_few_statements(inventory, monkeypatch):
+    listing = [vm(f"vm{number}") for number in range(1000)]
+    inventory.replace("uc", listing, asked=time.time())
+    dialect = inventory.database.engine.dialect
+    execute, seen = dialect.execute, []
+    monkeypatch.setattr(dialect, "execute", lambda *words: (seen.append(words), execute(*words))[1])
+    inventory.replace("uc", listing, asked=time.time())
+    assert 0 < len(seen) < 100, "some a page, and not some a machine"
+
+
+def test_a_record_shares_nothing_with_its_machine():
+    machine = replace(vm("a"), private_ips=["10.0.0.1"], metadata={"role": "web"})
+    record = machine.to_record()
+    record["private_ips"].append("x")
+    record["public_ips"].append("x")
+    record["metadata"]["role"] = "db"
+    assert machine == replace(vm("a"), private_ips=["10.0.0.1"], metadata={"role": "web"})
+    assert machine.to_record()["state"] == "active" and type(machine.to_record()["state"]) is str
+
+
 def test_metadata_keeps_its_keys_and_makes_no_columns(inventory):
     written = {"role": "web", "a_b": "1", "A_B": "2", "": "empty"}
     inventory.save(replace(vm("a"), metadata=written))

@@ -183,6 +183,14 @@ def test_what_is_no_public_key_is_refused(text):
         fingerprint(text)
 
 
+def test_a_machine_cannot_be_renamed_to_another_ones_name(provider):
+    cloud = provider()
+    first, _ = boot(cloud, "vm1"), boot(cloud, "vm2")
+    with pytest.raises(Refused, match="cloud sim already has a machine vm2") as caught:
+        cloud.rename(first.cloud_id, "vm2")
+    assert type(caught.value) is Refused and cloud.machine(first.cloud_id).name == "vm1"
+
+
 def test_a_file_of_the_first_version_gets_what_came_later(provider, tmp_path):
     old = sqlite3.connect(tmp_path / "old.db")
     old.executescript(
@@ -193,6 +201,11 @@ def test_a_file_of_the_first_version_gets_what_came_later(provider, tmp_path):
             created REAL NOT NULL
         );
         INSERT INTO machine VALUES (3, 'old', 'active', NULL, NULL, 'debian-12', 'tiny', '', 1.0);
+        CREATE TABLE floating_ip (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, machine_id INTEGER
+        );
+        INSERT INTO floating_ip VALUES (5, '203.0.113.9', NULL);
+        PRAGMA user_version = 1;
         """
     )
     old.commit()
@@ -202,7 +215,22 @@ def test_a_file_of_the_first_version_gets_what_came_later(provider, tmp_path):
     assert (machine.name, machine.metadata, machine.public_ips) == ("old", {}, [])
     cloud.set_metadata(machine.cloud_id, {"a": "b"})
     assert cloud.machine(machine.cloud_id).metadata == {"a": "b"}
+    old_address, new_address = cloud.floating_ips()[0], cloud.create_floating_ip("", "for vm1")
+    assert (old_address.address, old_address.description) == ("203.0.113.9", "")
+    assert cloud.floating_ips()[1] == new_address and new_address.description == "for vm1"
+
+
+def test_a_file_of_the_very_first_version_gets_all_of_it(provider, tmp_path):
+    old = sqlite3.connect(tmp_path / "old.db")
+    old.execute(
+        "CREATE TABLE machine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, "
+        "state TEXT NOT NULL, next_state TEXT, ready_at REAL, image TEXT NOT NULL, flavor TEXT NOT NULL, "
+        "key TEXT NOT NULL, created REAL NOT NULL)"
+    )
+    old.close()
+    cloud = provider("old")
     assert [group.name for group in cloud.security_groups()] == ["default"]
+    assert cloud.create_floating_ip("", "for vm1").description == "for vm1"
 
 
 def test_quotas_limit_what_is_booted(provider):

@@ -1,5 +1,6 @@
 """A small HTTP server on loopback that answers as a test tells it, and a provider that calls it."""
 
+import contextlib
 import datetime
 import ipaddress
 import json
@@ -235,6 +236,20 @@ def free_port():
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def full_port():
+    """A port of loopback whose listener takes no more connections: they are neither refused nor made."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        place = listener.getsockname()
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(place)
+        yield place[1]
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_no_error_of_a_library_is_unmapped(all_errors):
     ("module", "name", "kind"),
     [
         ("libcloud.common.types", "InvalidCredsError", errors.CredentialsError),
-        ("libcloud.common.types", "ServiceUnavailableError", errors.Unreachable),
+        ("libcloud.common.types", "ServiceUnavailableError", errors.OutOfService),
         ("libcloud.common.types", "LibcloudError", errors.Refused),
         ("libcloud.common.exceptions", "RateLimitReachedError", errors.RateLimited),
         ("libcloud.common.google", "GoogleAuthError", errors.CredentialsError),

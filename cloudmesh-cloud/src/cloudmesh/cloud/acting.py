@@ -69,22 +69,32 @@ class Acting(Booting):
             return self.flavor(str(given))
         return given
 
-    def act(self, machine: Machine, verb: Verb, argument: Argument = None) -> Done:
+    def act(self, machine: Machine, verb: Verb, argument: Argument = None, again: bool = False) -> Done:
         """Bring a verb about on a known machine, with one call where its known state allows the verb.
 
         Args:
             argument: what the verb takes, as ``argument`` gave it.
+            again: an earlier call may have done it. So the cloud is asked for the true state first; what is
+                so already, or on its way, is not done a second time.
 
         Raises:
-            Conflict: it is impossible in the machine's true state, or another machine has the name now.
+            Conflict: it is impossible in the machine's true state, or another machine has the name now; or
+                it may have been done, nothing tells whether, and done twice it does harm (then ``unsure``).
             NotFound: the cloud no longer has the machine.
             Unsupported: this cloud cannot do it at all.
         """
+        deletes = verb.target is State.DELETED
         try:
-            return self._act(machine, verb, argument)
+            done = self._act(machine, verb, argument, again)
         except NotFound:
             self.inventory.forget(machine)
-            return self._act_on_successor(machine, verb, argument)
+            if deletes:
+                self.release_addresses(machine)
+            return self._act_on_successor(machine, verb, argument, again)
+        if deletes:
+            # Also those of one that was deleted before: whoever did that may have been killed.
+            self.release_addresses(machine)
+        return done
 
     def foresee(self, machine: Machine, verb: Verb) -> Done:
         """What a verb would come to, without doing it; raises what ``act`` would.
@@ -100,6 +110,19 @@ class Acting(Booting):
             machine = self._refreshed(machine)
         return self._judge(machine, verb)
 
+    def _foresee_again(self, machine: Machine, verb: Verb, argument: Argument) -> Done:
+        """The same where an earlier call may have done it; raises Conflict if nothing tells whether."""
+        if verb.capability:
+            self.require(verb.capability)
+        now = self._refreshed(machine)
+        if not verb.repeatable:
+            if now.state is not verb.passing:
+                raise _not_repeated(verb, now)
+            return Done(now, False, verb.leads_to(now.state))
+        if _is_so(now, argument):
+            return Done(now, False, verb.leads_to(now.state))
+        return self._judge(now, verb)
+
     def refresh(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
         try:
@@ -108,8 +131,8 @@ class Acting(Booting):
             self.inventory.forget(machine)
             raise
 
-    def _act(self, machine: Machine, verb: Verb, argument: Argument) -> Done:
-        foreseen = self.foresee(machine, verb)
+    def _act(self, machine: Machine, verb: Verb, argument: Argument, again: bool = False) -> Done:
+        foreseen = self._foresee_again(machine, verb, argument) if again else self.foresee(machine, verb)
         if not foreseen.changed:
             return foreseen
         machine = foreseen.machine
@@ -118,15 +141,13 @@ class Acting(Booting):
             with self.calling() as provider:
                 getattr(provider, verb.call)(machine.cloud_id, *words)
         except Conflict:
-            now = self._judge(self._refreshed(machine), verb)
-            if now.changed:
+            judged = self._judge(self._refreshed(machine), verb)
+            if judged.changed:
                 raise
-            return now
-        after = _after(machine, verb, argument)
-        self._keep(after, f"{verb.words} was accepted for {machine.qualified_name}")
-        if verb.target is State.DELETED:
-            self.release_addresses(machine)
-        return Done(after, changed=True, target=foreseen.target)
+            return judged
+        now = after(machine, verb, argument)
+        self._keep(now, f"{verb.words} was accepted for {machine.qualified_name}")
+        return Done(now, changed=True, target=foreseen.target)
 
     def _judge(self, machine: Machine, verb: Verb) -> Done:
         """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
@@ -135,33 +156,36 @@ class Acting(Booting):
             raise impossible(verb, machine, self.provider.capabilities)
         return Done(machine, fitness is Fitness.POSSIBLE, verb.leads_to(machine.state))
 
-    def _act_on_successor(self, gone: Machine, verb: Verb, argument: Argument) -> Done:
+    def _act_on_successor(self, gone: Machine, verb: Verb, argument: Argument, again: bool) -> Done:
         """What a verb means for a machine that has vanished: perhaps another one has its name by now."""
+        deleted = Done(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
+        deletes = verb.target is State.DELETED
+        if deletes and again:
+            return deleted
         alive = (machine for machine in self.machines() if machine.state is not State.DELETED)
         named = [machine for machine in alive if machine.name == gone.name]
-        if named and verb.target is State.DELETED:
+        if named and deletes:
             # Nobody agreed to delete this one.
             raise Conflict(
                 f"{gone.qualified_name} was deleted elsewhere, and another machine ({named[0].cloud_id}) "
                 "has its name now; say it again to delete that one"
             )
-        if len(named) == 1:
+        if deletes:
+            return deleted
+        if len(named) == 1 and not again:
             return self._act(named[0], verb, argument)
-        if verb.target is State.DELETED:
-            self.release_addresses(gone)
-            return Done(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 
     def _refreshed(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now."""
         asked = time.time()
-        with self.calling():
-            now = self.provider.machine(machine.cloud_id)
+        with self.calling() as provider:
+            now = provider.machine(machine.cloud_id)
         self.inventory.save(now, asked)
         return now
 
 
-def _after(machine: Machine, verb: Verb, argument: Argument) -> Machine:
+def after(machine: Machine, verb: Verb, argument: Argument) -> Machine:
     """The machine once the cloud has accepted a verb."""
     if verb.passing is not None:
         machine = replace(machine, state=verb.passing, raw_state="", fault="")
@@ -173,3 +197,21 @@ def _after(machine: Machine, verb: Verb, argument: Argument) -> Machine:
         merged = {**machine.metadata, **argument}
         return replace(machine, metadata={key: value for key, value in merged.items() if value is not None})
     return replace(machine, name=str(argument)) if verb.takes == "name" else machine
+
+
+def _is_so(machine: Machine, argument: Argument) -> bool:
+    """Whether the machine has the flavor, the name or the metadata that were asked for."""
+    if isinstance(argument, Flavor):
+        # One that is still resizing may wait for a confirmation.
+        return machine.state is not State.RESIZING and machine.flavor in (argument.name, argument.cloud_id)
+    if isinstance(argument, Mapping):
+        return all(machine.metadata.get(key) == value for key, value in argument.items())
+    return isinstance(argument, str) and machine.name == argument
+
+
+def _not_repeated(verb: Verb, machine: Machine) -> Conflict:
+    return Conflict(
+        f"{verb.words} of {machine.qualified_name} may have been done, since its answer was lost, and was "
+        f"not repeated; the machine is {machine.state} now: look at it, and say it again if it was not done",
+        unsure=True,
+    )

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
 from cloudmesh.cloud.capability import Capability, cannot
 from cloudmesh.cloud.catalog import Catalog
-from cloudmesh.cloud.errors import CloudError, CloudTimeout, Conflict, NotFound, Unsupported
+from cloudmesh.cloud.errors import Unsupported
 from cloudmesh.cloud.model import Machine
-from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.provider import BootRequest
-from cloudmesh.cloud.surroundings import Surroundings
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UsageError
+from cloudmesh.cloud.public import PublicAddresses
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 
-# How long a new machine may be without a port that an address can lead to, in seconds.
-_PORT_SECONDS = 300.0
-_FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
+_LOOK_AGAIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,11 +50,10 @@ class MoreOptions(TypedDict, total=False):
     public: bool
 
 
-class Booting(Catalog, Surroundings):
+class Booting(Catalog, PublicAddresses):
     """The part of ``Cloud`` that boots machines."""
 
     _defaults: Mapping[str, str]
-    _sleep: Callable[[float], None] = staticmethod(time.sleep)
 
     def boot_request(self, name: str, options: BootOptions | None = None) -> BootRequest:
         """Look up by name what booting a machine needs; for further machines replace the name in it."""
@@ -76,25 +70,42 @@ class Booting(Catalog, Surroundings):
             key=self.key_pair(key) if key else None,
             networks=tuple(self.network(each) for each in networks),
             security_groups=tuple(self.security_group(each) for each in groups),
-            userdata=self._userdata(options.userdata),
+            userdata=self._userdata(options),
             metadata=dict(options.metadata),
             public=options.public,
         )
 
-    def boot_as(self, request: BootRequest) -> Machine:
-        """Boot the machine that the request names, and write it down."""
-        afterwards = request.public and Capability.BOOT_PUBLIC not in self.provider.capabilities
-        with self.calling() as provider:
-            machine = provider.boot(replace(request, public=False) if afterwards else request)
-        self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
-        return self._with_address(machine) if afterwards else machine
+    def boot_as(self, request: BootRequest, again: bool = False) -> Machine:
+        """Boot the machine that the request names, and write it down.
 
-    def _keep(self, machine: Machine, happened: str) -> None:
-        """Write down what the cloud has done; if that fails the user must still learn that it was done."""
-        try:
-            self.inventory.save(machine)
-        except StoreError as error:
-            raise StoreError(f"{happened}, but that could not be written down: {error}") from error
+        Args:
+            again: an earlier call with the token of this request may have made the machine; if it is there,
+                no second one is made.
+        """
+        afterwards = request.public and Capability.BOOT_PUBLIC not in self.provider.capabilities
+        wanted = replace(request, public=False) if afterwards else request
+        machine = self.booted_before(wanted) if again else None
+        if machine is None:
+            with self.calling() as provider:
+                machine = provider.boot(wanted)
+        self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
+        return self.give_address(machine, request.token) if afterwards else machine
+
+    def booted_before(self, request: BootRequest) -> Machine | None:
+        """The machine that an earlier call with this token made; None if that did not come about.
+
+        A cloud may still be at work on a call whose answer was lost, so it is looked for more than once.
+        """
+        if not request.token:
+            raise CloudmeshError(f"whether {request.name} was booted before is not known without a token")
+        waited = 0.0
+        while True:
+            with self.calling() as provider:
+                machine = provider.find_booted(request)
+            if machine is not None or waited >= self.provider.settling:
+                return machine
+            self._sleep(_LOOK_AGAIN)
+            waited += _LOOK_AGAIN
 
     def _require_options(self, options: BootOptions) -> None:
         """Raises Unsupported for what the cloud cannot do, before anything is asked of it."""
@@ -126,11 +137,18 @@ class Booting(Catalog, Surroundings):
         words = chosen.split(",") if isinstance(chosen, str) else chosen
         return [word.strip() for word in words if word.strip()]
 
-    def _userdata(self, given: str | Path | None) -> str:
+    def userdata_file(self, options: BootOptions) -> Path | None:
+        """Where the user data of a new machine come from; None if from no file."""
+        if options.userdata is not None:
+            return options.userdata if isinstance(options.userdata, Path) else None
+        configured = self._defaults.get("userdata")
+        return Path(configured).expanduser() if configured else None
+
+    def _userdata(self, options: BootOptions) -> str:
+        given = options.userdata
         if isinstance(given, str):
             return given
-        configured = self._defaults.get("userdata")
-        path = given or (Path(configured).expanduser() if configured else None)
+        path = self.userdata_file(options)
         if path is None:
             return ""
         self.require(Capability.USERDATA)
@@ -140,79 +158,3 @@ class Booting(Catalog, Surroundings):
             kind = UsageError if given else ConfigError
             reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
             raise kind(f"the user data {path} for cloud {self.name} cannot be read: {reason}") from error
-
-    def _with_address(self, machine: Machine) -> Machine:
-        """The machine with a new floating IP; if that fails the machine stays, and the address does not."""
-        try:
-            address = self.create_floating_ip()
-        except CloudmeshError as error:
-            raise _no_address(machine, error) from error
-        try:
-            self.inventory.keep_address(address, machine)
-            self._attach_soon(address, machine)
-        except BaseException as error:
-            left = self._give_back(address)
-            if not isinstance(error, CloudmeshError):
-                raise
-            raise _no_address(machine, error, left) from error
-        now = replace(machine, public_ips=[*machine.public_ips, address.address])
-        self._keep(now, f"{machine.qualified_name} was booted with {address.address}")
-        return now
-
-    def _attach_soon(self, address: FloatingIP, machine: Machine) -> None:
-        """Attach the address as soon as the machine has a port."""
-        ends, tick = time.monotonic() + _PORT_SECONDS, _FIRST_TICK
-        while True:
-            try:
-                with self.calling() as provider:
-                    return provider.attach_floating_ip(address.cloud_id, machine.cloud_id)
-            except Conflict as error:
-                if time.monotonic() >= ends:
-                    raise CloudTimeout(
-                        f"it cannot be attached after {_PORT_SECONDS:g} seconds: {error}"
-                    ) from error
-            self._sleep(tick)
-            tick = min(tick * _GROWTH, _LONGEST_TICK)
-
-    def _give_back(self, address: FloatingIP) -> str:
-        """Release an address; what to tell the user if that fails."""
-        try:
-            with suppress(NotFound), self.calling() as provider:
-                provider.delete_floating_ip(address.cloud_id)
-            self.inventory.forget_address(address)
-        except CloudmeshError as error:
-            return (
-                f"; its address {address.address} could not be given back ({error}): "
-                f"cms ip delete {address.address} --cloud={self.name}"
-            )
-        return ""
-
-    def release_addresses(self, machine: Machine) -> None:
-        """Give back the addresses that were taken for a machine which is deleted, or on its way there.
-
-        Raises:
-            CloudError: one could not be given back; it may go on costing money.
-        """
-        taken = self.inventory.addresses_of(machine)
-        if not taken:
-            return
-        try:
-            now = {address.cloud_id: address.machine_id for address in self.floating_ips()}
-        except CloudmeshError as error:
-            shown = ", ".join(address.address for address in taken)
-            raise CloudError(
-                f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
-                f"back: {error}; see cms ip list --cloud={self.name}"
-            ) from error
-        # One that leads to another machine by now is in use.
-        unused = [each for each in taken if now.get(each.cloud_id, "") in ("", machine.cloud_id)]
-        left = [self._give_back(address) for address in unused]
-        if any(left):
-            raise CloudError(f"{machine.qualified_name} is deleted{''.join(left)}")
-
-
-def _no_address(machine: Machine, error: CloudmeshError, left: str = "") -> CloudError:
-    return CloudError(
-        f"{machine.qualified_name} ({machine.cloud_id}) was booted and runs, but has no public address: "
-        f"{error}{left}"
-    )

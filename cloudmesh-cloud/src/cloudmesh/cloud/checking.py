@@ -49,7 +49,8 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
 def _check(config: Config, name: str) -> tuple[list[Row], list[CloudmeshError]]:
     """The rows of one cloud, and the errors among them."""
     checks = _Checks(name)
-    with Cloud(name, config) as cloud:
+    # What is told is how it is now, and at once.
+    with Cloud(name, config) as cloud, cloud.asking_once():
         endpoint = cloud.provider.endpoint()
         steps: list[tuple[str, Callable[[], str]]] = [("sign-in", cloud.check)]
         if endpoint is not None:

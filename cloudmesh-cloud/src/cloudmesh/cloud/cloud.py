@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.acting import Acting, Done
+from cloudmesh.cloud.acting import Done
 from cloudmesh.cloud.booting import BootOptions, MoreOptions
-from cloudmesh.cloud.errors import Conflict
+from cloudmesh.cloud.errors import CloudError, Conflict, is_transient
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.lookup import defaults
+from cloudmesh.cloud.many import Many, Split
 from cloudmesh.cloud.model import Machine
 from cloudmesh.cloud.registry import provider_class
+from cloudmesh.cloud.tokens import new_token
 from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
@@ -20,10 +24,10 @@ from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Cloud", "Done"]
+__all__ = ["Cloud", "Done", "Split"]
 
 
-class Cloud(Acting):
+class Cloud(Many):
     """A cloud of the configuration.
 
     ::
@@ -37,12 +41,21 @@ class Cloud(Acting):
         name: the cloud's name in the configuration.
         config: another configuration than the user's own.
         inventory: an open store to share; else the user's own is opened and closed.
+        settings: the cloud's section with its secrets, where there is no configuration to read it from, as
+            in a process on another machine; needs ``inventory``.
     """
 
-    def __init__(self, name: str, config: Config | None = None, inventory: Inventory | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: Config | None = None,
+        inventory: Inventory | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(name)
         self._config = config
         self._shared = inventory
+        self._settings = settings
 
     def __enter__(self) -> Cloud:
         """Open the cloud.
@@ -53,14 +66,18 @@ class Cloud(Acting):
         """
         if self._provider is not None:
             raise CloudmeshError(f"cloud {self.name} is already open; use one 'with' block at a time")
-        config = self._config or Config.load()
-        config.require_active(self.name)
-        settings = config.settings(self.name)
-        self._defaults = defaults(config, self.name)
+        config = self._config
+        if self._settings is None:
+            config = config or Config.load()
+            config.require_active(self.name)
+            settings: Mapping[str, Any] = config.settings(self.name)
+            self._defaults = defaults(config, self.name)
+        else:
+            settings, self._defaults = self._settings, {}
         with self.mapped():
             provider = provider_class(settings.get("type"), self.name)(self.name, settings)
             provider.open()
-        self._provider, self._inventory = provider, self._shared or Inventory(open_store(config))
+        self._provider, self._inventory = provider, self._shared or Inventory(open_store(self._config))
         return self
 
     def __exit__(
@@ -110,7 +127,14 @@ class Cloud(Acting):
             ConfigError: image or flavor is neither given nor configured.
             CloudError: the cloud could not be reached or refused.
         """
-        return self.boot_as(self.boot_request(name, BootOptions(image, flavor, key, **more)))
+        request = replace(self.boot_request(name, BootOptions(image, flavor, key, **more)), token=new_token())
+        try:
+            return self.boot_as(request)
+        except CloudError as error:
+            if not (error.unsure and is_transient(error)):
+                raise
+        # The answer was lost: the token tells whether the machine is there.
+        return self.boot_as(request, again=True)
 
     def console(self, machine: Machine) -> str:
         """What the machine printed on its console."""

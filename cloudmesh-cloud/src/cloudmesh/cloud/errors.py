@@ -4,6 +4,7 @@
 
     CloudError (exit 4)
     ├── Unreachable        the cloud did not answer
+    │   ├── OutOfService   what is in front of it says that it is not there now
     │   └── TlsFailure     whoever answered did not prove to be the cloud
     ├── CloudTimeout       it did not answer, or a machine did not change, in time
     ├── BadAnswer          what came back is no answer of the cloud's interface, or only a part of one
@@ -11,6 +12,7 @@
     │   ├── QuotaExceeded  this user has no room left: which quota, how much of it is used
     │   ├── NoCapacity     the cloud itself has no room for such a machine now
     │   ├── FlavorTooSmall the image does not fit the flavor
+    │   ├── ServerFailure  it failed in itself
     │   └── RateLimited    too many calls: when to try again
     ├── Unsupported        this kind of cloud has no such thing
     ├── Conflict           the verb is impossible in the machine's state
@@ -21,13 +23,19 @@
     ├── CredentialsError   the cloud did not accept who we are
     └── EndpointError      the configured address, region or service is not the cloud's
 
+Each has ``unsure``: whether what was asked for may have been done all the same, since the call had been sent
+and its answer was lost or was none. ``is_transient`` tells whether the same call may go well a little later.
+
 A provider maps each error of the library underneath to one of these with ``raise ... from error``. All of
 them together are ``CLOUD_ERRORS``.
 """
 
 from __future__ import annotations
 
-from cloudmesh.plugin.errors import CloudError, ConfigError, CredentialsError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cloudmesh.plugin.errors import CloudError, CloudmeshError, ConfigError, CredentialsError
 
 __all__ = [
     "CLOUD_ERRORS",
@@ -40,13 +48,17 @@ __all__ = [
     "FlavorTooSmall",
     "NoCapacity",
     "NotFound",
+    "OutOfService",
     "ProviderDefect",
     "QuotaExceeded",
     "RateLimited",
     "Refused",
+    "ServerFailure",
     "TlsFailure",
     "Unreachable",
     "Unsupported",
+    "is_transient",
+    "only_looking",
 ]
 
 
@@ -54,15 +66,18 @@ class Unreachable(CloudError):
     """The cloud did not answer."""
 
 
+class OutOfService(Unreachable):
+    """Something in front of the cloud, such as a gateway, answered that it is not there now (502, 503)."""
+
+
 class TlsFailure(Unreachable):
     """Whoever answered did not prove to be the cloud: a certificate that is not accepted, or no TLS."""
 
 
 class BadAnswer(CloudError):
-    """What came back is no answer of the cloud's interface, or only a part of one.
+    """What came back is no answer of the cloud's interface, or only a part of one."""
 
-    What was asked for may have been done.
-    """
+    unsure = True
 
 
 class CloudTimeout(CloudError):
@@ -81,7 +96,7 @@ class QuotaExceeded(Refused):
     """
 
     def __init__(
-        self, message: str, quota: str = "", used: int | None = None, limit: int | None = None
+        self, message: str = "", quota: str = "", used: int | None = None, limit: int | None = None
     ) -> None:
         super().__init__(message)
         self.quota = quota
@@ -97,13 +112,19 @@ class FlavorTooSmall(Refused):
     """The image needs more disk or memory than the flavor has."""
 
 
+class ServerFailure(Refused):
+    """The cloud failed in itself, by an error that its operators must look for (HTTP 500 and the like)."""
+
+    unsure = True
+
+
 class RateLimited(Refused):
     """Too many calls; later it may go.
 
     ``retry_after``: after so many seconds, if the cloud said so.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -119,6 +140,8 @@ class Conflict(CloudError):
 class ProviderDefect(CloudError):
     """A provider raised what it must not: a mistake in it, or an error it does not map."""
 
+    unsure = True
+
 
 class NotFound(CloudError):
     """The machine, image, flavor or key pair is not (or no longer) there."""
@@ -130,3 +153,23 @@ class EndpointError(ConfigError):
 
 # What a cloud can answer: one that fails by these does not keep other clouds from being asked.
 CLOUD_ERRORS = (CloudError, CredentialsError, EndpointError)
+
+_TRANSIENT = (Unreachable, CloudTimeout, BadAnswer, RateLimited, ServerFailure)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may go well a little later.
+
+    If ``error.unsure`` is true as well, the first one may have done what it was to do.
+    """
+    return isinstance(error, _TRANSIENT) and not isinstance(error, TlsFailure)
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """What is called in this block changes nothing, so its errors leave nothing unsure."""
+    try:
+        yield
+    except CloudmeshError as error:
+        error.unsure = False
+        raise

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.db import Database, open_store
+
+if TYPE_CHECKING:
+    from cloudmesh.db import Condition
 
 MACHINES = "machine"
 REFRESHES = "refresh"
@@ -64,14 +67,33 @@ class Inventory:
 
         What another process wrote down since then is newer, and stays.
         """
-        now = time.time()
-        with self._database.atomic():
-            old = self.find(machine) if asked else None
-            if not (asked and old and asked < old.refreshed <= now):
-                self._put(machine, asked or now)
+        self.save_many([machine], asked)
 
-    def _put(self, machine: Machine, refreshed: float) -> None:
-        self._database.upsert(MACHINES, _record(machine, refreshed), key=_KEY)
+    def save_many(self, machines: Iterable[Machine], asked: float | None = None) -> None:
+        """As ``save`` for each of them, all or none, in one transaction."""
+        rest = iter(machines)
+        with self._database.atomic():
+            while page := list(islice(rest, _PAGE)):
+                newer = self._newer(page, asked) if asked else ()
+                refreshed = asked or time.time()
+                kept = (machine for machine in page if (machine.cloud, machine.cloud_id) not in newer)
+                self._put(MACHINES, [Known(machine, refreshed) for machine in kept])
+
+    def _newer(self, machines: Sequence[Machine], asked: float) -> set[tuple[str, str]]:
+        """Which of the machines were written down after the time ``asked``, by cloud and id."""
+        from cloudmesh.db import gt, in_, le  # who only looks does without
+
+        found = self._find(
+            cloud=in_({machine.cloud for machine in machines}),
+            cloud_id=in_([machine.cloud_id for machine in machines]),
+            # A time to come was written before the clock was set back, and tells nothing.
+            refreshed=gt(asked) & le(time.time()),
+        )
+        return {(each.machine.cloud, each.machine.cloud_id) for each in found}
+
+    def _put(self, table: str, machines: Iterable[Known]) -> None:
+        records = (_record(each.machine, each.refreshed) for each in machines)
+        self._database.upsert_many(table, records, key=_KEY)
 
     def forget(self, machine: Machine) -> None:
         """Remove a machine that its cloud no longer has."""
@@ -93,14 +115,17 @@ class Inventory:
         while page := list(islice(listing, _PAGE)):
             with self._database.atomic():
                 if not self._is_superseded(cloud, asked):
-                    for machine in page:
-                        self.save(machine, asked)
+                    self.save_many(page, asked)
         with self._database.atomic():
             if self._is_superseded(cloud, asked):
                 return []
             vanished = self._vanished(cloud, asked)
             self._database.upsert(REFRESHES, {"cloud": cloud, "refreshed": asked}, key=["cloud"])
         return vanished
+
+    def replace_listed(self, cloud: str, machines: Iterable[Machine], ago: float) -> list[Known]:
+        """As ``replace``, for a listing that was asked for so many seconds ago."""
+        return self.replace(cloud, machines, time.time() - ago)
 
     def _is_superseded(self, cloud: str, asked: float) -> bool:
         """Whether a listing that was asked for later has been taken over."""
@@ -116,13 +141,14 @@ class Inventory:
         ):
             # As nearly always: thousands of machines need not be read.
             return []
-        now = time.time()
-        gone = [each for each in self.known(cloud) if not asked <= each.refreshed <= now]
-        for each in gone:
-            self.forget(each.machine)
+        from cloudmesh.db import gt, in_, lt
+
+        gone = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
+        for start in range(0, len(gone), _PAGE):
+            ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
+            self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
         surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
-        for each in surprising:
-            self._database.upsert(VANISHED, _record(each.machine, each.refreshed), key=_KEY)
+        self._put(VANISHED, surprising)
         return surprising
 
     def take_vanished(self, clouds: Iterable[str]) -> list[Known]:
@@ -159,14 +185,25 @@ class Inventory:
         found = self._database.find(ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id)
         return [FloatingIP(machine.cloud, each["address"], each["cloud_id"]) for each in found]
 
+    def addresses(self, clouds: Iterable[str]) -> dict[tuple[str, str], list[FloatingIP]]:
+        """The addresses that were taken for machines of these clouds, by cloud and the machine's id."""
+        taken: dict[tuple[str, str], list[FloatingIP]] = {}
+        if not self._database.has(ADDRESSES):
+            return taken
+        for cloud in clouds:
+            for each in self._database.find(ADDRESSES, cloud=cloud):
+                address = FloatingIP(cloud, each["address"], each["cloud_id"])
+                taken.setdefault((cloud, each["machine_id"]), []).append(address)
+        return taken
+
     def known(self, cloud: str) -> list[Known]:
         """The machines of a cloud, in the order in which they became known."""
         return self._find(cloud=cloud)
 
-    def _find(self, **equals: str) -> list[Known]:
+    def _find(self, **conditions: str | Condition) -> list[Known]:
         if not self._database.has(MACHINES):
             return []
-        records = self._database.find(MACHINES, where=equals)
+        records = self._database.find(MACHINES, where=conditions)
         return [_known(record) for record in records]
 
     def find(self, machine: Machine) -> Known | None:

@@ -70,6 +70,7 @@ class FloatingIP:
         address: the public address.
         pool: the name of the network it was taken from, empty where a cloud has only one.
         machine_id: the cloud's id of the machine it leads to; empty if it leads nowhere.
+        description: what was said of it when it was taken, where the cloud keeps that.
     """
 
     cloud: str
@@ -77,6 +78,7 @@ class FloatingIP:
     cloud_id: str
     pool: str = ""
     machine_id: str = ""
+    description: str = ""
 
     @property
     def name(self) -> str:

@@ -42,8 +42,12 @@ class NetworkProvider:
         """The public addresses that are this user's (Capability.FLOATING_IPS)."""
         self._lacks(Capability.FLOATING_IPS)
 
-    def create_floating_ip(self, pool: str = "") -> FloatingIP:
-        """Take a public address, from the network of this name or id, or from the cloud's only one."""
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        """Take a public address, from the network of this name or id, or from the cloud's only one.
+
+        The description, of at most 255 letters, is kept where the cloud can; an address whose machine is
+        not known, since the process that took it was killed, is found by it.
+        """
         self._lacks(Capability.FLOATING_IPS)
 
     def delete_floating_ip(self, cloud_id: str) -> None:

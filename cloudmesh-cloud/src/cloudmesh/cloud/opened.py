@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from cloudmesh.cloud.capability import Capability, cannot
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.patience import ONCE, Patience, Patient
 from cloudmesh.cloud.provider import Provider
 from cloudmesh.plugin.errors import CloudmeshError
 
 
 class Opened:
-    """A cloud that may be open."""
+    """A cloud that may be open.
+
+    Attributes:
+        patience: with the errors of calls that change nothing.
+    """
+
+    patience = Patience()
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,9 +44,19 @@ class Opened:
 
     @contextmanager
     def calling(self) -> Iterator[Provider]:
-        """The provider, whose errors are mapped as ``mapped`` does."""
+        """The provider, whose errors are mapped as ``mapped`` does, and whose reads are tried again."""
         with self.mapped():
-            yield self.provider
+            yield cast("Provider", Patient(self.provider, self.patience))
+
+    @contextmanager
+    def asking_once(self) -> Iterator[None]:
+        """Nothing is tried again in this block: its owner does so itself, or wants to know how it is now."""
+        kept = self.patience
+        self.patience = ONCE
+        try:
+            yield
+        finally:
+            self.patience = kept
 
     @contextmanager
     def mapped(self) -> Iterator[None]:

@@ -8,17 +8,18 @@ by the name that the configuration uses as ``type``. Its conformance is tested b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.endpoint import Endpoint
-from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota
+from cloudmesh.cloud.errors import NotFound, Unsupported
+from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota, State
 from cloudmesh.cloud.network import Network, SecurityGroup
 from cloudmesh.cloud.network_provider import NetworkProvider
+from cloudmesh.plugin.errors import CloudmeshError
 
 __all__ = ["BootRequest", "Capability", "Provider"]
 
@@ -38,6 +39,8 @@ class BootRequest:
         metadata: written on the machine (Capability.BOOT_METADATA).
         public: whether the cloud gives it a public address of its own accord (Capability.BOOT_PUBLIC). On a
             cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
+        token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
+            keep it (``cloudmesh.cloud.tokens``), for ``Provider.find_booted``; empty for none.
     """
 
     name: str
@@ -49,6 +52,7 @@ class BootRequest:
     userdata: str = field(default="", repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
+    token: str = ""
 
 
 class Provider(NetworkProvider, ABC):
@@ -61,14 +65,20 @@ class Provider(NetworkProvider, ABC):
         capabilities: what this kind of cloud can do beyond the common part; an instance may set its own.
         required_credentials: keys that the ``credentials`` section must hold.
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
-            host, type, version, credentials, default); ``cms config check`` asks after all others.
+            host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
+            after all others.
+        bulk: the most machines that one call can be about, by the name of the verb in the verb table or
+            "boot"; empty where each machine needs a call of its own. An instance may set its own.
         simulated: whether the machines are pretended; shown to the user everywhere.
+        settling: for how many seconds a boot whose answer was lost may go on before its machine is found.
     """
 
     capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
     settings_keys: ClassVar[tuple[str, ...]] = ()
+    bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
+    settling: ClassVar[float] = 0.0
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         """Keep the name and the settings (its part of the configuration) of a cloud; call nobody yet.
@@ -117,6 +127,17 @@ class Provider(NetworkProvider, ABC):
     @abstractmethod
     def boot(self, request: BootRequest) -> Machine:
         """Ask for a new machine; it is usually still building when this returns."""
+
+    def find_booted(self, request: BootRequest) -> Machine | None:
+        """The machine that an earlier ``boot`` with this token made; None if there is none (any more).
+
+        Here it is looked for by its name, for clouds that cannot keep a token: a machine of that name which
+        was there before, or which somebody else made since, cannot be told from the one that is meant.
+        """
+        for machine in self.machines():
+            if machine.name == request.name and machine.state not in (State.DELETING, State.DELETED):
+                return machine
+        return None
 
     @abstractmethod
     def delete(self, cloud_id: str) -> None:
@@ -191,6 +212,37 @@ class Provider(NetworkProvider, ABC):
         Other keys stay; to remove one that is not there is no error.
         """
         self._lacks(Capability.METADATA)
+
+    def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
+        """Bring a verb of ``bulk`` about on several machines with one call.
+
+        What it is about takes nothing beside the machine. A call that is refused raises; whoever calls then
+        asks for each machine alone, unless the error is ``unsure``. So a refused call must have done
+        nothing, or only what asking again for one machine does no second time.
+
+        Returns:
+            The error of each machine for which the answer says that nothing was done, by its id; of the
+            others it was accepted.
+        """
+        raise Unsupported(f"cloud {self.name} is of a type that cannot {verb} several machines in one call")
+
+    def boot_many(
+        self, requests: Sequence[BootRequest], again: bool = False
+    ) -> Sequence[Machine | CloudmeshError]:
+        """Make several machines with one call (``boot`` in ``bulk``): one for each request, in their order.
+
+        The requests differ in name, token and metadata only, and each has a token of its own, by which
+        ``find_booted`` must find its machine alone from the moment that the call was accepted.
+
+        Args:
+            again: an earlier call for the same requests may have made the machines; those that are there
+                are taken, and no second ones made.
+
+        Returns:
+            A machine each; or the error of one that was made and is not finished (``unsure``), or that was
+            made before and is gone (NotFound). A call that is refused raises, and has made none.
+        """
+        raise Unsupported(f"cloud {self.name} is of a type that cannot boot several machines in one call")
 
     def console(self, cloud_id: str) -> str:
         """What the machine printed on its console, the newest last (Capability.CONSOLE)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -23,8 +25,10 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
     """
     if not kind or not isinstance(kind, str):
         raise ConfigError(f"cloud {cloud} has no type; cms config set clouds.{cloud}.type=TYPE gives it one")
-    points = list({point.value: point for point in entry_points(group=GROUP, name=kind)}.values())
+    points = _installed(kind, tuple(sys.path))
     if not points:
+        # One that is installed by now is found the next time.
+        _installed.cache_clear()
         raise ConfigError(
             f"cloud {cloud} has type {kind!r}, which no installed package brings; "
             f"{suggest(kind, provider_types())}"
@@ -35,6 +39,12 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
             f"uninstall all but one of {', '.join(point.value for point in points)}"
         )
     return _load(points[0])
+
+
+@lru_cache
+def _installed(kind: str, path: tuple[str, ...]) -> list[EntryPoint]:
+    """What packages on this path bring under a name; a thread that opens a cloud need not read them all."""
+    return list({point.value: point for point in entry_points(group=GROUP, name=kind)}.values())
 
 
 def _load(point: EntryPoint) -> type[Provider]:

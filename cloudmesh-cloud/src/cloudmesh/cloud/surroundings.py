@@ -67,10 +67,10 @@ class Surroundings(Opened):
         """The floating IP of this address."""
         return pick("floating IP", address, self.name, self.floating_ips())
 
-    def create_floating_ip(self, pool: str = "") -> FloatingIP:
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         """Take a public address; it may cost money until it is given back."""
         with self.calling() as provider:
-            return provider.create_floating_ip(pool)
+            return provider.create_floating_ip(pool, description)
 
     def delete_floating_ip(self, address: str) -> FloatingIP:
         """Give a public address back, also one that leads to a machine."""

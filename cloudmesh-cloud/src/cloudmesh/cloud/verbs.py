@@ -38,6 +38,8 @@ class Verb:
         takes: what it needs beside the machine: an image, a flavor, a name or metadata; empty for nothing.
         method: the provider's method; empty if it is called as the verb.
         said: as a user says it, if that is not its name.
+        repeatable: whether, where nobody knows if it was done, it may be done again: the state or what it
+            takes tells, or doing it twice is as doing it once.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Verb:
     takes: str = ""
     method: str = ""
     said: str = ""
+    repeatable: bool = True
 
     @property
     def call(self) -> str:
@@ -120,6 +123,7 @@ _TABLE = (
         frozenset({_S.REBOOTING}),
         _S.ACTIVE,
         _S.REBOOTING,
+        repeatable=False,
     ),
     Verb(
         "hard_reboot",
@@ -129,6 +133,7 @@ _TABLE = (
         _S.ACTIVE,
         _S.REBOOTING,
         said="reboot --hard",
+        repeatable=False,
     ),
     Verb(
         "rebuild",
@@ -138,6 +143,7 @@ _TABLE = (
         None,
         _S.REBUILDING,
         takes="image",
+        repeatable=False,
     ),
     # One whose confirmation was missed is still resizing, and asked again.
     Verb(

@@ -81,7 +81,9 @@ def test_an_image_that_is_no_urn_is_not_found(provider):
 def test_a_machine_is_booted(provider, server):
     flavor = Flavor("az", "Standard_A1", "Standard_A1")
     urn = "Canonical:UbuntuServer:18.04-LTS:latest"
-    machine = provider.boot(BootRequest("test-node-1", Image("az", urn, urn), flavor, metadata={"a": "b"}))
+    machine = provider.boot(
+        BootRequest("test-node-1", Image("az", urn, urn), flavor, metadata={"a": "b"}, token="t0")
+    )
     assert machine.state is State.BUILDING
     assert machine.name == "test-node-1" and machine.metadata["a"] == "b" and machine.flavor == "Standard_A1"
     _, _, path, body = next(
@@ -89,12 +91,23 @@ def test_a_machine_is_booted(provider, server):
     )
     sent = json.loads(body)
     assert path.partition("?")[0].endswith("/virtualMachines/test-node-1")
+    assert sent["tags"] == {"a": "b", "cloudmesh-token": "t0"}
     inner = sent["properties"]
     assert inner["storageProfile"]["osDisk"]["deleteOption"] == "Delete", "no disk is left to be paid for"
     assert (
         inner["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"][0]["keyData"] == "ssh-ed25519 AAAA me"
     )
     assert inner["storageProfile"]["imageReference"]["sku"] == "18.04-LTS"
+
+
+def test_a_machine_is_found_by_the_tag_of_its_token(provider, monkeypatch):
+    nodes = provider.driver.list_nodes()
+    nodes[0].extra["tags"] = {"a": "b", "cloudmesh-token": "t0"}
+    monkeypatch.setattr(type(provider), "_nodes", lambda self: nodes)
+    image, flavor = Image("az", "x", "x"), Flavor("az", "y", "y")
+    found = provider.find_booted(BootRequest("any", image, flavor, token="t0"))
+    assert found.cloud_id == str(nodes[0].id) and found.metadata == {"a": "b"}
+    assert provider.find_booted(BootRequest(found.name, image, flavor, token="t1")) is None
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,21 @@ def test_a_machine_is_booted(provider, server, mock):
     assert str(sent["image"]) == image.cloud_id and sent["size"] == "512mb"
 
 
+def test_a_token_is_a_tag_by_which_the_machine_is_found(provider, server, mock):
+    flavor, image = provider.flavors()[0], provider.images()[0]
+    (droplet,) = json.loads(mock.fixtures.load("list_nodes.json"))["droplets"]
+    made = {**droplet, "id": 5, "name": "new", "status": "new", "tags": ["cloudmesh-token:t0ken"]}
+    server.answers["POST /v2/droplets"] = [(202, json.dumps({"droplet": made}))]
+    request = BootRequest("new", image, flavor, token="t0ken")
+    assert provider.boot(request).metadata == {}
+    assert json.loads(server.asked[-1][3])["tags"] == ["cloudmesh-token:t0ken"]
+    listing = json.dumps({"droplets": [{**droplet, "name": "new"}, made], "meta": {"total": 2}})
+    server.answers["GET /v2/droplets"] = [(200, listing)] * 3
+    assert provider.find_booted(request).cloud_id == "5"
+    assert provider.find_booted(BootRequest("new", image, flavor, token="other")) is None
+    assert provider.find_booted(BootRequest("new", image, flavor)) is None
+
+
 def test_a_boot_that_is_refused_tells_why(provider, server):
     flavor, image = provider.flavors()[0], provider.images()[0]
     server.types["POST /v2/droplets"] = "INVALID_IMAGE"

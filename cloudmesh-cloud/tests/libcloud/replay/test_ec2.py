@@ -79,3 +79,14 @@ def test_a_token_used_for_something_else(provider, mock):
     request = BootRequest("foo", Image("aws", "x", "ami-be3adfd7"), Flavor("aws", "m1.small", "m1.small"))
     with pytest.raises(errors.Conflict, match="IdempotentParameterMismatch"):
         provider.boot(request)
+
+
+@pytest.mark.parametrize(
+    ("verb", "cloud_id"), [("start", "i-ff5de6aa"), ("stop", "i-2ba64342"), ("delete", "i-4382922a")]
+)
+def test_verbs_for_several_machines(provider, server, verb, cloud_id):
+    """What Amazon answered is about one of the two, so the other is told to be open."""
+    told = provider.act_many(verb, [cloud_id, "i-00000001"])
+    assert list(told) == ["i-00000001"] and told["i-00000001"].unsure
+    path = server.asked[-1][2]
+    assert f"InstanceId.1={cloud_id}" in path and "InstanceId.2=i-00000001" in path

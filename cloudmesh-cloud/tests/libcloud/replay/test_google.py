@@ -74,15 +74,27 @@ def test_images_and_flavors(provider):
 def test_a_machine_is_booted(provider, server):
     flavor = next(each for each in provider.flavors() if each.name == "n1-standard-1")
     image = next(each for each in provider.images() if each.name.startswith("debian-7"))
-    machine = provider.boot(BootRequest("node-name", image, flavor, userdata="#!x", metadata={"a": "b"}))
+    machine = provider.boot(
+        BootRequest("node-name", image, flavor, userdata="#!x", metadata={"a": "b"}, token="t0")
+    )
     assert machine.name == "node-name" and machine.cloud_id
     body = next(
         body for method, _, path, body in server.asked if (method, path) == ("POST", f"{ZONE}/instances")
     )
     sent = json.loads(body)
-    assert sent["name"] == "node-name" and sent["labels"] == {"a": "b"}
+    assert sent["name"] == "node-name" and sent["labels"] == {"a": "b", "cloudmesh-token": "t0"}
     assert {"key": "user-data", "value": "#!x"} in sent["metadata"]["items"]
     assert sent["machineType"].endswith("/n1-standard-1")
+
+
+def test_a_machine_is_found_by_the_label_of_its_token(provider, monkeypatch):
+    image, flavor = provider.images()[0], provider.flavors()[0]
+    nodes = provider.driver.list_nodes()
+    nodes[0].extra["labels"] = {"a": "b", "cloudmesh-token": "t0"}
+    monkeypatch.setattr(type(provider), "_nodes", lambda self: nodes)
+    found = provider.find_booted(BootRequest("any", image, flavor, token="t0"))
+    assert found.cloud_id == str(nodes[0].id) and found.metadata == {"a": "b"}
+    assert provider.find_booted(BootRequest(found.name, image, flavor, token="t1")) is None
 
 
 @pytest.mark.parametrize(

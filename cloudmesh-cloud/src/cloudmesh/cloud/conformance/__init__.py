@@ -18,6 +18,7 @@ What a provider does not declare in ``capabilities`` must raise Unsupported.
 from __future__ import annotations
 
 from cloudmesh.cloud.conformance.account import AccountTests
+from cloudmesh.cloud.conformance.bulk import BulkTests
 from cloudmesh.cloud.conformance.machines import MachineTests
 from cloudmesh.cloud.conformance.networks import NetworkTests
 from cloudmesh.cloud.conformance.verbs import VerbTests
@@ -25,5 +26,5 @@ from cloudmesh.cloud.conformance.verbs import VerbTests
 __all__ = ["ProviderSuite"]
 
 
-class ProviderSuite(MachineTests, VerbTests, NetworkTests, AccountTests):
+class ProviderSuite(MachineTests, VerbTests, NetworkTests, AccountTests, BulkTests):
     """Subclass it and give it the fixture ``make_provider``; set ``patience`` for slow clouds."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from cloudmesh.cloud.booting import Booting
 from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.model import Image, Machine, State
 from cloudmesh.cloud.network import SecurityRule
 from cloudmesh.cloud.provider import BootRequest, Provider
+from cloudmesh.db import Database
 
 # For each capability a call that needs it, on a machine where it is about one.
 CALLS: Mapping[Capability, Callable[[Provider, Machine], Any]] = {
@@ -56,6 +59,14 @@ def new_name() -> str:
     return f"conformance-{uuid.uuid4().hex[:8]}"
 
 
+class Around(Booting):
+    """The context ``Cloud`` around a provider that is open already, with a store that nobody keeps."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider.name)
+        self._provider, self._inventory, self._defaults = provider, Inventory(Database(":memory:")), {}
+
+
 class Base:
     """Fixtures and helpers."""
 
@@ -89,7 +100,11 @@ class Base:
     def request(self, provider: Provider) -> BootRequest:
         """A boot request with the smallest flavor and the first image."""
         flavor = min(provider.flavors(), key=lambda each: (each.vcpus, each.ram, each.disk))
-        return BootRequest(new_name(), provider.images()[0], flavor)
+        return BootRequest(new_name(), self.images(provider)[0], flavor)
+
+    def images(self, provider: Provider) -> Sequence[Image]:
+        """The images that machines of the tests are made of; to be replaced where some fit no flavor."""
+        return provider.images()
 
     def await_state(self, provider: Provider, cloud_id: str, state: State) -> Machine:
         """Wait for a machine; fail when it is in error or takes longer than ``patience``."""

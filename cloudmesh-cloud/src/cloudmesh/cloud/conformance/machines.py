@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from cloudmesh.cloud.capability import Capability
-from cloudmesh.cloud.conformance.base import Base
+from cloudmesh.cloud.conformance.base import Around, Base, new_name
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.cloud.provider import Provider
+from cloudmesh.cloud.tokens import new_token
 
 
 class MachineTests(Base):
@@ -68,6 +69,28 @@ class MachineTests(Base):
         first = self.request(provider)
         second = replace(first, name=f"{first.name}-b")
         assert provider.boot(first).cloud_id != provider.boot(second).cloud_id
+
+    def test_booting_twice_with_one_token_makes_one_machine(self, provider: Provider) -> None:
+        request = replace(self.request(provider), name=new_name(), token=new_token())
+        around = Around(provider)
+        first, second = around.boot_as(request), around.boot_as(request, again=True)
+        assert first.cloud_id == second.cloud_id
+        assert [each.cloud_id for each in provider.machines() if each.name == request.name] == [
+            first.cloud_id
+        ]
+        assert not any(request.token in (*each, *each.values()) for each in (first.metadata, second.metadata))
+
+    def test_a_token_that_nobody_used_finds_no_machine(self, provider: Provider, machine: Machine) -> None:
+        other = replace(self.request(provider), name=new_name(), token=new_token())
+        assert machine.cloud_id and provider.find_booted(other) is None
+
+    def test_a_machine_that_was_deleted_is_not_found_by_its_token(self, provider: Provider) -> None:
+        request = replace(self.request(provider), name=new_name(), token=new_token())
+        booted = provider.boot(request)
+        self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        provider.delete(booted.cloud_id)
+        self.await_gone(provider, booted.cloud_id)
+        assert provider.find_booted(request) is None
 
     def test_delete(self, provider: Provider, machine: Machine) -> None:
         provider.delete(machine.cloud_id)

@@ -55,7 +55,7 @@ class VerbTests(Base):
     ) -> None:
         if not self.supported(provider, machine, Capability.REBUILD):
             return
-        images = sorted(provider.images(), key=lambda each: each.size)
+        images = sorted(self.images(provider), key=lambda each: each.size)
         others = [each for each in images if machine.image not in (each.name, each.cloud_id)]
         image = (others or images)[0]
         provider.rebuild(machine.cloud_id, image)

@@ -14,6 +14,7 @@ from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.libcloud.arguments import credential
 from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.tokens import bears, marked, unmarked
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -68,12 +69,15 @@ class AzureProvider(DriverProvider):
             "ex_network": self._setting("network"),
             "ex_subnet": self.settings.get("subnet") or "default",
             "ex_user_name": self.settings.get("user") or "azureuser",
-            "ex_tags": dict(request.metadata),
+            "ex_tags": marked(request),
             "ex_use_managed_disks": True,
             # Else the disk of a deleted machine would be left, and be paid for.
             "ex_os_disk_delete": True,
             **super().boot_arguments(request),
         }
+
+    def is_from(self, node: Any, request: BootRequest) -> bool:
+        return bears(_tags(node), request)
 
     def _public_key(self) -> str:
         file = Path(self._setting("public_key")).expanduser()
@@ -101,11 +105,15 @@ class AzureProvider(DriverProvider):
         machine = super()._machine(node)
         extra = node.extra if isinstance(node.extra, Mapping) else {}
         inner = extra.get("properties") or {}
-        tags = extra.get("tags") or {}
         return replace(
             machine,
             raw_state=str(inner.get("provisioningState") or machine.raw_state),
             flavor=str((inner.get("hardwareProfile") or {}).get("vmSize") or ""),
-            metadata={str(key): str(value) for key, value in tags.items()},
+            metadata=unmarked(_tags(node)),
             zone=str(extra.get("location") or ""),
         )
+
+
+def _tags(node: Any) -> Mapping[str, Any]:
+    extra = node.extra if isinstance(node.extra, Mapping) else {}
+    return extra.get("tags") or {}

@@ -9,6 +9,7 @@ from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.libcloud.arguments import credential
 from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.tokens import mark
 from cloudmesh.plugin.errors import ConfigError
 
 _C = Capability
@@ -45,11 +46,17 @@ class DigitalOceanProvider(DriverProvider):
                     f"cms config set clouds.{self.name}.region=nyc3"
                 )
             more["location"] = self.location(str(region))
-        if request.key:
-            more["ex_create_attr"] = {"ssh_keys": [request.key.fingerprint]}
+        attributes: dict[str, Any] = {"ssh_keys": [request.key.fingerprint]} if request.key else {}
+        if request.token:
+            attributes["tags"] = [mark(request.token)]
+        if attributes:
+            more["ex_create_attr"] = attributes
         if request.userdata:
             more["ex_user_data"] = request.userdata
         return more
+
+    def is_from(self, node: Any, request: BootRequest) -> bool:
+        return bool(request.token) and mark(request.token) in (node.extra.get("tags") or [])
 
     def _import_key(self, name: str, public_key: str) -> Any:
         return self.driver.create_key_pair(name, public_key)

@@ -17,6 +17,7 @@ from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.libcloud.arguments import credential
 from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.tokens import bears, marked, unmarked
 from cloudmesh.config import places
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
@@ -88,19 +89,26 @@ class GoogleProvider(DriverProvider):
         more = super().boot_arguments(request)
         if request.userdata:
             more["ex_metadata"] = {"items": [{"key": "user-data", "value": request.userdata}]}
-        if request.metadata:
-            more["ex_labels"] = dict(request.metadata)
+        if labels := marked(request):
+            more["ex_labels"] = labels
         return more
+
+    def is_from(self, node: Any, request: BootRequest) -> bool:
+        return bears(_labels(node), request)
 
     def _machine(self, node: Any) -> Machine:
         machine = super()._machine(node)
-        labels = node.extra.get("labels") if isinstance(node.extra, Mapping) else None
         return replace(
             machine,
             state=_STATES.get(machine.raw_state, machine.state),
-            metadata={str(key): str(value) for key, value in (labels or {}).items()},
+            metadata=unmarked(_labels(node)),
             zone=str(getattr(node.extra.get("zone"), "name", "") or ""),
         )
+
+
+def _labels(node: Any) -> Mapping[str, Any]:
+    extra = node.extra if isinstance(node.extra, Mapping) else {}
+    return extra.get("labels") or {}
 
 
 def _signer(email: str, key: str, connection: type[Any]) -> Any:

@@ -85,7 +85,10 @@ def _by_code(code: str, fault: Fault, call: Call) -> CloudmeshError | None:
     if kind is None:
         return None
     hint = "; another zone, or later, may have room" if code in _CAPACITY else ""
-    return kind(f"cloud {call.cloud} cannot {call.what} ({fault.words}){hint}")
+    error = kind(f"cloud {call.cloud} cannot {call.what} ({fault.words}){hint}")
+    # An earlier call with this token was another one, and may have made a machine.
+    error.unsure = code == "IdempotentParameterMismatch"
+    return error
 
 
 def _kind(code: str) -> type[CloudmeshError] | None:

@@ -87,8 +87,11 @@ class Ec2Network(LibcloudProvider):
             machine_id=str(address.get("instanceId") or ""),
         )
 
-    def create_floating_ip(self, pool: str = "") -> FloatingIP:
-        """Take an elastic IP; ``pool`` is a network border group, of which most regions have one."""
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        """Take an elastic IP; ``pool`` is a network border group, of which most regions have one.
+
+        It has no description; new machines get their public addresses in another way (BOOT_PUBLIC).
+        """
         sent = {"Domain": "vpc", **({"NetworkBorderGroup": pool} if pool else {})}
         with self.calling("take a public address"):
             if pool and pool not in self._border_groups():

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    CloudTimeout,
-    Conflict,
-    EndpointError,
-    NotFound,
-    Unreachable,
-    Unsupported,
-)
+from cloudmesh.cloud.errors import Conflict, EndpointError, NotFound, Unsupported, only_looking
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Capability
-from cloudmesh.cloud.providers.ec2 import errors, request
-from cloudmesh.cloud.providers.ec2.network import Ec2Network
+from cloudmesh.cloud.providers.ec2 import errors
+from cloudmesh.cloud.providers.ec2.many import Ec2Many, deleted, was_deleted
 from cloudmesh.cloud.providers.ec2.query import Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.reading import fault_of, state_of, to_flavor, to_image, to_machine
+from cloudmesh.cloud.providers.ec2.request import parameters, tags
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Settings
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
 from cloudmesh.plugin.errors import CloudmeshError, suggest
@@ -31,7 +23,7 @@ _MACHINES_A_PAGE = 1000
 _FLAVORS_A_PAGE = 100
 
 
-class Ec2Provider(Ec2Network):
+class Ec2Provider(Ec2Many):
     """A region of Amazon, or an endpoint of one's own."""
 
     capabilities = frozenset(
@@ -118,20 +110,23 @@ class Ec2Provider(Ec2Network):
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
     def boot(self, request: BootRequest) -> Machine:
-        """Ask for a new machine; if the answer is lost, ask once more by the same token, for the same one."""
-        sent = self._boot_parameters(request, token=str(uuid.uuid4()))
-        try:
-            return self._run(request.name, sent)
-        except (BadAnswer, CloudTimeout, Unreachable):
-            return self._run(request.name, sent)
-
-    def _boot_parameters(self, wanted: BootRequest, token: str) -> dict[str, Any]:
-        return request.parameters(wanted, token, hibernate=self.own.hibernate)
-
-    def _run(self, name: str, sent: Mapping[str, Any]) -> Machine:
-        with self.calling(f"boot {name}"):
+        """Ask for a new machine; if the same is asked again with the same token, EC2 makes no second one."""
+        sent = parameters(request, hibernate=self.own.hibernate)
+        with self.calling(f"boot {request.name}"):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)
             return to_machine(self.name, items(answer, "instancesSet")[0])
+
+    def find_booted(self, request: BootRequest) -> Machine | None:
+        if not request.token:
+            return None
+        with self.calling(f"look for machine {request.name}"):
+            answer = self.query.send("DescribeInstances", filters({"client-token": [request.token]}))
+            for reservation in items(answer, "reservationSet"):
+                for instance in items(reservation, "instancesSet"):
+                    machine = to_machine(self.name, instance)
+                    if machine.state not in (State.DELETING, State.DELETED):
+                        return machine
+        return self.find_in_group(request)
 
     def start(self, cloud_id: str) -> None:
         self._act("start", "StartInstances", cloud_id)
@@ -155,7 +150,8 @@ class Ec2Provider(Ec2Network):
 
     def reboot(self, cloud_id: str) -> None:
         # EC2 says yes to rebooting a machine that is deleted, and does nothing.
-        self.machine(cloud_id)
+        with only_looking():
+            self.machine(cloud_id)
         self._act("reboot", "RebootInstances", cloud_id)
 
     def delete(self, cloud_id: str) -> None:
@@ -168,15 +164,10 @@ class Ec2Provider(Ec2Network):
                 answer = self.query.send(action, {"InstanceId.1": cloud_id, **(more or {})})
         except Conflict as error:
             if state_of(self._instance(cloud_id)) is State.DELETED:
-                raise self._deleted(cloud_id) from error
+                raise deleted(self.name, cloud_id) from error
             raise
-        for change in items(answer, "instancesSet"):
-            before = change.get("previousState") if isinstance(change, Mapping) else None
-            if isinstance(before, Mapping) and before.get("name") == "terminated":
-                raise self._deleted(cloud_id)
-
-    def _deleted(self, cloud_id: str) -> NotFound:
-        return NotFound(f"machine {cloud_id} on cloud {self.name} was deleted before")
+        if any(map(was_deleted, items(answer, "instancesSet"))):
+            raise deleted(self.name, cloud_id)
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
@@ -192,7 +183,7 @@ class Ec2Provider(Ec2Network):
         gone = [key for key, value in changes.items() if value is None]
         with self.calling(f"write on {cloud_id}"):
             if put:
-                self.query.send("CreateTags", {"ResourceId.1": cloud_id, **request.tags("Tag", put)})
+                self.query.send("CreateTags", {"ResourceId.1": cloud_id, **tags("Tag", put)})
             if gone:
                 sent = {f"Tag.{number}.Key": key for number, key in enumerate(gone, 1)}
                 self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **sent})

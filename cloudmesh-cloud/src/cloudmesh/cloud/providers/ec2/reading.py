@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.cloud.providers.ec2.query import items
+from cloudmesh.cloud.tokens import unmarked
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 STATES = {
@@ -62,7 +63,7 @@ def to_machine(cloud: str, instance: Mapping[str, Any]) -> Machine:
         public_ips=_addresses(instance, "ipAddress"),
         fault=fault_of(instance),
         created=seconds(str(instance.get("launchTime") or "")),
-        metadata={key: value for key, value in tags.items() if key != "Name"},
+        metadata=unmarked({key: value for key, value in tags.items() if key != "Name"}),
         zone=str(_section(instance, "placement").get("availabilityZone") or ""),
     )
 

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.ec2 import group
 from cloudmesh.cloud.providers.ec2.query import numbered
 
 
-def parameters(wanted: BootRequest, token: str, hibernate: bool = False) -> dict[str, Any]:
+def parameters(wanted: BootRequest, hibernate: bool = False) -> dict[str, Any]:
     """What RunInstances is sent; two calls with one token make one machine."""
+    named = {**wanted.metadata, "Name": wanted.name}
+    return _launch(wanted, 1, wanted.token, named, hibernate)
+
+
+def group_parameters(requests: Sequence[BootRequest], hibernate: bool = False) -> dict[str, Any]:
+    """The same for several machines, which differ in nothing but their names, tokens and metadata."""
+    token, shared = group.client_token(requests), group.group_tags(requests)
+    return _launch(requests[0], len(requests), token, shared, hibernate)
+
+
+def _launch(
+    wanted: BootRequest, count: int, token: str, written: Mapping[str, str], hibernate: bool
+) -> dict[str, Any]:
     sent: dict[str, Any] = {
         "ImageId": wanted.image.cloud_id,
         "InstanceType": wanted.flavor.cloud_id,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "ClientToken": token,
+        # All or none.
+        "MinCount": count,
+        "MaxCount": count,
         "TagSpecification.1.ResourceType": "instance",
-        **tags("TagSpecification.1.Tag", {**wanted.metadata, "Name": wanted.name}),
+        **tags("TagSpecification.1.Tag", written),
         **_connections(wanted),
     }
+    if token:
+        sent["ClientToken"] = token
     if wanted.key:
         sent["KeyName"] = wanted.key.name
     if wanted.userdata:

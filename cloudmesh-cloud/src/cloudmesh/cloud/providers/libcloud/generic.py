@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import NotFound, Refused
+from cloudmesh.cloud.errors import NotFound, Refused, only_looking
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Capability
 from cloudmesh.cloud.providers.libcloud import arguments, nodes, verbs
@@ -22,6 +22,7 @@ class DriverProvider(LibcloudProvider):
     cloud to cloud, so a machine is looked for in the listing.
     """
 
+    settling: ClassVar[float] = 5.0
     settings_keys: ClassVar[tuple[str, ...]] = (
         *("driver", "arguments", "boot"),
         *LibcloudProvider.settings_keys,
@@ -71,15 +72,27 @@ class DriverProvider(LibcloudProvider):
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
     def boot(self, request: BootRequest) -> Machine:
-        size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
-        image = self._native_image(request.image.cloud_id)
-        more = self.boot_arguments(request)
+        with only_looking():
+            size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
+            image = self._native_image(request.image.cloud_id)
+            more = self.boot_arguments(request)
         self._refuse_missing(more)
         with self.calling(f"boot {request.name}"):
             made = self.driver.create_node(name=request.name, size=size, image=image, **more)
         machine = self._machine(made)
         # Some drivers have no word for a machine that was just asked for.
         return replace(machine, state=State.BUILDING) if machine.state is State.UNKNOWN else machine
+
+    def find_booted(self, request: BootRequest) -> Machine | None:
+        for node in self._nodes():
+            machine = self._machine(node)
+            if machine.state not in (State.DELETING, State.DELETED) and self.is_from(node, request):
+                return machine
+        return None
+
+    def is_from(self, node: Any, request: BootRequest) -> bool:
+        """Whether this request made the driver's object; here by its name alone, see ``find_booted``."""
+        return str(node.name) == request.name
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
@@ -151,7 +164,8 @@ class DriverProvider(LibcloudProvider):
         self._call("destroy_node", "delete", cloud_id)
 
     def _call(self, method: str, verb: str, cloud_id: str) -> None:
-        node = self._node(cloud_id)
+        with only_looking():
+            node = self._node(cloud_id)
         with self.calling(f"{verb} {cloud_id}"):
             done = getattr(self.driver, method)(node)
             if done is False:

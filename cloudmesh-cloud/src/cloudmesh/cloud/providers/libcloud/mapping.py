@@ -9,13 +9,16 @@ from typing import Any
 
 from cloudmesh.cloud.errors import (
     BadAnswer,
+    CloudError,
     CloudTimeout,
     Conflict,
     CredentialsError,
     NotFound,
+    OutOfService,
     QuotaExceeded,
     RateLimited,
     Refused,
+    ServerFailure,
     Unreachable,
     Unsupported,
 )
@@ -29,6 +32,7 @@ _QUOTA = re.compile(
     re.IGNORECASE,
 )
 _RATE = re.compile(r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests", re.IGNORECASE)
+_LATE = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
 _UNSURE = "what was asked for may have been done: look before asking again"
 # Errors of libcloud that carry no status, by class name: their modules are not all importable.
 _STATUS = {
@@ -130,9 +134,12 @@ def by_code(code: int, fault: Fault, call: Call) -> CloudmeshError:
     if code >= 500:
         return _server(code, said, fault, call)
     kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
-    return kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
+    error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
+    error.unsure = code == _REQUEST_TIMEOUT
+    return error
 
 
+_REQUEST_TIMEOUT = 408
 _CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
     401: (
         CredentialsError,
@@ -184,24 +191,35 @@ def _server(code: int, said: str, fault: Fault, call: Call) -> CloudmeshError:
     if code == 501:
         return Unsupported(f"cloud {call.cloud} cannot {call.what}{said}")
     if code == 504:
-        return CloudTimeout(f"cloud {call.cloud} took too long to {call.what}{said}; {_UNSURE}")
+        return CloudTimeout(f"cloud {call.cloud} took too long to {call.what}{said}; {_UNSURE}", unsure=True)
     if code == 503 and fault.retry_after is not None:
         return rate_limited(fault, call)
-    if code in (502, 503):
-        return Unreachable(f"cloud {call.cloud} is out of service{said}; try again later")
-    return Refused(
-        f"cloud {call.cloud} failed in itself when it was asked to {call.what}{said}; try again later, "
-        "or tell its operators"
+    if code == 502:
+        # A gateway says so of a service that broke off, as well as of one that is not there.
+        return OutOfService(f"cloud {call.cloud} is out of service{said}; {_UNSURE}", unsure=True)
+    if code == 503:
+        return OutOfService(f"cloud {call.cloud} is out of service{said}; try again later")
+    return ServerFailure(
+        f"cloud {call.cloud} failed in itself when it was asked to {call.what}{said}; {_UNSURE}; "
+        "if it goes on like this, tell its operators"
     )
+
+
+_PAGES: dict[int, type[CloudError]] = {
+    407: Unreachable,
+    502: OutOfService,
+    503: OutOfService,
+    504: CloudTimeout,
+}
 
 
 def _page(code: int, fault: Fault, call: Call) -> CloudmeshError:
     title = f" {fault.words!r}" if fault.words else ""
-    kind = {502: Unreachable, 503: Unreachable, 504: CloudTimeout, 407: Unreachable}.get(code, BadAnswer)
-    return kind(
+    return _PAGES.get(code, BadAnswer)(
         f"cloud {call.cloud}: {call.place} answered with a web page{title} "
         f"(HTTP {code or 'status unknown'}), not as a cloud does; "
-        "is the address right, and is a proxy or a sign-in page in between?"
+        "is the address right, and is a proxy or a sign-in page in between?",
+        unsure=code < 400 or (code >= 500 and code != 503),
     )
 
 
@@ -223,6 +241,11 @@ def _without_status(name: str, fault: Fault, call: Call) -> CloudmeshError:
         )
     if _QUOTA.search(fault.words):
         return quota_exceeded(fault, call)
+    if _LATE.search(fault.words):
+        # A driver of libcloud that waits for the cloud's work itself gave up waiting.
+        return CloudTimeout(
+            f"cloud {call.cloud} took too long to {call.what} ({fault.words}); {_UNSURE}", unsure=True
+        )
     return Refused(f"cloud {call.cloud} did not {call.what} ({fault.words})")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
 
 _UNSURE = "what was asked for may have been done: look before asking again"
-_REFUSED = (errno.ECONNREFUSED,)
+_HANDSHAKE = "do_handshake"
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
@@ -26,6 +26,8 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
 
     chain = list(_chain(error))
     tls = next((each for each in chain if isinstance(each, ssl.SSLError)), None)
+    if tls is not None and _went_on(tls):
+        return _broken(cloud, place)
     if tls is not None or isinstance(error, requests.exceptions.SSLError | TransientSSLError):
         return TlsFailure(f"cloud {cloud}: {_tls(tls, cloud, place)}")
     if isinstance(error, requests.Timeout | socket.timeout):
@@ -52,6 +54,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         waiting += [item for item in inside if isinstance(item, BaseException)]
 
 
+def _went_on(error: ssl.SSLError) -> bool:
+    """Whether TLS broke after it had come about, perhaps after the call had been sent."""
+    trace, functions = error.__traceback__, []
+    while trace is not None:
+        functions.append(trace.tb_frame.f_code.co_name)
+        trace = trace.tb_next
+    return bool(functions) and _HANDSHAKE not in functions
+
+
 def _tls(error: ssl.SSLError | None, cloud: str, place: str) -> str:
     """What is wrong with TLS, and what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -76,7 +87,7 @@ def _late(error: BaseException, cloud: str, place: str) -> CloudError:
             f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
             "the network there?"
         )
-    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {_UNSURE}")
+    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {_UNSURE}", unsure=True)
 
 
 def _odd(error: BaseException, cloud: str, place: str) -> CloudError:
@@ -98,24 +109,34 @@ def _odd(error: BaseException, cloud: str, place: str) -> CloudError:
 
 def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudError:
     import requests
-    from urllib3.exceptions import IncompleteRead, NameResolutionError
+    from urllib3.exceptions import IncompleteRead
 
-    if any(isinstance(each, socket.gaierror | NameResolutionError) for each in chain):
-        return Unreachable(
-            f"cloud {cloud}: the name of {place} is not found; is it spelt right, and is the network there?"
-        )
-    if any(isinstance(each, requests.exceptions.ProxyError) for each in chain):
-        return Unreachable(
-            f"cloud {cloud}: the proxy on the way to {place} does not work; look at https_proxy"
-        )
-    codes = {each.errno for each in chain if isinstance(each, OSError)}
-    if codes & set(_REFUSED):
-        return Unreachable(
-            f"cloud {cloud}: nobody listens at {place} (connection refused); is the address right, and is "
-            "the service up?"
-        )
-    if codes & set(_NO_WAY):
-        return Unreachable(f"cloud {cloud}: there is no way to {place}; is the network there?")
+    if (why := _no_connection(chain, place)) is not None:
+        return Unreachable(f"cloud {cloud}: {why}")
     if any(isinstance(each, IncompleteRead | requests.exceptions.ChunkedEncodingError) for each in chain):
         return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {_UNSURE}")
-    return Unreachable(f"cloud {cloud} ({place}) ended the connection without an answer; {_UNSURE}")
+    return _broken(cloud, place)
+
+
+def _no_connection(chain: list[BaseException], place: str) -> str | None:
+    """Why no connection came about, so that nothing can have been done; None if there was one."""
+    import requests
+    from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+    if any(isinstance(each, socket.gaierror | NameResolutionError) for each in chain):
+        return f"the name of {place} is not found; is it spelt right, and is the network there?"
+    if any(isinstance(each, requests.exceptions.ProxyError) for each in chain):
+        return f"the proxy on the way to {place} does not work; look at https_proxy"
+    codes = {each.errno for each in chain if isinstance(each, OSError)}
+    if errno.ECONNREFUSED in codes:
+        return f"nobody listens at {place} (connection refused); is the address right, and is the service up?"
+    if not any(isinstance(each, NewConnectionError) for each in chain):
+        return None
+    way = f"there is no way to {place}" if codes & set(_NO_WAY) else f"no connection to {place} came about"
+    return f"{way}; is the network there?"
+
+
+def _broken(cloud: str, place: str) -> Unreachable:
+    return Unreachable(
+        f"cloud {cloud} ({place}) ended the connection without an answer; {_UNSURE}", unsure=True
+    )

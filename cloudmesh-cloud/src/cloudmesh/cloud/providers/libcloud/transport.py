@@ -133,8 +133,18 @@ def connection_class(transport: Transport, wire: Wire) -> type[Any]:
             wire.calls += 1
             wire.place = self.host.partition("://")[2]
             wire.answer = None
+            if self.session.trust_env:
+                self._look_around()
             super().request(*args, **kwargs)
             wire.answer = self.response
+
+        def _look_around(self) -> None:
+            """Take proxies and certificates from the environment, once: looking there is much of a call."""
+            found = self.session.merge_environment_settings(self.host, {}, None, self.verification, None)
+            self.session.proxies = found["proxies"]
+            self.ca_cert = found["verify"] if isinstance(found["verify"], str) else None
+            # Nor is anything sent that a .netrc says of this host: who we are is in the configuration alone.
+            self.session.trust_env = False
 
     if transport.insecure:
         _stop_warning()

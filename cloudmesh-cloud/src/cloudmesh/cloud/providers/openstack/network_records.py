@@ -83,4 +83,5 @@ def floating_ip(cloud: str, item: Json, pools: Mapping[str, str]) -> FloatingIP:
         cloud_id=str(item["id"]),
         pool=pools.get(pool, pool),
         machine_id=str(leads_to.get("device_id") or ""),
+        description=str(item.get("description") or ""),
     )

@@ -65,10 +65,11 @@ class Networking(OpenStackServices):
             listed = self._all("floatingips", project_id=self.session.token().project_id)
             return [records.floating_ip(self.name, item, pools) for item in listed]
 
-    def create_floating_ip(self, pool: str = "") -> FloatingIP:
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         with self.asking("take a floating IP"):
             chosen = self._pool(pool)
-            wanted = {"floatingip": {"floating_network_id": chosen["id"]}}
+            said = {"description": description} if description else {}
+            wanted = {"floatingip": {"floating_network_id": chosen["id"], **said}}
             made = self.network("POST", "/floatingips", wanted)["floatingip"]
             return records.floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
 

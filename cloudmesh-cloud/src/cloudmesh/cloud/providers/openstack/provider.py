@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -14,6 +15,11 @@ from cloudmesh.cloud.providers.openstack import quotas, records
 from cloudmesh.cloud.providers.openstack.actions import Actions
 from cloudmesh.cloud.providers.openstack.networking import Networking
 from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION
+from cloudmesh.cloud.tokens import bears, marked
+
+# How many machines of one name are asked for at a time.
+_NAMESAKES = 20
+_SPECIAL, _ESCAPED = re.compile(r"([][\\.^$*+?{}()|])"), r"\\\1"
 
 
 class OpenStackProvider(Actions, Networking):
@@ -22,6 +28,7 @@ class OpenStackProvider(Actions, Networking):
     # Public addresses are floating IPs, which are attached once the machine is there.
     capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
     required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
+    settling: ClassVar[float] = 5.0
 
     def check(self) -> str:
         """Sign in anew, whether or not there is a token: this is what is asked about."""
@@ -63,6 +70,18 @@ class OpenStackProvider(Actions, Networking):
                 key=request.key.name if request.key else "",
                 metadata=dict(request.metadata),
             )
+
+    def find_booted(self, request: BootRequest) -> Machine | None:
+        """Among those of its name, which Nova looks for as a regular expression."""
+        query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _NAMESAKES}
+        with self.asking(f"look for machine {request.name}"):
+            pages = self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION, **query)
+            for server in (server for page in pages for server in page):
+                machine = records.machine(self.name, server)
+                alive = machine.state not in (State.DELETING, State.DELETED)
+                if alive and bears(server.get("metadata") or {}, request):
+                    return machine
+        return None
 
     def delete(self, cloud_id: str) -> None:
         with self.asking(f"delete machine {cloud_id}"):
@@ -121,6 +140,6 @@ def _wanted(request: BootRequest) -> Mapping[str, Any]:
         wanted["security_groups"] = [{"name": each.cloud_id} for each in request.security_groups]
     if request.userdata:
         wanted["user_data"] = base64.b64encode(request.userdata.encode()).decode("ascii")
-    if request.metadata:
-        wanted["metadata"] = dict(request.metadata)
+    if metadata := marked(request):
+        wanted["metadata"] = metadata
     return wanted

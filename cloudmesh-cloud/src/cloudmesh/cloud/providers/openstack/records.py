@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.providers.openstack.states import raw_state, state_of
+from cloudmesh.cloud.tokens import unmarked
 
 GIB = 2**30
 
@@ -35,7 +36,7 @@ def machine(cloud: str, server: Json) -> Machine:
         public_ips=public,
         fault=_fault(server) if state is State.ERROR else "",
         created=seconds(server.get("created")),
-        metadata={str(key): str(value) for key, value in (server.get("metadata") or {}).items()},
+        metadata=unmarked(server.get("metadata") or {}),
         zone=str(server.get("OS-EXT-AZ:availability_zone") or ""),
     )
 

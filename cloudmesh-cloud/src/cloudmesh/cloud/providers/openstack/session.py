@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError, EndpointError
+from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError, EndpointError, only_looking
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.tokens import Token, TokenFile
 from cloudmesh.plugin.errors import CloudmeshError, suggest
@@ -101,7 +101,8 @@ class Session:
     def _ask(self, scope: Any) -> Token:
         auth = {"identity": self._account.identity, **({"scope": scope} if scope else {})}
         keystone = self._connect(self._account.url)
-        with self._calling("sign in"):
+        # Whatever it was for has not been asked yet.
+        with only_looking(), self._calling("sign in"):
             answer = keystone.request("/v3/auth/tokens", method="POST", data={"auth": auth})
             return _token(answer, self._cloud, self._account.url)
 

@@ -158,7 +158,8 @@ def _raise_failure(lock: int, began: float) -> None:
     except (OSError, ValueError, TypeError, KeyError):
         return
     if late:
-        raise getattr(errors, str(kind), errors.CloudError)(sentence)
+        with errors.only_looking():
+            raise getattr(errors, str(kind), errors.CloudError)(sentence)
 
 
 def _harmless(name: str) -> str:

@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from cloudmesh.cloud.errors import (
+    BadAnswer,
     CloudTimeout,
     CredentialsError,
     NoCapacity,
     QuotaExceeded,
     RateLimited,
     Refused,
+    ServerFailure,
     TlsFailure,
     Unreachable,
 )
-from cloudmesh.cloud.providers.simulated.settings import Rule, Settings
+from cloudmesh.cloud.providers.simulated.settings import LOSSES, Rule, Settings
 from cloudmesh.cloud.providers.simulated.world import World
+from cloudmesh.plugin.errors import CloudmeshError
 
-_ERRORS: dict[str, tuple[type[Exception], str]] = {
+_ERRORS: dict[str, tuple[type[CloudmeshError], str]] = {
     "unreachable": (Unreachable, "did not answer"),
     "refused": (Refused, "refused"),
     "quota": (QuotaExceeded, "has no room left"),
     "capacity": (NoCapacity, "has no valid host"),
     "tls": (TlsFailure, "did not prove by its certificate to be it"),
     "rate": (RateLimited, "had too many calls"),
-    "timeout": (CloudTimeout, "did not answer in time"),
     "credentials": (CredentialsError, "did not accept the credentials"),
+    "timeout": (CloudTimeout, "did not answer in time"),
+    "reset": (Unreachable, "ended the connection without an answer"),
+    "server": (ServerFailure, "failed in itself"),
+    "malformed": (BadAnswer, "sent only a part of an answer"),
 }
+
+
+@dataclass(frozen=True)
+class _Due:
+    """What is to go wrong: for which machine, how, whether after the work; and who is to end in error."""
+
+    name: str = ""
+    kind: str = ""
+    after: bool = False
+    broken: frozenset[str] = frozenset()
 
 
 class Faults:
@@ -43,30 +62,62 @@ class Faults:
         self._settings = settings
         self._world = world
 
-    def before(self, verb: str, name: str) -> bool:
-        """Wait the latency; raise the fault that is due. True if the machine is to end in error."""
-        settings = self._settings
-        if settings.latency_seconds:
-            time.sleep(settings.latency_seconds)
-        if not settings.fail and not settings.failure_rate:
-            return False
-        count = self._world.count(verb, name)
-        for rule in settings.fail:
-            if _applies(rule, verb, name, count):
-                if rule.error == "fault":
-                    return True
-                raise self._error(rule.error, verb, name)
-        chance = random.Random(f"{settings.fault_seed}/{verb}/{name}/{count}").random()  # noqa: S311
-        if chance < settings.failure_rate:
-            raise self._error("unreachable", verb, name)
-        return False
+    def before(self, verb: str, name: str) -> None:
+        """A call that changes nothing: wait the latency, and raise the fault that is due."""
+        with self.around(verb, name):
+            pass
 
-    def _error(self, kind: str, verb: str, name: str) -> Exception:
-        error, what = _ERRORS[kind]
+    @contextmanager
+    def around(self, verb: str, name: str) -> Iterator[bool]:
+        """A call that does something: it fails before that, or its answer is lost after it.
+
+        Gives True if the machine is to end in error.
+        """
+        with self.around_all(verb, [name]) as broken:
+            yield bool(broken)
+
+    @contextmanager
+    def around_all(self, verb: str, names: Sequence[str]) -> Iterator[frozenset[str]]:
+        """The same for a call about several machines, which fails for all of them if it does.
+
+        Gives the names of the machines that are to end in error.
+        """
+        if self._settings.latency_seconds:
+            time.sleep(self._settings.latency_seconds)
+        due = self._due(verb, names)
+        if due.kind and not due.after:
+            raise self._error(due.kind, verb, due.name)
+        yield due.broken
+        if due.after:
+            raise self._error(due.kind, verb, due.name)
+
+    def _due(self, verb: str, names: Sequence[str]) -> _Due:
+        """The fault that is due: that of the first rule for one of the machines, else what chance gives."""
+        settings = self._settings
+        if not settings.fail and not settings.failure_rate:
+            return _Due()
+        counts = {name: self._world.count(verb, name) for name in names}
+        rules = {name: rule for name, count in counts.items() if (rule := self._rule(verb, name, count))}
+        broken = frozenset(name for name, rule in rules.items() if rule.error == "fault")
+        for name, rule in rules.items():
+            if name not in broken:
+                return _Due(name, rule.error, rule.after, broken)
+        first = names[0]
+        key = f"{settings.fault_seed}/{verb}/{first}/{counts[first]}"
+        unlucky = first not in broken and random.Random(key).random() < settings.failure_rate  # noqa: S311
+        return _Due(first, "unreachable" if unlucky else "", False, broken)
+
+    def _rule(self, verb: str, name: str, count: int) -> Rule | None:
+        return next((rule for rule in self._settings.fail if _applies(rule, verb, name, count)), None)
+
+    def _error(self, kind: str, verb: str, name: str) -> CloudmeshError:
+        made, what = _ERRORS[kind]
         call = f"{verb} {name}" if name else verb
-        return error(
+        error = made(
             f"cloud {self._cloud} {what} to {call!r} (simulated fault, asked for in its configuration)"
         )
+        error.unsure = kind in LOSSES
+        return error
 
 
 def _applies(rule: Rule, verb: str, name: str, count: int) -> bool:

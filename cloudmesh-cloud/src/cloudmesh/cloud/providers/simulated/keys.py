@@ -19,9 +19,8 @@ class Keys(Quotas):
         return [KeyPair(self.name, row["name"], row["fingerprint"]) for row in rows]
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
-        self._faults.before("add_key", name)
         key = KeyPair(self.name, name, fingerprint(public_key))
-        with self._world.change() as connection:
+        with self._faults.around("add_key", name), self._world.change() as connection:
             self._require_room(connection, "key_pairs")
             try:
                 connection.execute("INSERT INTO key VALUES (?, ?, ?)", (name, key.fingerprint, public_key))
@@ -30,8 +29,7 @@ class Keys(Quotas):
         return key
 
     def delete_key(self, name: str) -> None:
-        self._faults.before("delete_key", name)
-        with self._world.change() as connection:
+        with self._faults.around("delete_key", name), self._world.change() as connection:
             if not connection.execute("DELETE FROM key WHERE name = ?", (name,)).rowcount:
                 raise NotFound(f"there is no key {name} on cloud {self.name}")
 

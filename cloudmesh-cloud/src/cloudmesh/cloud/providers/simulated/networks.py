@@ -34,8 +34,7 @@ class Networks(Quotas):
             return [self._group(connection, row) for row in rows]
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
-        self._faults.before("create_security_group", name)
-        with self._world.change() as connection:
+        with self._faults.around("create_security_group", name), self._world.change() as connection:
             self._require_room(connection, "security_groups")
             try:
                 made = connection.execute(
@@ -52,8 +51,7 @@ class Networks(Quotas):
     def delete_security_group(self, cloud_id: str) -> None:
         with self._world.change() as connection:
             name = self._found(connection, cloud_id)["name"]
-        self._faults.before("delete_security_group", name)
-        with self._world.change() as connection:
+        with self._faults.around("delete_security_group", name), self._world.change() as connection:
             self._found(connection, cloud_id)
             users = [
                 row["name"]
@@ -68,16 +66,14 @@ class Networks(Quotas):
             connection.execute("DELETE FROM security_group WHERE id = ?", (number("group", cloud_id),))
 
     def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
-        self._faults.before("add_rule", "")
-        with self._world.change() as connection:
+        with self._faults.around("add_rule", ""), self._world.change() as connection:
             group = self._group(connection, self._found(connection, group_id))
             if rule in group.rules:
                 raise Conflict(f"security group {group.name} on cloud {self.name} has this rule already")
             return _insert(connection, number("group", group_id), rule)
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
-        self._faults.before("remove_rule", "")
-        with self._world.change() as connection:
+        with self._faults.around("remove_rule", ""), self._world.change() as connection:
             group = self._group(connection, self._found(connection, group_id))
             same = [each for each in group.rules if each == rule]
             if not same:
@@ -90,28 +86,27 @@ class Networks(Quotas):
             rows = connection.execute("SELECT * FROM floating_ip ORDER BY id").fetchall()
         return [self._floating(row) for row in rows]
 
-    def create_floating_ip(self, pool: str = "") -> FloatingIP:
-        self._faults.before("create_floating_ip", "")
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         if pool not in ("", POOL, f"network-{POOL}"):
             raise NotFound(f"there is no external network {pool} on cloud {self.name}; use {POOL}")
-        with self._world.change() as connection:
+        with self._faults.around("create_floating_ip", ""), self._world.change() as connection:
             self._require_room(connection, "floating_ips")
             taken = {row["address"] for row in connection.execute("SELECT address FROM floating_ip")}
             free = next((address for address in public_addresses() if address not in taken), None)
             if free is None:
                 raise NoCapacity(f"cloud {self.name} has no public address left in {POOL}")
-            made = connection.execute("INSERT INTO floating_ip (address) VALUES (?)", (free,))
+            made = connection.execute(
+                "INSERT INTO floating_ip (address, description) VALUES (?, ?)", (free, description)
+            )
             return self._floating(self._address(connection, f"ip-{made.lastrowid:06d}"))
 
     def delete_floating_ip(self, cloud_id: str) -> None:
-        self._faults.before("delete_floating_ip", "")
-        with self._world.change() as connection:
+        with self._faults.around("delete_floating_ip", ""), self._world.change() as connection:
             self._address(connection, cloud_id)
             connection.execute("DELETE FROM floating_ip WHERE id = ?", (number("ip", cloud_id),))
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
-        self._faults.before("attach_floating_ip", "")
-        with self._world.change() as connection:
+        with self._faults.around("attach_floating_ip", ""), self._world.change() as connection:
             address = self._floating(self._address(connection, cloud_id))
             machine = self._world.find(connection, machine_id)
             if machine is None:
@@ -123,8 +118,7 @@ class Networks(Quotas):
             self._lead(connection, cloud_id, number("sim", machine_id))
 
     def detach_floating_ip(self, cloud_id: str) -> None:
-        self._faults.before("detach_floating_ip", "")
-        with self._world.change() as connection:
+        with self._faults.around("detach_floating_ip", ""), self._world.change() as connection:
             address = self._floating(self._address(connection, cloud_id))
             if not address.machine_id:
                 raise Conflict(f"{address.address} on cloud {self.name} leads to no machine")
@@ -165,7 +159,7 @@ class Networks(Quotas):
 
     def _floating(self, row: sqlite3.Row) -> FloatingIP:
         machine = f"sim-{row['machine_id']:06d}" if row["machine_id"] is not None else ""
-        return FloatingIP(self.name, row["address"], f"ip-{row['id']:06d}", POOL, machine)
+        return FloatingIP(self.name, row["address"], f"ip-{row['id']:06d}", POOL, machine, row["description"])
 
 
 def _insert(connection: sqlite3.Connection, group: int, rule: SecurityRule) -> SecurityRule:

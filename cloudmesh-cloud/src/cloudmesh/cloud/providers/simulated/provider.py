@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.capability import Capability
@@ -16,12 +16,18 @@ from cloudmesh.cloud.providers.simulated.keys import Keys
 from cloudmesh.cloud.providers.simulated.networks import Networks
 from cloudmesh.cloud.providers.simulated.settings import Settings
 from cloudmesh.cloud.providers.simulated.world import PAGE, number
-from cloudmesh.cloud.verbs import VERBS, Fitness, impossible
+from cloudmesh.cloud.tokens import marked, unmarked
+from cloudmesh.cloud.verbs import VERBS, Fitness, Verb, impossible
+from cloudmesh.plugin.errors import CloudmeshError
 
 _INSERT = """
 INSERT INTO machine (
     name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+
+# What several machines can be asked in one call, if the configuration says so.
+_AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
 
 class SimulatedProvider(Keys, Networks):
@@ -30,6 +36,11 @@ class SimulatedProvider(Keys, Networks):
     capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
     simulated: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(Settings.__dataclass_fields__)
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        super().__init__(name, settings)
+        if self._settings.bulk > 1:
+            self.bulk = dict.fromkeys(_AT_ONCE, self._settings.bulk)
 
     def machines(self) -> Iterator[Machine]:
         after = 0
@@ -48,9 +59,35 @@ class SimulatedProvider(Keys, Networks):
         return found
 
     def boot(self, request: BootRequest) -> Machine:
-        broken = self._faults.before("boot", request.name)
+        with self._faults.around("boot", request.name) as broken, self._world.change() as connection:
+            return self._made(connection, request, broken)
+
+    def boot_many(self, requests: Sequence[BootRequest], again: bool = False) -> list[Machine]:
+        """One call that makes all of them, or none."""
+        if "boot" not in self.bulk:
+            super().boot_many(requests, again)
+        names = [request.name for request in requests]
+        with self._faults.around_all("boot", names) as broken, self._world.change() as connection:
+            return [
+                (self._booted(connection, request) if again else None)
+                or self._made(connection, request, request.name in broken)
+                for request in requests
+            ]
+
+    def _made(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> Machine:
+        """A new machine, which will be in error if it is broken."""
+        self._require_disk(request.image, request.flavor)
+        self._require_room_for(connection, request.flavor)
+        try:
+            cursor = connection.execute(_INSERT, self._columns(request, broken))
+        except sqlite3.IntegrityError:
+            raise self._taken(request.name) from None
+        return self._find(connection, f"sim-{cursor.lastrowid:06d}")
+
+    def _columns(self, request: BootRequest, broken: bool) -> tuple[Any, ...]:
+        """The columns of a new machine."""
         now = self._world.clock()
-        values = (
+        return (
             request.name,
             State.BUILDING.value,
             (State.ERROR if broken else State.ACTIVE).value,
@@ -59,18 +96,21 @@ class SimulatedProvider(Keys, Networks):
             request.flavor.name,
             request.key.name if request.key else "",
             now,
-            json.dumps(dict(request.metadata)),
+            json.dumps(marked(request)),
             json.dumps([each.name for each in request.networks] or ["private"]),
             json.dumps([each.name for each in request.security_groups] or ["default"]),
         )
+
+    def find_booted(self, request: BootRequest) -> Machine | None:
+        self._faults.before("find_booted", request.name)
         with self._world.change() as connection:
-            self._require_disk(request.image, request.flavor)
-            self._require_room_for(connection, request.flavor)
-            try:
-                cursor = connection.execute(_INSERT, values)
-            except sqlite3.IntegrityError:
-                raise self._taken(request.name) from None
-            return self._find(connection, f"sim-{cursor.lastrowid:06d}")
+            return self._booted(connection, request)
+
+    def _booted(self, connection: sqlite3.Connection, request: BootRequest) -> Machine | None:
+        """The machine that was made with the token of a request, unless it is gone."""
+        row = self._world.marked(connection, request.token) if request.token else None
+        machine = self._machine(row) if row else None
+        return None if machine and machine.state is State.DELETING else machine
 
     def start(self, cloud_id: str) -> None:
         self._act("start", cloud_id, self._settings.boot_seconds)
@@ -114,9 +154,8 @@ class SimulatedProvider(Keys, Networks):
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
         with self._world.change() as connection:
             machine = self._find(connection, cloud_id)
-        self._faults.before("metadata", machine.name)
-        with self._world.change() as connection:
-            merged = {**self._find(connection, cloud_id).metadata, **changes}
+        with self._faults.around("metadata", machine.name), self._world.change() as connection:
+            merged = {**json.loads(self._row(connection, cloud_id)["metadata"]), **changes}
             kept = {key: value for key, value in merged.items() if value is not None}
             _update(connection, cloud_id, metadata=json.dumps(kept))
 
@@ -142,17 +181,42 @@ class SimulatedProvider(Keys, Networks):
         verb = VERBS[action]
         with self._world.change() as connection:
             machine = self._find(connection, cloud_id)
-        broken = self._faults.before(action, machine.name)
-        with self._world.change() as connection:
+        with self._faults.around(action, machine.name) as broken, self._world.change() as connection:
             machine = self._find(connection, cloud_id)
-            if verb.fitness(machine.state) is not Fitness.POSSIBLE:
-                raise impossible(verb, machine)
-            if verb.passing is not None and machine.state is not verb.passing:
-                target = State.ERROR if broken else verb.leads_to(machine.state)
-                ready = self._world.clock() + seconds
-                _update(connection, cloud_id, state=verb.passing, next_state=target, ready_at=ready, **values)
-            elif values:
-                _update(connection, cloud_id, **values)
+            self._begin(connection, machine, verb, seconds, broken, **values)
+
+    def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
+        """One call for all, or none of them: one that is not there, or in another state, is the end of it."""
+        if verb not in self.bulk or verb == "boot":
+            return super().act_many(verb, cloud_ids)
+        settings = self._settings
+        seconds = settings.boot_seconds if verb == "start" else settings.action_seconds
+        with self._world.change() as connection:
+            names = [self._find(connection, cloud_id).name for cloud_id in cloud_ids]
+        with self._faults.around_all(verb, names) as broken, self._world.change() as connection:
+            for machine in [self._find(connection, cloud_id) for cloud_id in cloud_ids]:
+                self._begin(connection, machine, VERBS[verb], seconds, machine.name in broken)
+        return {}
+
+    def _begin(
+        self,
+        connection: sqlite3.Connection,
+        machine: Machine,
+        verb: Verb,
+        seconds: float,
+        broken: bool,
+        **values: str,
+    ) -> None:
+        """Write down where the machine is led to. Raises Conflict if its state does not allow the verb."""
+        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+            raise impossible(verb, machine)
+        if verb.passing is not None and machine.state is not verb.passing:
+            target = State.ERROR if broken else verb.leads_to(machine.state)
+            values |= {"state": verb.passing, "next_state": target}
+            ready = self._world.clock() + seconds
+            _update(connection, machine.cloud_id, ready_at=ready, **values)
+        elif values:
+            _update(connection, machine.cloud_id, **values)
 
     def _require_disk(self, image: Image, flavor: Flavor) -> None:
         if image.size > flavor.disk:
@@ -165,10 +229,13 @@ class SimulatedProvider(Keys, Networks):
         return Refused(f"cloud {self.name} already has a machine {name}; take another name")
 
     def _find(self, connection: sqlite3.Connection, cloud_id: str) -> Machine:
+        return self._machine(self._row(connection, cloud_id))
+
+    def _row(self, connection: sqlite3.Connection, cloud_id: str) -> dict[str, Any]:
         row = self._world.find(connection, cloud_id)
         if row is None:
             raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
-        return self._machine(row)
+        return row
 
     def _machine(self, row: Mapping[str, Any]) -> Machine:
         state = State(row["state"])
@@ -185,7 +252,7 @@ class SimulatedProvider(Keys, Networks):
             public_ips=json.loads(row["public_ips"]),
             fault="a fault was asked for in the configuration" if state is State.ERROR else "",
             created=row["created"],
-            metadata=json.loads(row["metadata"]),
+            metadata=unmarked(json.loads(row["metadata"])),
         )
 
 

@@ -37,12 +37,15 @@ CREATE TABLE IF NOT EXISTS floating_ip (
     id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, machine_id INTEGER
 );
 """
+# Raised when something is added below.
+_VERSION = 2
 # Added since the first version; an older file gets them when it is opened.
-_COLUMNS = {
-    "metadata": "TEXT NOT NULL DEFAULT '{}'",
-    "networks": "TEXT NOT NULL DEFAULT '[\"private\"]'",
-    "groups": "TEXT NOT NULL DEFAULT '[\"default\"]'",
-}
+_COLUMNS = (
+    ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
+    ("machine", "networks", "TEXT NOT NULL DEFAULT '[\"private\"]'"),
+    ("machine", "groups", "TEXT NOT NULL DEFAULT '[\"default\"]'"),
+    ("floating_ip", "description", "TEXT NOT NULL DEFAULT ''"),
+)
 _DEFAULT_GROUP = """
 INSERT INTO security_group (id, name, description) SELECT 1, 'default', 'every machine, if no other is named'
     WHERE NOT EXISTS (SELECT 1 FROM security_group);
@@ -54,14 +57,14 @@ INSERT INTO security_rule (group_id, direction, protocol, remote, ethertype)
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Make what is missing, whichever process comes first."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] >= 1:
+    if _version(connection) >= _VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Another process may have done it meanwhile.
-        if connection.execute("PRAGMA user_version").fetchone()[0] < 1:
+        if _version(connection) < _VERSION:
             _make(connection)
-            connection.execute("PRAGMA user_version = 1")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -69,12 +72,16 @@ def prepare(connection: sqlite3.Connection) -> None:
         raise
 
 
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _make(connection: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";"):
         connection.execute(statement)
-    there = {row["name"] for row in connection.execute("PRAGMA table_info(machine)")}
-    for column, kind in _COLUMNS.items():
+    for table, column, kind in _COLUMNS:
+        there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
         if column not in there:
-            connection.execute(f"ALTER TABLE machine ADD COLUMN {column} {kind}")
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
     for statement in _DEFAULT_GROUP.split(";"):
         connection.execute(statement)

@@ -15,14 +15,16 @@ from cloudmesh.plugin.errors import ConfigError, UsageError, suggest
 
 CALLS = (
     *VERBS,
-    *("boot", "machines", "machine", "check", "console", "images", "flavors"),
+    *("boot", "find_booted", "machines", "machine", "check", "console", "images", "flavors"),
     *("key_pairs", "add_key", "delete_key", "quotas", "networks"),
     *("security_groups", "create_security_group", "delete_security_group", "add_rule", "remove_rule"),
     *("floating_ips", "create_floating_ip", "delete_floating_ip"),
     *("attach_floating_ip", "detach_floating_ip"),
 )
 QUOTAS = ("machines", "vcpus", "ram", "key_pairs", "security_groups", "floating_ips")
-FAULTS = (*("unreachable", "refused", "quota", "capacity", "rate", "timeout", "tls", "credentials", "fault"),)
+# After these nobody knows whether the work was done.
+LOSSES = ("timeout", "reset", "server", "malformed")
+FAULTS = (*("unreachable", "refused", "quota", "capacity", "rate", "tls", "credentials", "fault"), *LOSSES)
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,22 @@ class Rule:
         names: a name expression as in ``cms vm``; ``*`` is any.
         error: one of FAULTS; "fault" lets the call pass and the machine end in state error.
         times: how many calls fail on each machine before it works; None is always.
+        after: whether the work is done and then the answer is lost; else nothing is done. For LOSSES only.
     """
 
     verb: str = "*"
     names: str = "*"
     error: str = "unreachable"
     times: int | None = None
+    after: bool = False
 
 
 @dataclass(frozen=True)
 class Settings:
     """Times are in seconds; ``failure_rate`` is the share of calls that fail, from 0 to 1.
 
-    What ``quota`` does not hold has no limit.
+    What ``quota`` does not hold has no limit. ``bulk`` is how many machines one call can be about; 1 for none
+    but its own.
     """
 
     file: Path
@@ -57,6 +62,7 @@ class Settings:
     fault_seed: int = 0
     fail: tuple[Rule, ...] = ()
     quota: Mapping[str, int] = field(default_factory=dict)
+    bulk: int = 1
 
     @classmethod
     def read(cls, cloud: str, data: Mapping[str, Any]) -> Settings:
@@ -73,11 +79,13 @@ class Settings:
         }
         if numbers.get("failure_rate", 0) > 1:
             raise _bad(cloud, "failure_rate", "is a share from 0 to 1")
-        seed = data.get("fault_seed", 0)
+        seed, bulk = data.get("fault_seed", 0), data.get("bulk", 1)
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise _bad(cloud, "fault_seed", "must be a whole number")
+        if not isinstance(bulk, int) or isinstance(bulk, bool) or bulk < 1:
+            raise _bad(cloud, "bulk", "must be a whole number of 1 or more")
         rules, quota = _rules(cloud, data.get("fail")), _quota(cloud, data.get("quota"))
-        return cls(file, fault_seed=seed, fail=rules, quota=quota, **numbers)
+        return cls(file, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers)
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
@@ -127,6 +135,8 @@ def _rule(cloud: str, item: object) -> Rule:
         raise _bad(cloud, "fail", f"has an unknown error {rule.error!r} ({suggest(str(rule.error), FAULTS)})")
     if rule.times is not None and not (type(rule.times) is int and rule.times >= 0):
         raise _bad(cloud, "fail", "needs a whole number of 0 or more as times")
+    if not isinstance(rule.after, bool) or (rule.after and rule.error not in LOSSES):
+        raise _bad(cloud, "fail", f"takes 'after: true' with {', '.join(LOSSES)} only")
     return rule
 
 

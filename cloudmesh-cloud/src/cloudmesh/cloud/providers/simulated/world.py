@@ -18,6 +18,7 @@ from typing import Any
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model import State
 from cloudmesh.cloud.providers.simulated.schema import prepare
+from cloudmesh.cloud.tokens import TOKEN_KEY
 
 _BUSY_SECONDS = 30.0
 # How many machines one listing call tells of.
@@ -60,6 +61,9 @@ class World:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+        except sqlite3.IntegrityError:
+            # A name that is taken is no trouble with the file.
+            raise
         except sqlite3.DatabaseError as error:
             raise Unreachable(f"the simulated cloud's file {self._file} failed: {error}") from error
 
@@ -89,6 +93,12 @@ class World:
     def find(self, connection: sqlite3.Connection, cloud_id: str) -> dict[str, Any] | None:
         """The machine of this id; None if there is none."""
         row = connection.execute(f"{_MACHINE} WHERE id = ?", (number("sim", cloud_id),)).fetchone()
+        return dict(row) if row else None
+
+    def marked(self, connection: sqlite3.Connection, token: str) -> dict[str, Any] | None:
+        """The machine that was booted with this token; None if there is none."""
+        where = f"WHERE json_extract(metadata, '$.\"{TOKEN_KEY}\"') = ?"
+        row = connection.execute(f"{_MACHINE} {where}", (token,)).fetchone()
         return dict(row) if row else None
 
     def count(self, verb: str, name: str) -> int:

@@ -1,0 +1,149 @@
+"""Tests of several machines in one call, for the clouds that declare it; the others must not pretend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.conformance.base import Base, new_name
+from cloudmesh.cloud.errors import Conflict, NotFound, Unsupported
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.provider import BootRequest, Provider
+from cloudmesh.cloud.tokens import new_token
+from cloudmesh.cloud.verbs import VERBS
+from cloudmesh.plugin.errors import CloudmeshError
+
+AT_ONCE = 3
+# A verb, the state of the machines before it, and the state that it leads them to.
+PAIRS = (("stop", State.ACTIVE, State.STOPPED), ("start", State.STOPPED, State.ACTIVE))
+
+
+class BulkTests(Base):
+    """What ``Provider.bulk`` promises."""
+
+    @pytest.fixture
+    def several(self, provider: Provider) -> list[Machine]:
+        """Three new machines that are active; none where nothing is declared for them."""
+        if not provider.bulk:
+            return []
+        first = self.request(provider)
+        booted = [provider.boot(replace(first, name=f"{first.name}-{each}")) for each in range(AT_ONCE)]
+        return [self.await_state(provider, each.cloud_id, State.ACTIVE) for each in booted]
+
+    def test_bulk_names_verbs_that_the_cloud_has(self, provider: Provider) -> None:
+        for verb, most in provider.bulk.items():
+            assert isinstance(most, int) and most > 1
+            if verb != "boot":
+                needed = VERBS[verb].capability
+                assert needed is None or needed in provider.capabilities
+                assert not VERBS[verb].takes
+
+    def test_a_verb_that_is_not_declared_for_several_is_unsupported(self, provider: Provider) -> None:
+        for verb in set(VERBS) - set(provider.bulk):
+            with pytest.raises(Unsupported):
+                provider.act_many(verb, [])
+
+    def test_several_machines_are_stopped_started_and_deleted_in_one_call(
+        self, provider: Provider, several: list[Machine]
+    ) -> None:
+        ids = [machine.cloud_id for machine in several]
+        for verb, _, target in PAIRS if {"stop", "start"} <= set(provider.bulk) else ():
+            assert not provider.act_many(verb, ids)
+            for cloud_id in ids:
+                self.await_state(provider, cloud_id, target)
+        if "delete" in provider.bulk:
+            assert not provider.act_many("delete", ids)
+            for cloud_id in ids:
+                self.await_gone(provider, cloud_id)
+
+    def test_of_a_call_that_names_a_wrong_machine_nothing_is_lost(
+        self, provider: Provider, several: list[Machine]
+    ) -> None:
+        if "stop" not in provider.bulk:
+            return
+        good, gone = several[:-1], several[-1]
+        provider.delete(gone.cloud_id)
+        self.await_gone(provider, gone.cloud_id)
+        told = self.refused(provider, "stop", [each.cloud_id for each in (gone, *good)])
+        assert isinstance(told.get(gone.cloud_id), NotFound | Conflict), "the wrong machine was accepted"
+        for machine in good:
+            if machine.cloud_id in told:
+                with suppress(Conflict):
+                    provider.stop(machine.cloud_id)
+            self.await_state(provider, machine.cloud_id, State.STOPPED)
+
+    def refused(
+        self, provider: Provider, verb: str, cloud_ids: Sequence[str]
+    ) -> Mapping[str, CloudmeshError]:
+        """The error of each machine for which nothing was done; of all of them if the call was refused."""
+        try:
+            return provider.act_many(verb, cloud_ids)
+        except (NotFound, Conflict) as error:
+            assert not error.unsure, "a refusal is sure"
+            return dict.fromkeys(cloud_ids, error)
+
+    @pytest.fixture
+    def requests(self, provider: Provider) -> list[BootRequest]:
+        """Requests for three machines, alike but for their names."""
+        first, name = self.request(provider), new_name()
+        return [replace(first, name=f"{name}-{each}", token=new_token()) for each in range(AT_ONCE)]
+
+    def boot(self, provider: Provider, requests: Sequence[BootRequest], again: bool = False) -> list[Machine]:
+        """Machines that were made by one call; it must not have failed."""
+        made = provider.boot_many(requests, again)
+        assert all(isinstance(each, Machine) for each in made), made
+        return [each for each in made if isinstance(each, Machine)]
+
+    def listed(self, provider: Provider, requests: Sequence[BootRequest]) -> dict[str, str]:
+        """Names by id of the machines that are listed and do not belong to others."""
+        prefix = requests[0].name.rpartition("-")[0]
+        found = [each for each in provider.machines() if each.name.startswith(prefix)]
+        return {each.cloud_id: each.name for each in found}
+
+    def test_several_machines_are_booted_in_one_call(
+        self, provider: Provider, requests: list[BootRequest]
+    ) -> None:
+        if "boot" not in provider.bulk:
+            with pytest.raises(Unsupported):
+                provider.boot_many(requests)
+            return
+        before = {each.cloud_id for each in provider.machines()}
+        if Capability.BOOT_METADATA in provider.capabilities:
+            requests = [replace(each, metadata={"all": "x", "own": each.name}) for each in requests]
+        made = self.boot(provider, requests)
+        assert [each.name for each in made] == [each.name for each in requests]
+        after = {each.cloud_id for each in provider.machines()} - before
+        assert after == {each.cloud_id for each in made}, "no more than were asked for"
+        for wanted, machine in zip(requests, made, strict=True):
+            now = self.await_state(provider, machine.cloud_id, State.ACTIVE)
+            assert (now.name, now.metadata) == (wanted.name, dict(wanted.metadata))
+
+    def test_asked_again_no_more_are_made(self, provider: Provider, requests: list[BootRequest]) -> None:
+        if "boot" not in provider.bulk:
+            return
+        made = self.boot(provider, requests)
+        again = self.boot(provider, requests, again=True)
+        assert [each.cloud_id for each in again] == [each.cloud_id for each in made]
+        assert self.listed(provider, requests) == {each.cloud_id: each.name for each in made}
+
+    def test_again_makes_them_if_there_are_none(
+        self, provider: Provider, requests: list[BootRequest]
+    ) -> None:
+        if "boot" in provider.bulk:
+            made = self.boot(provider, requests, again=True)
+            assert self.listed(provider, requests) == {each.cloud_id: each.name for each in made}
+
+    def test_each_of_several_is_found_by_its_own_token(
+        self, provider: Provider, requests: list[BootRequest]
+    ) -> None:
+        if "boot" not in provider.bulk:
+            return
+        made = self.boot(provider, requests)
+        for wanted, machine in zip(requests, made, strict=True):
+            found = provider.find_booted(wanted)
+            assert found is not None
+            assert (found.cloud_id, found.name) == (machine.cloud_id, wanted.name)

@@ -1,0 +1,211 @@
+"""Several machines in one call: the part of the provider ``ec2`` that declares and makes such calls.
+
+Amazon takes up to 1,000 ids, but advises smaller groups, and to launch 100 machines at a time:
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
+One wrong id refuses a call as a whole, so that a smaller group is cheaper as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, NotFound
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.ec2 import group
+from cloudmesh.cloud.providers.ec2.network import Ec2Network
+from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
+from cloudmesh.cloud.providers.ec2.reading import STATES, to_machine
+from cloudmesh.cloud.providers.ec2.request import group_parameters, tags
+from cloudmesh.cloud.tokens import TOKEN_KEY
+from cloudmesh.plugin.errors import CloudmeshError
+
+AT_ONCE = 100
+_A_PAGE = 1000
+# Hibernating is left out: a machine that was not booted for it refuses it for all.
+_ACTIONS = {
+    "start": "StartInstances",
+    "stop": "StopInstances",
+    "reboot": "RebootInstances",
+    "delete": "TerminateInstances",
+}
+
+
+class Ec2Many(Ec2Network):
+    """The rest of the provider is in ``provider``."""
+
+    # EC2 shows new machines to other calls a moment after it made them. One that is booted alone needs no
+    # such patience: for the same token no second one is made.
+    settling: ClassVar[float] = 3.0
+    bulk: Mapping[str, int] = dict.fromkeys((*_ACTIONS, "boot"), AT_ONCE)
+
+    def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
+        """One call; a machine that is deleted but remembered is not found.
+
+        A refused call has done nothing. There is one exception: of a group with machines that are protected
+        from termination, those in other zones are deleted; and to delete a machine again is no error.
+        """
+        if verb not in _ACTIONS:
+            return super().act_many(verb, cloud_ids)
+        gone = self._deleted_of(cloud_ids) if verb == "reboot" else {}
+        ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
+        if not ids:
+            return gone
+        with self.calling(f"{verb} {len(ids)} machines"):
+            answer = self.query.send(_ACTIONS[verb], numbered("InstanceId", ids))
+        return {**gone, **self._refused(verb, ids, answer)}
+
+    def _deleted_of(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
+        """Those that are deleted but remembered: EC2 says yes to rebooting them, and does nothing."""
+        sent = numbered("InstanceId", cloud_ids)
+        with self.calling(f"show {len(cloud_ids)} machines"):
+            answer = self.query.send("DescribeInstances", sent)
+        alive = {
+            machine.cloud_id
+            for reservation in items(answer, "reservationSet")
+            for machine in (to_machine(self.name, each) for each in items(reservation, "instancesSet"))
+            if machine.state is not State.DELETED
+        }
+        return {cloud_id: deleted(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive}
+
+    def _refused(self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]) -> dict[str, CloudmeshError]:
+        """What the answer says of each machine, by the state that it was in before."""
+        changes = items(answer, "instancesSet")
+        told = {each.get("instanceId"): each for each in changes if isinstance(each, Mapping)}
+        if not told:
+            # As that of RebootInstances, which says nothing of single machines.
+            return {}
+        refused: dict[str, CloudmeshError] = {}
+        for cloud_id in ids:
+            if cloud_id not in told:
+                refused[cloud_id] = BadAnswer(
+                    f"cloud {self.name} was asked to {verb} {cloud_id} among others, and its answer does not "
+                    "say whether it did: look before asking again"
+                )
+            elif was_deleted(told[cloud_id]):
+                refused[cloud_id] = deleted(self.name, cloud_id)
+        return refused
+
+    def boot_many(
+        self, requests: Sequence[BootRequest], again: bool = False
+    ) -> list[Machine | CloudmeshError]:
+        """One call that makes all of them or none, and one for the name of each.
+
+        RunInstances gives all machines the same tags. A machine that cannot be named runs all the same: its
+        error tells its id and is unsure, and ``find_booted`` names it.
+        """
+        tokens = [each.token for each in requests]
+        made = self._seen(tokens).instances if again else {}
+        if not any(token in made for token in tokens):
+            sent = group_parameters(requests, hibernate=self.own.hibernate)
+            with self.calling(f"boot {len(requests)} machines"):
+                answer = self.query.send("RunInstances", sent, private="UserData" in sent)
+                made = group.launched(items(answer, "instancesSet"), requests)
+        results = list(self._named(requests, made))
+        self._forget_group([each.cloud_id for each in results if isinstance(each, Machine)], requests)
+        return results
+
+    def find_in_group(self, request: BootRequest) -> Machine | None:
+        """The machine that a call for several made by this request, named if it was not; None if none did."""
+        seen = self._seen([request.token])
+        if seen.hides(request.token):
+            raise not_shown(self.name, request)
+        instance = seen.instances.get(request.token)
+        if instance is None or group.is_gone(instance):
+            return None
+        (result,) = self._named([request], {request.token: instance})
+        if not isinstance(result, Machine):
+            raise result
+        return result
+
+    def _seen(self, tokens: Sequence[str]) -> group.Seen:
+        """What EC2 shows of the machines of these tokens: those that are named, and those that are not."""
+        seen = group.Seen()
+        for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{group.GROUP_KEY}1": ["*"]}):
+            if any(token not in seen.instances for token in tokens):
+                with self.calling("look for machines"):
+                    pages = self.query.pages(
+                        "DescribeInstances", "reservationSet", _A_PAGE, filters(condition)
+                    )
+                    for reservation in pages:
+                        for instance in items(reservation, "instancesSet"):
+                            seen.add(instance)
+        return seen
+
+    def _named(
+        self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[Machine | CloudmeshError]:
+        """Give each machine its name; what speaks against all further calls ends them."""
+        trouble: CloudmeshError | None = None
+        for wanted in requests:
+            instance = made.get(wanted.token)
+            if instance is None:
+                yield not_shown(self.name, wanted)
+            elif group.is_gone(instance):
+                yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
+            elif group.is_named(instance):
+                yield to_machine(self.name, instance)
+            else:
+                machine = to_machine(self.name, instance)
+                error = trouble or self._name(machine.cloud_id, wanted)
+                trouble = None if isinstance(error, NotFound) else error
+                named = replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
+                yield not_named(machine, wanted, error) if error else named
+
+    def _name(self, cloud_id: str, wanted: BootRequest) -> CloudmeshError | None:
+        """Write the name and what belongs to it on a machine; the error if that fails."""
+        try:
+            with self.calling(f"name {cloud_id}"):
+                sent = {"ResourceId.1": cloud_id, **tags("Tag", group.own_tags(wanted))}
+                self.query.send("CreateTags", sent)
+        except CloudmeshError as error:
+            return error
+        return None
+
+    def _forget_group(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
+        """Take the tokens of the group off the machines that have their own; left there they do no harm."""
+        keys = group.group_keys(group.group_tags(requests))
+        sent = {f"Tag.{number}.Key": key for number, key in enumerate(keys, 1)}
+        with suppress(CloudmeshError), self.calling("remove tags"):
+            if ids:
+                self.query.send("DeleteTags", {**numbered("ResourceId", ids), **sent})
+
+
+def not_shown(cloud: str, wanted: BootRequest) -> CloudTimeout:
+    """The error for a machine that must have been made, since others of its group are there."""
+    return CloudTimeout(
+        f"{wanted.name} was booted on cloud {cloud} together with others, which are there, but it is not "
+        "shown (yet): look before asking again",
+        unsure=True,
+    )
+
+
+def not_named(machine: Machine, wanted: BootRequest, error: CloudmeshError) -> CloudmeshError:
+    """The error for a machine that was made and has no name yet; it says whether trying again may help."""
+    told = (
+        f"{wanted.name} was booted on cloud {machine.cloud} as {machine.cloud_id}, but could not be given "
+        f"its name: {error}"
+    )
+    if isinstance(error, NotFound):
+        # EC2 tells of a new machine before all of its parts know it.
+        return CloudTimeout(told, unsure=True)
+    named = copy(error)
+    named.args = (told,)
+    named.unsure = True
+    return named
+
+
+def was_deleted(change: Any) -> bool:
+    """Whether the machine was deleted already, of which EC2 answered that its state changes."""
+    before = change.get("previousState") if isinstance(change, Mapping) else None
+    return isinstance(before, Mapping) and STATES.get(str(before.get("name"))) is State.DELETED
+
+
+def deleted(cloud: str, cloud_id: str) -> NotFound:
+    """The error for a machine that is deleted but remembered."""
+    return NotFound(f"machine {cloud_id} on cloud {cloud} was deleted before")

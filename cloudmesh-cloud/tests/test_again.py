@@ -1,0 +1,135 @@
+"""What an earlier call may have done is done once, or it is said that nobody knows."""
+
+import pytest
+
+from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.errors import CloudError, Conflict, NotFound
+from cloudmesh.cloud.model import State
+from cloudmesh.cloud.verbs import VERBS
+
+# How a machine comes into the state from which each verb is called.
+BEFORE = {"start": "stop", "resume": "suspend", "unpause": "pause"}
+ASKED = {
+    "rebuild": "tiny-linux",
+    "resize": "small",
+    "rename": "other",
+    "metadata": {"a": "b", "old": None},
+}
+HARMFUL = ("reboot", "hard_reboot", "rebuild")
+# Seconds that booting and actions take, on a clock that stands still until it is told.
+SLOW = 5
+
+
+@pytest.fixture
+def cloud(configure, clock):
+    """Loses the answers of all verbs; ``begin`` tells whether after the work, or before."""
+    opened = []
+
+    def begin(verb, after, error="reset"):
+        rule = {"verb": verb, "error": error, "after": after, "times": 1}
+        config = configure({"uc": {"fail": rule, "boot_seconds": SLOW, "action_seconds": SLOW}})
+        made = Cloud("uc", config)
+        opened.append(made.__enter__())
+        return made
+
+    yield begin
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+def ready(cloud, clock, verb):
+    """A machine in the state that the verb is called in."""
+    machine = cloud.boot("vm1", metadata={"old": "x"})
+    clock.forward(SLOW)
+    if verb in BEFORE:
+        cloud.act(cloud.refresh(machine), VERBS[BEFORE[verb]])
+        clock.forward(SLOW)
+    return cloud.refresh(machine)
+
+
+def lose(cloud, machine, verb, argument):
+    with pytest.raises(CloudError) as caught:
+        cloud.act(machine, verb, argument)
+    assert caught.value.unsure
+
+
+def so(machine, verb):
+    """Whether the verb has come true."""
+    own = {"resize": machine.flavor, "rename": machine.name}
+    if verb == "metadata":
+        return machine.metadata == {"a": "b"}
+    return own[verb] == ASKED[verb] if verb in own else machine.state is VERBS[verb].target
+
+
+@pytest.mark.parametrize("error", ["reset", "timeout", "server", "malformed"])
+@pytest.mark.parametrize("waited", [0, SLOW])
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("name", sorted(set(VERBS) - set(HARMFUL) - {"delete"}))
+def test_a_verb_is_done_once(cloud, clock, spy, name, after, waited, error):
+    verb, cloud = VERBS[name], cloud(name, after, error)
+    machine = ready(cloud, clock, name)
+    argument = cloud.argument(verb, ASKED.get(name))
+    lose(cloud, machine, verb, argument)
+    clock.forward(waited)
+    spy.taken()
+    done = cloud.act(machine, verb, argument, again=True)
+    called = spy.taken()
+    # One that is resizing may wait to be confirmed, so that one call is made again.
+    confirms = name == "resize" and after and not waited
+    assert done.changed is (not after or confirms)
+    assert called[0] == "machine" and called.count(name) <= (not after)
+    clock.forward(SLOW)
+    assert so(cloud.refresh(done.machine), name)
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_what_does_harm_when_done_twice_is_not_repeated(cloud, clock, spy, name):
+    verb, cloud = VERBS[name], cloud(name, after=True)
+    machine = ready(cloud, clock, name)
+    argument = cloud.argument(verb, ASKED.get(name))
+    lose(cloud, machine, verb, argument)
+    done = cloud.act(machine, verb, argument, again=True)
+    assert (done.changed, done.machine.state, done.target) == (False, verb.passing, State.ACTIVE)
+    clock.forward(SLOW)
+    with pytest.raises(Conflict, match=f"{verb.words} of uc:vm1 may have been done.*not repeated") as caught:
+        cloud.act(machine, verb, argument, again=True)
+    assert caught.value.unsure and cloud.refresh(machine).state is State.ACTIVE
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_whether_it_was_done_is_not_guessed(cloud, clock, name):
+    verb, cloud = VERBS[name], cloud(name, after=False)
+    machine = ready(cloud, clock, name)
+    argument = cloud.argument(verb, ASKED.get(name))
+    lose(cloud, machine, verb, argument)
+    with pytest.raises(Conflict, match="may have been done"):
+        cloud.act(machine, verb, argument, again=True)
+
+
+@pytest.mark.parametrize("waited", [0, SLOW])
+@pytest.mark.parametrize("after", [True, False])
+def test_a_machine_is_deleted_once(cloud, clock, spy, after, waited):
+    cloud, verb = cloud("delete", after), VERBS["delete"]
+    machine = ready(cloud, clock, "delete")
+    lose(cloud, machine, verb, None)
+    clock.forward(waited)
+    spy.taken()
+    done = cloud.act(machine, verb, again=True)
+    assert done.changed is (not after) and done.target is State.DELETED
+    assert spy.taken() == ["machine"] + ["delete"] * (not after)
+    clock.forward(SLOW)
+    assert cloud.machines() == []
+
+
+def test_another_machine_of_the_name_is_neither_deleted_nor_meant(cloud, clock):
+    """The call whose answer was lost was about the one that is gone."""
+    cloud, verb = cloud("delete", after=True), VERBS["delete"]
+    machine = ready(cloud, clock, "delete")
+    lose(cloud, machine, verb, None)
+    clock.forward(SLOW)
+    other = cloud.boot("vm1")
+    clock.forward(SLOW)
+    assert cloud.act(machine, verb, again=True).machine.cloud_id == machine.cloud_id
+    with pytest.raises(NotFound):
+        cloud.act(machine, VERBS["stop"], again=True)
+    assert cloud.refresh(other).state is State.ACTIVE
