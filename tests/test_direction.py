@@ -14,7 +14,7 @@ LAYERS = {
     "cloudmesh-config": {"config"},
     "cloudmesh-db": {"db"},
     "cloudmesh-cloud": {"cloud", "image", "flavor", "key", "secgroup", "ip", "network"},
-    "cloudmesh-vm": {"vm"},
+    "cloudmesh-vm": {"vm", "job"},
     "cloudmesh-rest": {"rest"},
 }
 HEIGHT = {package: height for height, packages in enumerate(LAYERS.values()) for package in packages}
@@ -88,7 +88,7 @@ def test_every_package_lies_in_its_distribution(root):
     lower = {"plugin", "batch", "config", "db"}
     assert there - {"__pycache__"} >= {
         *lower,
-        *("cloud", "image", "flavor", "key", "secgroup", "ip", "network", "vm"),
+        *("cloud", "image", "flavor", "key", "secgroup", "ip", "network", "vm", "job"),
     }
 
 

@@ -171,15 +171,14 @@ def test_130_an_interrupted_wait_tells_how_far_it_came(machines):
 
 def test_130_an_interrupted_boot_tells_what_was_not_asked(home, cloud_settings):
     home.configure(local=cloud_settings(latency_seconds=0.2))
-    words = ["vm", "boot", "web[01-09]", "--wait", "--output=json"]
+    words = ["vm", "boot", "web[01-09]", "--wait", "--parallel=2", "--output=json"]
     code, out, err = interrupt(home, words, lambda: asked(home, "SELECT count(*) FROM machine") >= 2)
     assert code == 130, err
     results = [row["result"] for row in json.loads(out)]
-    assert len(results) == 9 and results[:2] == ["done", "done"] and results[-1] == "not started"
-    assert "Traceback" not in err
+    assert len(results) == 9 and set(results) == {"done", "not started"}
+    assert "Traceback" not in err and "cms job resume 1" in err
     home.change("local", latency_seconds=0)
-    # A call in the middle of which Ctrl-C came may have worked.
-    assert len(home.states()) - results.count("done") in (0, 1)
+    assert len(home.states()) == results.count("done"), "the calls that ran have come to their end"
 
 
 def asked(home, query):

@@ -20,6 +20,9 @@ HEAVY = (
     "cloudmesh.cloud.registry",
     "cloudmesh.cloud.cloud",
     "cloudmesh.vm.machines",
+    "cloudmesh.vm.jobs",
+    "cloudmesh.vm.runner",
+    "tenacity",
 )
 
 

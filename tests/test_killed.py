@@ -140,11 +140,11 @@ def test_the_journal_tells_which_task_a_killed_program_was_at(machines):
     process = home.start("vm", "stop", "web[01-03]")
     store = home.directory / "cloudmesh.db"
     deadline = time.monotonic() + 20
-    while not tasks(store, "stop"):
+    while ("web01", "running") not in tasks(store, "stop"):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.02)
     kill(process)
-    assert [(row[0], row[1]) for row in tasks(store, "stop")] == [("web01", "running")]
+    assert tasks(store, "stop") == [("web01", "running"), ("web02", "pending"), ("web03", "pending")]
     home.change("local", latency_seconds=0)
     (row,) = home.json("db", "find", "task", "status=running")
     assert (row["cloud"], row["name"], row["verb"]) == ("local", "web01", "stop")
@@ -152,6 +152,9 @@ def test_the_journal_tells_which_task_a_killed_program_was_at(machines):
     assert [(row["name"], row["verb"]) for row in done] == [
         (name, "boot") for name in ("web01", "web02", "web03")
     ]
+    assert "job 2 was interrupted: 0 of 3 done; cms job resume 2" in home.cms("vm", "list").stderr
+    home.cms("job", "resume", "2")
+    assert [status for _, status in tasks(store, "stop")] == ["done"] * 3
 
 
 def tasks(store, verb):

@@ -18,7 +18,7 @@ PACKAGES = {
     "config": ["config"],
     "db": ["db"],
     "cloud": ["cloud", "image", "flavor", "key", "secgroup", "ip", "network"],
-    "vm": ["vm"],
+    "vm": ["vm", "job"],
 }
 # The types of clouds that come along.
 OWN = ["aws", "azure", "digitalocean", "ec2", "google", "libcloud", "openstack", "simulated"]
@@ -35,6 +35,7 @@ CALLS = {
     "ip": ["ip", "list"],
     "network": ["network", "list"],
     "vm": ["vm", "list"],
+    "job": ["job", "list"],
 }
 
 

@@ -77,7 +77,7 @@ def test_the_first_use_works_with_the_starter_configuration(root, newcomer):
     assert lines[0].startswith("source ") and lines[1].startswith("cms config init")
     told = {line.split("#")[0].strip(): bash(newcomer, line) for line in lines[1:]}
     assert told["cms vm list"].count("active") == 3
-    assert told["cms vm stop 'web*' --dryrun"].count("would stop") == 3
+    assert "web[01-03]" in told["cms vm stop 'web*' --dryrun"]
     assert newcomer.states() == {}
 
 
@@ -117,5 +117,5 @@ def test_the_life_from_python(root, starter):
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     names = [line.split()[0] for line in ended.stdout.splitlines()]
-    assert names == ["web01", "web02", "web03"], "no failure is told, and each machine once"
+    assert sorted(names) == ["web01", "web02", "web03"], "no failure is told, and each machine once"
     assert_lived(starter)

@@ -10,7 +10,20 @@ import subprocess
 import pytest
 
 PACKAGES = ["plugin", "config", "db", "cloud", "vm"]
-COMMANDS = {"batch", "config", "db", "cloud", "image", "flavor", "key", "secgroup", "ip", "network", "vm"}
+COMMANDS = {
+    "batch",
+    "config",
+    "db",
+    "cloud",
+    "image",
+    "flavor",
+    "key",
+    "secgroup",
+    "ip",
+    "network",
+    "vm",
+    "job",
+}
 TARGETS = {"help", "install", "demo", "test", "lint", "type", "bench"}
 # Written in pieces, so that this file is not found itself.
 FORBIDDEN = ["../" + "shared", "/" + "work/"]

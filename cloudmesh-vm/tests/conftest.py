@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from cloudmesh.cloud.opened import Opened
+from cloudmesh.cloud.patience import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.config import Config
 
@@ -45,6 +47,12 @@ def _spied(spy, method):
         return original(self, *args)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def asked_once(monkeypatch):
+    """Trouble is told at once; what is tried again is tested where that is meant."""
+    monkeypatch.setattr(Opened, "patience", ONCE)
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_names_for_other_commands_mean_the_same_machines_there(three, boot, conf
     assert shown() == ["web1", "web2", "db1"]
     assert shown("b", named=True) == ["b:db1"]
     boot("db1", "a")
-    assert shown() == ["a:web1", "a:web2", "a:db1", "b:db1"]
+    assert shown() == ["a:db1", "a:web1", "a:web2", "b:db1"]
 
 
 def test_a_name_is_not_unknown_while_its_cloud_does_not_answer(three, config, spy):

@@ -1,287 +1,504 @@
-"""The one runner: in order, whatever runs the tasks, and written down before and after."""
+"""The coordinator on paper: whose turn it is, what is tried again, when it stops, what is written down."""
 
 import pickle
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections import Counter, defaultdict
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from cloudmesh.cloud.cloud import Done
-from cloudmesh.cloud.errors import Refused
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.db import Database
-from cloudmesh.plugin.errors import CloudmeshError, StoreError
-from cloudmesh.vm import Machines
-from cloudmesh.vm.journal import TASKS, Journal
-from cloudmesh.vm.runner import Task, run
+from cloudmesh.cloud.acting import Done
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudTimeout,
+    Conflict,
+    OutOfService,
+    RateLimited,
+    Refused,
+    ServerFailure,
+    TlsFailure,
+    Unreachable,
+)
+from cloudmesh.cloud.model import Flavor, Image, Machine, State
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
+from cloudmesh.vm.calls import Access, Call, Reply, Split
+from cloudmesh.vm.limits import Limits, Road
+from cloudmesh.vm.policy import Policy
+from cloudmesh.vm.runner import Runner
+from cloudmesh.vm.task import Task
+
+QUICK = Policy(first=0.001, longest=0.002)
 
 
-class UnknownTable(CloudmeshError):
-    """Somebody dropped the journal."""
+class Paper(Executor):
+    """Answers each call as it is submitted, by ``answer(call, number of the call for this machine)``.
+
+    An answer is a result, a list of them for a call of several machines, or None for one that never comes.
+    """
+
+    def __init__(self, answer=None):
+        self.answer = answer or (lambda call, number: done(call))
+        self.calls = []
+        self.counts = Counter()
+        self.most = defaultdict(int)
+
+    def submit(self, fn, /, call):
+        first = call.machines[0] or call.requests[0]
+        self.counts[call.access.cloud, first.name] += 1
+        self.calls.append(call)
+        future = Future()
+        result = self.answer(call, self.counts[call.access.cloud, first.name])
+        if isinstance(result, BaseException) and not isinstance(result, CloudmeshError):
+            future.set_exception(result)
+        elif result is not None:
+            results = tuple(result) if isinstance(result, list) else (result,) * len(call.machines)
+            future.set_result(Reply(results, seconds=0.01))
+        return future
+
+    def names(self, cloud=None):
+        """The machines of the calls, in order."""
+        calls = [call for call in self.calls if cloud in (None, call.access.cloud)]
+        return [[each.name for each in call.machines] for call in calls]
 
 
-class Memory:
-    """A worker that many threads can share, with a journal that is kept in memory."""
+class Lines:
+    """A journal in memory."""
 
-    def __init__(self, acts=None, before=None, after=None):
+    def __init__(self):
         self.lines = []
-        self._acts = acts or {}
-        self._errors = {"before": before or {}, "after": after or {}}
-        self._lock = threading.Lock()
+        self.error = {}
+        self.cancelled = False
 
-    def before(self, task):
-        self._note("before", task.name, None)
-        return int(task.name)
+    def write(self, changes, ended, begun):
+        for each in begun:
+            if error := self.error.get(("begun", each.task.name)):
+                raise error
+        for task, _ in ended:
+            if error := self.error.get(("ended", task.name)):
+                raise error
+        self.lines += [(task.name, outcome.status.value) for task, outcome in ended]
+        self.lines += [(each.task.name, "running") for each in begun]
 
-    def do(self, task):
-        self._acts.get(int(task.name), bool)()
-        return Done(task.machine, changed=int(task.name) % 2 == 0)
-
-    def after(self, number, outcome):
-        self._note("after", str(number), outcome)
-
-    def _note(self, when, name, outcome):
-        if name in self._errors[when]:
-            raise self._errors[when][name]
-        with self._lock:
-            self.lines.append((when, name, outcome and outcome.status.value))
+    def is_cancelled(self):
+        return self.cancelled
 
 
-def tasks(count):
+def done(call):
+    """The machine is on its way."""
+    return Done(call.machines[0], changed=True, target=State.STOPPED)
+
+
+def tasks(count, cloud="a", verb="stop", **more):
     return [
-        Task("a", str(number), "stop", Machine("a", str(number), f"id{number}", State.STOPPING))
+        Task(
+            cloud,
+            f"{cloud}{number}",
+            verb,
+            Machine(cloud, f"{cloud}{number}", f"{cloud}-{number}", State.ACTIVE),
+            **more,
+        )
         for number in range(count)
     ]
 
 
-def work(count, worker, executor=None):
-    return run(tasks(count), lambda: worker, executor)
-
-
-def fail(error):
-    def act():
-        raise error
-
-    return act
+def runner(paper, lines=None, clouds=("a", "b", "c"), limits=None, policy=QUICK, roads=None, **more):
+    known = {cloud: Road(Access(cloud, {})) for cloud in clouds}
+    return Runner({**known, **(roads or {})}, paper, lines or Lines(), limits or Limits(), policy, **more)
 
 
 def statuses(result):
     return [each.status.value for each in result]
 
 
-def mixed():
-    """Acts of which the first take longest, so that threads end them in another order."""
-    acts = {number: partial(time.sleep, pause) for number, pause in enumerate((0.03, 0.02, 0.01))}
-    return {**acts, 4: fail(Refused("no")), 5: fail(Refused("never"))}
+def unsure(error):
+    error.unsure = True
+    return error
 
 
-@pytest.mark.parametrize("threads", [1, 4, 32])
-def test_threads_give_the_same_result_in_the_same_order(threads):
-    worker = Memory(mixed())
-    inline = work(12, Memory(mixed()))
-    with ThreadPoolExecutor(threads) as pool:
-        result = work(12, worker, pool)
-    ended = [*["done", "already"] * 2, "failed", "failed", *["done", "already"] * 3]
-    assert statuses(result) == statuses(inline) == ended
-    assert [each.name for each in result] == [str(number) for number in range(12)]
-    assert [str(each.error) for each in result] == [str(each.error) for each in inline]
-    assert sorted(name for when, name, _ in worker.lines if when == "after") == sorted(map(str, range(12)))
-
-
-def test_threads_run_tasks_at_the_same_time():
-    barrier = threading.Barrier(4, timeout=5)
-    with ThreadPoolExecutor(4) as pool:
-        result = work(4, Memory(dict.fromkeys(range(4), barrier.wait)), pool)
-    assert result.exit_code == 0
-
-
-def test_each_call_stands_between_its_lines():
-    worker = Memory({1: fail(Refused("no"))})
-    work(2, worker)
-    assert worker.lines == [
-        ("before", "0", None),
-        ("after", "0", "done"),
-        ("before", "1", None),
-        ("after", "1", "failed"),
-    ]
-
-
-def test_what_cannot_be_written_down_is_not_called():
-    called = []
-    acts = {number: partial(called.append, number) for number in range(3)}
-    result = work(3, Memory(acts, before={"1": StoreError("the disk is full")}))
-    assert called == [0, 2]
-    assert statuses(result) == ["done", "failed", "done"]
-    assert str(result[1].error) == "the disk is full"
-
-
-@pytest.mark.parametrize("error", [StoreError, UnknownTable])
-def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it(error):
-    after = {"0": error("the disk is full"), "1": error("the disk is full")}
-    result = work(3, Memory({1: fail(Refused("no"))}, after=after))
-    assert statuses(result) == ["failed", "failed", "done"]
-    assert "stop ended (done), but that could not be written down" in str(result[0].error)
-    assert "stop ended (no), but that could not be written down" in str(result[1].error)
-
-
-def test_a_worker_that_cannot_be_had_fails_its_task():
-    def none():
-        raise StoreError("the store cannot be opened")
-
-    assert [str(each.error) for each in run(tasks(2), none)] == ["the store cannot be opened"] * 2
+def test_each_task_has_its_outcome_in_its_place():
+    wrong = {"a1": Refused("no"), "b2": Conflict("never")}
+    paper = Paper(lambda call, number: wrong.get(call.machines[0].name) or done(call))
+    todo = [task for pair in zip(tasks(3), tasks(3, "b"), strict=True) for task in pair]
+    result = runner(paper).run(todo)
+    assert [each.name for each in result] == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert statuses(result) == ["done", "done", "failed", "done", "done", "failed"]
+    assert [str(each.error) for each in result.failed] == ["no", "never"]
+    assert result.exit_code == 1
 
 
 def test_nothing_to_do_is_a_success():
-    assert work(0, Memory()).exit_code == 0
+    assert runner(Paper()).run([]).exit_code == 0
 
 
-def test_a_task_can_be_sent_elsewhere():
+def test_what_was_already_so_is_told_apart():
+    paper = Paper(lambda call, number: Done(call.machines[0], changed=False, target=State.STOPPED))
+    assert statuses(runner(paper).run(tasks(2))) == ["already", "already"]
+
+
+def test_each_call_stands_between_its_lines():
+    lines = Lines()
+    paper = Paper(lambda call, number: Refused("no") if call.machines[0].name == "a1" else done(call))
+    runner(paper, lines, limits=Limits(parallel=1)).run(tasks(2))
+    assert lines.lines == [("a0", "running"), ("a0", "done"), ("a1", "running"), ("a1", "failed")]
+
+
+def test_the_store_says_running_before_the_cloud_is_called():
+    lines = Lines()
+
+    def look(call, number):
+        assert (call.machines[0].name, "running") in lines.lines
+        return done(call)
+
+    assert runner(Paper(look), lines).run(tasks(40)).exit_code == 0
+
+
+def test_what_cannot_be_written_down_is_not_called_nor_anything_after():
+    lines = Lines()
+    lines.error["begun", "a1"] = StoreError("the disk is full")
+    paper = Paper()
+    result = runner(paper, lines, limits=Limits(parallel=1)).run(tasks(4))
+    assert paper.names() == [["a0"]]
+    assert statuses(result)[1:] == ["failed"] * 3
+    assert {str(each.error) for each in result[1:]} == {"the disk is full"}
+    assert result.exit_code == 1
+
+
+def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it():
+    lines = Lines()
+    lines.error["ended", "a0"] = StoreError("the disk is full")
+    result = runner(Paper(), lines, limits=Limits(parallel=1)).run(tasks(2))
+    assert "stop ended (done), but that could not be written down: the disk is full" in str(result[0].error)
+    assert statuses(result) == ["failed", "failed"]
+
+
+class Held(Paper):
+    """Calls that are answered when the test says so."""
+
+    def __init__(self):
+        super().__init__(lambda call, number: None)
+        self.open = {}
+
+    def submit(self, fn, /, call):
+        future = super().submit(fn, call)
+        self.open[call.machines[0].name] = (call, future)
+        return future
+
+    def finish(self, name):
+        call, future = self.open.pop(name)
+        future.set_result(Reply((done(call),)))
+
+
+def turns(work, count=1):
+    """What the next turns of a coordinator gave."""
+    return [next(work) for _ in range(count)]
+
+
+def test_a_cloud_is_asked_once_before_it_is_asked_by_all():
+    paper = Held()
+    work = runner(paper, clouds=("a",)).each(tasks(5))
+    thread = threading.Thread(target=lambda: list(work), daemon=True)
+    thread.start()
+    wait_until(lambda: paper.open)
+    assert list(paper.open) == ["a0"]
+    paper.finish("a0")
+    wait_until(lambda: len(paper.open) == 4)
+    for name in list(paper.open):
+        paper.finish(name)
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def wait_until(true):
+    ready = threading.Event()
+    for _ in range(1000):
+        if true():
+            return
+        ready.wait(0.005)
+    raise AssertionError("it did not come true")
+
+
+def test_wrong_credentials_are_tried_once_and_are_the_reason_of_all():
+    def answer(call, number):
+        return CredentialsError("not accepted") if call.access.cloud == "b" else done(call)
+
+    paper = Paper(answer)
+    result = runner(paper).run([*tasks(20), *tasks(50, "b")])
+    assert len(paper.names("b")) == 1
+    assert statuses(result) == ["done"] * 20 + ["failed"] * 50
+    assert {str(each.error) for each in result.failed} == {"not accepted"}
+
+
+def test_a_dead_cloud_is_tried_by_one_task_and_fails_all():
+    paper = Paper(lambda call, number: Unreachable("refused") if call.access.cloud == "b" else done(call))
+    result = runner(paper).run([*tasks(3), *tasks(100, "b")])
+    assert paper.names("b") == [["b0"]] * Policy().silent_attempts
+    assert statuses(result) == ["done"] * 3 + ["failed"] * 100
+
+
+@pytest.mark.parametrize("error", [OutOfService("502"), unsure(Unreachable("reset"))])
+def test_a_cloud_that_stumbles_at_first_is_given_more_time_than_a_dead_one(error):
+    tries = Policy().attempts
+    paper = Paper(lambda call, number: error if number < tries else done(call))
+    assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["done"]
+    assert len(paper.calls) == tries > Policy().silent_attempts
+
+
+def test_a_cloud_that_dies_on_the_way_is_given_up_after_a_few_calls():
+    paper = Paper()
+    paper.answer = lambda call, number: done(call) if len(paper.calls) <= 10 else Unreachable("gone")
+    result = runner(paper, clouds=("a",), limits=Limits(parallel=4)).run(tasks(1000))
+    assert statuses(result).count("done") == 10
+    assert len(paper.calls) < 10 + 4 * Policy().attempts * 3
+    assert {str(each.error) for each in result.failed} == {"gone"}
+
+
+def test_a_cloud_that_cannot_be_called_fails_its_tasks_with_the_reason():
+    result = runner(Paper(), roads={"b": CredentialsError("no password")}).run([*tasks(1), *tasks(2, "b")])
+    assert statuses(result) == ["done", "failed", "failed"]
+    assert str(result[2].error) == "no password"
+
+
+@pytest.mark.parametrize("error", [Unreachable("x"), RateLimited("x", 0.001), BadAnswer("x")])
+def test_what_may_pass_is_tried_again(error):
+    paper = Paper(lambda call, number: error if number < 3 else done(call))
+    assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["done"]
+    assert len(paper.calls) == 3
+    assert [call.again for call in paper.calls] == [False, error.unsure, error.unsure]
+
+
+def test_a_call_that_may_have_been_done_is_marked_so_when_it_is_made_again():
+    paper = Paper(lambda call, number: unsure(CloudTimeout("x")) if number == 1 else done(call))
+    assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["done"]
+    assert [call.again for call in paper.calls] == [False, True]
+
+
+@pytest.mark.parametrize("error", [Refused("x"), Conflict("x"), TlsFailure("x")])
+def test_what_will_not_pass_is_not_tried_again(error):
+    paper = Paper(lambda call, number: error)
+    assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["failed"]
+    assert len(paper.calls) == 1
+
+
+def test_there_is_an_end_to_trying_again():
+    paper = Paper(lambda call, number: done(call) if call.machines[0].name == "a0" else ServerFailure("x"))
+    assert statuses(runner(paper, clouds=("a",)).run(tasks(2))) == ["done", "failed"]
+    assert paper.counts["a", "a1"] == Policy().attempts
+
+
+def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for():
+    paper = Paper(lambda call, number: RateLimited("come back tomorrow", 86400))
+    result = runner(paper, clouds=("a",)).run(tasks(1))
+    assert statuses(result) == ["failed"]
+    assert len(paper.calls) == 1
+
+
+def test_calls_are_bounded_in_all_and_per_cloud():
+    paper = Held()
+    roads = {"b": Road(Access("b", {}), parallel=2)}
+    work = runner(paper, limits=Limits(parallel=6), roads=roads)
+    ended = []
+    thread = threading.Thread(
+        target=lambda: ended.extend(work.each([*tasks(20), *tasks(20, "b")])), daemon=True
+    )
+    thread.start()
+    most = {"a": 0, "b": 0, "all": 0}
+    while thread.is_alive():
+        running = [name[0] for name in list(paper.open)]
+        for cloud in ("a", "b"):
+            most[cloud] = max(most[cloud], running.count(cloud))
+        most["all"] = max(most["all"], len(running))
+        if running:
+            paper.finish(next(iter(paper.open)))
+        thread.join(0.003)
+    assert len(ended) == 40
+    assert most["b"] <= 2
+    assert most["all"] <= 6
+    assert most["a"] >= 4
+
+
+def test_a_cloud_that_never_answers_does_not_hold_the_others_back():
+    paper = Paper(lambda call, number: None if call.access.cloud == "b" else done(call))
+    limits = Limits(parallel=4, call_timeout=0.3)
+    order = [
+        place
+        for place, _ in runner(paper, limits=limits).each([*tasks(100, "b"), *tasks(50), *tasks(50, "c")])
+    ]
+    assert set(order[:100]) == set(range(100, 200))
+    assert len(paper.names("b")) == 1
+
+
+def test_a_call_that_takes_too_long_is_given_up_and_told_as_such():
+    paper = Paper(lambda call, number: None)
+    (outcome,) = runner(paper, clouds=("a",), limits=Limits(call_timeout=0.05)).run(tasks(1))
+    assert outcome.status.value == "failed"
+    assert "cloud a did not answer in 0.05 seconds" in str(outcome.error)
+    assert outcome.seconds >= 0.05
+
+
+def test_when_the_time_is_over_nothing_new_is_begun():
+    paper = Paper(lambda call, number: None)
+    result = runner(paper, clouds=("a",), limits=Limits(timeout=0.05)).run(tasks(3))
+    assert statuses(result) == ["interrupted", "not started", "not started"]
+    assert "0.05 seconds of the job were over" in str(result[0].error)
+    assert result.exit_code == 1
+
+
+def test_a_job_that_is_cancelled_elsewhere_ends(monkeypatch):
+    monkeypatch.setattr("cloudmesh.vm.runner._ASK_STORE", 0.0)
+    lines, paper = Lines(), Paper()
+
+    def answer(call, number):
+        lines.cancelled = True
+        return done(call)
+
+    paper.answer = answer
+    result = runner(paper, lines, clouds=("a",)).run(tasks(5))
+    assert statuses(result) == ["done", *["not started"] * 4]
+
+
+def test_an_executor_that_loses_a_call_gives_it_back_with_a_doubt():
+    paper = Paper(lambda call, number: BrokenProcessPool("died") if number == 1 else done(call))
+    assert statuses(runner(paper, clouds=("a",)).run(tasks(2))) == ["done", "done"]
+    assert [call.again for call in paper.calls] == [False, True, False, True] or all(
+        call.again for call in paper.calls if paper.counts["a", call.machines[0].name] > 2
+    )
+
+
+def test_an_executor_that_takes_no_calls_fails_the_tasks():
+    class Closed(Paper):
+        def submit(self, fn, /, call):
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    result = runner(Closed(), clouds=("a",)).run(tasks(2))
+    assert statuses(result) == ["failed", "failed"]
+    assert "RuntimeError" in str(result[0].error)
+
+
+def test_left_early_nothing_new_is_begun_and_what_runs_is_written_down():
+    lines, paper = Lines(), Paper()
+    work = runner(paper, lines, clouds=("a",), limits=Limits(parallel=3)).each(tasks(100))
+    next(work)
+    work.close()
+    ended = {name for name, status in lines.lines if status == "done"}
+    assert ended == {each[0] for each in paper.names()}
+    assert len(ended) < 10
+
+
+def test_many_machines_in_one_call():
+    paper = Paper(lambda call, number: [Done(each, True, State.STOPPED) for each in call.machines])
+    result = runner(paper, roads={"a": Road(Access("a", {}), bulk=10)}).run(tasks(25))
+    assert [len(names) for names in paper.names()] == [10, 10, 5]
+    assert [each.machine.name for each in result] == [f"a{number}" for number in range(25)]
+
+
+def test_a_call_for_many_that_is_not_taken_is_made_for_each_alone():
+    def answer(call, number):
+        return [Split()] * len(call.machines) if len(call.machines) > 1 else done(call)
+
+    paper = Paper(answer)
+    result = runner(paper, roads={"a": Road(Access("a", {}), bulk=10)}).run(tasks(10))
+    assert statuses(result) == ["done"] * 10
+    assert sorted(map(len, paper.names())) == [*[1] * 10, 10]
+
+
+def test_machines_that_may_have_been_booted_together_are_asked_for_again_together():
+    image, flavor = Image("a", "i", "i"), Flavor("a", "f", "f")
+    todo = [
+        Task("a", f"a{number}", "boot", request=BootRequest(f"a{number}", image, flavor, token=f"t{number}"))
+        for number in range(10)
+    ]
+
+    def answer(call, number):
+        if number == 1:
+            return unsure(CloudTimeout("x"))
+        machines = [Machine("a", each.name, each.token, State.BUILDING) for each in call.requests]
+        return [Done(each, True, State.ACTIVE) for each in machines]
+
+    paper = Paper(answer)
+    result = runner(paper, clouds=("a",), roads={"a": Road(Access("a", {}), bulk=5)}).run(todo)
+    assert [each.machine.cloud_id for each in result] == [f"t{number}" for number in range(10)]
+    asked = [[each.name for each in call.requests] for call in paper.calls]
+    assert asked == [[f"a{number}" for number in group] for group in (*[range(5)] * 2, *[range(5, 10)] * 2)]
+    assert [call.again for call in paper.calls] == [False, True, False, True]
+
+
+def test_progress_is_told_with_true_numbers():
+    told = []
+    result = runner(Paper(), watch=lambda what, tallies: told.append((what, tallies))).run(
+        [*tasks(7), *tasks(3, "b")]
+    )
+    assert result.exit_code == 0
+    assert {what for what, _ in told} == {"stop"}
+    assert {tally.cloud: (tally.total, tally.done, tally.running) for tally in told[-1][1]} == {
+        "a": (7, 7, 0),
+        "b": (3, 3, 0),
+    }
+
+
+def test_calls_and_tasks_can_be_sent_elsewhere_and_show_no_secret():
+    secret = "hunter2-secret"
+    call = Call(
+        Access("a", {"credentials": {"password": secret}}),
+        "stop",
+        (Machine("a", "x", "1", State.ACTIVE),),
+        (None,),
+    )
+    assert secret not in repr(call) + str(call)
+    assert pickle.loads(pickle.dumps(call)).access.settings["credentials"]["password"] == secret
     (task,) = tasks(1)
     assert pickle.loads(pickle.dumps(task)) == task
 
 
-def test_ctrl_c_with_threads_ends_what_runs_and_begins_nothing_new():
-    running, begun = threading.Event(), []
+def test_ctrl_c_while_it_waits_ends_what_runs_and_begins_nothing_new():
+    paper = Held()
+    work = runner(paper, clouds=("a",), limits=Limits(parallel=1))
+    interrupts = iter([None, KeyboardInterrupt])
+    usual = work._events.get
 
-    def slow():
-        begun.append(1)
-        running.set()
-        time.sleep(0.05)
-
-    class Impatient(ThreadPoolExecutor):
-        """Ctrl-C comes while the third task is handed over."""
-
-        def submit(self, fn, /, *args, **kwargs):
-            if len(self.handed) == 3:
-                running.wait(5)
+    class Events:
+        def get(self, timeout):
+            if paper.open and next(interrupts, None):
+                paper.finish("a0")
                 raise KeyboardInterrupt
-            self.handed.append(super().submit(fn, *args, **kwargs))
-            return self.handed[-1]
+            return usual(timeout=timeout)
 
-    Impatient.handed = []
-    with Impatient(1) as pool:
-        result = work(6, Memory(dict.fromkeys(range(6), slow)), pool)
-    assert statuses(result)[0] == "done"
-    assert statuses(result)[1:3] == ["not started"] * 2
-    assert statuses(result)[4:] == ["not started"] * 2
-    assert len(begun) == 1
+        def get_nowait(self):
+            return work_events.get_nowait()
+
+        def put(self, item):
+            work_events.put(item)
+
+    work_events, work._events = work._events, Events()
+    result = work.run(tasks(3))
+    assert statuses(result) == ["done", "not started", "not started"]
     assert result.exit_code == 130
 
 
-def test_a_second_ctrl_c_does_not_wait_and_loses_no_outcome():
-    release = threading.Event()
+def test_it_works_in_a_thread_and_with_a_pool_of_others():
+    class Pool(ThreadPoolExecutor):
+        def submit(self, fn, /, call):
+            return super().submit(lambda: Reply((done(call),)))
 
-    class Impatient(ThreadPoolExecutor):
-        def submit(self, fn, /, *args, **kwargs):
-            future = super().submit(fn, *args, **kwargs)
-            if args[0].name == "0":
-                future.result()
-            if args[0].name == "1":
-                running.wait(5)
-                raise KeyboardInterrupt
+    ended = []
+    with Pool(4) as pool:
+        thread = threading.Thread(target=lambda: ended.append(runner(pool, clouds=("a",)).run(tasks(50))))
+        thread.start()
+        thread.join(10)
+    assert statuses(ended[0]) == ["done"] * 50
+
+
+def test_a_future_that_was_cancelled_is_a_lost_call():
+    def answer(call, number):
+        return None
+
+    class Cancelling(Paper):
+        def submit(self, fn, /, call):
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
             return future
 
-    running = threading.Event()
-
-    def slow():
-        running.set()
-        release.wait(5)
-
-    def interrupted(futures):
-        raise KeyboardInterrupt
-
-    with Impatient(1) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cloudmesh.vm.runner.wait", interrupted)
-        result = work(3, Memory({1: slow}), pool)
-        release.set()
-    assert statuses(result) == ["done", "interrupted", "not started"]
-
-
-def test_real_threads_open_clouds_and_store_for_themselves(boot, spy, home):
-    boot("web[01-12]", "a")
-    with ThreadPoolExecutor(4) as pool, Machines("web[01-12]", "a", executor=pool) as machines:
-        assert machines.stop(wait=True).exit_code == 0
-        assert [each.state for each in machines.start()] == [State.STARTING] * 12
-    assert [line[2] for line in tasks_of(home)[12:]] == ["done"] * 24
-
-
-def tasks_of(home):
-    with Database(home / "cloudmesh.db") as store:
-        return [(each["name"], each["verb"], each["status"], each["error"]) for each in store.find(TASKS)]
-
-
-def test_the_store_tells_how_each_task_ended(boot, home, spy):
-    boot("web[1-2]", "a")
-    spy.trouble["a", "stop"] = Refused("no")
-    with Machines("web1") as machines:
-        machines.stop()
-    spy.trouble.clear()
-    with Machines("web2") as machines:
-        machines.stop()
-    assert tasks_of(home) == [
-        ("web1", "boot", "done", ""),
-        ("web2", "boot", "done", ""),
-        ("web1", "stop", "failed", "no"),
-        ("web2", "stop", "done", ""),
-    ]
-
-
-def test_the_store_says_running_while_the_cloud_is_called(boot, home, spy):
-    boot("web1", "a")
-    seen = []
-    spy.trouble["a", "stop"] = lambda name: seen.append(tasks_of(home)[-1])
-    with Machines("web1") as machines:
-        machines.stop()
-    assert seen == [("web1", "stop", "running", "")]
-    assert tasks_of(home)[-1] == ("web1", "stop", "done", "")
-
-
-def test_a_call_that_never_came_back_stays_running(boot, home, spy):
-    boot("web1", "a")
-    spy.trouble["a", "stop"] = KeyboardInterrupt()
-    with Machines("web1") as machines:
-        machines.stop()
-    assert tasks_of(home)[-1] == ("web1", "stop", "running", "")
-
-
-def test_a_store_that_fails_before_the_call_keeps_the_cloud_from_being_called(boot, spy, monkeypatch):
-    boot("web[1-2]", "a")
-
-    def full(self, table, record, /):
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(Database, "add", full)
-    with Machines("web[1-2]", "a") as machines:
-        result = machines.stop()
-    assert statuses(result) == ["failed", "failed"]
-    assert spy.taken() == []
-
-
-def test_a_store_that_fails_after_the_call_is_told(boot, spy, monkeypatch):
-    boot("web1", "a")
-
-    def full(self, table, values, /, where=None, **equals):
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(Database, "update", full)
-    with Machines("web1", "a") as machines:
-        result = machines.stop()
-    assert spy.taken() == [("a", "stop", "web1")]
+    result = runner(Cancelling(answer), clouds=("a",)).run(tasks(1))
     assert statuses(result) == ["failed"]
-    assert "stop ended (done), but that could not be written down: the disk is full" in str(result[0].error)
-
-
-def test_the_journal_keeps_the_time_and_length(config, home):
-    with Inventory() as inventory:
-        journal = Journal(inventory.database)
-
-        class Slow(Memory):
-            before, after = journal.before, journal.after
-
-        work(1, Slow({0: partial(time.sleep, 0.02)}))
-        (line,) = inventory.database.find(TASKS)
-    assert line["seconds"] >= 0.02
-    assert abs(line["began"] - time.time()) < 60

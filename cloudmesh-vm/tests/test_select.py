@@ -1,11 +1,16 @@
 """From the names a user writes to machines, and what that costs."""
 
+import threading
+
 import pytest
 
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.config import Config
+from cloudmesh.plugin import errors
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
+from cloudmesh.vm.listing import list_machines
 
 
 def chosen(names, cloud=None):
@@ -72,12 +77,12 @@ def test_known_names_cost_no_call_and_a_glob_one_listing_a_cloud(four, spy):
     chosen("web1,db1,b:web9")
     assert spy.taken() == []
     chosen("web*,db*,*")
-    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
 
 
 def test_several_unknown_names_cost_one_listing_a_cloud(four, spy):
     assert chosen("web1,no[1-5]") == (["a:web1"], [f"no{number}" for number in range(1, 6)])
-    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
 
 
 def test_a_machine_that_came_since_is_found(four, boot):
@@ -142,8 +147,8 @@ def test_no_name_or_a_malformed_one_is_an_error_and_never_means_all(four, spy, n
 def test_all_means_all_of_the_clouds_as_they_tell_now(four, spy, behind):
     behind("a", "delete", "web2")
     with Machines.all() as machines:
-        assert [each.qualified_name for each in machines.select().machines] == ["a:web1", "a:db1", "b:web9"]
-    assert spy.taken() == [("a", "machines", ""), ("b", "machines", "")]
+        assert [each.qualified_name for each in machines.select().machines] == ["a:db1", "a:web1", "b:web9"]
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
     with Machines.all("b") as machines:
         assert [each.name for each in machines.select().machines] == ["web9"]
         with pytest.raises(UsageError, match="booting needs names"):
@@ -194,3 +199,61 @@ def test_a_thousand_names_read_the_store_once(boot, monkeypatch):
     with Machines("web[001-200]", "a") as machines:
         assert len(machines.select().machines) == 200
     assert reads == ["a"]
+
+
+@pytest.mark.parametrize("names", ["web*", "no1", None])
+def test_clouds_are_listed_at_the_same_time(four, spy, names):
+    together(spy, "machines")
+    with Machines.all() if names is None else Machines(names) as machines:
+        if names == "no1":
+            with pytest.raises(UnknownName):
+                machines.select()
+        else:
+            assert len(machines.select().machines) >= 3
+
+
+def together(spy, method):
+    """No cloud answers before the other is asked too."""
+    both = threading.Barrier(2, timeout=30)
+    for cloud in ("a", "b"):
+        spy.trouble[cloud, method] = lambda name: both.wait()
+
+
+def test_what_a_verb_takes_is_looked_up_at_the_same_time(four, spy):
+    together(spy, "images")
+    with Machines("a:web1,b:web9") as machines:
+        assert {each.status.value for each in machines.rebuild("debian-12")} == {"done"}
+
+
+def test_boots_are_planned_at_the_same_time(four, spy):
+    together(spy, "machines")
+    with Machines("new1", ["a", "b"]) as machines:
+        assert [each.cloud for each in machines.boot()] == ["a", "b"]
+
+
+def test_a_name_that_only_one_cloud_lacks_boots_nothing(four, spy):
+    with Machines("new1", ["a", "b"]) as machines, pytest.raises(UnknownName):
+        machines.boot(image="no-such-image")
+    assert "boot" not in {method for _, method, _ in spy.taken()}
+
+
+def told_by_select(names):
+    with Machines(names) as machines:
+        return [str(each.error) for each in machines.select().missing]
+
+
+def told_by_list(names):
+    return [str(error) for error in list_machines(Config.load(), [names], None, False).errors]
+
+
+@pytest.mark.parametrize("told_by", [told_by_select, told_by_list])
+def test_of_thousands_of_unknown_names_a_few_are_compared_with_all(boot, monkeypatch, told_by):
+    boot("web[001-030]", "a")
+    compared = []
+    nearest = errors.nearest
+    monkeypatch.setattr(errors, "nearest", lambda name, names: compared.append(name) or nearest(name, names))
+    told = told_by("web001,wed[0001-2000]")
+    assert len(told) == 2000
+    assert "did you mean 'web001'?" in told[0] and "(30 in all)" in told[0]
+    assert "'wed2000'" in told[-1] and "known: web001" in told[-1] and "(30 in all)" in told[-1]
+    assert 0 < len(compared) <= 10

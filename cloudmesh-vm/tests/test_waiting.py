@@ -1,5 +1,8 @@
 """Waiting, with clouds that play a script and a clock that passes only while somebody sleeps."""
 
+import itertools
+import signal
+import threading
 from dataclasses import replace
 
 import pytest
@@ -7,55 +10,82 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import (
+    BadAnswer,
     CloudTimeout,
     Conflict,
     NotFound,
     ProviderDefect,
     RateLimited,
     Refused,
+    ServerFailure,
+    TlsFailure,
     Unreachable,
 )
 from cloudmesh.cloud.model import Machine, State
-from cloudmesh.plugin.errors import CredentialsError, Interrupted
+from cloudmesh.plugin.errors import ConfigError, CredentialsError, Interrupted
+from cloudmesh.vm.lookout import Sight
+from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.outcome import Status
+from cloudmesh.vm.tally import Tally
 from cloudmesh.vm.waiting import Waiter
 
 S = State
 
 
 class Scene:
-    """Stands for a session: each cloud plays its listings one after another, the last one for ever.
+    """Stands for session and lookout: each cloud plays its listings one after another, the last one for ever.
 
-    A listing is a list of machines or an error to raise.
+    A listing is a list of machines, an error, or how many seconds the cloud takes for the next one. Time
+    passes only while somebody waits for an answer.
     """
+
+    config = None
 
     def __init__(self, **clouds):
         self.now = 0.0
         self.listings = []
-        self.slept = []
+        self.closed = False
         self._scripts = {name: list(script) for name, script in clouds.items()}
+        self._under_way = []
 
-    def cloud(self, name):
-        scene = self
+    def unresolved(self, clouds):
+        return {}
 
-        class Playing:
-            def machines(self):
-                scene.listings.append((round(scene.now, 3), name))
-                script = scene._scripts[name]
-                shown = script.pop(0) if len(script) > 1 else script[0]
-                if isinstance(shown, BaseException):
-                    raise shown
-                return shown
+    def ask(self, cloud):
+        assert all(name != cloud for _, name, _ in self._under_way), "it has not answered yet"
+        self.listings.append((round(self.now, 3), cloud))
+        script, takes = self._scripts[cloud], 0.0
+        if isinstance(script[0], int | float):
+            takes = script.pop(0)
+        shown = script.pop(0) if len(script) > 1 else script[0]
+        self._under_way.append((self.now + takes, cloud, shown))
 
-        return Playing()
+    def next(self, seconds):
+        assert seconds >= 0
+        first = min(self._under_way, key=lambda each: each[0], default=None)
+        if first is None or first[0] > self.now + seconds:
+            self.now += seconds
+            return None
+        self._under_way.remove(first)
+        self.now = max(self.now, first[0])
+        if isinstance(first[2], KeyboardInterrupt):
+            raise first[2]
+        return Sight(*first[1:])
 
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
+    def wake(self):
+        pass
 
-    def wait(self, machines, state, timeout=60.0):
-        waiter = Waiter(self, state, timeout, clock=lambda: self.now, sleep=self.sleep)
-        return waiter.wait(machines)
+    def close(self):
+        self.closed = True
+
+    def wait(self, machines, state, timeout=60.0, watch=None, states=None):
+        waiter = Waiter(self, state, timeout, watch, clock=lambda: self.now, lookout=self)
+        result = waiter.wait(machines, states)
+        assert self.closed
+        return result
+
+    def times(self, cloud="a"):
+        return [seconds for seconds, name in self.listings if name == cloud]
 
 
 def vm(name="vm1", state=S.BUILDING, cloud="a", **more):
@@ -69,11 +99,11 @@ def script(*states):
     ]
 
 
-def test_what_is_there_already_needs_one_listing_and_no_sleep():
+def test_what_is_there_already_needs_one_listing_and_no_time():
     scene = Scene(a=script(S.ACTIVE))
     (outcome,) = scene.wait([vm()], S.ACTIVE)
     assert (outcome.status, outcome.state, outcome.verb) == (Status.DONE, S.ACTIVE, "wait")
-    assert (scene.listings, scene.slept) == ([(0.0, "a")], [])
+    assert (scene.listings, scene.now) == ([(0.0, "a")], 0)
 
 
 def test_it_waits_until_the_state_is_reached():
@@ -81,7 +111,7 @@ def test_it_waits_until_the_state_is_reached():
     (outcome,) = scene.wait([vm()], S.ACTIVE)
     assert outcome.succeeded
     assert len(scene.listings) == 3
-    assert outcome.seconds == pytest.approx(sum(scene.slept))
+    assert outcome.seconds == pytest.approx(scene.now) == pytest.approx(scene.times()[-1], abs=0.001)
 
 
 def test_nobody_to_wait_for_asks_nobody():
@@ -104,7 +134,8 @@ def test_at_the_timeout_it_looks_a_last_time_and_says_what_it_saw(timeout):
 def test_the_ticks_grow_and_stay_short_enough():
     scene = Scene(a=script(S.BUILDING))
     scene.wait([vm()], S.ACTIVE, 100)
-    ticks = scene.slept[:-1]
+    times = scene.times()
+    ticks = [round(later - before, 2) for before, later in itertools.pairwise(times[:-1])]
     assert ticks == sorted(ticks)
     assert ticks[0] <= 0.5
     assert 2 <= ticks[-1] <= 10
@@ -118,7 +149,7 @@ def test_each_tick_lists_each_cloud_once_however_many_machines_wait():
     result = scene.wait(many, S.ACTIVE)
     assert result.exit_code == 0
     assert [outcome.name for outcome in result] == [each.name for each in many]
-    assert [cloud for _, cloud in scene.listings] == ["a", "b", "a", "b", "b", "b"]
+    assert (len(scene.times("a")), len(scene.times("b"))) == (2, 4)
 
 
 def test_a_machine_in_state_error_fails_at_once_with_what_the_cloud_says():
@@ -126,7 +157,7 @@ def test_a_machine_in_state_error_fails_at_once_with_what_the_cloud_says():
     (outcome,) = scene.wait([vm()], S.ACTIVE)
     assert isinstance(outcome.error, Conflict)
     assert str(outcome.error) == "it ended in state error: no host was found"
-    assert scene.slept == []
+    assert scene.now == 0
 
 
 def test_error_and_unknown_can_be_waited_for():
@@ -139,7 +170,7 @@ def test_a_machine_that_vanished_fails_at_once():
     (outcome,) = scene.wait([vm()], S.ACTIVE)
     assert isinstance(outcome.error, NotFound)
     assert str(outcome.error) == "it is no longer on cloud a"
-    assert len(scene.slept) == 1
+    assert len(scene.listings) == 2
 
 
 @pytest.mark.parametrize("shown", [(S.DELETING, None), (None,), (S.ACTIVE, S.DELETING, S.DELETED)])
@@ -153,7 +184,7 @@ def test_a_machine_that_is_being_deleted_will_not_come_back(state):
     scene = Scene(a=script(state))
     (outcome,) = scene.wait([vm()], S.ACTIVE)
     assert str(outcome.error) == f"it is {state}"
-    assert scene.slept == []
+    assert scene.now == 0
 
 
 @pytest.mark.parametrize("rest", [S.STOPPED, S.SUSPENDED, S.PAUSED])
@@ -177,7 +208,16 @@ def test_a_running_machine_may_stop_by_itself_at_any_time():
     assert scene.now > 30
 
 
-@pytest.mark.parametrize("error", [Unreachable("away"), RateLimited("slower"), CloudTimeout("late")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unreachable("away"),
+        RateLimited("slower"),
+        CloudTimeout("late"),
+        BadAnswer("half"),
+        ServerFailure("500"),
+    ],
+)
 def test_a_listing_that_fails_for_a_moment_is_tried_again(error):
     scene = Scene(a=script(error, S.BUILDING, error, S.ACTIVE))
     assert scene.wait([vm()], S.ACTIVE).exit_code == 0
@@ -193,14 +233,17 @@ def test_trouble_that_is_over_is_not_told():
     assert str(outcome.error) == "it is still building after 5 seconds"
 
 
-@pytest.mark.parametrize("error", [Refused("never"), CredentialsError("who are you"), ProviderDefect("bug")])
+@pytest.mark.parametrize(
+    "error",
+    [Refused("never"), CredentialsError("who are you"), ProviderDefect("bug"), TlsFailure("someone else")],
+)
 def test_a_listing_that_cannot_work_fails_its_cloud_at_once_and_no_other(error):
     scene = Scene(a=script(error), b=[[vm("vm2", cloud="b")], [vm("vm2", S.ACTIVE, "b")]])
     first, second = scene.wait([vm(), vm("vm2", cloud="b")], S.ACTIVE)
     assert first.status is Status.FAILED
     assert first.seconds == 0
     assert second.status is Status.DONE
-    assert [cloud for _, cloud in scene.listings] == ["a", "b", "b"]
+    assert (len(scene.times("a")), len(scene.times("b"))) == (1, 2)
 
 
 def test_ctrl_c_tells_who_was_there_and_who_was_waited_for():
@@ -248,3 +291,162 @@ def test_no_machine_is_built_twice():
     (outcome,) = scene.wait([vm(state=S.ACTIVE)], S.BUILDING, timeout=600)
     assert str(outcome.error) == "it is active, and a machine is built only once"
     assert scene.now == 0
+
+
+def test_each_machine_may_be_waited_for_in_a_state_of_its_own():
+    shown = [vm("vm1", S.ACTIVE), vm("vm2", S.STOPPED)]
+    result = Scene(a=[shown]).wait([vm("vm1"), vm("vm2", S.STOPPING)], S.ACTIVE, states=[S.ACTIVE, S.STOPPED])
+    assert result.exit_code == 0
+
+
+def test_a_slow_cloud_holds_no_other_back():
+    both = [vm(), vm("vm2", cloud="b")]
+    scene = Scene(a=[50, *script(S.ACTIVE)], b=[[both[1]], [both[1]], [replace(both[1], state=S.ACTIVE)]])
+    slow, quick = scene.wait(both, S.ACTIVE)
+    assert (slow.status, slow.seconds) == (Status.DONE, 50)
+    assert (quick.status, quick.seconds) == (Status.DONE, pytest.approx(0.5))
+    assert (len(scene.times("a")), len(scene.times("b"))) == (1, 3)
+
+
+def test_a_cloud_that_hangs_is_not_asked_again_and_ends_at_the_timeout():
+    both = [vm(), vm("vm2", cloud="b")]
+    scene = Scene(a=[10**9, *script(S.ACTIVE)], b=[[replace(both[1], state=S.ACTIVE)]])
+    hanging, other = scene.wait(both, S.ACTIVE, 30)
+    assert other.succeeded
+    assert (
+        str(hanging.error) == "it is still building after 30 seconds; cloud a has not answered for 30 seconds"
+    )
+    assert len(scene.times("a")) == 1
+    assert scene.now == 30
+
+
+def test_a_cloud_is_left_in_peace_for_as_long_as_it_takes_to_answer():
+    scene = Scene(a=[step for _ in range(9) for step in (8, [vm()])] + script(S.ACTIVE))
+    assert scene.wait([vm()], S.ACTIVE, 600).exit_code == 0
+    assert all(later - before >= 16 for before, later in itertools.pairwise(scene.times()))
+
+
+def test_a_last_listing_is_not_begun_when_it_cannot_be_answered_in_time():
+    scene = Scene(a=[step for _ in range(9) for step in (8, [vm()])])
+    scene.wait([vm()], S.ACTIVE, 20)
+    assert scene.times() == [0, 8], "at 16 it would be too late"
+    scene = Scene(a=[step for _ in range(9) for step in (2, [vm()])])
+    scene.wait([vm()], S.ACTIVE, 20)
+    assert scene.times()[-1] == 16, "so early that its answer is in time"
+
+
+def test_a_cloud_that_says_when_to_come_again_is_heard():
+    scene = Scene(a=script(RateLimited("slower", retry_after=20.0), S.ACTIVE))
+    assert scene.wait([vm()], S.ACTIVE).exit_code == 0
+    assert scene.times() == [0, 20]
+
+
+def test_the_watch_is_told_how_far_each_cloud_has_come():
+    told = []
+    both = [vm(), vm("vm2", S.ACTIVE), vm("vm3", cloud="b")]
+    scene = Scene(
+        a=[both[:2], [replace(both[0], state=S.ERROR), both[1]]], b=[[replace(both[2], state=S.ACTIVE)]]
+    )
+    scene.wait(both, S.ACTIVE, watch=lambda what, tallies: told.append((what, tallies)))
+    assert {what for what, _ in told} == {"wait"}
+    assert told[0][1] == [Tally("a", 2, 0, 0, 2), Tally("b", 1, 0, 0, 1)]
+    assert told[-1][1] == [Tally("a", 2, 1, 1, 0), Tally("b", 1, 1, 0, 0)]
+
+
+def test_what_nobody_foresaw_is_not_hidden_in_a_thread():
+    with pytest.raises(ZeroDivisionError):
+        Scene(a=[ZeroDivisionError()]).wait([vm()], S.ACTIVE)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 20), st.sampled_from([*State, None])), min_size=1, max_size=20),
+    st.floats(0.01, 60),
+)
+def test_whatever_a_cloud_takes_the_wait_ends_in_time_with_few_listings(steps, timeout):
+    listings = [each for takes, state in steps for each in (takes, script(state)[0])]
+    scene = Scene(a=listings)
+    scene.wait([vm()], S.ACTIVE, timeout)
+    assert scene.now <= timeout + 0.001
+    ticks = [later - before for before, later in itertools.pairwise(scene.times())]
+    assert all(tick >= 0.19 for tick in ticks[:-2])
+
+
+class Clouds:
+    """Real threads and a real session, with clouds that hang until they are told to answer."""
+
+    def __init__(self, monkeypatch, config):
+        self.config = config
+        self.free = threading.Event()
+        self.hanging = threading.Event()
+        clouds = self
+
+        class Cloud:
+            def __init__(self, name, config):
+                self.name = name
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                pass
+
+            def machines(self):
+                clouds.hanging.set()
+                clouds.free.wait(60)
+                return [vm(state=S.ACTIVE)]
+
+        monkeypatch.setattr("cloudmesh.vm.lookout.Cloud", Cloud)
+
+    def unresolved(self, clouds):
+        return {}
+
+
+@pytest.fixture
+def hung(monkeypatch):
+    clouds = Clouds(monkeypatch, None)
+    yield clouds
+    clouds.free.set()
+
+
+def test_the_timeout_is_kept_while_a_cloud_hangs(hung):
+    (outcome,) = Waiter(hung, S.ACTIVE, 0.3).wait([vm()])
+    assert isinstance(outcome.error, CloudTimeout)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_answered_at_once_while_a_cloud_hangs(hung, number):
+    def interrupt():
+        hung.hanging.wait(60)
+        signal.pthread_kill(threading.main_thread().ident, number)
+
+    threading.Thread(target=interrupt).start()
+    result = Waiter(hung, S.ACTIVE, 60).wait([vm()])
+    assert (result[0].status, result.exit_code) == (Status.INTERRUPTED, 130)
+    assert not hung.free.is_set()
+
+
+def test_the_threads_end_with_the_waiting(hung):
+    hung.free.set()
+    before = set(threading.enumerate())
+    assert Waiter(hung, S.ACTIVE, 60).wait([vm()]).exit_code == 0
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_cloud_without_its_secret_fails_alone(hung):
+    hung.unresolved = lambda clouds: {"b": ConfigError("its password is missing")}
+    hung.free.set()
+    first, second = Waiter(hung, S.ACTIVE, 60).wait([vm(), vm("vm2", cloud="b")])
+    assert first.succeeded
+    assert str(second.error) == "its password is missing"
+
+
+def test_no_more_listings_than_ticks(boot, spy):
+    boot("web[1-3]", "a")
+    boot("db[1-3]", "b")
+    with Machines("web[1-3],db[1-3]", ["a", "b"]) as machines:
+        spy.taken()
+        assert machines.wait("active").exit_code == 0
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]

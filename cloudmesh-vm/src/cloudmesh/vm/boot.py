@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from cloudmesh.cloud.booting import BootOptions
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS, Refused
 from cloudmesh.cloud.model import Machine, State
-from cloudmesh.plugin.errors import UsageError
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.names import Name, expand
-from cloudmesh.vm.runner import Task
+from cloudmesh.vm.calls import BOOT
+from cloudmesh.vm.encoding import encode_request
+from cloudmesh.vm.plan import Plan
 from cloudmesh.vm.select import Missing
 from cloudmesh.vm.session import Session
+from cloudmesh.vm.task import Task
 
 # What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
 _GOOD_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -35,8 +43,10 @@ class BootPlan:
         wanted = ((cloud, name.name) for name in expand(names) for cloud in self._places(name, explicit))
         self.places = list(dict.fromkeys(wanted))
 
-    def tasks(self, options: BootOptions) -> tuple[list[Task], list[Missing]]:
-        """One task a machine. One whose name is taken, or whose cloud does not answer, is told as missing.
+    def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> tuple[Plan, list[Missing]]:
+        """What is to be booted, each machine with a token of its own.
+
+        One whose name is taken, or whose cloud does not answer, is told as missing.
 
         Raises:
             UnknownName, UsageError, ConfigError: a cloud has no such image, flavor, key, network or security
@@ -44,27 +54,22 @@ class BootPlan:
             CloudError: none of the clouds answers.
         """
         tasks: list[Task] = []
+        parts: dict[str, str] = {}
         missing: list[Missing] = []
         clouds = list(dict.fromkeys(cloud for cloud, _ in self.places))
         self._session.resolve(clouds)
-        for name in clouds:
+        for name, found in self._session.ask_all(clouds, partial(_look, options)).items():
             machines = [machine for place, machine in self.places if place == name]
-            try:
-                cloud = self._session.cloud(name)
-                request = cloud.boot_request(machines[0], options)
-                taken = {each.name for each in cloud.machines() if each.state is not State.DELETED}
-            except CLOUD_ERRORS as error:
-                missing += [Missing(name, machine, error) for machine in machines]
-                if len(missing) == len(self.places):
-                    raise
+            if isinstance(found, CloudmeshError):
+                missing += [Missing(name, machine, found) for machine in machines]
+                if not isinstance(found, CLOUD_ERRORS) or len(missing) == len(self.places):
+                    raise found
                 continue
-            missing += [Missing(name, each, _exists(name, each)) for each in machines if each in taken]
-            tasks += [
-                Task(name, each, "boot", request=replace(request, name=each))
-                for each in machines
-                if each not in taken
-            ]
-        return tasks, missing
+            missing += [Missing(name, each, _exists(name, each)) for each in machines if each in found.taken]
+            free = [each for each in machines if each not in found.taken]
+            parts[name] = found.part
+            tasks += boot_tasks(name, free, found.request, found.afterwards)
+        return Plan(BOOT, tasks, parts, names, wait), missing
 
     def _places(self, name: Name, explicit: bool) -> list[str]:
         if name.is_glob or not _GOOD_NAME.fullmatch(name.name):
@@ -77,6 +82,45 @@ class BootPlan:
         if len(clouds) > 1 and not explicit:
             raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
         return clouds
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a cloud has for new machines.
+
+    Attributes:
+        request: what to boot, under whatever name.
+        taken: names that are in use there.
+        afterwards: whether a machine gets its public address once it is there.
+        part: the request as it is kept in the store.
+    """
+
+    request: BootRequest
+    taken: set[str]
+    afterwards: bool
+    part: str
+
+
+def _look(options: BootOptions, cloud: Cloud) -> _Found:
+    request = cloud.boot_request("", options)
+    return _Found(
+        request,
+        {each.name for each in cloud.machines() if each.state is not State.DELETED},
+        request.public and Capability.BOOT_PUBLIC not in cloud.provider.capabilities,
+        encode_request(request, cloud.userdata_file(options)),
+    )
+
+
+def boot_tasks(cloud: str, names: Sequence[str], request: BootRequest, afterwards: bool) -> list[Task]:
+    """A task for each name; ``afterwards`` if each machine gets its public address once it is there."""
+    if afterwards:
+        request = replace(request, public=False)
+    return [
+        Task(
+            cloud, name, BOOT, request=replace(request, name=name, token=uuid.uuid4().hex), address=afterwards
+        )
+        for name in names
+    ]
 
 
 def _exists(cloud: str, name: str) -> Refused:

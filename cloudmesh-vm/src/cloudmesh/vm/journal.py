@@ -1,42 +1,195 @@
-"""Writes into the store what was asked of which machine, before and after the cloud is called."""
+"""Jobs in the store: what is to be done, before the clouds are called, and what came of it.
+
+Three tables: ``job``, a line for each job; ``part``, what it does on each of its clouds; ``task``, a line
+for each machine. A task is pending, then running, then done, already or failed. What is pending or running
+when its job is over was interrupted, and another process can go on with it.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from cloudmesh.db import Database
-from cloudmesh.vm.outcome import Outcome
-from cloudmesh.vm.runner import Task
+from cloudmesh.cloud.recorder import Change, apply_all
+from cloudmesh.plugin.errors import CloudmeshError, StoreError
+from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.plan import Plan
+from cloudmesh.vm.task import Task
 
-TASKS = "task"
+if TYPE_CHECKING:
+    from cloudmesh.cloud.inventory import Inventory
+    from cloudmesh.db import Database
+    from cloudmesh.vm.lanes import Attempt
+
+JOBS, PARTS, TASKS = "job", "part", "task"
+PENDING, RUNNING, INTERRUPTED, CANCELLED = "pending", "running", "interrupted", "cancelled"
+UNFINISHED = (PENDING, RUNNING)
+# Jobs that ended so long ago are forgotten when another one begins, in seconds.
+_KEPT = 90 * 24 * 3600.0
 
 
-class Journal:
-    """One line a task: running until it ended, then how. A line left running tells of a killed process."""
+def lock_name(job: int) -> str:
+    """The name of the hold that the process has which runs a job."""
+    return f"job-{job}"
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def before(self, task: Task) -> int:
-        """Write that the task begins; the number of its line."""
-        return self._database.add(
-            TASKS,
-            {
-                "cloud": task.cloud,
-                "name": task.name,
-                "verb": task.verb,
-                "status": "running",
-                "error": "",
-                "seconds": 0.0,
-                "began": time.time(),
-            },
-        )
+class JobJournal:
+    """What the coordinator writes of one job. Whoever has it holds the job, and no other process can."""
 
-    def after(self, number: int, outcome: Outcome) -> None:
-        """Write how it ended."""
-        values = {
-            "status": outcome.status.value,
-            "error": str(outcome.error or ""),
-            "seconds": round(outcome.seconds, 3),
-        }
-        self._database.update(TASKS, values, id=number)
+    def __init__(self, inventory: Inventory, number: int, hold: Any) -> None:
+        self.number = number
+        self._inventory = inventory
+        self._database = inventory.database
+        self._hold = hold
+
+    @classmethod
+    def found(cls, inventory: Inventory, plan: Plan) -> tuple[JobJournal, list[Task]]:
+        """Write a new job down, and give its tasks with the numbers of their lines. Raises StoreError."""
+        database = inventory.database
+        hold = None
+        try:
+            with database.atomic():
+                _forget_old(database)
+                number = database.add(JOBS, {**plan.record(), **_owner(), "status": RUNNING, "cancel": 0})
+                # Before anybody sees the job: one that is running and not held counts as interrupted.
+                hold = database.hold(lock_name(number))
+                if hold is None:
+                    raise StoreError(f"job {number} is held by somebody, and was not there before")
+                lines = _write_lines(database, number, plan)
+        except BaseException:
+            if hold is not None:
+                hold.release()
+            raise
+        tasks = [task.numbered(line) for task, line in zip(plan.tasks, lines, strict=True)]
+        return cls(inventory, number, hold), tasks
+
+    @classmethod
+    def take_over(cls, inventory: Inventory, number: int) -> JobJournal:
+        """Go on with a job that no process runs.
+
+        Raises:
+            CloudmeshError: a process runs it.
+        """
+        database = inventory.database
+        hold = database.hold(lock_name(number))
+        if hold is None:
+            raise running_elsewhere(database, number)
+        database.update(JOBS, {**_owner(), "status": RUNNING, "cancel": 0}, id=number)
+        return cls(inventory, number, hold)
+
+    def write(
+        self, changes: Sequence[Change], ended: Sequence[tuple[Task, Outcome]], begun: Sequence[Attempt]
+    ) -> None:
+        """See ``cloudmesh.vm.runner.Journal``."""
+        # In a store of PostgreSQL the connection that holds the job may break off alone.
+        if not self._hold.is_valid():
+            raise StoreError(
+                f"this process no longer holds job {self.number}, and another one may go on with it; "
+                f"cms job resume {self.number} does so"
+            )
+        now = time.time()
+        records = [{"id": task.number, **_end(outcome, now)} for task, outcome in ended]
+        records += [{"id": each.task.number, **_begin(each, now)} for each in begun]
+        with self._database.atomic():
+            apply_all(changes, self._inventory)
+            if records:
+                self._database.update_many(TASKS, records)
+
+    def write_ends(self, ended: Iterable[tuple[Task, Outcome]]) -> None:
+        """Write how tasks ended after all, when waiting for their machines is over. Raises StoreError."""
+        now = time.time()
+        final = [(task, outcome) for task, outcome in ended if outcome.status is not Status.INTERRUPTED]
+        records = [{"id": task.number, **_end(outcome, now)} for task, outcome in final]
+        if records:
+            self._database.update_many(TASKS, records)
+
+    def is_cancelled(self) -> bool:
+        """Whether another process wants the job to end."""
+        return bool(self._database.count(JOBS, id=self.number, cancel=1))
+
+    def close(self, result: Result | None) -> None:
+        """Write how the job ended, if it did (None: it was left), and let go of it."""
+        try:
+            if not self._hold.is_valid():
+                return
+            status = self._status(result)
+            self._database.update(JOBS, {"status": status, "ended": time.time()}, id=self.number)
+        finally:
+            self._hold.release()
+
+    def _status(self, result: Result | None) -> str:
+        if result is None or any(each.status in (Status.INTERRUPTED, Status.NOT_STARTED) for each in result):
+            return CANCELLED if self.is_cancelled() else INTERRUPTED
+        return "failed" if self._database.count(TASKS, job=self.number, status="failed") else "done"
+
+
+def running_elsewhere(database: Database, number: int) -> CloudmeshError:
+    """The error for a job that a process runs."""
+    (job,) = database.find(JOBS, id=number)
+    return CloudmeshError(
+        f"job {number} is being run by process {job['pid']} on {job['host']}; "
+        f"cms job cancel {number} lets it end early"
+    )
+
+
+def _write_lines(database: Database, job: int, plan: Plan) -> Sequence[int]:
+    """The parts and the tasks of a job; the numbers of the tasks."""
+    parts = [{"job": job, "cloud": cloud, "what": what} for cloud, what in plan.parts.items()]
+    database.add_many(PARTS, parts)
+    lines = database.add_many(TASKS, (_line(job, task) for task in plan.tasks))
+    database.index(TASKS, "job")
+    return lines
+
+
+def _owner() -> dict[str, Any]:
+    return {"pid": os.getpid(), "host": socket.gethostname()}
+
+
+def _line(job: int, task: Task) -> dict[str, Any]:
+    return {
+        "job": job,
+        "cloud": task.cloud,
+        "name": task.name,
+        "cloud_id": task.machine.cloud_id if task.machine else "",
+        "verb": task.verb,
+        "status": PENDING,
+        "error": "",
+        "seconds": 0.0,
+        "began": 0.0,
+        "token": task.request.token if task.request else "",
+    }
+
+
+def _begin(attempt: Attempt, now: float) -> Mapping[str, Any]:
+    task = attempt.task
+    values: dict[str, Any] = {"status": RUNNING, "began": now}
+    if task.request is not None:
+        values["cloud_id"] = task.machine.cloud_id if task.machine else ""
+    return values
+
+
+def _end(outcome: Outcome, now: float) -> Mapping[str, Any]:
+    return {
+        "status": outcome.status.value,
+        "error": str(outcome.error or ""),
+        "seconds": round(outcome.seconds, 3),
+        "ended": now,
+        "cloud_id": outcome.machine.cloud_id if outcome.machine else "",
+    }
+
+
+def _forget_old(database: Database) -> None:
+    """Remove jobs that came to their end long ago."""
+    if not database.has(JOBS):
+        return
+    from cloudmesh.db.conditions import in_, lt
+
+    ended = {"status": in_(["done", "failed", CANCELLED]), "ended": lt(time.time() - _KEPT)}
+    if "ended" not in database.columns(JOBS):
+        return
+    for job in database.find(JOBS, ended):
+        for table, column in ((TASKS, "job"), (PARTS, "job"), (JOBS, "id")):
+            database.delete(table, where={column: job.id})

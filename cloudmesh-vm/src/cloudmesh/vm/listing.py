@@ -15,7 +15,9 @@ from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.answer import Answer
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
+from cloudmesh.vm.interrupted import interrupted_notes
+from cloudmesh.vm.ordering import by_name
 
 _SHOWN = 10
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
@@ -38,10 +40,15 @@ def list_machines(
     clouds = _places(config, names, cloud)
     with Inventory(open_store(config)) as inventory:
         errors = _refresh(config, inventory, clouds, refresh)
-        known = [each for name in clouds for each in inventory.known(name)]
+        known = [
+            each
+            for name in clouds
+            for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
+        ]
         vanished = inventory.take_vanished(clouds) if gone and not names else []
         left = [address for each in vanished for address in inventory.addresses_of(each.machine)]
         called = _names_of_images(inventory, [*known, *vanished])
+        jobs = interrupted_notes(inventory.database)
     if errors and not known and not vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
         return _nothing(errors)
@@ -57,7 +64,7 @@ def list_machines(
         [_row(each, called) for each in shown],
         columns=COLUMNS,
         formats={"age": age_text},
-        notes=[*notes, *_gone(vanished), *map(_left, left), *simulated_notes(config, clouds)],
+        notes=[*notes, *_gone(vanished), *map(_left, left), *simulated_notes(config, clouds), *jobs],
         errors=failures,
         exit_code=max((error.exit_code for error in failures), default=0),
     )
@@ -181,15 +188,19 @@ def _named(
 
     shown: dict[tuple[str, str], Known] = {}
     failed: list[CloudmeshError] = []
+    by_name: dict[str, list[Known]] = {}
+    for each in known:
+        by_name.setdefault(each.machine.name, []).append(each)
+    nearest = KnownNames(by_name)
     for name in expand(names):
+        candidates = known if name.is_glob else by_name.get(name.name, [])
         found = [
             each
-            for each in known
+            for each in candidates
             if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
         ]
         if not found and not name.is_glob:
             away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
-            nearest = [each.machine.name for each in known]
             where = "among the known ones (--refresh asks the clouds)"
             failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
         shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})

@@ -14,7 +14,6 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.acting import Given
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.outcome import Result
-from cloudmesh.vm.waiting import TIMEOUT
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -114,8 +113,8 @@ class Machine:
             raise UsageError(f"one machine is to be booted, and {self.name} means {count}; use Machines")
         return _only(self._machines.boot(image, flavor, key, **more))
 
-    def wait(self, state: State | str, timeout: float = TIMEOUT) -> model.Machine:
-        """Wait up to ``timeout`` seconds until it is in a state."""
+    def wait(self, state: State | str, timeout: float | None = None) -> model.Machine:
+        """Wait up to ``timeout`` seconds, else 600, until it is in a state."""
         self._machines.select().machine()
         return _only(self._machines.wait(state, timeout))
 

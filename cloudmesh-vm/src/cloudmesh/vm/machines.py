@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,15 +11,16 @@ from cloudmesh.cloud.booting import BootOptions, MoreOptions
 from cloudmesh.cloud.model import State
 from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.acting import ActionPlan, Given
 from cloudmesh.vm.boot import BootPlan, check_name
 from cloudmesh.vm.outcome import Outcome, Result, Status
-from cloudmesh.vm.runner import Task, run
+from cloudmesh.vm.plan import Plan
 from cloudmesh.vm.select import Missing, Selection, Selector
 from cloudmesh.vm.session import Session
+from cloudmesh.vm.tally import Watch
 from cloudmesh.vm.waiting import TIMEOUT, Waiter
-from cloudmesh.vm.worker import SessionWorker, ThreadWorkers
+from cloudmesh.vm.work import Effort, MoreEffort, Work
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -46,8 +44,12 @@ class Machines:
         names: a name expression, or several.
         cloud: as in ``--cloud=``: else the variable ``cloud`` of the shell, else the defaults.
         config: another configuration than the user's own.
-        executor: makes the calls, such as a ThreadPoolExecutor; without one they are made one after
-            another. Each of its threads opens clouds and store for itself.
+        executor: makes the calls, any of ``concurrent.futures``; else the configured engine, which is
+            threads of this process unless it says otherwise.
+        parallel: the most calls at once, on all clouds together; else ``cloudmesh.parallel`` of the
+            configuration, else 32.
+        call_timeout: seconds after which one call is given up; else the ``call_timeout`` of its cloud.
+        watch: is told how far the work has come; see ``cloudmesh.vm.tally``.
     """
 
     def __init__(
@@ -56,17 +58,26 @@ class Machines:
         cloud: str | Sequence[str] | None = None,
         config: Config | None = None,
         executor: Executor | None = None,
+        *,
+        parallel: int | None = None,
+        call_timeout: float | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.names: str | Sequence[str] | None = names
         self._cloud = cloud
-        self._executor = executor
         self._config = config
+        self._effort = Effort(parallel, call_timeout, executor, watch)
         self._session: Session | None = None
 
     @classmethod
-    def all(cls, cloud: str | Sequence[str] | None = None, config: Config | None = None) -> Machines:
-        """Every machine of these clouds, as they tell when it is used."""
-        machines = cls("", cloud, config)
+    def all(
+        cls,
+        cloud: str | Sequence[str] | None = None,
+        config: Config | None = None,
+        **more: Unpack[MoreEffort],
+    ) -> Machines:
+        """Every machine of these clouds, as they tell when it is used; ``more`` as for ``Machines``."""
+        machines = cls("", cloud, config, **more)
         machines.names = None
         return machines
 
@@ -74,13 +85,15 @@ class Machines:
         if self._session is not None:
             raise CloudmeshError("these machines are already in use; use one 'with' block at a time")
         self._session = Session(self._cloud, self._config).__enter__()
+        self._work = Work(self._session, self._effort)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.session.__exit__(kind, error, trace)
-        self._session = None
+        with self.session:
+            self._session = None
+            self._work.__exit__(kind, error, trace)
 
     @property
     def session(self) -> Session:
@@ -100,39 +113,39 @@ class Machines:
         selection = selector.all() if self.names is None else selector.select(self.names)
         return selection.require_some()
 
-    def start(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def start(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Power stopped machines on."""
         return self.act("start", wait, timeout)
 
-    def stop(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def stop(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Shut machines down; their disks stay."""
         return self.act("stop", wait, timeout)
 
-    def suspend(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def suspend(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Keep their memory on disk and free the hosts."""
         return self.act("suspend", wait, timeout)
 
-    def resume(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def resume(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Bring suspended machines back."""
         return self.act("resume", wait, timeout)
 
-    def pause(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def pause(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Let them stand still; their memory stays on the hosts."""
         return self.act("pause", wait, timeout)
 
-    def unpause(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def unpause(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Let paused machines go on."""
         return self.act("unpause", wait, timeout)
 
-    def reboot(self, wait: bool = False, timeout: float = TIMEOUT, *, hard: bool = False) -> Result:
+    def reboot(self, wait: bool = False, timeout: float | None = None, *, hard: bool = False) -> Result:
         """Restart machines by their systems; the hard way cuts the power, in whatever state they are."""
         return self.act("hard_reboot" if hard else "reboot", wait, timeout)
 
-    def rebuild(self, image: str, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def rebuild(self, image: str, wait: bool = False, timeout: float | None = None) -> Result:
         """Replace their disks by new ones of an image; what was on them is lost."""
         return self.act("rebuild", wait, timeout, argument=image)
 
-    def resize(self, flavor: str, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def resize(self, flavor: str, wait: bool = False, timeout: float | None = None) -> Result:
         """Give them another size; they are restarted for it."""
         return self.act("resize", wait, timeout, argument=flavor)
 
@@ -146,7 +159,7 @@ class Machines:
         """Set metadata by key, and remove that whose value is None; other keys stay."""
         return self.act("metadata", argument=dict(changes))
 
-    def delete(self, wait: bool = False, timeout: float = TIMEOUT) -> Result:
+    def delete(self, wait: bool = False, timeout: float | None = None) -> Result:
         """Remove machines and their disks for good."""
         return self.act("delete", wait, timeout)
 
@@ -154,7 +167,7 @@ class Machines:
         self,
         action: str,
         wait: bool = False,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         selection: Selection | None = None,
         argument: Given = None,
     ) -> Result:
@@ -164,7 +177,8 @@ class Machines:
             action: start, stop, suspend, resume, pause, unpause, reboot, hard_reboot, rebuild, resize,
                 rename, metadata or delete.
             wait: whether to wait until the machines are in the state that the action leads to.
-            timeout: seconds to wait.
+            timeout: seconds for all of it together; without it the calls may take as long as they do, and
+                the waiting after the last of them 600.
             selection: what ``select`` gave, if the caller already looked.
             argument: for rebuild an image, for resize a flavor, for rename a name, for metadata values by
                 their keys, None for those to remove.
@@ -173,13 +187,45 @@ class Machines:
             UnknownName: no such action, or none of the machines is known.
             UsageError: the names are wrong or ambiguous; nothing was done.
         """
-        verb = find_verb(action)
-        selection = selection or self.select()
-        tasks, missing = ActionPlan(self.session, verb, argument).tasks(selection)
-        result = self._run(tasks)
-        if wait:
-            result = self._then_wait(result, timeout)
-        return Result([*result, *(_missing(each, action) for each in missing)])
+        plan, missing = self._action_plan(action, wait, selection, argument)
+        result = self._work.run(plan, timeout)
+        return Result([*result, *(_missing(each, action) for each in missing)], result.job)
+
+    def act_each(
+        self, action: str, argument: Given = None, timeout: float | None = None
+    ) -> Iterator[Outcome]:
+        """The same, but each outcome is given as soon as it is known, in whatever order.
+
+        Nothing is done before the first one is asked for. If the iteration is left early, no call is begun
+        any more, those that are running are waited for, and the job can be resumed.
+        """
+        plan, missing = self._action_plan(action, False, None, argument)
+        yield from (_missing(each, action) for each in missing)
+        yield from self._work.each(plan, timeout)
+
+    def start_each(self, timeout: float | None = None) -> Iterator[Outcome]:
+        """Power stopped machines on; each outcome as it comes, see ``act_each``."""
+        return self.act_each("start", timeout=timeout)
+
+    def stop_each(self, timeout: float | None = None) -> Iterator[Outcome]:
+        """Shut machines down; each outcome as it comes."""
+        return self.act_each("stop", timeout=timeout)
+
+    def suspend_each(self, timeout: float | None = None) -> Iterator[Outcome]:
+        """Suspend machines; each outcome as it comes."""
+        return self.act_each("suspend", timeout=timeout)
+
+    def resume_each(self, timeout: float | None = None) -> Iterator[Outcome]:
+        """Bring suspended machines back; each outcome as it comes."""
+        return self.act_each("resume", timeout=timeout)
+
+    def reboot_each(self, timeout: float | None = None, *, hard: bool = False) -> Iterator[Outcome]:
+        """Restart machines; each outcome as it comes."""
+        return self.act_each("hard_reboot" if hard else "reboot", timeout=timeout)
+
+    def delete_each(self, timeout: float | None = None) -> Iterator[Outcome]:
+        """Remove machines and their disks for good; each outcome as it comes."""
+        return self.act_each("delete", timeout=timeout)
 
     def boot(
         self,
@@ -187,7 +233,7 @@ class Machines:
         flavor: str | None = None,
         key: str | None = None,
         wait: bool = False,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         **more: Unpack[MoreOptions],
     ) -> Result:
         """Boot a machine for each name, on each of the clouds that were given.
@@ -198,7 +244,7 @@ class Machines:
             image, flavor, key, more: see ``cloudmesh.cloud.booting.BootOptions``: ``network``, ``secgroup``,
                 ``userdata``, ``metadata`` and ``public`` are given by name.
             wait: whether to wait until the machines are active.
-            timeout: seconds to wait.
+            timeout: seconds for all of it together; see ``act``.
 
         Raises:
             UnknownName, UsageError: a cloud has no such image, flavor, key, network or security group, or
@@ -206,14 +252,25 @@ class Machines:
             UsageError: the names are wrong, or it is not said which of several default clouds is meant.
             CloudError: none of the clouds answers.
         """
-        plan = self.boot_plan()
-        tasks, missing = plan.tasks(BootOptions(image, flavor, key, **more))
-        result = self._run(tasks)
-        if wait:
-            result = self._then_wait(result, timeout)
+        places = self.boot_plan()
+        plan, missing = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
+        result = self._work.run(plan, timeout)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
-        return Result([ended[place] for place in plan.places])
+        return Result([ended[place] for place in places.places], result.job)
+
+    def boot_each(
+        self,
+        image: str | None = None,
+        flavor: str | None = None,
+        key: str | None = None,
+        timeout: float | None = None,
+        **more: Unpack[MoreOptions],
+    ) -> Iterator[Outcome]:
+        """The same, but each outcome is given as soon as the cloud has accepted it; see ``act_each``."""
+        plan, missing = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
+        yield from (_missing(each, "boot") for each in missing)
+        yield from self._work.each(plan, timeout)
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""
@@ -221,56 +278,32 @@ class Machines:
             raise UsageError("booting needs names, such as web[01-03]")
         return BootPlan(self.session, self.names, explicit=bool(self._cloud))
 
-    def wait(self, state: State | str, timeout: float = TIMEOUT) -> Result:
-        """Wait until the machines are in a state; one fails as soon as it cannot reach it any more."""
+    def wait(self, state: State | str, timeout: float | None = None) -> Result:
+        """Wait until the machines are in a state; one fails as soon as it cannot reach it any more.
+
+        ``timeout``: seconds; without it 600.
+        """
         wanted = find_state(state)
         selection = self.select()
-        result = Waiter(self.session, wanted, timeout).wait(selection.machines)
+        result = Waiter(self.session, wanted, TIMEOUT if timeout is None else timeout).wait(
+            selection.machines
+        )
         gone = [_missing(each, "wait") for each in selection.missing]
         return Result([*result, *gone])
 
-    def _run(self, tasks: Sequence[Task]) -> Result:
-        if self._executor is None:
-            worker = SessionWorker(self.session)
-            result = run(tasks, lambda: worker)
-        else:
-            with ThreadWorkers(partial(Session, self._cloud, self.session.config)) as workers:
-                result = run(tasks, workers, self._executor)
-        return Result([each if each.succeeded else self._as_known(each) for each in result])
+    def _action_plan(
+        self, action: str, wait: bool, selection: Selection | None, argument: Given
+    ) -> tuple[Plan, list[Missing]]:
+        verb = find_verb(action)
+        selection = selection or self.select()
+        return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
 
-    def _as_known(self, outcome: Outcome) -> Outcome:
-        """A failed outcome with what its call may have taught of the machine before it failed."""
-        if outcome.machine is None:
-            return outcome
-        try:
-            known = self.session.inventory.find(outcome.machine)
-        except StoreError:
-            # Then this is why the task failed, and its outcome says so already.
-            return outcome
-        return replace(outcome, machine=known.machine) if known else outcome
-
-    def _then_wait(self, result: Result, timeout: float) -> Result:
-        """Wait for those that succeeded; each outcome becomes that of the wait."""
-        if result.interrupted:
-            return result
-        outcomes = list(result)
-        ends = time.monotonic() + timeout
-        for target in dict.fromkeys(each.target for each in outcomes if each.succeeded and each.target):
-            here = [
-                number for number, each in enumerate(outcomes) if each.succeeded and each.target is target
-            ]
-            machines = [machine for number in here if (machine := outcomes[number].machine)]
-            waited = Waiter(self.session, target, max(0.0, ends - time.monotonic())).wait(machines)
-            for number, each in zip(here, waited, strict=True):
-                outcomes[number] = _merge(outcomes[number], each)
-            if waited.interrupted:
-                break
-        return Result(outcomes)
-
-
-def _merge(acted: Outcome, waited: Outcome) -> Outcome:
-    status = acted.status if waited.succeeded else waited.status
-    return replace(waited, verb=acted.verb, status=status, seconds=acted.seconds + waited.seconds)
+    @property
+    def _said(self) -> str:
+        """The names as they were given, for the list of jobs."""
+        if self.names is None:
+            return "--all"
+        return self.names if isinstance(self.names, str) else ",".join(self.names)
 
 
 def _missing(each: Missing, verb: str) -> Outcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import overload
 
+from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -69,10 +70,15 @@ class ActionFailed(CloudmeshError):
 
 
 class Result(Sequence[Outcome]):
-    """The outcomes of one action, in the order of the names."""
+    """The outcomes of one action, in the order of the names.
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+    Attributes:
+        job: the number of the job in the store, by which it can be resumed; None if there is none.
+    """
+
+    def __init__(self, outcomes: Sequence[Outcome], job: int | None = None) -> None:
         self._outcomes = tuple(outcomes)
+        self.job = job
 
     @overload
     def __getitem__(self, index: int) -> Outcome: ...
@@ -103,11 +109,15 @@ class Result(Sequence[Outcome]):
     @property
     def interrupted(self) -> bool:
         """Whether the user stopped the work before its end."""
-        return any(each.status in (Status.INTERRUPTED, Status.NOT_STARTED) for each in self)
+        return any(
+            each.status in (Status.INTERRUPTED, Status.NOT_STARTED)
+            and not isinstance(each.error, CloudTimeout)
+            for each in self
+        )
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 a task failed, 130 interrupted."""
+        """0 all done, 1 a task failed or the time was over, 130 interrupted."""
         if self.interrupted:
             return 130
         return 1 if self.failed else 0

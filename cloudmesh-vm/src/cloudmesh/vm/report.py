@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,29 +14,52 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.acting import ActionPlan, Given
+from cloudmesh.vm.folding import fold_rows
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.select import Selection
 from cloudmesh.vm.session import Session
 
 WOULD_FAIL = "would fail"
 COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
+# So many outcomes do not fit on a screen; then they are counted.
+_MANY = 20
 
 
-def report(config: Config, result: Result) -> Answer:
-    """One row a machine: what was asked, how it ended and why."""
+def report(config: Config, result: Result, seconds: float | None = None) -> Answer:
+    """One row a machine: what was asked, how it ended and why. In a table, those that fared alike share one.
+
+    Args:
+        seconds: how long the whole took, told in a closing line where there are many machines.
+    """
     rows = [_row(outcome) for outcome in result]
+    ids = [outcome.machine.cloud_id if outcome.machine else "" for outcome in result]
     notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
     if result.interrupted:
         notes.insert(0, "interrupted: what is marked 'not started' was not asked of any cloud")
-    errors = [outcome.error for outcome in result if outcome.error]
-    return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=result.exit_code)
+    if seconds is not None and len(result) > _MANY:
+        notes.append(summary(result, seconds))
+    return Answer(
+        rows,
+        columns=COLUMNS,
+        notes=notes,
+        errors=[outcome.error for outcome in result if outcome.error],
+        exit_code=result.exit_code,
+        table_rows=fold_rows(rows, ids),
+    )
+
+
+def summary(result: Result, seconds: float) -> str:
+    """How many machines fared how: ``1000 machines in 12.3 s: 987 done, 10 failed, 3 not started``."""
+    counts = Counter(outcome.status for outcome in result)
+    told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    return f"{len(result)} machines in {seconds:.1f} s: {told}"
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
     return {
         "cloud": outcome.cloud,
         "name": outcome.name,
-        "action": _words(outcome.verb),
+        "action": words(outcome.verb),
         "result": outcome.status.value,
         "state": outcome.machine.state.value if outcome.machine else "",
         "seconds": round(outcome.seconds, 2),
@@ -43,7 +67,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _words(action: str) -> str:
+def words(action: str) -> str:
     """An action as users say it."""
     return VERBS[action].words if action in VERBS else action
 
@@ -57,8 +81,8 @@ def dry_run(session: Session, selection: Selection, action: str, argument: Given
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
     verb = find_verb(action)
-    tasks, missing = ActionPlan(session, verb, argument).tasks(selection)
-    rows = [_foreseen(session, task.machine, verb) for task in tasks if task.machine]
+    plan, missing = ActionPlan(session, verb, argument).plan(selection)
+    rows = [_foreseen(session, task.machine, verb) for task in plan.tasks if task.machine]
     for each in missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
@@ -68,6 +92,7 @@ def dry_run(session: Session, selection: Selection, action: str, argument: Given
         columns=[column for column in COLUMNS if column != "seconds"],
         notes=[f"dry run: nothing was {verb.past}", *simulated_notes(session.config, clouds)],
         exit_code=int(any(row["result"] == WOULD_FAIL for row in rows)),
+        table_rows=fold_rows(rows),
     )
 
 

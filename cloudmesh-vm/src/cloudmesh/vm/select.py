@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model import Machine
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, expand
+from cloudmesh.vm.ordering import by_name
 from cloudmesh.vm.session import Session
 
 ALL = "*"
@@ -61,6 +63,9 @@ class Selector:
         self._session = session
         self._listed: dict[str, CloudmeshError | None] = {}
         self._by_name: dict[str, dict[str, list[Machine]]] = {}
+        self._unseen: dict[str, bool] = {}
+        # Asked only after all of these clouds were listed, so nothing changes any more.
+        self._nearest: dict[tuple[str, ...], KnownNames] = {}
 
     def select(self, names: str | Sequence[str]) -> Selection:
         """The machines that the names mean.
@@ -72,6 +77,7 @@ class Selector:
         selection = Selection()
         wanted = [(name, self._places(name)) for name in expand(names)]
         self._session.resolve(cloud for name, clouds in wanted for cloud in self._needed(name, clouds))
+        self._list_all([cloud for name, clouds in wanted for cloud in self._certain(name, clouds)])
         for name, clouds in wanted:
             self._add(selection, name, clouds)
         unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
@@ -82,8 +88,7 @@ class Selector:
         """Every machine of the session's clouds, as the clouds tell now."""
         selection = Selection()
         self._session.resolve(self._session.clouds)
-        for cloud in self._session.clouds:
-            error = self._list(cloud)
+        for cloud, error in self._list_all(self._session.clouds):
             if error:
                 selection.missing.append(Missing(cloud, ALL, error))
             else:
@@ -99,23 +104,27 @@ class Selector:
 
     def _needed(self, name: Name, clouds: list[str]) -> list[str]:
         """The clouds that will be called on account of this name, as far as the store tells."""
-        holders = [machine.cloud for machine in self._known(clouds) if name.matches(machine.name)]
-        if name.is_glob or len(holders) != 1:
+        if name.is_glob:
             return clouds
-        inventory = self._session.inventory
-        unseen = [cloud for cloud in clouds if len(clouds) > 1 and not inventory.was_refreshed(cloud)]
-        return [*holders, *unseen]
+        holders = [machine.cloud for machine in self._matching(name, clouds)]
+        return [*holders, *self._never_listed(clouds)] if len(holders) == 1 else clouds
+
+    def _certain(self, name: Name, clouds: list[str]) -> list[str]:
+        """The clouds that must be listed whatever the others show, so that it can be done side by side."""
+        if name.is_glob:
+            return clouds
+        unseen = self._never_listed(clouds)
+        return clouds if not unseen and not self._matching(name, clouds) else unseen
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
         errors = self._refresh(clouds, name)
         found = self._matching(name, clouds)
         if not found:
-            errors = [(cloud, self._list(cloud)) for cloud in clouds]
+            errors = self._list_all(clouds)
             found = self._matching(name, clouds)
         if len(found) > 1 and not name.is_glob:
             # Some may have been deleted meanwhile, and are still in the store.
-            for cloud in dict.fromkeys(machine.cloud for machine in found):
-                self._list(cloud)
+            self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
         if len(found) > 1 and not name.is_glob:
             raise _ambiguous(name, found)
@@ -131,23 +140,25 @@ class Selector:
 
     def _refresh(self, clouds: list[str], name: Name) -> list[tuple[str, CloudmeshError | None]]:
         """List what has to be listed before this name can be looked up."""
-        if name.is_glob:
-            return [(cloud, self._list(cloud)) for cloud in clouds]
-        if len(clouds) > 1:
-            inventory = self._session.inventory
-            return [(cloud, self._list(cloud)) for cloud in clouds if not inventory.was_refreshed(cloud)]
-        return []
+        return self._list_all(clouds if name.is_glob else self._never_listed(clouds))
 
-    def _list(self, cloud: str) -> CloudmeshError | None:
-        """Bring the store up to date for a cloud, once; the error if that failed."""
-        if cloud not in self._listed:
-            self._listed[cloud] = None
+    def _never_listed(self, clouds: list[str]) -> list[str]:
+        """Where a name could be as well, for all that is known; asked of the store once a cloud."""
+        if len(clouds) < 2:
+            return []
+        for cloud in clouds:
+            if cloud not in self._unseen:
+                self._unseen[cloud] = not self._session.inventory.was_refreshed(cloud)
+        return [cloud for cloud in clouds if self._unseen[cloud]]
+
+    def _list_all(self, clouds: Iterable[str]) -> list[tuple[str, CloudmeshError | None]]:
+        """Bring the store up to date for these clouds, each once; the errors of those where that failed."""
+        names = list(dict.fromkeys(clouds))
+        unlisted = [cloud for cloud in names if cloud not in self._listed]
+        for cloud, error in self._session.ask_all(unlisted, Cloud.reconcile).items():
+            self._listed[cloud] = error
             self._by_name.pop(cloud, None)
-            try:
-                self._session.cloud(cloud).machines()
-            except CloudmeshError as error:
-                self._listed[cloud] = error
-        return self._listed[cloud]
+        return [(cloud, self._listed[cloud]) for cloud in names]
 
     def _known(self, clouds: Iterable[str]) -> list[Machine]:
         """All machines that are known of these clouds."""
@@ -162,14 +173,18 @@ class Selector:
         """The known machines of a cloud by name, read once: a thousand names must not read them each."""
         if cloud not in self._by_name:
             index: dict[str, list[Machine]] = {}
-            for known in self._session.inventory.known(cloud):
-                index.setdefault(known.machine.name, []).append(known.machine)
+            for machine in sorted(
+                (each.machine for each in self._session.inventory.known(cloud)), key=by_name
+            ):
+                index.setdefault(machine.name, []).append(machine)
             self._by_name[cloud] = index
         return self._by_name[cloud]
 
     def _unknown(self, name: Name, clouds: list[str]) -> Missing:
-        known = [machine.name for machine in self._known(clouds)]
-        error = UnknownName("machine", name.name, known, f"on {', '.join(clouds)}")
+        places = tuple(clouds)
+        if places not in self._nearest:
+            self._nearest[places] = KnownNames(machine.name for machine in self._known(places))
+        error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
         return Missing(name.cloud or "", name.name, error)
 
 

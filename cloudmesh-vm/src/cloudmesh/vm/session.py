@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
+from typing import TypeVar
 
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.selection import chosen_clouds
+from cloudmesh.cloud.side_by_side import ask_all
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+from cloudmesh.vm.calls import Access
+from cloudmesh.vm.performing import HERE
+
+Given = TypeVar("Given")
 
 
 class Session:
@@ -29,6 +36,7 @@ class Session:
             self.clouds = chosen_clouds(self.config, cloud)
         self.inventory = Inventory(open_store(self.config))
         self._open: dict[str, Cloud] = {}
+        self._accesses: dict[str, Access] = {}
         self._stack = ExitStack()
 
     @cached_property
@@ -44,6 +52,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.clear()
+        HERE.close(access.key for access in self._accesses.values())
         self._stack.close()
 
     def resolve(self, clouds: Iterable[str]) -> None:
@@ -54,6 +63,25 @@ class Session:
         """
         self.config.resolve(name for name in clouds if name not in self._open)
 
+    def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
+        """The same, but the errors are given by cloud, for a work that goes on with the others."""
+        return self.config.unresolved(name for name in clouds if name not in self._open)
+
+    def bulk(self, name: str, verb: str) -> int:
+        """How many machines the cloud takes in one call of this verb. Raises as ``cloud`` does."""
+        return self.cloud(name).most(verb)
+
+    def access(self, name: str) -> Access:
+        """How to call the cloud of this name from another thread or process; the same each time.
+
+        Raises:
+            UnknownName, ConfigError: as ``cloud`` does.
+        """
+        if name not in self._accesses:
+            self.config.require_active(name)
+            self._accesses[name] = Access(name, self.config.settings(name))
+        return self._accesses[name]
+
     def cloud(self, name: str) -> Cloud:
         """The open cloud of this name.
 
@@ -63,3 +91,18 @@ class Session:
         if name not in self._open:
             self._open[name] = self._stack.enter_context(Cloud(name, self.config, self.inventory))
         return self._open[name]
+
+    def ask_all(
+        self, clouds: Sequence[str], ask: Callable[[Cloud], Given]
+    ) -> dict[str, Given | CloudmeshError]:
+        """What ``ask`` gives for each of these clouds, or its error, in their order.
+
+        Several are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
+        than its own time. What they miss must have been asked for with ``resolve``.
+        """
+
+        def opened(name: str) -> Given:
+            with Cloud(name, self.config) as cloud:
+                return ask(cloud)
+
+        return ask_all(clouds, opened if len(clouds) > 1 else lambda name: ask(self.cloud(name)))

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, Unreachable
+from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted
+from cloudmesh.vm.lookout import Lookout, Sight
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.session import Session
+from cloudmesh.vm.signals import Stop, stopping
+from cloudmesh.vm.tally import Tally, Watch
 
 TIMEOUT = 600.0
+
+# Seconds between an answer of a cloud and its next listing: each cloud has its own tick. It grows whatever
+# the cloud shows, since a thousand machines that come one by one would be listed for each of them. So a
+# wait is at most half longer than it must be, and never by more than the longest tick; and a cloud is left
+# in peace for as long as it took to answer.
 _FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
+# The watch is told at least so often, in seconds.
+_LOOK = 0.2
+# A listing that takes longer, in seconds, is told of when the time is over.
+_SILENCE = 1.0
+# What a clock may be off, in seconds.
+_EXACT = 0.001
 
 # How long a machine that was set on its way may still be shown at rest before we say that it will not
 # change: some clouds show the old state for a moment after they accepted an action.
@@ -24,84 +39,180 @@ _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
 @dataclass
 class _Waiting:
-    """A machine that is not there yet."""
+    """A machine that is waited for, until it has an outcome."""
 
     machine: Machine
-    began: float
+    state: State
     was_set_going: bool
     at_rest_since: float | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass
+class _Lane:
+    """A cloud that is listed, and who waits there."""
+
+    cloud: str
+    waiting: list[_Waiting]
+    due: float
+    tick: float = _FIRST_TICK
+    asked: float | None = None
+    trouble: CloudmeshError | None = None
+
+    @property
+    def open(self) -> list[_Waiting]:
+        """Those that are not there yet."""
+        return [each for each in self.waiting if each.outcome is None]
+
+    def tally(self) -> Tally:
+        """How far it has come."""
+        ended = [each.outcome.succeeded for each in self.waiting if each.outcome]
+        total, done = len(self.waiting), sum(ended)
+        return Tally(self.cloud, total, done, len(ended) - done, total - len(ended))
 
 
 @dataclass
 class Waiter:
-    """Waits for machines; ``clock`` and ``sleep`` (seconds) can be replaced in tests."""
+    """Waits for machines, on all their clouds at the same time.
+
+    Attributes:
+        session: whose configuration and secrets are used.
+        state: where the machines are to come.
+        timeout: seconds; then it ends at once, whatever hangs.
+        watch: is told how far it has come.
+        clock: seconds that only ever grow.
+        lookout: lists the clouds; it and the clock can be replaced in tests.
+    """
 
     session: Session
     state: State
     timeout: float = TIMEOUT
+    watch: Watch | None = None
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    _trouble: dict[str, CloudmeshError] = field(default_factory=dict)
+    lookout: Lookout | None = None
+    _began: float = 0.0
+    _ends: float = 0.0
+    _stop: Stop = field(default_factory=Stop)
 
-    def wait(self, machines: Sequence[Machine]) -> Result:
+    def wait(self, machines: Sequence[Machine], states: Sequence[State] | None = None) -> Result:
         """Wait for all of them; a machine fails as soon as it cannot reach the state any more.
 
         A machine in state error or vanished cannot (unless that is waited for), nor one that is not
         running and that nothing is changing: only a running machine changes by itself. None is built
-        twice.
+        twice. What the store knows may be out of date: no machine counts as there before its cloud
+        has shown it so.
+
+        Args:
+            states: a state for each machine in place of the common one.
         """
-        began = self.clock()
-        waiting = [_Waiting(machine, began, machine.state.is_passing) for machine in machines]
-        ended: dict[int, Outcome] = {}
-        tick = _FIRST_TICK
+        self._began = self.clock()
+        self._ends = self._began + self.timeout
+        wanted = [self.state] * len(machines) if states is None else states
+        waiting = [
+            _Waiting(machine, state, machine.state.is_passing)
+            for machine, state in zip(machines, wanted, strict=True)
+        ]
+        lanes = self._lanes(waiting)
+        lookout = self.lookout or Lookout(self.session.config)
+        status = Status.FAILED
         try:
-            while True:
-                self._look(waiting, ended)
-                left = began + self.timeout - self.clock()
-                if len(ended) == len(waiting) or left <= 0:
-                    break
-                self.sleep(min(tick, left))
-                tick = min(tick * _GROWTH, _LONGEST_TICK)
+            with stopping(self._stop, lookout.wake):
+                self._watch(lookout, lanes)
         except KeyboardInterrupt:
-            return self._result(waiting, ended, Status.INTERRUPTED)
-        return self._result(waiting, ended, Status.FAILED)
+            status = Status.INTERRUPTED
+        finally:
+            lookout.close()
+        if self._stop.requested:
+            status = Status.INTERRUPTED
+        return Result(
+            [each.outcome or self._left(each.machine, lanes[each.machine.cloud], status) for each in waiting]
+        )
 
-    def _look(self, waiting: list[_Waiting], ended: dict[int, Outcome]) -> None:
-        """One tick: list each cloud that still has somebody waiting, and judge."""
-        open_ones = {number: each for number, each in enumerate(waiting) if number not in ended}
-        for cloud in dict.fromkeys(each.machine.cloud for each in open_ones.values()):
-            here = {number: each for number, each in open_ones.items() if each.machine.cloud == cloud}
-            try:
-                listed = {machine.cloud_id: machine for machine in self.session.cloud(cloud).machines()}
-            except (Unreachable, RateLimited, CloudTimeout) as error:
-                self._trouble[cloud] = error
-                continue
-            except CloudmeshError as error:
-                for number, each in here.items():
-                    ended[number] = self._outcome(each, Status.FAILED, error)
-                continue
-            self._trouble.pop(cloud, None)
-            for number, each in here.items():
-                outcome = self._judge(each, listed.get(each.machine.cloud_id))
-                if outcome:
-                    ended[number] = outcome
+    def _lanes(self, waiting: Sequence[_Waiting]) -> dict[str, _Lane]:
+        """The clouds to list; whoever waits on one that cannot be opened has failed already."""
+        clouds = list(dict.fromkeys(each.machine.cloud for each in waiting))
+        lanes = {
+            cloud: _Lane(cloud, [each for each in waiting if each.machine.cloud == cloud], self._began)
+            for cloud in clouds
+        }
+        for cloud, error in self.session.unresolved(clouds).items():
+            self._fail(lanes[cloud], error)
+        return lanes
 
-    def _judge(self, each: _Waiting, now: Machine | None) -> Outcome | None:
-        if now is None:
-            return self._vanished(each)
-        each.machine = now
-        if now.state is self.state:
-            return self._outcome(each, Status.DONE)
-        reason = self._hopeless(each, now)
-        return self._outcome(each, Status.FAILED, Conflict(reason)) if reason else None
+    def _watch(self, lookout: Lookout, lanes: dict[str, _Lane]) -> None:
+        """List and judge until nobody waits any more, or nobody may."""
+        self._tell(lanes)
+        while any(lane.open for lane in lanes.values()) and not self._stop.requested:
+            now = self.clock()
+            for lane in lanes.values():
+                if (
+                    lane.open
+                    and lane.asked is None
+                    and lane.due <= now + _EXACT
+                    and now <= self._ends + _EXACT
+                ):
+                    lane.asked = now
+                    lookout.ask(lane.cloud)
+            late = now >= self._ends
+            sight = lookout.next(0.0 if late else min(_LOOK, self._next(lanes) - now))
+            if sight is not None:
+                self._see(lanes[sight.cloud], sight)
+            elif late:
+                break
+            self._tell(lanes)
+
+    def _next(self, lanes: dict[str, _Lane]) -> float:
+        """When there is something to do, if no cloud answers before."""
+        return min([self._ends, *(lane.due for lane in lanes.values() if lane.open and lane.asked is None)])
+
+    def _see(self, lane: _Lane, sight: Sight) -> None:
+        """Judge by what a cloud showed, and settle when it is asked next."""
+        now = self.clock()
+        took = now - (lane.asked if lane.asked is not None else now)
+        lane.asked = None
+        lane.trouble = None
+        pause = max(lane.tick, took)
+        lane.tick = min(lane.tick * _GROWTH, _LONGEST_TICK)
+        if not isinstance(sight.shown, BaseException):
+            listed = {machine.cloud_id: machine for machine in sight.shown}
+            for each in lane.open:
+                self._judge(each, listed.get(each.machine.cloud_id))
+        elif not isinstance(sight.shown, CloudmeshError):
+            raise sight.shown
+        elif is_transient(sight.shown):
+            lane.trouble = sight.shown
+            if isinstance(sight.shown, RateLimited):
+                pause = max(pause, sight.shown.retry_after or 0.0)
+        else:
+            self._fail(lane, sight.shown)
+        # The last listing is begun so early that it can be answered in time.
+        in_time = now + took < self._ends - _EXACT
+        lane.due = min(now + pause, max(now, self._ends - 2 * took)) if in_time else math.inf
+
+    def _fail(self, lane: _Lane, error: CloudmeshError) -> None:
+        for each in lane.open:
+            self._end(each, Status.FAILED, error)
+
+    def _judge(self, each: _Waiting, now: Machine | None) -> None:
+        if now is None and each.state is State.DELETED:
+            each.machine = replace(each.machine, state=State.DELETED)
+            self._end(each, Status.DONE)
+        elif now is None:
+            self._end(each, Status.FAILED, NotFound(f"it is no longer on cloud {each.machine.cloud}"))
+        else:
+            each.machine = now
+            if now.state is each.state:
+                self._end(each, Status.DONE)
+            elif reason := self._hopeless(each, now):
+                self._end(each, Status.FAILED, Conflict(reason))
 
     def _hopeless(self, each: _Waiting, now: Machine) -> str:
         """Why the machine cannot reach the state any more; empty as long as it can."""
-        if now.state is State.ERROR and self.state is not State.DELETED:
+        if now.state is State.ERROR and each.state is not State.DELETED:
             return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
-        if now.state is State.DELETED or (now.state is State.DELETING and self.state not in _AFTER_DELETING):
+        if now.state is State.DELETED or (now.state is State.DELETING and each.state not in _AFTER_DELETING):
             return f"it is {now.state}"
-        if self.state is State.BUILDING and now.state is not State.UNKNOWN:
+        if each.state is State.BUILDING and now.state is not State.UNKNOWN:
             return f"it is {now.state}, and a machine is built only once"
         if now.state not in _AT_REST and now.state is not State.ERROR:
             each.at_rest_since = None
@@ -109,29 +220,26 @@ class Waiter:
         each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since
         if each.was_set_going and self.clock() - each.at_rest_since < _GRACE:
             return ""
-        return f"it is {now.state}, and nothing is bringing it to {self.state}"
+        return f"it is {now.state}, and nothing is bringing it to {each.state}"
 
-    def _vanished(self, each: _Waiting) -> Outcome:
-        if self.state is State.DELETED:
-            each.machine = replace(each.machine, state=State.DELETED)
-            return self._outcome(each, Status.DONE)
-        return self._outcome(each, Status.FAILED, NotFound(f"it is no longer on cloud {each.machine.cloud}"))
+    def _end(self, each: _Waiting, status: Status, error: CloudmeshError | None = None) -> None:
+        each.outcome = self._outcome(each.machine, status, error)
 
-    def _outcome(self, each: _Waiting, status: Status, error: CloudmeshError | None = None) -> Outcome:
-        machine = each.machine
-        return Outcome(machine.cloud, machine.name, "wait", status, machine, error, self.clock() - each.began)
+    def _outcome(self, machine: Machine, status: Status, error: CloudmeshError | None) -> Outcome:
+        seconds = self.clock() - self._began
+        return Outcome(machine.cloud, machine.name, "wait", status, machine, error, seconds)
 
-    def _result(self, waiting: list[_Waiting], ended: dict[int, Outcome], status: Status) -> Result:
-        return Result(
-            [
-                ended.get(number) or self._outcome(each, status, self._late(each, status))
-                for number, each in enumerate(waiting)
-            ]
-        )
-
-    def _late(self, each: _Waiting, status: Status) -> CloudmeshError:
+    def _left(self, machine: Machine, lane: _Lane, status: Status) -> Outcome:
+        """The outcome of a machine that is not there when the waiting ends."""
         if status is Status.INTERRUPTED:
-            return Interrupted(f"interrupted while it was {each.machine.state}")
-        trouble = self._trouble.get(each.machine.cloud)
-        reason = f"; the last listing failed: {trouble}" if trouble else ""
-        return CloudTimeout(f"it is still {each.machine.state} after {self.timeout:g} seconds{reason}")
+            return self._outcome(machine, status, Interrupted(f"interrupted while it was {machine.state}"))
+        reason = f"; the last listing failed: {lane.trouble}" if lane.trouble else ""
+        silent = 0.0 if lane.asked is None else self.clock() - lane.asked
+        if silent >= _SILENCE:
+            reason = f"; cloud {lane.cloud} has not answered for {silent:.0f} seconds"
+        error = CloudTimeout(f"it is still {machine.state} after {self.timeout:g} seconds{reason}")
+        return self._outcome(machine, status, error)
+
+    def _tell(self, lanes: dict[str, _Lane]) -> None:
+        if self.watch is not None:
+            self.watch("wait", [lane.tally() for lane in lanes.values()])

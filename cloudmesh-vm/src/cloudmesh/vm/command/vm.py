@@ -10,6 +10,8 @@ from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
     from cloudmesh.config import Config
+    from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.progress import Progress
 
 ACTIONS = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "delete")
 CHANGES = ("rebuild", "resize", "rename", "metadata")
@@ -28,21 +30,25 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             vm boot NAMES... [--cloud=CLOUDS] [--image=IMAGE] [--flavor=FLAVOR] [--key=KEY]
                     [--network=NETWORKS] [--secgroup=GROUPS] [--userdata=FILE]
                     [--metadata=PAIR]... [--public] [--wait] [--timeout=SECONDS]
-                    [--output=FORMAT]
+                    [--parallel=N] [--call-timeout=SECONDS] [--quiet] [--output=FORMAT]
             vm (start|stop|suspend|resume|pause|unpause|reboot|delete)
                     (NAMES... | --all) [--hard] [--cloud=CLOUDS] [--dryrun] [--yes] [--wait]
-                    [--timeout=SECONDS] [--output=FORMAT]
+                    [--timeout=SECONDS] [--parallel=N] [--call-timeout=SECONDS] [--quiet]
+                    [--output=FORMAT]
             vm rebuild (NAMES... | --all) --image=IMAGE [--cloud=CLOUDS] [--dryrun] [--yes]
-                    [--wait] [--timeout=SECONDS] [--output=FORMAT]
+                    [--wait] [--timeout=SECONDS] [--parallel=N] [--call-timeout=SECONDS]
+                    [--quiet] [--output=FORMAT]
             vm resize (NAMES... | --all) --flavor=FLAVOR [--cloud=CLOUDS] [--dryrun]
-                    [--wait] [--timeout=SECONDS] [--output=FORMAT]
-            vm rename NAME NEWNAME [--cloud=CLOUDS] [--output=FORMAT]
+                    [--wait] [--timeout=SECONDS] [--parallel=N] [--call-timeout=SECONDS]
+                    [--quiet] [--output=FORMAT]
+            vm rename NAME NEWNAME [--cloud=CLOUDS] [--call-timeout=SECONDS] [--output=FORMAT]
             vm metadata (NAMES... | --all) [--set=PAIR]... [--unset=KEY]... [--cloud=CLOUDS]
+                    [--timeout=SECONDS] [--parallel=N] [--call-timeout=SECONDS] [--quiet]
                     [--output=FORMAT]
             vm list [NAMES...] [--cloud=CLOUDS] [--refresh] [--output=FORMAT]
             vm info NAME [--cloud=CLOUDS] [--output=FORMAT]
             vm wait (NAMES... | --all) --state=STATE [--cloud=CLOUDS] [--timeout=SECONDS]
-                    [--output=FORMAT]
+                    [--quiet] [--output=FORMAT]
             vm console NAME [--cloud=CLOUDS]
 
           Arguments:
@@ -70,7 +76,13 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             --dryrun           show what would be done, and do nothing
             --yes              delete or rebuild without asking
             --wait             wait until the machines are where the action leads
-            --timeout=SECONDS  how long to wait at most [default: 600]
+            --timeout=SECONDS  for all of it together; else calls take what they take, and
+                               the waiting after them ends after 600
+            --parallel=N       the most calls at once, 1 to 1000; else what is configured,
+                               else 32
+            --call-timeout=SECONDS
+                               for one call; else what is configured
+            --quiet            draw no progress on the terminal
             --state=STATE      active, stopped, suspended, paused, error, deleted, ...
             --refresh          ask the clouds before listing
             --output=FORMAT    table, json, yaml, csv or names [default: table]
@@ -99,6 +111,9 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             name, 3 configuration or credentials, 4 a cloud could not be reached,
             130 interrupted.
 
+            What is done to machines is a job. After Ctrl-C (once: what was begun ends;
+            twice: at once), or if the process is killed, cms job resume finishes it.
+
           Examples:
             vm boot web[01-03] --wait
             vm suspend web01
@@ -111,23 +126,17 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.config import Config
 
         verb = next(each for each in VERBS if arguments[each])
-        return _FACES.get(verb, _act)(Config.load(), verb, arguments)
+        config = Config.load()
+        answer = _FACES.get(verb, _act)(config, verb, arguments)
+        if verb != "list":
+            from cloudmesh.vm.interrupted import notes_from_store
+
+            answer.notes = [*answer.notes, *notes_from_store(config)]
+        return answer
 
     def complete_vm(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
-
-
-def _seconds(text: str) -> float:
-    from cloudmesh.plugin import UsageError
-
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"--timeout={text} is no number of seconds above 0; use --timeout=600")
-    return seconds
 
 
 def _list(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
@@ -147,13 +156,17 @@ def _boot(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     from pathlib import Path
 
     from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.options import effort, seconds
     from cloudmesh.vm.pairs import read_pairs
+    from cloudmesh.vm.progress import Progress
     from cloudmesh.vm.report import report
 
-    timeout = _seconds(arguments["--timeout"])
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
     metadata = read_pairs("--metadata", arguments["--metadata"])
     userdata = Path(arguments["--userdata"]).expanduser() if arguments["--userdata"] else None
-    with Machines(arguments["NAMES"], arguments["--cloud"], config) as machines:
+    names, clouds = arguments["NAMES"], arguments["--cloud"]
+    with Machines(names, clouds, config, **effort(arguments, progress)) as machines, progress:
         result = machines.boot(
             arguments["--image"],
             arguments["--flavor"],
@@ -166,7 +179,7 @@ def _boot(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
             metadata=metadata,
             public=arguments["--public"],
         )
-        return report(config, result)
+        return report(config, result, progress.seconds)
 
 
 def _act(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
@@ -189,50 +202,63 @@ def _resize(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = None) -> Answer:
     from cloudmesh.vm.confirm import DESTROYS, confirm
+    from cloudmesh.vm.options import seconds
+    from cloudmesh.vm.progress import Progress
     from cloudmesh.vm.report import dry_run, report
 
-    timeout = _seconds(arguments["--timeout"])
-    with _machines(config, arguments) as machines:
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    with _machines(config, arguments, progress) as machines:
         selection = machines.select()
         if arguments["--dryrun"]:
             return dry_run(machines.session, selection, verb, argument)
         if verb in DESTROYS and not arguments["--yes"]:
             confirm(verb, selection.machines)
-        return report(config, machines.act(verb, arguments["--wait"], timeout, selection, argument))
+        with progress:
+            result = machines.act(verb, arguments["--wait"], timeout, selection, argument)
+        return report(config, result, progress.seconds)
 
 
 def _rename(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.options import seconds
     from cloudmesh.vm.report import report
 
-    with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
+    limit = seconds(arguments, "--call-timeout")
+    with Machines(arguments["NAME"], arguments["--cloud"], config, call_timeout=limit) as machines:
         return report(config, machines.rename(arguments["NEWNAME"]))
 
 
 def _metadata(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.info import machine_metadata
     from cloudmesh.vm.pairs import read_changes
-    from cloudmesh.vm.report import report
 
     changes = read_changes(arguments["--set"], arguments["--unset"])
+    if changes:
+        return _do(config, verb, {**arguments, "--wait": False}, changes)
     with _machines(config, arguments) as machines:
-        return report(config, machines.metadata(changes)) if changes else machine_metadata(config, machines)
+        return machine_metadata(config, machines)
 
 
 def _wait(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.options import seconds
+    from cloudmesh.vm.progress import Progress
     from cloudmesh.vm.report import report
 
-    timeout = _seconds(arguments["--timeout"])
-    with _machines(config, arguments) as machines:
-        return report(config, machines.wait(arguments["--state"], timeout))
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    with _machines(config, arguments, progress) as machines, progress:
+        return report(config, machines.wait(arguments["--state"], timeout), progress.seconds)
 
 
-def _machines(config: Config, arguments: dict[str, Any]) -> Any:
+def _machines(config: Config, arguments: dict[str, Any], progress: Progress | None = None) -> Machines:
     from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.options import effort
 
+    more = effort(arguments, progress) if progress else {}
     if arguments["--all"]:
-        return Machines.all(arguments["--cloud"], config)
-    return Machines(arguments["NAMES"], arguments["--cloud"], config)
+        return Machines.all(arguments["--cloud"], config, **more)
+    return Machines(arguments["NAMES"], arguments["--cloud"], config, **more)
 
 
 def _info(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:

@@ -1,0 +1,137 @@
+"""``cms job``: what was asked of many machines, and going on with what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cloudmesh.plugin import Answer, CloudmeshError, command
+from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
+
+VERBS = ("list", "show", "resume", "cancel")
+
+
+class JobCommand(PluginCommand):  # type: ignore[misc]
+    """The command ``job`` of the shell."""
+
+    @command
+    def do_job(self, arguments: dict[str, Any]) -> Answer | None:
+        """
+        ::
+
+          Usage:
+            job list [--all] [--output=FORMAT]
+            job show ID [--output=FORMAT]
+            job resume ID [--failed] [--timeout=SECONDS] [--parallel=N]
+                    [--call-timeout=SECONDS] [--quiet] [--output=FORMAT]
+            job cancel ID [--output=FORMAT]
+
+          Arguments:
+            ID  the number of a job, as job list shows it
+
+          Options:
+            --all              all jobs that are kept, not only the last 20
+            --failed           try again what failed, too
+            --timeout=SECONDS  for all of it together; else calls take what they take, and
+                               the waiting after them ends after 600
+            --parallel=N       the most calls at once, 1 to 1000; else what is configured,
+                               else 32
+            --call-timeout=SECONDS
+                               for one call; else what is configured
+            --quiet            draw no progress on the terminal
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
+
+          Description:
+            A job is what one cms vm command does to its machines. It is written down
+            before the clouds are called, and so is what came of each machine.
+
+            job list    the last jobs
+            job show    one job, machine by machine
+            job resume  does what an interrupted or cancelled job left; no machine is booted
+                        twice, and what was done is not done again
+            job cancel  lets a job that is running begin no more calls, or gives up what an
+                        interrupted one left
+
+            Exit codes are those of cms vm: 0 all done, 1 a machine of the job failed or the
+            job cannot be resumed or cancelled, 2 wrong usage or unknown job, 3 configuration
+            or credentials, 130 interrupted.
+
+          Examples:
+            job list
+            job resume 12
+            job show 12 --output=json
+        """
+        from cloudmesh.config import Config
+
+        verb = next(each for each in VERBS if arguments[each])
+        return _FACES[verb](Config.load(), arguments)
+
+    def complete_job(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
+        """Tab completion of the verbs, and of the numbers of jobs."""
+        before = line[:begidx].split()[1:]
+        if not before:
+            return [verb for verb in VERBS if verb.startswith(text)]
+        if before not in (["show"], ["resume"], ["cancel"]):
+            return []
+        from cloudmesh.config import Config
+        from cloudmesh.vm.jobs import Jobs
+
+        try:
+            jobs = Jobs(Config.load()).list()
+        except CloudmeshError:
+            # A prompt is no place for it; the command itself will say so.
+            return []
+        return [str(job.number) for job in jobs if str(job.number).startswith(text)]
+
+
+def _list(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.job_report import list_jobs
+
+    return list_jobs(config, everything=arguments["--all"])
+
+
+def _show(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.job_report import show_job
+
+    return show_job(config, _number(arguments["ID"]))
+
+
+def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.job_report import report_resumed
+    from cloudmesh.vm.jobs import Jobs
+    from cloudmesh.vm.options import effort, seconds
+    from cloudmesh.vm.progress import Progress
+    from cloudmesh.vm.work import Effort
+
+    number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    spent = Effort(**effort(arguments, progress))
+    with progress:
+        result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=spent)
+    return report_resumed(config, number, result, progress.seconds)
+
+
+def _cancel(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.job_report import report_cancelled
+    from cloudmesh.vm.jobs import Jobs
+
+    return report_cancelled(Jobs(config).cancel(_number(arguments["ID"])))
+
+
+def _number(text: str) -> int:
+    from cloudmesh.plugin import UsageError
+
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise UsageError(f"{text!r} is no number of a job; cms job list shows them")
+    return int(text)
+
+
+_FACES: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
+    "list": _list,
+    "show": _show,
+    "resume": _resume,
+    "cancel": _cancel,
+}

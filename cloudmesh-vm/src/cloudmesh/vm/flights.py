@@ -1,0 +1,95 @@
+"""Calls that are under way, and what becomes of their tasks."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cloudmesh.cloud.recorder import Change
+from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
+from cloudmesh.vm.calls import ADDRESS, LostCall, Reply
+from cloudmesh.vm.lanes import Attempt, Lane
+from cloudmesh.vm.outcome import Outcome, Status
+from cloudmesh.vm.task import Task
+
+_BETWEEN = "interrupted between two calls; cms job resume goes on with it"
+
+
+@dataclass(eq=False)
+class Flight:
+    """A call that is being made.
+
+    Attributes:
+        began, ends: when it was begun, and when it is given up.
+        lost, pause: the error of all its machines, if they may have been booted together; how long to wait.
+    """
+
+    lane: Lane
+    attempts: list[Attempt]
+    began: float
+    ends: float
+    future: Future[Reply] = field(default_factory=Future)
+    lost: CloudmeshError | None = None
+    pause: float | None = None
+
+
+@dataclass
+class Turn:
+    """What happened since something was written down last.
+
+    Attributes:
+        changes: what is known of machines by now.
+        ended: tasks that are over, which is to be written down.
+        left: tasks that nobody goes on with, whose lines in the store stay as they are.
+        flights: the calls to be made next.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    ended: list[tuple[Attempt, Outcome]] = field(default_factory=list)
+    left: list[tuple[Attempt, Outcome]] = field(default_factory=list)
+    flights: list[Flight] = field(default_factory=list)
+
+
+def first_step(task: Task) -> str:
+    """The first call of a task; a machine that an earlier process booted only lacks its address."""
+    return ADDRESS if task.address and task.machine is not None else task.verb
+
+
+def reply_of(flight: Flight) -> Reply:
+    """What a call gave, or that whoever made it was lost."""
+    try:
+        return flight.future.result()
+    except LostCall as error:
+        return Reply((error,) * len(flight.attempts))
+    except Exception as error:  # noqa: BLE001 an executor may fail in its own way; perform raises nothing
+        kind = type(error).__name__
+        lost = LostCall(f"whoever called cloud {flight.lane.cloud} was lost with the call ({kind})")
+        return Reply((lost,) * len(flight.attempts))
+
+
+def abandon(executor: Executor, future: Future[Any]) -> None:
+    """Do not wait for a call any more."""
+    give_up = getattr(executor, "abandon", None)
+    if give_up is not None:
+        give_up(future)
+    else:
+        future.cancel()
+
+
+def not_begun(attempt: Attempt, how: Outcome) -> Outcome:
+    """The outcome of a task that is not gone on with; one that was tried was begun all the same."""
+    if how.status is Status.NOT_STARTED and attempt.began:
+        return attempt.failed(how.error or attempt.error or Interrupted(_BETWEEN), Status.INTERRUPTED)
+    return attempt.failed(how.error, how.status)
+
+
+def unwritable(error: StoreError) -> Outcome:
+    return Outcome("", "", "", Status.FAILED, error=error)
+
+
+def unrecorded(outcome: Outcome, error: StoreError) -> Outcome:
+    """How a task ended, where that could not be written down."""
+    ended = outcome.error or outcome.status
+    sentence = f"{outcome.verb} ended ({ended}), but that could not be written down: {error}"
+    return replace(outcome, status=Status.FAILED, error=StoreError(sentence))

@@ -1,0 +1,298 @@
+"""The jobs in the store: what became of them, and going on with what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.errors import CLOUD_ERRORS
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.network import FloatingIP
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.verbs import find_verb
+from cloudmesh.config import Config
+from cloudmesh.db import Database, open_store
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.vm.calls import BOOT
+from cloudmesh.vm.encoding import decode_argument, decode_request
+from cloudmesh.vm.journal import (
+    CANCELLED,
+    INTERRUPTED,
+    JOBS,
+    PARTS,
+    PENDING,
+    RUNNING,
+    TASKS,
+    UNFINISHED,
+    JobJournal,
+    lock_name,
+)
+from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.session import Session
+from cloudmesh.vm.task import Task
+from cloudmesh.vm.work import Effort, Work
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as it stands.
+
+    Attributes:
+        number: by which it is called.
+        verb, names, clouds: what was asked for.
+        status: running, done, failed, interrupted or cancelled.
+        machines: how many it is about.
+        counts: how many of them by the status of their task.
+        began, ended: seconds since the epoch; ended is 0 as long as it has not.
+    """
+
+    number: int
+    verb: str
+    names: str
+    clouds: Sequence[str]
+    status: str
+    machines: int
+    counts: Mapping[str, int]
+    began: float
+    ended: float
+
+    @property
+    def done(self) -> int:
+        """How many machines are what was asked for."""
+        return sum(self.counts.get(each.value, 0) for each in (Status.DONE, Status.ALREADY))
+
+    @property
+    def failed(self) -> int:
+        """How many have failed."""
+        return self.counts.get(Status.FAILED.value, 0)
+
+    @property
+    def unfinished(self) -> int:
+        """How many were not begun, or not seen to end."""
+        return sum(self.counts.get(each, 0) for each in UNFINISHED)
+
+
+class Jobs:
+    """What is written down of jobs.
+
+    Every method raises StoreError if the store cannot be used, and UnknownName for a number that no job has.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = config or Config.load()
+
+    def list(self, limit: int | None = None) -> list[JobState]:
+        """All jobs, or the last ones, the newest first."""
+        with open_store(self._config) as database:
+            if not database.has(JOBS):
+                return []
+            from cloudmesh.db.ordering import desc
+
+            return [_state(database, job) for job in database.find(JOBS, order=desc("id"), limit=limit)]
+
+    def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
+        """One job, and its tasks in their order."""
+        with open_store(self._config) as database:
+            job = _find(database, number)
+            tasks = database.find(TASKS, job=number) if database.has(TASKS) else []
+            return _state(database, job), [dict(each) for each in tasks]
+
+    def interrupted(self) -> Sequence[JobState]:
+        """The jobs that no process runs any more though they are not at their end."""
+        with open_store(self._config) as database:
+            return interrupted_jobs(database)
+
+    def cancel(self, number: int) -> JobState:
+        """End a job: one that is running begins no more calls; what an interrupted one left is not done."""
+        with open_store(self._config) as database:
+            status = _status(database, _find(database, number))
+            if status not in (RUNNING, INTERRUPTED):
+                raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
+            hold = database.hold(lock_name(number))
+            if hold is None:
+                database.update(JOBS, {"cancel": 1}, id=number)
+            else:
+                # Nobody can go on with it meanwhile.
+                with hold:
+                    database.update(JOBS, {"status": CANCELLED}, id=number)
+            return _state(database, _find(database, number))
+
+    def resume(
+        self,
+        number: int,
+        *,
+        failed: bool = False,
+        timeout: float | None = None,
+        effort: Effort | None = None,
+    ) -> Result:
+        """Go on with a job that was interrupted or cancelled, to its end; ``failed``: also with what failed.
+
+        A machine that a call may have reached before is looked up first: none is booted twice.
+
+        Returns:
+            The outcomes of what was left; empty if nothing was.
+
+        Raises:
+            CloudmeshError: a process is running the job.
+        """
+        with Session(config=self._config) as session:
+            return Resumption(session, number).run(failed, timeout, effort or Effort())
+
+
+class Resumption:
+    """One job that is gone on with."""
+
+    def __init__(self, session: Session, number: int) -> None:
+        self._session = session
+        self._database = session.inventory.database
+        self._job = _find(self._database, number)
+        parts = self._database.find(PARTS, job=number) if self._database.has(PARTS) else []
+        self._parts: dict[str, str] = {each["cloud"]: each["what"] for each in parts}
+        self._requests: dict[str, BootRequest] = {}
+
+    def run(self, failed: bool, timeout: float | None, effort: Effort) -> Result:
+        """See ``Jobs.resume``."""
+        job = self._job
+        journal = JobJournal.take_over(self._session.inventory, job.id)
+        result: Result | None = None
+        try:
+            tasks, lost = self._tasks(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
+            reached = self._tasks_to_wait_for() if job["wait"] else []
+            journal.write_ends(lost)
+        except BaseException:
+            journal.close(None)
+            raise
+        with Work(self._session, effort) as work:
+            result = work.finish(journal, job["verb"], tasks, job["wait"], timeout, reached)
+        return Result([*result, *(outcome for _, outcome in lost)], job.id)
+
+    def _rows(self, statuses: Sequence[str]) -> list[Any]:
+        from cloudmesh.db.conditions import in_
+
+        return self._database.find(TASKS, job=self._job.id, status=in_(list(statuses)))
+
+    def _tasks_to_wait_for(self) -> list[tuple[Task, Outcome]]:
+        """What was done before, where the job also waits: the machines may not be there yet."""
+        found: list[tuple[Task, Outcome]] = []
+        for row in self._rows([Status.DONE.value, Status.ALREADY.value]):
+            known = Machine(row["cloud"], row["name"], row["cloud_id"], State.UNKNOWN)
+            seen = self._session.inventory.find(known)
+            machine = seen.machine if seen else known
+            task = Task(row["cloud"], row["name"], row["verb"], machine, number=row.id)
+            target = State.ACTIVE if row["verb"] == BOOT else find_verb(row["verb"]).leads_to(machine.state)
+            found.append((task, task.outcome(Status(row["status"]), target=target)))
+        return found
+
+    def _tasks(self, rows: Sequence[Any]) -> tuple[list[Task], list[tuple[Task, Outcome]]]:
+        """What is to be done, and what cannot be for want of something that is not kept."""
+        errors = self._unusable(dict.fromkeys(row["cloud"] for row in rows))
+        listed = {cloud: self._listed(cloud) for cloud, error in errors.items() if error is None}
+        tasks: list[Task] = []
+        lost: list[tuple[Task, Outcome]] = []
+        for row in rows:
+            task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
+            try:
+                if error := errors[task.cloud]:
+                    raise error
+                tasks.append(self._task(task, row, listed[task.cloud]))
+            except CloudmeshError as error:
+                lost.append((task, task.outcome(Status.FAILED, error=error)))
+        return tasks, lost
+
+    def _unusable(self, clouds: Iterable[str]) -> dict[str, CloudmeshError | None]:
+        """For each cloud why it cannot be used any more, as when the configuration has lost it."""
+        errors: dict[str, CloudmeshError | None] = {}
+        for cloud in clouds:
+            try:
+                self._session.config.require_active(cloud)
+                errors[cloud] = self._session.unresolved([cloud]).get(cloud)
+            except CloudmeshError as error:
+                errors[cloud] = error
+        return errors
+
+    def _listed(self, cloud: str) -> tuple[dict[str, Machine], set[str]]:
+        """The machines of a cloud by their ids, and their names; as they were known if it does not answer.
+
+        One listing for all, so that the tasks need not ask one by one.
+        """
+        try:
+            machines = self._session.cloud(cloud).machines()
+        except CLOUD_ERRORS:
+            machines = [each.machine for each in self._session.inventory.known(cloud)]
+        return {each.cloud_id: each for each in machines}, {each.name for each in machines}
+
+    def _task(self, task: Task, row: Any, listed: tuple[dict[str, Machine], set[str]]) -> Task:
+        begun = row["status"] != PENDING
+        by_id, names = listed
+        if row["verb"] != BOOT:
+            unknown = Machine(task.cloud, task.name, row["cloud_id"], State.UNKNOWN)
+            machine = by_id.get(row["cloud_id"], unknown)
+            return replace(
+                task,
+                machine=machine,
+                argument=decode_argument(self._parts[task.cloud]),
+                addresses=self._addresses(machine),
+                again=begun,
+            )
+        request = replace(self._request(task.cloud), name=task.name, token=row["token"])
+        capabilities = self._session.cloud(task.cloud).provider.capabilities
+        afterwards = request.public and Capability.BOOT_PUBLIC not in capabilities
+        if afterwards:
+            request = replace(request, public=False)
+        booted = by_id.get(row["cloud_id"])
+        # What the store lost with the power may still have been done.
+        again = begun or task.name in names
+        return replace(task, request=request, address=afterwards, machine=booted, again=again)
+
+    def _request(self, cloud: str) -> BootRequest:
+        """What is booted on a cloud, read once. Raises as ``decode_request`` does."""
+        if cloud not in self._requests:
+            self._requests[cloud] = decode_request(self._parts[cloud])
+        return self._requests[cloud]
+
+    def _addresses(self, machine: Machine) -> tuple[FloatingIP, ...]:
+        if self._job["verb"] != "delete":
+            return ()
+        return tuple(self._session.inventory.addresses_of(machine))
+
+
+def interrupted_jobs(database: Database) -> list[JobState]:
+    """See ``Jobs.interrupted``; next to nothing is read where no job is open."""
+    if not database.has(JOBS):
+        return []
+    from cloudmesh.db.conditions import in_
+
+    states = [_state(database, job) for job in database.find(JOBS, status=in_([RUNNING, INTERRUPTED]))]
+    return [each for each in states if each.status == INTERRUPTED]
+
+
+def _find(database: Database, number: int) -> Any:
+    found = database.find(JOBS, id=number) if database.has(JOBS) else []
+    if not found:
+        known = [str(job.id) for job in database.find(JOBS)] if database.has(JOBS) else []
+        raise UnknownName("job", str(number), known[::-1])
+    return found[0]
+
+
+def _status(database: Database, job: Any) -> str:
+    """How a job stands: one whose process died without a word was interrupted."""
+    status: str = job["status"]
+    if status == RUNNING and not database.is_held(lock_name(job.id)):
+        return INTERRUPTED
+    return status
+
+
+def _state(database: Database, job: Any) -> JobState:
+    return JobState(
+        number=job.id,
+        verb=job["verb"],
+        names=job["names"],
+        clouds=job["clouds"],
+        status=_status(database, job),
+        machines=job["machines"],
+        counts=database.tally(TASKS, "status", job=job.id),
+        began=job["began"],
+        ended=job["ended"],
+    )

@@ -1,0 +1,55 @@
+"""How much may happen at once and how long it may take, and how each cloud is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.calls import ADDRESS, Access
+
+PARALLEL = 32
+# Seconds that a call may take, and one that waits for the cloud to finish its work.
+CALL_TIMEOUT, SLOW_CALL_TIMEOUT = 300.0, 1200.0
+_SLOW = frozenset({"resize", ADDRESS})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may happen at once, and how long it may take.
+
+    Attributes:
+        parallel: the most calls at once, on all clouds together.
+        timeout: seconds for all tasks together; None for as long as it takes.
+        call_timeout: seconds for one call; None for the cloud's own setting, or the usual.
+    """
+
+    parallel: int = PARALLEL
+    timeout: float | None = None
+    call_timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Road:
+    """How one cloud is called.
+
+    Attributes:
+        access: with what.
+        parallel: the most calls of it at once; None for no limit of its own.
+        call_timeout: seconds for one call; None for the usual.
+        bulk: the most machines in one call.
+    """
+
+    access: Access
+    parallel: int | None = None
+    call_timeout: float | None = None
+    bulk: int = 1
+
+
+def call_timeout(limits: Limits, road: Road | None, step: str) -> float:
+    """Seconds that a call of this verb may take on this cloud."""
+    usual = SLOW_CALL_TIMEOUT if step in _SLOW else CALL_TIMEOUT
+    return limits.call_timeout or (road and road.call_timeout) or usual
+
+
+Roads = Mapping[str, Road | CloudmeshError]

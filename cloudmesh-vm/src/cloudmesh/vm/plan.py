@@ -1,0 +1,41 @@
+"""What is to be done, complete, before the first cloud is called for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudmesh.vm.task import Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that is to be founded.
+
+    Attributes:
+        verb: what is done to all machines.
+        tasks: one for each machine.
+        parts: what is done on each cloud, as ``cloudmesh.vm.encoding`` writes it.
+        names: the machines as the user said them.
+        wait: whether the job also waits until the machines are where the verb leads.
+    """
+
+    verb: str
+    tasks: Sequence[Task]
+    parts: Mapping[str, str] = field(default_factory=dict)
+    names: str = ""
+    wait: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """The line of the job in the store."""
+        return {
+            "verb": self.verb,
+            "names": self.names,
+            "clouds": list(dict.fromkeys(task.cloud for task in self.tasks)),
+            "machines": len(self.tasks),
+            "wait": self.wait,
+            "began": time.time(),
+            "ended": 0.0,
+        }

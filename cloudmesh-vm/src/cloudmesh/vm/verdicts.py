@@ -1,0 +1,122 @@
+"""What a call that has ended means for its task, and for how carefully its cloud is asked from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cloudmesh.cloud.errors import CloudTimeout, RateLimited
+from cloudmesh.cloud.many import Split
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.calls import ADDRESS, BOOT, Ended, LostCall
+from cloudmesh.vm.flights import Flight, Turn
+from cloudmesh.vm.lanes import Attempt, Lane
+from cloudmesh.vm.outcome import Status
+from cloudmesh.vm.policy import Policy, closes, is_dead_silence, is_silence
+
+_SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
+
+
+class Verdicts:
+    """Judges the calls of one job.
+
+    Attributes:
+        halted: whether nothing is tried again any more.
+    """
+
+    def __init__(self, policy: Policy, clock: Callable[[], float]) -> None:
+        self.halted = False
+        self._policy = policy
+        self._clock = clock
+
+    def judge(self, flight: Flight, attempt: Attempt, ended: Ended, turn: Turn) -> None:
+        """Take over how a call ended for one machine."""
+        lane = flight.lane
+        if isinstance(ended, Split):
+            attempt.singly = True
+            lane.waiting.append(attempt)
+            return
+        attempt.tries += 1
+        if isinstance(ended, CloudmeshError):
+            self._failed(flight, attempt, ended, turn)
+            return
+        self._heard(lane)
+        if attempt.task.address and attempt.step != ADDRESS:
+            attempt.task = replace(attempt.task, machine=ended.machine)
+            attempt.step, attempt.tries, attempt.again, attempt.error = ADDRESS, 0, False, None
+            lane.waiting.appendleft(attempt)
+            return
+        status = Status.DONE if ended.changed else Status.ALREADY
+        outcome = attempt.task.outcome(
+            status, machine=ended.machine, target=ended.target, seconds=attempt.seconds
+        )
+        turn.ended.append((attempt, outcome))
+
+    def overdue(self, flight: Flight, attempt: Attempt, turn: Turn) -> None:
+        """A call took too long, and is given up."""
+        lane, seconds = flight.lane, flight.ends - flight.began
+        error = CloudTimeout(
+            f"cloud {lane.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=lane.cloud)}"
+        )
+        self._silent(flight)
+        if lane.probing:
+            lane.closed = error
+        turn.ended.append((attempt, attempt.failed(error)))
+
+    def out_of_time(self, attempt: Attempt, seconds: float, turn: Turn) -> None:
+        """The time for the job was over while a call was made."""
+        see = _SEE.format(cloud=attempt.task.cloud)
+        error = CloudTimeout(f"the {seconds:g} seconds of the job were over meanwhile; {see}")
+        turn.left.append((attempt, attempt.failed(error, Status.INTERRUPTED)))
+
+    def _failed(self, flight: Flight, attempt: Attempt, error: CloudmeshError, turn: Turn) -> None:
+        """A call ended in an error: it is made again later, or the task has failed."""
+        lane = flight.lane
+        # One unlucky task is no proof: the cloud must have been suspected before.
+        suspected = lane.probing
+        self._note(flight, error)
+        pause = self._pause(flight, attempt, error)
+        attempt.error = error
+        attempt.again = attempt.again or bool(getattr(error, "unsure", False))
+        if pause is None:
+            if is_silence(error) and suspected and lane.probing:
+                lane.closed = error
+            turn.ended.append((attempt, attempt.failed(error)))
+        elif self.halted:
+            # It is not over: it can be resumed.
+            turn.left.append((attempt, attempt.failed(error, Status.INTERRUPTED)))
+        else:
+            lane.put_off(attempt, self._clock() + pause)
+
+    def _pause(self, flight: Flight, attempt: Attempt, error: CloudmeshError) -> float | None:
+        """Seconds until the task is tried again; the same for all that one call may have booted together."""
+        attempt.silences = attempt.silences + 1 if is_dead_silence(error) else 0
+        silences = attempt.silences if flight.lane.answered is None else 0
+        attempt.group = None
+        if attempt.step != BOOT or len(flight.attempts) == 1 or not getattr(error, "unsure", False):
+            return self._policy.pause(error, attempt.tries, silences)
+        if flight.lost is not error:
+            flight.lost, flight.pause = error, self._policy.pause(error, attempt.tries, silences)
+        attempt.group = flight
+        return flight.pause
+
+    def _note(self, flight: Flight, error: CloudmeshError) -> None:
+        """What an error tells of its cloud."""
+        lane = flight.lane
+        if closes(error):
+            lane.closed = error
+        elif is_silence(error):
+            self._silent(flight)
+        elif not isinstance(error, LostCall):
+            self._heard(lane)
+        if isinstance(error, RateLimited) and self._policy.obeys(error):
+            lane.paused = max(lane.paused, self._clock() + (error.retry_after or 0.0))
+
+    def _heard(self, lane: Lane) -> None:
+        lane.answered = self._clock()
+        lane.probing = False
+
+    def _silent(self, flight: Flight) -> None:
+        """A call got no answer. If nobody else got one meanwhile, the cloud may be dead: go carefully."""
+        lane = flight.lane
+        lane.probing = lane.answered is None or lane.answered < flight.began

@@ -1,0 +1,218 @@
+"""Jobs at work: what the classes for Python, the shell and resuming share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import TypedDict
+
+from cloudmesh.cloud.model import State
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError
+from cloudmesh.vm.flights import unrecorded
+from cloudmesh.vm.journal import JobJournal
+from cloudmesh.vm.limits import PARALLEL, Limits, Road
+from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.plan import Plan
+from cloudmesh.vm.runner import Runner
+from cloudmesh.vm.session import Session
+from cloudmesh.vm.tally import Watch
+from cloudmesh.vm.task import Task
+from cloudmesh.vm.waiting import TIMEOUT, Waiter
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What is spent on a job.
+
+    Attributes:
+        parallel: the most calls at once; None for what is configured, else 32.
+        call_timeout: seconds for one call; None for what is configured.
+        executor: makes the calls; None for the configured engine.
+        watch: is told how far the work has come.
+    """
+
+    parallel: int | None = None
+    call_timeout: float | None = None
+    executor: Executor | None = None
+    watch: Watch | None = None
+
+
+class MoreEffort(TypedDict, total=False):
+    """What ``Machines`` takes by name, of the same."""
+
+    executor: Executor | None
+    parallel: int | None
+    call_timeout: float | None
+    watch: Watch | None
+
+
+@dataclass
+class Work:
+    """Runs jobs with the clouds and the store of one session; its threads stay between two of them."""
+
+    session: Session
+    effort: Effort = field(default_factory=Effort)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _engine: Executor | None = None
+
+    def __enter__(self) -> Work:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine = None
+        self._stack.close()
+
+    @property
+    def parallel(self) -> int:
+        """The most calls at once."""
+        return self.effort.parallel or self.session.config.parallel() or PARALLEL
+
+    def run(self, plan: Plan, timeout: float | None = None) -> Result:
+        """Found a job, run it, and wait if that is part of it; one outcome a task, in their order."""
+        if not plan.tasks:
+            return Result([])
+        # An engine that cannot be had is told before there is a job.
+        self._executor()
+        try:
+            journal, tasks = JobJournal.found(self.session.inventory, plan)
+        except StoreError as error:
+            # What cannot be written down is not begun.
+            return Result([task.outcome(Status.FAILED, error=error) for task in plan.tasks])
+        return self.finish(journal, plan.verb, tasks, plan.wait, timeout)
+
+    def finish(
+        self,
+        journal: JobJournal,
+        verb: str,
+        tasks: Sequence[Task],
+        wait: bool,
+        timeout: float | None,
+        reached: Sequence[tuple[Task, Outcome]] = (),
+    ) -> Result:
+        """Run the tasks of a job that is in the store, wait if that is wanted, and close the job.
+
+        ``reached``: what was done before and is still to be waited for.
+        """
+        result = None
+        began = time.monotonic()
+        try:
+            result = self._runner(journal, verb, tasks, timeout).run(tasks)
+            result = Result([*map(self.as_known, result), *(outcome for _, outcome in reached)])
+            tasks = [*tasks, *(task for task, _ in reached)]
+            if wait and not result.interrupted:
+                left = None if timeout is None else timeout - (time.monotonic() - began)
+                result = self._then_wait(journal, tasks, result, left)
+        finally:
+            _close(journal, result)
+        return Result(result, journal.number)
+
+    def each(self, plan: Plan, timeout: float | None = None) -> Iterator[Outcome]:
+        """Found a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
+        self._executor()
+        try:
+            journal, tasks = JobJournal.found(self.session.inventory, plan)
+        except StoreError as error:
+            yield from (task.outcome(Status.FAILED, error=error) for task in plan.tasks)
+            return
+        told: list[Outcome] = []
+        try:
+            # Left early, the work must have come to its end before the job is let go.
+            with closing(self._runner(journal, plan.verb, tasks, timeout).each(tasks)) as ended:
+                for _, outcome in ended:
+                    told.append(self.as_known(outcome))
+                    yield told[-1]
+        finally:
+            _close(journal, Result(told) if len(told) == len(tasks) else None)
+
+    def as_known(self, outcome: Outcome) -> Outcome:
+        """A failed outcome with what its call may have taught of the machine before it failed."""
+        if outcome.succeeded or outcome.machine is None:
+            return outcome
+        try:
+            known = self.session.inventory.find(outcome.machine)
+        except StoreError:
+            # Then this is why the task failed, and its outcome says so already.
+            return outcome
+        return replace(outcome, machine=known.machine) if known else outcome
+
+    def _runner(self, journal: JobJournal, verb: str, tasks: Sequence[Task], timeout: float | None) -> Runner:
+        executor = self._executor()
+        # More would only wait there, and that would count as the time of their calls.
+        most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
+        return Runner(
+            self._roads(verb, tasks),
+            executor,
+            journal,
+            Limits(min(self.parallel, most or self.parallel), timeout, self.effort.call_timeout),
+            watch=self.effort.watch,
+        )
+
+    def _executor(self) -> Executor:
+        if self.effort.executor is not None:
+            return self.effort.executor
+        if self._engine is None:
+            from cloudmesh.vm.engine import open_engine
+
+            self._engine = self._stack.enter_context(open_engine(self.session.config, self.parallel))
+        return self._engine
+
+    def _roads(self, verb: str, tasks: Sequence[Task]) -> dict[str, Road | CloudmeshError]:
+        """How each cloud is called, or why it cannot be."""
+        counts: dict[str, int] = {}
+        for task in tasks:
+            counts[task.cloud] = counts.get(task.cloud, 0) + 1
+        unresolved = self.session.unresolved(counts)
+        return {
+            cloud: unresolved.get(cloud) or self._road(verb, cloud, count) for cloud, count in counts.items()
+        }
+
+    def _road(self, verb: str, cloud: str, count: int) -> Road | CloudmeshError:
+        config = self.session.config
+        try:
+            access = self.session.access(cloud)
+            bulk = self.session.bulk(cloud, verb) if count > 1 else 1
+            return Road(access, config.parallel(cloud), config.call_timeout(cloud), bulk)
+        except ConfigError as error:
+            return error
+
+    def _then_wait(
+        self, journal: JobJournal, tasks: Sequence[Task], acted: Result, left: float | None
+    ) -> Result:
+        """Wait for those that succeeded; each outcome becomes that of the wait."""
+        outcomes = list(acted)
+        states = {
+            number: each.target
+            for number, each in enumerate(acted)
+            if each.succeeded and each.target is not None and each.machine is not None
+        }
+        machines = [machine for number in states if (machine := outcomes[number].machine)]
+        if not machines:
+            return acted
+        seconds = TIMEOUT if left is None else max(0.0, left)
+        waiter = Waiter(self.session, State.ACTIVE, seconds, watch=self.effort.watch)
+        for number, each in zip(states, waiter.wait(machines, list(states.values())), strict=True):
+            outcomes[number] = _merge(outcomes[number], each)
+        try:
+            journal.write_ends((tasks[number], outcomes[number]) for number in states)
+        except StoreError as error:
+            for number in states:
+                outcomes[number] = unrecorded(outcomes[number], error)
+        return Result(outcomes)
+
+
+def _merge(acted: Outcome, waited: Outcome) -> Outcome:
+    status = acted.status if waited.succeeded else waited.status
+    return replace(waited, verb=acted.verb, status=status, seconds=acted.seconds + waited.seconds)
+
+
+def _close(journal: JobJournal, result: Result | None) -> None:
+    """Close the job in the store."""
+    # If that cannot be written down, each task still says how it ended; the job counts as interrupted then.
+    with suppress(StoreError):
+        journal.close(result)

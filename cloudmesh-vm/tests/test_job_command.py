@@ -1,0 +1,211 @@
+"""``cms job`` in one process, the word on interrupted jobs, and the options that limit a job."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from cloudmesh.cloud.errors import Refused
+from cloudmesh.db import open_store
+from cloudmesh.job.command.job import VERBS, JobCommand
+from cloudmesh.vm.command.vm import VmCommand
+from cloudmesh.vm.journal import JOBS
+
+
+@pytest.fixture
+def cms(capsys):
+    """Runs a line as the REPL does; gives exit code, stdout and stderr."""
+
+    def run(line):
+        shell = SimpleNamespace(one_shot_done=True)
+        name, _, rest = line.partition(" ")
+        {"vm": VmCommand.do_vm, "job": JobCommand.do_job}[name](shell, rest)
+        captured = capsys.readouterr()
+        return shell.last_exit_code, captured.out, captured.err
+
+    return run
+
+
+def rows(cms, line, code=0):
+    ended, out, err = cms(f"{line} --output=json")
+    assert ended == code, err
+    return json.loads(out)
+
+
+@pytest.fixture
+def interrupted(boot, spy, cms):
+    """Job 2 stops web1 to web4 one at a time, and is interrupted during web3."""
+    boot("web[1-4]", "a")
+
+    def stop(name):
+        if name == "web3":
+            raise KeyboardInterrupt
+
+    spy.trouble["a", "stop"] = stop
+    code, _, err = cms("vm stop web[1-4] --cloud=a --parallel=1")
+    del spy.trouble["a", "stop"]
+    assert code == 130
+    return err
+
+
+def test_an_interrupted_job_is_told_of_until_it_is_resumed(interrupted, cms):
+    word = "note: job 2 was interrupted: 2 of 4 done; cms job resume 2"
+    assert word in interrupted
+    for line in ("vm list --cloud=a", "vm info a:web1", "job list", "job show 2", "vm start a:web1 --dryrun"):
+        assert word in cms(line)[2], line
+    code, out, err = cms("job resume 2")
+    assert (code, "web[3-4]" in out) == (0, True)
+    assert "note: job 2 (stop web[1-4]) is done: 4 of 4 done" in err
+    for line in ("vm list --cloud=a", "vm start a:web1", "job list"):
+        assert "was interrupted" not in cms(line)[2], line
+
+
+def test_data_stays_data_while_a_job_is_told_of(interrupted, cms):
+    assert [row["name"] for row in rows(cms, "vm list --cloud=a")] == ["web1", "web2", "web3", "web4"]
+    assert cms("vm list --cloud=a --output=names")[1].split() == ["a:web1", "a:web2", "a:web3", "a:web4"]
+
+
+def test_of_many_interrupted_jobs_the_last_are_told(interrupted, cms):
+    with open_store() as database:
+        (job,) = database.find(JOBS, id=2)
+        for _ in range(4):
+            database.add(JOBS, {**job})
+    err = cms("vm list --cloud=a")[2]
+    assert err.count("was interrupted") == 3
+    assert "note: 2 older jobs were interrupted too; see cms job list" in err
+
+
+def test_a_list_says_how_jobs_stand(interrupted, cms):
+    first, second = rows(cms, "job list")
+    assert [first[key] for key in ("job", "action", "status", "machines", "done")] == [
+        1,
+        "boot",
+        "done",
+        4,
+        4,
+    ]
+    assert [second[key] for key in ("job", "action", "status", "done", "failed", "left")] == [
+        *(2, "stop", "interrupted", 2, 0, 2)
+    ]
+    assert (second["names"], second["clouds"]) == ("web[1-4]", ["a"])
+    assert cms("job list --output=names")[1].split() == ["1", "2"]
+
+
+def test_a_list_shows_the_last_jobs_unless_all_are_asked_for(interrupted, cms):
+    with open_store() as database:
+        (job,) = database.find(JOBS, id=1)
+        for _ in range(30):
+            database.add(JOBS, {**job})
+    code, out, err = cms("job list --output=names")
+    assert (code, out.split()) == (0, [str(number) for number in range(13, 33)])
+    assert "there are older jobs; --all shows them" in err
+    assert len(rows(cms, "job list --all")) == 32
+
+
+def test_no_job_is_an_empty_list(config, cms):
+    assert rows(cms, "job list") == []
+
+
+def test_a_job_is_shown_machine_by_machine(interrupted, cms):
+    shown = rows(cms, "job show 2")
+    assert [(row["name"], row["result"]) for row in shown] == [
+        ("web1", "done"),
+        ("web2", "done"),
+        ("web3", "interrupted"),
+        ("web4", "not started"),
+    ]
+    assert "web[1-2]" in cms("job show 2")[1]
+
+
+def test_what_failed_is_tried_again_only_when_asked(boot, spy, cms):
+    boot("web[1-3]", "a")
+
+    def refused(name):
+        if name == "web2":
+            raise Refused(f"{name} is needed")
+
+    spy.trouble["a", "stop"] = refused
+    assert cms("vm stop web[1-3] --cloud=a")[0] == 1
+    code, _, err = cms("job resume 2")
+    assert code == 1, "a machine of the job has failed"
+    assert "nothing was left to do of job 2" in err
+    assert "cms job resume 2 --failed" in err
+    del spy.trouble["a", "stop"]
+    (row,) = rows(cms, "job resume 2 --failed")
+    assert (row["name"], row["result"]) == ("web2", "done")
+    assert cms("job resume 2")[0] == 0
+
+
+def test_a_cancelled_job_is_told_of_no_more_and_can_still_be_resumed(interrupted, cms):
+    (row,) = rows(cms, "job cancel 2")
+    assert (row["status"], row["left"]) == ("cancelled", 2)
+    assert "was interrupted" not in cms("vm list --cloud=a")[2]
+    code, _, err = cms("job cancel 2")
+    assert (code, "job 2 is cancelled already" in err) == (1, True)
+    assert "cms job resume 2 goes on" in cms("job show 2")[2]
+    assert cms("job resume 2")[0] == 0
+    assert rows(cms, "job list")[1]["done"] == 4
+
+
+@pytest.mark.parametrize("verb", ["show", "resume", "cancel"])
+def test_a_job_that_is_not_there_is_named_with_those_that_are(interrupted, cms, verb):
+    code, out, err = cms(f"job {verb} 9")
+    assert (code, out) == (2, "")
+    assert "there is no job '9'" in err
+    assert "known: 2, 1" in err
+    for wrong in ("x", "-1", "1.0", "²", "9" * 30):
+        assert cms(f"job {verb} {wrong}")[0] == 2
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1001", "x", "1.5", "²", ""])
+def test_parallel_is_a_whole_number(boot, spy, cms, text):
+    boot("web1", "a")
+    for line in (
+        f"vm stop a:web1 --parallel={text}",
+        f"vm boot a:new --parallel={text}",
+        f"job resume 1 --parallel={text}",
+    ):
+        code, _, err = cms(line)
+        assert code == 2
+        assert f"--parallel={text} is no whole number from 1 to 1000" in err
+    assert spy.taken() == []
+
+
+def test_parallel_and_call_timeout_are_handed_on(boot, cms, monkeypatch):
+    boot("web1", "a")
+    seen = []
+    from cloudmesh.vm.machines import Machines
+
+    original = Machines.__init__
+
+    def recorded(self, *words, **options):
+        seen.append((options["parallel"], options["call_timeout"]))
+        original(self, *words, **options)
+
+    monkeypatch.setattr(Machines, "__init__", recorded)
+    assert cms("vm stop a:web1 --parallel=7 --call-timeout=2.5 --quiet")[0] == 0
+    assert cms("vm start a:web1")[0] == 0
+    assert seen == [(7, 2.5), (None, None)]
+    assert cms("vm stop a:web1 --call-timeout=0")[0] == 2
+
+
+def test_tab_completes_verbs_and_jobs(interrupted):
+    def complete(line):
+        at = line.rfind(" ") + 1
+        return JobCommand.complete_job(None, line[at:], line, at, len(line))
+
+    assert complete("job ") == list(VERBS)
+    assert complete("job re") == ["resume"]
+    assert complete("job show ") == ["2", "1"]
+    assert complete("job resume 1") == ["1"]
+    assert complete("job list ") == []
+
+
+def test_tab_is_silent_without_a_configuration(home):
+    assert JobCommand.complete_job(None, "", "job show ", 9, 9) == []
+
+
+def test_more_than_twenty_machines_are_counted_at_the_end(boot, spy, cms):
+    boot("web[01-22]", "a")
+    assert cms("vm stop web[01-22] --cloud=a")[2].rstrip().endswith(" s: 22 done")
+    assert "machines in" not in cms("vm start web[01-20] --cloud=a")[2]

@@ -1,0 +1,416 @@
+"""Jobs in the store: what is left of one that was interrupted, and going on with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.errors import CloudTimeout, Refused, Unreachable
+from cloudmesh.db import Database
+from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName
+from cloudmesh.vm import Machines, Status
+from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.journal import JOBS, PARTS, TASKS, lock_name
+
+GONE = "the process died"
+
+
+class Died(BaseException):
+    """As if the process had been killed: nothing is written down any more."""
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """The coordinator dies when it has written so many times: ``dying(3)``; ``dying(None)`` lets it live."""
+    from cloudmesh.vm.journal import JobJournal
+
+    write, close = JobJournal.write, JobJournal.close
+    left = {"writes": None}
+
+    def counted(self, changes, ended, begun):
+        if left["writes"] == 0:
+            raise Died
+        if left["writes"] is not None:
+            left["writes"] -= 1
+        write(self, changes, ended, begun)
+
+    def closed(self, result):
+        if left["writes"] is None:
+            close(self, result)
+        else:
+            self._hold.release()
+
+    monkeypatch.setattr(JobJournal, "write", counted)
+    monkeypatch.setattr(JobJournal, "close", closed)
+
+    def after(writes):
+        left["writes"] = writes
+
+    return after
+
+
+def statuses(result):
+    return [each.status.value for each in result]
+
+
+def counts(number):
+    return dict(Jobs().show(number)[0].counts)
+
+
+def test_a_job_tells_what_was_asked_and_how_it_ended(boot, spy):
+    boot("web[1-3]", "a")
+    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    with Machines("web[1-3]", "a") as machines:
+        result = machines.stop()
+    job, tasks = Jobs().show(result.job)
+    assert (job.verb, job.names, list(job.clouds), job.status) == ("stop", "web[1-3]", ["a"], "failed")
+    assert (job.machines, job.done, job.failed, job.unfinished) == (3, 2, 1, 0)
+    assert job.began <= job.ended <= time.time()
+    assert [(each["name"], each["status"], each["error"]) for each in tasks] == [
+        ("web1", "done", ""),
+        ("web2", "failed", "not this one"),
+        ("web3", "done", ""),
+    ]
+
+
+def refuse(name, which):
+    if name == which:
+        raise Refused("not this one")
+
+
+def test_a_job_without_failures_is_done_and_the_newest_comes_first(boot):
+    boot("web1", "a")
+    with Machines("web1", "a") as machines:
+        machines.stop()
+    assert [(job.verb, job.status) for job in Jobs().list()] == [("stop", "done"), ("boot", "done")]
+    assert [job.verb for job in Jobs().list(limit=1)] == ["stop"]
+
+
+def test_without_a_job_there_is_none(config):
+    assert Jobs().list() == []
+    assert Jobs().interrupted() == []
+    with pytest.raises(UnknownName, match="no job '7'"):
+        Jobs().show(7)
+
+
+# One at a time, a job of four writes five times: what ends, together with what is begun next.
+@pytest.mark.parametrize("writes", range(5))
+def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, dying, writes):
+    dying(writes)
+    with pytest.raises(Died), Machines("web[1-4]", "a", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    assert job.unfinished > 0
+    booted = [name for _, method, name in spy.taken() if method == "boot"]
+    result = Jobs().resume(job.number)
+    assert result.exit_code == 0
+    again = [name for _, method, name in spy.taken() if method == "boot"]
+    assert sorted(booted + again) == [f"web{number}" for number in range(1, 5)], "each was booted once"
+    assert Jobs().interrupted() == []
+    assert Jobs().show(job.number)[0].done == 4
+
+
+@pytest.mark.parametrize("verb", ["stop", "delete", "hard_reboot"])
+@pytest.mark.parametrize("writes", range(4))
+def test_an_action_that_died_anywhere_is_done_once_or_told(boot, spy, dying, verb, writes):
+    boot("web[1-3]", "a")
+    method = "reboot" if verb == "hard_reboot" else verb
+    dying(writes)
+    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
+        machines.act(verb)
+    dying(None)
+    (job,) = Jobs().interrupted()
+    before = [name for _, called, name in spy.taken() if called in (method, verb)]
+    result = Jobs().resume(job.number)
+    after = [name for _, called, name in spy.taken() if called in (method, verb)]
+    assert len(set(before + after)) == len(before + after), "none was asked twice"
+    assert counts(job.number).get("pending", 0) + counts(job.number).get("running", 0) == 0
+    if verb == "hard_reboot":
+        assert all("may have" in str(each.error) for each in result.failed)
+    else:
+        assert result.exit_code == 0
+
+
+def test_a_job_that_waits_goes_on_waiting(config, configure, dying):
+    configure({"a": {"boot_seconds": 0.5}}, default="a")
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-2]", "a", parallel=1) as machines:
+        machines.boot(wait=True)
+    dying(None)
+    (job,) = Jobs().interrupted()
+    result = Jobs().resume(job.number)
+    assert {str(each.state) for each in result} == {"active"}
+    assert Jobs().show(job.number)[0].status == "done"
+
+
+def test_what_is_over_is_not_done_again(boot, spy):
+    boot("web[1-2]", "a")
+    with Machines("web[1-2]", "a") as machines:
+        number = machines.stop().job
+    spy.taken()
+    assert len(Jobs().resume(number)) == 0
+    assert not [method for _, method, _ in spy.taken() if method != "machines"]
+
+
+def test_what_failed_is_tried_again_on_demand(boot, spy):
+    boot("web[1-3]", "a")
+    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    with Machines("web[1-3]", "a") as machines:
+        number = machines.stop().job
+    spy.trouble.clear()
+    assert len(Jobs().resume(number)) == 0
+    result = Jobs().resume(number, failed=True)
+    assert [(each.name, each.status) for each in result] == [("web2", Status.DONE)]
+    assert Jobs().show(number)[0].status == "done"
+
+
+def test_a_cancelled_job_is_told_no_more_and_can_still_be_gone_on_with(boot, dying):
+    boot("web[1-3]", "a")
+    dying(1)
+    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
+        machines.stop()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    assert Jobs().cancel(job.number).status == "cancelled"
+    assert Jobs().interrupted() == []
+    with pytest.raises(CloudmeshError, match="is cancelled already"):
+        Jobs().cancel(job.number)
+    assert Jobs().resume(job.number).exit_code == 0
+    assert Jobs().show(job.number)[0].done == 3
+
+
+def test_a_job_that_somebody_runs_cannot_be_run_by_another(boot, config, home):
+    boot("web1", "a")
+    with Machines("web1", "a") as machines:
+        number = machines.stop().job
+    with Database(home / "cloudmesh.db") as database:
+        database.update(JOBS, {"status": "running"}, id=number)
+        with database.hold(lock_name(number)):
+            assert Jobs().interrupted() == []
+            with pytest.raises(
+                CloudmeshError, match=f"job {number} is being run by process {os.getpid()} on"
+            ):
+                Jobs().resume(number)
+            assert Jobs().cancel(number).status == "running"
+            assert database.count(JOBS, id=number, cancel=1) == 1
+
+
+def test_a_cloud_that_is_away_when_the_job_is_resumed_fails_with_the_reason(boot, spy, dying):
+    boot("web[1-2]", "a")
+    dying(0)
+    with pytest.raises(Died), Machines("web[1-2]", "a") as machines:
+        machines.stop()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    spy.trouble.update({("a", method): Unreachable("away") for method in ("machines", "machine", "stop")})
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["failed", "failed"]
+    spy.trouble.clear()
+    assert Jobs().resume(job.number, failed=True).exit_code == 0
+
+
+def test_a_cloud_that_left_the_configuration_fails_with_the_reason_and_others_go_on(
+    boot, configure, spy, dying
+):
+    boot("web1", "a")
+    boot("web2", "b")
+    dying(0)
+    with pytest.raises(Died), Machines("a:web1,b:web2") as machines:
+        machines.stop()
+    dying(None)
+    configure({"b": {}}, default="b")
+    (job,) = Jobs().interrupted()
+    result = {each.name: each for each in Jobs().resume(job.number)}
+    assert result["web2"].succeeded
+    assert "'a'" in str(result["web1"].error) and not result["web1"].succeeded
+
+
+def test_a_machine_that_vanished_meanwhile_is_told(boot, behind, dying):
+    boot("web[1-2]", "a")
+    dying(0)
+    with pytest.raises(Died), Machines("web[1-2]", "a") as machines:
+        machines.stop()
+    dying(None)
+    behind("a", "delete", "web1")
+    (job,) = Jobs().interrupted()
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["failed", "done"]
+    assert "no longer on its cloud" in str(result[0].error)
+
+
+def test_user_data_stay_out_of_the_store_and_are_read_again(config, spy, dying, home, tmp_path):
+    file = tmp_path / "cloud-init"
+    file.write_text("#cloud-config\npassword: hunter2-secret\n")
+    dying(1)
+    with pytest.raises(Died), Machines("web[1-2]", "a", parallel=1) as machines:
+        machines.boot(userdata=file)
+    dying(None)
+    assert b"hunter2" not in b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
+    (job,) = Jobs().interrupted()
+    assert Jobs().resume(job.number).exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["changed", "gone", "text"])
+def test_user_data_that_are_not_the_same_any_more_are_told(config, spy, dying, tmp_path, how):
+    file = tmp_path / "cloud-init"
+    file.write_text("#cloud-config\n")
+    dying(0)
+    with pytest.raises(Died), Machines("web1", "a") as machines:
+        machines.boot(userdata="#cloud-config\n" if how == "text" else file)
+    dying(None)
+    if how == "changed":
+        file.write_text("#cloud-config\nother: things\n")
+    elif how == "gone":
+        file.unlink()
+    (job,) = Jobs().interrupted()
+    spy.taken()
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["failed"]
+    assert "user data" in str(result[0].error)
+    assert not [method for _, method, _ in spy.taken() if method == "boot"]
+
+
+def test_an_address_is_taken_once_though_the_process_dies_between(config, spy, dying):
+    for writes in range(5):
+        name = f"pub{writes}"
+        dying(writes)
+        with pytest.raises(Died), Machines(name, "a") as machines:
+            machines.boot(public=True)
+            raise Died
+        dying(None)
+        for job in Jobs().interrupted():
+            assert Jobs().resume(job.number).exit_code == 0
+        with Cloud("a") as cloud:
+            assert len(cloud.machine(name).public_ips) == 1
+            assert len(cloud.floating_ips()) == writes + 1, "none is left over"
+
+
+def test_many_in_one_call_are_found_together(configure, spy, dying):
+    configure({"a": {"bulk": 10}}, default="a")
+    for writes in range(4):
+        dying(writes)
+        with pytest.raises(Died), Machines(f"m{writes}x[01-12]", "a") as machines:
+            machines.boot()
+            raise Died
+        dying(None)
+        for job in Jobs().interrupted():
+            assert Jobs().resume(job.number).exit_code == 0
+        with Machines(f"m{writes}x[01-12]", "a") as machines:
+            assert len(machines.select().machines) == 12
+
+
+def test_jobs_that_ended_long_ago_are_forgotten(boot, home):
+    boot("web1", "a")
+    with Database(home / "cloudmesh.db") as database:
+        database.update(JOBS, {"ended": time.time() - 100 * 24 * 3600}, id=1)
+    with Machines("web1", "a") as machines:
+        machines.stop()
+    assert [job.number for job in Jobs().list()] == [2]
+    with Database(home / "cloudmesh.db") as database:
+        assert database.count(TASKS, job=1) == database.count(PARTS, job=1) == 0
+
+
+def test_a_store_that_is_full_begins_nothing(boot, spy, monkeypatch):
+    boot("web[1-2]", "a")
+
+    def full(self, table, record, /):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Database, "add", full)
+    with Machines("web[1-2]", "a") as machines:
+        result = machines.stop()
+    assert statuses(result) == ["failed", "failed"]
+    assert {str(each.error) for each in result} == {"the disk is full"}
+    assert spy.taken() == []
+
+
+def test_who_lost_the_hold_of_a_job_begins_nothing_more_of_it(boot, spy, home):
+    """As when PostgreSQL ends the session that held it."""
+    boot("web[1-4]", "a")
+    locks = home / "cloudmesh.db-locks"
+    spy.trouble["a", "stop"] = lambda name: [each.unlink() for each in locks.iterdir()]
+    with Machines("web[1-4]", "a", parallel=1) as machines:
+        result = machines.stop()
+    del spy.trouble["a", "stop"]
+    assert len([method for _, method, _ in spy.taken() if method == "stop"]) == 1
+    assert statuses(result) == ["failed"] * 4
+    assert all("no longer holds job 2" in str(each.error) for each in result)
+    (job,) = Jobs().interrupted()
+    assert job.unfinished == 4, "what another process may have written is left alone"
+    assert Jobs().resume(2).exit_code == 0
+    assert counts(2) == {"done": 3, "already": 1}
+
+
+def test_outcomes_come_one_by_one_and_leaving_early_can_be_gone_on_with(boot, spy):
+    boot("web[01-40]", "a")
+    with Machines("web[01-40]", "a", parallel=2) as machines:
+        for outcome in machines.stop_each():
+            assert outcome.succeeded
+            break
+    (job,) = Jobs().interrupted()
+    stopped = [name for _, method, name in spy.taken() if method == "stop"]
+    assert 1 <= len(stopped) < 40
+    assert job.done == len(stopped), "what ran has come to its end, and that is written down"
+    assert Jobs().resume(job.number).exit_code == 0
+    with Machines("web[01-40]", "a") as machines:
+        assert {str(each.state) for each in machines.start_each()} == {"starting"}
+
+
+def test_an_answer_that_is_lost_is_looked_for_and_not_asked_again(config, spy):
+    lost = CloudTimeout("no answer")
+    lost.unsure = True
+    seen = []
+
+    def after(name):
+        if name == "web2" and name not in seen:
+            seen.append(name)
+            raise lost
+
+    spy.trouble["a", "boot"] = after
+    with Machines("web[1-3]", "a") as machines:
+        assert machines.boot().exit_code == 0
+    assert sorted(name for _, method, name in spy.taken() if method == "boot") == [
+        "web1",
+        "web2",
+        "web2",
+        "web3",
+    ]
+
+
+CHILD = """
+import sys
+from cloudmesh.vm import Machines
+with Machines("web[01-30]", "a", parallel=2) as machines:
+    result = machines.stop(wait="wait" in sys.argv)
+print([each.status.value for each in result])
+sys.exit(result.exit_code)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_what_runs_begins_nothing_new_and_can_be_gone_on_with(configure, home, number):
+    configure({"a": {"latency_seconds": 0.1}}, default="a")
+    with Machines("web[01-30]", "a") as machines:
+        machines.boot().raise_for_failures()
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True, env={**os.environ}, cwd=Path.cwd()
+    )
+    deadline = time.monotonic() + 20
+    while not (len(Jobs().list()) > 1 and counts(2).get("done")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    child.send_signal(number)
+    told, _ = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert "'done'" in told and "'not started'" in told and "'interrupted'" not in told
+    (job,) = Jobs().interrupted()
+    assert 0 < job.done < 30
+    assert job.unfinished == 30 - job.done
+    assert Jobs().resume(job.number).exit_code == 0
+    assert Jobs().show(job.number)[0].done == 30

@@ -1,0 +1,281 @@
+"""The picture of work under way: when it is drawn, what it shows, and that nothing of it stays."""
+
+import io
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import pexpect
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.vm.drawing import summed_up
+from cloudmesh.vm.progress import Progress
+from cloudmesh.vm.tally import Tally
+
+
+class Terminal(io.StringIO):
+    """A screen of 24 lines that remembers what was drawn."""
+
+    def isatty(self):
+        return True
+
+    def screen(self, columns=80):
+        return screen(self.getvalue().replace("\n", "\r\n"), columns)
+
+
+def screen(text, columns=80, lines=24):
+    """The lines that a terminal shows after this was written to it."""
+    shown = pyte.Screen(columns, lines)
+    pyte.Stream(shown).feed(text)
+    return [line.rstrip() for line in shown.display if line.strip()]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def work(progress, clock, *steps):
+    """Tells the progress one step after another: seconds, what, tallies."""
+    for seconds, what, *tallies in steps:
+        clock.now = seconds
+        progress.update(what, tallies)
+
+
+def tally(cloud="uc", total=100, done=0, failed=0, running=0):
+    return Tally(cloud, total, done, failed, running)
+
+
+def test_what_ends_within_a_second_draws_nothing_and_loads_nothing():
+    terminal, clock = Terminal(), Clock()
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(
+            progress,
+            clock,
+            (0, "start", tally()),
+            (0.5, "start", tally(done=50)),
+            (0.99, "start", tally(done=99)),
+        )
+    assert terminal.getvalue() == ""
+    code = (
+        "import sys; from cloudmesh.vm.progress import Progress\n"
+        "with Progress() as p: p.update('start', [])\n"
+        "sys.exit('rich' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_after_a_second_each_cloud_has_its_line_and_in_the_end_none():
+    terminal, clock = Terminal(), Clock()
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(
+            progress,
+            clock,
+            (0, "start", tally("uc"), tally("tacc")),
+            (2, "start", tally("uc", done=18, failed=2, running=8), tally("tacc")),
+        )
+        first, second = terminal.screen()
+        assert first.startswith("start uc ")
+        assert first.endswith(" 20/100, 2 failed, 8 running, 10/s, 8s left")
+        assert second.startswith("start tacc ")
+        assert second.endswith(" 0/100")
+    assert terminal.screen() == []
+
+
+def test_a_rate_is_that_of_its_own_phase():
+    terminal, clock = Terminal(), Clock()
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(
+            progress,
+            clock,
+            (0, "start", tally()),
+            (10, "start", tally(done=100)),
+            (10, "wait", tally(done=40)),
+            (20, "wait", tally(done=60)),
+        )
+        (line,) = terminal.screen()
+        assert line.startswith("wait uc")
+        assert line.endswith(" 60/100, 2/s, 20s left")
+
+
+def test_it_is_not_drawn_more_often_than_an_eye_sees():
+    terminal, clock = Terminal(), Clock()
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(progress, clock, *[(2 + step / 1000, "start", tally(done=step % 100)) for step in range(1000)])
+        assert 5 <= terminal.getvalue().count("start uc") <= 11
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("NO_COLOR", "1"), ("NO_COLOR", "0"), ("TERM", "dumb"), ("TERM", ""), ("TERM", None)],
+)
+def test_the_environment_can_forbid_it(monkeypatch, variable, value):
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    assert drawn(Terminal()) == ""
+
+
+def test_an_empty_no_color_forbids_nothing(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "")
+    assert drawn(Terminal())
+
+
+def test_nothing_is_drawn_when_quiet_or_where_nobody_looks():
+    assert drawn(Terminal(), quiet=True) == ""
+    assert drawn(io.StringIO()) == ""
+
+
+def drawn(stream, quiet=False):
+    clock = Clock()
+    with Progress(quiet, stream, clock) as progress:
+        work(progress, clock, (0, "start", tally()), (5, "start", tally()))
+        return stream.getvalue()
+
+
+def test_a_closed_terminal_ends_the_picture_and_not_the_work(monkeypatch):
+    class Gone(Terminal):
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+    clock, streams = Clock(), (sys.stdout, sys.stderr)
+    with Progress(stream=Gone(), clock=clock) as progress:
+        work(progress, clock, *[(second, "start", tally()) for second in range(5)])
+        assert (sys.stdout, sys.stderr) == streams
+    closed = Terminal()
+    closed.close()
+    assert Progress(stream=closed).update("start", []) is None
+
+
+def test_the_terminal_closes_between_two_pictures():
+    class Fragile(Terminal):
+        broken = False
+
+        def write(self, text):
+            if self.broken:
+                raise OSError(5, "Input/output error")
+            return super().write(text)
+
+    terminal, clock, streams = Fragile(), Clock(), (sys.stdout, sys.stderr)
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(progress, clock, (0, "start", tally()), (2, "start", tally()))
+        assert sys.stderr is not streams[1], "what is printed goes above the lines"
+        terminal.broken = True
+    assert (sys.stdout, sys.stderr) == streams
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 12, 30, 50, 80, 300])
+def test_any_width_will_do(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal, clock = Terminal(), Clock()
+    many = [tally("a-cloud-with-a-long-name", 10**6, 10**5, 10**3, 64), tally("uc", 0)]
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(progress, clock, (0, "start", *many), (3, "start", *many))
+        assert len(terminal.screen(columns)) == (2 if columns > 2 else 0)
+    assert terminal.screen(columns) == []
+
+
+def test_the_name_of_a_cloud_cannot_drive_the_terminal():
+    terminal, clock = Terminal(), Clock()
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(progress, clock, (2, "start", tally("[red]\x1b[2Jx")))
+        assert terminal.screen()[0].startswith(r"start [red]\x1b[2Jx")
+
+
+def test_more_clouds_than_lines_are_summed_up():
+    terminal, clock = Terminal(), Clock()
+    many = [tally(f"c{number}", done=number % 50) for number in range(100)]
+    with Progress(stream=terminal, clock=clock) as progress:
+        work(progress, clock, (2, "start", *many))
+        lines = terminal.screen()
+    assert len(lines) == 22
+    assert lines[-1].startswith("start 79 more clouds")
+
+
+@given(
+    st.lists(
+        st.builds(Tally, st.uuids().map(str), st.just(9), st.integers(0, 4), st.integers(0, 4), st.just(1))
+    ),
+    st.integers(1, 30),
+)
+def test_summing_up_keeps_every_machine(tallies, lines):
+    shown = [each for each, _ in summed_up(tallies, {}, lines)]
+    assert len(shown) <= max(lines, 1)
+    for key in ("total", "done", "failed", "running"):
+        assert sum(getattr(each, key) for each in shown) == sum(getattr(each, key) for each in tallies)
+
+
+SCRIPT = """
+    import sys, time
+    from cloudmesh.vm.progress import Progress
+    from cloudmesh.vm.tally import Tally
+
+    with Progress() as progress:
+        for step in range(16):
+            time.sleep(0.1)
+            progress.update("start", [Tally(cloud, 20, step, 1, 3) for cloud in ("uc", "tacc")])
+            if step == 12:
+                print("note: something happened", file=sys.stderr)
+    print("the table")
+"""
+
+
+def child(monkeypatch, columns=100):
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.delenv("LINES")
+    code = textwrap.dedent(SCRIPT)
+    return pexpect.spawn(sys.executable, ["-c", code], encoding="utf-8", dimensions=(24, columns), timeout=30)
+
+
+def test_on_a_real_terminal_the_table_is_the_last_word(monkeypatch):
+    process = child(monkeypatch)
+    process.expect("13/20")
+    process.expect(pexpect.EOF)
+    text = process.before
+    assert screen(text, 100)[-2:] == ["note: something happened", "the table"]
+
+
+def test_a_real_terminal_may_be_resized(monkeypatch):
+    process = child(monkeypatch)
+    process.expect("11/20")
+    process.setwinsize(10, 20)
+    process.expect("note:")
+    process.setwinsize(40, 150)
+    process.expect("the table")
+    process.expect(pexpect.EOF)
+    process.close()
+    assert process.exitstatus == 0
+
+
+def test_a_real_terminal_may_be_closed(monkeypatch, tmp_path):
+    ended = tmp_path / "ended"
+    code = textwrap.dedent(SCRIPT) + f"\nopen({str(ended)!r}, 'w').close()"
+    # As under nohup: the hang-up itself does not end the process.
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + code.replace(
+        'print("the table")', ""
+    )
+    code = code.replace('print("note: something happened", file=sys.stderr)', "pass")
+    process = pexpect.spawn(sys.executable, ["-c", code], encoding="utf-8", timeout=30)
+    process.expect("11/20")
+    os.close(process.child_fd)
+    for _ in range(300):
+        if ended.exists():
+            break
+        time.sleep(0.05)
+    assert ended.exists()
