@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import fleet
 import on_openstack
 from tabulate import tabulate
 
@@ -27,21 +28,25 @@ CLOUDS = 1000
 
 @dataclass
 class Ratio:
-    """What was measured beside what (seconds), and how many times as long it may take."""
+    """What was measured beside what, and how many times as much it may be; in seconds, unless it says."""
 
     name: str
     ours: list[float]
     theirs: list[float]
     limit: float
+    unit: str = "s"
 
     @property
     def value(self) -> float:
         return statistics.median(self.ours) / statistics.median(self.theirs)
 
     def row(self) -> list[str]:
-        times = [f"{statistics.median(each) * 1000:.0f} ms" for each in (self.ours, self.theirs)]
-        verdict = "ok" if self.value <= self.limit else "TOO SLOW"
-        return [self.name, *times, f"{self.value:.2f}", f"{self.limit:.2f}", verdict]
+        told = [self._told(statistics.median(each)) for each in (self.ours, self.theirs)]
+        verdict = "ok" if self.value <= self.limit else "TOO SLOW" if self.unit == "s" else "TOO MUCH"
+        return [self.name, *told, f"{self.value:.2f}", f"{self.limit:.2f}", verdict]
+
+    def _told(self, amount: float) -> str:
+        return f"{amount * 1000:.0f} ms" if self.unit == "s" else f"{amount:.0f} {self.unit}"
 
 
 def seconds(*words: str) -> float:
@@ -133,6 +138,9 @@ def store_against_sqlite() -> list[Ratio]:
             "add_many of 100,000 records / sqlite-utils", times["our many"], times["sqlite-utils many"], 1 / 3
         ),
         Ratio("the same / bare executemany of flat rows", times["our many"], times["bare many"], 2.0),
+        Ratio(
+            "upsert_many of 10,000 records / bare ON CONFLICT", times["our upsert"], times["bare upsert"], 2.0
+        ),
         Ratio("100 adds / bare INSERTs in transactions", times["our add"], times["bare add"], 1.5),
         Ratio("100 finds by an indexed key / bare SELECTs", times["our find"], times["bare find"], 2.0),
     ]
@@ -142,6 +150,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
         ratios = [list_against_banner(), config_against_parser(), *store_against_sqlite()]
+        ratios += [Ratio(*figure) for figure in fleet.figures()]
         ratios += [Ratio(*figure) for figure in on_openstack.figures()]
     headers = ["what", "ours", "beside", "ratio", "at most", ""]
     print(tabulate([ratio.row() for ratio in ratios], headers=headers, disable_numparse=True))

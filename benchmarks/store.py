@@ -18,10 +18,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.db import Database, flatten
+from cloudmesh.db import Database, flatten, gt
 
 RECORDS = 100_000
 SINGLE = 3_000
+REPLACED = 10_000
 TURN = 100
 ROUNDS = 3
 
@@ -74,6 +75,8 @@ class Bare:
         columns = list(flatten(records[0]))
         names = ", ".join(f'"{column}"' for column in columns)
         self.insert = f"INSERT INTO machine ({names}) VALUES ({', '.join('?' * len(columns))})"
+        changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
+        self.upsert = f"{self.insert} ON CONFLICT (cloud, cloud_id) DO UPDATE SET {changes}"
         self.rows = [tuple(map(self._value, flatten(each).values())) for each in records]
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=WAL")
@@ -87,6 +90,11 @@ class Bare:
     def add_many(self) -> None:
         self.connection.execute("BEGIN")
         self.connection.executemany(self.insert, self.rows)
+        self.connection.execute("COMMIT")
+
+    def upsert_many(self, rows: list[tuple[Any, ...]]) -> None:
+        self.connection.execute("BEGIN")
+        self.connection.executemany(self.upsert, rows)
         self.connection.execute("COMMIT")
 
     def add(self, rows: list[tuple[Any, ...]]) -> None:
@@ -123,6 +131,25 @@ def store_round(folder: Path, times: Times) -> None:
             times["our find"].append(seconds(find_each, ours, names[turn]))
             times["bare add"].append(seconds(bare.add, bare.rows[turn]))
             times["our add"].append(seconds(add_each, ours, records[turn]))
+        upserts(bare, ours, records, times)
+
+
+def upserts(bare: Bare, ours: Database, records: list[dict[str, Any]], times: Times) -> None:
+    """Both take a listing over again in which every state has changed, a few thousand machines at a turn."""
+    # What the single ones before added stands twice.
+    bare.connection.execute("DELETE FROM machine WHERE id > ?", (RECORDS,))
+    ours.delete("machine", id=gt(RECORDS))
+    bare.connection.execute("CREATE UNIQUE INDEX by_key ON machine (cloud, cloud_id)")
+    key = ["cloud", "cloud_id"]
+    ours.index("machine", *key)
+    for start in range(0, RECORDS // 2, REPLACED):
+        turn = slice(start, start + REPLACED)
+        listed = [{**each, "state": "stopped"} for each in records[turn]]
+        rows = [(*row[:3], "stopped", *row[4:]) for row in bare.rows[turn]]
+        times["bare upsert"].append(seconds(bare.upsert_many, rows))
+        times["our upsert"].append(
+            seconds(lambda listed=listed: ours.upsert_many("machine", listed, key=key))
+        )
 
 
 def find_each(database: Database, names: list[str]) -> None:
@@ -149,7 +176,7 @@ def sqlite_utils_round(folder: Path, times: Times) -> None:
 
 
 def main() -> None:
-    """Print the times as JSON, in seconds: of 100,000 records at once, or of a turn of single ones."""
+    """Print the times as JSON, in seconds: of 100,000 records at once, or of a turn of fewer."""
     times: Times = defaultdict(list)
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,21 @@ def make_home() -> type[Home]:
 def root() -> Path:
     """The folder of the repository."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def _stack_class() -> Any:
+    """The class that starts a pretended OpenStack; it lives beside the tests, where benchmarks use it too."""
+    folder = str(Path(__file__).resolve().parent / "fakes")
+    sys.path.append(folder)
+    try:
+        return importlib.import_module("fakestack.stack").FakeStack
+    finally:
+        sys.path.remove(folder)
+
+
+@pytest.fixture
+def make_stack(_stack_class: Any) -> Iterator[Callable[..., Any]]:
+    """Starts a pretended OpenStack with these settings, in a process that ends with the test."""
+    with ExitStack() as stacks:
+        yield lambda **settings: stacks.enter_context(_stack_class(**settings))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cloudmesh.plugin.names import expand
+
 
 @pytest.mark.slow
 def test_the_demo_shows_the_main_job_and_leaves_nothing_behind(root, home):
@@ -51,4 +53,7 @@ def states(table):
     """The state of each machine in a table of the shell."""
     rows = [re.split(r"[\s|]+", line.strip("| ")) for line in table.splitlines()]
     known = {"active", "suspended", "stopped", "deleted"}
-    return {name: word for row in rows for name in row if name in NAMES for word in row if word in known}
+    named = [
+        (name.name, row) for row in rows for word in row if word.startswith("web") for name in expand(word)
+    ]
+    return {name: word for name, row in named if name in NAMES for word in row if word in known}

@@ -136,7 +136,7 @@ SCRIPT = """
     with Cloud('local') as c:
         vm = c.machine('vm1', 'start')
         assert (vm.name, vm.state) == ('vm1', 'active'), vm
-        assert [m.name for m in c.machines()] == ['vm1', 'vm2', 'vm3']
+        assert sorted(m.name for m in c.machines()) == ['vm1', 'vm2', 'vm3']
         assert 'debian-12' in [i.name for i in c.images()] and 'small' in [f.name for f in c.flavors()]
 
     with Machine('vm1') as m:

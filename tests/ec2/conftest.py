@@ -29,6 +29,7 @@ REFUSED = (
 )
 IN_USE = REFUSED.format("DependencyViolation", "resource has a dependent object")
 RUNNING = REFUSED.format("IncorrectInstanceState", "the instance is not in the state 'stopped'")
+NOTHING = b"<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>"
 DENIED = REFUSED.format("AuthFailure", "AWS was not able to validate the provided access credentials")
 
 
@@ -105,14 +106,16 @@ class Call(BaseHTTPRequestHandler):
     def _ask(self, sent, body):
         """What moto answers, with what Amazon does and moto does not.
 
-        It takes no notice of ClientToken, deletes a security group that a machine is under, and gives a
-        running machine another type.
+        It takes no notice of ClientToken, knows no filter by it, deletes a security group that a machine is
+        under, and gives a running machine another type.
         """
         action = sent["Action"]
         if action == "DeleteSecurityGroup" and self._runs("instance.group-id", sent["GroupId"]):
             return 400, IN_USE.encode()
         if action == "ModifyInstanceAttribute" and self._runs("instance-id", sent["InstanceId"]):
             return 400, RUNNING.encode()
+        if sent.get("Filter.1.Name") == "client-token":
+            return self._booted_by(sent["Filter.1.Value.1"])
         token = sent.get("ClientToken")
         if token in self.server.booted:
             return self.server.booted[token]
@@ -121,14 +124,24 @@ class Call(BaseHTTPRequestHandler):
             self.server.booted[token] = answer
         return answer
 
+    def _booted_by(self, token):
+        _, answer = self.server.booted.get(token, (200, b""))
+        found = re.search(rb"<instanceId>(i-\w+)", answer)
+        return self._described(f"InstanceId.1={found[1].decode()}") if found else (200, NOTHING)
+
     def _runs(self, name, value):
         """Whether a machine runs of which this filter is true."""
         filters = f"Filter.1.Name={name}&Filter.1.Value.1={value}"
         states = "Filter.2.Name=instance-state-name&Filter.2.Value.1=running&Filter.2.Value.2=pending"
-        path = f"/?Action=DescribeInstances&Version=2016-11-15&{filters}&{states}"
+        return b"<instanceId>" in self._described(f"{filters}&{states}")[1]
+
+    def _described(self, query):
+        """What moto tells of machines."""
+        path = f"/?Action=DescribeInstances&Version=2016-11-15&{query}"
         headers = {"Host": self.headers["Host"], "Authorization": self.headers["Authorization"]}
         self.moto.request("GET", path, headers=headers)
-        return b"<instanceId>" in self.moto.getresponse().read()
+        answer = self.moto.getresponse()
+        return answer.status, answer.read()
 
     def _ask_moto(self, body):
         headers = {key: value for key, value in self.headers.items() if key.lower() != "accept-encoding"}

@@ -7,6 +7,10 @@ import time
 
 import pytest
 
+REFUSED = (
+    "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors>"
+    "<RequestID>r</RequestID></Response>"
+)
 pytestmark = pytest.mark.slow
 
 
@@ -54,8 +58,52 @@ def test_waiting_asks_once_a_tick_whatever_the_number_of_machines(user, gate):
     gate.taken()
     user.cms("vm", "stop", "vm[1-4]", "--wait")
     calls = gate.taken()
-    assert calls.pop("StopInstances") == 4
+    assert calls.pop("StopInstances") == 1
     assert set(calls) == {"DescribeInstances"} and calls["DescribeInstances"] <= 3
+
+
+def test_many_machines_take_one_call_and_one_each_for_their_names(user, gate):
+    user.cms("image", "list", "--refresh")
+    gate.taken()
+    user.cms("vm", "boot", "web[01-20]")
+    calls = gate.taken()
+    assert {key: calls[key] for key in ("RunInstances", "CreateTags", "DeleteTags")} == {
+        "RunInstances": 1,
+        "CreateTags": 20,
+        "DeleteTags": 1,
+    }
+    user.cms("vm", "wait", "web[01-20]", "--state=active")
+    gate.taken()
+    for verb, action, more in (
+        ("stop", "StopInstances", ["--wait"]),
+        ("start", "StartInstances", ["--wait"]),
+        ("delete", "TerminateInstances", ["--yes"]),
+    ):
+        user.cms("vm", verb, "web[01-20]", *more)
+        assert gate.taken()[action] == 1
+
+
+def test_when_a_call_for_many_is_refused_each_is_asked_for_alone(user, gate):
+    booted(user, "web[01-05]")
+    gate.taken()
+    gate.answers["StopInstances"] = [(400, REFUSED.format("IncorrectInstanceState", "not web03"))]
+    user.cms("vm", "stop", "web[01-05]", "--wait")
+    assert gate.taken()["StopInstances"] == 6
+    assert user.states() == {f"web{number:02}": "stopped" for number in range(1, 6)}
+
+
+def test_many_machines_whose_answer_is_lost_are_there_once(user, gate):
+    gate.answers["RunInstances"] = [None]
+    assert sorted(booted(user, "web[01-10]")) == [f"web{number:02}" for number in range(1, 11)]
+    user.cms("vm", "list", "--refresh")
+    assert len(user.states()) == 10
+
+
+def test_many_machines_whose_names_are_held_back_are_named_in_the_end(user, gate):
+    gate.answers["CreateTags"] = [(), (), (503, REFUSED.format("RequestLimitExceeded", "slowly"))]
+    assert sorted(booted(user, "web[01-10]")) == [f"web{number:02}" for number in range(1, 11)]
+    user.cms("vm", "list", "--refresh")
+    assert len(user.states()) == 10
 
 
 def test_wrong_credentials(user, settings):
@@ -95,7 +143,8 @@ def test_a_check_goes_step_by_step(user, gate):
     assert "region us-east-1" in rows["sign-in"]["message"]
 
 
-def test_ctrl_c_while_the_cloud_is_silent(user, gate):
+def test_ctrl_c_twice_while_the_cloud_is_silent(user, gate):
+    """The first lets the call end, which may take long; the second does not wait for it."""
     booted(user)
     gate.taken()
     gate.delay = 20.0
@@ -104,6 +153,9 @@ def test_ctrl_c_while_the_cloud_is_silent(user, gate):
     while not gate.taken():
         time.sleep(0.05)
         assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert running.poll() is None
     running.send_signal(signal.SIGINT)
     out, error = running.communicate(timeout=15)
     assert running.returncode == 130, (out, error)

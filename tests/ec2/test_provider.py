@@ -59,6 +59,7 @@ def test_a_machine_has_all_that_was_asked_for(provider, request_for, gate):
             userdata="#cloud-config\npassword: hush",
             metadata={"owner": "me", "of": "a, b & c"},
             public=True,
+            token="t0ken",
         )
     )
     method, path, sent = gate.sent[-1]
@@ -67,7 +68,7 @@ def test_a_machine_has_all_that_was_asked_for(provider, request_for, gate):
     assert sent["NetworkInterface.1.AssociatePublicIpAddress"] == "true"
     assert sent["NetworkInterface.1.SubnetId"] == network.cloud_id
     assert sent["NetworkInterface.1.SecurityGroupId.1"] == group.cloud_id
-    assert sent["ClientToken"]
+    assert sent["ClientToken"] == "t0ken"
     now = active(provider, booted)
     assert (
         now.name == "vm1"
@@ -80,12 +81,18 @@ def test_a_machine_has_all_that_was_asked_for(provider, request_for, gate):
 
 
 def test_a_boot_whose_answer_is_lost_makes_one_machine(provider, request_for, gate):
-    """The second call has the same token."""
+    """It is found by its token; and were it not, the same token would make no second one."""
+    request = replace(request_for("once"), token="t0ken")
     gate.answers["RunInstances"] = [None]
-    booted = provider.boot(request_for("once"))
-    calls = [sent for _, _, sent in gate.sent if sent["Action"] == "RunInstances"]
-    assert len(calls) == 2 and calls[0]["ClientToken"] == calls[1]["ClientToken"]
-    assert [each.cloud_id for each in provider.machines()] == [booted.cloud_id]
+    with pytest.raises(errors.Unreachable) as caught:
+        provider.boot(request)
+    assert caught.value.unsure
+    found = provider.find_booted(request)
+    assert provider.boot(request).cloud_id == found.cloud_id
+    assert [each.cloud_id for each in provider.machines()] == [found.cloud_id]
+    assert found.name == "once" and found.metadata == {}
+    assert provider.find_booted(replace(request, token="another")) is None
+    assert provider.find_booted(replace(request, token="")) is None
 
 
 def test_two_boots_are_two_machines(provider, request_for):
@@ -275,7 +282,7 @@ def test_a_machine_that_amazon_ended_tells_why(provider, gate):
         ("UnsupportedOperation", 400, errors.Unsupported),
         ("InvalidAction", 400, errors.Unsupported),
         ("InvalidParameterCombination", 400, errors.Refused),
-        ("InternalError", 500, errors.Refused),
+        ("InternalError", 500, errors.ServerFailure),
         ("Unavailable", 503, errors.Unreachable),
     ],
 )
@@ -285,6 +292,7 @@ def test_ec2s_own_code_decides_what_an_error_is(provider, gate, code, status, ki
         provider.start("i-0123")
     assert type(caught.value) is kind
     assert f"{code}: told & explained" in str(caught.value) and "cloud aws" in str(caught.value)
+    assert caught.value.unsure is (kind is errors.ServerFailure)
 
 
 @pytest.mark.parametrize("code", ["IncorrectInstanceState", "IdempotentParameterMismatch", "IncorrectState"])

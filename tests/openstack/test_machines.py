@@ -220,7 +220,7 @@ def test_an_image_that_is_gone(provider, request_of):
     assert provider.image(request.image.cloud_id) == request.image
 
 
-def test_a_long_list_comes_in_pages_and_is_whole(provider, request_of, monkeypatch, counter):
+def test_a_long_list_comes_in_pages_and_is_whole(counter, provider, request_of, monkeypatch):
     for number in range(5):
         provider.boot(request_of(f"vm{number}"))
     # Nova's list is in motion while machines are built.

@@ -52,8 +52,9 @@ def test_a_machine_is_on_the_network_it_was_booted_on(machine):
 
 
 def test_the_life_of_a_floating_ip(provider, machine):
-    taken = provider.create_floating_ip()
-    assert (taken.pool, taken.machine_id) == ("public", "") and taken.address.startswith("198.18.")
+    taken = provider.create_floating_ip("", "cloudmesh-token:t0")
+    assert (taken.pool, taken.machine_id, taken.description) == ("public", "", "cloudmesh-token:t0")
+    assert taken.address.startswith("198.18.")
     assert taken in provider.floating_ips()
     provider.attach_floating_ip(taken.cloud_id, machine.cloud_id)
     (listed,) = [each for each in provider.floating_ips() if each.cloud_id == taken.cloud_id]

@@ -1,0 +1,144 @@
+"""Several machines in one call of EC2, on moto: how many calls it takes, and what each machine is told."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, State
+from cloudmesh.cloud.provider import BootRequest
+
+pytestmark = pytest.mark.slow
+
+ERROR = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
+    "</Error></Errors><RequestID>1</RequestID></Response>"
+)
+CHANGED = (
+    "<Response><instancesSet><item><instanceId>{}</instanceId><previousState><name>{}</name></previousState>"
+    "</item></instancesSet></Response>"
+)
+
+
+@pytest.fixture
+def machines(provider, gate):
+    flavor, image = Flavor("aws", "t3.nano", "t3.nano"), provider.images()[0]
+    booted = [provider.boot(BootRequest(f"vm{number}", image, flavor)) for number in range(3)]
+    arrive(provider, booted, State.ACTIVE)
+    gate.taken()
+    return booted
+
+
+def arrive(provider, machines, state):
+    for machine in machines:
+        for _ in range(200):
+            now = provider.machine(machine.cloud_id)
+            if now.state is state:
+                break
+            time.sleep(0.05)
+        assert now.state is state
+
+
+@pytest.mark.parametrize(
+    ("verb", "calls", "state"),
+    [
+        ("stop", {"StopInstances": 1}, State.STOPPED),
+        ("reboot", {"DescribeInstances": 1, "RebootInstances": 1}, State.ACTIVE),
+    ],
+)
+def test_one_call_is_about_all(provider, machines, gate, verb, calls, state):
+    assert provider.act_many(verb, [each.cloud_id for each in machines]) == {}
+    assert gate.taken() == calls
+    sent = gate.sent[-1][2]
+    assert [sent[f"InstanceId.{number}"] for number in (1, 2, 3)] == [each.cloud_id for each in machines]
+    arrive(provider, machines, state)
+
+
+def test_started_again_and_deleted(provider, machines, gate):
+    ids = [each.cloud_id for each in machines]
+    provider.act_many("stop", ids)
+    arrive(provider, machines, State.STOPPED)
+    provider.act_many("start", ids)
+    arrive(provider, machines, State.ACTIVE)
+    provider.act_many("delete", ids)
+    assert gate.taken().keys() == {
+        "StopInstances",
+        "StartInstances",
+        "TerminateInstances",
+        "DescribeInstances",
+    }
+    for _ in range(200):
+        if not list(provider.machines()):
+            return
+        time.sleep(0.05)
+    raise AssertionError(list(provider.machines()))
+
+
+def test_a_hundred_in_one_call_and_no_hibernating(make_provider):
+    assert set(make_provider(hibernate=True).bulk) == {"boot", "start", "stop", "reboot", "delete"}
+    assert set(make_provider().bulk.values()) == {100}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("InvalidInstanceID.NotFound", errors.NotFound),
+        ("InvalidInstanceID.Malformed", errors.NotFound),
+        ("IncorrectInstanceState", errors.Conflict),
+        ("OperationNotPermitted", errors.Conflict),
+        ("UnsupportedOperation", errors.Unsupported),
+        ("InsufficientInstanceCapacity", errors.NoCapacity),
+        ("VcpuLimitExceeded", errors.QuotaExceeded),
+        ("RequestLimitExceeded", errors.RateLimited),
+    ],
+)
+def test_a_refusal_is_sure(provider, gate, code, kind):
+    gate.answers["StartInstances"] = [(400, ERROR.format(code, "i-1"))]
+    with pytest.raises(kind, match="start 2 machines") as caught:
+        provider.act_many("start", ["i-1", "i-2"])
+    assert not caught.value.unsure
+
+
+def test_a_lost_answer_is_unsure(provider, machines, gate):
+    gate.answers["StopInstances"] = [None]
+    with pytest.raises(errors.Unreachable) as caught:
+        provider.act_many("stop", [each.cloud_id for each in machines])
+    assert caught.value.unsure
+    arrive(provider, machines, State.STOPPED)
+
+
+def test_a_wrong_id_refuses_all(provider, machines, gate):
+    good, *_ = machines
+    with pytest.raises(errors.NotFound):
+        provider.act_many("stop", [good.cloud_id, "i-0123456789abcdef0"])
+    assert provider.machine(good.cloud_id).state is State.ACTIVE
+
+
+@pytest.mark.parametrize("verb", ["start", "delete"])
+def test_one_that_was_deleted_before_is_not_found(provider, gate, verb):
+    action = {"start": "StartInstances", "delete": "TerminateInstances"}[verb]
+    gate.answers[action] = [(200, CHANGED.format("i-1", "terminated"))]
+    told = provider.act_many(verb, ["i-1"])
+    assert isinstance(told["i-1"], errors.NotFound) and "was deleted before" in str(told["i-1"])
+
+
+def test_one_of_which_the_answer_says_nothing_is_unsure(provider, gate):
+    gate.answers["StopInstances"] = [(200, CHANGED.format("i-1", "running"))]
+    told = provider.act_many("stop", ["i-1", "i-2"])
+    assert list(told) == ["i-2"]
+    assert isinstance(told["i-2"], errors.BadAnswer) and told["i-2"].unsure
+
+
+def test_a_deleted_one_is_not_rebooted_and_the_others_are(provider, machines, gate):
+    gone, *alive = machines
+    provider.delete(gone.cloud_id)
+    gate.taken()
+    told = provider.act_many("reboot", [each.cloud_id for each in machines])
+    assert list(told) == [gone.cloud_id] and isinstance(told[gone.cloud_id], errors.NotFound)
+    assert gate.taken() == {"DescribeInstances": 1, "RebootInstances": 1}
+    assert [gate.sent[-1][2].get(f"InstanceId.{number}") for number in (1, 2, 3)] == [
+        *(each.cloud_id for each in alive),
+        None,
+    ]

@@ -1,0 +1,192 @@
+"""Several machines made by one call of RunInstances, on moto: all of them, each with its name, and once."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, Machine
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.tokens import TOKEN_KEY, new_token
+
+pytestmark = pytest.mark.slow
+
+ERROR = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
+    "</Error></Errors><RequestID>1</RequestID></Response>"
+)
+NAMES = [f"web{number}" for number in range(1, 5)]
+BUSY = (503, ERROR.format("RequestLimitExceeded", "slowly"))
+
+
+@pytest.fixture
+def requests_for(provider, gate):
+    """Requests alike but for names, tokens and what is given by name."""
+    flavor, image = Flavor("aws", "t3.nano", "t3.nano"), provider.images()[0]
+    gate.taken()
+
+    def make(names=NAMES, own=None, **more):
+        return [
+            BootRequest(name, image, flavor, token=new_token(), metadata=(own or {}).get(name, {}), **more)
+            for name in names
+        ]
+
+    return make
+
+
+def names(provider):
+    return sorted(machine.name for machine in provider.machines())
+
+
+def tags(provider):
+    """All keys of tags that are on machines."""
+    answer = provider.query.send("DescribeTags")
+    return Counter(each["key"] for each in answer["tagSet"]) if answer.get("tagSet") else Counter()
+
+
+def test_one_call_makes_them_and_one_each_names_them(provider, requests_for, gate):
+    made = provider.boot_many(requests_for())
+    assert gate.taken() == {"RunInstances": 1, "CreateTags": 4, "DeleteTags": 1}
+    assert [machine.name for machine in made] == NAMES == names(provider)
+    assert tags(provider) == {"Name": 4, TOKEN_KEY: 4}
+    assert all(machine.metadata == {} for machine in provider.machines())
+
+
+def test_what_is_sent(provider, requests_for, gate):
+    own = {name: {"all": "x", "name": name} for name in NAMES}
+    provider.boot_many(requests_for(own=own, userdata="#cloud-config\npassword: hush", public=True))
+    method, path, sent = next(each for each in gate.sent if each[2]["Action"] == "RunInstances")
+    assert method == "POST" and "UserData" not in path
+    assert base64.b64decode(sent["UserData"]) == b"#cloud-config\npassword: hush"
+    assert (sent["MinCount"], sent["MaxCount"]) == ("4", "4")
+    assert len(sent["ClientToken"]) == 64
+    assert sent["TagSpecification.1.Tag.1.Key"] == "all"
+    assert "Name" not in [value for key, value in sent.items() if key.endswith(".Key")]
+    assert {each.name: each.metadata for each in provider.machines()} == own
+
+
+def test_a_hundred_have_tokens_that_fit_into_tags(provider, requests_for, gate):
+    many = [f"n{number}" for number in range(100)]
+    made = provider.boot_many(requests_for(many))
+    assert [machine.name for machine in made] == many
+    sent = next(each[2] for each in gate.sent if each[2]["Action"] == "RunInstances")
+    written = [value for key, value in sent.items() if key.endswith(".Value")]
+    assert len(written) <= 50 and all(len(value) <= 256 for value in written)
+
+
+def test_a_lost_answer_is_asked_for_again_and_makes_no_more(provider, requests_for, gate):
+    gate.answers["RunInstances"] = [None]
+    wanted = requests_for()
+    with pytest.raises(errors.Unreachable) as caught:
+        provider.boot_many(wanted)
+    assert caught.value.unsure
+    made = provider.boot_many(wanted, again=True)
+    assert [machine.name for machine in made] == NAMES == names(provider)
+    assert tags(provider) == {"Name": 4, TOKEN_KEY: 4}
+
+
+def test_a_lost_answer_of_a_call_that_never_arrived(provider, requests_for):
+    assert [machine.name for machine in provider.boot_many(requests_for(), again=True)] == NAMES
+
+
+def test_after_a_lost_answer_each_is_found_alone_and_named(provider, requests_for, gate):
+    """As after a kill: whoever goes on knows nothing of the group."""
+    gate.answers["RunInstances"] = [None]
+    wanted = requests_for(own={"web2": {"a": "b"}})
+    with pytest.raises(errors.Unreachable):
+        provider.boot_many(wanted)
+    found = {each.name: provider.find_booted(each) for each in reversed(wanted)}
+    assert {name: machine.name for name, machine in found.items()} == {name: name for name in NAMES}
+    assert len({machine.cloud_id for machine in found.values()}) == 4
+    assert names(provider) == NAMES
+    assert {each.name: each.metadata for each in provider.machines()}["web2"] == {"a": "b"}
+
+
+def test_a_token_of_another_group_finds_nothing(provider, requests_for, gate):
+    gate.answers["RunInstances"] = [None]
+    with pytest.raises(errors.Unreachable):
+        provider.boot_many(requests_for())
+    (other,) = requests_for(["other"])
+    assert provider.find_booted(other) is None
+
+
+def test_too_many_calls_end_the_naming_and_nothing_is_lost(provider, requests_for, gate):
+    gate.answers["CreateTags"] = [BUSY]
+    wanted = requests_for()
+    made = provider.boot_many(wanted)
+    assert gate.taken()["CreateTags"] == 1
+    assert [type(each) for each in made] == [errors.RateLimited] * 4
+    assert all(each.unsure for each in made)
+    ids = {machine.cloud_id for machine in provider.machines()}
+    assert len(ids) == 4
+    for error, request in zip(made, wanted, strict=True):
+        assert str(error).startswith(f"{request.name} was booted on cloud aws as i-")
+        assert any(cloud_id in str(error) for cloud_id in ids)
+    assert [each.name for each in provider.boot_many(wanted, again=True)] == NAMES == names(provider)
+
+
+def test_one_that_is_not_known_yet_is_named_later(provider, requests_for, gate):
+    gate.answers["CreateTags"] = [(400, ERROR.format("InvalidInstanceID.NotFound", "i-x"))]
+    wanted = requests_for()
+    first, *others = provider.boot_many(wanted)
+    assert isinstance(first, errors.CloudTimeout) and first.unsure and errors.is_transient(first)
+    assert [machine.name for machine in others] == NAMES[1:]
+    assert provider.find_booted(wanted[0]).name == "web1"
+    assert names(provider) == NAMES
+
+
+def test_one_that_must_be_there_and_is_not_shown_is_not_made_twice(provider, requests_for, gate):
+    gate.answers["RunInstances"] = [None]
+    wanted = requests_for()
+    with pytest.raises(errors.Unreachable):
+        provider.boot_many(wanted)
+    # Of four machines EC2 shows the first.
+    answer = provider.query.send("DescribeInstances")
+    first = answer["reservationSet"][0]["instancesSet"][0]
+    shown = (
+        "<Response><reservationSet><item><instancesSet><item>"
+        f"<instanceId>{first['instanceId']}</instanceId><amiLaunchIndex>0</amiLaunchIndex>"
+        "<instanceState><name>running</name></instanceState><tagSet><item>"
+        f"<key>{TOKEN_KEY}s-1</key><value>{' '.join(each.token for each in wanted)}</value>"
+        "</item></tagSet></item></instancesSet></item></reservationSet></Response>"
+    )
+    nothing = "<Response><reservationSet/></Response>"
+    gate.answers["DescribeInstances"] = [(200, nothing), (200, nothing), (200, shown)]
+    with pytest.raises(errors.CloudTimeout, match="web3 .* not shown") as caught:
+        provider.find_booted(wanted[2])
+    assert caught.value.unsure
+    gate.answers["DescribeInstances"] = [(200, nothing), (200, shown)]
+    made = provider.boot_many(wanted, again=True)
+    assert isinstance(made[0], Machine)
+    assert [type(each) for each in made[1:]] == [errors.CloudTimeout] * 3
+    assert gate.taken()["RunInstances"] == 1
+
+
+def test_what_was_deleted_meanwhile_is_told(provider, requests_for):
+    wanted = requests_for()
+    made = provider.boot_many(wanted)
+    provider.delete(made[1].cloud_id)
+    again = provider.boot_many(wanted, again=True)
+    assert isinstance(again[1], errors.NotFound)
+    assert [again[each].cloud_id for each in (0, 2, 3)] == [made[each].cloud_id for each in (0, 2, 3)]
+    assert provider.find_booted(wanted[1]) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "unsure"),
+    [
+        ("InsufficientInstanceCapacity", errors.NoCapacity, False),
+        ("VcpuLimitExceeded", errors.QuotaExceeded, False),
+        ("TagLimitExceeded", errors.QuotaExceeded, False),
+        ("InvalidAMIID.NotFound", errors.NotFound, False),
+        ("IdempotentParameterMismatch", errors.Conflict, True),
+    ],
+)
+def test_a_refusal_has_made_none(provider, requests_for, gate, code, kind, unsure):
+    gate.answers["RunInstances"] = [(400, ERROR.format(code, "no"))]
+    with pytest.raises(kind, match="boot 4 machines") as caught:
+        provider.boot_many(requests_for())
+    assert caught.value.unsure is unsure
