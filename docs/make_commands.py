@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cloudmesh.plugin.usage import help_text
 
-COMMANDS = ("config", "cloud", "image", "flavor", "vm", "db", "batch")
+COMMANDS = ("config", "cloud", "image", "flavor", "vm", "job", "db", "batch")
 PAGE = Path(__file__).parent / "commands.md"
 TOP = """\
 # The commands
