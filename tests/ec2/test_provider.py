@@ -283,7 +283,7 @@ def test_a_machine_that_amazon_ended_tells_why(provider, gate):
         ("InvalidAction", 400, errors.Unsupported),
         ("InvalidParameterCombination", 400, errors.Refused),
         ("InternalError", 500, errors.ServerFailure),
-        ("Unavailable", 503, errors.Unreachable),
+        ("Unavailable", 503, errors.OutOfService),
     ],
 )
 def test_ec2s_own_code_decides_what_an_error_is(provider, gate, code, status, kind):
