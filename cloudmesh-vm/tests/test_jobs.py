@@ -291,6 +291,21 @@ def test_an_address_is_taken_once_though_the_process_dies_between(config, spy, d
             assert len(cloud.floating_ips()) == writes + 1, "none is left over"
 
 
+@pytest.mark.parametrize("writes", range(3))
+def test_addresses_are_given_back_though_the_process_dies_while_it_deletes(config, spy, dying, writes):
+    with Machines("pub[1-2]", "a") as machines:
+        machines.boot(public=True).raise_for_failures()
+        machines.wait("active").raise_for_failures()
+    dying(writes)
+    with pytest.raises(Died), Machines("pub[1-2]", "a", parallel=1) as machines:
+        machines.delete()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    assert Jobs().resume(job.number).exit_code == 0
+    with Cloud("a") as cloud:
+        assert cloud.floating_ips() == []
+
+
 def test_many_in_one_call_are_found_together(configure, spy, dying):
     configure({"a": {"bulk": 10}}, default="a")
     for writes in range(4):

@@ -82,7 +82,7 @@ class Booting(Catalog, PublicAddresses):
             again: an earlier call with the token of this request may have made the machine; if it is there,
                 no second one is made.
         """
-        afterwards = request.public and Capability.BOOT_PUBLIC not in self.provider.capabilities
+        afterwards = self.wants_address(request)
         wanted = replace(request, public=False) if afterwards else request
         machine = self.booted_before(wanted) if again else None
         if machine is None:
@@ -90,6 +90,10 @@ class Booting(Catalog, PublicAddresses):
                 machine = provider.boot(wanted)
         self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
         return self.give_address(machine, request.token) if afterwards else machine
+
+    def wants_address(self, request: BootRequest) -> bool:
+        """Whether a machine that is booted so has to be given its public address once it is there."""
+        return request.public and Capability.BOOT_PUBLIC not in self.provider.capabilities
 
     def booted_before(self, request: BootRequest) -> Machine | None:
         """The machine that an earlier call with this token made; None if that did not come about.

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cloudmesh.cloud.acting import Acting, Done, after
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.errors import (
     Conflict,
     NotFound,
@@ -88,7 +87,7 @@ class Many(Acting):
         first = requests[0] if requests else None
         if first is None or len(requests) > self.most("boot"):
             return False
-        if first.public and Capability.BOOT_PUBLIC not in self.provider.capabilities:
+        if self.wants_address(first):
             return False
         tokens = {request.token for request in requests} - {""}
         plain = replace(first, name="", token="", metadata={})

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from cloudmesh.cloud.booting import BootOptions
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS, Refused
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.tokens import new_token
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.calls import BOOT
@@ -106,7 +105,7 @@ def _look(options: BootOptions, cloud: Cloud) -> _Found:
     return _Found(
         request,
         {each.name for each in cloud.machines() if each.state is not State.DELETED},
-        request.public and Capability.BOOT_PUBLIC not in cloud.provider.capabilities,
+        cloud.wants_address(request),
         encode_request(request, cloud.userdata_file(options)),
     )
 
@@ -116,9 +115,7 @@ def boot_tasks(cloud: str, names: Sequence[str], request: BootRequest, afterward
     if afterwards:
         request = replace(request, public=False)
     return [
-        Task(
-            cloud, name, BOOT, request=replace(request, name=name, token=uuid.uuid4().hex), address=afterwards
-        )
+        Task(cloud, name, BOOT, request=replace(request, name=name, token=new_token()), address=afterwards)
         for name in names
     ]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.errors import CLOUD_ERRORS
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
@@ -233,12 +233,11 @@ class Resumption:
                 task,
                 machine=machine,
                 argument=decode_argument(self._parts[task.cloud]),
-                addresses=self._addresses(machine),
+                addresses=tuple(self._addresses.get((task.cloud, machine.cloud_id), ())),
                 again=begun,
             )
         request = replace(self._request(task.cloud), name=task.name, token=row["token"])
-        capabilities = self._session.cloud(task.cloud).provider.capabilities
-        afterwards = request.public and Capability.BOOT_PUBLIC not in capabilities
+        afterwards = self._session.cloud(task.cloud).wants_address(request)
         if afterwards:
             request = replace(request, public=False)
         booted = by_id.get(row["cloud_id"])
@@ -252,10 +251,10 @@ class Resumption:
             self._requests[cloud] = decode_request(self._parts[cloud])
         return self._requests[cloud]
 
-    def _addresses(self, machine: Machine) -> tuple[FloatingIP, ...]:
-        if self._job["verb"] != "delete":
-            return ()
-        return tuple(self._session.inventory.addresses_of(machine))
+    @cached_property
+    def _addresses(self) -> dict[tuple[str, str], list[FloatingIP]]:
+        """The addresses that go with machines which are to be deleted, read once."""
+        return self._session.inventory.addresses(self._parts) if self._job["verb"] == "delete" else {}
 
 
 def interrupted_jobs(database: Database) -> list[JobState]:
