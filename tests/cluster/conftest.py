@@ -68,6 +68,8 @@ class Cluster:
     def add(self, name: str, *words: str, begin: str = "") -> None:
         """Start another worker; its addresses are on loopback only, and no nanny starts it again."""
         usual = [
+            "--name",
+            name,
             "--host",
             f"{self.scheme}://127.0.0.1",
             "--no-dashboard",
@@ -98,6 +100,26 @@ class Cluster:
     def kill(self, name: str) -> None:
         self.processes[name].kill()
         self.processes.pop(name).wait()
+
+    def kill_at_work(self, name: str) -> None:
+        """Kill a worker that has calls to make: it is halted first, to see that it has."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+
+            def at_work() -> bool:
+                workers = client.scheduler_info(n_workers=-1)["workers"]
+                (address,) = [each for each, about in workers.items() if about["name"] == name]
+                self.processes[name].send_signal(signal.SIGSTOP)
+                # Until then all that it has said is heard.
+                time.sleep(0.3)
+                if client.processing()[address]:
+                    return True
+                self.processes[name].send_signal(signal.SIGCONT)
+                return False
+
+            wait_until(at_work)
+            self.kill(name)
 
     def name_of(self, pid: int) -> str:
         """Which worker has this process id."""

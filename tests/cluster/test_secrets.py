@@ -41,7 +41,7 @@ def told(client, cluster, folder, keys):
     """All that Dask tells of its tasks, by where it was told."""
     client.dump_cluster_state(str(folder / "dump"), format="yaml")
     return {
-        "call stack": repr(client.call_stack(keys=keys)),
+        "call stack": repr(client.call_stack()),
         "story": repr(client.story(*keys)),
         "events": repr(client.get_events()),
         "processing": repr(client.processing()),

@@ -269,6 +269,8 @@ class ClusterExecutor(Executor):
         worker.calls.discard(call)
         self._given_up.discard(call)
         good, value = _answer(call.there)
+        # The cluster forgets an answer when nobody has its future any more.
+        call.there = None
         if good:
             call.future.set_result(value)
             return
