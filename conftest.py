@@ -1,4 +1,4 @@
-"""For the tests of all packages: a real PostgreSQL of our own on loopback, started when a test first asks."""
+"""For the tests of all packages: signals as usual, and a real PostgreSQL of our own when one asks for it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ import pytest
 # Debian keeps the programs of each version here, and only clients in PATH.
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "cloudmesh"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs under test, also where the tests run in the background of a script.
+
+    A shell without job control starts such a process with SIGINT ignored, and its children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Server:
