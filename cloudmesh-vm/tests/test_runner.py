@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 from collections import Counter, defaultdict
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -24,7 +25,7 @@ from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.vm.calls import Access, Call, Reply, Split
-from cloudmesh.vm.limits import Limits, Road
+from cloudmesh.vm.limits import Limits, Road, call_timeout
 from cloudmesh.vm.policy import Policy
 from cloudmesh.vm.runner import Runner
 from cloudmesh.vm.task import Task
@@ -289,9 +290,11 @@ def test_there_is_an_end_to_trying_again():
 
 def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for():
     paper = Paper(lambda call, number: RateLimited("come back tomorrow", 86400))
-    result = runner(paper, clouds=("a",)).run(tasks(1))
-    assert statuses(result) == ["failed"]
-    assert len(paper.calls) == 1
+    result = runner(paper, clouds=("a",)).run(tasks(5))
+    assert statuses(result) == ["failed"] * 5 and {str(each.error) for each in result} == {
+        "come back tomorrow"
+    }
+    assert len(paper.calls) == 1, "nor asked again by the others, to which it would say the same"
 
 
 def test_calls_are_bounded_in_all_and_per_cloud():
@@ -335,6 +338,37 @@ def test_a_call_that_takes_too_long_is_given_up_and_told_as_such():
     assert outcome.status.value == "failed"
     assert "cloud a did not answer in 0.05 seconds" in str(outcome.error)
     assert outcome.seconds >= 0.05
+
+
+def test_one_call_that_takes_too_long_does_not_give_its_cloud_up():
+    paper = Paper(lambda call, number: None if call.machines[0].name == "a1" else done(call))
+    limits = Limits(parallel=1, call_timeout=0.05)
+    assert statuses(runner(paper, clouds=("a",), limits=limits).run(tasks(4))) == [
+        "done",
+        "failed",
+        *["done"] * 2,
+    ]
+
+
+def test_a_boot_of_many_in_one_call_has_more_time_as_each_gets_its_name():
+    limits = Limits(call_timeout=4)
+    assert [call_timeout(limits, None, verb, 20) for verb in ("boot", "stop")] == [23, 4]
+    assert call_timeout(limits, None, "boot") == 4
+
+
+def test_with_fewer_calls_than_clouds_each_cloud_has_its_turn():
+    paper = Paper()
+    runner(paper, limits=Limits(parallel=1)).run([*tasks(10), *tasks(10, "b"), *tasks(3, "c")])
+    assert {call.access.cloud for call in paper.calls[:3]} == {"a", "b", "c"}
+    assert [call.access.cloud for call in paper.calls[:9]].count("c") == 3
+
+
+def test_when_the_time_is_over_the_reason_of_what_was_tried_is_told():
+    paper = Paper(lambda call, number: OutOfService("closed on Sundays"))
+    policy = Policy(first=30, longest=30)
+    (outcome,) = runner(paper, clouds=("a",), limits=Limits(timeout=0.05), policy=policy).run(tasks(1))
+    assert "0.05 seconds of the job were over" in str(outcome.error)
+    assert "its last call failed: closed on Sundays" in str(outcome.error)
 
 
 def test_when_the_time_is_over_nothing_new_is_begun():
@@ -422,6 +456,54 @@ def test_machines_that_may_have_been_booted_together_are_asked_for_again_togethe
     asked = [[each.name for each in call.requests] for call in paper.calls]
     assert asked == [[f"a{number}" for number in group] for group in (*[range(5)] * 2, *[range(5, 10)] * 2)]
     assert [call.again for call in paper.calls] == [False, True, False, True]
+
+
+class Slow:
+    """A clock that moves on between any two looks at it, as on a busy machine."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def __call__(self):
+        self.looks += 1
+        return time.monotonic() + self.looks * 0.001
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_boot_that_may_have_been_done_is_the_same_call_again(busy):
+    """EC2 knows it by all its machines in their order, and would else boot them once more."""
+    image, flavor = Image("a", "i", "i"), Flavor("a", "f", "f")
+    todo = [
+        Task("a", f"a{number}", "boot", request=BootRequest(f"a{number}", image, flavor, token=f"t{number}"))
+        for number in range(60)
+    ]
+    lost = {"a20", "a40"} if busy else {"a0"}
+
+    def answer(call, number):
+        if call.requests[0].name in lost and number == 1:
+            return unsure(Unreachable("broke off"))
+        return [Done(Machine("a", each.name, each.token, State.BUILDING), True) for each in call.requests]
+
+    paper = Paper(answer)
+    roads = {"a": Road(Access("a", {}), bulk=20)}
+    assert runner(paper, clouds=("a",), roads=roads, clock=Slow()).run(todo).exit_code == 0
+    asked = [[each.name for each in call.requests] for call in paper.calls]
+    assert len(asked) == 3 + len(lost)
+    for names in asked:
+        assert [each for each in asked if set(each) & set(names)] == [names] * (1 + (names[0] in lost))
+
+
+def test_machines_whose_call_was_refused_for_now_share_one_again():
+    def answer(call, number):
+        if len(paper.calls) == 1:
+            return RateLimited("slow down")
+        return [Done(each, True, State.STOPPED) for each in call.machines]
+
+    paper = Paper(answer)
+    roads = {"a": Road(Access("a", {}), bulk=50)}
+    result = runner(paper, clouds=("a",), roads=roads, clock=Slow()).run(tasks(50))
+    assert statuses(result) == ["done"] * 50
+    assert paper.names() == [[f"a{number}" for number in range(50)]] * 2
 
 
 def test_progress_is_told_with_true_numbers():

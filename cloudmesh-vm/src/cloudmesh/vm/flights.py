@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +23,8 @@ class Flight:
 
     Attributes:
         began, ends: when it was begun, and when it is given up.
-        lost, pause: the error of all its machines, if they may have been booted together; how long to wait.
+        ended: when it was seen to have ended.
+        pauses: how long those wait that are tried again, by how they fared.
     """
 
     lane: Lane
@@ -30,8 +32,8 @@ class Flight:
     began: float
     ends: float
     future: Future[Reply] = field(default_factory=Future)
-    lost: CloudmeshError | None = None
-    pause: float | None = None
+    ended: float = 0.0
+    pauses: dict[tuple[int, int, int], float | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,8 +82,19 @@ def abandon(executor: Executor, future: Future[Any]) -> None:
 def not_begun(attempt: Attempt, how: Outcome) -> Outcome:
     """The outcome of a task that is not gone on with; one that was tried was begun all the same."""
     if how.status is Status.NOT_STARTED and attempt.began:
-        return attempt.failed(how.error or attempt.error or Interrupted(_BETWEEN), Status.INTERRUPTED)
+        error = how.error or attempt.error or Interrupted(_BETWEEN)
+        if how.error is not None and attempt.error is not None:
+            error = _before_again(how.error, attempt.error)
+        return attempt.failed(error, Status.INTERRUPTED)
     return attempt.failed(how.error, how.status)
+
+
+def _before_again(halted: CloudmeshError, last: CloudmeshError) -> CloudmeshError:
+    """Why the work ended between two calls of a task, with what became of the last one."""
+    told = copy(halted)
+    told.args = (f"{halted}; its last call failed: {last}",)
+    told.unsure = getattr(last, "unsure", False)
+    return told
 
 
 def unwritable(error: StoreError) -> Outcome:

@@ -77,6 +77,7 @@ class Lane:
         closed: why no call is made any more; None while calls are made.
         answered: when the cloud last answered anything, by the clock of the coordinator.
         paused: until when the cloud asked to be left alone.
+        served: when its last call was begun.
     """
 
     cloud: str
@@ -87,6 +88,7 @@ class Lane:
     closed: CloudmeshError | None = None
     answered: float | None = None
     paused: float = 0.0
+    served: float = float("-inf")
     waiting: deque[Attempt] = field(default_factory=deque)
     _later: list[tuple[float, int, Attempt]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -158,11 +160,13 @@ def _is_plain(attempt: Attempt) -> bool:
 def shares(lanes: Sequence[Lane], parallel: int) -> dict[Lane, int]:
     """How many calls each lane may have at once, when all together may have ``parallel``.
 
-    Everyone gets the same, and what one does not need goes to the others.
+    Everyone gets the same, and what one does not need goes to the others. Where there are fewer calls than
+    lanes, it is the turn of those that have waited longest.
     """
     granted: dict[Lane, int] = {}
     left = parallel
-    for number, lane in enumerate(sorted(lanes, key=lambda lane: lane.wanted)):
+    enough = parallel >= len(lanes)
+    for number, lane in enumerate(sorted(lanes, key=lambda lane: lane.wanted if enough else lane.served)):
         granted[lane] = min(lane.wanted, -(-left // (len(lanes) - number)))
         left -= granted[lane]
     return granted

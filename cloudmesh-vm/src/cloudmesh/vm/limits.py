@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.calls import ADDRESS, Access
+from cloudmesh.vm.calls import ADDRESS, BOOT, Access
 
 PARALLEL = 32
 # Seconds that a call may take, and one that waits for the cloud to finish its work.
 CALL_TIMEOUT, SLOW_CALL_TIMEOUT = 300.0, 1200.0
 _SLOW = frozenset({"resize", ADDRESS})
+# Where one call boots many, each of them is given its name afterwards.
+_NAMING = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,11 @@ class Road:
     bulk: int = 1
 
 
-def call_timeout(limits: Limits, road: Road | None, step: str) -> float:
-    """Seconds that a call of this verb may take on this cloud."""
+def call_timeout(limits: Limits, road: Road | None, step: str, machines: int = 1) -> float:
+    """Seconds that a call of this verb may take on this cloud, for so many machines."""
     usual = SLOW_CALL_TIMEOUT if step in _SLOW else CALL_TIMEOUT
-    return limits.call_timeout or (road and road.call_timeout) or usual
+    more = _NAMING * (machines - 1) if step == BOOT else 0.0
+    return (limits.call_timeout or (road and road.call_timeout) or usual) + more
 
 
 Roads = Mapping[str, Road | CloudmeshError]

@@ -204,6 +204,7 @@ class Runner:
         """Take over what a call came to."""
         self._flights.pop(flight)
         flight.lane.running -= 1
+        flight.ended = self._clock()
         reply = reply_of(flight)
         turn.changes += reply.changes
         for attempt, ended in zip(flight.attempts, reply.results, strict=True):
@@ -278,13 +279,13 @@ class Runner:
         """The next call of a lane."""
         together = lane.take()
         lane.running += 1
+        lane.served = now
         for each in together:
             each.began = each.began or now
-        return Flight(lane, together, now, now + self._call_timeout(lane.cloud, together[0].step))
-
-    def _call_timeout(self, cloud: str, step: str) -> float:
-        road = self._roads[cloud]
-        return call_timeout(self._limits, None if isinstance(road, CloudmeshError) else road, step)
+        road = self._roads[lane.cloud]
+        known = None if isinstance(road, CloudmeshError) else road
+        seconds = call_timeout(self._limits, known, together[0].step, len(together))
+        return Flight(lane, together, now, now + seconds)
 
     def _write(self, turn: Turn) -> None:
         """Write it all down; what cannot be written down is not begun, and what was done is told."""

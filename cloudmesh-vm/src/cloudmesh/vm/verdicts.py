@@ -55,11 +55,12 @@ class Verdicts:
     def overdue(self, flight: Flight, attempt: Attempt, turn: Turn) -> None:
         """A call took too long, and is given up."""
         lane, seconds = flight.lane, flight.ends - flight.began
+        suspected = lane.probing
         error = CloudTimeout(
             f"cloud {lane.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=lane.cloud)}"
         )
         self._silent(flight)
-        if lane.probing:
+        if suspected and lane.probing:
             lane.closed = error
         turn.ended.append((attempt, attempt.failed(error)))
 
@@ -72,7 +73,7 @@ class Verdicts:
     def _failed(self, flight: Flight, attempt: Attempt, error: CloudmeshError, turn: Turn) -> None:
         """A call ended in an error: it is made again later, or the task has failed."""
         lane = flight.lane
-        # One unlucky task is no proof: the cloud must have been suspected before.
+        # One unlucky task is no proof, here and above: the cloud must have been suspected before.
         suspected = lane.probing
         self._note(flight, error)
         pause = self._pause(flight, attempt, error)
@@ -86,19 +87,22 @@ class Verdicts:
             # It is not over: it can be resumed.
             turn.left.append((attempt, attempt.failed(error, Status.INTERRUPTED)))
         else:
-            lane.put_off(attempt, self._clock() + pause)
+            lane.put_off(attempt, flight.ended + pause)
 
     def _pause(self, flight: Flight, attempt: Attempt, error: CloudmeshError) -> float | None:
-        """Seconds until the task is tried again; the same for all that one call may have booted together."""
+        """Seconds until the task is tried again; the same for all machines of a call that fared alike.
+
+        So those come back together, in their order, and can share a call again. For those that one call may
+        have booted together it must be so, whatever else is known of them: EC2 knows the call by all of them.
+        """
         attempt.silences = attempt.silences + 1 if is_dead_silence(error) else 0
         silences = attempt.silences if flight.lane.answered is None else 0
-        attempt.group = None
-        if attempt.step != BOOT or len(flight.attempts) == 1 or not getattr(error, "unsure", False):
-            return self._policy.pause(error, attempt.tries, silences)
-        if flight.lost is not error:
-            flight.lost, flight.pause = error, self._policy.pause(error, attempt.tries, silences)
-        attempt.group = flight
-        return flight.pause
+        booted = attempt.step == BOOT and len(flight.attempts) > 1 and bool(getattr(error, "unsure", False))
+        attempt.group = flight if booted else None
+        alike = (id(error), 0, 0) if booted else (id(error), attempt.tries, silences)
+        if alike not in flight.pauses:
+            flight.pauses[alike] = self._policy.pause(error, attempt.tries, silences)
+        return flight.pauses[alike]
 
     def _note(self, flight: Flight, error: CloudmeshError) -> None:
         """What an error tells of its cloud."""
@@ -109,8 +113,12 @@ class Verdicts:
             self._silent(flight)
         elif not isinstance(error, LostCall):
             self._heard(lane)
-        if isinstance(error, RateLimited) and self._policy.obeys(error):
-            lane.paused = max(lane.paused, self._clock() + (error.retry_after or 0.0))
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            if self._policy.obeys(error):
+                lane.paused = max(lane.paused, flight.ended + error.retry_after)
+            else:
+                # The cloud has said that it will refuse all the others too.
+                lane.closed = error
 
     def _heard(self, lane: Lane) -> None:
         lane.answered = self._clock()
