@@ -429,3 +429,59 @@ def test_a_signal_ends_what_runs_begins_nothing_new_and_can_be_gone_on_with(conf
     assert job.unfinished == 30 - job.done
     assert Jobs().resume(job.number).exit_code == 0
     assert Jobs().show(job.number)[0].done == 30
+
+
+def ctrl_c(name):
+    os.kill(os.getpid(), signal.SIGINT)
+    # The others, and the signal, are on their way by then.
+    time.sleep(0.2)
+
+
+def test_ctrl_c_during_the_last_calls_is_told_though_all_is_done(boot, spy):
+    boot("web[1-2]", "a")
+    spy.trouble["a", "stop"] = lambda name: ctrl_c(name) if name == "web2" else None
+    with Machines("web[1-2]", "a") as machines:
+        result = machines.stop()
+    assert statuses(result) == ["done", "done"]
+    assert (result.interrupted, result.exit_code) == (True, 130)
+    assert Jobs().interrupted() == [] and Jobs().show(result.job)[0].status == "done"
+
+
+def test_ctrl_c_during_the_last_calls_leaves_the_waiting_to_be_resumed(configure, spy):
+    configure({"a": {"boot_seconds": 3600}}, default="a")
+    spy.trouble["a", "boot"] = lambda name: ctrl_c(name) if name == "web2" else None
+    with Machines("web[1-2]", "a") as machines:
+        result = machines.boot(wait=True)
+    assert statuses(result) == ["done", "done"] and result.exit_code == 130
+    (job,) = Jobs().interrupted()
+    configure({"a": {"boot_seconds": 0}}, default="a")
+    del spy.trouble["a", "boot"]
+    resumed = Jobs().resume(job.number, timeout=0.01)
+    assert [each.state for each in resumed] == ["building"] * 2 and resumed.exit_code == 1, "it waits"
+
+
+def test_ctrl_c_during_a_call_that_gets_no_answer_is_an_interruption(boot, spy):
+    boot("web1", "a")
+
+    def trouble(name):
+        ctrl_c(name)
+        raise CloudTimeout("no answer")
+
+    spy.trouble["a", "stop"] = trouble
+    with Machines("web1", "a") as machines:
+        result = machines.stop(wait=True)
+    assert statuses(result) == ["interrupted"] and result.exit_code == 130
+
+
+def test_a_cloud_that_cannot_be_opened_fails_its_own_machines_only(configure, home):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    with Machines("a:web[1-3],b:web[4-6]") as machines:
+        machines.boot(wait=True).raise_for_failures()
+    (database,) = home.rglob("simulated-b.db")
+    for file in database.parent.glob(f"{database.name}*"):
+        file.unlink()
+    database.mkdir()
+    with Machines("web[1-6]") as machines:
+        result = machines.stop()
+    assert statuses(result) == [*["done"] * 3, *["failed"] * 3]
+    assert all("simulated-b.db" in str(each.error) for each in result.failed) and result.exit_code == 1

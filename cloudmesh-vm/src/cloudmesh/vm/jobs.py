@@ -166,7 +166,7 @@ class Resumption:
             raise
         with Work(self._session, effort) as work:
             result = work.finish(journal, job["verb"], tasks, job["wait"], timeout, reached)
-        return Result([*result, *(outcome for _, outcome in lost)], job.id)
+        return Result([*result, *(outcome for _, outcome in lost)], job.id, result.stopped)
 
     def _rows(self, statuses: Sequence[str]) -> list[Any]:
         from cloudmesh.db.conditions import in_

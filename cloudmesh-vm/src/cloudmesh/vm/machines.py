@@ -189,7 +189,7 @@ class Machines:
         """
         plan, missing = self._action_plan(action, wait, selection, argument)
         result = self._work.run(plan, timeout)
-        return Result([*result, *(_missing(each, action) for each in missing)], result.job)
+        return Result([*result, *(_missing(each, action) for each in missing)], result.job, result.stopped)
 
     def act_each(
         self, action: str, argument: Given = None, timeout: float | None = None
@@ -257,7 +257,7 @@ class Machines:
         result = self._work.run(plan, timeout)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
-        return Result([ended[place] for place in places.places], result.job)
+        return Result([ended[place] for place in places.places], result.job, result.stopped)
 
     def boot_each(
         self,
@@ -289,7 +289,7 @@ class Machines:
             selection.machines
         )
         gone = [_missing(each, "wait") for each in selection.missing]
-        return Result([*result, *gone])
+        return Result([*result, *gone], stopped=result.stopped)
 
     def _action_plan(
         self, action: str, wait: bool, selection: Selection | None, argument: Given

@@ -74,11 +74,13 @@ class Result(Sequence[Outcome]):
 
     Attributes:
         job: the number of the job in the store, by which it can be resumed; None if there is none.
+        stopped: whether the user asked to end the work early (Ctrl-C, SIGTERM), even if all was done by then.
     """
 
-    def __init__(self, outcomes: Sequence[Outcome], job: int | None = None) -> None:
+    def __init__(self, outcomes: Sequence[Outcome], job: int | None = None, stopped: bool = False) -> None:
         self._outcomes = tuple(outcomes)
         self.job = job
+        self.stopped = stopped
 
     @overload
     def __getitem__(self, index: int) -> Outcome: ...
@@ -108,8 +110,8 @@ class Result(Sequence[Outcome]):
 
     @property
     def interrupted(self) -> bool:
-        """Whether the user stopped the work before its end."""
-        return any(
+        """Whether the user stopped the work, here or by cancelling it from elsewhere."""
+        return self.stopped or any(
             each.status in (Status.INTERRUPTED, Status.NOT_STARTED)
             and not isinstance(each.error, CloudTimeout)
             for each in self

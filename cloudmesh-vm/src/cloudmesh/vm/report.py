@@ -35,7 +35,7 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
     ids = [outcome.machine.cloud_id if outcome.machine else "" for outcome in result]
     notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
     if result.interrupted:
-        notes.insert(0, "interrupted: what is marked 'not started' was not asked of any cloud")
+        notes.insert(0, _interruption(result))
     if seconds is not None and len(result) > _MANY:
         notes.append(summary(result, seconds))
     return Answer(
@@ -46,6 +46,12 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
         exit_code=result.exit_code,
         table_rows=fold_rows(rows, ids),
     )
+
+
+def _interruption(result: Result) -> str:
+    if any(outcome.status is Status.NOT_STARTED for outcome in result):
+        return "interrupted: what is marked 'not started' was not asked of any cloud"
+    return "interrupted: all that was asked of the clouds is in the table"
 
 
 def summary(result: Result, seconds: float) -> str:

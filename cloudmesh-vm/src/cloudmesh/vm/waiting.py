@@ -82,6 +82,7 @@ class Waiter:
         watch: is told how far it has come.
         clock: seconds that only ever grow.
         lookout: lists the clouds; it and the clock can be replaced in tests.
+        stop: may be asked to stop from elsewhere.
     """
 
     session: Session
@@ -90,9 +91,9 @@ class Waiter:
     watch: Watch | None = None
     clock: Callable[[], float] = time.monotonic
     lookout: Lookout | None = None
+    stop: Stop = field(default_factory=Stop)
     _began: float = 0.0
     _ends: float = 0.0
-    _stop: Stop = field(default_factory=Stop)
 
     def wait(self, machines: Sequence[Machine], states: Sequence[State] | None = None) -> Result:
         """Wait for all of them; a machine fails as soon as it cannot reach the state any more.
@@ -116,16 +117,17 @@ class Waiter:
         lookout = self.lookout or Lookout(self.session.config)
         status = Status.FAILED
         try:
-            with stopping(self._stop, lookout.wake):
+            with stopping(self.stop, lookout.wake):
                 self._watch(lookout, lanes)
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
         finally:
             lookout.close()
-        if self._stop.requested:
+        if self.stop.requested:
             status = Status.INTERRUPTED
         return Result(
-            [each.outcome or self._left(each.machine, lanes[each.machine.cloud], status) for each in waiting]
+            [each.outcome or self._left(each.machine, lanes[each.machine.cloud], status) for each in waiting],
+            stopped=bool(self.stop.requested),
         )
 
     def _lanes(self, waiting: Sequence[_Waiting]) -> dict[str, _Lane]:
@@ -142,7 +144,7 @@ class Waiter:
     def _watch(self, lookout: Lookout, lanes: dict[str, _Lane]) -> None:
         """List and judge until nobody waits any more, or nobody may."""
         self._tell(lanes)
-        while any(lane.open for lane in lanes.values()) and not self._stop.requested:
+        while any(lane.open for lane in lanes.values()) and not self.stop.requested:
             now = self.clock()
             for lane in lanes.values():
                 if (

@@ -19,6 +19,7 @@ from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.plan import Plan
 from cloudmesh.vm.runner import Runner
 from cloudmesh.vm.session import Session
+from cloudmesh.vm.signals import Stop
 from cloudmesh.vm.tally import Watch
 from cloudmesh.vm.task import Task
 from cloudmesh.vm.waiting import TIMEOUT, Waiter
@@ -99,18 +100,23 @@ class Work:
 
         ``reached``: what was done before and is still to be waited for.
         """
-        result = None
+        whole = None
+        stop = Stop()
         began = time.monotonic()
         try:
-            result = self._runner(journal, verb, tasks, timeout).run(tasks)
-            result = Result([*map(self.as_known, result), *(outcome for _, outcome in reached)])
+            result = self._runner(journal, verb, tasks, timeout, stop).run(tasks)
+            outcomes = [*map(self.as_known, result), *(outcome for _, outcome in reached)]
             tasks = [*tasks, *(task for task, _ in reached)]
+            result = Result(outcomes, journal.number, bool(stop.requested))
             if wait and not result.interrupted:
                 left = None if timeout is None else timeout - (time.monotonic() - began)
-                result = self._then_wait(journal, tasks, result, left)
+                waited = self._then_wait(journal, tasks, result, left, stop)
+                whole = result = Result(waited, journal.number, bool(stop.requested))
+            elif not wait:
+                whole = result
         finally:
-            _close(journal, result)
-        return Result(result, journal.number)
+            _close(journal, whole)
+        return result
 
     def each(self, plan: Plan, timeout: float | None = None) -> Iterator[Outcome]:
         """Found a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
@@ -141,7 +147,14 @@ class Work:
             return outcome
         return replace(outcome, machine=known.machine) if known else outcome
 
-    def _runner(self, journal: JobJournal, verb: str, tasks: Sequence[Task], timeout: float | None) -> Runner:
+    def _runner(
+        self,
+        journal: JobJournal,
+        verb: str,
+        tasks: Sequence[Task],
+        timeout: float | None,
+        stop: Stop | None = None,
+    ) -> Runner:
         executor = self._executor()
         # More would only wait there, and that would count as the time of their calls.
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
@@ -151,6 +164,7 @@ class Work:
             journal,
             Limits(min(self.parallel, most or self.parallel), timeout, self.effort.call_timeout),
             watch=self.effort.watch,
+            stop=stop,
         )
 
     def _executor(self) -> Executor:
@@ -176,14 +190,17 @@ class Work:
         config = self.session.config
         try:
             access = self.session.access(cloud)
-            bulk = self.session.bulk(cloud, verb) if count > 1 else 1
-            return Road(access, config.parallel(cloud), config.call_timeout(cloud), bulk)
+            limits = config.parallel(cloud), config.call_timeout(cloud)
+            return Road(access, *limits, self.session.bulk(cloud, verb) if count > 1 else 1)
         except ConfigError as error:
             return error
+        except CloudmeshError:
+            # That it cannot be opened is for its calls to find out, and to try again.
+            return Road(access, *limits)
 
     def _then_wait(
-        self, journal: JobJournal, tasks: Sequence[Task], acted: Result, left: float | None
-    ) -> Result:
+        self, journal: JobJournal, tasks: Sequence[Task], acted: Result, left: float | None, stop: Stop
+    ) -> Sequence[Outcome]:
         """Wait for those that succeeded; each outcome becomes that of the wait."""
         outcomes = list(acted)
         states = {
@@ -195,7 +212,7 @@ class Work:
         if not machines:
             return acted
         seconds = TIMEOUT if left is None else max(0.0, left)
-        waiter = Waiter(self.session, State.ACTIVE, seconds, watch=self.effort.watch)
+        waiter = Waiter(self.session, State.ACTIVE, seconds, watch=self.effort.watch, stop=stop)
         for number, each in zip(states, waiter.wait(machines, list(states.values())), strict=True):
             outcomes[number] = _merge(outcomes[number], each)
         try:
@@ -203,7 +220,7 @@ class Work:
         except StoreError as error:
             for number in states:
                 outcomes[number] = unrecorded(outcomes[number], error)
-        return Result(outcomes)
+        return outcomes
 
 
 def _merge(acted: Outcome, waited: Outcome) -> Outcome:
