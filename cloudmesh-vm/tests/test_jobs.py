@@ -12,8 +12,9 @@ import pytest
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CloudTimeout, Refused, Unreachable
 from cloudmesh.db import Database
-from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName
 from cloudmesh.vm import Machines, Status
+from cloudmesh.vm.interrupted import describe
 from cloudmesh.vm.jobs import Jobs
 from cloudmesh.vm.journal import JOBS, PARTS, TASKS, lock_name
 
@@ -147,6 +148,49 @@ def test_a_job_that_waits_goes_on_waiting(config, configure, dying):
     result = Jobs().resume(job.number)
     assert {str(each.state) for each in result} == {"active"}
     assert Jobs().show(job.number)[0].status == "done"
+
+
+def test_what_was_not_waited_for_to_the_end_is_done_and_resuming_waits_again(boot, configure, spy):
+    boot("web[1-2]", "a")
+    configure({"a": {"boot_seconds": 1.0}}, default="a")
+    with Machines("web[1-2]", "a") as machines:
+        result = machines.reboot(wait=True, timeout=0.3)
+    assert statuses(result) == ["failed", "failed"]
+    assert all("it is still rebooting after" in str(each.error) for each in result)
+    assert result.exit_code == 1
+    assert counts(2) == {"done": 2}, "the calls were, whatever came of the waiting"
+    (job,) = Jobs().interrupted()
+    assert describe(job) == (
+        "note: job 2 has not waited for its machines to the end: 2 of 2 done; cms job resume 2 waits on"
+    )
+    spy.taken()
+    result = Jobs().resume(2)
+    assert (statuses(result), {str(each.state) for each in result}) == (["done", "done"], {"active"})
+    assert not [name for _, method, name in spy.taken() if method == "reboot"]
+    assert Jobs().show(2)[0].status == "done"
+    assert Jobs().interrupted() == []
+
+
+def test_a_cloud_that_shows_nothing_while_it_is_waited_for_leaves_what_was_done(boot, configure, spy):
+    boot("web1", "a")
+    configure({"a": {"boot_seconds": 0.2}}, default="a")
+    spy.trouble["a", "machines"] = CredentialsError("no longer accepted")
+    with Machines("web1", "a") as machines:
+        result = machines.reboot(wait=True)
+    assert [str(each.error) for each in result] == ["no longer accepted"]
+    assert counts(2) == {"done": 1}
+    spy.trouble.clear()
+    assert Jobs().resume(2).exit_code == 0
+
+
+def test_a_machine_that_cannot_come_there_any_more_has_failed(boot, configure, spy, behind):
+    boot("web1", "a")
+    configure({"a": {"boot_seconds": 30}}, default="a")
+    spy.trouble["a", "machines"] = lambda name: spy.trouble.clear() or behind("a", "delete", "web1")
+    with Machines("web1", "a") as machines:
+        assert statuses(machines.reboot(wait=True, timeout=20)) == ["failed"]
+    assert counts(2) == {"failed": 1}
+    assert Jobs().interrupted() == []
 
 
 def test_what_is_over_is_not_done_again(boot, spy):

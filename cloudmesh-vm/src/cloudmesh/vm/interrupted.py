@@ -45,7 +45,10 @@ def notes_from_store(config: Config) -> list[str]:
 
 def describe(job: JobState) -> str:
     """What is left of a job, and how to go on."""
-    return (
-        f"note: job {job.number} was interrupted: {job.done} of {job.machines} done; "
-        f"cms job resume {job.number}"
-    )
+    done = f"{job.done} of {job.machines} done"
+    if job.waits and not job.unfinished:
+        return (
+            f"note: job {job.number} has not waited for its machines to the end: {done}; "
+            f"cms job resume {job.number} waits on"
+        )
+    return f"note: job {job.number} was interrupted: {done}; cms job resume {job.number}"

@@ -45,6 +45,7 @@ class JobState:
         status: running, done, failed, interrupted or cancelled.
         machines: how many it is about.
         counts: how many of them by the status of their task.
+        waits: whether it also waits until they are where they are led.
         began, ended: seconds since the epoch; ended is 0 as long as it has not.
     """
 
@@ -55,6 +56,7 @@ class JobState:
     status: str
     machines: int
     counts: Mapping[str, int]
+    waits: bool
     began: float
     ended: float
 
@@ -292,6 +294,7 @@ def _state(database: Database, job: Any) -> JobState:
         status=_status(database, job),
         machines=job["machines"],
         counts=database.tally(TASKS, "status", job=job.id),
+        waits=bool(job["wait"]),
         began=job["began"],
         ended=job["ended"],
     )

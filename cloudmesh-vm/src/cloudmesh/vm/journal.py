@@ -37,10 +37,15 @@ def lock_name(job: int) -> str:
 
 
 class JobJournal:
-    """What the coordinator writes of one job. Whoever has it holds the job, and no other process can."""
+    """What the coordinator writes of one job. Whoever has it holds the job, and no other process can.
+
+    Attributes:
+        left: whether something is left to do, though every machine has an outcome.
+    """
 
     def __init__(self, inventory: Inventory, number: int, hold: Any) -> None:
         self.number = number
+        self.left = False
         self._inventory = inventory
         self._database = inventory.database
         self._hold = hold
@@ -99,10 +104,9 @@ class JobJournal:
                 self._database.update_many(TASKS, records)
 
     def write_ends(self, ended: Iterable[tuple[Task, Outcome]]) -> None:
-        """Write how tasks ended after all, when waiting for their machines is over. Raises StoreError."""
+        """Write how tasks ended after all, as when waiting for their machines is over. Raises StoreError."""
         now = time.time()
-        final = [(task, outcome) for task, outcome in ended if outcome.status is not Status.INTERRUPTED]
-        records = [{"id": task.number, **_end(outcome, now)} for task, outcome in final]
+        records = [{"id": task.number, **_end(outcome, now)} for task, outcome in ended]
         if records:
             self._database.update_many(TASKS, records)
 
@@ -121,7 +125,8 @@ class JobJournal:
             self._hold.release()
 
     def _status(self, result: Result | None) -> str:
-        if result is None or any(each.status in (Status.INTERRUPTED, Status.NOT_STARTED) for each in result):
+        open_ones = (Status.INTERRUPTED, Status.NOT_STARTED)
+        if self.left or result is None or any(each.status in open_ones for each in result):
             return CANCELLED if self.is_cancelled() else INTERRUPTED
         return "failed" if self._database.count(TASKS, job=self.number, status="failed") else "done"
 

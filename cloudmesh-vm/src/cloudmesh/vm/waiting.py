@@ -37,6 +37,14 @@ _AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
 _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
 
+def has_shown(outcome: Outcome) -> bool:
+    """Whether it was seen how the machine fares: it is there, or cannot come there any more.
+
+    Otherwise the time was over, somebody ended the waiting, or its cloud would show nothing.
+    """
+    return outcome.succeeded or isinstance(outcome.error, Conflict | NotFound)
+
+
 @dataclass
 class _Waiting:
     """A machine that is waited for, until it has an outcome."""
@@ -239,7 +247,7 @@ class Waiter:
         silent = 0.0 if lane.asked is None else self.clock() - lane.asked
         if silent >= _SILENCE:
             reason = f"; cloud {lane.cloud} has not answered for {silent:.0f} seconds"
-        error = CloudTimeout(f"it is still {machine.state} after {self.timeout:g} seconds{reason}")
+        error = CloudTimeout(f"it is still {machine.state} after {round(self.timeout, 2):g} seconds{reason}")
         return self._outcome(machine, status, error)
 
     def _tell(self, lanes: dict[str, _Lane]) -> None:

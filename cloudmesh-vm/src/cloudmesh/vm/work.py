@@ -22,7 +22,7 @@ from cloudmesh.vm.session import Session
 from cloudmesh.vm.signals import Stop
 from cloudmesh.vm.tally import Watch
 from cloudmesh.vm.task import Task
-from cloudmesh.vm.waiting import TIMEOUT, Waiter
+from cloudmesh.vm.waiting import TIMEOUT, Waiter, has_shown
 
 
 @dataclass(frozen=True)
@@ -213,12 +213,16 @@ class Work:
             return acted
         seconds = TIMEOUT if left is None else max(0.0, left)
         waiter = Waiter(self.session, State.ACTIVE, seconds, watch=self.effort.watch, stop=stop)
-        for number, each in zip(states, waiter.wait(machines, list(states.values())), strict=True):
+        waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
+        for number, each in waited.items():
             outcomes[number] = _merge(outcomes[number], each)
+        # What nobody has seen the end of stays done as it was: resuming the job waits again.
+        seen = [number for number, each in waited.items() if has_shown(each)]
+        journal.left = len(seen) < len(waited)
         try:
-            journal.write_ends((tasks[number], outcomes[number]) for number in states)
+            journal.write_ends((tasks[number], outcomes[number]) for number in seen)
         except StoreError as error:
-            for number in states:
+            for number in seen:
                 outcomes[number] = unrecorded(outcomes[number], error)
         return outcomes
 
