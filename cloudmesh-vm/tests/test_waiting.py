@@ -40,6 +40,8 @@ class Scene:
     """
 
     config = None
+    slowest_to_show = 0.0
+    booted = False
 
     def __init__(self, **clouds):
         self.now = 0.0
@@ -50,6 +52,9 @@ class Scene:
 
     def unresolved(self, clouds):
         return {}
+
+    def settling(self, cloud):
+        return self.slowest_to_show
 
     def ask(self, cloud):
         assert all(name != cloud for _, name, _ in self._under_way), "it has not answered yet"
@@ -79,7 +84,7 @@ class Scene:
         self.closed = True
 
     def wait(self, machines, state, timeout=60.0, watch=None, states=None):
-        waiter = Waiter(self, state, timeout, watch, clock=lambda: self.now, lookout=self)
+        waiter = Waiter(self, state, timeout, watch, clock=lambda: self.now, lookout=self, booted=self.booted)
         result = waiter.wait(machines, states)
         assert self.closed
         return result
@@ -171,6 +176,35 @@ def test_a_machine_that_vanished_fails_at_once():
     assert isinstance(outcome.error, NotFound)
     assert str(outcome.error) == "it is no longer on cloud a"
     assert len(scene.listings) == 2
+
+
+@pytest.mark.parametrize(("state", "booted"), [(S.BUILDING, False), (S.ACTIVE, True)])
+def test_a_new_machine_may_be_shown_a_moment_later(state, booted):
+    scene = Scene(a=script(None, None, S.BUILDING, S.ACTIVE))
+    scene.booted = booted
+    (outcome,) = scene.wait([vm(state=state)], S.ACTIVE)
+    assert (outcome.status, outcome.state) == (Status.DONE, S.ACTIVE)
+    scene = Scene(a=script(None, S.BUILDING, None))
+    scene.booted = booted
+    (outcome,) = scene.wait([vm(state=state)], S.ACTIVE)
+    assert isinstance(outcome.error, NotFound)
+    assert len(scene.listings) == 3, "once it was shown it does not come back"
+
+
+@pytest.mark.parametrize("settling", [0.0, 25.0])
+def test_a_new_machine_that_is_never_shown_fails_as_soon_as_its_cloud_should_show_it(settling):
+    scene = Scene(a=script(None))
+    scene.slowest_to_show = settling
+    (outcome,) = scene.wait([vm()], S.ACTIVE, 600)
+    assert isinstance(outcome.error, NotFound)
+    assert max(10, settling) <= scene.now < max(10, settling) + 6
+
+
+def test_a_machine_that_was_known_for_long_fails_at_the_first_listing_that_lacks_it():
+    scene = Scene(a=script(None))
+    (outcome,) = scene.wait([vm(state=S.STOPPED)], S.ACTIVE)
+    assert isinstance(outcome.error, NotFound)
+    assert len(scene.listings) == 1
 
 
 @pytest.mark.parametrize("shown", [(S.DELETING, None), (None,), (S.ACTIVE, S.DELETING, S.DELETED)])

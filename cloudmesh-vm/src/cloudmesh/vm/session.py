@@ -71,6 +71,10 @@ class Session:
         """How many machines the cloud takes in one call of this verb. Raises as ``cloud`` does."""
         return self.cloud(name).most(verb)
 
+    def settling(self, name: str) -> float:
+        """How many seconds what the cloud was asked for may take to be seen. Raises as ``cloud`` does."""
+        return self.cloud(name).provider.settling
+
     def access(self, name: str) -> Access:
         """How to call the cloud of this name from another thread or process; the same each time.
 

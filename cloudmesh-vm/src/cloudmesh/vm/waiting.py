@@ -33,6 +33,9 @@ _EXACT = 0.001
 # How long a machine that was set on its way may still be shown at rest before we say that it will not
 # change: some clouds show the old state for a moment after they accepted an action.
 _GRACE = 10.0
+# How long a machine that was just booted may be missing from listings at least: some clouds show a new one
+# only a moment after they told of it.
+_SHOWN_LATE = 10.0
 _AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
 _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
@@ -52,6 +55,7 @@ class _Waiting:
     machine: Machine
     state: State
     was_set_going: bool
+    was_shown: bool = False
     at_rest_since: float | None = None
     outcome: Outcome | None = None
 
@@ -88,6 +92,7 @@ class Waiter:
         state: where the machines are to come.
         timeout: seconds; then it ends at once, whatever hangs.
         watch: is told how far it has come.
+        booted: whether the machines are new, whatever state their cloud gave them.
         clock: seconds that only ever grow.
         lookout: lists the clouds; it and the clock can be replaced in tests.
         stop: may be asked to stop from elsewhere.
@@ -97,6 +102,7 @@ class Waiter:
     state: State
     timeout: float = TIMEOUT
     watch: Watch | None = None
+    booted: bool = False
     clock: Callable[[], float] = time.monotonic
     lookout: Lookout | None = None
     stop: Stop = field(default_factory=Stop)
@@ -108,8 +114,9 @@ class Waiter:
 
         A machine in state error or vanished cannot (unless that is waited for), nor one that is not
         running and that nothing is changing: only a running machine changes by itself. None is built
-        twice. What the store knows may be out of date: no machine counts as there before its cloud
-        has shown it so.
+        twice. One on its way that no listing has shown yet may be too new for that, for some seconds.
+        What the store knows may be out of date: no machine counts as there before its cloud has shown it
+        so.
 
         Args:
             states: a state for each machine in place of the common one.
@@ -207,14 +214,23 @@ class Waiter:
         if now is None and each.state is State.DELETED:
             each.machine = replace(each.machine, state=State.DELETED)
             self._end(each, Status.DONE)
+        elif now is None and self._may_be_shown_late(each):
+            return
         elif now is None:
             self._end(each, Status.FAILED, NotFound(f"it is no longer on cloud {each.machine.cloud}"))
         else:
-            each.machine = now
+            each.machine, each.was_shown = now, True
             if now.state is each.state:
                 self._end(each, Status.DONE)
             elif reason := self._hopeless(each, now):
                 self._end(each, Status.FAILED, Conflict(reason))
+
+    def _may_be_shown_late(self, each: _Waiting) -> bool:
+        """Whether a machine that is not listed may be so new that its cloud does not show it yet."""
+        if each.was_shown or not (self.booted or each.was_set_going):
+            return False
+        patience = max(_SHOWN_LATE, self.session.settling(each.machine.cloud))
+        return self.clock() - self._began < patience
 
     def _hopeless(self, each: _Waiting, now: Machine) -> str:
         """Why the machine cannot reach the state any more; empty as long as it can."""

@@ -12,6 +12,7 @@ from typing import TypedDict
 
 from cloudmesh.cloud.model import State
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError
+from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.flights import unrecorded
 from cloudmesh.vm.journal import JobJournal
 from cloudmesh.vm.limits import PARALLEL, Limits, Road
@@ -212,7 +213,10 @@ class Work:
         if not machines:
             return acted
         seconds = TIMEOUT if left is None else max(0.0, left)
-        waiter = Waiter(self.session, State.ACTIVE, seconds, watch=self.effort.watch, stop=stop)
+        booted = any(task.verb == BOOT for task in tasks)
+        waiter = Waiter(
+            self.session, State.ACTIVE, seconds, watch=self.effort.watch, stop=stop, booted=booted
+        )
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
         for number, each in waited.items():
             outcomes[number] = _merge(outcomes[number], each)
