@@ -96,6 +96,20 @@ def test_what_does_harm_when_done_twice_is_not_repeated(cloud, clock, spy, name)
     assert caught.value.unsure and cloud.refresh(machine).state is State.ACTIVE
 
 
+@pytest.mark.parametrize("name", ["rebuild", "resize"])
+def test_a_stopped_machine_is_led_back_though_its_state_does_not_tell_any_more(cloud, clock, name):
+    verb, cloud = VERBS[name], cloud(name, after=True)
+    running = ready(cloud, clock, name)
+    stopping = cloud.act(running, VERBS["stop"]).machine
+    clock.forward(SLOW)
+    machine, argument = cloud.refresh(stopping), cloud.argument(verb, ASKED[name])
+    lose(cloud, machine, verb, argument)
+    done = cloud.act(machine, verb, argument, again=True)
+    assert (done.machine.state, done.target) == (verb.passing, State.STOPPED)
+    clock.forward(SLOW)
+    assert cloud.refresh(machine).state is State.STOPPED
+
+
 @pytest.mark.parametrize("name", HARMFUL)
 def test_whether_it_was_done_is_not_guessed(cloud, clock, name):
     verb, cloud = VERBS[name], cloud(name, after=False)

@@ -183,6 +183,27 @@ def test_a_cloud_that_shows_nothing_while_it_is_waited_for_leaves_what_was_done(
     assert Jobs().resume(2).exit_code == 0
 
 
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_stopped_machine_that_is_rebuilt_is_waited_for_until_it_is_stopped_again(
+    boot, configure, spy, dying, killed
+):
+    boot("web1", "a")
+    with Machines("web1", "a") as machines:
+        machines.stop(wait=True).raise_for_failures()
+    configure({"a": {"boot_seconds": 1.0}}, default="a")
+    if killed:
+        dying(1)
+        with pytest.raises(Died), Machines("web1", "a") as machines:
+            machines.rebuild("debian-12", wait=True)
+        dying(None)
+    else:
+        with Machines("web1", "a") as machines:
+            assert statuses(machines.rebuild("debian-12", wait=True, timeout=0.3)) == ["failed"]
+    (outcome,) = Jobs().resume(3)
+    assert (outcome.succeeded, str(outcome.state)) == (True, "stopped")
+    assert Jobs().show(3)[0].status == "done"
+
+
 def test_a_machine_that_cannot_come_there_any_more_has_failed(boot, configure, spy, behind):
     boot("web1", "a")
     configure({"a": {"boot_seconds": 30}}, default="a")

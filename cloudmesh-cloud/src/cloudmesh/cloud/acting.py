@@ -118,10 +118,12 @@ class Acting(Booting):
         if not verb.repeatable:
             if now.state is not verb.passing:
                 raise _not_repeated(verb, now)
-            return Done(now, False, verb.leads_to(now.state))
+            return Done(now, False, verb.leads_to(machine.state))
         if _is_so(now, argument):
             return Done(now, False, verb.leads_to(now.state))
-        return self._judge(now, verb)
+        judged = self._judge(now, verb)
+        # On its way it does not show where it came from, and may be led back to.
+        return replace(judged, target=verb.leads_to(machine.state)) if now.state is verb.passing else judged
 
     def refresh(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""

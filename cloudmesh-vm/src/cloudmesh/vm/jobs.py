@@ -183,7 +183,7 @@ class Resumption:
             seen = self._session.inventory.find(known)
             machine = seen.machine if seen else known
             task = Task(row["cloud"], row["name"], row["verb"], machine, number=row.id)
-            target = State.ACTIVE if row["verb"] == BOOT else find_verb(row["verb"]).leads_to(machine.state)
+            target = _kept_target(row) or _target(row["verb"], machine)
             found.append((task, task.outcome(Status(row["status"]), target=target)))
         return found
 
@@ -237,6 +237,7 @@ class Resumption:
                 argument=decode_argument(self._parts[task.cloud]),
                 addresses=tuple(self._addresses.get((task.cloud, machine.cloud_id), ())),
                 again=begun,
+                target=_kept_target(row) if begun and machine.state.is_passing else None,
             )
         request = replace(self._request(task.cloud), name=task.name, token=row["token"])
         afterwards = self._session.cloud(task.cloud).wants_address(request)
@@ -257,6 +258,15 @@ class Resumption:
     def _addresses(self) -> dict[tuple[str, str], list[FloatingIP]]:
         """The addresses that go with machines which are to be deleted, read once."""
         return self._session.inventory.addresses(self._parts) if self._job["verb"] == "delete" else {}
+
+
+def _kept_target(row: Any) -> State | None:
+    """Where a machine was to be led back to, if that was written down."""
+    return State(row["target"]) if row.get("target") else None
+
+
+def _target(verb: str, machine: Machine) -> State:
+    return State.ACTIVE if verb == BOOT else find_verb(verb).leads_to(machine.state)
 
 
 def interrupted_jobs(database: Database) -> list[JobState]:

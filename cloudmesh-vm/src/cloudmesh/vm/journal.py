@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cloudmesh.cloud.model import State
 from cloudmesh.cloud.recorder import Change, apply_all
+from cloudmesh.cloud.verbs import VERBS, find_verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.plan import Plan
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 JOBS, PARTS, TASKS = "job", "part", "task"
 PENDING, RUNNING, INTERRUPTED, CANCELLED = "pending", "running", "interrupted", "cancelled"
 UNFINISHED = (PENDING, RUNNING)
+# The verbs that lead each machine back to where it was.
+RETURNING = frozenset(name for name, verb in VERBS.items() if verb.target is None and verb.passing)
 # Jobs that ended so long ago are forgotten when another one begins, in seconds.
 _KEPT = 90 * 24 * 3600.0
 
@@ -173,6 +177,8 @@ def _begin(attempt: Attempt, now: float) -> Mapping[str, Any]:
     values: dict[str, Any] = {"status": RUNNING, "began": now}
     if task.request is not None:
         values["cloud_id"] = task.machine.cloud_id if task.machine else ""
+    elif task.machine is not None:
+        values |= _way_back(task.verb, find_verb(task.verb).leads_to(task.machine.state))
     return values
 
 
@@ -183,7 +189,13 @@ def _end(outcome: Outcome, now: float) -> Mapping[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "ended": now,
         "cloud_id": outcome.machine.cloud_id if outcome.machine else "",
+        **_way_back(outcome.verb, outcome.target),
     }
+
+
+def _way_back(verb: str, target: State | None) -> Mapping[str, Any]:
+    """Where a verb leads that leads back to where the machine was: later its state does not tell any more."""
+    return {"target": target.value} if target is not None and verb in RETURNING else {}
 
 
 def _forget_old(database: Database) -> None:

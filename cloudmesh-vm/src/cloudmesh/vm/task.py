@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.verbs import Argument
@@ -26,6 +26,7 @@ class Task:
         addresses: what was taken for the machine, to be given back when it is deleted.
         number: its line in the store; 0 if it has none.
         again: whether an earlier process may have begun it.
+        target: where a machine is led that an earlier process has set on its way; None if its state tells.
     """
 
     cloud: str
@@ -38,9 +39,12 @@ class Task:
     addresses: tuple[FloatingIP, ...] = ()
     number: int = 0
     again: bool = False
+    target: State | None = None
 
     def outcome(self, status: Status, **values: Any) -> Outcome:
         """What became of this task."""
+        if self.target is not None and values.get("target") is not None:
+            values["target"] = self.target
         return Outcome(self.cloud, self.name, self.verb, status, **{"machine": self.machine, **values})
 
     def numbered(self, number: int) -> Task:

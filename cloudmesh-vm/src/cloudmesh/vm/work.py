@@ -233,7 +233,8 @@ class Work:
 
 def _merge(acted: Outcome, waited: Outcome) -> Outcome:
     status = acted.status if waited.succeeded else waited.status
-    return replace(waited, verb=acted.verb, status=status, seconds=acted.seconds + waited.seconds)
+    seconds = acted.seconds + waited.seconds
+    return replace(waited, verb=acted.verb, status=status, seconds=seconds, target=acted.target)
 
 
 def _close(journal: JobJournal, result: Result | None) -> None:
