@@ -12,7 +12,7 @@ import pytest
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CloudTimeout, Refused, Unreachable
 from cloudmesh.db import Database
-from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines, Status
 from cloudmesh.vm.interrupted import describe
 from cloudmesh.vm.jobs import Jobs
@@ -550,3 +550,23 @@ def test_a_cloud_that_cannot_be_opened_fails_its_own_machines_only(configure, ho
         result = machines.stop()
     assert statuses(result) == [*["done"] * 3, *["failed"] * 3]
     assert all("simulated-b.db" in str(each.error) for each in result.failed) and result.exit_code == 1
+
+
+def test_a_job_that_waits_can_be_cancelled(configure):
+    configure({"a": {"boot_seconds": 3600}}, default="a")
+
+    def cancel(what, _):
+        if what == "wait" and Jobs().list()[0].status == "running":
+            Jobs().cancel(1)
+
+    with Machines("web[1-2]", "a", watch=cancel) as machines:
+        result = machines.boot(wait=True, timeout=60)
+    assert statuses(result) == ["interrupted"] * 2 and result.exit_code == 130
+    (job,) = Jobs().list()
+    assert (job.status, job.done) == ("cancelled", 2)
+
+
+@pytest.mark.parametrize("effort", [{"parallel": -1}, {"parallel": "8"}, {"call_timeout": 0}])
+def test_an_effort_that_makes_no_sense_is_refused(effort):
+    with pytest.raises(UsageError, match=next(iter(effort))):
+        Machines("web1", "a", **effort)

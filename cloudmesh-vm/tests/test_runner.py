@@ -400,14 +400,17 @@ def test_an_executor_that_loses_a_call_gives_it_back_with_a_doubt():
     )
 
 
-def test_an_executor_that_takes_no_calls_fails_the_tasks():
+def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():
     class Closed(Paper):
         def submit(self, fn, /, call):
+            self.calls.append(call)
             raise RuntimeError("cannot schedule new futures after shutdown")
 
-    result = runner(Closed(), clouds=("a",)).run(tasks(2))
-    assert statuses(result) == ["failed", "failed"]
-    assert "RuntimeError" in str(result[0].error)
+    paper = Closed()
+    result = runner(paper, policy=Policy()).run([*tasks(50), *tasks(50, "b")])
+    assert statuses(result) == ["failed"] * 100
+    assert all("takes none: cannot schedule new futures" in str(each.error) for each in result)
+    assert len(paper.calls) <= 2, "it will not take any other"
 
 
 def test_left_early_nothing_new_is_begun_and_what_runs_is_written_down():

@@ -70,6 +70,13 @@ def reply_of(flight: Flight) -> Reply:
         return Reply((lost,) * len(flight.attempts))
 
 
+def refused(error: RuntimeError) -> LostCall:
+    """Why calls are not made by an executor that takes none: as its own error tells."""
+    return LostCall(
+        f"whoever should make the calls takes none: {error or type(error).__name__}", unsure=False
+    )
+
+
 def abandon(executor: Executor, future: Future[Any]) -> None:
     """Do not wait for a call any more."""
     give_up = getattr(executor, "abandon", None)

@@ -30,7 +30,9 @@ def interrupted_notes(database: Database) -> list[str]:
     jobs = sorted(interrupted_jobs(database), key=lambda job: job.number)
     notes = [describe(job) for job in jobs[-_SHOWN:]]
     if len(jobs) > _SHOWN:
-        notes.insert(0, f"note: {len(jobs) - _SHOWN} older jobs were interrupted too; see cms job list")
+        older = len(jobs) - _SHOWN
+        told = "1 older job was" if older == 1 else f"{older} older jobs were"
+        notes.insert(0, f"note: {told} interrupted too; see cms job list")
     return notes
 
 

@@ -27,6 +27,7 @@ from cloudmesh.vm.flights import (
     abandon,
     first_step,
     not_begun,
+    refused,
     reply_of,
     unrecorded,
     unwritable,
@@ -310,9 +311,17 @@ class Runner:
             self._flights[flight] = None
             try:
                 flight.future = self._executor.submit(perform, self._call(flight))
+            except RuntimeError as error:
+                # It was shut down, or is broken for good: nobody else's calls will be taken either.
+                self._close_all(refused(error))
+                flight.future.set_exception(refused(error))
             except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
                 flight.future.set_exception(error)
             flight.future.add_done_callback(partial(self._landed, flight))
+
+    def _close_all(self, error: CloudmeshError) -> None:
+        for lane in self._lanes.values():
+            lane.closed = lane.closed or error
 
     def _landed(self, flight: Flight, future: Future[Reply]) -> None:
         """A call has ended; this runs in whatever thread made it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
 from cloudmesh.cloud.model import Machine, State
-from cloudmesh.plugin.errors import CloudmeshError, Interrupted
+from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.vm.lookout import Lookout, Sight
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.session import Session
@@ -23,8 +24,8 @@ TIMEOUT = 600.0
 # wait is at most half longer than it must be, and never by more than the longest tick; and a cloud is left
 # in peace for as long as it took to answer.
 _FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
-# The watch is told at least so often, in seconds.
-_LOOK = 0.2
+# The watch is told, and a job may be cancelled, at least so often, in seconds.
+_LOOK, _ASK_STORE = 0.2, 1.0
 # A listing that takes longer, in seconds, is told of when the time is over.
 _SILENCE = 1.0
 # What a clock may be off, in seconds.
@@ -96,6 +97,7 @@ class Waiter:
         clock: seconds that only ever grow.
         lookout: lists the clouds; it and the clock can be replaced in tests.
         stop: may be asked to stop from elsewhere.
+        cancelled: whether another process wants it to end.
     """
 
     session: Session
@@ -106,8 +108,11 @@ class Waiter:
     clock: Callable[[], float] = time.monotonic
     lookout: Lookout | None = None
     stop: Stop = field(default_factory=Stop)
+    cancelled: Callable[[], bool] = bool
     _began: float = 0.0
     _ends: float = 0.0
+    _asked_store: float = 0.0
+    _is_cancelled: bool = False
 
     def wait(self, machines: Sequence[Machine], states: Sequence[State] | None = None) -> Result:
         """Wait for all of them; a machine fails as soon as it cannot reach the state any more.
@@ -138,7 +143,7 @@ class Waiter:
             status = Status.INTERRUPTED
         finally:
             lookout.close()
-        if self.stop.requested:
+        if self.stop.requested or self._is_cancelled:
             status = Status.INTERRUPTED
         return Result(
             [each.outcome or self._left(each.machine, lanes[each.machine.cloud], status) for each in waiting],
@@ -159,7 +164,7 @@ class Waiter:
     def _watch(self, lookout: Lookout, lanes: dict[str, _Lane]) -> None:
         """List and judge until nobody waits any more, or nobody may."""
         self._tell(lanes)
-        while any(lane.open for lane in lanes.values()) and not self.stop.requested:
+        while any(lane.open for lane in lanes.values()) and not self._is_to_end():
             now = self.clock()
             for lane in lanes.values():
                 if (
@@ -177,6 +182,15 @@ class Waiter:
             elif late:
                 break
             self._tell(lanes)
+
+    def _is_to_end(self) -> bool:
+        """Whether somebody wants it to end, here or in another process."""
+        if self.clock() - self._asked_store >= _ASK_STORE:
+            self._asked_store = self.clock()
+            # What the store cannot tell now it may tell next time.
+            with suppress(StoreError):
+                self._is_cancelled = self.cancelled()
+        return bool(self.stop.requested) or self._is_cancelled
 
     def _next(self, lanes: dict[str, _Lane]) -> float:
         """When there is something to do, if no cloud answers before."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TypedDict
 
 from cloudmesh.cloud.model import State
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UsageError
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.flights import unrecorded
 from cloudmesh.vm.journal import JobJournal
@@ -41,6 +41,14 @@ class Effort:
     call_timeout: float | None = None
     executor: Executor | None = None
     watch: Watch | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no work could be done with. Raises UsageError."""
+        if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
+            raise UsageError(f"parallel={self.parallel!r} is no whole number from 1 on")
+        seconds = self.call_timeout
+        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < float("inf")):
+            raise UsageError(f"call_timeout={seconds!r} is no number of seconds above 0")
 
 
 class MoreEffort(TypedDict, total=False):
@@ -215,7 +223,13 @@ class Work:
         seconds = TIMEOUT if left is None else max(0.0, left)
         booted = any(task.verb == BOOT for task in tasks)
         waiter = Waiter(
-            self.session, State.ACTIVE, seconds, watch=self.effort.watch, stop=stop, booted=booted
+            self.session,
+            State.ACTIVE,
+            seconds,
+            watch=self.effort.watch,
+            stop=stop,
+            cancelled=journal.is_cancelled,
+            booted=booted,
         )
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
         for number, each in waited.items():
