@@ -14,6 +14,7 @@ from collections import Counter
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -41,6 +42,7 @@ class Gate(ThreadingHTTPServer):
         booted: the answers to RunInstances, by the token that was sent.
         answers: actions that are answered here, once or as often as listed, with (status, body); None cuts
             the connection after moto has done what was asked.
+        hidden: ids of machines that are not shown (yet).
     """
 
     daemon_threads = True
@@ -56,6 +58,7 @@ class Gate(ThreadingHTTPServer):
         self.headers = []
         self.booted = {}
         self.answers = {}
+        self.hidden = set()
         self.delay = 0.0
 
     def taken(self):
@@ -98,6 +101,8 @@ class Call(BaseHTTPRequestHandler):
         if answer:
             return self._answer(answer[0], answer[1].encode())
         status, content = self._ask(sent, body)
+        if action == "DescribeInstances" and self.server.hidden:
+            content = without(content, self.server.hidden)
         if answer is None:
             self.close_connection = True
             return None
@@ -158,6 +163,16 @@ class Call(BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):
         pass
+
+
+def without(content, hidden):
+    """EC2's answer without these machines."""
+    root = ElementTree.fromstring(content)
+    for machines in root.iterfind(".//{*}instancesSet"):
+        for each in list(machines):
+            if each.findtext("{*}instanceId") in hidden:
+                machines.remove(each)
+    return ElementTree.tostring(root)
 
 
 for method in ("GET", "POST"):

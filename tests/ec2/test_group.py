@@ -165,6 +165,29 @@ def test_one_that_must_be_there_and_is_not_shown_is_not_made_twice(provider, req
     assert gate.taken()["RunInstances"] == 1
 
 
+def test_a_group_of_which_only_a_part_is_shown_is_not_made_twice(provider, requests_for, gate):
+    """However often and in whatever company its machines are asked for."""
+    gate.answers["RunInstances"] = [None]
+    wanted = requests_for()
+    with pytest.raises(errors.Unreachable):
+        provider.boot_many(wanted)
+    made = provider.query.send("DescribeInstances")["reservationSet"][0]["instancesSet"]
+    first, *others = [each["instanceId"] for each in sorted(made, key=lambda each: each["amiLaunchIndex"])]
+    gate.hidden.update(others)
+    for _ in range(2):
+        shown, *missing = provider.boot_many(wanted, again=True)
+        assert shown.cloud_id == first
+        assert [type(each) for each in missing] == [errors.CloudTimeout] * 3
+    assert [type(each) for each in provider.boot_many(wanted[2:], again=True)] == [errors.CloudTimeout] * 2
+    with pytest.raises(errors.CloudTimeout):
+        provider.find_booted(wanted[1])
+    gate.hidden.clear()
+    assert [each.cloud_id for each in provider.boot_many(wanted, again=True)] == [first, *others]
+    assert gate.taken()["RunInstances"] == 1
+    assert names(provider) == NAMES
+    assert tags(provider) == {"Name": 4, TOKEN_KEY: 4}
+
+
 def test_what_was_deleted_meanwhile_is_told(provider, requests_for):
     wanted = requests_for()
     made = provider.boot_many(wanted)

@@ -104,5 +104,14 @@ def launched(
     instances: Sequence[Mapping[str, Any]], requests: Sequence[BootRequest]
 ) -> dict[str, Mapping[str, Any]]:
     """The machines of an answer to RunInstances, which need not show tags, by the token of each request."""
-    ordered = sorted(instances, key=lambda each: int(each.get("amiLaunchIndex") or 0))
+    ordered = sorted(instances, key=_place)
+    if len(ordered) < len(requests):
+        # The answer to a call that was made again may lack some; the others keep their places.
+        return {requests[_place(each)].token: each for each in ordered if _place(each) < len(requests)}
     return {request.token: instance for request, instance in zip(requests, ordered, strict=False)}
+
+
+def _place(instance: Mapping[str, Any]) -> int:
+    """Which one of its group a machine is."""
+    index = str(instance.get("amiLaunchIndex") or "")
+    return int(index) if index.isdecimal() else 0

@@ -100,14 +100,17 @@ class Ec2Many(Ec2Network):
         error tells its id and is unsure, and ``find_booted`` names it.
         """
         tokens = [each.token for each in requests]
-        made = self._seen(tokens).instances if again else {}
-        if not any(token in made for token in tokens):
+        seen = self._seen(tokens) if again else group.Seen()
+        made: Mapping[str, Mapping[str, Any]] = seen.instances
+        if not any(token in made or seen.hides(token) for token in tokens):
             sent = group_parameters(requests, hibernate=self.own.hibernate)
             with self.calling(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
                 made = group.launched(items(answer, "instancesSet"), requests)
         results = list(self._named(requests, made))
-        self._forget_group([each.cloud_id for each in results if isinstance(each, Machine)], requests)
+        if all(isinstance(each, Machine | NotFound) for each in results):
+            # Until then the tokens on those that are shown are the only proof that the others were made.
+            self._forget_group([each.cloud_id for each in results if isinstance(each, Machine)], requests)
         return results
 
     def find_in_group(self, request: BootRequest) -> Machine | None:
