@@ -29,6 +29,7 @@ class AzureProvider(DriverProvider):
     are too many to list: ``image_names:`` holds those to list, as ``publisher:offer:sku:version``.
     """
 
+    get_reads = True
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = _KEYS

@@ -18,6 +18,7 @@ _C = Capability
 class DigitalOceanProvider(DriverProvider):
     """Droplets of one account; new ones are made in ``region:``."""
 
+    get_reads = True
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.KEYS, _C.USERDATA})
     required_credentials: ClassVar[tuple[str, ...]] = ("DO_TOKEN",)

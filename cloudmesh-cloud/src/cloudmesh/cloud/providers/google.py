@@ -37,6 +37,7 @@ _C = Capability
 class GoogleProvider(DriverProvider):
     """Instances of one project, in ``zone:``."""
 
+    get_reads = True
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.USERDATA, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")

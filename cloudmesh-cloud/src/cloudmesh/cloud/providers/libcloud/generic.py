@@ -77,7 +77,7 @@ class DriverProvider(LibcloudProvider):
             image = self._native_image(request.image.cloud_id)
             more = self.boot_arguments(request)
         self._refuse_missing(more)
-        with self.calling(f"boot {request.name}"):
+        with self.changing(f"boot {request.name}"):
             made = self.driver.create_node(name=request.name, size=size, image=image, **more)
         machine = self._machine(made)
         # Some drivers have no word for a machine that was just asked for.
@@ -166,12 +166,10 @@ class DriverProvider(LibcloudProvider):
     def _call(self, method: str, verb: str, cloud_id: str) -> None:
         with only_looking():
             node = self._node(cloud_id)
-        with self.calling(f"{verb} {cloud_id}"):
-            done = getattr(self.driver, method)(node)
-            if done is False:
+        with self.changing(f"{verb} {cloud_id}"):
+            if getattr(self.driver, method)(node) is False:
                 self._raise_swallowed()
-        if done is False:
-            raise Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
+                raise Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
 
     def _raise_swallowed(self) -> None:
         """Some drivers make a mere no of an error; the last answer still tells which."""

@@ -26,10 +26,12 @@ class LibcloudProvider(Provider):
     """
 
     settings_keys: ClassVar[tuple[str, ...]] = transport.KEYS
+    # Whether a GET changes nothing on this cloud.
+    get_reads: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
-        self.wire = Wire()
+        self.wire = Wire(self.get_reads)
         self._driver: Any = None
         self._secrets = secret_texts(settings)
         self._transport = self.transport()
@@ -61,8 +63,8 @@ class LibcloudProvider(Provider):
             self._driver = transport.build(kind, self._transport, self.wire, arguments, named)
 
     def _connection_class(self) -> type[Any]:
-        """For connections beside the driver's own, such as to sign in somewhere else."""
-        return transport.connection_class(self._transport, self.wire)
+        """For connections beside the driver's own, to sign in somewhere else."""
+        return transport.connection_class(self._transport, self.wire, signs_in=True)
 
     def endpoint(self) -> Endpoint | None:
         """Where calls go to, with this cloud's TLS; None if the driver does not tell before it calls."""
@@ -99,6 +101,21 @@ class LibcloudProvider(Provider):
             if ours is None:
                 raise
             raise ours from error
+
+    @contextmanager
+    def changing(self, what: str) -> Iterator[None]:
+        """``calling`` for a method of the driver that changes something, perhaps by several requests.
+
+        Some drivers ask for a machine and then look whether it is there. If such a look fails, the error
+        is about that request alone, and what was asked for may be done all the same.
+        """
+        self.wire.anew()
+        try:
+            with self.calling(what):
+                yield
+        except CloudmeshError as error:
+            error.unsure = error.unsure or self.wire.changes > 0
+            raise
 
     def explain(self, fault: Any, call: Any) -> CloudmeshError | None:
         """This cloud's own reading of a ``Fault`` in a ``Call``; None leaves it to the common one."""

@@ -16,6 +16,8 @@ from cloudmesh.plugin.errors import ConfigError
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 _MOST_SECONDS = 3600.0
+_REFUSED = 400
+_READING = ("GET", "HEAD", "OPTIONS")
 
 # The settings of a cloud's section that this module reads.
 KEYS = ("timeout", "ca_cert", "insecure")
@@ -92,13 +94,33 @@ class Wire:
     """What went over the connections of one provider: how many calls, whereto, and the last answer.
 
     Errors of libcloud often leave out the status of the answer; it is found here.
+
+    Attributes:
+        get_reads: whether the cloud changes nothing for a GET, as some interfaces do.
+        changes: how many calls since ``anew``, but for the last, may have changed something.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, get_reads: bool = False) -> None:
+        self.get_reads = get_reads
         self.calls = 0
+        self.changes = 0
         self.place = ""
         self.answer: Any = None
         self._sessions: list[Any] = []
+        self._changing = False
+
+    def anew(self) -> None:
+        """Count changes from here."""
+        self.changes, self._changing = 0, False
+
+    def begins(self, method: str, place: str, signs_in: bool) -> None:
+        """Take note of a call that is made now."""
+        refused = getattr(self.answer, "status_code", 0) >= _REFUSED
+        self.changes += self._changing and not refused
+        self._changing = not (signs_in or (self.get_reads and method.upper() in _READING))
+        self.calls += 1
+        self.place = place
+        self.answer = None
 
     def joined(self, session: Any) -> None:
         """Take note of a session, to close it in the end."""
@@ -112,8 +134,11 @@ class Wire:
         self.answer = None
 
 
-def connection_class(transport: Transport, wire: Wire) -> type[Any]:
-    """A class of connections for ``conn_class`` of libcloud's ``Connection`` classes."""
+def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -> type[Any]:
+    """A class of connections for ``conn_class`` of libcloud's ``Connection`` classes.
+
+    ``signs_in``: whether nothing goes over them but what gives a token.
+    """
     from libcloud.http import LibcloudConnection
 
     class CloudConnection(LibcloudConnection):  # type: ignore[misc]
@@ -129,13 +154,11 @@ def connection_class(transport: Transport, wire: Wire) -> type[Any]:
         def _setup_ca_cert(self, **kwargs: Any) -> None:
             self.ca_cert = transport.ca_file or None if self.verify else None
 
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            wire.calls += 1
-            wire.place = self.host.partition("://")[2]
-            wire.answer = None
+        def request(self, method: str, *args: Any, **kwargs: Any) -> None:
+            wire.begins(method, self.host.partition("://")[2], signs_in)
             if self.session.trust_env:
                 self._look_around()
-            super().request(*args, **kwargs)
+            super().request(method, *args, **kwargs)
             wire.answer = self.response
 
         def _look_around(self) -> None:

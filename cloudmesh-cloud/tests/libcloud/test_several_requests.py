@@ -1,0 +1,107 @@
+"""Drivers that ask for something and then look how it goes: libcloud's own for CloudStack."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, Image
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
+
+REQUEST = BootRequest("web1", Image("cs", "ubuntu", "t"), Flavor("cs", "small", "s"), token="1" * 32)
+CATALOG = {
+    "listZones": {"zone": [{"id": "z", "name": "z"}]},
+    "listServiceOfferings": {
+        "serviceoffering": [{"id": "s", "name": "small", "cpunumber": 1, "memory": 512}]
+    },
+    "listTemplates": {
+        "template": [
+            {"id": "t", "name": "ubuntu", "displaytext": "", "hypervisor": "", "format": "", "ostypename": ""}
+        ]
+    },
+}
+BUSY = 503
+
+
+class CloudStack:
+    """What is on the cloud; calls are answered with a status of ``fails`` as long as there is one."""
+
+    def __init__(self, answers):
+        self.say = answers.say
+        self.asked = []
+        self.machines = []
+        self.fails = {}
+
+    def __call__(self, request):
+        query = {key: value[0] for key, value in parse_qs(urlsplit(request.path).query).items()}
+        command = query["command"]
+        self.asked.append(command)
+        if self.fails.get(command):
+            return self.say("", self.fails[command].pop(0))(request)
+        return self.say({f"{command.lower()}response": self.answer(command, query)})(request)
+
+    def answer(self, command, query):
+        if command == "deployVirtualMachine":
+            machine = {"id": f"vm-{len(self.machines) + 1}", "name": query["name"], "state": "Running"}
+            self.machines.append({**machine, "nic": []})
+            return {"id": machine["id"], "jobid": machine["id"]}
+        if command == "queryAsyncJobResult":
+            return {"jobstatus": 1, "jobresult": {"virtualmachine": self.machines[0]}}
+        if command == "listVirtualMachines" and self.machines:
+            return {"virtualmachine": self.machines}
+        return CATALOG.get(command, {"jobid": "vm-1"} if not command.startswith("list") else {})
+
+
+@pytest.fixture
+def cloudstack(answers):
+    return CloudStack(answers)
+
+
+@pytest.fixture
+def provider(serve, cloudstack):
+    url = f"http://{serve(cloudstack).place}/client/api"
+    given = {"secure": False, "key": "k", "secret": "s", "url": url}
+    with DriverProvider("cs", {"type": "libcloud", "driver": "cloudstack", "arguments": given}) as made:
+        yield made
+
+
+def test_a_machine_whose_building_could_not_be_watched_is_perhaps_there(provider, cloudstack):
+    cloudstack.fails["queryAsyncJobResult"] = [BUSY]
+    with pytest.raises(errors.OutOfService) as caught:
+        provider.boot(REQUEST)
+    assert caught.value.unsure
+    assert provider.find_booted(REQUEST).cloud_id == "vm-1"
+
+
+def test_a_reboot_that_could_not_be_watched_is_perhaps_done(provider, cloudstack):
+    provider.boot(REQUEST)
+    cloudstack.fails["queryAsyncJobResult"] = [BUSY]
+    with pytest.raises(errors.OutOfService) as caught:
+        provider.reboot("vm-1")
+    assert caught.value.unsure
+
+
+@pytest.mark.parametrize("command", ["rebootVirtualMachine", "listVirtualMachines"])
+def test_what_was_refused_at_once_was_not_done(provider, cloudstack, command):
+    provider.boot(REQUEST)
+    cloudstack.fails[command] = [BUSY]
+    with pytest.raises(errors.OutOfService) as caught:
+        provider.reboot("vm-1")
+    assert not caught.value.unsure
+
+
+@pytest.mark.parametrize(
+    ("looked", "get_reads", "unsure"), [("GET", True, False), ("GET", False, True), ("POST", True, True)]
+)
+def test_what_may_have_been_done_before_the_last_request(serve, probe, answers, looked, get_reads, unsure):
+    """A look beforehand changes nothing, where it is known to be a look."""
+    server = serve(lambda request: answers.say("", BUSY if request.path == "/last" else 200)(request))
+    provider = probe(server)
+    provider.wire.get_reads = get_reads
+    with pytest.raises(errors.OutOfService) as caught, provider.changing("boot web1"):
+        provider.driver.connection.request("/first", method=looked)
+        provider.driver.connection.request("/last", method="POST")
+    assert caught.value.unsure is unsure
