@@ -4,11 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from cloudmesh.cloud import public
 from cloudmesh.cloud.booting import Booting
 from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.cloud import Cloud
-from cloudmesh.cloud.errors import CloudError, Conflict, FlavorTooSmall, RateLimited, Unreachable, Unsupported
+from cloudmesh.cloud.errors import (
+    CloudError,
+    Conflict,
+    FlavorTooSmall,
+    RateLimited,
+    Unreachable,
+    Unsupported,
+    is_transient,
+)
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.model import State
+from cloudmesh.cloud.patience import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.tokens import new_token
 from cloudmesh.cloud.verbs import VERBS
@@ -149,6 +160,26 @@ def test_a_machine_without_a_port_yet_is_waited_for(uc, monkeypatch):
     assert len(calls) == 4
 
 
+def test_a_machine_that_gets_no_port_is_told_once_and_its_address_is_given_back(uc, spy, monkeypatch):
+    """The cloud did answer: it must not count as silent, nor the address be tried for again and again."""
+    monkeypatch.setattr(public, "_PORT_SECONDS", 0.0)
+    spy.trouble["uc", "attach_floating_ip"] = Conflict("it has no port yet")
+    with pytest.raises(Conflict, match="cannot be attached after 0 seconds: it has no port yet") as caught:
+        uc.boot("vm1", public=True)
+    assert not is_transient(caught.value)
+    assert addresses(uc) == []
+
+
+def test_a_broken_machine_is_not_waited_for(configure, spy):
+    spy.trouble["uc", "attach_floating_ip"] = Conflict("it has no port yet")
+    with Cloud("uc", configure({"uc": {"fail": {"verb": "boot", "error": "fault"}}})) as cloud:
+        with pytest.raises(Conflict, match="no public address: its state is error now"):
+            cloud.boot("vm1", public=True)
+        assert spy.taken().count("attach_floating_ip") == 1
+        assert addresses(cloud) == []
+        assert [each.machine.state for each in cloud.inventory.known("uc")] == [State.ERROR]
+
+
 @pytest.mark.parametrize("method", ["create_floating_ip", "attach_floating_ip"])
 def test_a_machine_without_its_address_is_told_and_the_address_is_given_back(uc, spy, method):
     spy.trouble["uc", method] = Unreachable("no answer")
@@ -168,6 +199,20 @@ def test_an_address_that_cannot_be_given_back_is_named_with_the_command_that_doe
         uc.machine("vm1", "delete")
     with Inventory() as inventory:
         assert [each.address for each in inventory.addresses_of(machine)] == [address.address]
+
+
+@pytest.mark.parametrize("verb", ["floating_ips", "delete_floating_ip"])
+@pytest.mark.parametrize("kind", [Unreachable, RateLimited])
+def test_whether_giving_back_may_be_tried_again_is_told(uc, spy, verb, kind):
+    machine = uc.boot("vm1", public=True)
+    uc.patience = ONCE
+    spy.trouble["uc", verb] = kind("not now")
+    with pytest.raises(kind, match="uc:vm1 is deleted") as caught:
+        uc.machine("vm1", "delete")
+    assert caught.value.unsure
+    del spy.trouble["uc", verb]
+    uc.act(machine, VERBS["delete"], again=True)
+    assert addresses(uc) == []
 
 
 @pytest.mark.parametrize("after", [True, False])

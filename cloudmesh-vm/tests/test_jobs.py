@@ -371,6 +371,18 @@ def test_addresses_are_given_back_though_the_process_dies_while_it_deletes(confi
         assert cloud.floating_ips() == []
 
 
+@pytest.mark.parametrize("verb", ["delete_floating_ip", "floating_ips"])
+def test_an_address_that_is_not_given_back_at_once_is_given_back_later(configure, spy, verb):
+    configure({"a": {"fail": {"verb": verb, "error": "rate", "times": 4}}}, default="a")
+    with Machines("pub[1-2]", "a") as machines:
+        machines.boot(public=True).raise_for_failures()
+        machines.wait("active").raise_for_failures()
+        machines.delete().raise_for_failures()
+    with Cloud("a") as cloud:
+        assert cloud.floating_ips() == []
+    assert [method for _, method, _ in spy.taken()].count("delete") == 2, "nobody is deleted twice"
+
+
 def test_many_in_one_call_are_found_together(configure, spy, dying):
     configure({"a": {"bulk": 10}}, default="a")
     for writes in range(4):

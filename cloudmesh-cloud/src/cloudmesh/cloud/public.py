@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from cloudmesh.cloud.errors import CloudError, CloudTimeout, Conflict, NotFound, is_transient
-from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, is_transient
+from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.surroundings import Surroundings
 from cloudmesh.cloud.tokens import mark
@@ -17,6 +17,8 @@ from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 # How long a new machine may be without a port that an address can lead to, in seconds.
 _PORT_SECONDS = 300.0
+# The states of machines that never get one.
+_HOPELESS = (State.ERROR, State.DELETING, State.DELETED)
 _FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
 
 
@@ -92,30 +94,50 @@ class PublicAddresses(Surroundings):
                     return provider.attach_floating_ip(address.cloud_id, machine.cloud_id)
             except Conflict as error:
                 if time.monotonic() >= ends:
-                    raise CloudTimeout(
+                    # The cloud did answer, all the time: no timeout, and nothing to be tried again.
+                    raise Conflict(
                         f"it cannot be attached after {_PORT_SECONDS:g} seconds: {error}"
                     ) from error
+                self._require_hope(machine, error)
             self._sleep(tick)
             tick = min(tick * _GROWTH, _LONGEST_TICK)
 
-    def _give_back(self, address: FloatingIP) -> str:
-        """Release an address; what to tell the user if that fails."""
+    def _require_hope(self, machine: Machine, refused: Conflict) -> None:
+        """Raises Conflict if a machine without a port will never have one, and NotFound if it is gone."""
+        asked = time.time()
+        try:
+            with self.calling() as provider:
+                now = provider.machine(machine.cloud_id)
+        except CloudError as error:
+            if is_transient(error):
+                # It is only a look; the next one may tell more.
+                return
+            raise
+        if now.state in _HOPELESS:
+            self.inventory.save(now, asked)
+            told = f" ({now.fault})" if now.fault else ""
+            raise Conflict(f"its state is {now.state} now{told}: {refused}") from refused
+
+    def _give_back(self, address: FloatingIP) -> CloudmeshError | None:
+        """Release an address; why that failed, with what to do."""
         try:
             with suppress(NotFound), self.calling() as provider:
                 provider.delete_floating_ip(address.cloud_id)
             self.inventory.forget_address(address)
         except CloudmeshError as error:
-            return (
+            return _reworded(
+                error,
                 f"; its address {address.address} could not be given back ({error}): "
-                f"cms ip delete {address.address} --cloud={self.name}"
+                f"cms ip delete {address.address} --cloud={self.name}",
             )
-        return ""
+        return None
 
     def release_addresses(self, machine: Machine) -> None:
         """Give back the addresses that were taken for a machine which is deleted, or on its way there.
 
         Raises:
-            CloudError: one could not be given back; it may go on costing money.
+            CloudmeshError: one could not be given back; it may go on costing money. It is of the kind that
+                says what went wrong, and ``unsure``, as the machine itself is deleted.
         """
         taken = self.inventory.addresses_of(machine)
         if not taken:
@@ -124,22 +146,31 @@ class PublicAddresses(Surroundings):
             now = {address.cloud_id: address.machine_id for address in self.floating_ips()}
         except CloudmeshError as error:
             shown = ", ".join(address.address for address in taken)
-            raise CloudError(
+            told = (
                 f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
                 f"back: {error}; see cms ip list --cloud={self.name}"
-            ) from error
+            )
+            raise _reworded(error, told, unsure=True) from error
         # One that leads to another machine by now is in use.
         unused = [each for each in taken if now.get(each.cloud_id, "") in ("", machine.cloud_id)]
-        left = [self._give_back(address) for address in unused]
-        if any(left):
-            raise CloudError(f"{machine.qualified_name} is deleted{''.join(left)}")
+        left = [trouble for address in unused if (trouble := self._give_back(address))]
+        if left:
+            told = f"{machine.qualified_name} is deleted{''.join(map(str, left))}"
+            # One that may go well later is worth another try, whatever the others are.
+            raise _reworded(next(filter(is_transient, left), left[0]), told, unsure=True)
 
 
-def _no_address(machine: Machine, error: CloudmeshError, left: str = "") -> CloudmeshError:
+def _no_address(
+    machine: Machine, error: CloudmeshError, left: CloudmeshError | None = None
+) -> CloudmeshError:
+    """The error for a machine that was booted and has no address."""
+    told = f"{machine.qualified_name} ({machine.cloud_id}) was booted and runs, but has no public address: "
+    return _reworded(error, f"{told}{error}{left or ''}")
+
+
+def _reworded(error: CloudmeshError, sentence: str, unsure: bool = False) -> CloudmeshError:
     """The same error with another sentence: whether to try again is still told by its kind."""
     told = copy.copy(error)
-    told.args = (
-        f"{machine.qualified_name} ({machine.cloud_id}) was booted and runs, but has no public address: "
-        f"{error}{left}",
-    )
+    told.args = (sentence,)
+    told.unsure = error.unsure or unsure
     return told
