@@ -99,6 +99,30 @@ def test_errors_that_carry_no_status_become_what_they_mean(module, name, kind):
     assert type(translate(error, CALL)) is kind
 
 
+QUERIES = "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service 'compute'"
+OLDER = "Quota 'Read requests per 100 seconds' exceeded"
+CORES = "Quota 'CPUS' exceeded. Limit: 24.0 in region us-central1"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words", "kind"),
+    [
+        ("rateLimitExceeded", QUERIES, errors.RateLimited),
+        ("userRateLimitExceeded", "Quota exceeded", errors.RateLimited),
+        ("quotaExceeded", OLDER, errors.RateLimited),
+        ("quotaExceeded", CORES, errors.QuotaExceeded),
+        ("forbidden", "Required 'compute.instances.stop' permission", errors.Refused),
+    ],
+)
+def test_googles_quota_of_calls_is_no_quota_of_machines(reason, words, kind):
+    from libcloud.common.google import GoogleBaseError
+
+    said = {"domain": "usageLimits", "reason": reason, "message": words}
+    error = translate(GoogleBaseError(said, 403, reason), CALL)
+    assert type(error) is kind
+    assert words in str(error) and not error.unsure
+
+
 def test_what_is_no_librarys_error_is_left_alone():
     assert translate(KeyError("x"), CALL) is None
     assert translate(ZeroDivisionError(), CALL) is None

@@ -30,12 +30,14 @@ class Fault:
         words: what the cloud said, on one line and without secrets; empty if it said nothing.
         is_page: whether it was a web page, which no cloud's interface answers with.
         retry_after: seconds, where the cloud named them.
+        reason: the cloud's own word for the kind of error, as ``rateLimitExceeded``; empty without one.
     """
 
     code: int = 0
     words: str = ""
     is_page: bool = False
     retry_after: float | None = None
+    reason: str = ""
 
 
 def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> Fault:
@@ -54,7 +56,7 @@ def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) 
     if is_page and not _PAGE.match(text):
         text = str(getattr(answer, "text", "") or "")
     words = _title(text) if is_page else text
-    return Fault(code, clean(words, secrets), is_page, seconds(headers))
+    return Fault(code, clean(words, secrets), is_page, seconds(headers), _reason(error))
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
@@ -92,6 +94,12 @@ def _number(value: Any) -> int:
     """An HTTP status, if it is one: the errors of some drivers keep words under ``code``."""
     text = str(getattr(value, "value", value))
     return int(text) if re.fullmatch(r"[1-5][0-9]{2}", text) else 0
+
+
+def _reason(error: BaseException) -> str:
+    """The word that the errors of some drivers keep under ``code``."""
+    value = getattr(error, "code", None)
+    return value if isinstance(value, str) and value.isidentifier() else ""
 
 
 def _text(error: BaseException) -> str:

@@ -31,7 +31,13 @@ _QUOTA = re.compile(
     r"\bquota|limit ?exceeded|exceed\w* (your|the|its)\b.*\blimit|(limit|maximum)\b.*\b(reached|exceeded)",
     re.IGNORECASE,
 )
-_RATE = re.compile(r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests", re.IGNORECASE)
+_RATE = re.compile(
+    # Google speaks of a quota of calls "per minute", or "per 100 seconds".
+    r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests"
+    r"|\b(quer|request|call|operation)\w*\b.*\bper ([0-9]+ )?(second|minute)s?\b",
+    re.IGNORECASE,
+)
+_RATE_REASON = re.compile(r"^(user)?rateLimitExceeded$", re.IGNORECASE)
 _LATE = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
 _UNSURE = "what was asked for may have been done: look before asking again"
 # Errors of libcloud that carry no status, by class name: their modules are not all importable.
@@ -127,7 +133,8 @@ def by_code(code: int, fault: Fault, call: Call) -> CloudmeshError:
     """The error for an HTTP status of 400 or more, with what the cloud said."""
     said = f" ({fault.words})" if fault.words else f" (HTTP {code})"
     late = code == 413 and fault.retry_after is not None
-    if code == 429 or late or (_RATE.search(fault.words) and code != 401):
+    told = _RATE.search(fault.words) or _RATE_REASON.match(fault.reason)
+    if code == 429 or late or (told and code != 401):
         return rate_limited(fault, call)
     if _QUOTA.search(fault.words) and code < 500:
         return quota_exceeded(fault, call)
@@ -239,6 +246,8 @@ def _without_status(name: str, fault: Fault, call: Call) -> CloudmeshError:
             f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
             f"({name}); {_UNSURE}"
         )
+    if _RATE.search(fault.words) or _RATE_REASON.match(fault.reason):
+        return rate_limited(fault, call)
     if _QUOTA.search(fault.words):
         return quota_exceeded(fault, call)
     if _LATE.search(fault.words):
