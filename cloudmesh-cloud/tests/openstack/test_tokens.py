@@ -145,3 +145,14 @@ def test_who_comes_later_tries_again(home):
     with pytest.raises(CredentialsError):
         kept.renew(None, fails)
     assert kept.renew(None, token) == token()
+
+
+def test_a_failure_of_a_clock_that_was_ahead_is_none(home):
+    """A wrong password, noted a day ahead of time, must not keep the right one from being tried."""
+
+    def wrong():
+        raise CredentialsError("no")
+
+    with pytest.raises(CredentialsError):
+        TokenFile("uc", account(), clock=lambda: NOW + 86400).renew(None, wrong)
+    assert TokenFile("uc", account(), clock=lambda: NOW).renew(None, token) == token()

@@ -80,7 +80,7 @@ class TokenFile:
             kept = self.fresh()
             if kept and not (refused and kept.text == refused.text):
                 return kept
-            _raise_failure(lock, began)
+            _raise_failure(lock, began, self._clock())
             try:
                 token = sign_in()
             except CloudmeshError as error:
@@ -150,11 +150,14 @@ def _note_failure(lock: int, error: CloudmeshError, now: float) -> None:
         os.pwrite(lock, note.encode(), 0)
 
 
-def _raise_failure(lock: int, began: float) -> None:
-    """Raise why signing in failed for another one, if that was after we ``began`` to wait."""
+def _raise_failure(lock: int, began: float, now: float) -> None:
+    """Raise why signing in failed for another one, if that was after we ``began`` to wait.
+
+    A time to come was written before the clock was set back, and tells nothing.
+    """
     try:
         note = json.loads(os.pread(lock, 65536, 0))
-        late, kind, sentence = note["time"] >= began, note["kind"], note["sentence"]
+        late, kind, sentence = began <= note["time"] <= now, note["kind"], note["sentence"]
     except (OSError, ValueError, TypeError, KeyError):
         return
     if late:
