@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -303,6 +304,17 @@ def test_a_hold_whose_file_was_removed_says_that_it_is_lost(tmp_path: Path) -> N
         hold.release()
         assert theirs.is_valid()
         assert one.hold("x") is None
+
+
+def test_a_hold_whose_folder_is_none_any_more_says_that_it_is_lost(tmp_path: Path) -> None:
+    with Database(tmp_path / "store.db") as database:
+        hold = database.hold("job-1")
+        assert hold is not None and hold.is_valid()
+        locks = tmp_path / "store.db-locks"
+        shutil.rmtree(locks)
+        locks.write_text("not a folder")
+        assert not hold.is_valid()
+        hold.release()
 
 
 def test_a_place_where_nothing_can_be_made_is_a_sentence(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ class FileLock(Lock):
             return False
         try:
             return os.path.samestat(os.fstat(number), self._path.stat())
-        except FileNotFoundError:
+        except OSError:
+            # It was removed, or its folder cannot be reached any more.
             return False
 
     def release(self) -> None:
