@@ -54,8 +54,8 @@ def report_resumed(config: Config, number: int, result: Result, seconds: float) 
     job, _ = Jobs(config).show(number)
     notes = [] if len(result) else [f"note: nothing was left to do of job {number}"]
     answer.notes = [*answer.notes, *notes, _headline(job)]
-    if not answer.exit_code and job.failed:
-        answer.exit_code = 1
+    if job.failed:
+        answer.exit_code = answer.exit_code or 1
         answer.notes = [*answer.notes, f"note: cms job resume {number} --failed tries again what failed"]
     return answer
 
