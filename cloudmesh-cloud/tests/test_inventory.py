@@ -138,6 +138,20 @@ def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
     assert inventory.take_vanished(["uc"]) == []
 
 
+def test_a_machine_that_was_just_booted_need_not_be_listed_yet(inventory, now):
+    """It costs money, and must not be forgotten; one that never appears has vanished in the end."""
+    inventory.save(vm("old"))
+    inventory.save(vm("new", State.BUILDING))
+    for moment in (1001.0, 1020.0):
+        now[0] = moment
+        inventory.replace("uc", [], asked=moment)
+        assert states(inventory) == {"new": "building"}
+    now[0] = 1031.0
+    inventory.replace("uc", [], asked=1031.0)
+    assert states(inventory) == {}
+    assert [each.machine.name for each in inventory.take_vanished(["uc"])] == ["old", "new"]
+
+
 def test_what_came_back_has_not_vanished(inventory, now):
     inventory.save(vm("a"))
     now[0] = 1002.0

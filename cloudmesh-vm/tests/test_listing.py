@@ -92,7 +92,7 @@ def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_b
 
 def test_an_address_that_outlived_its_machine_is_named_with_the_command_that_gives_it_back(config, behind):
     with Machines("web1", "a") as machines:
-        machines.boot(public=True).raise_for_failures()
+        machines.boot(public=True, wait=True).raise_for_failures()
     behind("a", "delete", "web1")
     told = list_machines(config, [], "a", refresh=True)
     assert told.notes[1].startswith("note: 203.0.113.1 was taken for such a machine and is still yours; ")

@@ -21,6 +21,9 @@ REFRESHES = "refresh"
 VANISHED = "vanished"
 ADDRESSES = "address"
 _KEY = ["cloud", "cloud_id"]
+# For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
+# and promises nothing; what is deleted elsewhere so soon is told of that much later.
+HIDES_NEW = 30.0
 # How many machines are written in one transaction, for which other processes wait.
 _PAGE = 200
 
@@ -105,7 +108,8 @@ class Inventory:
 
         The listing may be an iterator: it is written page by page, each in one short transaction. What
         another process wrote down since then is newer than the listing, and stays. Only when the listing
-        has come to its end are the machines that it lacks taken as vanished; if it raises, none is.
+        has come to its end are the machines that it lacks taken as vanished; if it raises, none is. One that
+        was booted moments before it was asked for stays: a cloud may not list it yet, and it costs money.
 
         Returns:
             The machines that vanished though nobody deleted them here, as they were last seen. They are
@@ -143,7 +147,8 @@ class Inventory:
             return []
         from cloudmesh.db import gt, in_, lt
 
-        gone = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
+        missing = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
+        gone = [each for each in missing if not _may_be_new(each, asked)]
         for start in range(0, len(gone), _PAGE):
             ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
             self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
@@ -221,6 +226,11 @@ class Inventory:
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
+
+
+def _may_be_new(known: Known, asked: float) -> bool:
+    """Whether a machine that a listing lacks may have been made just before that was asked for."""
+    return known.machine.state is State.BUILDING and asked - HIDES_NEW < known.refreshed <= asked
 
 
 def _record(machine: Machine, refreshed: float) -> dict[str, Any]:
