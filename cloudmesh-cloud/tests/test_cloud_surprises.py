@@ -1,9 +1,11 @@
 """What ``Cloud`` does when a machine was replaced meanwhile, or when its provider is at fault."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloudmesh.cloud import Cloud, State
-from cloudmesh.cloud.errors import Conflict, NotFound, ProviderDefect, Unsupported
+from cloudmesh.cloud.errors import Conflict, Gone, NotFound, ProviderDefect, Unsupported
 from cloudmesh.cloud.provider import Capability
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.verbs import find_verb
@@ -47,6 +49,76 @@ def test_what_vanished_for_good_is_told_with_its_name_and_id(uc):
     uc.provider.delete(old.cloud_id)
     with pytest.raises(NotFound, match=r"uc:vm1 \(sim-000001\) is no longer on its cloud"):
         uc.act(old, find_verb("stop"))
+
+
+@pytest.fixture
+def hiding(uc, monkeypatch):
+    """A cloud that knows nothing of its machines for so many calls: ``hiding(3)``. Gives the new machine."""
+    kind, slept = type(uc.provider), []
+    monkeypatch.setattr(kind, "hides_new", 60.0)
+    monkeypatch.setattr(kind, "settling", 2.0)
+    monkeypatch.setattr(type(uc), "_sleep", staticmethod(slept.append))
+
+    def hide(times, error=NotFound):
+        machine, left = uc.boot("new"), [times]
+
+        def hidden(original):
+            def call(self, cloud_id):
+                left[0] -= 1
+                if left[0] >= 0:
+                    raise error(f"there is no {cloud_id}")
+                return original(self, cloud_id)
+
+            return call
+
+        for name in ("machine", "delete", "stop"):
+            monkeypatch.setattr(kind, name, hidden(getattr(kind, name)))
+        listed = kind.machines
+        monkeypatch.setattr(kind, "machines", lambda self: [] if left[0] > 0 else listed(self))
+        return machine, slept
+
+    return hide
+
+
+def there(cloud):
+    with SimulatedProvider("uc", cloud.provider.settings) as behind:
+        return sorted(machine.name for machine in behind.machines())
+
+
+def test_a_new_machine_that_its_cloud_does_not_know_yet_is_waited_for_and_deleted(uc, hiding):
+    machine, slept = hiding(2)
+    assert uc.act(machine, find_verb("delete")).changed
+    assert slept == [1.0, 1.0]
+    assert there(uc) == ["vm1"]
+
+
+@pytest.mark.parametrize("verb", ["delete", "stop"])
+@pytest.mark.parametrize("again", [True, False])
+def test_a_new_machine_that_its_cloud_does_not_know_is_neither_said_to_be_deleted_nor_forgotten(
+    uc, hiding, verb, again
+):
+    machine, _ = hiding(99)
+    with pytest.raises(
+        NotFound, match=r"uc:new \(sim-000002\) was just booted, and its cloud does not know it"
+    ):
+        uc.act(machine, find_verb(verb), again=again)
+    with pytest.raises(NotFound, match="just booted"):
+        uc.refresh(machine)
+    assert there(uc) == ["new", "vm1"]
+    assert [each.machine.name for each in uc.inventory.known("uc")] == ["vm1", "new"]
+
+
+def test_what_the_cloud_remembers_to_be_deleted_is_deleted(uc, hiding):
+    machine, slept = hiding(99, Gone)
+    done = uc.act(machine, find_verb("delete"))
+    assert (done.changed, done.machine.state, slept) == (False, State.DELETED, [])
+
+
+def test_an_older_machine_that_is_not_found_is_deleted(uc, hiding):
+    machine, slept = hiding(99)
+    old = replace(machine, created=machine.created - 61)
+    assert uc.act(old, find_verb("delete")).machine.state is State.DELETED
+    assert slept == []
 
 
 @pytest.mark.parametrize(

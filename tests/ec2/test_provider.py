@@ -110,6 +110,17 @@ def test_a_deleted_machine_is_listed_no_more(provider, machine):
         provider.machine(machine.cloud_id)
 
 
+def test_a_machine_that_is_deleted_is_told_from_one_that_is_not_known(provider, machine):
+    """A new machine may not be known yet, and must not be taken for a deleted one."""
+    provider.delete(machine.cloud_id)
+    for ask in (provider.machine, provider.delete, provider.reboot):
+        with pytest.raises(errors.Gone):
+            ask(machine.cloud_id)
+        with pytest.raises(errors.NotFound) as caught:
+            ask("i-0123456789abcdef0")
+        assert not isinstance(caught.value, errors.Gone)
+
+
 def test_names_and_metadata_are_tags(provider, machine):
     provider.rename(machine.cloud_id, "vm2")
     provider.set_metadata(machine.cloud_id, {"a": "1", "b": "2"})

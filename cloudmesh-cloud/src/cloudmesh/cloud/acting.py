@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from cloudmesh.cloud.booting import Booting
-from cloudmesh.cloud.errors import Conflict, NotFound
+from cloudmesh.cloud.booting import LOOK_AGAIN, Booting
+from cloudmesh.cloud.errors import Conflict, Gone, NotFound
 from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.cloud.verbs import Argument, Fitness, Verb, impossible
 from cloudmesh.plugin.errors import UsageError
@@ -85,8 +85,10 @@ class Acting(Booting):
         """
         deletes = verb.target is State.DELETED
         try:
-            done = self._act(machine, verb, argument, again)
-        except NotFound:
+            done = self._act_when_known(machine, verb, argument, again)
+        except NotFound as error:
+            if self._may_be_hidden(machine, error):
+                raise _not_known_yet(machine, error) from error
             self.inventory.forget(machine)
             if deletes:
                 self.release_addresses(machine)
@@ -129,9 +131,34 @@ class Acting(Booting):
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
         try:
             return self._refreshed(machine)
-        except NotFound:
+        except NotFound as error:
+            if self._may_be_hidden(machine, error):
+                raise _not_known_yet(machine, error) from error
             self.inventory.forget(machine)
             raise
+
+    def _act_when_known(self, machine: Machine, verb: Verb, argument: Argument, again: bool) -> Done:
+        """``_act``, with some patience with a cloud that may not know yet what it has just made."""
+        waited = 0.0
+        while True:
+            try:
+                return self._act(machine, verb, argument, again)
+            except NotFound as error:
+                if waited >= self.provider.settling or not self._may_be_hidden(machine, error):
+                    raise
+            self._sleep(LOOK_AGAIN)
+            waited += LOOK_AGAIN
+
+    def _may_be_hidden(self, machine: Machine, error: NotFound) -> bool:
+        """Whether a machine that is not found was made so shortly ago that it may be there all the same.
+
+        To take such a one for deleted would leave it running, and nobody would know of it.
+        """
+        if isinstance(error, Gone) or error.unsure or machine.state is not State.BUILDING:
+            return False
+        # A cloud's clock may be another one; that it does not tell the time is no proof of age.
+        age = time.time() - machine.created if machine.created else 0.0
+        return age < self.provider.hides_new
 
     def _act(self, machine: Machine, verb: Verb, argument: Argument, again: bool = False) -> Done:
         foreseen = self._foresee_again(machine, verb, argument) if again else self.foresee(machine, verb)
@@ -209,6 +236,13 @@ def _is_so(machine: Machine, argument: Argument) -> bool:
     if isinstance(argument, Mapping):
         return all(machine.metadata.get(key) == value for key, value in argument.items())
     return isinstance(argument, str) and machine.name == argument
+
+
+def _not_known_yet(machine: Machine, error: NotFound) -> NotFound:
+    return NotFound(
+        f"{machine.qualified_name} ({machine.cloud_id}) was just booted, and its cloud does not know it "
+        f"(yet): {error}; cms vm list --refresh --cloud={machine.cloud} shows whether it is there"
+    )
 
 
 def _not_repeated(verb: Verb, machine: Machine) -> Conflict:

@@ -15,7 +15,8 @@ from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.public import PublicAddresses
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 
-_LOOK_AGAIN = 1.0
+# How many seconds pass before a machine that may not be shown yet is looked for again.
+LOOK_AGAIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ class Booting(Catalog, PublicAddresses):
                 machine = provider.find_booted(request)
             if machine is not None or waited >= self.provider.settling:
                 return machine
-            self._sleep(_LOOK_AGAIN)
-            waited += _LOOK_AGAIN
+            self._sleep(LOOK_AGAIN)
+            waited += LOOK_AGAIN
 
     def _require_options(self, options: BootOptions) -> None:
         """Raises Unsupported for what the cloud cannot do, before anything is asked of it."""

@@ -18,6 +18,7 @@
     ├── Conflict           the verb is impossible in the machine's state
     ├── ProviderDefect     the provider itself failed in a way that nobody foresaw
     └── NotFound           the machine, image, flavor or key is not there
+        └── Gone           it was there, and the cloud remembers that it is deleted
 
     ConfigError (exit 3)
     ├── CredentialsError   the cloud did not accept who we are
@@ -46,6 +47,7 @@ __all__ = [
     "CredentialsError",
     "EndpointError",
     "FlavorTooSmall",
+    "Gone",
     "NoCapacity",
     "NotFound",
     "OutOfService",
@@ -145,6 +147,10 @@ class ProviderDefect(CloudError):
 
 class NotFound(CloudError):
     """The machine, image, flavor or key pair is not (or no longer) there."""
+
+
+class Gone(NotFound):
+    """It was there, and the cloud remembers that it is deleted."""
 
 
 class EndpointError(ConfigError):

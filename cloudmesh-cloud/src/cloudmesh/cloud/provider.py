@@ -71,6 +71,8 @@ class Provider(NetworkProvider, ABC):
             "boot"; empty where each machine needs a call of its own. An instance may set its own.
         simulated: whether the machines are pretended; shown to the user everywhere.
         settling: for how many seconds a boot whose answer was lost may go on before its machine is found.
+        hides_new: for how many seconds, at the very most, the cloud may say NotFound of a machine that it has
+            just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
     """
 
     capabilities: frozenset[Capability] = frozenset()
@@ -79,6 +81,7 @@ class Provider(NetworkProvider, ABC):
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
     settling: ClassVar[float] = 0.0
+    hides_new: ClassVar[float] = 0.0
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         """Keep the name and the settings (its part of the configuration) of a cloud; call nobody yet.

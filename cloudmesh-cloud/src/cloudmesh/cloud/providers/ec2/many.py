@@ -14,7 +14,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, NotFound
+from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.ec2 import group
@@ -42,6 +42,9 @@ class Ec2Many(Ec2Network):
     # EC2 shows new machines to other calls a moment after it made them. One that is booted alone needs no
     # such patience: for the same token no second one is made.
     settling: ClassVar[float] = 3.0
+    # It promises no time, and speaks of minutes; a machine that is deleted it remembers for about an hour.
+    # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    hides_new: ClassVar[float] = 600.0
     bulk: Mapping[str, int] = dict.fromkeys((*_ACTIONS, "boot"), AT_ONCE)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
@@ -209,6 +212,6 @@ def was_deleted(change: Any) -> bool:
     return isinstance(before, Mapping) and STATES.get(str(before.get("name"))) is State.DELETED
 
 
-def deleted(cloud: str, cloud_id: str) -> NotFound:
+def deleted(cloud: str, cloud_id: str) -> Gone:
     """The error for a machine that is deleted but remembered."""
-    return NotFound(f"machine {cloud_id} on cloud {cloud} was deleted before")
+    return Gone(f"machine {cloud_id} on cloud {cloud} was deleted before")

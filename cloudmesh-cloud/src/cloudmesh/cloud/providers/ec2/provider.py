@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import Conflict, EndpointError, NotFound, Unsupported, only_looking
+from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsupported, only_looking
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
@@ -96,7 +96,7 @@ class Ec2Provider(Ec2Many):
         if state_of(instance) is State.DELETED:
             why = fault_of(instance)
             told = f" by the cloud: {why}" if why else ""
-            raise NotFound(f"machine {cloud_id} on cloud {self.name} was deleted{told}")
+            raise Gone(f"machine {cloud_id} on cloud {self.name} was deleted{told}")
         return to_machine(self.name, instance)
 
     def _instance(self, cloud_id: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import NotFound, Refused, only_looking
+from cloudmesh.cloud.errors import Gone, NotFound, Refused, only_looking
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Capability
 from cloudmesh.cloud.providers.libcloud import arguments, nodes, verbs
@@ -23,6 +23,8 @@ class DriverProvider(LibcloudProvider):
     """
 
     settling: ClassVar[float] = 5.0
+    # There is no knowing for all of them.
+    hides_new: ClassVar[float] = 600.0
     settings_keys: ClassVar[tuple[str, ...]] = (
         *("driver", "arguments", "boot"),
         *LibcloudProvider.settings_keys,
@@ -67,7 +69,9 @@ class DriverProvider(LibcloudProvider):
     def _node(self, cloud_id: str) -> Any:
         """The driver's own object for a machine. Raises NotFound."""
         for node in self._nodes():
-            if str(node.id) == cloud_id and self._machine(node).state is not State.DELETED:
+            if str(node.id) == cloud_id:
+                if self._machine(node).state is State.DELETED:
+                    raise Gone(f"machine {cloud_id} on cloud {self.name} is deleted")
                 return node
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
