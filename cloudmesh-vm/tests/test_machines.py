@@ -187,6 +187,19 @@ def test_deleting_what_has_vanished_is_a_success(boot, behind):
         assert told(machines.delete(wait=True, timeout=5)) == [("web1", "already"), ("web2", "done")]
 
 
+@pytest.mark.parametrize("verb", ["delete", "stop"])
+def test_many_that_have_vanished_take_one_listing(boot, behind, spy, verb):
+    boot("web[01-20]", "a")
+    with Machines("web[01-20]", "a") as machines:
+        machines.wait("active").raise_for_failures()
+        for number in range(1, 11):
+            behind("a", "delete", f"web{number:02}")
+        spy.taken()
+        result = getattr(machines, verb)()
+    assert [each.succeeded for each in result] == [verb == "delete"] * 10 + [True] * 10
+    assert [method for _, method, _ in spy.taken()].count("machines") == 1
+
+
 def test_an_impossible_verb_is_a_conflict_that_names_what_works(boot):
     boot("web1", "a")
     with Machine("web1") as machine, pytest.raises(Conflict, match="possible now: "):

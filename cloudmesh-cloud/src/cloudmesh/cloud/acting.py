@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cloudmesh.cloud.booting import LOOK_AGAIN, Booting
@@ -29,7 +29,14 @@ class Done:
 
 
 class Acting(Booting):
-    """The part of ``Cloud`` that lists machines and brings verbs about on them."""
+    """The part of ``Cloud`` that lists machines and brings verbs about on them.
+
+    Attributes:
+        share: gives machines as another thread was told of them moments ago, or lets ``machines`` ask; for
+            whoever acts on many, of which many may have vanished. None where each time is the first.
+    """
+
+    share: Callable[[Callable[[], list[Machine]]], list[Machine]] | None = None
 
     def machines(self) -> list[Machine]:
         """All machines, asked from the cloud now and written down."""
@@ -191,8 +198,8 @@ class Acting(Booting):
         deletes = verb.target is State.DELETED
         if deletes and again:
             return deleted
-        alive = (machine for machine in self.machines() if machine.state is not State.DELETED)
-        named = [machine for machine in alive if machine.name == gone.name]
+        # If it may have been done already, nothing is done to another one.
+        named = [] if again else self._named(gone.name)
         if named and deletes:
             # Nobody agreed to delete this one.
             raise Conflict(
@@ -201,9 +208,14 @@ class Acting(Booting):
             )
         if deletes:
             return deleted
-        if len(named) == 1 and not again:
+        if len(named) == 1:
             return self._act(named[0], verb, argument)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
+
+    def _named(self, name: str) -> list[Machine]:
+        """The machines that have this name on the cloud."""
+        found = self.share(self.machines) if self.share else self.machines()
+        return [each for each in found if each.name == name and each.state is not State.DELETED]
 
     def _refreshed(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now."""

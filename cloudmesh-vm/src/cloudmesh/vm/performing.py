@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from cloudmesh.cloud.acting import Done
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.patience import Patience
 from cloudmesh.cloud.recorder import Change, Recorder
+from cloudmesh.cloud.sharing import SharedListings
 from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.calls import ADDRESS, BOOT, Access, Call, Ended, Reply
@@ -19,6 +21,10 @@ from cloudmesh.vm.calls import ADDRESS, BOOT, Access, Call, Ended, Reply
 # What is only looked at is asked for again at once; for longer trouble the coordinator tries the whole again,
 # and lets other tasks go first meanwhile.
 _PATIENCE = Patience(attempts=3, first=0.2, longest=1.0, quick=3.0, ceiling=3.0)
+
+
+# Many machines of one job may have vanished; one listing tells whether others have their names by now.
+LISTINGS = SharedListings()
 
 
 class _Open:
@@ -35,6 +41,7 @@ class _Open:
         self.doomed = False
         self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
         self.cloud.patience = _PATIENCE
+        self.cloud.share = partial(LISTINGS.get, access.key)
         self.cloud.__enter__()
 
     def close(self) -> None:
@@ -82,6 +89,7 @@ class OpenClouds:
     def close(self, keys: Iterable[str]) -> None:
         """Close what was opened by these keys, in whatever thread."""
         wanted = set(keys)
+        LISTINGS.forget(wanted)
         for each in [each for each in self._all if each.key in wanted]:
             self._close(each)
 
