@@ -57,6 +57,17 @@ def test_work_that_takes_long_is_drawn_and_only_the_table_stays(slow):
     assert not any("stop local" in line for line in lines)
 
 
+def test_clouds_that_are_asked_before_are_drawn_and_gone_before_a_question(slow):
+    slow.change("local", latency_seconds=1.6)
+    words = ["vm", "delete", "web*", "--cloud=local"]
+    question = "Type 3 to delete: "
+    text, code = seen(slow, words, "list local", "0/1", question, lambda child: child.sendline("3"))
+    assert code == 0
+    lines = screen(text)
+    assert lines[1].startswith(question)
+    assert not any("list local" in line for line in lines)
+
+
 def test_ctrl_c_leaves_a_table_and_a_job_to_resume(slow):
     text, code = seen(slow, WORDS, "stop local", lambda child: child.sendintr(), "not started")
     lines = screen(text)

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import threading
+import time
+from itertools import pairwise
 
 import pytest
 
-from cloudmesh.cloud.errors import Unreachable
+from cloudmesh.cloud.errors import CloudTimeout, Unreachable
 from cloudmesh.cloud.side_by_side import ask_all
 
 CLOUDS = [f"cloud{number}" for number in range(100)]
@@ -56,3 +58,48 @@ except KeyboardInterrupt:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stdout == "interrupted\n"
+
+
+@pytest.fixture
+def hanging():
+    """Waits until the test is over, and says then that it is free."""
+    free = threading.Event()
+    yield lambda: free.wait(60) and "free"
+    free.set()
+
+
+@pytest.mark.parametrize("clouds", [["a"], ["a", "b"], ["b", "a", "c"]])
+def test_a_cloud_that_hangs_is_given_up_and_the_others_are_told(clouds, hanging):
+    answers = ask_all(clouds, lambda cloud: hanging() if cloud == "a" else cloud, lambda _: 0.2)
+    assert list(answers) == clouds
+    assert isinstance(answers["a"], CloudTimeout)
+    assert str(answers["a"]) == "cloud a did not answer in 0.2 seconds"
+    assert all(answers[cloud] == cloud for cloud in clouds if cloud != "a")
+
+
+def test_clouds_that_hang_keep_no_other_from_its_turn(hanging):
+    answers = ask_all(CLOUDS, lambda cloud: hanging() if cloud < "cloud80" else cloud, lambda _: 0.3)
+    assert [cloud for cloud in CLOUDS if answers[cloud] == cloud] == [c for c in CLOUDS if c >= "cloud80"]
+
+
+def test_an_answer_in_time_is_no_timeout_though_another_took_long():
+    slow = {"a": 0.3, "b": 0.0}
+    assert ask_all(["a", "b"], lambda cloud: time.sleep(slow[cloud]) or cloud, lambda _: 60) == {
+        "a": "a",
+        "b": "b",
+    }
+
+
+def test_it_is_told_who_has_answered(hanging):
+    told = []
+
+    def ask(cloud):
+        if cloud == "c":
+            raise Unreachable("away")
+        return hanging() if cloud == "b" else cloud
+
+    ask_all(["a", "b", "c"], ask, lambda _: 0.5, lambda answers: told.append(dict(answers)))
+    assert told[0] == {}
+    assert told[-1].keys() == {"a", "b", "c"}
+    assert {"a", "c"} in [each.keys() for each in told]
+    assert all(set(first) <= set(second) for first, second in pairwise(told))

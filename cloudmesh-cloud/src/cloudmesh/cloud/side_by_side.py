@@ -2,54 +2,114 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.plugin.errors import CloudmeshError
 
 Result = TypeVar("Result")
 
 # More at once would only wait for the network of this machine.
 _THREADS = 32
-# The main thread looks up so often, in seconds, since on some systems a Ctrl-C does not end a longer wait.
-_LOOK = 0.5
+# The main thread looks up so often, in seconds: to tell how far it is, and since on some systems a Ctrl-C
+# does not end a longer wait.
+_LOOK = 0.2
 
 
-def ask_all(clouds: Sequence[str], ask: Callable[[str], Result]) -> dict[str, Result | CloudmeshError]:
+def ask_all(
+    clouds: Sequence[str],
+    ask: Callable[[str], Result],
+    limit: Callable[[str], float] | None = None,
+    tell: Callable[[Mapping[str, object]], None] | None = None,
+) -> dict[str, Result | CloudmeshError]:
     """What ``ask`` gives for each cloud, or its error, in the order of the clouds.
 
     ``ask`` opens its cloud and its store itself. On Ctrl-C the calls that are under way are not waited for.
+
+    Args:
+        limit: for how many seconds a cloud is waited for, asked when its turn comes; the answer of one that
+            takes longer is a CloudTimeout, and its thread is left alone.
+        tell: called with the answers so far: at the beginning, at each answer and each 0.2 seconds.
     """
-    if len(clouds) < 2:
+    if len(clouds) < 2 and limit is None:
         return {cloud: _answer(cloud, ask) for cloud in clouds}
-    waiting: SimpleQueue[str] = SimpleQueue()
-    ended: SimpleQueue[tuple[str, Result | BaseException]] = SimpleQueue()
-    for cloud in clouds:
-        waiting.put(cloud)
-    # Daemons, so that a hanging cloud does not keep an interrupted command from ending.
-    for _ in range(min(_THREADS, len(clouds))):
-        threading.Thread(target=_work, args=(waiting, ended, ask), daemon=True).start()
-    answers = dict(_next(ended) for _ in clouds)
-    return {cloud: _expected(answers[cloud]) for cloud in clouds}
+    return _Round(clouds, ask, limit, tell).run()
 
 
-def _work(
-    waiting: SimpleQueue[str],
-    ended: SimpleQueue[tuple[str, Result | BaseException]],
-    ask: Callable[[str], Result],
-) -> None:
-    """Ask one cloud after another until none is left."""
-    while True:
+class _Round(Generic[Result]):
+    """The clouds that wait for their turn, those that are being asked, and what they have answered."""
+
+    def __init__(
+        self,
+        clouds: Sequence[str],
+        ask: Callable[[str], Result],
+        limit: Callable[[str], float] | None,
+        tell: Callable[[Mapping[str, object]], None] | None,
+    ) -> None:
+        self._clouds = clouds
+        self._ask = ask
+        self._limit = limit
+        self._tell = tell
+        self._waiting = deque(clouds)
+        # When each began to be asked, and for how many seconds it may be.
+        self._asked: dict[str, tuple[float, float]] = {}
+        self._ended: SimpleQueue[tuple[str, Result | BaseException]] = SimpleQueue()
+        self._answers: dict[str, Result | CloudmeshError] = {}
+
+    def run(self) -> dict[str, Result | CloudmeshError]:
+        """Ask them all. Raises what nobody foresaw."""
+        while self._waiting or self._asked:
+            self._begin()
+            self._report()
+            self._listen()
+            self._give_up()
+        self._report()
+        return {cloud: self._answers[cloud] for cloud in self._clouds}
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._asked) < _THREADS:
+            cloud = self._waiting.popleft()
+            self._asked[cloud] = time.monotonic(), math.inf if self._limit is None else self._limit(cloud)
+            # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
+            threading.Thread(target=self._work, args=(cloud,), daemon=True, name=f"asking {cloud}").start()
+
+    def _report(self) -> None:
+        if self._tell is not None:
+            self._tell(self._answers)
+
+    def _work(self, cloud: str) -> None:
         try:
-            cloud = waiting.get_nowait()
+            self._ended.put((cloud, _answer(cloud, self._ask)))
+        except BaseException as error:  # noqa: BLE001 raised again in the thread that asked
+            self._ended.put((cloud, error))
+
+    def _listen(self) -> None:
+        """Wait for a cloud, and take over what has come."""
+        now = time.monotonic()
+        ends = min((began + seconds for began, seconds in self._asked.values()), default=now)
+        wait = max(0.0, min(_LOOK, ends - now))
+        try:
+            while True:
+                cloud, answer = self._ended.get(timeout=wait) if wait > 0 else self._ended.get_nowait()
+                wait = 0.0
+                # What comes after all, when nobody waits for it any more, is nothing that was told.
+                if self._asked.pop(cloud, None) is not None:
+                    self._answers[cloud] = _expected(answer)
         except Empty:
             return
-        try:
-            ended.put((cloud, _answer(cloud, ask)))
-        except BaseException as error:  # noqa: BLE001 raised again in the thread that asked
-            ended.put((cloud, error))
+
+    def _give_up(self) -> None:
+        now = time.monotonic()
+        for cloud, (began, seconds) in list(self._asked.items()):
+            if now >= began + seconds:
+                del self._asked[cloud]
+                self._answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer in {seconds:.3g} seconds")
 
 
 def _answer(cloud: str, ask: Callable[[str], Result]) -> Result | CloudmeshError:
@@ -57,15 +117,6 @@ def _answer(cloud: str, ask: Callable[[str], Result]) -> Result | CloudmeshError
         return ask(cloud)
     except CloudmeshError as error:
         return error
-
-
-def _next(ended: SimpleQueue[tuple[str, Result | BaseException]]) -> tuple[str, Result | BaseException]:
-    """Wait for one more cloud."""
-    while True:
-        try:
-            return ended.get(timeout=_LOOK)
-        except Empty:
-            continue
 
 
 def _expected(answer: Result | BaseException) -> Result | CloudmeshError:

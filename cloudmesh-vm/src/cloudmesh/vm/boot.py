@@ -133,7 +133,10 @@ def check_name(name: str, machine: Machine, session: Session) -> None:
     """
     if not _GOOD_NAME.fullmatch(name):
         raise _bad_name(name)
-    for other in session.cloud(machine.cloud).machines():
+    listed = session.ask_all([machine.cloud], Cloud.machines)[machine.cloud]
+    if isinstance(listed, CloudmeshError):
+        raise listed
+    for other in listed:
         if other.name == name and other.cloud_id != machine.cloud_id and other.state is not State.DELETED:
             raise _exists(machine.cloud, name)
 

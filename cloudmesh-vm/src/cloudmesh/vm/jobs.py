@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from cloudmesh.cloud.errors import CLOUD_ERRORS
+from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.errors import CLOUD_ERRORS, CloudTimeout
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.provider import BootRequest
@@ -15,6 +16,7 @@ from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.vm.asking import Asking, Deadline
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.encoding import decode_argument, decode_request
 from cloudmesh.vm.journal import (
@@ -131,7 +133,11 @@ class Jobs:
     ) -> Result:
         """Go on with a job that was interrupted or cancelled, to its end; ``failed``: also with what failed.
 
-        A machine that a call may have reached before is looked up first: none is booted twice.
+        A machine that a call may have reached before is looked up first: none is booted twice. What cannot
+        be done since its cloud does not answer is left for another time.
+
+        Args:
+            timeout: seconds for all of it together, looking included; see ``Machines.act``.
 
         Returns:
             The outcomes of what was left; empty if nothing was.
@@ -139,8 +145,48 @@ class Jobs:
         Raises:
             CloudmeshError: a process is running the job.
         """
-        with Session(config=self._config) as session:
-            return Resumption(session, number).run(failed, timeout, effort or Effort())
+        effort = effort or Effort()
+        asking = Asking(effort.call_timeout, effort.watch)
+        with Session(config=self._config, asking=asking) as session:
+            return Resumption(session, number).run(failed, timeout, effort)
+
+
+@dataclass(frozen=True)
+class _Todo:
+    """What is left of a job.
+
+    Attributes:
+        tasks: what is to be done.
+        lost: what cannot be done for want of something that is not kept; it has failed.
+        left: what cannot be done now, since its cloud does not answer; the job is not at its end.
+    """
+
+    tasks: list[Task]
+    lost: list[tuple[Task, Outcome]]
+    left: list[Outcome]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a cloud showed when it was asked, or what was known before, and why it showed nothing.
+
+    Attributes:
+        machines: by their ids.
+    """
+
+    machines: Mapping[str, Machine]
+    error: CloudmeshError | None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that are in use."""
+        return frozenset(each.name for each in self.machines.values())
+
+    def hinders(self, row: Any) -> CloudmeshError | None:
+        """Why a task cannot be done now; else its own calls tell more of a cloud in trouble."""
+        never_asked = row["verb"] == BOOT and row["status"] == PENDING
+        # Whether the name is free is then not known; and what hangs would only hold the others back.
+        return self.error if never_asked or isinstance(self.error, CloudTimeout) else None
 
 
 class Resumption:
@@ -156,19 +202,21 @@ class Resumption:
 
     def run(self, failed: bool, timeout: float | None, effort: Effort) -> Result:
         """See ``Jobs.resume``."""
-        job = self._job
+        job, deadline = self._job, Deadline.after(timeout)
         journal = JobJournal.take_over(self._session.inventory, job.id)
         result: Result | None = None
         try:
-            tasks, lost = self._tasks(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
+            with self._session.within(deadline):
+                todo = self._todo(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
             reached = self._tasks_to_wait_for() if job["wait"] else []
-            journal.write_ends(lost)
+            journal.write_ends(todo.lost)
+            journal.left = bool(todo.left)
         except BaseException:
             journal.close(None)
             raise
         with Work(self._session, effort) as work:
-            result = work.finish(journal, job["verb"], tasks, job["wait"], timeout, reached)
-        return Result([*result, *(outcome for _, outcome in lost)], job.id, result.stopped)
+            result = work.finish(journal, job["verb"], todo.tasks, job["wait"], deadline, reached)
+        return Result([*result, *(outcome for _, outcome in todo.lost), *todo.left], job.id, result.stopped)
 
     def _rows(self, statuses: Sequence[str]) -> list[Any]:
         from cloudmesh.db.conditions import in_
@@ -187,21 +235,23 @@ class Resumption:
             found.append((task, task.outcome(Status(row["status"]), target=target)))
         return found
 
-    def _tasks(self, rows: Sequence[Any]) -> tuple[list[Task], list[tuple[Task, Outcome]]]:
-        """What is to be done, and what cannot be for want of something that is not kept."""
+    def _todo(self, rows: Sequence[Any]) -> _Todo:
+        """What is to be done, and what cannot be."""
         errors = self._unusable(dict.fromkeys(row["cloud"] for row in rows))
-        listed = {cloud: self._listed(cloud) for cloud, error in errors.items() if error is None}
-        tasks: list[Task] = []
-        lost: list[tuple[Task, Outcome]] = []
+        shown = self._shown([cloud for cloud, error in errors.items() if error is None])
+        todo = _Todo([], [], [])
         for row in rows:
             task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
             try:
                 if error := errors[task.cloud]:
                     raise error
-                tasks.append(self._task(task, row, listed[task.cloud]))
+                if unknown := shown[task.cloud].hinders(row):
+                    todo.left.append(task.outcome(Status.FAILED, error=unknown))
+                else:
+                    todo.tasks.append(self._task(task, row, shown[task.cloud]))
             except CloudmeshError as error:
-                lost.append((task, task.outcome(Status.FAILED, error=error)))
-        return tasks, lost
+                todo.lost.append((task, task.outcome(Status.FAILED, error=error)))
+        return todo
 
     def _unusable(self, clouds: Iterable[str]) -> dict[str, CloudmeshError | None]:
         """For each cloud why it cannot be used any more, as when the configuration has lost it."""
@@ -214,20 +264,24 @@ class Resumption:
                 errors[cloud] = error
         return errors
 
-    def _listed(self, cloud: str) -> tuple[dict[str, Machine], set[str]]:
-        """The machines of a cloud by their ids, and their names; as they were known if it does not answer.
+    def _shown(self, clouds: Sequence[str]) -> dict[str, _Shown]:
+        """What the clouds show; what was known of one that does not answer.
 
-        One listing for all, so that the tasks need not ask one by one.
+        One listing of each for all, so that the tasks need not ask one by one.
         """
-        try:
-            machines = self._session.cloud(cloud).machines()
-        except CLOUD_ERRORS:
-            machines = [each.machine for each in self._session.inventory.known(cloud)]
-        return {each.cloud_id: each for each in machines}, {each.name for each in machines}
+        shown: dict[str, _Shown] = {}
+        for cloud, told in self._session.ask_all(clouds, Cloud.machines).items():
+            error = told if isinstance(told, CloudmeshError) else None
+            if error is not None and not isinstance(error, CLOUD_ERRORS):
+                raise error
+            known = self._session.inventory.known(cloud) if error is not None else ()
+            machines = [each.machine for each in known] if isinstance(told, CloudmeshError) else told
+            shown[cloud] = _Shown({each.cloud_id: each for each in machines}, error)
+        return shown
 
-    def _task(self, task: Task, row: Any, listed: tuple[dict[str, Machine], set[str]]) -> Task:
+    def _task(self, task: Task, row: Any, shown: _Shown) -> Task:
         begun = row["status"] != PENDING
-        by_id, names = listed
+        by_id = shown.machines
         if row["verb"] != BOOT:
             unknown = Machine(task.cloud, task.name, row["cloud_id"], State.UNKNOWN)
             machine = by_id.get(row["cloud_id"], unknown)
@@ -245,7 +299,7 @@ class Resumption:
             request = replace(request, public=False)
         booted = by_id.get(row["cloud_id"])
         # What the store lost with the power may still have been done.
-        again = begun or task.name in names
+        again = begun or task.name in shown.names
         return replace(task, request=request, address=afterwards, machine=booted, again=again)
 
     def _request(self, cloud: str) -> BootRequest:

@@ -24,11 +24,13 @@ class Limits:
         parallel: the most calls at once, on all clouds together.
         timeout: seconds for all tasks together; None for as long as it takes.
         call_timeout: seconds for one call; None for the cloud's own setting, or the usual.
+        spent: how many of the seconds of ``timeout`` were over before the first task.
     """
 
     parallel: int = PARALLEL
     timeout: float | None = None
     call_timeout: float | None = None
+    spent: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.acting import ActionPlan, Given
+from cloudmesh.vm.asking import Asking, Deadline
 from cloudmesh.vm.boot import BootPlan, check_name
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.plan import Plan
@@ -48,7 +49,8 @@ class Machines:
             threads of this process unless it says otherwise.
         parallel: the most calls at once, on all clouds together; else ``cloudmesh.parallel`` of the
             configuration, else 32.
-        call_timeout: seconds after which one call is given up; else the ``call_timeout`` of its cloud.
+        call_timeout: seconds after which one call is given up, and what is asked of one cloud before the
+            first call; else the ``call_timeout`` of its cloud.
         watch: is told how far the work has come; see ``cloudmesh.vm.tally``.
     """
 
@@ -84,7 +86,8 @@ class Machines:
     def __enter__(self) -> Machines:
         if self._session is not None:
             raise CloudmeshError("these machines are already in use; use one 'with' block at a time")
-        self._session = Session(self._cloud, self._config).__enter__()
+        asking = Asking(self._effort.call_timeout, self._effort.watch)
+        self._session = Session(self._cloud, self._config, asking).__enter__()
         self._work = Work(self._session, self._effort)
         return self
 
@@ -102,13 +105,20 @@ class Machines:
             raise CloudmeshError("the machines are not open; use 'with Machines(...) as ms:'")
         return self._session
 
-    def select(self) -> Selection:
+    def select(self, timeout: float | None = None) -> Selection:
         """The machines that are meant, as they are known.
+
+        Args:
+            timeout: seconds, if clouds have to be asked; those that take longer are told as missing.
 
         Raises:
             UsageError: the names are wrong or ambiguous.
             UnknownName: none of them is known.
         """
+        with self.session.within(Deadline.after(timeout)):
+            return self._selected()
+
+    def _selected(self) -> Selection:
         selector = Selector(self.session)
         selection = selector.all() if self.names is None else selector.select(self.names)
         return selection.require_some()
@@ -177,8 +187,8 @@ class Machines:
             action: start, stop, suspend, resume, pause, unpause, reboot, hard_reboot, rebuild, resize,
                 rename, metadata or delete.
             wait: whether to wait until the machines are in the state that the action leads to.
-            timeout: seconds for all of it together; without it the calls may take as long as they do, and
-                the waiting after the last of them 600.
+            timeout: seconds for all of it together, asking clouds before the first call included; without it
+                the calls may take as long as they do, and the waiting after the last of them 600.
             selection: what ``select`` gave, if the caller already looked.
             argument: for rebuild an image, for resize a flavor, for rename a name, for metadata values by
                 their keys, None for those to remove.
@@ -187,8 +197,10 @@ class Machines:
             UnknownName: no such action, or none of the machines is known.
             UsageError: the names are wrong or ambiguous; nothing was done.
         """
-        plan, missing = self._action_plan(action, wait, selection, argument)
-        result = self._work.run(plan, timeout)
+        deadline = Deadline.after(timeout)
+        with self.session.within(deadline):
+            plan, missing = self._action_plan(action, wait, selection, argument)
+        result = self._work.run(plan, deadline)
         return Result([*result, *(_missing(each, action) for each in missing)], result.job, result.stopped)
 
     def act_each(
@@ -199,9 +211,11 @@ class Machines:
         Nothing is done before the first one is asked for. If the iteration is left early, no call is begun
         any more, those that are running are waited for, and the job can be resumed.
         """
-        plan, missing = self._action_plan(action, False, None, argument)
+        deadline = Deadline.after(timeout)
+        with self.session.within(deadline):
+            plan, missing = self._action_plan(action, False, None, argument)
         yield from (_missing(each, action) for each in missing)
-        yield from self._work.each(plan, timeout)
+        yield from self._work.each(plan, deadline)
 
     def start_each(self, timeout: float | None = None) -> Iterator[Outcome]:
         """Power stopped machines on; each outcome as it comes, see ``act_each``."""
@@ -253,8 +267,10 @@ class Machines:
             CloudError: none of the clouds answers.
         """
         places = self.boot_plan()
-        plan, missing = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
-        result = self._work.run(plan, timeout)
+        deadline = Deadline.after(timeout)
+        with self.session.within(deadline):
+            plan, missing = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
+        result = self._work.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
         return Result([ended[place] for place in places.places], result.job, result.stopped)
@@ -268,9 +284,11 @@ class Machines:
         **more: Unpack[MoreOptions],
     ) -> Iterator[Outcome]:
         """The same, but each outcome is given as soon as the cloud has accepted it; see ``act_each``."""
-        plan, missing = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
+        deadline = Deadline.after(timeout)
+        with self.session.within(deadline):
+            plan, missing = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
         yield from (_missing(each, "boot") for each in missing)
-        yield from self._work.each(plan, timeout)
+        yield from self._work.each(plan, deadline)
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""
@@ -284,10 +302,12 @@ class Machines:
         ``timeout``: seconds; without it 600.
         """
         wanted = find_state(state)
-        selection = self.select()
-        result = Waiter(self.session, wanted, TIMEOUT if timeout is None else timeout).wait(
-            selection.machines
-        )
+        deadline = Deadline.after(timeout)
+        with self.session.within(deadline):
+            selection = self._selected()
+        left = deadline.left()
+        seconds = TIMEOUT if left is None else left
+        result = Waiter(self.session, wanted, seconds, watch=self._effort.watch).wait(selection.machines)
         gone = [_missing(each, "wait") for each in selection.missing]
         return Result([*result, *gone], stopped=result.stopped)
 
@@ -295,7 +315,7 @@ class Machines:
         self, action: str, wait: bool, selection: Selection | None, argument: Given
     ) -> tuple[Plan, list[Missing]]:
         verb = find_verb(action)
-        selection = selection or self.select()
+        selection = selection or self._selected()
         return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
 
     @property

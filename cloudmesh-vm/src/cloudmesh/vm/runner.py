@@ -138,7 +138,7 @@ class Runner:
     def _begin(self, tasks: Sequence[Task]) -> None:
         now = self._clock()
         timeout = self._limits.timeout
-        self._ends = None if timeout is None else now + timeout
+        self._ends = None if timeout is None else now + timeout - self._limits.spent
         attempts = [
             Attempt(task, place, first_step(task), again=task.again) for place, task in enumerate(tasks)
         ]

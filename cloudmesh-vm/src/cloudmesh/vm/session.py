@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from cloudmesh.cloud.side_by_side import ask_all
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+from cloudmesh.vm.asking import Asking, Deadline
 from cloudmesh.vm.calls import Access
 from cloudmesh.vm.performing import HERE
 
@@ -27,9 +28,15 @@ class Session:
     Used by one thread: neither the store's connection nor a cloud library's driver may be shared.
     """
 
-    def __init__(self, cloud: str | Sequence[str] | None = None, config: Config | None = None) -> None:
-        """``cloud`` is as in ``--cloud=``."""
+    def __init__(
+        self,
+        cloud: str | Sequence[str] | None = None,
+        config: Config | None = None,
+        asking: Asking | None = None,
+    ) -> None:
+        """``cloud`` is as in ``--cloud=``; ``asking``: how long clouds may take to tell what there is."""
         self.config = config or Config.load()
+        self._asking = asking or Asking()
         self._cloud = cloud
         if cloud is not None:
             # A wrong name here is an error even where every machine's name brings its own cloud.
@@ -101,12 +108,34 @@ class Session:
     ) -> dict[str, Given | CloudmeshError]:
         """What ``ask`` gives for each of these clouds, or its error, in their order.
 
-        Several are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
-        than its own time. What they miss must have been asked for with ``resolve``.
+        They are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
+        than its own time; one that takes too long is given up, with a CloudTimeout. See ``Asking``.
         """
 
         def opened(name: str) -> Given:
             with Cloud(name, self.config) as cloud:
                 return ask(cloud)
 
-        return ask_all(clouds, opened if len(clouds) > 1 else lambda name: ask(self.cloud(name)))
+        # Nobody could be asked for a secret in another thread.
+        errors: dict[str, CloudmeshError] = {**self.unresolved(clouds)}
+        configured: dict[str, float | None] = {}
+        for name in clouds:
+            try:
+                configured[name] = self.config.call_timeout(name)
+            except ConfigError as error:
+                errors.setdefault(name, error)
+        asked = [name for name in clouds if name not in errors]
+        tell = partial(self._asking.tell, asked)
+        limit = self._asking.limit({name: configured[name] for name in asked})
+        answers = ask_all(asked, opened, limit, tell) if asked else {}
+        return {name: errors[name] if name in errors else answers[name] for name in clouds}
+
+    @contextmanager
+    def within(self, deadline: Deadline) -> Iterator[None]:
+        """In this block clouds are asked for no longer than until then."""
+        before = self._asking.deadline
+        self._asking.deadline = deadline
+        try:
+            yield
+        finally:
+            self._asking.deadline = before

@@ -23,6 +23,6 @@ class Tally:
     running: int
 
 
-# What is going on (the verb, or "wait"), and one tally a cloud. It is called in the main thread, at each
-# change and each 0.2 seconds, and must not raise.
+# What is going on ("list" while clouds are asked what there is, then the verb, or "wait"), and one tally a
+# cloud. It is called in the main thread, at each change and each 0.2 seconds, and must not raise.
 Watch = Callable[[str, Sequence[Tally]], None]

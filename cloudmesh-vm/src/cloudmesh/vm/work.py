@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing, suppress
@@ -12,6 +11,7 @@ from typing import TypedDict
 
 from cloudmesh.cloud.model import State
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UsageError
+from cloudmesh.vm.asking import NEVER, Deadline
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.flights import unrecorded
 from cloudmesh.vm.journal import JobJournal
@@ -83,7 +83,7 @@ class Work:
         """The most calls at once."""
         return self.effort.parallel or self.session.config.parallel() or PARALLEL
 
-    def run(self, plan: Plan, timeout: float | None = None) -> Result:
+    def run(self, plan: Plan, deadline: Deadline = NEVER) -> Result:
         """Found a job, run it, and wait if that is part of it; one outcome a task, in their order."""
         if not plan.tasks:
             return Result([])
@@ -94,7 +94,7 @@ class Work:
         except StoreError as error:
             # What cannot be written down is not begun.
             return Result([task.outcome(Status.FAILED, error=error) for task in plan.tasks])
-        return self.finish(journal, plan.verb, tasks, plan.wait, timeout)
+        return self.finish(journal, plan.verb, tasks, plan.wait, deadline)
 
     def finish(
         self,
@@ -102,7 +102,7 @@ class Work:
         verb: str,
         tasks: Sequence[Task],
         wait: bool,
-        timeout: float | None,
+        deadline: Deadline = NEVER,
         reached: Sequence[tuple[Task, Outcome]] = (),
     ) -> Result:
         """Run the tasks of a job that is in the store, wait if that is wanted, and close the job.
@@ -111,15 +111,13 @@ class Work:
         """
         whole = None
         stop = Stop()
-        began = time.monotonic()
         try:
-            result = self._runner(journal, verb, tasks, timeout, stop).run(tasks)
+            result = self._runner(journal, verb, tasks, deadline, stop).run(tasks)
             outcomes = [*map(self.as_known, result), *(outcome for _, outcome in reached)]
             tasks = [*tasks, *(task for task, _ in reached)]
             result = Result(outcomes, journal.number, bool(stop.requested))
             if wait and not result.interrupted:
-                left = None if timeout is None else timeout - (time.monotonic() - began)
-                waited = self._then_wait(journal, tasks, result, left, stop)
+                waited = self._then_wait(journal, tasks, result, deadline.left(), stop)
                 whole = result = Result(waited, journal.number, bool(stop.requested))
             elif not wait:
                 whole = result
@@ -127,7 +125,7 @@ class Work:
             _close(journal, whole)
         return result
 
-    def each(self, plan: Plan, timeout: float | None = None) -> Iterator[Outcome]:
+    def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
         """Found a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
         self._executor()
         try:
@@ -138,7 +136,7 @@ class Work:
         told: list[Outcome] = []
         try:
             # Left early, the work must have come to its end before the job is let go.
-            with closing(self._runner(journal, plan.verb, tasks, timeout).each(tasks)) as ended:
+            with closing(self._runner(journal, plan.verb, tasks, deadline).each(tasks)) as ended:
                 for _, outcome in ended:
                     told.append(self.as_known(outcome))
                     yield told[-1]
@@ -161,17 +159,18 @@ class Work:
         journal: JobJournal,
         verb: str,
         tasks: Sequence[Task],
-        timeout: float | None,
+        deadline: Deadline,
         stop: Stop | None = None,
     ) -> Runner:
         executor = self._executor()
         # More would only wait there, and that would count as the time of their calls.
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
+        most = min(self.parallel, most or self.parallel)
         return Runner(
             self._roads(verb, tasks),
             executor,
             journal,
-            Limits(min(self.parallel, most or self.parallel), timeout, self.effort.call_timeout),
+            Limits(most, deadline.seconds, self.effort.call_timeout, deadline.spent()),
             watch=self.effort.watch,
             stop=stop,
         )
@@ -220,7 +219,7 @@ class Work:
         machines = [machine for number in states if (machine := outcomes[number].machine)]
         if not machines:
             return acted
-        seconds = TIMEOUT if left is None else max(0.0, left)
+        seconds = TIMEOUT if left is None else left
         booted = any(task.verb == BOOT for task in tasks)
         waiter = Waiter(
             self.session,
@@ -236,7 +235,7 @@ class Work:
             outcomes[number] = _merge(outcomes[number], each)
         # What nobody has seen the end of stays done as it was: resuming the job waits again.
         seen = [number for number, each in waited.items() if has_shown(each)]
-        journal.left = len(seen) < len(waited)
+        journal.left = journal.left or len(seen) < len(waited)
         try:
             journal.write_ends((tasks[number], outcomes[number]) for number in seen)
         except StoreError as error:

@@ -201,6 +201,7 @@ def _resize(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = None) -> Answer:
+    from cloudmesh.vm.asking import Deadline
     from cloudmesh.vm.confirm import DESTROYS, confirm
     from cloudmesh.vm.options import seconds
     from cloudmesh.vm.progress import Progress
@@ -209,13 +210,17 @@ def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = No
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
     with _machines(config, arguments, progress) as machines:
-        selection = machines.select()
+        deadline = Deadline.after(timeout)
+        with progress:
+            selection = machines.select(timeout)
+        # Nobody is to be hurried by the time that a question takes.
+        left = deadline.left()
         if arguments["--dryrun"]:
             return dry_run(machines.session, selection, verb, argument)
         if verb in DESTROYS and not arguments["--yes"]:
             confirm(verb, selection.machines)
         with progress:
-            result = machines.act(verb, arguments["--wait"], timeout, selection, argument)
+            result = machines.act(verb, arguments["--wait"], left, selection, argument)
         return report(config, result, progress.seconds)
 
 

@@ -1,0 +1,143 @@
+"""What clouds are asked before the work begins: one that hangs holds no other back, and it is watched."""
+
+import threading
+
+import pytest
+
+from cloudmesh.cloud.errors import CloudTimeout, Unreachable
+from cloudmesh.vm import Machines, Status
+from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.journal import JobJournal
+from cloudmesh.vm.tally import Tally
+
+
+@pytest.fixture
+def hang(spy):
+    """Lets a cloud hang in listings for as long as the test lasts: ``hang("a")``."""
+    free = threading.Event()
+    yield lambda cloud: spy.trouble.update({(cloud, "machines"): lambda name: free.wait(60)})
+    spy.trouble.clear()
+    free.set()
+
+
+class Died(BaseException):
+    """As if the process had been killed."""
+
+
+def fared(result):
+    return {(each.cloud, each.name): type(each.error) if each.error else each.status for each in result}
+
+
+def called(spy, method):
+    return [(cloud, name) for cloud, what, name in spy.taken() if what == method]
+
+
+LIMITS = [({"call_timeout": 0.5}, {}), ({}, {"timeout": 2.0}), ({"call_timeout": 60.0}, {"timeout": 2.0})]
+
+
+@pytest.mark.parametrize(("effort", "limit"), LIMITS)
+def test_machines_are_booted_on_the_clouds_that_answer(config, spy, hang, effort, limit):
+    hang("a")
+    with Machines("web1", ["a", "b"], **effort) as machines:
+        result = machines.boot(**limit)
+    assert fared(result) == {("a", "web1"): CloudTimeout, ("b", "web1"): Status.DONE}
+    assert "cloud a did not answer in" in str(result[0].error)
+    assert called(spy, "boot") == [("b", "web1")]
+
+
+@pytest.mark.parametrize(("effort", "limit"), LIMITS)
+def test_a_pattern_means_the_machines_of_the_clouds_that_answer(boot, spy, hang, effort, limit):
+    boot("web1", "b")
+    hang("a")
+    with Machines("web*", **effort) as machines:
+        result = machines.stop(**limit)
+    assert fared(result) == {("b", "web1"): Status.DONE, ("a", "web*"): CloudTimeout}
+
+
+def test_a_cloud_that_hangs_alone_is_given_up_when_the_time_is_over(boot, spy, hang):
+    boot("web1", "a")
+    hang("a")
+    with Machines("db*", "a") as machines, pytest.raises(CloudTimeout, match="did not answer in 0.3 sec"):
+        machines.stop(timeout=0.3)
+    with Machines("web1", "a", call_timeout=0.3) as machines, pytest.raises(CloudTimeout):
+        machines.rename("web2")
+    with Machines("web*", "a") as machines:
+        result = machines.stop(timeout=0.3)
+    assert fared(result) == {("a", "web*"): CloudTimeout, ("a", "web1"): CloudTimeout}
+    assert "the 0.3 seconds of the job were over before it began" in str(result[0].error)
+    assert result.exit_code == 1
+    assert called(spy, "stop") == []
+
+
+def test_what_was_asked_before_counts_as_time_of_the_job(boot, spy, hang):
+    boot("web1", "b")
+    hang("a")
+    stop = threading.Event()
+    spy.trouble["b", "stop"] = lambda name: stop.wait(60)
+    try:
+        with Machines("web*") as machines:
+            result = machines.stop(timeout=1.0)
+    finally:
+        stop.set()
+    assert "the 1 seconds of the job were over" in str(result[0].error)
+
+
+@pytest.fixture
+def interrupted(boot, monkeypatch):
+    """Job 3 stops web1 on both clouds, and its process died before it began."""
+    boot("web1", "a")
+    boot("web1", "b")
+
+    def dead(*_):
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobJournal, "write", dead)
+        with pytest.raises(Died), Machines("a:web1,b:web1") as machines:
+            machines.stop()
+    return 3
+
+
+@pytest.mark.parametrize("limit", [{"timeout": 2.0}, {"call_timeout": 0.5}])
+def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_others(
+    interrupted, spy, hang, limit
+):
+    from cloudmesh.vm.work import Effort
+
+    hang("a")
+    call_timeout = limit.pop("call_timeout", None)
+    result = Jobs().resume(interrupted, effort=Effort(call_timeout=call_timeout), **limit)
+    assert fared(result) == {("b", "web1"): Status.DONE, ("a", "web1"): CloudTimeout}
+    assert result.exit_code == 1
+    assert called(spy, "stop") == [("b", "web1")]
+    (job,) = Jobs().interrupted()
+    assert (job.number, dict(job.counts)) == (interrupted, {"done": 1, "pending": 1})
+    spy.trouble.clear()
+    assert fared(Jobs().resume(interrupted)) == {("a", "web1"): Status.DONE}
+    assert Jobs().show(interrupted)[0].status == "done"
+
+
+def test_who_watches_is_told_which_clouds_have_answered(boot, spy):
+    boot("web1", "a")
+    spy.trouble["b", "machines"] = Unreachable("away")
+    told = []
+    with Machines("web*", watch=lambda what, tallies: told.append((what, tallies))) as machines:
+        machines.select()
+    waiting, ended = (
+        [Tally(cloud, 1, 0, 0, 1) for cloud in "ab"],
+        [Tally("a", 1, 1, 0, 0), Tally("b", 1, 0, 1, 0)],
+    )
+    assert told[0] == ("list", waiting)
+    assert told[-1] == ("list", ended)
+
+
+def test_waiting_is_watched(boot, configure):
+    boot("web1", "a")
+    configure({"a": {"boot_seconds": 0.3}}, default="a")
+    told = []
+    with Machines("web1", "a", watch=lambda what, tallies: told.append((what, tallies))) as machines:
+        machines.reboot()
+        told.clear()
+        assert machines.wait("active").exit_code == 0
+    assert told[0] == ("wait", [Tally("a", 1, 0, 0, 1)])
+    assert told[-1] == ("wait", [Tally("a", 1, 1, 0, 0)])
