@@ -250,6 +250,33 @@ def test_a_cancelled_job_is_told_no_more_and_can_still_be_gone_on_with(boot, dyi
     assert Jobs().show(job.number)[0].done == 3
 
 
+@pytest.mark.parametrize("ends", ["before", "while"])
+def test_a_job_that_comes_to_its_end_while_it_is_cancelled_is_not_cancelled(boot, home, monkeypatch, ends):
+    boot("web1", "a")
+    with Database(home / "cloudmesh.db") as others:
+        others.update(JOBS, {"status": "running"}, id=1)
+        running = others.hold(lock_name(1))
+        hold = Database.hold
+
+        def end():
+            others.update(JOBS, {"status": "done"}, id=1)
+            running.release()
+
+        def held(self, name):
+            if ends == "before":
+                end()
+                return hold(self, name)
+            refused = hold(self, name)
+            end()
+            return refused
+
+        monkeypatch.setattr(Database, "hold", held)
+        with pytest.raises(CloudmeshError, match="job 1 is done already"):
+            Jobs().cancel(1)
+    job, _ = Jobs().show(1)
+    assert (job.status, job.done) == ("done", 1)
+
+
 def test_a_job_that_somebody_runs_cannot_be_run_by_another(boot, config, home):
     boot("web1", "a")
     with Machines("web1", "a") as machines:

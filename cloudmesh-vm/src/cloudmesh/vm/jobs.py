@@ -111,17 +111,19 @@ class Jobs:
     def cancel(self, number: int) -> JobState:
         """End a job: one that is running begins no more calls; what an interrupted one left is not done."""
         with open_store(self._config) as database:
-            status = _status(database, _find(database, number))
-            if status not in (RUNNING, INTERRUPTED):
-                raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
+            _require_open(number, _status(database, _find(database, number)))
             hold = database.hold(lock_name(number))
             if hold is None:
                 database.update(JOBS, {"cancel": 1}, id=number)
             else:
-                # Nobody can go on with it meanwhile.
+                # Nobody can go on with it meanwhile, but it may have come to its end until now.
                 with hold:
+                    _require_open(number, _find(database, number)["status"])
                     database.update(JOBS, {"status": CANCELLED}, id=number)
-            return _state(database, _find(database, number))
+            state = _state(database, _find(database, number))
+        if state.status != CANCELLED:
+            _require_open(number, state.status)
+        return state
 
     def resume(
         self,
@@ -339,6 +341,11 @@ def _find(database: Database, number: int) -> Any:
         known = [str(job.id) for job in database.find(JOBS)] if database.has(JOBS) else []
         raise UnknownName("job", str(number), known[::-1])
     return found[0]
+
+
+def _require_open(number: int, status: str) -> None:
+    if status not in (RUNNING, INTERRUPTED):
+        raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
 
 
 def _status(database: Database, job: Any) -> str:
