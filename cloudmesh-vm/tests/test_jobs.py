@@ -11,6 +11,7 @@ import pytest
 
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CloudTimeout, Refused, Unreachable
+from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines, Status
@@ -115,6 +116,56 @@ def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, dying, wri
     assert sorted(booted + again) == [f"web{number}" for number in range(1, 5)], "each was booted once"
     assert Jobs().interrupted() == []
     assert Jobs().show(job.number)[0].done == 4
+
+
+@pytest.fixture
+def died_before_web3(config, dying):
+    """Job 1 boots web1 to web3, and its process died before it asked for web3."""
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    assert counts(1)["pending"] == 1
+
+
+def test_a_name_that_somebody_else_took_meanwhile_is_not_booted_beside(died_before_web3, spy):
+    with Cloud("a") as cloud:
+        other = cloud.boot("web3")
+    spy.taken()
+    for failed in (False, True):
+        last = Jobs().resume(1, failed=failed)[-1]
+        assert (last.name, str(last.error)) == (
+            "web3",
+            "cloud a already has a machine web3; take another name",
+        )
+    assert ("a", "boot", "web3") not in spy.taken()
+    with Cloud("a") as cloud:
+        cloud.act(cloud.refresh(other), VERBS["delete"])
+    assert Jobs().resume(1, failed=True).exit_code == 0
+    assert spy.taken().count(("a", "boot", "web3")) == 1
+
+
+def test_what_the_store_lost_with_the_power_is_known_as_its_own(died_before_web3, home, spy):
+    assert Jobs().resume(1).exit_code == 0
+    with Database(home / "cloudmesh.db") as database:
+        (web3,) = database.find(TASKS, job=1, name="web3")
+        lost = {"status": "pending", "cloud_id": "", "began": 0.0}
+        database.update(TASKS, lost, id=web3.id)
+        database.update(JOBS, {"status": "interrupted"}, id=1)
+    spy.taken()
+    assert Jobs().resume(1).exit_code == 0
+    assert not [name for _, method, name in spy.taken() if method == "boot" and name == "web3"]
+
+
+def test_whether_a_name_is_free_is_not_guessed_where_the_cloud_does_not_answer(died_before_web3, spy):
+    spy.trouble["a", "machines"] = Unreachable("away")
+    last = Jobs().resume(1)[-1]
+    assert (last.name, last.status, str(last.error)) == ("web3", Status.FAILED, "away")
+    assert ("a", "boot", "web3") not in spy.taken()
+    assert [job.number for job in Jobs().interrupted()] == [1]
+    spy.trouble.clear()
+    assert Jobs().resume(1).exit_code == 0
+    assert Jobs().show(1)[0].status == "done"
 
 
 @pytest.mark.parametrize("verb", ["stop", "delete", "hard_reboot"])
@@ -609,3 +660,87 @@ def test_a_job_that_waits_can_be_cancelled(configure):
 def test_an_effort_that_makes_no_sense_is_refused(effort):
     with pytest.raises(UsageError, match=next(iter(effort))):
         Machines("web1", "a", **effort)
+
+
+def test_a_job_that_is_done_is_left_alone(boot, spy):
+    boot("web[1-2]", "a")
+    with Machines("web[1-2]", "a") as machines:
+        first = machines.stop(wait=True)
+        machines.start(wait=True)
+        machines.delete()
+    spy.taken()
+    for failed in (False, True):
+        assert list(Jobs().resume(first.job, failed=failed)) == []
+    assert spy.taken() == [] and Jobs().show(first.job)[0].status == "done"
+
+
+def test_trying_again_what_failed_does_not_wait_for_what_was_done(boot, spy):
+    boot("web[1-2]", "a")
+    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    with Machines("web[1-2]", "a") as machines:
+        first = machines.stop(wait=True)
+        del spy.trouble["a", "stop"]
+        machines.start(wait=True)
+    resumed = Jobs().resume(first.job, failed=True, timeout=20)
+    assert [(each.name, each.status.value) for each in resumed] == [("web2", "done")]
+    assert Jobs().show(first.job)[0].status == "done"
+
+
+def test_what_could_not_be_planned_is_part_of_the_job(configure, spy):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    spy.trouble["b", "images"] = Unreachable("b is away")
+    with Machines("web[1-2]", ["a", "b"]) as machines:
+        result = machines.boot()
+    job, tasks = Jobs().show(result.job)
+    assert (job.status, list(job.clouds), job.machines, job.done, job.failed) == (
+        "failed",
+        ["a", "b"],
+        4,
+        2,
+        2,
+    )
+    assert [each["error"] for each in tasks if each["cloud"] == "b"] == ["b is away"] * 2
+    del spy.trouble["b", "images"]
+    resumed = Jobs().resume(result.job, failed=True)
+    assert [(each.cloud, each.name) for each in resumed] == [("b", "web1"), ("b", "web2")]
+    assert all("(b is away)" in str(each.error) for each in resumed) and resumed.exit_code == 1
+
+
+def test_a_cloud_with_a_spoilt_section_keeps_no_other_from_being_resumed(configure, dying):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-2]", ["a", "b"], parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    configure({"a": {}, "b": {"latency_seconds": "soon"}}, default=["a", "b"])
+    resumed = Jobs().resume(1)
+    assert {each.status.value for each in resumed if each.cloud == "a"} == {"done"}
+    spoilt = [str(each.error) for each in resumed if each.cloud == "b"]
+    assert spoilt and all("latency_seconds" in error for error in spoilt)
+    assert len(resumed) > len(spoilt)
+
+
+def test_what_may_have_been_done_is_said_of_a_cloud_that_is_configured_no_more(configure, dying):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    dying(1)
+    with pytest.raises(Died), Machines("a:web1", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    configure({"b": {}}, default="b")
+    (outcome,) = Jobs().resume(1)
+    assert outcome.status is Status.FAILED and "may have been done" in str(outcome.error)
+
+
+def test_a_wrong_password_is_tried_once_by_looking_and_acting_together(boot, spy):
+    boot("web[1-2]", "a")
+    asked = []
+
+    def refused(name=""):
+        asked.append(name)
+        raise CredentialsError("wrong password")
+
+    for method in ("machines", "stop"):
+        spy.trouble["a", method] = refused
+    with Machines("web[1-2],x*", "a") as machines:
+        result = machines.stop()
+    assert len(asked) == 1 and {str(each.error) for each in result} == {"wrong password"}

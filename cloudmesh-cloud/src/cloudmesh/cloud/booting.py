@@ -96,6 +96,11 @@ class Booting(Catalog, PublicAddresses):
         """Whether a machine that is booted so has to be given its public address once it is there."""
         return request.public and Capability.BOOT_PUBLIC not in self.provider.capabilities
 
+    def was_booted(self, request: BootRequest) -> bool:
+        """Whether a machine that is there now comes from this request, as far as the cloud can tell."""
+        with self.calling() as provider:
+            return provider.find_booted(request) is not None
+
     def booted_before(self, request: BootRequest) -> Machine | None:
         """The machine that an earlier call with this token made; None if that did not come about.
 

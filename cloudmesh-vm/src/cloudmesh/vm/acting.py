@@ -31,7 +31,7 @@ class ActionPlan:
         self._verb = verb
         self._given = given
 
-    def plan(self, selection: Selection, names: str = "", wait: bool = False) -> tuple[Plan, list[Missing]]:
+    def plan(self, selection: Selection, names: str = "", wait: bool = False) -> Plan:
         """What is to be done, and what is not since its cloud did not answer.
 
         Raises:
@@ -56,7 +56,7 @@ class ActionPlan:
             for cloud, argument in found.items()
             if not isinstance(argument, CloudmeshError)
         }
-        return Plan(self._verb.name, tasks, parts, names, wait), missing
+        return Plan(self._verb.name, tasks, parts, names, wait, missing)
 
     def _looked_at(self, machines: Sequence[Machine]) -> list[Machine]:
         """The machines, as their clouds tell of them now where many are not known to be fit for the verb.

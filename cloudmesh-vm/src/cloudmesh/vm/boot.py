@@ -42,7 +42,7 @@ class BootPlan:
         wanted = ((cloud, name.name) for name in expand(names) for cloud in self._places(name, explicit))
         self.places = list(dict.fromkeys(wanted))
 
-    def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> tuple[Plan, list[Missing]]:
+    def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> Plan:
         """What is to be booted, each machine with a token of its own.
 
         One whose name is taken, or whose cloud does not answer, is told as missing.
@@ -64,11 +64,13 @@ class BootPlan:
                 if not isinstance(found, CLOUD_ERRORS) or len(missing) == len(self.places):
                     raise found
                 continue
-            missing += [Missing(name, each, _exists(name, each)) for each in machines if each in found.taken]
+            missing += [
+                Missing(name, each, name_taken(name, each)) for each in machines if each in found.taken
+            ]
             free = [each for each in machines if each not in found.taken]
             parts[name] = found.part
             tasks += boot_tasks(name, free, found.request, found.afterwards)
-        return Plan(BOOT, tasks, parts, names, wait), missing
+        return Plan(BOOT, tasks, parts, names, wait, missing)
 
     def _places(self, name: Name, explicit: bool) -> list[str]:
         if name.is_glob or not _GOOD_NAME.fullmatch(name.name):
@@ -120,7 +122,8 @@ def boot_tasks(cloud: str, names: Sequence[str], request: BootRequest, afterward
     ]
 
 
-def _exists(cloud: str, name: str) -> Refused:
+def name_taken(cloud: str, name: str) -> Refused:
+    """The error for a new machine whose name another one on its cloud has."""
     return Refused(f"cloud {cloud} already has a machine {name}; take another name")
 
 
@@ -138,7 +141,7 @@ def check_name(name: str, machine: Machine, session: Session) -> None:
         raise listed
     for other in listed:
         if other.name == name and other.cloud_id != machine.cloud_id and other.state is not State.DELETED:
-            raise _exists(machine.cloud, name)
+            raise name_taken(machine.cloud, name)
 
 
 def _bad_name(name: str) -> UsageError:

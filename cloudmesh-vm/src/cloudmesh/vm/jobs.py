@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from cloudmesh.cloud.cloud import Cloud
-from cloudmesh.cloud.errors import CLOUD_ERRORS, CloudTimeout
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.network import FloatingIP
-from cloudmesh.cloud.provider import BootRequest
-from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
-from cloudmesh.vm.asking import Asking, Deadline
-from cloudmesh.vm.calls import BOOT
-from cloudmesh.vm.encoding import decode_argument, decode_request
-from cloudmesh.vm.journal import (
-    CANCELLED,
-    INTERRUPTED,
-    JOBS,
-    PARTS,
-    PENDING,
-    RUNNING,
-    TASKS,
-    UNFINISHED,
-    JobJournal,
-    lock_name,
-)
-from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.asking import Asking
+from cloudmesh.vm.journal import CANCELLED, INTERRUPTED, JOBS, RUNNING, TASKS, UNFINISHED, lock_name
+from cloudmesh.vm.outcome import Result, Status
+from cloudmesh.vm.resuming import Resumption
 from cloudmesh.vm.session import Session
-from cloudmesh.vm.task import Task
-from cloudmesh.vm.work import Effort, Work
+from cloudmesh.vm.work import Effort
 
 
 @dataclass(frozen=True)
@@ -150,179 +130,8 @@ class Jobs:
         effort = effort or Effort()
         asking = Asking(effort.call_timeout, effort.watch)
         with Session(config=self._config, asking=asking) as session:
-            return Resumption(session, number).run(failed, timeout, effort)
-
-
-@dataclass(frozen=True)
-class _Todo:
-    """What is left of a job.
-
-    Attributes:
-        tasks: what is to be done.
-        lost: what cannot be done for want of something that is not kept; it has failed.
-        left: what cannot be done now, since its cloud does not answer; the job is not at its end.
-    """
-
-    tasks: list[Task]
-    lost: list[tuple[Task, Outcome]]
-    left: list[Outcome]
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What a cloud showed when it was asked, or what was known before, and why it showed nothing.
-
-    Attributes:
-        machines: by their ids.
-    """
-
-    machines: Mapping[str, Machine]
-    error: CloudmeshError | None
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The names that are in use."""
-        return frozenset(each.name for each in self.machines.values())
-
-    def hinders(self, row: Any) -> CloudmeshError | None:
-        """Why a task cannot be done now; else its own calls tell more of a cloud in trouble."""
-        never_asked = row["verb"] == BOOT and row["status"] == PENDING
-        # Whether the name is free is then not known; and what hangs would only hold the others back.
-        return self.error if never_asked or isinstance(self.error, CloudTimeout) else None
-
-
-class Resumption:
-    """One job that is gone on with."""
-
-    def __init__(self, session: Session, number: int) -> None:
-        self._session = session
-        self._database = session.inventory.database
-        self._job = _find(self._database, number)
-        parts = self._database.find(PARTS, job=number) if self._database.has(PARTS) else []
-        self._parts: dict[str, str] = {each["cloud"]: each["what"] for each in parts}
-        self._requests: dict[str, BootRequest] = {}
-
-    def run(self, failed: bool, timeout: float | None, effort: Effort) -> Result:
-        """See ``Jobs.resume``."""
-        job, deadline = self._job, Deadline.after(timeout)
-        journal = JobJournal.take_over(self._session.inventory, job.id)
-        result: Result | None = None
-        try:
-            with self._session.within(deadline):
-                todo = self._todo(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
-            reached = self._tasks_to_wait_for() if job["wait"] else []
-            journal.write_ends(todo.lost)
-            journal.left = bool(todo.left)
-        except BaseException:
-            journal.close(None)
-            raise
-        with Work(self._session, effort) as work:
-            result = work.finish(journal, job["verb"], todo.tasks, job["wait"], deadline, reached)
-        return Result([*result, *(outcome for _, outcome in todo.lost), *todo.left], job.id, result.stopped)
-
-    def _rows(self, statuses: Sequence[str]) -> list[Any]:
-        from cloudmesh.db.conditions import in_
-
-        return self._database.find(TASKS, job=self._job.id, status=in_(list(statuses)))
-
-    def _tasks_to_wait_for(self) -> list[tuple[Task, Outcome]]:
-        """What was done before, where the job also waits: the machines may not be there yet."""
-        found: list[tuple[Task, Outcome]] = []
-        for row in self._rows([Status.DONE.value, Status.ALREADY.value]):
-            known = Machine(row["cloud"], row["name"], row["cloud_id"], State.UNKNOWN)
-            seen = self._session.inventory.find(known)
-            machine = seen.machine if seen else known
-            task = Task(row["cloud"], row["name"], row["verb"], machine, number=row.id)
-            target = _kept_target(row) or _target(row["verb"], machine)
-            found.append((task, task.outcome(Status(row["status"]), target=target)))
-        return found
-
-    def _todo(self, rows: Sequence[Any]) -> _Todo:
-        """What is to be done, and what cannot be."""
-        errors = self._unusable(dict.fromkeys(row["cloud"] for row in rows))
-        shown = self._shown([cloud for cloud, error in errors.items() if error is None])
-        todo = _Todo([], [], [])
-        for row in rows:
-            task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
-            try:
-                if error := errors[task.cloud]:
-                    raise error
-                if unknown := shown[task.cloud].hinders(row):
-                    todo.left.append(task.outcome(Status.FAILED, error=unknown))
-                else:
-                    todo.tasks.append(self._task(task, row, shown[task.cloud]))
-            except CloudmeshError as error:
-                todo.lost.append((task, task.outcome(Status.FAILED, error=error)))
-        return todo
-
-    def _unusable(self, clouds: Iterable[str]) -> dict[str, CloudmeshError | None]:
-        """For each cloud why it cannot be used any more, as when the configuration has lost it."""
-        errors: dict[str, CloudmeshError | None] = {}
-        for cloud in clouds:
-            try:
-                self._session.config.require_active(cloud)
-                errors[cloud] = self._session.unresolved([cloud]).get(cloud)
-            except CloudmeshError as error:
-                errors[cloud] = error
-        return errors
-
-    def _shown(self, clouds: Sequence[str]) -> dict[str, _Shown]:
-        """What the clouds show; what was known of one that does not answer.
-
-        One listing of each for all, so that the tasks need not ask one by one.
-        """
-        shown: dict[str, _Shown] = {}
-        for cloud, told in self._session.ask_all(clouds, Cloud.machines).items():
-            error = told if isinstance(told, CloudmeshError) else None
-            if error is not None and not isinstance(error, CLOUD_ERRORS):
-                raise error
-            known = self._session.inventory.known(cloud) if error is not None else ()
-            machines = [each.machine for each in known] if isinstance(told, CloudmeshError) else told
-            shown[cloud] = _Shown({each.cloud_id: each for each in machines}, error)
-        return shown
-
-    def _task(self, task: Task, row: Any, shown: _Shown) -> Task:
-        begun = row["status"] != PENDING
-        by_id = shown.machines
-        if row["verb"] != BOOT:
-            unknown = Machine(task.cloud, task.name, row["cloud_id"], State.UNKNOWN)
-            machine = by_id.get(row["cloud_id"], unknown)
-            return replace(
-                task,
-                machine=machine,
-                argument=decode_argument(self._parts[task.cloud]),
-                addresses=tuple(self._addresses.get((task.cloud, machine.cloud_id), ())),
-                again=begun,
-                target=_kept_target(row) if begun and machine.state.is_passing else None,
-            )
-        request = replace(self._request(task.cloud), name=task.name, token=row["token"])
-        afterwards = self._session.cloud(task.cloud).wants_address(request)
-        if afterwards:
-            request = replace(request, public=False)
-        booted = by_id.get(row["cloud_id"])
-        # What the store lost with the power may still have been done.
-        again = begun or task.name in shown.names
-        return replace(task, request=request, address=afterwards, machine=booted, again=again)
-
-    def _request(self, cloud: str) -> BootRequest:
-        """What is booted on a cloud, read once. Raises as ``decode_request`` does."""
-        if cloud not in self._requests:
-            self._requests[cloud] = decode_request(self._parts[cloud])
-        return self._requests[cloud]
-
-    @cached_property
-    def _addresses(self) -> dict[tuple[str, str], list[FloatingIP]]:
-        """The addresses that go with machines which are to be deleted, read once."""
-        return self._session.inventory.addresses(self._parts) if self._job["verb"] == "delete" else {}
-
-
-def _kept_target(row: Any) -> State | None:
-    """Where a machine was to be led back to, if that was written down."""
-    return State(row["target"]) if row.get("target") else None
-
-
-def _target(verb: str, machine: Machine) -> State:
-    return State.ACTIVE if verb == BOOT else find_verb(verb).leads_to(machine.state)
+            job = _find(session.inventory.database, number)
+            return Resumption(session, job).run(failed, timeout, effort)
 
 
 def interrupted_jobs(database: Database) -> list[JobState]:

@@ -19,6 +19,7 @@ from cloudmesh.cloud.verbs import VERBS, find_verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.plan import Plan
+from cloudmesh.vm.select import Missing
 from cloudmesh.vm.task import Task
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 JOBS, PARTS, TASKS = "job", "part", "task"
 PENDING, RUNNING, INTERRUPTED, CANCELLED = "pending", "running", "interrupted", "cancelled"
 UNFINISHED = (PENDING, RUNNING)
+# How jobs end by themselves.
+OVER = ("done", "failed")
 # The verbs that lead each machine back to where it was.
 RETURNING = frozenset(name for name, verb in VERBS.items() if verb.target is None and verb.passing)
 # Jobs that ended so long ago are forgotten when another one begins, in seconds.
@@ -149,6 +152,7 @@ def _write_lines(database: Database, job: int, plan: Plan) -> Sequence[int]:
     parts = [{"job": job, "cloud": cloud, "what": what} for cloud, what in plan.parts.items()]
     database.add_many(PARTS, parts)
     lines = database.add_many(TASKS, (_line(job, task) for task in plan.tasks))
+    database.add_many(TASKS, (_failed_line(job, plan.verb, each) for each in plan.missing))
     database.index(TASKS, "job")
     return lines
 
@@ -170,6 +174,17 @@ def _line(job: int, task: Task) -> dict[str, Any]:
         "began": 0.0,
         "token": task.request.token if task.request else "",
     }
+
+
+def _failed_line(job: int, verb: str, missing: Missing) -> dict[str, Any]:
+    """The line of what was asked for and could not be planned."""
+    line = _line(job, Task(missing.cloud, missing.name, verb))
+    return {**line, "status": Status.FAILED.value, "error": str(missing.error), "ended": time.time()}
+
+
+def was_planned(row: Mapping[str, Any]) -> bool:
+    """Whether it was known for a task what to do to which machine."""
+    return bool(row["cloud_id"] or row["token"])
 
 
 def _begin(attempt: Attempt, now: float) -> Mapping[str, Any]:
@@ -204,7 +219,7 @@ def _forget_old(database: Database) -> None:
         return
     from cloudmesh.db.conditions import in_, lt
 
-    ended = {"status": in_(["done", "failed", CANCELLED]), "ended": lt(time.time() - _KEPT)}
+    ended = {"status": in_([*OVER, CANCELLED]), "ended": lt(time.time() - _KEPT)}
     if "ended" not in database.columns(JOBS):
         return
     for job in database.find(JOBS, ended):

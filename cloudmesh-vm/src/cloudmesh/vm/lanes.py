@@ -48,11 +48,11 @@ class Attempt:
     def failed(self, error: CloudmeshError | None, status: Status = Status.FAILED) -> Outcome:
         """The outcome of a task that is not done; if an earlier call may have done it, its error says so."""
         if error is not None and self.again and not getattr(error, "unsure", False):
-            error = _perhaps_done(error)
+            error = perhaps_done(error)
         return self.task.outcome(status, error=error, seconds=self.seconds)
 
 
-def _perhaps_done(error: CloudmeshError) -> CloudmeshError:
+def perhaps_done(error: CloudmeshError) -> CloudmeshError:
     """The last error of a task whose earlier call may have done what was asked for."""
     told = copy(error)
     told.unsure = True

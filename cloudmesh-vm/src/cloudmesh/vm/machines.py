@@ -199,9 +199,10 @@ class Machines:
         """
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
-            plan, missing = self._action_plan(action, wait, selection, argument)
+            plan = self._action_plan(action, wait, selection, argument)
         result = self._work.run(plan, deadline)
-        return Result([*result, *(_missing(each, action) for each in missing)], result.job, result.stopped)
+        missing = [_missing(each, action) for each in plan.missing]
+        return Result([*result, *missing], result.job, result.stopped)
 
     def act_each(
         self, action: str, argument: Given = None, timeout: float | None = None
@@ -213,8 +214,8 @@ class Machines:
         """
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
-            plan, missing = self._action_plan(action, False, None, argument)
-        yield from (_missing(each, action) for each in missing)
+            plan = self._action_plan(action, False, None, argument)
+        yield from (_missing(each, action) for each in plan.missing)
         yield from self._work.each(plan, deadline)
 
     def start_each(self, timeout: float | None = None) -> Iterator[Outcome]:
@@ -269,10 +270,10 @@ class Machines:
         places = self.boot_plan()
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
-            plan, missing = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
+            plan = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
         result = self._work.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
-        ended.update({(each.cloud, each.name): _missing(each, "boot") for each in missing})
+        ended.update({(each.cloud, each.name): _missing(each, "boot") for each in plan.missing})
         return Result([ended[place] for place in places.places], result.job, result.stopped)
 
     def boot_each(
@@ -286,8 +287,8 @@ class Machines:
         """The same, but each outcome is given as soon as the cloud has accepted it; see ``act_each``."""
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
-            plan, missing = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
-        yield from (_missing(each, "boot") for each in missing)
+            plan = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
+        yield from (_missing(each, "boot") for each in plan.missing)
         yield from self._work.each(plan, deadline)
 
     def boot_plan(self) -> BootPlan:
@@ -311,9 +312,7 @@ class Machines:
         gone = [_missing(each, "wait") for each in selection.missing]
         return Result([*result, *gone], stopped=result.stopped)
 
-    def _action_plan(
-        self, action: str, wait: bool, selection: Selection | None, argument: Given
-    ) -> tuple[Plan, list[Missing]]:
+    def _action_plan(self, action: str, wait: bool, selection: Selection | None, argument: Given) -> Plan:
         verb = find_verb(action)
         selection = selection or self._selected()
         return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloudmesh.vm.select import Missing
 from cloudmesh.vm.task import Task
 
 
@@ -20,6 +21,7 @@ class Plan:
         parts: what is done on each cloud, as ``cloudmesh.vm.encoding`` writes it.
         names: the machines as the user said them.
         wait: whether the job also waits until the machines are where the verb leads.
+        missing: what was asked for too, and failed before there was a task for it.
     """
 
     verb: str
@@ -27,14 +29,16 @@ class Plan:
     parts: Mapping[str, str] = field(default_factory=dict)
     names: str = ""
     wait: bool = False
+    missing: Sequence[Missing] = ()
 
     def record(self) -> dict[str, Any]:
         """The line of the job in the store."""
+        clouds = [*(task.cloud for task in self.tasks), *(each.cloud for each in self.missing if each.cloud)]
         return {
             "verb": self.verb,
             "names": self.names,
-            "clouds": list(dict.fromkeys(task.cloud for task in self.tasks)),
-            "machines": len(self.tasks),
+            "clouds": list(dict.fromkeys(clouds)),
+            "machines": len(self.tasks) + len(self.missing),
             "wait": self.wait,
             "began": time.time(),
             "ended": 0.0,

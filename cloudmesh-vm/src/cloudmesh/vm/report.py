@@ -87,9 +87,9 @@ def dry_run(session: Session, selection: Selection, action: str, argument: Given
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
     verb = find_verb(action)
-    plan, missing = ActionPlan(session, verb, argument).plan(selection)
+    plan = ActionPlan(session, verb, argument).plan(selection)
     rows = [_foreseen(session, task.machine, verb) for task in plan.tasks if task.machine]
-    for each in missing:
+    for each in plan.missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
     clouds = _clouds(session.config, (machine.cloud for machine in selection.machines))

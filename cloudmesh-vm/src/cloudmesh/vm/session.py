@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.errors import CredentialsError, EndpointError
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.cloud.side_by_side import ask_all
@@ -37,6 +38,8 @@ class Session:
         """``cloud`` is as in ``--cloud=``; ``asking``: how long clouds may take to tell what there is."""
         self.config = config or Config.load()
         self._asking = asking or Asking()
+        # How clouds that were asked already have refused us: a wrong password is not tried twice.
+        self.refusals: dict[str, CredentialsError | EndpointError] = {}
         self._cloud = cloud
         if cloud is not None:
             # A wrong name here is an error even where every machine's name brings its own cloud.
@@ -117,7 +120,8 @@ class Session:
                 return ask(cloud)
 
         # Nobody could be asked for a secret in another thread.
-        errors: dict[str, CloudmeshError] = {**self.unresolved(clouds)}
+        refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
+        errors: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
         configured: dict[str, float | None] = {}
         for name in clouds:
             try:
@@ -128,6 +132,8 @@ class Session:
         tell = partial(self._asking.tell, asked)
         limit = self._asking.limit({name: configured[name] for name in asked})
         answers = ask_all(asked, opened, limit, tell) if asked else {}
+        refusals = CredentialsError | EndpointError
+        self.refusals |= {name: error for name, error in answers.items() if isinstance(error, refusals)}
         return {name: errors[name] if name in errors else answers[name] for name in clouds}
 
     @contextmanager

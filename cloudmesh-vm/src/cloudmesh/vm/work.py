@@ -191,7 +191,8 @@ class Work:
             counts[task.cloud] = counts.get(task.cloud, 0) + 1
         unresolved = self.session.unresolved(counts)
         return {
-            cloud: unresolved.get(cloud) or self._road(verb, cloud, count) for cloud, count in counts.items()
+            cloud: self.session.refusals.get(cloud) or unresolved.get(cloud) or self._road(verb, cloud, count)
+            for cloud, count in counts.items()
         }
 
     def _road(self, verb: str, cloud: str, count: int) -> Road | CloudmeshError:

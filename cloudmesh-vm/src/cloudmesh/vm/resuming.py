@@ -1,0 +1,251 @@
+"""Going on with a job that was interrupted: what is left of it, and what its clouds show of that now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.errors import CloudError, CloudTimeout
+from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.network import FloatingIP
+from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.verbs import find_verb
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.asking import Deadline
+from cloudmesh.vm.boot import name_taken
+from cloudmesh.vm.calls import BOOT
+from cloudmesh.vm.encoding import decode_argument, decode_request
+from cloudmesh.vm.journal import OVER, PARTS, PENDING, RUNNING, TASKS, UNFINISHED, JobJournal, was_planned
+from cloudmesh.vm.lanes import perhaps_done
+from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.session import Session
+from cloudmesh.vm.task import Task
+from cloudmesh.vm.work import Effort, Work
+
+
+@dataclass(frozen=True)
+class _Todo:
+    """What is left of a job.
+
+    Attributes:
+        tasks: what is to be done.
+        lost: what cannot be done for want of something that is not kept; it has failed.
+        left: what cannot be done now, since its cloud does not answer; the job is not at its end.
+    """
+
+    tasks: list[Task]
+    lost: list[tuple[Task, Outcome]]
+    left: list[Outcome]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a cloud showed when it was asked, or what was known before, and why it showed nothing.
+
+    Attributes:
+        foreign: the lines whose machines cannot be booted, since others have their names.
+    """
+
+    machines: Sequence[Machine]
+    foreign: frozenset[int] = frozenset()
+    error: CloudmeshError | None = None
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Machine]:
+        """The machines by their ids."""
+        return {each.cloud_id: each for each in self.machines}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that are in use."""
+        return frozenset(each.name for each in self.machines if each.state is not State.DELETED)
+
+    def hinders(self, row: Any) -> CloudmeshError | None:
+        """Why a task cannot be done now; else its own calls tell more of a cloud in trouble."""
+        never_asked = row["verb"] == BOOT and row["status"] == PENDING
+        # Whether the name is free is then not known; and what hangs would only hold the others back.
+        return self.error if never_asked or isinstance(self.error, CloudTimeout) else None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A machine that is to be booted.
+
+    Attributes:
+        line: the number of its line in the store.
+        cloud_id: of the machine that was made for it before, if it is known.
+    """
+
+    line: int
+    cloud_id: str
+    request: BootRequest
+
+
+def _look(wanted: Mapping[str, Sequence[_Wanted]], cloud: Cloud) -> _Shown:
+    """List a cloud, and see whose the machines are that have the names of new ones."""
+    shown = _Shown(cloud.machines())
+    namesakes = [
+        each
+        for each in wanted[cloud.name]
+        if each.request.name in shown.names and each.cloud_id not in shown.by_id
+    ]
+    foreign = (each.line for each in namesakes if not cloud.was_booted(each.request))
+    return replace(shown, foreign=frozenset(foreign))
+
+
+class Resumption:
+    """One job that is gone on with."""
+
+    def __init__(self, session: Session, job: Any) -> None:
+        """``job``: its line in the store."""
+        self._session = session
+        self._database = session.inventory.database
+        self._job = job
+        parts = self._database.find(PARTS, job=job.id) if self._database.has(PARTS) else []
+        self._parts: dict[str, str] = {each["cloud"]: each["what"] for each in parts}
+        self._requests: dict[str, BootRequest] = {}
+
+    def run(self, failed: bool, timeout: float | None, effort: Effort) -> Result:
+        """See ``Jobs.resume``."""
+        job, deadline = self._job, Deadline.after(timeout)
+        over = job["status"] in OVER
+        if over and not failed:
+            return Result([], job.id)
+        journal = JobJournal.take_over(self._session.inventory, job.id)
+        result: Result | None = None
+        try:
+            with self._session.within(deadline):
+                todo = self._todo(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
+            # What has come to its end is not waited for again: much may have happened to it since.
+            reached = self._tasks_to_wait_for() if job["wait"] and not over else []
+            journal.write_ends(todo.lost)
+            journal.left = bool(todo.left)
+        except BaseException:
+            journal.close(None)
+            raise
+        with Work(self._session, effort) as work:
+            result = work.finish(journal, job["verb"], todo.tasks, job["wait"], deadline, reached)
+        return Result([*result, *(outcome for _, outcome in todo.lost), *todo.left], job.id, result.stopped)
+
+    def _rows(self, statuses: Sequence[str]) -> list[Any]:
+        from cloudmesh.db.conditions import in_
+
+        return self._database.find(TASKS, job=self._job.id, status=in_(list(statuses)))
+
+    def _tasks_to_wait_for(self) -> list[tuple[Task, Outcome]]:
+        """What was done before, where the job also waits: the machines may not be there yet."""
+        found: list[tuple[Task, Outcome]] = []
+        for row in self._rows([Status.DONE.value, Status.ALREADY.value]):
+            known = Machine(row["cloud"], row["name"], row["cloud_id"], State.UNKNOWN)
+            seen = self._session.inventory.find(known)
+            machine = seen.machine if seen else known
+            task = Task(row["cloud"], row["name"], row["verb"], machine, number=row.id)
+            target = _kept_target(row) or _target(row["verb"], machine)
+            found.append((task, task.outcome(Status(row["status"]), target=target)))
+        return found
+
+    def _todo(self, rows: Sequence[Any]) -> _Todo:
+        """What is to be done, and what cannot be."""
+        places = self._places([row for row in rows if was_planned(row)])
+        todo = _Todo([], [], [])
+        for row in rows:
+            task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
+            try:
+                if not was_planned(row):
+                    raise _unplanned(row)
+                place = places[task.cloud]
+                if isinstance(place, CloudmeshError):
+                    raise place
+                if unknown := place.hinders(row):
+                    todo.left.append(task.outcome(Status.FAILED, error=unknown))
+                else:
+                    todo.tasks.append(self._task(task, row, place))
+            except CloudmeshError as error:
+                told = perhaps_done(error) if row["status"] == RUNNING else error
+                todo.lost.append((task, task.outcome(Status.FAILED, error=told)))
+        return todo
+
+    def _places(self, rows: Sequence[Any]) -> dict[str, _Shown | CloudmeshError]:
+        """What each cloud shows, or why it cannot be used any more, as when the configuration has lost it.
+
+        One listing of each for all, so that the tasks need not ask one by one.
+        """
+        places: dict[str, _Shown | CloudmeshError] = {}
+        wanted: dict[str, list[_Wanted]] = {}
+        for cloud in dict.fromkeys(row["cloud"] for row in rows):
+            try:
+                self._session.config.require_active(cloud)
+                wanted[cloud] = self._not_asked([row for row in rows if row["cloud"] == cloud])
+            except CloudmeshError as error:
+                places[cloud] = error
+        for cloud, told in self._session.ask_all([*wanted], partial(_look, wanted)).items():
+            places[cloud] = self._known(cloud, told) if isinstance(told, CloudError) else told
+        return places
+
+    def _known(self, cloud: str, error: CloudError) -> _Shown:
+        """What was known of a cloud that does not answer."""
+        return _Shown([each.machine for each in self._session.inventory.known(cloud)], error=error)
+
+    def _not_asked(self, rows: Sequence[Any]) -> list[_Wanted]:
+        """What is to be booted by lines of one cloud of which no call is under way."""
+        idle = [row for row in rows if row["verb"] == BOOT and row["status"] != RUNNING]
+        try:
+            return [_Wanted(row.id, row["cloud_id"], self._boot_request(row)) for row in idle]
+        except CloudmeshError:
+            # The tasks tell why.
+            return []
+
+    def _task(self, task: Task, row: Any, shown: _Shown) -> Task:
+        begun = row["status"] != PENDING
+        by_id = shown.by_id
+        if row["verb"] != BOOT:
+            unknown = Machine(task.cloud, task.name, row["cloud_id"], State.UNKNOWN)
+            machine = by_id.get(row["cloud_id"], unknown)
+            return replace(
+                task,
+                machine=machine,
+                argument=decode_argument(self._parts[task.cloud]),
+                addresses=tuple(self._addresses.get((task.cloud, machine.cloud_id), ())),
+                again=begun,
+                target=_kept_target(row) if begun and machine.state.is_passing else None,
+            )
+        request = self._boot_request(row)
+        if row.id in shown.foreign:
+            raise name_taken(task.cloud, task.name)
+        afterwards = self._session.cloud(task.cloud).wants_address(request)
+        if afterwards:
+            request = replace(request, public=False)
+        booted = by_id.get(row["cloud_id"])
+        # What the store lost with the power may still have been done.
+        again = begun or task.name in shown.names
+        return replace(task, request=request, address=afterwards, machine=booted, again=again)
+
+    def _boot_request(self, row: Any) -> BootRequest:
+        """What a line boots; what is common to a cloud is read once. Raises as ``decode_request`` does."""
+        cloud = row["cloud"]
+        if cloud not in self._requests:
+            self._requests[cloud] = decode_request(self._parts[cloud])
+        return replace(self._requests[cloud], name=row["name"], token=row["token"])
+
+    @cached_property
+    def _addresses(self) -> dict[tuple[str, str], list[FloatingIP]]:
+        """The addresses that go with machines which are to be deleted, read once."""
+        return self._session.inventory.addresses(self._parts) if self._job["verb"] == "delete" else {}
+
+
+def _unplanned(row: Any) -> CloudmeshError:
+    """Why a task is not done that failed before it was known what to do to which machine."""
+    why = f" ({row['error']})" if row["error"] else ""
+    return CloudmeshError(f"it could not be planned when the job began{why}; ask for it anew by cms vm")
+
+
+def _kept_target(row: Any) -> State | None:
+    """Where a machine was to be led back to, if that was written down."""
+    return State(row["target"]) if row.get("target") else None
+
+
+def _target(verb: str, machine: Machine) -> State:
+    return State.ACTIVE if verb == BOOT else find_verb(verb).leads_to(machine.state)
