@@ -34,6 +34,7 @@ class CloudStack:
         self.asked = []
         self.machines = []
         self.fails = {}
+        self.listings = 0
 
     def __call__(self, request):
         query = {key: value[0] for key, value in parse_qs(urlsplit(request.path).query).items()}
@@ -50,8 +51,11 @@ class CloudStack:
             return {"id": machine["id"], "jobid": machine["id"]}
         if command == "queryAsyncJobResult":
             return {"jobstatus": 1, "jobresult": {"virtualmachine": self.machines[0]}}
-        if command == "listVirtualMachines" and self.machines:
-            return {"virtualmachine": self.machines}
+        if command == "listVirtualMachines":
+            wanted = query.get("id")
+            self.listings += wanted is None
+            found = [each for each in self.machines if wanted in (None, each["id"])]
+            return {"virtualmachine": found} if found else {}
         return CATALOG.get(command, {"jobid": "vm-1"} if not command.startswith("list") else {})
 
 
@@ -82,6 +86,26 @@ def test_a_reboot_that_could_not_be_watched_is_perhaps_done(provider, cloudstack
     with pytest.raises(errors.OutOfService) as caught:
         provider.reboot("vm-1")
     assert caught.value.unsure
+
+
+def test_a_verb_needs_no_listing_where_the_driver_finds_one_machine_by_its_id(provider, cloudstack):
+    provider.boot(REQUEST)
+    provider.reboot("vm-1")
+    assert cloudstack.listings == 0
+    with pytest.raises(errors.NotFound):
+        provider.reboot("vm-2")
+    assert cloudstack.listings == 1, "what the driver says of a machine that is not there is not relied upon"
+    assert cloudstack.asked.count("rebootVirtualMachine") == 1
+
+
+def test_another_machine_than_the_one_that_was_asked_for_is_not_touched(provider, cloudstack, monkeypatch):
+    provider.boot(REQUEST)
+    monkeypatch.setattr(
+        cloudstack, "answer", lambda *_, old=cloudstack.answer: old(_[0], {**_[1], "id": "vm-1"})
+    )
+    with pytest.raises(errors.NotFound):
+        provider.reboot("vm-2")
+    assert "rebootVirtualMachine" not in cloudstack.asked
 
 
 @pytest.mark.parametrize("command", ["rebootVirtualMachine", "listVirtualMachines"])

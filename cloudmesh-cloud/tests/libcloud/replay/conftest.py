@@ -59,7 +59,13 @@ class Answer(BaseHTTPRequestHandler):
         if line in self.server.types:
             mock.type = self.server.types[line]
         given = self.server.answers.get(line)
-        if given:
+        if self.path.partition("?")[0].endswith("/no-such-machine"):
+            status, content, headers = (
+                404,
+                '{"message": "there is none"}',
+                {"Content-Type": "application/json"},
+            )
+        elif given:
             status, content, headers = (*given.pop(0), {"Content-Type": "application/json"})
         else:
             question = (self.command, self.path, body, dict(self.headers))

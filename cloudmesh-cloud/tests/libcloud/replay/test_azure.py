@@ -110,33 +110,53 @@ def test_a_machine_is_found_by_the_tag_of_its_token(provider, monkeypatch):
     assert provider.find_booted(BootRequest(found.name, image, flavor, token="t1")) is None
 
 
+def first(provider, server, *then):
+    """The first machine, which Azure shows by its id as well, and then answers with these."""
+    machine = next(iter(provider.machines()))
+    listing = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Compute/virtualMachines"
+    shown = provider.driver.connection.request(listing).object["value"][0]
+    server.answers[f"GET {machine.cloud_id}"] = [(200, json.dumps(shown)), *then]
+    server.asked.clear()
+    return machine
+
+
 @pytest.mark.parametrize(
     ("verb", "end"), [("start", "/start"), ("stop", "/deallocate"), ("reboot", "/restart")]
 )
 def test_verbs(provider, server, verb, end):
     """Azure answers with 202 and no content."""
-    machine = next(iter(provider.machines()))
+    machine = first(provider, server)
     server.answers[f"POST {machine.cloud_id}{end}"] = [(202, "")]
     getattr(provider, verb)(machine.cloud_id)
+    assert not [line for line in server.lines() if line.endswith("/virtualMachines")], "no listing is needed"
     assert server.lines()[-1] == f"POST {machine.cloud_id}{end}"
 
 
 def test_a_refused_verb_tells_why(provider, server):
-    machine = next(iter(provider.machines()))
+    machine = first(provider, server)
     body = json.dumps({"error": {"code": "OperationNotAllowed", "message": "it is being deleted"}})
     server.answers[f"POST {machine.cloud_id}/restart"] = [(409, body)]
     with pytest.raises(errors.Conflict, match="it is being deleted"):
         provider.reboot(machine.cloud_id)
 
 
+def test_signing_in_again_before_a_call_leaves_nothing_unsure(provider, server):
+    """Here each token is over at once."""
+    machine = first(provider, server)
+    server.answers[f"POST {machine.cloud_id}/restart"] = [(503, "")]
+    with pytest.raises(errors.OutOfService) as caught:
+        provider.reboot(machine.cloud_id)
+    assert server.lines().count(f"POST /{TENANT}/oauth2/token") > 1
+    assert not caught.value.unsure
+
+
 def test_a_machine_is_deleted(provider, server, monkeypatch):
     # The driver asks every ten seconds whether it is gone.
     monkeypatch.setattr("libcloud.compute.drivers.azure_arm.time.sleep", lambda seconds: None)
-    machine = next(iter(provider.machines()))
-    server.answers[f"DELETE {machine.cloud_id}"] = [(202, "")]
     gone = json.dumps({"error": {"code": "NotFound", "message": "gone"}})
+    machine = first(provider, server, (404, gone))
+    server.answers[f"DELETE {machine.cloud_id}"] = [(202, "")]
     before = len(server.asked)
-    server.answers[f"GET {machine.cloud_id}"] = [(404, gone)]
     provider.delete(machine.cloud_id)
     lines = server.lines()[before:]
     assert f"DELETE {machine.cloud_id}" in lines

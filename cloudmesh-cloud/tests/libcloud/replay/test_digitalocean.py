@@ -116,15 +116,16 @@ def test_an_unknown_region_names_those_that_are(server, provider):
 )
 def test_verbs(provider, server, mock, verb, mocked, line, body):
     server.types[line] = mocked
+    before = len(server.asked)
     getattr(provider, verb)(NODE)
-    assert server.lines()[-1] == line
+    assert server.lines()[before:] == [f"GET /v2/droplets/{NODE}", line], "no listing is needed"
     assert not body or json.loads(server.asked[-1][3]) == body
 
 
 def test_a_machine_that_is_not_there_is_not_found(provider, server):
     for verb in ("machine", "start", "stop", "reboot", "delete"):
         with pytest.raises(errors.NotFound):
-            getattr(provider, verb)("1")
+            getattr(provider, verb)("no-such-machine")
     assert all(line.startswith("GET") for line in server.lines())
 
 

@@ -7,19 +7,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import Gone, NotFound, Refused, only_looking
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    Conflict,
+    Gone,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unsupported,
+    only_looking,
+)
 from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
 from cloudmesh.cloud.provider import BootRequest, Capability
 from cloudmesh.cloud.providers.libcloud import arguments, nodes, verbs
 from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
+_KNOWS_NOTHING = (BadAnswer, Conflict, NotFound, Refused, Unsupported)
+
 
 class DriverProvider(LibcloudProvider):
     """A cloud by ``driver:``, ``arguments:`` of the driver, and ``boot:`` for what else booting needs.
 
-    What the driver can do is found when it is open. The driver's own methods for one machine differ from
-    cloud to cloud, so a machine is looked for in the listing.
+    What the driver can do is found when it is open. What a driver's own method tells of one machine is not
+    always what its listing does, so a machine is looked for in the listing; for a verb the method will do.
     """
 
     settling: ClassVar[float] = 5.0
@@ -70,10 +81,27 @@ class DriverProvider(LibcloudProvider):
         """The driver's own object for a machine. Raises NotFound."""
         for node in self._nodes():
             if str(node.id) == cloud_id:
-                if self._machine(node).state is State.DELETED:
-                    raise Gone(f"machine {cloud_id} on cloud {self.name} is deleted")
-                return node
+                return self._alive(node)
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+
+    def _alive(self, node: Any) -> Any:
+        if self._machine(node).state is State.DELETED:
+            raise Gone(f"machine {node.id} on cloud {self.name} is deleted")
+        return node
+
+    def _node_to_change(self, cloud_id: str) -> Any:
+        """The same, without a listing where the driver has a way to one machine by its id."""
+        get = verbs.getter(self.driver)
+        try:
+            with self.calling(f"show {cloud_id}"):
+                node = get(cloud_id) if get else None
+        except _KNOWS_NOTHING as error:
+            if isinstance(error, RateLimited):
+                raise
+            # Drivers say in many ways that there is none, or stumble over that; the listing is sure.
+            node = None
+        is_it = node is not None and str(node.id) == cloud_id
+        return self._alive(node) if is_it else self._node(cloud_id)
 
     def boot(self, request: BootRequest) -> Machine:
         with only_looking():
@@ -169,7 +197,7 @@ class DriverProvider(LibcloudProvider):
 
     def _call(self, method: str, verb: str, cloud_id: str) -> None:
         with only_looking():
-            node = self._node(cloud_id)
+            node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):
             if getattr(self.driver, method)(node) is False:
                 self._raise_swallowed()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from cloudmesh.cloud.capability import Capability
@@ -13,12 +15,25 @@ METHODS: dict[Capability, tuple[str, ...]] = {
     Capability.STOP: ("stop_node", "ex_stop_node", "ex_shutdown_node", "ex_stop"),
     Capability.REBOOT: ("reboot_node",),
 }
+# What drivers call their way to one machine by its id. Others of these names take a name, or make an object.
+_GETTERS = ("ex_get_node", "ex_get_node_details", "ex_get_node_by_id")
 _KEY_METHODS = ("list_key_pairs", "import_key_pair_from_string", "delete_key_pair")
 
 
 def method(driver: Any, capability: Capability) -> str:
     """The name of the driver's method for this, empty if it has none."""
     return next((name for name in METHODS[capability] if has(driver, name)), "")
+
+
+def getter(driver: Any) -> Callable[[str], Any] | None:
+    """The driver's method that gives the object of one machine by its id; None if it has none."""
+    for name in _GETTERS:
+        if has(driver, name):
+            found: Callable[[str], Any] = getattr(driver, name)
+            given = inspect.signature(found).parameters.values()
+            if [each.name for each in given if each.default is each.empty] in (["node_id"], ["id"]):
+                return found
+    return None
 
 
 def has(driver: Any, name: str) -> bool:
