@@ -178,7 +178,7 @@ class Resumption:
         for cloud in dict.fromkeys(row["cloud"] for row in rows):
             try:
                 self._session.config.require_active(cloud)
-                wanted[cloud] = self._not_asked([row for row in rows if row["cloud"] == cloud])
+                wanted[cloud] = self._boots([row for row in rows if row["cloud"] == cloud])
             except CloudmeshError as error:
                 places[cloud] = error
         for cloud, told in self._session.ask_all([*wanted], partial(_look, wanted)).items():
@@ -189,11 +189,11 @@ class Resumption:
         """What was known of a cloud that does not answer."""
         return _Shown([each.machine for each in self._session.inventory.known(cloud)], error=error)
 
-    def _not_asked(self, rows: Sequence[Any]) -> list[_Wanted]:
-        """What is to be booted by lines of one cloud of which no call is under way."""
-        idle = [row for row in rows if row["verb"] == BOOT and row["status"] != RUNNING]
+    def _boots(self, rows: Sequence[Any]) -> list[_Wanted]:
+        """What the lines of one cloud boot."""
+        boots = [row for row in rows if row["verb"] == BOOT]
         try:
-            return [_Wanted(row.id, row["cloud_id"], self._boot_request(row)) for row in idle]
+            return [_Wanted(row.id, row["cloud_id"], self._boot_request(row)) for row in boots]
         except CloudmeshError:
             # The tasks tell why.
             return []

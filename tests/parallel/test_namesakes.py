@@ -1,0 +1,38 @@
+"""Users help themselves before a job is gone on with: none of its machines is booted beside theirs.
+
+The simulated cloud has each name once; OpenStack, as most clouds, takes it as often as it is asked to.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from cloudmesh.cloud.errors import Refused
+from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+from cloudmesh.vm import Status
+from cloudmesh.vm.jobs import Jobs
+
+
+class Died(BaseException):
+    """As if the process had ended in the middle of the call."""
+
+
+@pytest.mark.parametrize("error", [Died(), Refused("no room")])
+def test_a_name_that_was_booted_by_hand_meanwhile(make_fleet, monkeypatch, error):
+    fleet = make_fleet(1)
+
+    def boot(provider, request):
+        raise error
+
+    with monkeypatch.context() as patch, fleet.machines("a:web1") as machines:
+        patch.setattr(OpenStackProvider, "boot", boot)
+        with suppress(Died):
+            machines.boot()
+    with fleet.machines("a:web1") as machines:
+        assert machines.boot().exit_code == 0
+    (outcome,) = Jobs().resume(1, failed=True)
+    assert outcome.status is Status.FAILED and "already has a machine web1" in str(outcome.error)
+    assert ("may have been done" in str(outcome.error)) == isinstance(error, Died)
+    assert [server["name"] for server in fleet.stacks["a"].servers()] == ["web1"]
