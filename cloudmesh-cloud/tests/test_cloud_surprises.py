@@ -121,6 +121,14 @@ def test_an_older_machine_that_is_not_found_is_deleted(uc, hiding):
     assert slept == []
 
 
+def test_a_cloud_that_knows_what_it_made_is_believed_whatever_its_clock_says(uc, hiding, monkeypatch):
+    machine, slept = hiding(99)
+    monkeypatch.setattr(type(uc.provider), "hides_new", 0.0)
+    ahead = replace(machine, created=machine.created + 3600)
+    assert uc.act(ahead, find_verb("delete")).machine.state is State.DELETED
+    assert slept == []
+
+
 @pytest.mark.parametrize(
     ("method", "use"),
     [

@@ -163,8 +163,8 @@ class Acting(Booting):
         """
         if isinstance(error, Gone) or error.unsure or machine.state is not State.BUILDING:
             return False
-        # A cloud's clock may be another one; that it does not tell the time is no proof of age.
-        age = time.time() - machine.created if machine.created else 0.0
+        # A cloud's clock may be ahead; and that it does not tell the time is no proof of age.
+        age = max(0.0, time.time() - machine.created) if machine.created else 0.0
         return age < self.provider.hides_new
 
     def _act(self, machine: Machine, verb: Verb, argument: Argument, again: bool = False) -> Done:
