@@ -1,0 +1,461 @@
+"""Going on with a job that was interrupted: nothing twice, nothing forgotten, nobody else's machine used."""
+
+import pytest
+
+from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.errors import Refused, Unreachable
+from cloudmesh.cloud.verbs import VERBS
+from cloudmesh.db import Database
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError
+from cloudmesh.vm import Machines, Status
+from cloudmesh.vm.interrupted import describe
+from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.journal import JOBS, TASKS
+
+
+def statuses(result):
+    return [each.status.value for each in result]
+
+
+def counts(number):
+    return dict(Jobs().show(number)[0].counts)
+
+
+def refuse(name, which):
+    if name == which:
+        raise Refused("not this one")
+
+
+class Died(BaseException):
+    """As if the process had been killed: nothing is written down any more."""
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    """The coordinator dies when it has written so many times: ``dying(3)``; ``dying(None)`` lets it live."""
+    from cloudmesh.vm.journal import JobJournal
+
+    write, close = JobJournal.write, JobJournal.close
+    left = {"writes": None}
+
+    def counted(self, changes, ended, begun):
+        if left["writes"] == 0:
+            raise Died
+        if left["writes"] is not None:
+            left["writes"] -= 1
+        write(self, changes, ended, begun)
+
+    def closed(self, result):
+        if left["writes"] is None:
+            close(self, result)
+        else:
+            self._hold.release()
+
+    monkeypatch.setattr(JobJournal, "write", counted)
+    monkeypatch.setattr(JobJournal, "close", closed)
+
+    def after(writes):
+        left["writes"] = writes
+
+    return after
+
+
+# One at a time, a job of four writes five times: what ends, together with what is begun next.
+@pytest.mark.parametrize("writes", range(5))
+def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, dying, writes):
+    dying(writes)
+    with pytest.raises(Died), Machines("web[1-4]", "a", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    assert job.unfinished > 0
+    booted = [name for _, method, name in spy.taken() if method == "boot"]
+    result = Jobs().resume(job.number)
+    assert result.exit_code == 0
+    again = [name for _, method, name in spy.taken() if method == "boot"]
+    assert sorted(booted + again) == [f"web{number}" for number in range(1, 5)], "each was booted once"
+    assert Jobs().interrupted() == []
+    assert Jobs().show(job.number)[0].done == 4
+
+
+@pytest.fixture
+def died_before_web3(config, dying):
+    """Job 1 boots web1 to web3, and its process died before it asked for web3."""
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    assert counts(1)["pending"] == 1
+
+
+def test_a_name_that_somebody_else_took_meanwhile_is_not_booted_beside(died_before_web3, spy):
+    with Cloud("a") as cloud:
+        other = cloud.boot("web3")
+    spy.taken()
+    for failed in (False, True):
+        last = Jobs().resume(1, failed=failed)[-1]
+        assert (last.name, str(last.error)) == (
+            "web3",
+            "cloud a already has a machine web3; take another name",
+        )
+    assert ("a", "boot", "web3") not in spy.taken()
+    with Cloud("a") as cloud:
+        cloud.act(cloud.refresh(other), VERBS["delete"])
+    assert Jobs().resume(1, failed=True).exit_code == 0
+    assert spy.taken().count(("a", "boot", "web3")) == 1
+
+
+def test_what_the_store_lost_with_the_power_is_known_as_its_own(died_before_web3, home, spy):
+    assert Jobs().resume(1).exit_code == 0
+    with Database(home / "cloudmesh.db") as database:
+        (web3,) = database.find(TASKS, job=1, name="web3")
+        lost = {"status": "pending", "cloud_id": "", "began": 0.0}
+        database.update(TASKS, lost, id=web3.id)
+        database.update(JOBS, {"status": "interrupted"}, id=1)
+    spy.taken()
+    assert Jobs().resume(1).exit_code == 0
+    assert not [name for _, method, name in spy.taken() if method == "boot" and name == "web3"]
+
+
+def test_whether_a_name_is_free_is_not_guessed_where_the_cloud_does_not_answer(died_before_web3, spy):
+    spy.trouble["a", "machines"] = Unreachable("away")
+    last = Jobs().resume(1)[-1]
+    assert (last.name, last.status, str(last.error)) == ("web3", Status.FAILED, "away")
+    assert ("a", "boot", "web3") not in spy.taken()
+    assert [job.number for job in Jobs().interrupted()] == [1]
+    spy.trouble.clear()
+    assert Jobs().resume(1).exit_code == 0
+    assert Jobs().show(1)[0].status == "done"
+
+
+@pytest.mark.parametrize("verb", ["stop", "delete", "hard_reboot"])
+@pytest.mark.parametrize("writes", range(4))
+def test_an_action_that_died_anywhere_is_done_once_or_told(boot, spy, dying, verb, writes):
+    boot("web[1-3]", "a")
+    method = "reboot" if verb == "hard_reboot" else verb
+    dying(writes)
+    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
+        machines.act(verb)
+    dying(None)
+    (job,) = Jobs().interrupted()
+    before = [name for _, called, name in spy.taken() if called in (method, verb)]
+    result = Jobs().resume(job.number)
+    after = [name for _, called, name in spy.taken() if called in (method, verb)]
+    assert len(set(before + after)) == len(before + after), "none was asked twice"
+    assert counts(job.number).get("pending", 0) + counts(job.number).get("running", 0) == 0
+    if verb == "hard_reboot":
+        assert all("may have" in str(each.error) for each in result.failed)
+    else:
+        assert result.exit_code == 0
+
+
+def test_a_job_that_waits_goes_on_waiting(config, configure, dying):
+    configure({"a": {"boot_seconds": 0.5}}, default="a")
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-2]", "a", parallel=1) as machines:
+        machines.boot(wait=True)
+    dying(None)
+    (job,) = Jobs().interrupted()
+    result = Jobs().resume(job.number)
+    assert {str(each.state) for each in result} == {"active"}
+    assert Jobs().show(job.number)[0].status == "done"
+
+
+def test_what_was_not_waited_for_to_the_end_is_done_and_resuming_waits_again(boot, configure, spy):
+    boot("web[1-2]", "a")
+    configure({"a": {"boot_seconds": 1.0}}, default="a")
+    with Machines("web[1-2]", "a") as machines:
+        result = machines.reboot(wait=True, timeout=0.3)
+    assert statuses(result) == ["failed", "failed"]
+    assert all("it is still rebooting after" in str(each.error) for each in result)
+    assert result.exit_code == 1
+    assert counts(2) == {"done": 2}, "the calls were, whatever came of the waiting"
+    (job,) = Jobs().interrupted()
+    assert describe(job) == (
+        "note: job 2 has not waited for its machines to the end: 2 of 2 done; cms job resume 2 waits on"
+    )
+    spy.taken()
+    result = Jobs().resume(2)
+    assert (statuses(result), {str(each.state) for each in result}) == (["done", "done"], {"active"})
+    assert not [name for _, method, name in spy.taken() if method == "reboot"]
+    assert Jobs().show(2)[0].status == "done"
+    assert Jobs().interrupted() == []
+
+
+def test_a_cloud_that_shows_nothing_while_it_is_waited_for_leaves_what_was_done(boot, configure, spy):
+    boot("web1", "a")
+    configure({"a": {"boot_seconds": 0.2}}, default="a")
+    spy.trouble["a", "machines"] = CredentialsError("no longer accepted")
+    with Machines("web1", "a") as machines:
+        result = machines.reboot(wait=True)
+    assert [str(each.error) for each in result] == ["no longer accepted"]
+    assert counts(2) == {"done": 1}
+    spy.trouble.clear()
+    assert Jobs().resume(2).exit_code == 0
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_stopped_machine_that_is_rebuilt_is_waited_for_until_it_is_stopped_again(
+    boot, configure, spy, dying, killed
+):
+    boot("web1", "a")
+    with Machines("web1", "a") as machines:
+        machines.stop(wait=True).raise_for_failures()
+    configure({"a": {"boot_seconds": 1.0}}, default="a")
+    if killed:
+        dying(1)
+        with pytest.raises(Died), Machines("web1", "a") as machines:
+            machines.rebuild("debian-12", wait=True)
+        dying(None)
+    else:
+        with Machines("web1", "a") as machines:
+            assert statuses(machines.rebuild("debian-12", wait=True, timeout=0.3)) == ["failed"]
+    (outcome,) = Jobs().resume(3)
+    assert (outcome.succeeded, str(outcome.state)) == (True, "stopped")
+    assert Jobs().show(3)[0].status == "done"
+
+
+def test_a_machine_that_cannot_come_there_any_more_has_failed(boot, configure, spy, behind):
+    boot("web1", "a")
+    configure({"a": {"boot_seconds": 30}}, default="a")
+    spy.trouble["a", "machines"] = lambda name: spy.trouble.clear() or behind("a", "delete", "web1")
+    with Machines("web1", "a") as machines:
+        assert statuses(machines.reboot(wait=True, timeout=20)) == ["failed"]
+    assert counts(2) == {"failed": 1}
+    assert Jobs().interrupted() == []
+
+
+def test_what_is_over_is_not_done_again(boot, spy):
+    boot("web[1-2]", "a")
+    with Machines("web[1-2]", "a") as machines:
+        number = machines.stop().job
+    spy.taken()
+    assert len(Jobs().resume(number)) == 0
+    assert not [method for _, method, _ in spy.taken() if method != "machines"]
+
+
+def test_what_failed_is_tried_again_on_demand(boot, spy):
+    boot("web[1-3]", "a")
+    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    with Machines("web[1-3]", "a") as machines:
+        number = machines.stop().job
+    spy.trouble.clear()
+    assert len(Jobs().resume(number)) == 0
+    result = Jobs().resume(number, failed=True)
+    assert [(each.name, each.status) for each in result] == [("web2", Status.DONE)]
+    assert Jobs().show(number)[0].status == "done"
+
+
+def test_a_cancelled_job_is_told_no_more_and_can_still_be_gone_on_with(boot, dying):
+    boot("web[1-3]", "a")
+    dying(1)
+    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
+        machines.stop()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    assert Jobs().cancel(job.number).status == "cancelled"
+    assert Jobs().interrupted() == []
+    with pytest.raises(CloudmeshError, match="is cancelled already"):
+        Jobs().cancel(job.number)
+    assert Jobs().resume(job.number).exit_code == 0
+    assert Jobs().show(job.number)[0].done == 3
+
+
+def test_a_cloud_that_is_away_when_the_job_is_resumed_fails_with_the_reason(boot, spy, dying):
+    boot("web[1-2]", "a")
+    dying(0)
+    with pytest.raises(Died), Machines("web[1-2]", "a") as machines:
+        machines.stop()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    spy.trouble.update({("a", method): Unreachable("away") for method in ("machines", "machine", "stop")})
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["failed", "failed"]
+    spy.trouble.clear()
+    assert Jobs().resume(job.number, failed=True).exit_code == 0
+
+
+def test_a_cloud_that_left_the_configuration_fails_with_the_reason_and_others_go_on(
+    boot, configure, spy, dying
+):
+    boot("web1", "a")
+    boot("web2", "b")
+    dying(0)
+    with pytest.raises(Died), Machines("a:web1,b:web2") as machines:
+        machines.stop()
+    dying(None)
+    configure({"b": {}}, default="b")
+    (job,) = Jobs().interrupted()
+    result = {each.name: each for each in Jobs().resume(job.number)}
+    assert result["web2"].succeeded
+    assert "'a'" in str(result["web1"].error) and not result["web1"].succeeded
+
+
+def test_a_machine_that_vanished_meanwhile_is_told(boot, behind, dying):
+    boot("web[1-2]", "a")
+    dying(0)
+    with pytest.raises(Died), Machines("web[1-2]", "a") as machines:
+        machines.stop()
+    dying(None)
+    behind("a", "delete", "web1")
+    (job,) = Jobs().interrupted()
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["failed", "done"]
+    assert "no longer on its cloud" in str(result[0].error)
+
+
+def test_user_data_stay_out_of_the_store_and_are_read_again(config, spy, dying, home, tmp_path):
+    file = tmp_path / "cloud-init"
+    file.write_text("#cloud-config\npassword: hunter2-secret\n")
+    dying(1)
+    with pytest.raises(Died), Machines("web[1-2]", "a", parallel=1) as machines:
+        machines.boot(userdata=file)
+    dying(None)
+    assert b"hunter2" not in b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
+    (job,) = Jobs().interrupted()
+    assert Jobs().resume(job.number).exit_code == 0
+
+
+@pytest.mark.parametrize("how", ["changed", "gone", "text"])
+def test_user_data_that_are_not_the_same_any_more_are_told(config, spy, dying, tmp_path, how):
+    file = tmp_path / "cloud-init"
+    file.write_text("#cloud-config\n")
+    dying(0)
+    with pytest.raises(Died), Machines("web1", "a") as machines:
+        machines.boot(userdata="#cloud-config\n" if how == "text" else file)
+    dying(None)
+    if how == "changed":
+        file.write_text("#cloud-config\nother: things\n")
+    elif how == "gone":
+        file.unlink()
+    (job,) = Jobs().interrupted()
+    spy.taken()
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["failed"]
+    assert "user data" in str(result[0].error)
+    assert not [method for _, method, _ in spy.taken() if method == "boot"]
+
+
+def test_an_address_is_taken_once_though_the_process_dies_between(config, spy, dying):
+    for writes in range(5):
+        name = f"pub{writes}"
+        dying(writes)
+        with pytest.raises(Died), Machines(name, "a") as machines:
+            machines.boot(public=True)
+            raise Died
+        dying(None)
+        for job in Jobs().interrupted():
+            assert Jobs().resume(job.number).exit_code == 0
+        with Cloud("a") as cloud:
+            assert len(cloud.machine(name).public_ips) == 1
+            assert len(cloud.floating_ips()) == writes + 1, "none is left over"
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_addresses_are_given_back_though_the_process_dies_while_it_deletes(config, spy, dying, writes):
+    with Machines("pub[1-2]", "a") as machines:
+        machines.boot(public=True).raise_for_failures()
+        machines.wait("active").raise_for_failures()
+    dying(writes)
+    with pytest.raises(Died), Machines("pub[1-2]", "a", parallel=1) as machines:
+        machines.delete()
+    dying(None)
+    (job,) = Jobs().interrupted()
+    assert Jobs().resume(job.number).exit_code == 0
+    with Cloud("a") as cloud:
+        assert cloud.floating_ips() == []
+
+
+@pytest.mark.parametrize("verb", ["delete_floating_ip", "floating_ips"])
+def test_an_address_that_is_not_given_back_at_once_is_given_back_later(configure, spy, verb):
+    configure({"a": {"fail": {"verb": verb, "error": "rate", "times": 4}}}, default="a")
+    with Machines("pub[1-2]", "a") as machines:
+        machines.boot(public=True).raise_for_failures()
+        machines.wait("active").raise_for_failures()
+        machines.delete().raise_for_failures()
+    with Cloud("a") as cloud:
+        assert cloud.floating_ips() == []
+    assert [method for _, method, _ in spy.taken()].count("delete") == 2, "nobody is deleted twice"
+
+
+def test_many_in_one_call_are_found_together(configure, spy, dying):
+    configure({"a": {"bulk": 10}}, default="a")
+    for writes in range(4):
+        dying(writes)
+        with pytest.raises(Died), Machines(f"m{writes}x[01-12]", "a") as machines:
+            machines.boot()
+            raise Died
+        dying(None)
+        for job in Jobs().interrupted():
+            assert Jobs().resume(job.number).exit_code == 0
+        with Machines(f"m{writes}x[01-12]", "a") as machines:
+            assert len(machines.select().machines) == 12
+
+
+def test_a_job_that_is_done_is_left_alone(boot, spy):
+    boot("web[1-2]", "a")
+    with Machines("web[1-2]", "a") as machines:
+        first = machines.stop(wait=True)
+        machines.start(wait=True)
+        machines.delete()
+    spy.taken()
+    for failed in (False, True):
+        assert list(Jobs().resume(first.job, failed=failed)) == []
+    assert spy.taken() == [] and Jobs().show(first.job)[0].status == "done"
+
+
+def test_trying_again_what_failed_does_not_wait_for_what_was_done(boot, spy):
+    boot("web[1-2]", "a")
+    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    with Machines("web[1-2]", "a") as machines:
+        first = machines.stop(wait=True)
+        del spy.trouble["a", "stop"]
+        machines.start(wait=True)
+    resumed = Jobs().resume(first.job, failed=True, timeout=20)
+    assert [(each.name, each.status.value) for each in resumed] == [("web2", "done")]
+    assert Jobs().show(first.job)[0].status == "done"
+
+
+def test_what_could_not_be_planned_is_part_of_the_job(configure, spy):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    spy.trouble["b", "images"] = Unreachable("b is away")
+    with Machines("web[1-2]", ["a", "b"]) as machines:
+        result = machines.boot()
+    job, tasks = Jobs().show(result.job)
+    assert (job.status, list(job.clouds), job.machines, job.done, job.failed) == (
+        "failed",
+        ["a", "b"],
+        4,
+        2,
+        2,
+    )
+    assert [each["error"] for each in tasks if each["cloud"] == "b"] == ["b is away"] * 2
+    del spy.trouble["b", "images"]
+    resumed = Jobs().resume(result.job, failed=True)
+    assert [(each.cloud, each.name) for each in resumed] == [("b", "web1"), ("b", "web2")]
+    assert all("(b is away)" in str(each.error) for each in resumed) and resumed.exit_code == 1
+
+
+def test_a_cloud_with_a_spoilt_section_keeps_no_other_from_being_resumed(configure, dying):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-2]", ["a", "b"], parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    configure({"a": {}, "b": {"latency_seconds": "soon"}}, default=["a", "b"])
+    resumed = Jobs().resume(1)
+    assert {each.status.value for each in resumed if each.cloud == "a"} == {"done"}
+    spoilt = [str(each.error) for each in resumed if each.cloud == "b"]
+    assert spoilt and all("latency_seconds" in error for error in spoilt)
+    assert len(resumed) > len(spoilt)
+
+
+def test_what_may_have_been_done_is_said_of_a_cloud_that_is_configured_no_more(configure, dying):
+    configure({"a": {}, "b": {}}, default=["a", "b"])
+    dying(1)
+    with pytest.raises(Died), Machines("a:web1", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    configure({"b": {}}, default="b")
+    (outcome,) = Jobs().resume(1)
+    assert outcome.status is Status.FAILED and "may have been done" in str(outcome.error)
