@@ -1,11 +1,14 @@
 """What clouds are asked before the work begins: one that hangs holds no other back, and it is watched."""
 
+import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
 from cloudmesh.vm import Machines, Status
+from cloudmesh.vm.command.vm import VmCommand
 from cloudmesh.vm.jobs import Jobs
 from cloudmesh.vm.journal import JobJournal
 from cloudmesh.vm.tally import Tally
@@ -115,6 +118,47 @@ def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_other
     spy.trouble.clear()
     assert fared(Jobs().resume(interrupted)) == {("a", "web1"): Status.DONE}
     assert Jobs().show(interrupted)[0].status == "done"
+
+
+@pytest.fixture
+def cms(capsys):
+    """Runs a line of cms vm as the REPL does; gives exit code, stdout and stderr."""
+
+    def run(line):
+        shell = SimpleNamespace(one_shot_done=True)
+        VmCommand.do_vm(shell, line)
+        captured = capsys.readouterr()
+        return shell.last_exit_code, captured.out, captured.err
+
+    return run
+
+
+def test_a_dry_run_does_not_wait_for_a_cloud_that_hangs(boot, spy, hang, cms):
+    boot("web[1-2]", "a")
+    boot("web[1-2]", "b")
+    hang("a")
+    # The true state is asked for, since stopped machines are not known to be there.
+    spy.trouble["a", "machine"] = spy.trouble["a", "machines"]
+    code, out, _ = cms("start a:web[1-2],b:web[1-2] --dryrun --timeout=2 --output=json")
+    rows = {(row["cloud"], row["name"]): row for row in json.loads(out)}
+    assert code == 1
+    assert list(rows) == [("a", "web1"), ("a", "web2"), ("b", "web1"), ("b", "web2")]
+    assert {row["result"] for (cloud, _), row in rows.items() if cloud == "b"} == {"already"}
+    failed = [row for (cloud, _), row in rows.items() if cloud == "a"]
+    assert all(row["result"] == "would fail" and "did not answer" in row["reason"] for row in failed)
+
+
+def test_the_time_is_told_as_it_was_given(boot, spy, hang, cms):
+    boot("web1", "b")
+    hang("a")
+    stop = threading.Event()
+    spy.trouble["b", "stop"] = lambda name: stop.wait(60)
+    try:
+        code, out, _ = cms("stop web* --timeout=2 --output=json")
+    finally:
+        stop.set()
+    assert code == 1
+    assert "the 2 seconds of the job were over" in json.loads(out)[0]["reason"]
 
 
 def test_who_watches_is_told_which_clouds_have_answered(boot, spy):

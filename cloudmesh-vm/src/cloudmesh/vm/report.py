@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model import Machine
 from cloudmesh.cloud.notes import simulated_notes
@@ -14,10 +14,14 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.acting import ActionPlan, Given
+from cloudmesh.vm.asking import Deadline
 from cloudmesh.vm.folding import fold_rows
 from cloudmesh.vm.outcome import Outcome, Result, Status
-from cloudmesh.vm.select import Selection
 from cloudmesh.vm.session import Session
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.cloud import Cloud
+    from cloudmesh.vm.machines import Machines
 
 WOULD_FAIL = "would fail"
 COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
@@ -78,17 +82,23 @@ def words(action: str) -> str:
     return VERBS[action].words if action in VERBS else action
 
 
-def dry_run(session: Session, selection: Selection, action: str, argument: Given = None) -> Answer:
+def dry_run(machines: Machines, action: str, argument: Given = None, timeout: float | None = None) -> Answer:
     """What an action would do; a cloud is asked at most what state a machine is in, and what it offers.
 
     The exit code is 1 if a machine would fail.
 
+    Args:
+        timeout: seconds for all of it together.
+
     Raises:
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
-    verb = find_verb(action)
-    plan = ActionPlan(session, verb, argument).plan(selection)
-    rows = [_foreseen(session, task.machine, verb) for task in plan.tasks if task.machine]
+    verb, session = find_verb(action), machines.session
+    deadline = Deadline.after(timeout)
+    selection = machines.select(timeout)
+    with session.within(deadline):
+        plan = ActionPlan(session, verb, argument).plan(selection)
+        rows = _foreseen(session, verb, [task.machine for task in plan.tasks if task.machine])
     for each in plan.missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
@@ -102,16 +112,44 @@ def dry_run(session: Session, selection: Selection, action: str, argument: Given
     )
 
 
-def _foreseen(session: Session, machine: Machine, verb: Verb) -> dict[str, str]:
-    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.words, "state": machine.state.value}
+def _foreseen(session: Session, verb: Verb, machines: Sequence[Machine]) -> list[dict[str, str]]:
+    """A row for each machine; the clouds are asked side by side."""
+    of_cloud: dict[str, list[Machine]] = {}
+    for machine in machines:
+        of_cloud.setdefault(machine.cloud, []).append(machine)
+    told = session.ask_all(
+        [*of_cloud], lambda cloud: [_foreseen_one(cloud, each, verb) for each in of_cloud[cloud.name]]
+    )
+    rows: dict[str, Iterator[dict[str, str]]] = {}
+    for cloud, answer in told.items():
+        if isinstance(answer, CloudmeshError):
+            rows[cloud] = iter([_would_fail(each, verb, answer) for each in of_cloud[cloud]])
+        else:
+            rows[cloud] = iter(answer)
+    return [next(rows[machine.cloud]) for machine in machines]
+
+
+def _foreseen_one(cloud: Cloud, machine: Machine, verb: Verb) -> dict[str, str]:
     try:
-        done = session.cloud(machine.cloud).foresee(machine, verb)
+        done = cloud.foresee(machine, verb)
     except CloudmeshError as error:
-        return {**row, "result": WOULD_FAIL, "reason": str(error)}
+        return _would_fail(machine, verb, error)
     state = done.machine.state.value
+    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.words, "state": state}
     if done.changed:
-        return {**row, "state": state, "result": f"would {verb.words}", "reason": ""}
-    return {**row, "state": state, "result": Status.ALREADY.value, "reason": f"it is {state}"}
+        return {**row, "result": f"would {verb.words}", "reason": ""}
+    return {**row, "result": Status.ALREADY.value, "reason": f"it is {state}"}
+
+
+def _would_fail(machine: Machine, verb: Verb, error: CloudmeshError) -> dict[str, str]:
+    return {
+        "cloud": machine.cloud,
+        "name": machine.name,
+        "action": verb.words,
+        "state": machine.state.value,
+        "result": WOULD_FAIL,
+        "reason": str(error),
+    }
 
 
 def describe(config: Config, machine: Machine, refreshed: float, notes: Iterable[str] = ()) -> Answer:

@@ -119,6 +119,8 @@ class Session:
             with Cloud(name, self.config) as cloud:
                 return ask(cloud)
 
+        if not clouds:
+            return {}
         # Nobody could be asked for a secret in another thread.
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
         errors: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cloudmesh.config import Config
     from cloudmesh.vm.machines import Machines
     from cloudmesh.vm.progress import Progress
+    from cloudmesh.vm.select import Selection
 
 ACTIONS = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "delete")
 CHANGES = ("rebuild", "resize", "rename", "metadata")
@@ -201,8 +202,7 @@ def _resize(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = None) -> Answer:
-    from cloudmesh.vm.asking import Deadline
-    from cloudmesh.vm.confirm import DESTROYS, confirm
+    from cloudmesh.vm.confirm import DESTROYS
     from cloudmesh.vm.options import seconds
     from cloudmesh.vm.progress import Progress
     from cloudmesh.vm.report import dry_run, report
@@ -210,18 +210,30 @@ def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = No
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
     with _machines(config, arguments, progress) as machines:
-        deadline = Deadline.after(timeout)
-        with progress:
-            selection = machines.select(timeout)
-        # Nobody is to be hurried by the time that a question takes.
-        left = deadline.left()
         if arguments["--dryrun"]:
-            return dry_run(machines.session, selection, verb, argument)
+            with progress:
+                return dry_run(machines, verb, argument, timeout)
+        selection = None
         if verb in DESTROYS and not arguments["--yes"]:
-            confirm(verb, selection.machines)
+            selection, timeout = _confirmed(machines, verb, timeout, progress)
         with progress:
-            result = machines.act(verb, arguments["--wait"], left, selection, argument)
+            result = machines.act(verb, arguments["--wait"], timeout, selection, argument)
         return report(config, result, progress.seconds)
+
+
+def _confirmed(
+    machines: Machines, verb: str, timeout: float | None, progress: Progress
+) -> tuple[Selection, float | None]:
+    """The machines that the user agreed to, and what is left of the time without that for the question."""
+    from cloudmesh.vm.asking import Deadline
+    from cloudmesh.vm.confirm import confirm
+
+    deadline = Deadline.after(timeout)
+    with progress:
+        selection = machines.select(timeout)
+    left = deadline.left()
+    confirm(verb, selection.machines)
+    return selection, left
 
 
 def _rename(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
