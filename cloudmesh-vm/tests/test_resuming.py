@@ -4,6 +4,7 @@ import pytest
 
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import Refused, Unreachable
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError
@@ -390,6 +391,44 @@ def test_many_in_one_call_are_found_together(configure, spy, dying):
             assert Jobs().resume(job.number).exit_code == 0
         with Machines(f"m{writes}x[01-12]", "a") as machines:
             assert len(machines.select().machines) == 12
+
+
+@pytest.fixture
+def boots(monkeypatch):
+    """The calls that boot many: the names in their order, and whether they were booted before, perhaps."""
+    calls, original = [], SimulatedProvider.boot_many
+
+    def boot_many(self, requests, again=False):
+        calls.append(([each.name for each in requests], again))
+        return original(self, requests, again)
+
+    monkeypatch.setattr(SimulatedProvider, "boot_many", boot_many)
+    return calls
+
+
+def test_a_call_for_many_is_the_very_same_when_it_is_made_again(configure, dying, boots):
+    """EC2 does it once then, even if it shows nothing of its machines yet."""
+    configure({"a": {"bulk": 5}}, default="a")
+    dying(1)
+    with pytest.raises(Died), Machines("web[01-12]", "a", parallel=1) as machines:
+        machines.boot()
+    dying(None)
+    assert boots == [([f"web{number:02}" for number in range(1, 6)], False)]
+    assert Jobs().resume(1).exit_code == 0
+    assert boots[1] == (boots[0][0], True)
+    assert sorted(len(names) for names, _ in boots) == [2, 5, 5, 5]
+
+
+def test_where_one_of_a_call_for_many_has_ended_each_is_looked_for(configure, dying, boots, home):
+    configure({"a": {"bulk": 5}}, default="a")
+    dying(1)
+    with pytest.raises(Died), Machines("web[01-05]", "a") as machines:
+        machines.boot()
+    dying(None)
+    with Database(home / "cloudmesh.db") as database:
+        database.update(TASKS, {"status": "failed"}, name="web03")
+    assert Jobs().resume(1).exit_code == 0
+    assert len(boots) == 1, "the others are found one by one"
 
 
 def test_a_job_that_is_done_is_left_alone(boot, spy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 
@@ -97,6 +98,24 @@ def test_many_machines_whose_answer_is_lost_are_there_once(user, gate):
     assert sorted(booted(user, "web[01-10]")) == [f"web{number:02}" for number in range(1, 11)]
     user.cms("vm", "list", "--refresh")
     assert len(user.states()) == 10
+
+
+def test_many_machines_that_are_not_shown_yet_when_a_killed_boot_is_resumed(user, gate):
+    """EC2 may show them only later; the call that made them is told by its token that they are there."""
+    gate.answers["RunInstances"] = [None]
+    running = user.start("vm", "boot", "web[01-03]")
+    while not gate.booted:
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.kill()
+    running.communicate()
+    (made,) = gate.booted.values()
+    gate.hidden.update(each.decode() for each in re.findall(rb"<instanceId>(i-[0-9a-f]+)", made[1]))
+    assert len(gate.hidden) == 3
+    assert {row["result"] for row in user.json("job", "resume", "1")} == {"done"}
+    gate.hidden.clear()
+    user.cms("vm", "list", "--refresh")
+    assert sorted(user.states()) == ["web01", "web02", "web03"] and len(gate.booted) == 1
 
 
 def test_many_machines_whose_names_are_held_back_are_named_in_the_end(user, gate):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from cloudmesh.cloud.recorder import Change
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
-from cloudmesh.vm.calls import ADDRESS, LostCall, Reply
+from cloudmesh.vm.calls import ADDRESS, BOOT, LostCall, Reply
 from cloudmesh.vm.lanes import Attempt, Lane
 from cloudmesh.vm.outcome import Outcome, Status
 from cloudmesh.vm.task import Task
@@ -56,6 +57,28 @@ class Turn:
 def first_step(task: Task) -> str:
     """The first call of a task; a machine that an earlier process booted only lacks its address."""
     return ADDRESS if task.address and task.machine is not None else task.verb
+
+
+def attempts_of(tasks: Sequence[Task]) -> list[Attempt]:
+    """The tasks on their way; those that an earlier process may have booted by one call stay together."""
+    groups: dict[tuple[str, int], object] = {}
+    attempts = [
+        Attempt(task, place, first_step(task), again=task.again, seat=task.seat)
+        for place, task in enumerate(tasks)
+    ]
+    for each in attempts:
+        if each.seat is not None:
+            each.group = groups.setdefault((each.task.cloud, each.seat[0]), object())
+    return attempts
+
+
+def take_seats(together: Sequence[Attempt]) -> None:
+    """Note which call boots several machines together: another process may have to repeat it."""
+    for place, each in enumerate(together):
+        if len(together) > 1 and each.step == BOOT:
+            each.seat = together[0].task.number, place
+        elif each.seat is not None:
+            each.seat = 0, 0
 
 
 def reply_of(flight: Flight) -> Reply:

@@ -192,6 +192,8 @@ def _begin(attempt: Attempt, now: float) -> Mapping[str, Any]:
     values: dict[str, Any] = {"status": RUNNING, "began": now}
     if task.request is not None:
         values["cloud_id"] = task.machine.cloud_id if task.machine else ""
+        if attempt.seat is not None:
+            values["call"], values["seat"] = attempt.seat
     elif task.machine is not None:
         values |= _way_back(task.verb, find_verb(task.verb).leads_to(task.machine.state))
     return values

@@ -31,6 +31,8 @@ class Attempt:
         error: why the last one failed.
         silences: how many in a row got no answer at all.
         group: those that the last call was for, if they may have been booted together.
+        seat: the number of the last call that boots it with others, and its place in that; (0, 0) if it is
+            alone by now, None if it always was.
     """
 
     task: Task
@@ -44,6 +46,7 @@ class Attempt:
     error: CloudmeshError | None = None
     silences: int = 0
     group: object = None
+    seat: tuple[int, int] | None = None
 
     def failed(self, error: CloudmeshError | None, status: Status = Status.FAILED) -> Outcome:
         """The outcome of a task that is not done; if an earlier call may have done it, its error says so."""

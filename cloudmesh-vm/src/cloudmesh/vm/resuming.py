@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -166,7 +167,25 @@ class Resumption:
             except CloudmeshError as error:
                 told = perhaps_done(error) if row["status"] == RUNNING else error
                 todo.lost.append((task, task.outcome(Status.FAILED, error=told)))
-        return todo
+        return replace(todo, tasks=self._seated(todo.tasks, rows))
+
+    def _seated(self, tasks: Sequence[Task], rows: Sequence[Any]) -> list[Task]:
+        """The tasks with the calls that may have booted several of them together.
+
+        Such a call must be the very same when it is made again: for the same machines in the same order. So
+        what of it has come to an end otherwise leaves none of it.
+        """
+        begun = [row for row in rows if row["status"] == RUNNING and row.get("call")]
+        seats = {row.id: (row["call"], row["seat"]) for row in begun}
+        left = Counter(seats[task.number][0] for task in tasks if task.number in seats)
+        whole = {
+            call for call in left if self._database.count(TASKS, job=self._job.id, call=call) == left[call]
+        }
+        seated = [
+            replace(task, seat=seat) if (seat := seats.get(task.number)) and seat[0] in whole else task
+            for task in tasks
+        ]
+        return sorted(seated, key=lambda task: task.seat or (task.number, 0))
 
     def _places(self, rows: Sequence[Any]) -> dict[str, _Shown | CloudmeshError]:
         """What each cloud shows, or why it cannot be used any more, as when the configuration has lost it.

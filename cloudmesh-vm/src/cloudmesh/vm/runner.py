@@ -25,10 +25,11 @@ from cloudmesh.vm.flights import (
     Flight,
     Turn,
     abandon,
-    first_step,
+    attempts_of,
     not_begun,
     refused,
     reply_of,
+    take_seats,
     unrecorded,
     unwritable,
 )
@@ -139,9 +140,7 @@ class Runner:
         now = self._clock()
         timeout = self._limits.timeout
         self._ends = None if timeout is None else now + timeout - self._limits.spent
-        attempts = [
-            Attempt(task, place, first_step(task), again=task.again) for place, task in enumerate(tasks)
-        ]
+        attempts = attempts_of(tasks)
         self._now, self._untold = Turn(), dict.fromkeys(attempts)
         self._counter.begin(attempts)
         for cloud, waiting in by_cloud(attempts).items():
@@ -281,6 +280,7 @@ class Runner:
         together = lane.take()
         lane.running += 1
         lane.served = now
+        take_seats(together)
         for each in together:
             each.began = each.began or now
         road = self._roads[lane.cloud]

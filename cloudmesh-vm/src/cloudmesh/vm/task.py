@@ -27,6 +27,8 @@ class Task:
         number: its line in the store; 0 if it has none.
         again: whether an earlier process may have begun it.
         target: where a machine is led that an earlier process has set on its way; None if its state tells.
+        seat: which call for many an earlier process may have made for it, and its place in that; None if
+            it was alone.
     """
 
     cloud: str
@@ -40,6 +42,7 @@ class Task:
     number: int = 0
     again: bool = False
     target: State | None = None
+    seat: tuple[int, int] | None = None
 
     def outcome(self, status: Status, **values: Any) -> Outcome:
         """What became of this task."""
