@@ -119,6 +119,17 @@ def test_the_clouds_are_asked_side_by_side(three, config, spy):
     assert answer.exit_code == 0
 
 
+def test_a_cloud_that_hangs_is_given_up(three, config, spy, monkeypatch):
+    monkeypatch.setattr("cloudmesh.vm.asking.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("cloudmesh.vm.asking.Patience.ceiling", 0.0)
+    ended = threading.Event()
+    spy.trouble["a", "machines"] = lambda _: ended.wait(30)
+    answer = list_machines(config, [], None, refresh=True)
+    ended.set()
+    assert names(answer) == ["a:web1", "a:web2", "b:db1"] and answer.exit_code == 4
+    assert "cloud a did not answer in 0.5 seconds" in answer.notes[0]
+
+
 def test_the_first_list_of_a_cloud_asks_it(config, spy):
     assert names(list_machines(config, [], None, refresh=False)) == []
     assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
