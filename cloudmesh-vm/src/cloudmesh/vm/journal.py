@@ -152,7 +152,8 @@ def _write_lines(database: Database, job: int, plan: Plan) -> Sequence[int]:
     parts = [{"job": job, "cloud": cloud, "what": what} for cloud, what in plan.parts.items()]
     database.add_many(PARTS, parts)
     lines = database.add_many(TASKS, (_line(job, task) for task in plan.tasks))
-    database.add_many(TASKS, (_failed_line(job, plan.verb, each) for each in plan.missing))
+    if plan.missing:
+        database.add_many(TASKS, (_failed_line(job, plan.verb, each) for each in plan.missing))
     database.index(TASKS, "job")
     return lines
 
