@@ -473,6 +473,9 @@ def test_what_could_not_be_planned_is_part_of_the_job(configure, spy):
     resumed = Jobs().resume(result.job, failed=True)
     assert [(each.cloud, each.name) for each in resumed] == [("b", "web1"), ("b", "web2")]
     assert all("(b is away)" in str(each.error) for each in resumed) and resumed.exit_code == 1
+    assert [str(each.error) for each in Jobs().resume(result.job, failed=True)] == [
+        str(each.error) for each in resumed
+    ]
 
 
 def test_a_cloud_with_a_spoilt_section_keeps_no_other_from_being_resumed(configure, dying):

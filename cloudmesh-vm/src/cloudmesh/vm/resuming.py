@@ -26,6 +26,8 @@ from cloudmesh.vm.session import Session
 from cloudmesh.vm.task import Task
 from cloudmesh.vm.work import Effort, Work
 
+_UNPLANNED = "it could not be planned when the job began"
+
 
 @dataclass(frozen=True)
 class _Todo:
@@ -257,8 +259,10 @@ class Resumption:
 
 def _unplanned(row: Any) -> CloudmeshError:
     """Why a task is not done that failed before it was known what to do to which machine."""
-    why = f" ({row['error']})" if row["error"] else ""
-    return CloudmeshError(f"it could not be planned when the job began{why}; ask for it anew by cms vm")
+    why: str = row["error"]
+    if why.startswith(_UNPLANNED):
+        return CloudmeshError(why)
+    return CloudmeshError(f"{_UNPLANNED} ({why}); ask for it anew by cms vm")
 
 
 def _kept_target(row: Any) -> State | None:
