@@ -1,6 +1,7 @@
 """A home of its own for each test, two clouds that count their calls, and time that passes on demand."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ from cloudmesh.cloud.opened import Opened
 from cloudmesh.cloud.patience import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.config import Config
+from cloudmesh.vm.command.vm import VmCommand
 
 METHODS = (
     *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
@@ -121,3 +123,16 @@ def behind(config):
             getattr(provider, method)(machine.cloud_id)
 
     return do
+
+
+@pytest.fixture
+def cms(capsys):
+    """Runs a line of cms vm as the REPL does; gives exit code, stdout and stderr."""
+
+    def run(line):
+        shell = SimpleNamespace(one_shot_done=True)
+        VmCommand.do_vm(shell, line)
+        captured = capsys.readouterr()
+        return shell.last_exit_code, captured.out, captured.err
+
+    return run

@@ -1,7 +1,6 @@
 """Verbs that take something beside the machine: rebuild, resize, rename, metadata; and the hard reboot."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
@@ -10,21 +9,7 @@ from cloudmesh.cloud.errors import Refused, Unreachable, Unsupported
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import UnknownName, UsageError
 from cloudmesh.vm import Machine, Machines
-from cloudmesh.vm.command.vm import VmCommand
 from cloudmesh.vm.pairs import read_changes, read_pairs
-
-
-@pytest.fixture
-def cms(capsys):
-    """Runs a line as the REPL does; gives exit code, stdout and stderr."""
-
-    def run(line):
-        shell = SimpleNamespace(one_shot_done=True)
-        VmCommand.do_vm(shell, line)
-        captured = capsys.readouterr()
-        return shell.last_exit_code, captured.out, captured.err
-
-    return run
 
 
 def now(config, cloud="a"):

@@ -3,14 +3,12 @@
 import io
 import json
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from cloudmesh.cloud.errors import Refused, Unreachable
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.command.vm import VmCommand
 from cloudmesh.vm.confirm import confirm
 
 ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
@@ -19,19 +17,6 @@ ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
 class Terminal(io.StringIO):
     def isatty(self):
         return True
-
-
-@pytest.fixture
-def cms(capsys):
-    """Runs a line as the REPL does; gives exit code, stdout and stderr."""
-
-    def run(line):
-        shell = SimpleNamespace(one_shot_done=True)
-        VmCommand.do_vm(shell, line)
-        captured = capsys.readouterr()
-        return shell.last_exit_code, captured.out, captured.err
-
-    return run
 
 
 def rows(cms, line):

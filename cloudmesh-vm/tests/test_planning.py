@@ -2,13 +2,11 @@
 
 import json
 import threading
-from types import SimpleNamespace
 
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
 from cloudmesh.vm import Machines, Status
-from cloudmesh.vm.command.vm import VmCommand
 from cloudmesh.vm.jobs import Jobs
 from cloudmesh.vm.journal import JobJournal
 from cloudmesh.vm.tally import Tally
@@ -118,19 +116,6 @@ def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_other
     spy.trouble.clear()
     assert fared(Jobs().resume(interrupted)) == {("a", "web1"): Status.DONE}
     assert Jobs().show(interrupted)[0].status == "done"
-
-
-@pytest.fixture
-def cms(capsys):
-    """Runs a line of cms vm as the REPL does; gives exit code, stdout and stderr."""
-
-    def run(line):
-        shell = SimpleNamespace(one_shot_done=True)
-        VmCommand.do_vm(shell, line)
-        captured = capsys.readouterr()
-        return shell.last_exit_code, captured.out, captured.err
-
-    return run
 
 
 def test_a_dry_run_does_not_wait_for_a_cloud_that_hangs(boot, spy, hang, cms):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloudmesh.cloud.patience import Patience
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.limits import CALL_TIMEOUT
 from cloudmesh.vm.tally import Tally, Watch
 
@@ -79,6 +80,20 @@ class Asking:
         """Tell the watch who has answered."""
         if self.watch is not None:
             self.watch(LIST, [_tally(cloud, answers) for cloud in clouds])
+
+
+def call_timeouts(
+    config: Config, clouds: Iterable[str], errors: dict[str, CloudmeshError]
+) -> dict[str, float | None]:
+    """What is configured for one call of each cloud that has no error; a wrong value becomes its error."""
+    found: dict[str, float | None] = {}
+    for name in clouds:
+        if name not in errors:
+            try:
+                found[name] = config.call_timeout(name)
+            except ConfigError as error:
+                errors[name] = error
+    return found
 
 
 def _tally(cloud: str, answers: Mapping[str, object]) -> Tally:

@@ -15,7 +15,7 @@ from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.answer import Answer
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, KnownNames, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 from cloudmesh.vm.interrupted import interrupted_notes
 from cloudmesh.vm.ordering import by_name
 
@@ -138,19 +138,13 @@ def _refresh(
     if not asked:
         return {}
     from cloudmesh.cloud.side_by_side import ask_all
-    from cloudmesh.vm.asking import Asking
+    from cloudmesh.vm.asking import Asking, call_timeouts
 
     # All that is missing is asked for before the first cloud is called.
     errors: dict[str, CloudmeshError] = {**config.unresolved(asked)}
-    limits: dict[str, float | None] = {}
-    for name in asked:
-        try:
-            limits[name] = config.call_timeout(name)
-        except ConfigError as error:
-            errors.setdefault(name, error)
+    configured = call_timeouts(config, asked, errors)
     # One that hangs keeps nobody from seeing the others for ever.
-    others = [name for name in asked if name not in errors]
-    answers = ask_all(others, partial(_reconcile, config), Asking().limit(limits))
+    answers = ask_all([*configured], partial(_reconcile, config), Asking().limit(configured))
     errors.update({name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)})
     return {name: errors[name] for name in asked if name in errors}
 

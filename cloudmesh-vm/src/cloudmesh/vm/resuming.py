@@ -118,7 +118,6 @@ class Resumption:
         if over and not failed:
             return Result([], job.id)
         journal = JobJournal.take_over(self._session.inventory, job.id)
-        result: Result | None = None
         try:
             with self._session.within(deadline):
                 todo = self._todo(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))

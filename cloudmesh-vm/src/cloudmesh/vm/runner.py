@@ -313,8 +313,9 @@ class Runner:
                 flight.future = self._executor.submit(perform, self._call(flight))
             except RuntimeError as error:
                 # It was shut down, or is broken for good: nobody else's calls will be taken either.
-                self._close_all(refused(error))
-                flight.future.set_exception(refused(error))
+                reason = refused(error)
+                self._close_all(reason)
+                flight.future.set_exception(reason)
             except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
                 flight.future.set_exception(error)
             flight.future.add_done_callback(partial(self._landed, flight))

@@ -16,7 +16,7 @@ from cloudmesh.cloud.side_by_side import ask_all
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
-from cloudmesh.vm.asking import Asking, Deadline
+from cloudmesh.vm.asking import Asking, Deadline, call_timeouts
 from cloudmesh.vm.calls import Access
 from cloudmesh.vm.performing import HERE
 
@@ -124,15 +124,9 @@ class Session:
         # Nobody could be asked for a secret in another thread.
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
         errors: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
-        configured: dict[str, float | None] = {}
-        for name in clouds:
-            try:
-                configured[name] = self.config.call_timeout(name)
-            except ConfigError as error:
-                errors.setdefault(name, error)
-        asked = [name for name in clouds if name not in errors]
+        configured = call_timeouts(self.config, clouds, errors)
+        asked, limit = [*configured], self._asking.limit(configured)
         tell = partial(self._asking.tell, asked)
-        limit = self._asking.limit({name: configured[name] for name in asked})
         answers = ask_all(asked, opened, limit, tell) if asked else {}
         refusals = CredentialsError | EndpointError
         self.refusals |= {name: error for name, error in answers.items() if isinstance(error, refusals)}
