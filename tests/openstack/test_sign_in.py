@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloudmesh.cloud.errors import CredentialsError
+from cloudmesh.cloud.lookup import pick
 from cloudmesh.cloud.model import State
+from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack
@@ -198,9 +200,9 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(tenant, cloudmesh, coun
 def test_no_answer_is_ever_about_the_wrong_machine(tenant, cloudmesh):
     """32 threads look at machines of their own, while they are interrupted all the time."""
     with OpenStackProvider("bed", tenant.settings()) as provider:
-        image, flavor = provider.images()[0], provider.flavors()[0]
-        from cloudmesh.cloud.provider import BootRequest
-
+        # By name: a cloud may list any first, also one that does not fit.
+        image = pick("image", "cirros-0.6", "bed", provider.images())
+        flavor = pick("flavor", "m1.tiny", "bed", provider.flavors())
         names = [f"vm{number:02}" for number in range(32)]
         ids = {name: provider.boot(BootRequest(name, image, flavor)).cloud_id for name in names}
         # Nova takes metadata only of what is built.
