@@ -1,9 +1,13 @@
-"""Any executor of concurrent.futures makes the calls: here one of processes that share nothing with us."""
+"""Any executor of concurrent.futures makes the calls: processes that share nothing with us, Parsl, MPI."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,18 @@ from cloudmesh.config import Config
 from cloudmesh.vm import Machines, Status
 
 pytestmark = pytest.mark.slow
+
+PROGRAM = str(Path(__file__).parent / "there" / "own_executor.py")
+PATIENCE = 120
+HOW = {
+    "parsl": ["python", PROGRAM],
+    # Unlike the usual mpiexec this one waits for nobody on the network.
+    "mpi": ["mpiexec.gforker", "-n", "3", "python", "-m", "mpi4py.futures", PROGRAM],
+}
+# For UCX, by which MPI's processes find each other. Parsl is told by its configuration.
+ON_LOOPBACK = {"UCX_NET_DEVICES": "lo"}
+# Both look for their own programs there, too.
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 @pytest.fixture
@@ -49,3 +65,29 @@ def test_a_process_of_the_pool_is_killed(config, home):
     there = {(row["cloud"], row["name"]) for row in rows}
     assert len(there) == len(rows)
     assert there == {(each.cloud, each.name) for each in result.succeeded}
+
+
+@pytest.mark.parametrize("kind", HOW)
+def test_executors_of_others(kind, home, make_stack, tmp_path):
+    """Each verb on each machine as by our threads, and the password nowhere in what the executor writes."""
+    stack = make_stack(password="hunter2-marker")
+    home.configure(fake=stack.section())
+    home.cms("cloud", "activate", "fake")
+    folder = tmp_path / "written"
+    env = {**os.environ, **ON_LOOPBACK, "CLOUDMESH_CONFIG_DIR": str(home.directory), "PATH": PATH}
+    words = [*HOW[kind], kind, str(folder)]
+    options = {"env": env, "cwd": tmp_path, "timeout": PATIENCE}
+    done = subprocess.run(words, check=False, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stderr
+    ended = [{tuple(each) for each in step} for step in json.loads(done.stdout)]
+    assert ended == [
+        {("done", "NoneType")},
+        {("already", "NoneType")},
+        {("done", "NoneType")},
+        {("failed", "Conflict")},
+        {("done", "NoneType")},
+    ]
+    assert stack.report()["states"] == {}
+    logs = "".join(file.read_text(errors="replace") for file in folder.rglob("*.log"))
+    assert ("Access('fake', ***)" in logs) == (kind == "parsl"), "Parsl writes down what it is asked for"
+    assert "hunter2-marker" not in logs + done.stdout + done.stderr
