@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from cloudmesh.plugin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from requests import Response
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -141,6 +145,7 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
     ``signs_in``: whether nothing goes over them but what gives a token.
     """
     from libcloud.http import LibcloudConnection
+    from requests import PreparedRequest
 
     class CloudConnection(LibcloudConnection):  # type: ignore[misc]
         """A connection of one cloud."""
@@ -155,14 +160,42 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
         def _setup_ca_cert(self, **kwargs: Any) -> None:
             self.ca_cert = transport.ca_file or None if self.verify else None
 
-        def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        def request(
+            self,
+            method: str,
+            url: str,
+            body: Any = None,
+            headers: Any = None,
+            raw: bool = False,
+            stream: bool = False,
+            hooks: Any = None,
+        ) -> None:
             # Some drivers sign in over connections of the class that they call the cloud with.
             changes_nothing = signs_in or url.partition("?")[0].endswith(_TOKEN_PATH)
             wire.begins(method, self.host.partition("://")[2], changes_nothing)
             if self.session.trust_env:
                 self._look_around()
-            super().request(method, url, *args, **kwargs)
-            wire.answer = self.response
+            wire.answer = self.response = self._answer(
+                method.upper(), urljoin(self.host, url), body, self._normalize_headers(headers), stream, hooks
+            )
+
+        def _answer(
+            self, method: str, url: str, body: Any, headers: Any, stream: bool, hooks: Any
+        ) -> Response:
+            """As ``session.request``, but for a fifth of its time: to merge what is hardly ever changed."""
+            session, call = self.session, PreparedRequest()
+            # None leaves a header out.
+            told = {key: text for key, text in {**session.headers, **headers}.items() if text is not None}
+            call.prepare(method, url, told, data=body, cookies=session.cookies, hooks=hooks)
+            answer: Response = session.send(
+                call,
+                stream=stream,
+                verify=self.verification,
+                timeout=session.timeout,
+                proxies=session.proxies,
+                allow_redirects=True,
+            )
+            return answer
 
         def _look_around(self) -> None:
             """Take proxies and certificates from the environment, once: looking there is much of a call."""

@@ -1,0 +1,55 @@
+"""What our connections send is what libcloud's own would send."""
+
+import pytest
+from libcloud.http import LibcloudConnection
+
+from cloudmesh.cloud.providers.libcloud.transport import Transport, Wire, connection_class
+
+CALLS = {
+    "plain": ("GET", "/nodes", {}),
+    "query": ("GET", "/nodes?name=a%20b&x=ü", {}),
+    "lower case": ("delete", "/nodes/1", {}),
+    "elsewhere in the host": ("GET", "nodes", {}),
+    "text": ("POST", "/nodes", {"body": '{"name": "web1"}', "headers": {"Content-Type": "application/json"}}),
+    "bytes": ("PUT", "/nodes", {"body": b"\x00x"}),
+    "form": ("POST", "/nodes", {"body": {"name": "ü", "count": 2}}),
+    "empty": ("POST", "/nodes", {"body": ""}),
+    "headers": ("HEAD", "/", {"headers": {"user-agent": "probe", "X-Count": 3, "X-Half": 0.5}}),
+    "header of nothing": ("GET", "/", {"headers": {"X-Auth-Token": None, "Accept": None}}),
+}
+
+
+def keep(calls):
+    """Keeps what comes, answers the first call with a cookie, and sends another one on."""
+
+    def answer(request):
+        place = {key: value for key, value in request.headers.items() if key != "Host"}
+        calls.append((request.command, request.path, place, request.content))
+        request.send_response(302 if request.path == "/nodes/1" else 200)
+        request.send_header("Location", "/nodes/2")
+        request.send_header("Set-Cookie", "route=7; Path=/")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    return answer
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_is_the_same_as_over_a_connection_of_libcloud(name, serve):
+    method, url, options = CALLS[name]
+    calls = {}
+    for kind in (LibcloudConnection, connection_class(Transport(), Wire())):
+        calls[kind] = []
+        server = serve(keep(calls[kind]))
+        connection = kind("127.0.0.1", server.server_port, secure=False)
+        for _ in range(2):
+            connection.request(method, url, **{key: copied(value) for key, value in options.items()})
+            assert connection.getresponse().status_code == connection.status == 200
+    theirs, ours = calls.values()
+    assert ours == theirs and len(ours) >= 2
+    assert "route=7" in ours[-1][2]["Cookie"]
+
+
+def copied(value):
+    """libcloud changes the headers it is given."""
+    return dict(value) if isinstance(value, dict) else value
