@@ -161,6 +161,55 @@ def test_outcomes_come_one_by_one_and_leaving_early_can_be_gone_on_with(boot, sp
         assert {str(each.state) for each in machines.start_each()} == {"starting"}
 
 
+def test_a_killed_job_that_was_cancelled_can_still_be_gone_on_with(boot, home):
+    boot("web[1-3]", "a")
+    with Machines("web[1-3]", "a", parallel=1) as machines:
+        next(each := machines.stop_each())
+        each.close()
+    with Database(home / "cloudmesh.db") as db:
+        # As the process left it that was killed.
+        db.update(JOBS, {"status": "running", "ended": 0.0}, id=2)
+    assert Jobs().cancel(2).status == "cancelled"
+    boot("other", "a")
+    job, _ = Jobs().show(2)
+    assert job.ended > job.began and job.unfinished, "no later job takes it for long over"
+    assert Jobs().resume(2).exit_code == 0 and counts(2) == {"done": 3}
+
+
+def test_a_cancelled_job_whose_end_was_never_written_is_kept(boot, home):
+    boot("web1", "a")
+    with Database(home / "cloudmesh.db") as db:
+        db.update(JOBS, {"status": "cancelled", "ended": 0.0}, id=1)
+    boot("web2", "a")
+    assert Jobs().show(1)[0].status == "cancelled"
+
+
+def test_leaving_a_loop_early_when_all_is_done_leaves_nothing_to_resume(boot, spy):
+    boot("web[1-3]", "a")
+    stops = []
+    with Machines("web[1-3]", "a") as machines:
+        for _ in machines.stop_each():
+            deadline = time.monotonic() + 20
+            while len(stops) < 3:
+                assert time.monotonic() < deadline
+                stops += [name for _, method, name in spy.taken() if method == "stop"]
+                time.sleep(0.01)
+            break
+    assert Jobs().interrupted() == [] and Jobs().show(2)[0].status == "done"
+
+
+def test_an_iterator_that_is_kept_ends_with_its_block(configure, spy):
+    configure({"a": {"latency_seconds": 0.2}}, default="a")
+    with Machines("web[1-9]", "a", parallel=3) as machines:
+        outcomes = machines.boot_each()
+        next(outcomes)
+    (job,) = Jobs().interrupted()
+    begun = len([method for _, method, _ in spy.taken() if method == "boot"])
+    assert 3 <= begun == job.done < 9, "what was begun has come to its end, and is written down"
+    assert list(outcomes) == []
+    assert Jobs().resume(job.number).exit_code == 0 and counts(job.number) == {"done": 9}
+
+
 def test_an_answer_that_is_lost_is_looked_for_and_not_asked_again(config, spy):
     lost = CloudTimeout("no answer")
     lost.unsure = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +100,7 @@ class Jobs:
                 # Nobody can go on with it meanwhile, but it may have come to its end until now.
                 with hold:
                     _require_open(number, _find(database, number)["status"])
-                    database.update(JOBS, {"status": CANCELLED}, id=number)
+                    database.update(JOBS, {"status": CANCELLED, "ended": time.time()}, id=number)
             state = _state(database, _find(database, number))
         if state.status != CANCELLED:
             _require_open(number, state.status)

@@ -122,7 +122,7 @@ class JobJournal:
         return bool(self._database.count(JOBS, id=self.number, cancel=1))
 
     def close(self, result: Result | None) -> None:
-        """Write how the job ended, if it did (None: it was left), and let go of it."""
+        """Write how the job ended, if it did (None: it was left as it is), and let go of it."""
         try:
             if not self._hold.is_valid():
                 return
@@ -132,8 +132,12 @@ class JobJournal:
             self._hold.release()
 
     def _status(self, result: Result | None) -> str:
+        from cloudmesh.db.conditions import in_
+
         open_ones = (Status.INTERRUPTED, Status.NOT_STARTED)
-        if self.left or result is None or any(each.status in open_ones for each in result):
+        is_open = self.left or result is None or any(each.status in open_ones for each in result)
+        # Who does not ask for all outcomes may still have had all of it done.
+        if is_open or self._database.count(TASKS, job=self.number, status=in_(UNFINISHED)):
             return CANCELLED if self.is_cancelled() else INTERRUPTED
         return "failed" if self._database.count(TASKS, job=self.number, status="failed") else "done"
 
@@ -220,9 +224,9 @@ def _forget_old(database: Database) -> None:
     """Remove jobs that came to their end long ago."""
     if not database.has(JOBS):
         return
-    from cloudmesh.db.conditions import in_, lt
+    from cloudmesh.db.conditions import gt, in_, lt
 
-    ended = {"status": in_([*OVER, CANCELLED]), "ended": lt(time.time() - _KEPT)}
+    ended = {"status": in_([*OVER, CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
     if "ended" not in database.columns(JOBS):
         return
     for job in database.find(JOBS, ended):

@@ -39,7 +39,8 @@ class Machines:
 
     Each action gives a ``Result``; a machine that failed does not stop the others and raises nothing
     (``result.raise_for_failures()`` does). Names may hold ranges, globs and ``cloud:name``; no name
-    means no machine, ``Machines.all()`` means every one.
+    means no machine, ``Machines.all()`` means every one. Threads that work at the same time need a
+    ``Machines`` each.
 
     Args:
         names: a name expression, or several.
@@ -209,8 +210,9 @@ class Machines:
     ) -> Iterator[Outcome]:
         """The same, but each outcome is given as soon as it is known, in whatever order.
 
-        Nothing is done before the first one is asked for. If the iteration is left early, no call is begun
-        any more, those that are running are waited for, and the job can be resumed.
+        Nothing is done before the first one is asked for. If the iteration is left early, or the ``with``
+        block ends before it, no call is begun any more, those that are running are waited for, and the job
+        can be resumed.
         """
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TypedDict
+from weakref import WeakSet
 
 from cloudmesh.cloud.model import State
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UsageError
@@ -68,6 +69,7 @@ class Work:
     effort: Effort = field(default_factory=Effort)
     _stack: ExitStack = field(default_factory=ExitStack)
     _engine: Executor | None = None
+    _begun: WeakSet[Generator[Outcome, None, None]] = field(default_factory=WeakSet)
 
     def __enter__(self) -> Work:
         return self
@@ -75,6 +77,9 @@ class Work:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # An iterator that somebody still has is left here, while there are threads and a store.
+        for each in list(self._begun):
+            each.close()
         self._engine = None
         self._stack.close()
 
@@ -127,6 +132,11 @@ class Work:
 
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
         """Found a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
+        each = self._each(plan, deadline)
+        self._begun.add(each)
+        return each
+
+    def _each(self, plan: Plan, deadline: Deadline) -> Generator[Outcome, None, None]:
         self._executor()
         try:
             journal, tasks = JobJournal.found(self.session.inventory, plan)
@@ -141,7 +151,7 @@ class Work:
                     told.append(self.as_known(outcome))
                     yield told[-1]
         finally:
-            _close(journal, Result(told) if len(told) == len(tasks) else None)
+            _close(journal, Result(told))
 
     def as_known(self, outcome: Outcome) -> Outcome:
         """A failed outcome with what its call may have taught of the machine before it failed."""
