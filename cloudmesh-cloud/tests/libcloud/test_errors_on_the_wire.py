@@ -145,6 +145,14 @@ def test_content_that_is_not_what_it_claims(serve, probe, answers):
     assert type(trouble(probe(serve(answers.garble)))) is errors.BadAnswer
 
 
+def test_a_cloud_that_sends_us_elsewhere(serve, probe, answers):
+    error = trouble(
+        probe(serve(answers.say(PAGE, 302, Location="https://sign.in.example/a?token=swordfish")))
+    )
+    assert type(error) is errors.Refused and not error.unsure
+    assert "sends us on to https://sign.in.example/a (HTTP 302)" in str(error)
+
+
 def test_a_circle_of_redirects(serve, probe, answers):
     error = trouble(probe(serve(answers.circle)))
     assert type(error) is errors.BadAnswer and "circles" in str(error)

@@ -1,4 +1,4 @@
-"""What our connections send is what libcloud's own would send."""
+"""What our connections send is what libcloud's own would send, except that some things are not sent on."""
 
 import pytest
 from libcloud.http import LibcloudConnection
@@ -8,7 +8,8 @@ from cloudmesh.cloud.providers.libcloud.transport import Transport, Wire, connec
 CALLS = {
     "plain": ("GET", "/nodes", {}),
     "query": ("GET", "/nodes?name=a%20b&x=ü", {}),
-    "lower case": ("delete", "/nodes/1", {}),
+    "lower case": ("delete", "/nodes", {}),
+    "sent on": ("GET", "/nodes/1", {}),
     "elsewhere in the host": ("GET", "nodes", {}),
     "text": ("POST", "/nodes", {"body": '{"name": "web1"}', "headers": {"Content-Type": "application/json"}}),
     "bytes": ("PUT", "/nodes", {"body": b"\x00x"}),
@@ -53,3 +54,37 @@ def test_a_call_is_the_same_as_over_a_connection_of_libcloud(name, serve):
 def copied(value):
     """libcloud changes the headers it is given."""
     return dict(value) if isinstance(value, dict) else value
+
+
+def send_on(status, place):
+    """Sends the caller of ``/there`` to a place."""
+
+    def answer(request):
+        request.send_response(status if request.path == "/there" else 200)
+        request.send_header("Location", place)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_only_what_stays_the_same_is_sent_on(method, status, serve):
+    """A DELETE that became a GET would be taken for done."""
+    server = serve(send_on(status, "/here"))
+    connection = connection_class(Transport(), Wire())("127.0.0.1", server.server_port, secure=False)
+    connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
+    stays = method == "GET" or status in (307, 308)
+    assert server.asked == [f"{method} /there", *([f"{method} /here"] if stays else [])]
+    assert connection.status == (200 if stays else status)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_nothing_is_sent_on_to_another_host(method, serve):
+    """It would get the token."""
+    other = serve()
+    server = serve(send_on(307, f"http://{other.place}/here"))
+    connection = connection_class(Transport(), Wire())("127.0.0.1", server.server_port, secure=False)
+    connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
+    assert connection.status == 307 and other.asked == []

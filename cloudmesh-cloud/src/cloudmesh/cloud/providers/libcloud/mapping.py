@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import (
     BadAnswer,
@@ -120,6 +121,8 @@ def _by_status(name: str, fault: Fault, call: Call) -> CloudmeshError:
     if name == "QuotaExceededError":
         return quota_exceeded(fault, call)
     code = _STATUS.get(name) or fault.code
+    if 300 <= code < 400 and _location(call):
+        return _sent_on(code, call)
     if fault.is_page and code != 429:
         return _page(code, fault, call)
     if name in _UNREADABLE and code < 400:
@@ -218,6 +221,21 @@ _PAGES: dict[int, type[CloudError]] = {
     503: OutOfService,
     504: CloudTimeout,
 }
+
+
+def _location(call: Call) -> str:
+    """Where the last answer sent us, without what may be secret in it; empty if it did not."""
+    location = str((getattr(call.answer, "headers", None) or {}).get("location") or "")
+    parts = urlsplit(location)
+    return f"{parts.scheme or 'http'}://{parts.hostname}{parts.path}" if parts.hostname else parts.path
+
+
+def _sent_on(code: int, call: Call) -> Refused:
+    """What changes something is not sent on: by most redirections it would become a mere look."""
+    return Refused(
+        f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {_location(call)} "
+        f"(HTTP {code}); correct the address of the cloud, or ask its operators"
+    )
 
 
 def _page(code: int, fault: Fault, call: Call) -> CloudmeshError:

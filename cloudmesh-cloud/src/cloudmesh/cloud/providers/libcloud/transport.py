@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -15,7 +16,7 @@ from urllib.parse import urljoin
 from cloudmesh.plugin.errors import ConfigError
 
 if TYPE_CHECKING:
-    from requests import Response
+    from requests import Response, Session
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -23,6 +24,8 @@ _MOST_SECONDS = 3600.0
 _REFUSED = 400
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 no secret
 _READING = ("GET", "HEAD", "OPTIONS")
+# Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
+_SAME_METHOD = (307, 308)
 
 # The settings of a cloud's section that this module reads.
 KEYS = ("timeout", "ca_cert", "insecure")
@@ -152,6 +155,7 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "timeout": transport.limits})
+            self.session.get_redirect_target = partial(_whither, self.session)
             wire.joined(self.session)
 
         def _setup_verify(self) -> None:
@@ -208,6 +212,18 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
     if transport.insecure:
         _stop_warning()
     return CloudConnection
+
+
+def _whither(session: Session, answer: Response) -> str | None:
+    """Where an answer sends us, if we go there."""
+    target: str | None = type(session).get_redirect_target(session, answer)
+    method, url = str(answer.request.method), str(answer.request.url)
+    # By most redirections a DELETE, say, becomes a GET, whose answer would be taken for success.
+    stays = method in _READING or answer.status_code in _SAME_METHOD
+    if target is None or not stays:
+        return None
+    # Another host must get no token, and no password in a body.
+    return None if session.should_strip_auth(url, urljoin(url, target)) else target
 
 
 def _stop_warning() -> None:
