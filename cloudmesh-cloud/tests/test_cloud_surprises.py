@@ -31,6 +31,21 @@ def replaced(uc):
     return old
 
 
+def test_nothing_is_rebuilt_that_nobody_meant(uc, replaced):
+    image = uc.image("tiny-linux")
+    before = uc.provider.machine("sim-000002").image
+    with pytest.raises(Conflict, match="has its name now; say it again to rebuild that one"):
+        uc.act(replaced, find_verb("rebuild"), image)
+    assert uc.provider.machine("sim-000002").image == before != "tiny-linux"
+
+
+def test_a_shared_listing_from_before_shows_no_other_machine(uc):
+    old = uc.find("vm1")
+    uc.share = lambda ask: [old]
+    uc.provider.delete(old.cloud_id)
+    assert uc.act(old, find_verb("delete")).changed is False
+
+
 def test_a_machine_that_was_replaced_is_not_said_to_be_deleted(uc, replaced):
     with pytest.raises(Conflict, match=r"another machine \(sim-000002\) has its name now; say it again"):
         uc.act(replaced, find_verb("delete"))

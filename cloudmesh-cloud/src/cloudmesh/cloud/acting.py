@@ -199,12 +199,12 @@ class Acting(Booting):
         if deletes and again:
             return deleted
         # If it may have been done already, nothing is done to another one.
-        named = [] if again else self._named(gone.name)
-        if named and deletes:
-            # Nobody agreed to delete this one.
+        named = [] if again else self._others_named(gone)
+        if named and verb.destroys:
+            # Nobody agreed to lose what is on this one.
             raise Conflict(
                 f"{gone.qualified_name} was deleted elsewhere, and another machine ({named[0].cloud_id}) "
-                "has its name now; say it again to delete that one"
+                f"has its name now; say it again to {verb.words} that one"
             )
         if deletes:
             return deleted
@@ -212,10 +212,14 @@ class Acting(Booting):
             return self._act(named[0], verb, argument)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 
-    def _named(self, name: str) -> list[Machine]:
-        """The machines that have this name on the cloud."""
+    def _others_named(self, gone: Machine) -> list[Machine]:
+        """The machines that have the name of one that has vanished; a shared listing may still have that."""
         found = self.share(self.machines) if self.share else self.machines()
-        return [each for each in found if each.name == name and each.state is not State.DELETED]
+        return [
+            each
+            for each in found
+            if each.name == gone.name and each.cloud_id != gone.cloud_id and each.state is not State.DELETED
+        ]
 
     def _refreshed(self, machine: Machine) -> Machine:
         """The machine as the cloud tells of it now."""

@@ -40,6 +40,7 @@ class Verb:
         said: as a user says it, if that is not its name.
         repeatable: whether, where nobody knows if it was done, it may be done again: the state or what it
             takes tells, or doing it twice is as doing it once.
+        destroys: whether what is on the machine's disks is lost.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Verb:
     method: str = ""
     said: str = ""
     repeatable: bool = True
+    destroys: bool = False
 
     @property
     def call(self) -> str:
@@ -144,6 +146,7 @@ _TABLE = (
         _S.REBUILDING,
         takes="image",
         repeatable=False,
+        destroys=True,
     ),
     # One whose confirmation was missed is still resizing, and asked again.
     Verb(
@@ -157,7 +160,15 @@ _TABLE = (
     ),
     Verb("rename", "renamed", _ANY, _NONE, None, None, takes="name"),
     Verb("metadata", "changed", _ANY, _NONE, None, None, takes="metadata", method="set_metadata"),
-    Verb("delete", "deleted", _ANY, frozenset({_S.DELETED, _S.DELETING}), _S.DELETED, _S.DELETING),
+    Verb(
+        "delete",
+        "deleted",
+        _ANY,
+        frozenset({_S.DELETED, _S.DELETING}),
+        _S.DELETED,
+        _S.DELETING,
+        destroys=True,
+    ),
 )
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})
 
