@@ -1,5 +1,6 @@
 """Each trouble, really provoked over loopback HTTP, becomes one sentence and the right error."""
 
+import base64
 import json
 import ssl
 import traceback
@@ -7,6 +8,8 @@ import traceback
 import pytest
 
 from cloudmesh.cloud import errors
+from cloudmesh.cloud.model import Flavor, Image
+from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.plugin.errors import ConfigError
 
 PAGE = "<!DOCTYPE html><html><head><title>Sign in to\n Hotel WiFi</title></head><body>hello</body></html>"
@@ -151,6 +154,23 @@ def test_a_cloud_that_sends_us_elsewhere(serve, probe, answers):
     )
     assert type(error) is errors.Refused and not error.unsure
     assert "sends us on to https://sign.in.example/a (HTTP 302)" in str(error)
+
+
+@pytest.mark.parametrize("shown", [slice(None), slice(101)])
+@pytest.mark.parametrize("coded", [False, True])
+def test_user_data_is_in_no_error(serve, probe, answers, coded, shown):
+    """As of Nova, which repeats what it does not accept."""
+    userdata = "#cloud-config\npassword: swordfish\nnote: " + "long " * 100
+    encoded = base64.b64encode(userdata.encode()).decode()
+    said = (encoded if coded else userdata)[shown]
+    message = f"Invalid input for field user_data. Value: {said}. '{said}' is too long"
+    provider = probe(serve(answers.say({"badRequest": {"code": 400, "message": message}}, 400)))
+    image, flavor = Image("probe", "i", "i"), Flavor("probe", "f", "f")
+    for _ in range(2):
+        provider.hide_userdata(BootRequest("web1", image, flavor, userdata=userdata))
+    error = trouble(provider)
+    assert "Invalid input for field user_data" in str(error) and "***" in str(error)
+    assert not any(encoded[start : start + 20] in str(error) for start in range(400))
 
 
 def test_a_circle_of_redirects(serve, probe, answers):

@@ -106,6 +106,7 @@ class Ec2Many(Ec2Network):
         seen = self._seen(tokens) if again else group.Seen()
         made: Mapping[str, Mapping[str, Any]] = seen.instances
         if not any(token in made or seen.hides(token) for token in tokens):
+            self.hide_userdata(requests[0])
             sent = group_parameters(requests, hibernate=self.own.hibernate)
             with self.calling(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)

@@ -111,6 +111,7 @@ class Ec2Provider(Ec2Many):
 
     def boot(self, request: BootRequest) -> Machine:
         """Ask for a new machine; if the same is asked again with the same token, EC2 makes no second one."""
+        self.hide_userdata(request)
         sent = parameters(request, hibernate=self.own.hibernate)
         with self.calling(f"boot {request.name}"):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)

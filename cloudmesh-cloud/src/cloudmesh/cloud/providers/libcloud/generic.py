@@ -104,6 +104,7 @@ class DriverProvider(LibcloudProvider):
         return self._alive(node) if is_it else self._node(cloud_id)
 
     def boot(self, request: BootRequest) -> Machine:
+        self.hide_userdata(request)
         with only_looking():
             size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
             image = self._native_image(request.image.cloud_id)

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.endpoint import Endpoint
-from cloudmesh.cloud.provider import Provider
+from cloudmesh.cloud.provider import BootRequest, Provider
 from cloudmesh.cloud.providers.libcloud import transport
-from cloudmesh.cloud.providers.libcloud.secrets import secret_texts
+from cloudmesh.cloud.providers.libcloud.secrets import secret_texts, userdata_texts
 from cloudmesh.cloud.providers.libcloud.transport import Transport, Wire
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -84,6 +84,11 @@ class LibcloudProvider(Provider):
         """Close the connections."""
         self._driver = None
         self.wire.close()
+
+    def hide_userdata(self, request: BootRequest) -> None:
+        """Let no error repeat what a machine is booted with: it may hold secrets. Comes before the boot."""
+        if request.userdata not in self._secrets:
+            self._secrets = (*userdata_texts(request.userdata), *self._secrets)
 
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:

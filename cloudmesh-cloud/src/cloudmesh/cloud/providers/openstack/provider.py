@@ -57,6 +57,7 @@ class OpenStackProvider(Actions, Networking):
         return machine
 
     def boot(self, request: BootRequest) -> Machine:
+        self.hide_userdata(request)
         with self.asking(f"boot {request.name}"):
             made = self.compute("POST", "/servers", {"server": _wanted(request)})["server"]
             return Machine(
