@@ -159,3 +159,31 @@ def test_a_dry_run_asks_before_it_says_that_a_verb_fails(boot, behind, cms):
     behind("a", "stop", "web1")
     code, found = rows(cms, "start web1 --dryrun")
     assert (code, found[0]["result"], found[0]["state"]) == (0, "would start", "stopped")
+
+
+@pytest.mark.parametrize("line", ["stop web1,a:db1", "delete web1,a:db1 --yes"])
+def test_a_name_in_doubt_is_told_in_its_row_and_the_others_are_done(boot, spy, cms, line):
+    boot("web1,db1", "a")
+    spy.trouble["b", "machines"] = Unreachable("b is away")
+    code, found = rows(cms, f"{line} --dryrun")
+    assert (code, [row["name"] for row in found]) == (1, ["db1", "web1"])
+    code, found = rows(cms, line)
+    assert (code, [(row["cloud"], row["name"], row["result"]) for row in found]) == (
+        1,
+        [("a", "db1", "done"), ("", "web1", "failed")],
+    )
+    assert "web1 is on a, but could be on b too" in found[1]["reason"]
+    assert "web1" not in {name for _, _, name in spy.taken()}
+    code, _, err = cms(line.replace(",a:db1", ""))
+    assert (code, "web1 is on a, but could be on b too" in err) == (4, True)
+
+
+def test_only_what_is_meant_for_certain_is_to_be_confirmed(boot, spy, cms, monkeypatch):
+    boot("web1,db1", "a")
+    boot("web1", "b")
+    monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
+    code, _, err = cms("delete web1,db1")
+    assert code == 1
+    assert "1 machine and its disks for good: a:db1\n" in err
+    assert [name for _, method, name in spy.taken() if method == "delete"] == ["db1"]
+    assert cms("delete web1")[0] == 2

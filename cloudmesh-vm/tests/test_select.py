@@ -10,6 +10,7 @@ from cloudmesh.config import Config
 from cloudmesh.plugin import errors
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
+from cloudmesh.vm.jobs import Jobs
 from cloudmesh.vm.listing import list_machines
 
 
@@ -107,10 +108,11 @@ def test_a_cloud_never_listed_is_listed_since_the_name_could_be_there_too(config
 def test_a_name_on_two_clouds_is_an_error_that_names_both(four, boot, spy):
     boot("web1", "b")
     with pytest.raises(UsageError, match="web1 is on several clouds; say which: a:web1 or b:web1"):
-        chosen("db1,web1")
-    with Machines("db1,web1") as machines, pytest.raises(UsageError):
+        chosen("web1")
+    with Machines("web1") as machines, pytest.raises(UsageError):
         machines.stop()
     assert {method for _, method, _ in spy.taken()} <= {"machines"}, "nothing was done"
+    assert chosen("web1,db1,web[1-2]") == (["a:db1", "a:web2"], ["web1"])
     assert chosen("b:web1") == (["b:web1"], [])
     assert chosen("web1", "a") == (["a:web1"], [])
     assert chosen("web[1]*") == (["a:web1", "b:web1"], [])
@@ -170,6 +172,50 @@ def test_a_name_could_be_on_a_cloud_that_was_never_listed_and_does_not_answer(bo
     with pytest.raises(Unreachable, match="web1 is on a, but could be on b too.*say a:web1"):
         chosen("web1")
     assert chosen("a:web1") == (["a:web1"], [])
+    assert chosen("a:web1,web1") == (["a:web1"], ["web1"])
+
+
+def test_a_name_is_not_in_doubt_for_the_cloud_that_it_is_known_on(boot, spy):
+    boot("web1", "a")
+    boot("web2", "b")
+    with Inventory() as inventory:
+        inventory.database.delete("refresh", cloud="a")
+    spy.trouble["a", "machines"] = Unreachable("a is away")
+    assert chosen("web1") == (["a:web1"], [])
+
+
+def stopped(spy):
+    """What was stopped since the last look."""
+    return sorted((cloud, name) for cloud, method, name in spy.taken() if method == "stop")
+
+
+def test_a_name_in_doubt_fails_and_the_others_are_done(four, boot, spy):
+    boot("web1", "b")
+    with Machines("web1,db1,web9") as machines:
+        result = machines.stop()
+        assert stopped(spy) == [("a", "db1"), ("b", "web9")]
+        told = {each.name: (each.status.value, str(each.error or "")) for each in result}
+        assert told["web1"] == ("failed", "web1 is on several clouds; say which: a:web1 or b:web1")
+        assert (told["db1"], told["web9"], result.exit_code) == (("done", ""), ("done", ""), 1)
+        assert [each.status.value for each in machines.start_each()].count("done") == 2
+        assert [each.name for each in machines.wait("active").failed] == ["web1"]
+    spy.taken()
+    with Machines("web1,db1") as machines, pytest.raises(UsageError, match="web1 is on several clouds"):
+        machines.rename("db2")
+    assert {method for _, method, _ in spy.taken()} <= {"machines"}
+
+
+def test_a_name_in_doubt_fails_in_its_job_and_when_that_is_tried_again(four, boot, spy):
+    boot("web1", "b")
+    with Machines("web1,db1") as machines:
+        job = machines.stop().job
+    _, tasks = Jobs().show(job)
+    assert [(each["name"], each["status"]) for each in tasks] == [("db1", "done"), ("web1", "failed")]
+    spy.taken()
+    (again,) = Jobs().resume(job, failed=True)
+    assert (again.name, again.status.value) == ("web1", "failed")
+    assert "web1 is on several clouds" in str(again.error)
+    assert stopped(spy) == []
 
 
 def test_a_name_that_is_found_needs_no_listed_cloud_that_is_away(boot, spy):

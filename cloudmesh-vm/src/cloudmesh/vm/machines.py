@@ -37,10 +37,10 @@ class Machines:
         for outcome in result.failed:
             print(outcome.name, outcome.error)
 
-    Each action gives a ``Result``; a machine that failed does not stop the others and raises nothing
-    (``result.raise_for_failures()`` does). Names may hold ranges, globs and ``cloud:name``; no name
-    means no machine, ``Machines.all()`` means every one. Threads that work at the same time need a
-    ``Machines`` each.
+    Each action gives a ``Result``; a machine that failed, or a name that is unknown or in doubt, does not
+    stop the others and raises nothing (``result.raise_for_failures()`` does). Names may hold ranges, globs
+    and ``cloud:name``; no name means no machine, ``Machines.all()`` means every one. Threads that work at
+    the same time need a ``Machines`` each.
 
     Args:
         names: a name expression, or several.
@@ -113,8 +113,8 @@ class Machines:
             timeout: seconds, if clouds have to be asked; those that take longer are told as missing.
 
         Raises:
-            UsageError: the names are wrong or ambiguous.
-            UnknownName: none of them is known.
+            UsageError: the names are wrong.
+            CloudmeshError: none of them means a machine, or none for certain; why the first does not.
         """
         with self.session.within(Deadline.after(timeout)):
             return self._selected()
@@ -195,8 +195,9 @@ class Machines:
                 their keys, None for those to remove.
 
         Raises:
-            UnknownName: no such action, or none of the machines is known.
-            UsageError: the names are wrong or ambiguous; nothing was done.
+            UnknownName: no such action.
+            UsageError: the names are wrong; nothing was done.
+            CloudmeshError: none of the names means a machine, or none for certain; why the first does not.
         """
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):

@@ -30,7 +30,7 @@ class Outcome:
     """What became of one machine.
 
     Attributes:
-        cloud, name: which machine was meant; the cloud is empty if no cloud has the name.
+        cloud, name: which machine was meant; the cloud is empty if none has the name, or several may.
         verb: what was asked.
         status: how it ended; done and already count as success.
         machine: the machine afterwards, as far as it is known.

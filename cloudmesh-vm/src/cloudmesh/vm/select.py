@@ -18,7 +18,7 @@ ALL = "*"
 
 @dataclass(frozen=True)
 class Missing:
-    """A name, or a whole cloud, of which no machine can be told, and why."""
+    """A name, or a whole cloud, by which no machine or no certain one is meant, and why."""
 
     cloud: str
     name: str
@@ -27,7 +27,7 @@ class Missing:
 
 @dataclass
 class Selection:
-    """The machines that are meant, each once in the order of the names, and what could not be found."""
+    """The machines that are meant, each once in the order of the names, and what means none for certain."""
 
     machines: list[Machine] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
@@ -70,8 +70,11 @@ class Selector:
     def select(self, names: str | Sequence[str]) -> Selection:
         """The machines that the names mean.
 
+        A name that no machine has is missing, and so is one that several have, or that another cloud may
+        have which was never listed and does not answer: no machine is meant by it.
+
         Raises:
-            UsageError: the expression is wrong, or a name exists on several of the clouds.
+            UsageError: the expression is wrong.
             UnknownName, ConfigError: a cloud before a colon is unknown or not active, or a secret is missing.
         """
         selection = Selection()
@@ -126,13 +129,13 @@ class Selector:
             # Some may have been deleted meanwhile, and are still in the store.
             self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
-        if len(found) > 1 and not name.is_glob:
-            raise _ambiguous(name, found)
-        silent = [cloud for cloud, error in errors if error]
-        if found and silent and not name.is_glob:
-            raise _perhaps_ambiguous(name, found[0], silent)
-        selection.machines += found
         failed = [Missing(cloud, str(name), error) for cloud, error in errors if error]
+        doubt = None if name.is_glob else _doubt(name, found, [each.cloud for each in failed])
+        if doubt is not None:
+            # Which one is meant is not guessed; the other names are clear all the same.
+            selection.missing.append(Missing(name.cloud or "", name.name, doubt))
+            return
+        selection.machines += found
         if failed and (name.is_glob or not found):
             selection.missing += failed
         elif not found:
@@ -186,6 +189,14 @@ class Selector:
             self._nearest[places] = KnownNames(machine.name for machine in self._known(places))
         error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
         return Missing(name.cloud or "", name.name, error)
+
+
+def _doubt(name: Name, found: Sequence[Machine], silent: Sequence[str]) -> CloudmeshError | None:
+    """Why it is not sure which machine this name means; None if it is, or if there is none."""
+    if len(found) > 1:
+        return _ambiguous(name, found)
+    others = [cloud for cloud in silent if found and cloud != found[0].cloud]
+    return _perhaps_ambiguous(name, found[0], others) if others else None
 
 
 def _perhaps_ambiguous(name: Name, found: Machine, silent: Sequence[str]) -> Unreachable:
