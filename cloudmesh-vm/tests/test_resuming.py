@@ -501,3 +501,84 @@ def test_what_may_have_been_done_is_said_of_a_cloud_that_is_configured_no_more(c
     configure({"b": {}}, default="b")
     (outcome,) = Jobs().resume(1)
     assert outcome.status is Status.FAILED and "may have been done" in str(outcome.error)
+
+
+PASSWORD = {"credentials": {"password": "${TEST_PASSWORD}"}}
+
+
+@pytest.fixture
+def unusable(configure, spy, monkeypatch):
+    """Makes cloud a one that cannot be used by its configuration; gives what makes it good again."""
+
+    def use(how):
+        if how == "variable":
+            monkeypatch.delenv("TEST_PASSWORD")
+        elif how == "password":
+            spy.trouble["a", "machines"] = CredentialsError("not accepted")
+        elif how == "inactive":
+            configure({"a": PASSWORD, "b": {}}, active=["b"], default="b")
+        else:
+            configure({"b": {}}, default="b")
+
+    def good():
+        monkeypatch.setenv("TEST_PASSWORD", "secret")
+        configure({"a": PASSWORD, "b": {}}, default=["a", "b"])
+        spy.trouble.clear()
+
+    good()
+    return use, good
+
+
+@pytest.fixture
+def died_deleting(unusable, dying):
+    """Job 2 deletes web1 to web4 on a, and its process died when web1 was deleted and web2 was asked for."""
+    with Machines("web[1-4]", "a") as machines:
+        machines.boot().raise_for_failures()
+    dying(2)
+    with pytest.raises(Died), Machines("web[1-4]", "a", parallel=1) as machines:
+        machines.delete()
+    dying(None)
+
+
+def on_cloud():
+    with Cloud("a") as cloud:
+        return [each.name for each in cloud.machines()]
+
+
+@pytest.mark.parametrize("failed", [False, True])
+@pytest.mark.parametrize("how", ["variable", "password", "inactive"])
+def test_a_cloud_that_the_configuration_does_not_open_now_keeps_its_tasks(
+    died_deleting, unusable, how, failed
+):
+    use, good = unusable
+    before = counts(2)
+    use(how)
+    result = Jobs().resume(2, failed=failed)
+    assert (statuses(result), result.exit_code) == (["failed"] * 3, 1)
+    assert counts(2) == before
+    good()
+    assert [job.number for job in Jobs().interrupted()] == [2]
+    assert Jobs().resume(2).exit_code == 0
+    assert (Jobs().show(2)[0].status, on_cloud()) == ("done", [])
+
+
+def test_which_machine_was_meant_is_known_though_its_cloud_left_the_configuration(died_deleting, unusable):
+    use, good = unusable
+    use("gone")
+    assert Jobs().resume(2).exit_code == 1
+    good()
+    assert Jobs().resume(2, failed=True).exit_code == 0
+    assert (Jobs().show(2)[0].status, on_cloud()) == ("done", [])
+
+
+def test_what_failed_stays_failed_where_its_cloud_cannot_be_opened_now(unusable, spy):
+    use, good = unusable
+    with Machines("web[1-2]", "a") as machines:
+        machines.boot().raise_for_failures()
+        spy.trouble["a", "stop"] = Refused("no")
+        machines.stop()
+    use("variable")
+    assert statuses(Jobs().resume(2, failed=True)) == ["failed", "failed"]
+    assert (Jobs().show(2)[0].status, Jobs().interrupted()) == ("failed", [])
+    good()
+    assert Jobs().resume(2, failed=True).exit_code == 0

@@ -117,7 +117,8 @@ class Jobs:
         """Go on with a job that was interrupted or cancelled, to its end; ``failed``: also with what failed.
 
         A machine that a call may have reached before is looked up first: none is booted twice. What cannot
-        be done since its cloud does not answer is left for another time.
+        be done since its cloud does not answer, or cannot be opened as it is configured, is left for another
+        time.
 
         Args:
             timeout: seconds for all of it together, looking included; see ``Machines.act``.

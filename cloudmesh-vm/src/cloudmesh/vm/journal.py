@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model import State
+from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.recorder import Change, apply_all
 from cloudmesh.cloud.verbs import VERBS, find_verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
@@ -196,7 +196,7 @@ def _begin(attempt: Attempt, now: float) -> Mapping[str, Any]:
     task = attempt.task
     values: dict[str, Any] = {"status": RUNNING, "began": now}
     if task.request is not None:
-        values["cloud_id"] = task.machine.cloud_id if task.machine else ""
+        values |= _known_id(task.machine)
         if attempt.seat is not None:
             values["call"], values["seat"] = attempt.seat
     elif task.machine is not None:
@@ -210,9 +210,14 @@ def _end(outcome: Outcome, now: float) -> Mapping[str, Any]:
         "error": str(outcome.error or ""),
         "seconds": round(outcome.seconds, 3),
         "ended": now,
-        "cloud_id": outcome.machine.cloud_id if outcome.machine else "",
+        **_known_id(outcome.machine),
         **_way_back(outcome.verb, outcome.target),
     }
+
+
+def _known_id(machine: Machine | None) -> Mapping[str, Any]:
+    """Which machine it is; what was written down before stays, where nobody knows better now."""
+    return {"cloud_id": machine.cloud_id} if machine else {}
 
 
 def _way_back(verb: str, target: State | None) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.cloud.verbs import find_verb
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.asking import Deadline
 from cloudmesh.vm.boot import name_taken
 from cloudmesh.vm.calls import BOOT
@@ -36,7 +36,8 @@ class _Todo:
     Attributes:
         tasks: what is to be done.
         lost: what cannot be done for want of something that is not kept; it has failed.
-        left: what cannot be done now, since its cloud does not answer; the job is not at its end.
+        left: what cannot be done now, since its cloud does not answer or the configuration does not open it,
+            as without a password; it stays as it is.
     """
 
     tasks: list[Task]
@@ -123,8 +124,8 @@ class Resumption:
                 todo = self._todo(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
             # What has come to its end is not waited for again: much may have happened to it since.
             reached = self._tasks_to_wait_for() if job["wait"] and not over else []
+            # The lines of what is left stay as they are: open ones keep the job open, failed ones failed.
             journal.write_ends(todo.lost)
-            journal.left = bool(todo.left)
         except BaseException:
             journal.close(None)
             raise
@@ -167,7 +168,12 @@ class Resumption:
                     todo.tasks.append(self._task(task, row, place))
             except CloudmeshError as error:
                 told = perhaps_done(error) if row["status"] == RUNNING else error
-                todo.lost.append((task, task.outcome(Status.FAILED, error=told)))
+                outcome = task.outcome(Status.FAILED, error=told)
+                if isinstance(error, ConfigError):
+                    # The next shell may have the password, or the right one.
+                    todo.left.append(outcome)
+                else:
+                    todo.lost.append((task, outcome))
         return replace(todo, tasks=self._seated(todo.tasks, rows))
 
     def _seated(self, tasks: Sequence[Task], rows: Sequence[Any]) -> list[Task]:
@@ -189,7 +195,7 @@ class Resumption:
         return sorted(seated, key=lambda task: task.seat or (task.number, 0))
 
     def _places(self, rows: Sequence[Any]) -> dict[str, _Shown | CloudmeshError]:
-        """What each cloud shows, or why it cannot be used any more, as when the configuration has lost it.
+        """What each cloud shows, or why it cannot be used, as when the configuration has lost it.
 
         One listing of each for all, so that the tasks need not ask one by one.
         """
