@@ -1,5 +1,7 @@
 """Going on with a job that was interrupted: nothing twice, nothing forgotten, nobody else's machine used."""
 
+import time
+
 import pytest
 
 from cloudmesh.cloud.cloud import Cloud
@@ -582,3 +584,69 @@ def test_what_failed_stays_failed_where_its_cloud_cannot_be_opened_now(unusable,
     assert (Jobs().show(2)[0].status, Jobs().interrupted()) == ("failed", [])
     good()
     assert Jobs().resume(2, failed=True).exit_code == 0
+
+
+def methods(spy, method):
+    return [name for _, called, name in spy.taken() if called == method]
+
+
+@pytest.mark.parametrize("error", [CredentialsError("not accepted"), Refused("no")])
+def test_a_reboot_that_was_refused_is_made_when_it_is_tried_again(boot, spy, error):
+    boot("web[1-3]", "a")
+    spy.trouble["a", "reboot"] = error
+    with Machines("web[1-3]", "a", parallel=1) as machines:
+        assert statuses(machines.reboot()) == ["failed"] * 3
+    spy.trouble.clear()
+    spy.taken()
+    assert Jobs().resume(2, failed=True).exit_code == 0
+    assert sorted(methods(spy, "reboot")) == ["web1", "web2", "web3"]
+
+
+def test_a_reboot_whose_answer_was_lost_is_never_repeated(boot, spy, configure):
+    boot("web[1-2]", "a")
+    spy.trouble["a", "reboot"] = lost = Unreachable("broke off", unsure=True)
+    with Machines("web1", "a") as machines:
+        machines.reboot()
+    lost.unsure = False
+    configure({"b": {}}, default="b")
+    assert "may have been done" in str(Jobs().resume(2, failed=True)[0].error)
+    configure({"a": {}}, default="a")
+    spy.trouble["a", "reboot"] = spy.trouble["a", "machine"] = CredentialsError("not accepted")
+    assert "may have been done" in str(Jobs().resume(2, failed=True)[0].error)
+    spy.trouble.clear()
+    spy.taken()
+    for _ in range(2):
+        assert "was not repeated" in str(Jobs().resume(2, failed=True)[0].error)
+    assert methods(spy, "reboot") == []
+
+
+def test_what_was_not_called_since_its_cloud_hangs_is_called_when_it_is_tried_again(boot, spy):
+    boot("web[1-3]", "a")
+    hung = []
+
+    def hang(name):
+        hung.append(name)
+        time.sleep(1)
+
+    spy.trouble["a", "reboot"] = hang
+    with Machines("web[1-3]", "a", parallel=1, call_timeout=0.2) as machines:
+        result = machines.reboot()
+    assert (hung, [each.error.unsure for each in result]) == (["web1"], [True, False, False])
+    spy.trouble.clear()
+    spy.taken()
+    resumed = Jobs().resume(2, failed=True)
+    assert statuses(resumed) == ["failed", "done", "done"]
+    assert "was not repeated" in str(resumed[0].error)
+    assert sorted(methods(spy, "reboot")) == ["web2", "web3"]
+
+
+def test_a_line_of_an_older_version_does_not_tell_and_counts_as_perhaps_done(boot, spy, home):
+    boot("web[1-2]", "a")
+    spy.trouble["a", "reboot"] = Refused("no")
+    with Machines("web[1-2]", "a", parallel=1) as machines:
+        machines.reboot()
+    spy.trouble.clear()
+    with Database(home / "cloudmesh.db") as database:
+        database.update(TASKS, {"unsure": None}, job=2)
+        database.update(TASKS, {"began": 0.0}, job=2, name="web2")
+    assert statuses(Jobs().resume(2, failed=True)) == ["failed", "done"]

@@ -192,6 +192,15 @@ def was_planned(row: Mapping[str, Any]) -> bool:
     return bool(row["cloud_id"] or row["token"])
 
 
+def may_be_done(row: Mapping[str, Any]) -> bool:
+    """Whether a task that is not done may have been done all the same, by a call whose end nobody knows."""
+    if row["status"] != Status.FAILED.value:
+        return bool(row["status"] == RUNNING)
+    # One that was never called cannot; of lines from before this was written down it is not known.
+    unsure = row.get("unsure")
+    return bool(row["began"] and (unsure is None or unsure))
+
+
 def _begin(attempt: Attempt, now: float) -> Mapping[str, Any]:
     task = attempt.task
     values: dict[str, Any] = {"status": RUNNING, "began": now}
@@ -210,6 +219,7 @@ def _end(outcome: Outcome, now: float) -> Mapping[str, Any]:
         "error": str(outcome.error or ""),
         "seconds": round(outcome.seconds, 3),
         "ended": now,
+        "unsure": bool(outcome.error and outcome.error.unsure),
         **_known_id(outcome.machine),
         **_way_back(outcome.verb, outcome.target),
     }

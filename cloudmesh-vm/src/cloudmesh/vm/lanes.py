@@ -49,9 +49,9 @@ class Attempt:
     seat: tuple[int, int] | None = None
 
     def failed(self, error: CloudmeshError | None, status: Status = Status.FAILED) -> Outcome:
-        """The outcome of a task that is not done; if an earlier call may have done it, its error says so."""
-        if error is not None and self.again and not getattr(error, "unsure", False):
-            error = perhaps_done(error)
+        """The outcome of a task that is not done; if one of its calls may have done it, the error says so."""
+        if error is not None and error.unsure != self.again:
+            error = perhaps_done(error) if self.again else _not_done(error)
         return self.task.outcome(status, error=error, seconds=self.seconds)
 
 
@@ -61,6 +61,13 @@ def perhaps_done(error: CloudmeshError) -> CloudmeshError:
     told.unsure = True
     if "may have been done" not in str(error):
         told.args = (f"{error}; by an earlier call it may have been done: look before asking again",)
+    return told
+
+
+def _not_done(error: CloudmeshError) -> CloudmeshError:
+    """The error of somebody else's call, as the reason why a task was not even begun."""
+    told = copy(error)
+    told.unsure = False
     return told
 
 

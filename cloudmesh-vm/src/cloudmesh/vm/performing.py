@@ -120,7 +120,10 @@ def reply_to(call: Call) -> Reply:
     except Exception as error:  # noqa: BLE001 a mistake in this package must not take other machines along
         kind = type(error).__name__
         sentence = f"cloud {call.access.cloud}: {call.verb} failed by {kind}, a mistake in cloudmesh itself"
-        results = (CloudmeshError(sentence),) * len(call.machines)
+        mistake = CloudmeshError(sentence)
+        # It may have happened after the cloud had answered.
+        mistake.unsure = True
+        results = (mistake,) * len(call.machines)
     return Reply(results, changes, time.monotonic() - began)
 
 

@@ -19,7 +19,17 @@ from cloudmesh.vm.asking import Deadline
 from cloudmesh.vm.boot import name_taken
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.encoding import decode_argument, decode_request
-from cloudmesh.vm.journal import OVER, PARTS, PENDING, RUNNING, TASKS, UNFINISHED, JobJournal, was_planned
+from cloudmesh.vm.journal import (
+    OVER,
+    PARTS,
+    PENDING,
+    RUNNING,
+    TASKS,
+    UNFINISHED,
+    JobJournal,
+    may_be_done,
+    was_planned,
+)
 from cloudmesh.vm.lanes import perhaps_done
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.session import Session
@@ -167,7 +177,7 @@ class Resumption:
                 else:
                     todo.tasks.append(self._task(task, row, place))
             except CloudmeshError as error:
-                told = perhaps_done(error) if row["status"] == RUNNING else error
+                told = perhaps_done(error) if may_be_done(row) else error
                 outcome = task.outcome(Status.FAILED, error=told)
                 if isinstance(error, ConfigError):
                     # The next shell may have the password, or the right one.
@@ -235,7 +245,8 @@ class Resumption:
                 machine=machine,
                 argument=decode_argument(self._parts[task.cloud]),
                 addresses=tuple(self._addresses.get((task.cloud, machine.cloud_id), ())),
-                again=begun,
+                # Where it does no harm to look first, it is looked: a verb may be several calls of its cloud.
+                again=may_be_done(row) or bool(row["began"] and find_verb(task.verb).repeatable),
                 target=_kept_target(row) if begun and machine.state.is_passing else None,
             )
         request = self._boot_request(row)
@@ -245,7 +256,7 @@ class Resumption:
         if afterwards:
             request = replace(request, public=False)
         booted = by_id.get(row["cloud_id"])
-        # What the store lost with the power may still have been done.
+        # What the store lost with the power may still have been done; to look does no harm.
         again = begun or task.name in shown.names
         return replace(task, request=request, address=afterwards, machine=booted, again=again)
 

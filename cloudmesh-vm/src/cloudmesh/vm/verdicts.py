@@ -57,8 +57,10 @@ class Verdicts:
         lane, seconds = flight.lane, flight.ends - flight.began
         suspected = lane.probing
         error = CloudTimeout(
-            f"cloud {lane.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=lane.cloud)}"
+            f"cloud {lane.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=lane.cloud)}",
+            unsure=True,
         )
+        attempt.again = True
         self._silent(flight)
         if suspected and lane.probing:
             lane.closed = error
@@ -67,7 +69,9 @@ class Verdicts:
     def out_of_time(self, attempt: Attempt, seconds: float, turn: Turn) -> None:
         """The time for the job was over while a call was made."""
         see = _SEE.format(cloud=attempt.task.cloud)
-        error = CloudTimeout(f"the {seconds:g} seconds of the job were over meanwhile; {see}")
+        sentence = f"the {seconds:g} seconds of the job were over meanwhile; {see}"
+        error = CloudTimeout(sentence, unsure=True)
+        attempt.again = True
         turn.left.append((attempt, attempt.failed(error, Status.INTERRUPTED)))
 
     def _failed(self, flight: Flight, attempt: Attempt, error: CloudmeshError, turn: Turn) -> None:
