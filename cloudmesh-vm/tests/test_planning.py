@@ -1,12 +1,16 @@
 """What clouds are asked before the work begins: one that hangs holds no other back, and it is watched."""
 
+import io
 import json
+import re
+import sys
 import threading
 
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
-from cloudmesh.vm import Machines, Status
+from cloudmesh.plugin.errors import UsageError
+from cloudmesh.vm import Machine, Machines, Status
 from cloudmesh.vm.jobs import Jobs
 from cloudmesh.vm.journal import JobJournal
 from cloudmesh.vm.tally import Tally
@@ -68,6 +72,21 @@ def test_a_cloud_that_hangs_alone_is_given_up_when_the_time_is_over(boot, spy, h
     assert "the 0.3 seconds of the job were over before it began" in str(result[0].error)
     assert result.exit_code == 1
     assert called(spy, "stop") == []
+
+
+def test_where_the_question_leaves_no_time_each_machine_fails_with_that_reason(
+    boot, hang, spy, cms, monkeypatch
+):
+    boot("web1", "a")
+    hang("a")
+    terminal = io.StringIO("1\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    code, out, _ = cms("delete web* --cloud=a --timeout=0.2 --output=json")
+    found = {row["name"]: (row["result"], row["reason"]) for row in json.loads(out)}
+    assert (code, found["web1"][0], found["web*"][0]) == (1, "not started", "failed")
+    assert "seconds of the job were over before it began" in found["web1"][1]
+    assert called(spy, "delete") == []
 
 
 def test_what_was_asked_before_counts_as_time_of_the_job(boot, spy, hang):
@@ -170,3 +189,30 @@ def test_waiting_is_watched(boot, configure):
         assert machines.wait("active").exit_code == 0
     assert told[0] == ("wait", [Tally("a", 1, 0, 0, 1)])
     assert told[-1] == ("wait", [Tally("a", 1, 1, 0, 0)])
+
+
+VERBS_IN_TIME = (
+    lambda machines, seconds: machines.start(timeout=seconds),
+    lambda machines, seconds: machines.stop(True, seconds),
+    lambda machines, seconds: next(machines.start_each(seconds)),
+    lambda machines, seconds: machines.boot(timeout=seconds),
+    lambda machines, seconds: next(machines.boot_each(timeout=seconds)),
+    lambda machines, seconds: machines.select(seconds),
+    lambda machines, seconds: machines.wait("active", seconds),
+)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "5", True, [5]])
+def test_what_is_no_time_is_refused_before_anything_is_done(interrupted, spy, seconds):
+    told = re.escape(f"timeout={seconds!r} is no number of seconds above 0")
+    with Machines("new1", "a") as machines:
+        for verb in VERBS_IN_TIME:
+            with pytest.raises(UsageError, match=f"^{told}$"):
+                verb(machines, seconds)
+    with Machine("new1", "a") as machine, pytest.raises(UsageError, match=f"^{told}$"):
+        machine.wait("active", seconds)
+    with pytest.raises(UsageError, match=f"^{told}$"):
+        Jobs().resume(interrupted, timeout=seconds)
+    with pytest.raises(UsageError, match=f"^call_{told}$"):
+        Machines("web1", "a", call_timeout=seconds)
+    assert spy.taken() == [] and len(Jobs().list()) == interrupted

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cloudmesh.cloud.patience import Patience
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
-from cloudmesh.vm.limits import CALL_TIMEOUT
+from cloudmesh.vm.limits import CALL_TIMEOUT, require_seconds
 from cloudmesh.vm.tally import Tally, Watch
 
 # What the watch is told is going on.
@@ -25,7 +25,13 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """The one so many seconds from now."""
+        """The one so many seconds from now, as a user says them. Raises UsageError."""
+        require_seconds("timeout", seconds)
+        return cls.from_now(seconds)
+
+    @classmethod
+    def from_now(cls, seconds: float | None) -> Deadline:
+        """The one so many seconds from now; 0 too, since they may be what is left of others."""
         return cls(seconds, None if seconds is None else time.monotonic() + seconds)
 
     def spent(self) -> float:
@@ -67,7 +73,7 @@ class Asking:
         the rest is for the work on those that answer.
         """
         left = self.deadline.left()
-        ends = Deadline.after(None if left is None else left / 2 if len(configured) > 1 else left)
+        ends = Deadline.from_now(None if left is None else left / 2 if len(configured) > 1 else left)
 
         def seconds(cloud: str) -> float:
             own = self.call_timeout or (configured[cloud] or CALL_TIMEOUT) + Patience.ceiling

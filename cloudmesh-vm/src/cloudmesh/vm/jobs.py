@@ -128,6 +128,7 @@ class Jobs:
 
         Raises:
             CloudmeshError: a process is running the job.
+            UsageError: ``timeout`` is no number of seconds above 0.
         """
         effort = effort or Effort()
         asking = Asking(effort.call_timeout, effort.watch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.calls import ADDRESS, BOOT, Access
 
 PARALLEL = 32
@@ -55,6 +55,15 @@ def call_timeout(limits: Limits, road: Road | None, step: str, machines: int = 1
     usual = SLOW_CALL_TIMEOUT if step in _SLOW else CALL_TIMEOUT
     more = _NAMING * (machines - 1) if step == BOOT else 0.0
     return (limits.call_timeout or (road and road.call_timeout) or usual) + more
+
+
+def require_seconds(name: str, seconds: float | None) -> None:
+    """Refuse what is no time that work could be done in; None stands for no limit. Raises UsageError."""
+    if seconds is None:
+        return
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not (is_number and 0 < seconds < float("inf")):
+        raise UsageError(f"{name}={seconds!r} is no number of seconds above 0")
 
 
 Roads = Mapping[str, Road | CloudmeshError]

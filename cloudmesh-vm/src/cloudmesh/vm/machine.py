@@ -115,7 +115,7 @@ class Machine:
 
     def wait(self, state: State | str, timeout: float | None = None) -> model.Machine:
         """Wait up to ``timeout`` seconds, else 600, until it is in a state."""
-        self._machines.select().machine()
+        self._machines.select(timeout).machine()
         return _only(self._machines.wait(state, timeout))
 
     def info(self) -> model.Machine:

@@ -113,7 +113,7 @@ class Machines:
             timeout: seconds, if clouds have to be asked; those that take longer are told as missing.
 
         Raises:
-            UsageError: the names are wrong.
+            UsageError: the names or the seconds are wrong.
             CloudmeshError: none of them means a machine, or none for certain; why the first does not.
         """
         with self.session.within(Deadline.after(timeout)):
@@ -196,7 +196,7 @@ class Machines:
 
         Raises:
             UnknownName: no such action.
-            UsageError: the names are wrong; nothing was done.
+            UsageError: the names or the seconds are wrong; nothing was done.
             CloudmeshError: none of the names means a machine, or none for certain; why the first does not.
         """
         deadline = Deadline.after(timeout)
@@ -267,11 +267,12 @@ class Machines:
         Raises:
             UnknownName, UsageError: a cloud has no such image, flavor, key, network or security group, or
                 several that are meant; nothing was booted.
-            UsageError: the names are wrong, or it is not said which of several default clouds is meant.
+            UsageError: the names or the seconds are wrong, or it is not said which of several default clouds
+                is meant.
             CloudError: none of the clouds answers.
         """
-        places = self.boot_plan()
         deadline = Deadline.after(timeout)
+        places = self.boot_plan()
         with self.session.within(deadline):
             plan = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
         result = self._work.run(plan, deadline)
@@ -303,7 +304,7 @@ class Machines:
     def wait(self, state: State | str, timeout: float | None = None) -> Result:
         """Wait until the machines are in a state; one fails as soon as it cannot reach it any more.
 
-        ``timeout``: seconds; without it 600.
+        ``timeout``: seconds; without it 600. Raises what ``select`` raises.
         """
         wanted = find_state(state)
         deadline = Deadline.after(timeout)

@@ -16,7 +16,7 @@ from cloudmesh.vm.asking import NEVER, Deadline
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.flights import unrecorded
 from cloudmesh.vm.journal import JobJournal
-from cloudmesh.vm.limits import PARALLEL, Limits, Road
+from cloudmesh.vm.limits import PARALLEL, Limits, Road, require_seconds
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.plan import Plan
 from cloudmesh.vm.runner import Runner
@@ -47,9 +47,7 @@ class Effort:
         """Refuse what no work could be done with. Raises UsageError."""
         if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
             raise UsageError(f"parallel={self.parallel!r} is no whole number from 1 on")
-        seconds = self.call_timeout
-        if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < float("inf")):
-            raise UsageError(f"call_timeout={seconds!r} is no number of seconds above 0")
+        require_seconds("call_timeout", self.call_timeout)
 
 
 class MoreEffort(TypedDict, total=False):

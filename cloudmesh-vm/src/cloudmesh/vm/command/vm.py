@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ACTIONS = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "delete")
 CHANGES = ("rebuild", "resize", "rename", "metadata")
 VERBS = ("boot", *ACTIONS, *CHANGES, "list", "info", "wait", "console")
+# Seconds, too few for any call.
+_INSTANT = 0.0001
 
 
 class VmCommand(PluginCommand):  # type: ignore[misc]
@@ -233,7 +235,8 @@ def _confirmed(
         selection = machines.select(timeout)
     left = deadline.left()
     confirm(verb, selection.machines)
-    return selection, left
+    # Where nothing is left each machine fails with that reason, as where it is next to nothing.
+    return selection, left if left is None else max(left, _INSTANT)
 
 
 def _rename(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
