@@ -70,6 +70,12 @@ class Half(SimulatedProvider):
         getattr(self, verb)(*cloud_ids[:1])
         return {}
 
+class Late(SimulatedProvider):
+    "Says only when it is open how many machines one call takes."
+    def open(self):
+        super().open()
+        self.bulk = {"stop": 100}
+
 class Forgets(SimulatedProvider):
     "Makes a second set of machines when it is asked again, and writes down no tokens."
     bulk = {"boot": 100}
@@ -97,7 +103,7 @@ def suite(kind):
     return TestIt
 
 TestLies, TestEmpty, TestCollapses = suite(Lies), suite(Empty), suite(Collapses)
-TestForgets = suite(Forgets)
+TestForgets, TestLate = suite(Forgets), suite(Late)
 TestDrops, TestHalf = suite(Drops), suite(Half)
 TestPretends, TestUndeclared = suite(Pretends), suite(Undeclared)
 TestSilent, TestHonest, TestGood = suite(Silent), suite(Honest), suite(SimulatedProvider)
@@ -154,6 +160,7 @@ def test_a_good_provider_passes(failures):
         ("TestUndeclared", "test_what_is_not_declared_is_unsupported"),
         ("TestDrops", "test_of_a_call_that_names_a_wrong_machine_nothing_is_lost"),
         ("TestHalf", "test_several_machines_are_stopped_started_and_deleted_in_one_call"),
+        ("TestLate", "test_what_is_asked_of_a_provider_that_is_not_open_stays_when_it_is"),
         ("TestForgets", "test_asked_again_no_more_are_made"),
         ("TestForgets", "test_each_of_several_is_found_by_its_own_token"),
         ("TestForgotten", "test_check_says_something"),

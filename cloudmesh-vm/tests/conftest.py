@@ -1,6 +1,7 @@
 """A home of its own for each test, two clouds that count their calls, and time that passes on demand."""
 
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -123,6 +124,20 @@ def behind(config):
             getattr(provider, method)(machine.cloud_id)
 
     return do
+
+
+@pytest.fixture
+def opened_by_main(monkeypatch):
+    """The clouds that the main thread opens from now on: while one signs in, all others wait."""
+    opened, original = [], SimulatedProvider.open
+
+    def spied(self):
+        if threading.current_thread() is threading.main_thread():
+            opened.append(self.name)
+        original(self)
+
+    monkeypatch.setattr(SimulatedProvider, "open", spied)
+    return opened
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Refused
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines
@@ -318,6 +320,42 @@ def test_a_cloud_that_cannot_be_opened_fails_its_own_machines_only(configure, ho
         result = machines.stop()
     assert statuses(result) == [*["done"] * 3, *["failed"] * 3]
     assert all("simulated-b.db" in str(each.error) for each in result.failed) and result.exit_code == 1
+
+
+@pytest.mark.parametrize("bulk", [1, 10])
+def test_a_cloud_that_is_slow_to_open_holds_no_other_back(boot, configure, monkeypatch, bulk):
+    configure({"a": {}, "b": {"bulk": bulk}}, default=["a", "b"])
+    for cloud in "ab":
+        boot("web[1-3]", cloud)
+    others_done, original, in_vain = threading.Event(), SimulatedProvider.open, []
+
+    def slow(self):
+        if self.name == "b" and not others_done.wait(10):
+            in_vain.append("nobody was done before this one was open")
+        original(self)
+
+    monkeypatch.setattr(SimulatedProvider, "open", slow)
+    told = []
+    with Machines("b:web[1-3],a:web[1-3]") as machines:
+        for outcome in machines.stop_each():
+            told.append((outcome.cloud, outcome.status.value))
+            if len(told) == 3:
+                others_done.set()
+    assert told == [*[("a", "done")] * 3, *[("b", "done")] * 3] and not in_vain
+
+
+def test_a_machine_that_is_shown_late_is_waited_for_without_opening_its_cloud_once_more(
+    configure, monkeypatch, opened_by_main
+):
+    configure({"a": {}})
+    listed = SimulatedProvider.machines
+    hidden = [True, True]  # once while the boot is planned, once after it
+    monkeypatch.setattr(
+        SimulatedProvider, "machines", lambda self: [] if hidden and hidden.pop() else listed(self)
+    )
+    with Machines("web1") as machines:
+        assert statuses(machines.boot(wait=True)) == ["done"]
+    assert not hidden and opened_by_main == []
 
 
 def test_a_job_that_waits_can_be_cancelled(configure):

@@ -354,6 +354,17 @@ def test_an_address_is_taken_once_though_the_process_dies_between(config, spy, d
             assert len(cloud.floating_ips()) == writes + 1, "none is left over"
 
 
+def test_boots_are_gone_on_with_without_opening_their_clouds_one_after_another(config, dying, opened_by_main):
+    dying(1)
+    with pytest.raises(Died), Machines("pub[1-2]", "a,b") as machines:
+        machines.boot(public=True)
+    dying(None)
+    (job,) = Jobs().interrupted()
+    result = Jobs().resume(job.number)
+    assert statuses(result) == ["done"] * 4 and opened_by_main == []
+    assert all(each.machine.public_ips for each in result)
+
+
 @pytest.mark.parametrize("writes", range(3))
 def test_addresses_are_given_back_though_the_process_dies_while_it_deletes(config, spy, dying, writes):
     with Machines("pub[1-2]", "a") as machines:

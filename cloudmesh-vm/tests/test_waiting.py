@@ -4,6 +4,7 @@ import itertools
 import signal
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -53,8 +54,8 @@ class Scene:
     def unresolved(self, clouds):
         return {}
 
-    def settling(self, cloud):
-        return self.slowest_to_show
+    def declared(self, cloud):
+        return SimpleNamespace(settling=self.slowest_to_show)
 
     def ask(self, cloud):
         assert all(name != cloud for _, name, _ in self._under_way), "it has not answered yet"

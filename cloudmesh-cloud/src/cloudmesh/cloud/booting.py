@@ -94,7 +94,7 @@ class Booting(Catalog, PublicAddresses):
 
     def wants_address(self, request: BootRequest) -> bool:
         """Whether a machine that is booted so has to be given its public address once it is there."""
-        return request.public and Capability.BOOT_PUBLIC not in self.provider.capabilities
+        return self.provider.wants_address(request)
 
     def was_booted(self, request: BootRequest) -> bool:
         """Whether a machine that is there now comes from this request, as far as the cloud can tell."""

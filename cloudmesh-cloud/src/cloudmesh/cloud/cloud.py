@@ -14,6 +14,7 @@ from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.lookup import defaults
 from cloudmesh.cloud.many import Many, Split
 from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.provider import Provider
 from cloudmesh.cloud.registry import provider_class
 from cloudmesh.cloud.tokens import new_token
 from cloudmesh.cloud.verbs import find_verb
@@ -74,11 +75,20 @@ class Cloud(Many):
             self._defaults = defaults(config, self.name)
         else:
             settings, self._defaults = self._settings, {}
+        provider = self.unopened(settings)
         with self.mapped():
-            provider = provider_class(settings.get("type"), self.name)(self.name, settings)
             provider.open()
         self._provider, self._inventory = provider, self._shared or Inventory(open_store(self._config))
         return self
+
+    def unopened(self, settings: Mapping[str, Any]) -> Provider:
+        """A provider for these settings that is not open: nobody was called, and what it declares is known.
+
+        Raises:
+            ConfigError: no installed package brings its type, or the settings cannot be used.
+        """
+        with self.mapped():
+            return provider_class(settings.get("type"), self.name)(self.name, settings)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

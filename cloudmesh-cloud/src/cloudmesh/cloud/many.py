@@ -37,7 +37,7 @@ class Many(Acting):
 
     def most(self, verb: str) -> int:
         """How many machines one call of this verb, or of ``boot``, may be about; 1 where that is all."""
-        return max(1, self.provider.bulk.get(verb, 1))
+        return self.provider.most(verb)
 
     def act_many(self, machines: Sequence[Machine], verb: Verb) -> list[Done | CloudmeshError | Split]:
         """Bring a verb about on several known machines, with one call for as many as the cloud takes at once.

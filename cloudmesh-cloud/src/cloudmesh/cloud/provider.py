@@ -62,13 +62,15 @@ class Provider(NetworkProvider, ABC):
     error into an empty list. A machine is named by the cloud's own id.
 
     Attributes:
-        capabilities: what this kind of cloud can do beyond the common part; an instance may set its own.
+        capabilities: what this kind of cloud can do beyond the common part; an instance may set its own, also
+            when it is opened, but for BOOT_PUBLIC.
         required_credentials: keys that the ``credentials`` section must hold.
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
             host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
             after all others.
         bulk: the most machines that one call can be about, by the name of the verb in the verb table or
-            "boot"; empty where each machine needs a call of its own. An instance may set its own.
+            "boot"; empty where each machine needs a call of its own. An instance may set its own when it is
+            made: this is asked of one that is not open.
         simulated: whether the machines are pretended; shown to the user everywhere.
         settling: for how many seconds a boot whose answer was lost may go on before its machine is found.
         hides_new: for how many seconds, at the very most, the cloud may say NotFound of a machine that it has
@@ -106,6 +108,14 @@ class Provider(NetworkProvider, ABC):
 
     def close(self) -> None:
         """Give back what ``open`` took."""
+
+    def most(self, verb: str) -> int:
+        """How many machines one call of this verb, or of ``boot``, may be about; 1 where that is all."""
+        return max(1, self.bulk.get(verb, 1))
+
+    def wants_address(self, request: BootRequest) -> bool:
+        """Whether a machine that is booted so has to be given its public address once it is there."""
+        return request.public and Capability.BOOT_PUBLIC not in self.capabilities
 
     def endpoint(self) -> Endpoint | None:
         """Where sign-in goes to, for ``cms cloud check``; None for a cloud that is not behind a network."""

@@ -252,7 +252,7 @@ class Resumption:
         request = self._boot_request(row)
         if row.id in shown.foreign:
             raise name_taken(task.cloud, task.name)
-        afterwards = self._session.cloud(task.cloud).wants_address(request)
+        afterwards = self._session.declared(task.cloud).wants_address(request)
         if afterwards:
             request = replace(request, public=False)
         booted = by_id.get(row["cloud_id"])

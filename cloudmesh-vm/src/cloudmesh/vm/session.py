@@ -11,6 +11,7 @@ from typing import TypeVar
 from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
 from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.provider import Provider
 from cloudmesh.cloud.selection import chosen_clouds
 from cloudmesh.cloud.side_by_side import ask_all
 from cloudmesh.config import Config
@@ -47,6 +48,7 @@ class Session:
         self.inventory = Inventory(open_store(self.config))
         self._open: dict[str, Cloud] = {}
         self._accesses: dict[str, Access] = {}
+        self._declared: dict[str, Provider] = {}
         self._stack = ExitStack()
 
     @cached_property
@@ -77,13 +79,18 @@ class Session:
         """The same, but the errors are given by cloud, for a work that goes on with the others."""
         return self.config.unresolved(name for name in clouds if name not in self._open)
 
-    def bulk(self, name: str, verb: str) -> int:
-        """How many machines the cloud takes in one call of this verb. Raises as ``cloud`` does."""
-        return self.cloud(name).most(verb)
+    def declared(self, name: str) -> Provider:
+        """The provider of a cloud, for what it declares. It is not open.
 
-    def settling(self, name: str) -> float:
-        """How many seconds what the cloud was asked for may take to be seen. Raises as ``cloud`` does."""
-        return self.cloud(name).provider.settling
+        To open a cloud may be to sign in, and a slow one would hold all others back meanwhile.
+
+        Raises:
+            UnknownName, ConfigError: as ``cloud`` does.
+        """
+        if name not in self._declared:
+            settings = self.access(name).settings
+            self._declared[name] = Cloud(name, self.config).unopened(settings)
+        return self._declared[name]
 
     def access(self, name: str) -> Access:
         """How to call the cloud of this name from another thread or process; the same each time.

@@ -243,7 +243,7 @@ class Waiter:
         """Whether a machine that is not listed may be so new that its cloud does not show it yet."""
         if each.was_shown or not (self.booted or each.was_set_going):
             return False
-        patience = max(_SHOWN_LATE, self.session.settling(each.machine.cloud))
+        patience = max(_SHOWN_LATE, self.session.declared(each.machine.cloud).settling)
         return self.clock() - self._began < patience
 
     def _hopeless(self, each: _Waiting, now: Machine) -> str:

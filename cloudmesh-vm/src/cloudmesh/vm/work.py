@@ -11,7 +11,7 @@ from typing import TypedDict
 from weakref import WeakSet
 
 from cloudmesh.cloud.model import State
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError, UsageError
 from cloudmesh.vm.asking import NEVER, Deadline
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.flights import unrecorded
@@ -206,14 +206,10 @@ class Work:
     def _road(self, verb: str, cloud: str, count: int) -> Road | CloudmeshError:
         config = self.session.config
         try:
-            access = self.session.access(cloud)
-            limits = config.parallel(cloud), config.call_timeout(cloud)
-            return Road(access, *limits, self.session.bulk(cloud, verb) if count > 1 else 1)
-        except ConfigError as error:
+            bulk = self.session.declared(cloud).most(verb) if count > 1 else 1
+            return Road(self.session.access(cloud), config.parallel(cloud), config.call_timeout(cloud), bulk)
+        except CloudmeshError as error:
             return error
-        except CloudmeshError:
-            # That it cannot be opened is for its calls to find out, and to try again.
-            return Road(access, *limits)
 
     def _then_wait(
         self, journal: JobJournal, tasks: Sequence[Task], acted: Result, left: float | None, stop: Stop

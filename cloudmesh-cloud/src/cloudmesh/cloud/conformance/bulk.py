@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -41,6 +41,13 @@ class BulkTests(Base):
                 needed = VERBS[verb].capability
                 assert needed is None or needed in provider.capabilities
                 assert not VERBS[verb].takes
+
+    def test_what_is_asked_of_a_provider_that_is_not_open_stays_when_it_is(
+        self, provider: Provider, make_provider: Callable[[], Provider]
+    ) -> None:
+        closed, public = make_provider(), Capability.BOOT_PUBLIC
+        assert closed.bulk == provider.bulk
+        assert (public in closed.capabilities) == (public in provider.capabilities)
 
     def test_a_verb_that_is_not_declared_for_several_is_unsupported(self, provider: Provider) -> None:
         for verb in set(VERBS) - set(provider.bulk):
