@@ -205,6 +205,12 @@ class Inventory:
         """The machines of a cloud, in the order in which they became known."""
         return self._find(cloud=cloud)
 
+    def named(self, cloud: str, names: Iterable[str]) -> list[Known]:
+        """The machines of a cloud that have one of these names."""
+        from cloudmesh.db import in_
+
+        return self._find(cloud=cloud, name=in_(names))
+
     def _find(self, **conditions: str | Condition) -> list[Known]:
         if not self._database.has(MACHINES):
             return []

@@ -11,12 +11,14 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.recorder import Change, apply_all
 from cloudmesh.cloud.verbs import VERBS, find_verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
+from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.outcome import Outcome, Result, Status
 from cloudmesh.vm.plan import Plan
 from cloudmesh.vm.select import Missing
@@ -58,8 +60,11 @@ class JobJournal:
         self._hold = hold
 
     @classmethod
-    def found(cls, inventory: Inventory, plan: Plan) -> tuple[JobJournal, list[Task]]:
-        """Write a new job down, and give its tasks with the numbers of their lines. Raises StoreError."""
+    def found(cls, inventory: Inventory, plan: Plan) -> tuple[JobJournal, list[Task], list[Missing]]:
+        """Write a new job down, and give its tasks with the numbers of their lines. Raises StoreError.
+
+        The third is what is no task any more: its name was taken since the plan was made.
+        """
         database = inventory.database
         hold = None
         try:
@@ -70,13 +75,14 @@ class JobJournal:
                 hold = database.hold(lock_name(number))
                 if hold is None:
                     raise StoreError(f"job {number} is held by somebody, and was not there before")
+                plan, claimed = _without_claimed(inventory, plan, number)
                 lines = _write_lines(database, number, plan)
         except BaseException:
             if hold is not None:
                 hold.release()
             raise
         tasks = [task.numbered(line) for task, line in zip(plan.tasks, lines, strict=True)]
-        return cls(inventory, number, hold), tasks
+        return cls(inventory, number, hold), tasks, claimed
 
     @classmethod
     def take_over(cls, inventory: Inventory, number: int) -> JobJournal:
@@ -149,6 +155,18 @@ def running_elsewhere(database: Database, number: int) -> CloudmeshError:
         f"job {number} is being run by process {job['pid']} on {job['host']}; "
         f"cms job cancel {number} lets it end early"
     )
+
+
+def _without_claimed(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan, list[Missing]]:
+    """The plan without machines that others boot or have booted meanwhile, and those."""
+    if plan.verb != BOOT:
+        return plan, []
+    from cloudmesh.vm.claims import claims
+
+    claimed = claims(inventory, plan, job)
+    places = {(each.cloud, each.name) for each in claimed}
+    tasks = [task for task in plan.tasks if (task.cloud, task.name) not in places]
+    return replace(plan, tasks=tasks, missing=[*plan.missing, *claimed]), claimed
 
 
 def _write_lines(database: Database, job: int, plan: Plan) -> Sequence[int]:

@@ -15,9 +15,9 @@ from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.acting import ActionPlan, Given
 from cloudmesh.vm.asking import Asking, Deadline
 from cloudmesh.vm.boot import BootPlan, check_name
-from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.outcome import Outcome, Result
 from cloudmesh.vm.plan import Plan
-from cloudmesh.vm.select import Missing, Selection, Selector
+from cloudmesh.vm.select import Selection, Selector
 from cloudmesh.vm.session import Session
 from cloudmesh.vm.tally import Watch
 from cloudmesh.vm.waiting import TIMEOUT, Waiter
@@ -203,7 +203,7 @@ class Machines:
         with self.session.within(deadline):
             plan = self._action_plan(action, wait, selection, argument)
         result = self._work.run(plan, deadline)
-        missing = [_missing(each, action) for each in plan.missing]
+        missing = [each.outcome(action) for each in plan.missing]
         return Result([*result, *missing], result.job, result.stopped)
 
     def act_each(
@@ -218,7 +218,7 @@ class Machines:
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
             plan = self._action_plan(action, False, None, argument)
-        yield from (_missing(each, action) for each in plan.missing)
+        yield from (each.outcome(action) for each in plan.missing)
         yield from self._work.each(plan, deadline)
 
     def start_each(self, timeout: float | None = None) -> Iterator[Outcome]:
@@ -277,7 +277,7 @@ class Machines:
             plan = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
         result = self._work.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
-        ended.update({(each.cloud, each.name): _missing(each, "boot") for each in plan.missing})
+        ended.update({(each.cloud, each.name): each.outcome("boot") for each in plan.missing})
         return Result([ended[place] for place in places.places], result.job, result.stopped)
 
     def boot_each(
@@ -292,7 +292,7 @@ class Machines:
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
             plan = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
-        yield from (_missing(each, "boot") for each in plan.missing)
+        yield from (each.outcome("boot") for each in plan.missing)
         yield from self._work.each(plan, deadline)
 
     def boot_plan(self) -> BootPlan:
@@ -313,7 +313,7 @@ class Machines:
         left = deadline.left()
         seconds = TIMEOUT if left is None else left
         result = Waiter(self.session, wanted, seconds, watch=self._effort.watch).wait(selection.machines)
-        gone = [_missing(each, "wait") for each in selection.missing]
+        gone = [each.outcome("wait") for each in selection.missing]
         return Result([*result, *gone], stopped=result.stopped)
 
     def _action_plan(self, action: str, wait: bool, selection: Selection | None, argument: Given) -> Plan:
@@ -327,10 +327,6 @@ class Machines:
         if self.names is None:
             return "--all"
         return self.names if isinstance(self.names, str) else ",".join(self.names)
-
-
-def _missing(each: Missing, verb: str) -> Outcome:
-    return Outcome(each.cloud, each.name, verb, Status.FAILED, error=each.error)
 
 
 def find_state(state: State | str) -> State:

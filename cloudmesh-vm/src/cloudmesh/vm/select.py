@@ -11,6 +11,7 @@ from cloudmesh.cloud.model import Machine
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.ordering import by_name
+from cloudmesh.vm.outcome import Outcome, Status
 from cloudmesh.vm.session import Session
 
 ALL = "*"
@@ -23,6 +24,10 @@ class Missing:
     cloud: str
     name: str
     error: CloudmeshError
+
+    def outcome(self, verb: str) -> Outcome:
+        """The same, told as what became of a machine."""
+        return Outcome(self.cloud, self.name, verb, Status.FAILED, error=self.error)
 
 
 @dataclass

@@ -87,17 +87,22 @@ class Work:
         return self.effort.parallel or self.session.config.parallel() or PARALLEL
 
     def run(self, plan: Plan, deadline: Deadline = NEVER) -> Result:
-        """Found a job, run it, and wait if that is part of it; one outcome a task, in their order."""
+        """Found a job, run it, and wait if that is part of it; one outcome a task, in their order.
+
+        What had to be left out when the job was founded has failed, and stands at the end.
+        """
         if not plan.tasks:
             return Result([])
         # An engine that cannot be had is told before there is a job.
         self._executor()
         try:
-            journal, tasks = JobJournal.found(self.session.inventory, plan)
+            journal, tasks, claimed = JobJournal.found(self.session.inventory, plan)
         except StoreError as error:
             # What cannot be written down is not begun.
             return Result([task.outcome(Status.FAILED, error=error) for task in plan.tasks])
-        return self.finish(journal, plan.verb, tasks, plan.wait, deadline)
+        result = self.finish(journal, plan.verb, tasks, plan.wait, deadline)
+        refused = [each.outcome(plan.verb) for each in claimed]
+        return Result([*result, *refused], result.job, result.stopped)
 
     def finish(
         self,
@@ -137,12 +142,13 @@ class Work:
     def _each(self, plan: Plan, deadline: Deadline) -> Generator[Outcome, None, None]:
         self._executor()
         try:
-            journal, tasks = JobJournal.found(self.session.inventory, plan)
+            journal, tasks, claimed = JobJournal.found(self.session.inventory, plan)
         except StoreError as error:
             yield from (task.outcome(Status.FAILED, error=error) for task in plan.tasks)
             return
         told: list[Outcome] = []
         try:
+            yield from (each.outcome(plan.verb) for each in claimed)
             # Left early, the work must have come to its end before the job is let go.
             with closing(self._runner(journal, plan.verb, tasks, deadline).each(tasks)) as ended:
                 for _, outcome in ended:
