@@ -101,3 +101,19 @@ def test_a_name_is_free_again_when_its_machine_was_renamed(planned, others):
     with Machines("web1", "a") as machines:
         machines.rename("db1").raise_for_failures()
     assert [each.status for each in planned()] == [Status.DONE, Status.DONE]
+
+
+def test_a_job_is_not_gone_on_with_where_another_one_boots_the_same(config, spy):
+    with Machines("web[1-2]", "a") as machines:
+        plan = machines.boot_plan().plan(BootOptions())
+        left, _, _ = JobJournal.found(machines.session.inventory, plan)
+        left.close(None)
+    with Machines("web1", "a") as machines:
+        plan = machines.boot_plan().plan(BootOptions())
+        JobJournal.found(machines.session.inventory, plan)
+        result = Jobs().resume(1)
+    assert sorted(told(result)) == [
+        ("web1", BOOTING.replace("job 1", "job 2").replace("show 1", "show 2")),
+        ("web2", "done"),
+    ]
+    assert booted(spy) == [("a", "web2")]

@@ -6,6 +6,8 @@ may have done the same. So it is looked for once more where jobs are founded one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.model import State
@@ -19,16 +21,26 @@ _GONE = (State.DELETING, State.DELETED)
 
 
 def claims(inventory: Inventory, plan: Plan, job: int) -> list[Missing]:
-    """What of a boot must not be done, as job ``job`` is being founded in an atomic block. Raises StoreError.
+    """What of a boot must not be done, as its job is being founded in an atomic block. Raises StoreError."""
+    places = [(task.cloud, task.name) for task in plan.tasks]
+    found = claimed(inventory, places, job)
+    return [Missing(*place, found[place]) for place in places if place in found]
 
-    A few queries, however many names there are.
+
+def claimed(
+    inventory: Inventory, places: Iterable[tuple[str, str]], job: int
+) -> dict[tuple[str, str], Refused]:
+    """Why machines must not be booted by a job, though a listing showed that their names are free.
+
+    A few queries, however many names there are. Raises StoreError.
     """
     wanted: dict[str, list[str]] = {}
-    for task in plan.tasks:
-        wanted.setdefault(task.cloud, []).append(task.name)
-    found = _being_booted(inventory, wanted, job) | _booted(inventory, wanted)
-    places = [(task.cloud, task.name) for task in plan.tasks]
-    return [Missing(*place, found[place]) for place in places if place in found]
+    for cloud, name in places:
+        wanted.setdefault(cloud, []).append(name)
+    if not wanted:
+        return {}
+    with inventory.database.atomic():
+        return _being_booted(inventory, wanted, job) | _booted(inventory, wanted)
 
 
 def _booted(inventory: Inventory, wanted: dict[str, list[str]]) -> dict[tuple[str, str], Refused]:

@@ -18,6 +18,7 @@ from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.asking import Deadline
 from cloudmesh.vm.boot import name_taken
 from cloudmesh.vm.calls import BOOT
+from cloudmesh.vm.claims import claimed
 from cloudmesh.vm.encoding import decode_argument, decode_request
 from cloudmesh.vm.journal import (
     OVER,
@@ -163,6 +164,7 @@ class Resumption:
     def _todo(self, rows: Sequence[Any]) -> _Todo:
         """What is to be done, and what cannot be."""
         places = self._places([row for row in rows if was_planned(row)])
+        claims = self._claims(rows, places)
         todo = _Todo([], [], [])
         for row in rows:
             task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
@@ -172,6 +174,8 @@ class Resumption:
                 place = places[task.cloud]
                 if isinstance(place, CloudmeshError):
                     raise place
+                if taken := claims.get(row.id):
+                    raise taken
                 if unknown := place.hinders(row):
                     todo.left.append(task.outcome(Status.FAILED, error=unknown))
                 else:
@@ -185,6 +189,21 @@ class Resumption:
                 else:
                     todo.lost.append((task, outcome))
         return replace(todo, tasks=self._seated(todo.tasks, rows))
+
+    def _claims(
+        self, rows: Sequence[Any], places: Mapping[str, _Shown | CloudmeshError]
+    ) -> dict[int, CloudmeshError]:
+        """Lines whose machines somebody else has begun to boot by hand, who came before this job was held."""
+        free: dict[tuple[str, str], int] = {}
+        for row in rows:
+            shown = places.get(row["cloud"])
+            # One that has an id, or whose name is shown, is known to be the job's own or not.
+            if row["verb"] != BOOT or row["cloud_id"] or not isinstance(shown, _Shown) or shown.error:
+                continue
+            if row["name"] not in shown.names:
+                free[row["cloud"], row["name"]] = row.id
+        found = claimed(self._session.inventory, free, self._job.id)
+        return {free[place]: error for place, error in found.items()}
 
     def _seated(self, tasks: Sequence[Task], rows: Sequence[Any]) -> list[Task]:
         """The tasks with the calls that may have booted several of them together.
