@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import subprocess
 from collections.abc import Callable
@@ -93,7 +95,7 @@ def test_notes_go_to_stderr_and_the_answer_has_an_exit_code(cms: Cms) -> None:
 
 
 def test_repl_survives_every_error(cms: Cms) -> None:
-    hows = ["bug", "CloudError", "interrupt", "exit", "oserror"]
+    hows = ["bug", "CloudError", "exit", "oserror"]
     lines = [f"probe fail {how}" for how in hows] + [
         "probe wrods",
         "probe words 'a",
@@ -103,9 +105,35 @@ def test_repl_survives_every_error(cms: Cms) -> None:
     done = cms(stdin="\n".join(lines) + "\n")
     assert done.returncode == 0
     assert '["a b", "c"]' in done.stdout
-    assert done.stderr.count("cms probe: ") == 6
+    assert done.stderr.count("cms probe: ") == 5
     assert "the line cannot be split into words: no closing quotation" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_an_interrupted_line_ends_a_piped_script(cms: Cms) -> None:
+    done = cms(stdin="probe words before\nprobe fail interrupt\nprobe words after\n")
+    assert (done.returncode, done.stderr) == (130, "cms probe: interrupted\n")
+    assert '["before"]' in done.stdout and "after" not in done.stdout
+
+
+def test_an_interrupted_batch_ends_a_piped_script(cms: Cms, tmp_path: Path) -> None:
+    (tmp_path / "s.txt").write_text("probe fail interrupt\nprobe words within\n")
+    done = cms(stdin="batch --keep-going s.txt\nprobe words after\n")
+    assert (done.returncode, done.stderr) == (130, "cms probe: interrupted\ns.txt:1: probe fail interrupt\n")
+    assert "within" not in done.stdout and "after" not in done.stdout
+
+
+def test_on_a_terminal_the_repl_survives_ctrl_c(program: str, environment: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [program], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        os.close(theirs)
+        os.write(ours, b"probe fail interrupt\nprobe words after\nquit\n")
+        out, errors = process.communicate(timeout=30)
+    os.close(ours)
+    assert (process.returncode, errors) == (0, "cms probe: interrupted\n")
+    assert '["after"]' in out
 
 
 def test_reader_that_leaves_early(program: str, environment: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 cmd5 re-joins the words of a one-shot call, replaces names in them and always exits with 0. The adapter
 takes the true words, parses them with docopt, prints what the command returns, turns errors into one
-sentence on stderr, and ends a one-shot call with the right exit code. A REPL survives everything.
+sentence on stderr, and ends a one-shot call with the right exit code. A REPL on a terminal survives
+everything; lines from elsewhere end where one is interrupted.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def command(method: Method) -> Callable[[Any, str], None]:
 
     The method gets the arguments that docopt found and returns an ``Answer`` or None. It may raise any
     ``CloudmeshError``. In one-shot mode a non-zero exit code is raised as SystemExit, which cmd5 lets
-    through; in the REPL and in ``cms batch`` it is kept on the shell as ``last_exit_code``.
+    through; in the REPL and in ``cms batch`` it is kept on the shell as ``last_exit_code``. Without a
+    terminal an interrupted command ends the shell: whoever stops a script wants no more of its lines.
     """
     variables.guard()
     name = method.__name__.removeprefix("do_")
@@ -42,9 +44,10 @@ def command(method: Method) -> Callable[[Any, str], None]:
     @functools.wraps(method)
     def run(shell: Any, line: str) -> None:
         one_shot = _is_one_shot(shell, name)
-        shell.last_exit_code = _run(method, shell, name, doc, sys.argv[2:] if one_shot else line)
-        if one_shot and shell.last_exit_code:
-            raise SystemExit(shell.last_exit_code)
+        code = _run(method, shell, name, doc, sys.argv[2:] if one_shot else line)
+        shell.last_exit_code = code
+        if code and (one_shot or (code == Interrupted.exit_code and not _somebody_types())):
+            raise SystemExit(code)
 
     run.__doc__ = doc
     run.cloudmesh_command = True  # type: ignore[attr-defined]
@@ -56,6 +59,15 @@ def _is_one_shot(shell: Any, name: str) -> bool:
     first = not getattr(shell, "one_shot_done", False)
     shell.one_shot_done = True
     return first and sys.argv[1:2] == [name]
+
+
+def _somebody_types() -> bool:
+    """Whether lines come from a person, who says what is next, and not from a file or a pipe."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:
+        # It has been closed.
+        return False
 
 
 def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
