@@ -142,16 +142,16 @@ def test_4_nothing_known_and_no_answer_is_an_error(home):
     assert ended.stdout == "" and "did not answer" in sentence(ended)
 
 
-def interrupt(home, words, when):
+def interrupt(home, words, when, number=signal.SIGINT, **options):
     """Press Ctrl-C on a running program as soon as ``when`` is true; its exit code, stdout and stderr."""
-    process = home.start(*words)
+    process = home.start(*words, **options)
     try:
         deadline = time.monotonic() + 30
         while not when():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=20)
     finally:
         process.kill()
@@ -179,6 +179,31 @@ def test_130_an_interrupted_boot_tells_what_was_not_asked(home, cloud_settings):
     assert "Traceback" not in err and "cms job resume 1" in err
     home.change("local", latency_seconds=0)
     assert len(home.states()) == results.count("done"), "the calls that ran have come to their end"
+
+
+@pytest.fixture
+def silent(home, cloud_settings):
+    """A home whose cloud never answers, and how to know that it is asked: only then its file is made."""
+    home.configure(local=cloud_settings(latency_seconds=1000))
+    return home, (home.directory / "machines" / "simulated-local.db").exists
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", ["vm boot web01", "vm list --refresh", "vm info web01"])
+def test_130_while_a_cloud_is_asked_what_there_is(silent, words, number):
+    home, is_asked = silent
+    assert interrupt(home, words.split(), is_asked, number) == (130, "", "cms vm: interrupted\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_130_ends_a_script_that_is_piped_into_the_shell(silent, number):
+    home, is_asked = silent
+    script = home.path / "x.txt"
+    script.write_text("vm list --refresh\nconfig set default.flavor=large\n")
+    with script.open() as lines:
+        code, _, err = interrupt(home, [], is_asked, number, stdin=lines)
+    assert (code, err) == (130, "cms vm: interrupted\n")
+    assert "large" not in home.config.read_text()
 
 
 def asked(home, query):

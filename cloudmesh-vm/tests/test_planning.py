@@ -62,7 +62,7 @@ def test_a_pattern_means_the_machines_of_the_clouds_that_answer(boot, spy, hang,
 def test_a_cloud_that_hangs_alone_is_given_up_when_the_time_is_over(boot, spy, hang):
     boot("web1", "a")
     hang("a")
-    with Machines("db*", "a") as machines, pytest.raises(CloudTimeout, match="did not answer in 0.3 sec"):
+    with Machines("db*", "a") as machines, pytest.raises(CloudTimeout, match=r"answer in 0\.(3|29\d) sec"):
         machines.stop(timeout=0.3)
     with Machines("web1", "a", call_timeout=0.3) as machines, pytest.raises(CloudTimeout):
         machines.rename("web2")

@@ -225,6 +225,30 @@ say(asked <= len(heard), len(heard) + 2 * ended >= 30)
     assert program.end() == (0, ["True True"], "")
 
 
+@pytest.mark.slow
+def test_where_sigterm_is_as_ctrl_c_the_first_still_only_asks(run):
+    code = """
+from cloudmesh.plugin.sigterm import as_ctrl_c
+
+with as_ctrl_c():
+    with stopping(Stop(), lambda: queue.put("woken")) as stop:
+        say("ready")
+        say(queue.get(), stop.requested)
+    try:
+        say("between")
+        time.sleep(30)
+    except KeyboardInterrupt:
+        say("interrupted")
+"""
+    program = run(code + USUAL)
+    program.line()
+    program.send(signal.SIGTERM)
+    assert [program.line(), program.line()] == ["woken 1", "between"]
+    time.sleep(APART)
+    program.send(signal.SIGTERM)
+    assert program.end() == (0, ["interrupted", "True SIG_DFL"], "")
+
+
 def test_another_thread_changes_nothing():
     seen = []
 

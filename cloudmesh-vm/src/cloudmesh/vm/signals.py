@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-# Signals closer than this, in seconds, are one request: timeout(1) signals its command and then the whole
-# group, and a parent may pass on a Ctrl-C that the terminal has sent to all.
-_TOGETHER = 0.1
+from cloudmesh.plugin.sigterm import TOGETHER, Interrupting
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -44,7 +42,7 @@ class _Handler:
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.seen.append(number)
         now = time.monotonic()
-        if now - self._last < _TOGETHER:
+        if now - self._last < TOGETHER:
             return
         self._last = now
         self.requested += 1
@@ -108,5 +106,7 @@ def _installed(handler: _Handler) -> Iterator[None]:
             signal.signal(changed, old)
     for seen in dict.fromkeys(handler.seen):
         own = before[seen]
-        if callable(own) and own is not signal.default_int_handler:
+        # These would interrupt what has ended in good order by now.
+        usual_ones = own is signal.default_int_handler or isinstance(own, Interrupting)
+        if callable(own) and not usual_ones:
             own(seen, None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, CloudmeshError, command
+from cloudmesh.plugin.sigterm import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ VERBS = ("list", "show", "resume", "cancel")
 class JobCommand(PluginCommand):  # type: ignore[misc]
     """The command ``job`` of the shell."""
 
+    @as_ctrl_c()
     @command
     def do_job(self, arguments: dict[str, Any]) -> Answer | None:
         """

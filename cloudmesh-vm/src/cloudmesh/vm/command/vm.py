@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
+from cloudmesh.plugin.sigterm import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _INSTANT = 0.0001
 class VmCommand(PluginCommand):  # type: ignore[misc]
     """The command ``vm`` of the shell."""
 
+    @as_ctrl_c()
     @command
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
         """
