@@ -228,6 +228,58 @@ def test_an_address_whose_answer_is_lost_is_neither_lost_nor_taken_twice(configu
         assert addresses(cloud) == []
 
 
+@pytest.fixture
+def lost(uc, monkeypatch):
+    """A machine whose address was taken by somebody who was killed before that was written down."""
+
+    class Killed(BaseException):
+        pass
+
+    kind = type(uc.provider)
+    take = kind.create_floating_ip
+
+    def killed(self, *words):
+        take(self, *words)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(kind, "create_floating_ip", killed)
+        uc.boot("vm1", public=True)
+    (machine,) = uc.machines()
+    return machine
+
+
+@pytest.mark.parametrize("vanished", [True, False])
+def test_the_address_that_a_killed_process_took_goes_with_its_machine(uc, lost, vanished):
+    uc.create_floating_ip("", "another's")
+    assert len(addresses(uc)) == 2
+    if vanished:
+        uc.provider.delete(lost.cloud_id)
+    uc.act(lost, VERBS["delete"])
+    assert [each.description for each in uc.floating_ips()] == ["another's"]
+    assert uc.inventory.addresses_of(lost) == []
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_address_that_a_killed_process_took_stays_if_the_user_has_another_use_for_it(uc, lost, elsewhere):
+    (address,) = uc.floating_ips()
+    uc.attach_floating_ip(address.address, uc.boot("other") if elsewhere else lost)
+    if not elsewhere:
+        uc.detach_floating_ip(address.address)
+    uc.act(lost, VERBS["delete"])
+    assert [each.address for each in uc.floating_ips()] == [address.address]
+
+
+def test_an_address_that_may_have_been_taken_is_told_while_the_cloud_does_not_list_any(uc, lost, spy):
+    uc.patience = ONCE
+    spy.trouble["uc", "floating_ips"] = Unreachable("not now")
+    with pytest.raises(Unreachable, match=r"vm1 is deleted, but .* \(one that may have been taken\)"):
+        uc.act(lost, VERBS["delete"])
+    del spy.trouble["uc", "floating_ips"]
+    uc.act(lost, VERBS["delete"], again=True)
+    assert addresses(uc) == []
+
+
 @pytest.mark.parametrize("attached", [True, False])
 def test_the_address_that_a_killed_process_took_is_used_again(uc, spy, attached):
     request = a_request(uc)

@@ -267,6 +267,20 @@ def test_an_address_is_remembered_for_its_machine(inventory):
     assert inventory.addresses_of(vm("a")) == []
 
 
+def test_an_address_is_expected_until_it_is_told_or_forgotten(inventory):
+    address = FloatingIP("uc", "203.0.113.1", "ip-1", description="cloudmesh-token:t1")
+    for tell in (lambda: inventory.keep_address(address, vm("a")), lambda: inventory.forget_address(address)):
+        inventory.expect_address(vm("a"), "t1")
+        inventory.expect_address(vm("b"), "t2")
+        assert [(each.address, each.cloud_id) for each in inventory.addresses_of(vm("a"))] == [
+            ("", "cloudmesh-token:t1")
+        ]
+        tell()
+        assert len(inventory.addresses_of(vm("b"))) == 1
+        assert [each.address for each in inventory.addresses_of(vm("a")) if not each.address] == []
+        inventory.forget_address(address)
+
+
 def test_two_programs_see_each_others_rows(tmp_path):
     file = tmp_path / "store.db"
     with Inventory(Database(file)) as one, Inventory(Database(file)) as other:

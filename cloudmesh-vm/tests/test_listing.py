@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from cloudmesh.cloud.ages import age_text
+from cloudmesh.cloud.cloud import Cloud
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.inventory import Inventory
 from cloudmesh.cloud.provider import BootRequest
@@ -97,6 +98,17 @@ def test_an_address_that_outlived_its_machine_is_named_with_the_command_that_giv
     told = list_machines(config, [], "a", refresh=True)
     assert told.notes[1].startswith("note: 203.0.113.1 was taken for such a machine and is still yours; ")
     assert told.notes[1].endswith("cms ip delete 203.0.113.1 --cloud=a")
+
+
+def test_an_address_that_a_machine_which_vanished_may_have_had_is_told(config, behind, boot):
+    boot("web1", "a")
+    with Cloud("a") as cloud:
+        (machine,) = cloud.machines()
+        cloud.inventory.expect_address(machine, "t1")
+    behind("a", "delete", "web1")
+    told = list_machines(config, [], "a", refresh=True)
+    assert told.notes[1].startswith("note: an address may have been taken for such a machine; ")
+    assert "cms ip list --cloud=a" in told.notes[1]
 
 
 def test_a_machine_that_was_deleted_here_has_not_vanished(three, config):

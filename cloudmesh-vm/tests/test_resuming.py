@@ -354,6 +354,18 @@ def test_an_address_is_taken_once_though_the_process_dies_between(config, spy, d
             assert len(cloud.floating_ips()) == writes + 1, "none is left over"
 
 
+def test_an_address_whose_taking_was_never_written_down_goes_with_its_machine(config, spy, dying):
+    dying(2)
+    with pytest.raises(Died), Machines("pub", "a") as machines:
+        machines.boot(public=True)
+    dying(None)
+    with Cloud("a") as cloud:
+        assert len(cloud.floating_ips()) == 1
+        with Machines("pub", "a") as machines:
+            machines.delete().raise_for_failures()
+        assert cloud.floating_ips() == []
+
+
 def test_boots_are_gone_on_with_without_opening_their_clouds_one_after_another(config, dying, opened_by_main):
     dying(1)
     with pytest.raises(Died), Machines("pub[1-2]", "a,b") as machines:

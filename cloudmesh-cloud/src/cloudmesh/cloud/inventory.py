@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model import Machine, State
 from cloudmesh.cloud.network import FloatingIP
+from cloudmesh.cloud.tokens import mark
 from cloudmesh.db import Database, open_store
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ REFRESHES = "refresh"
 VANISHED = "vanished"
 ADDRESSES = "address"
 _KEY = ["cloud", "cloud_id"]
+# In place of an address that nobody has told yet.
+_EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
 # and promises nothing; what is deleted elsewhere so soon is told of that much later.
 HIDES_NEW = 30.0
@@ -173,18 +176,36 @@ class Inventory:
                 told += [each for each in map(_known, records) if self.find(each.machine) is None]
         return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
 
+    def expect_address(self, machine: Machine, token: str) -> None:
+        """Remember that an address is about to be taken for a machine, marked with the token of its boot.
+
+        Until ``keep_address`` tells which it is, it is among the machine's with its mark for an id and no
+        address: whoever takes it may be lost before that.
+        """
+        record = {"cloud": machine.cloud, "cloud_id": mark(token), "address": _EXPECTED}
+        self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
+
     def keep_address(self, address: FloatingIP, machine: Machine) -> None:
         """Remember that an address was taken for a machine, to be given back with it."""
         record = {"cloud": address.cloud, "cloud_id": address.cloud_id, "address": address.address}
-        self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
+        with self._database.atomic():
+            self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
+            self._database.delete(
+                ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id, address=_EXPECTED
+            )
 
     def forget_address(self, address: FloatingIP) -> None:
-        """Forget that."""
-        if self._database.has(ADDRESSES):
-            self._database.delete(ADDRESSES, cloud=address.cloud, cloud_id=address.cloud_id)
+        """Forget that, also if it was only expected."""
+        if not self._database.has(ADDRESSES):
+            return
+        cloud = address.cloud
+        with self._database.atomic():
+            self._database.delete(ADDRESSES, cloud=cloud, cloud_id=address.cloud_id)
+            if address.description:
+                self._database.delete(ADDRESSES, cloud=cloud, cloud_id=address.description, address=_EXPECTED)
 
     def addresses_of(self, machine: Machine) -> list[FloatingIP]:
-        """The addresses that were taken for this machine."""
+        """The addresses that were taken for this machine, and those that are expected."""
         if not self._database.has(ADDRESSES):
             return []
         found = self._database.find(ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -38,6 +38,8 @@ class PublicAddresses(Surroundings):
             CloudmeshError: of the kind that says what went wrong; the sentence says that the machine runs.
         """
         try:
+            if token:
+                self.inventory.expect_address(machine, token)
             address = self._own_address(machine, token)
         except CloudmeshError as error:
             raise _no_address(machine, error) from error
@@ -143,21 +145,33 @@ class PublicAddresses(Surroundings):
         if not taken:
             return
         try:
-            now = {address.cloud_id: address.machine_id for address in self.floating_ips()}
+            listed = self.floating_ips()
         except CloudmeshError as error:
-            shown = ", ".join(address.address for address in taken)
+            shown = ", ".join(each.address or "one that may have been taken" for each in taken)
             told = (
                 f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
                 f"back: {error}; see cms ip list --cloud={self.name}"
             )
             raise _reworded(error, told, unsure=True) from error
-        # One that leads to another machine by now is in use.
-        unused = [each for each in taken if now.get(each.cloud_id, "") in ("", machine.cloud_id)]
+        unused = _unused(machine, taken, listed)
         left = [trouble for address in unused if (trouble := self._give_back(address))]
         if left:
             told = f"{machine.qualified_name} is deleted{''.join(map(str, left))}"
             # One that may go well later is worth another try, whatever the others are.
             raise _reworded(next(filter(is_transient, left), left[0]), told, unsure=True)
+        for expected in taken:
+            if not expected.address:
+                self.inventory.forget_address(expected)
+
+
+def _unused(machine: Machine, taken: Sequence[FloatingIP], listed: Sequence[FloatingIP]) -> list[FloatingIP]:
+    """What was taken for a machine and has no other use; what was only expected is found by its mark."""
+    marks = {each.cloud_id for each in taken if not each.address}
+    found = [each for each in listed if each.description in marks]
+    own = {each.cloud_id: each for each in (*taken, *found) if each.address}
+    # One that leads to another machine by now is in use.
+    leads_to = {each.cloud_id: each.machine_id for each in listed}
+    return [each for each in own.values() if leads_to.get(each.cloud_id, "") in ("", machine.cloud_id)]
 
 
 def _no_address(

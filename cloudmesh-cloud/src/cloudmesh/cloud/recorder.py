@@ -75,6 +75,9 @@ class Recorder(Inventory):
         self._changes.append(Change("replace_listed", (cloud, list(machines), time.time() - asked)))
         return []
 
+    def expect_address(self, machine: Machine, token: str) -> None:
+        self._changes.append(Change("expect_address", (machine, token)))
+
     def keep_address(self, address: FloatingIP, machine: Machine) -> None:
         self._changes.append(Change("keep_address", (address, machine)))
 

@@ -102,6 +102,11 @@ def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
 
 def _left(address: FloatingIP) -> str:
     """A sentence on an address that outlived the machine that it was taken for."""
+    if not address.address:
+        return (
+            "note: an address may have been taken for such a machine; then it is still yours, and may cost "
+            f"money: cms ip list --cloud={address.cloud} shows it"
+        )
     return (
         f"note: {address.address} was taken for such a machine and is still yours; it may cost money until "
         f"cms ip delete {address.address} --cloud={address.cloud}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited
 from cloudmesh.cloud.many import Split
+from cloudmesh.cloud.recorder import Change
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.calls import ADDRESS, BOOT, Ended, LostCall
 from cloudmesh.vm.flights import Flight, Turn
@@ -44,6 +45,10 @@ class Verdicts:
         if attempt.task.address and attempt.step != ADDRESS:
             attempt.task = replace(attempt.task, machine=ended.machine)
             attempt.step, attempt.tries, attempt.again, attempt.error = ADDRESS, 0, False, None
+            if attempt.task.request is not None:
+                # Before it is taken: if that call is lost, deleting the machine still gives it back.
+                token = attempt.task.request.token
+                turn.changes.append(Change("expect_address", (ended.machine, token)))
             lane.waiting.appendleft(attempt)
             return
         status = Status.DONE if ended.changed else Status.ALREADY
