@@ -24,7 +24,7 @@ from cloudmesh.cloud.errors import (
 from cloudmesh.cloud.model import Flavor, Image, Machine, State
 from cloudmesh.cloud.provider import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
-from cloudmesh.vm.calls import Access, Call, Reply, Split
+from cloudmesh.vm.calls import Access, Call, CutOff, Reply, Split
 from cloudmesh.vm.limits import Limits, Road, call_timeout
 from cloudmesh.vm.policy import Policy
 from cloudmesh.vm.runner import Runner
@@ -398,6 +398,16 @@ def test_an_executor_that_loses_a_call_gives_it_back_with_a_doubt():
     assert [call.again for call in paper.calls] == [False, True, False, True] or all(
         call.again for call in paper.calls if paper.counts["a", call.machines[0].name] > 2
     )
+
+
+def test_an_address_that_may_still_be_taken_is_not_taken_by_another_call():
+    request = BootRequest("a0", Image("a", "i", "i"), Flavor("a", "f", "f"), token="t")
+    booted = Machine("a", "a0", "id", State.BUILDING)
+    paper = Paper(lambda call, number: CutOff("lost") if number == 2 else Done(booted, True, State.ACTIVE))
+    (outcome,) = runner(paper, clouds=("a",)).run([Task("a", "a0", "boot", request=request, address=True)])
+    assert [call.verb for call in paper.calls] == ["boot", "address"]
+    assert outcome.status.value == "failed" and outcome.error.unsure
+    assert outcome.machine == booted, "it is known all the same"
 
 
 def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():

@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -130,6 +132,67 @@ class Cluster:
             each.send_signal(signal.SIGKILL)
         for each in self.processes.values():
             each.wait()
+
+
+class Line:
+    """The way from a client to the scheduler, on a port of its own; it can break off."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._whole = True
+        self._ends: list[socket.socket] = []
+        self._front = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self._front.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def break_off(self) -> None:
+        self._whole = False
+        self._hang_up()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    def end(self) -> None:
+        self._front.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        for each in self._ends:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._front.accept()
+                if not self._whole:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._port))
+                self._ends += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with source, suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def make_line() -> Iterator[Callable[[Cluster], Line]]:
+    """Makes a line to the scheduler of a cluster."""
+    lines: list[Line] = []
+
+    def make(cluster: Cluster) -> Line:
+        lines.append(Line(cluster.port))
+        return lines[-1]
+
+    yield make
+    for each in lines:
+        each.end()
 
 
 def free_port() -> int:

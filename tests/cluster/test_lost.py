@@ -6,7 +6,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from cloudmesh.vm.calls import LostCall
+from cloudmesh.vm.calls import CutOff, LostCall
 from cloudmesh.vm.engine import open_engine
 
 pytestmark = pytest.mark.slow
@@ -115,6 +115,23 @@ def test_a_worker_that_stops_answering_is_not_replaced_before_it_is_gone(
         time.sleep(2)
         own_cluster.processes["worker0"].send_signal(signal.SIGCONT)
         check(futures, file, set())
+
+
+def test_the_line_to_the_scheduler_breaks_off_for_a_moment(
+    configured, own_cluster, make_line, traced, file, until
+):
+    """The workers are well, and go on with what they have begun."""
+    line = make_line(own_cluster)
+    with open_engine(configured(engine="dask", scheduler=line.address), 32) as executor:
+        futures = [executor.submit(traced.trace, str(file), str(number), 3.0) for number in range(8)]
+        until(lambda: len(begun(file)) == 8)
+        line.break_off()
+        errors = [each.exception(PATIENCE) for each in futures]
+        line.mend()
+        assert all(isinstance(each, CutOff) and each.unsure for each in errors)
+        late = [executor.submit(traced.trace, str(file), f"late{number}") for number in range(4)]
+        assert [each.result(PATIENCE) for each in late] == [f"late{number}" for number in range(4)]
+        assert len(begun(file)) == 12
 
 
 def test_the_scheduler_is_killed(settings, own_cluster, traced, file, until, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import pytest
 import yaml
@@ -88,6 +89,39 @@ def test_a_worker_dies_while_machines_boot(engine, home, cluster_at_home, until)
     assert {(row["cloud"], row["name"]) for row in rows} == wanted and len(rows) == 60
     assert boot.returncode == 0, errors
     assert booted(home) == dict.fromkeys(wanted, 1)
+
+
+def test_the_line_to_the_scheduler_breaks_off_while_a_machine_boots(
+    engine, home, cluster_at_home, make_line, until
+):
+    """Its worker is well and boots it a little later, so nobody else does: that it may be there is told."""
+    line = make_line(cluster_at_home)
+    # All is slow, and the workers are at the boot when the job has begun.
+    engine(line, latency_seconds=4)
+    boot = home.start("vm", "boot", "m1", "--cloud=left", "--output=json")
+    until(lambda: [job["status"] for job in home.json("job", "list")] == ["running"])
+    until(lambda: at_work(cluster_at_home))
+    line.break_off()
+    time.sleep(1.5)
+    line.mend()
+    out, errors = boot.communicate(timeout=300)
+    assert boot.returncode == 1, errors
+    (row,) = json.loads(out)
+    assert row["result"] == "failed" and "the line to the Dask scheduler was lost" in row["reason"]
+    home.change("left", latency_seconds=0)
+    until(lambda: booted(home) == {("left", "m1"): 1})
+    (job,) = home.json("job", "list")
+    (resumed,) = home.json("job", "resume", str(job["job"]), "--failed")
+    assert resumed["result"] == "done"
+    assert booted(home) == {("left", "m1"): 1}
+
+
+def at_work(cluster):
+    """Whether a worker makes a call."""
+    from distributed import Client
+
+    with Client(cluster.address, set_as_default=False) as client:
+        return any(client.processing().values())
 
 
 def done(home):

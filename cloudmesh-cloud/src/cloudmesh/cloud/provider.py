@@ -73,6 +73,8 @@ class Provider(NetworkProvider, ABC):
             made: this is asked of one that is not open.
         simulated: whether the machines are pretended; shown to the user everywhere.
         settling: for how many seconds a boot whose answer was lost may go on before its machine is found.
+        boots_once: whether the cloud itself makes no second machine for a token, also where both boots are
+            under way at the same time.
         hides_new: for how many seconds, at the very most, the cloud may say NotFound of a machine that it has
             just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
     """
@@ -83,6 +85,7 @@ class Provider(NetworkProvider, ABC):
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
     settling: ClassVar[float] = 0.0
+    boots_once: ClassVar[bool] = False
     hides_new: ClassVar[float] = 0.0
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:

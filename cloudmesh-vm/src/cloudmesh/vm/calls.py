@@ -91,6 +91,10 @@ class LostCall(CloudError):
     unsure = True
 
 
+class CutOff(LostCall):
+    """Whoever makes a call may be well and still at it, unheard: no look at the cloud can tell yet."""
+
+
 def perform(call: Call) -> Reply:
     """Make a call. It raises nothing: errors are values."""
     from cloudmesh.vm.performing import reply_to

@@ -15,8 +15,8 @@ from pkgutil import resolve_name
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.vm.calls import LostCall
-from cloudmesh.vm.on_worker import HERE, INTRODUCTION, Delivery, Introduction, worker_lost
+from cloudmesh.vm.calls import CutOff, LostCall
+from cloudmesh.vm.on_worker import HERE, INTRODUCTION, Delivery, Introduction, line_lost, worker_lost
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,7 +57,8 @@ class ClusterExecutor(Executor):
 
     Dask gives the tasks of a worker that is lost to others. A call of a cloud may have been made by then, so
     each is bound to one worker process here, and if that is lost, the call fails with ``LostCall``: whoever
-    asked for it knows whether it may be made again. No worker gets more calls than it has threads.
+    asked for it knows whether it may be made again. Where only the line to the scheduler was lost, the worker
+    may still be at it, and the call fails with ``CutOff``. No worker gets more calls than it has threads.
 
     Neither names nor texts of the tasks tell anything of the calls, which are encrypted to their worker.
 
@@ -86,6 +87,8 @@ class ClusterExecutor(Executor):
         self._grace = grace
         self._alone_since = time.monotonic()
         self._closed = False
+        # Who brings a call holds it, and who closes for good: so no call comes that nobody will see.
+        self._door = threading.Lock()
         self._ended = threading.Event()
         threading.Thread(target=self._work, name="cloudmesh-cluster", daemon=True).start()
 
@@ -96,10 +99,11 @@ class ClusterExecutor(Executor):
             RuntimeError: after ``shutdown``.
             Exception: what pickle raises for arguments that cannot be sent.
         """
-        if self._closed:
-            raise RuntimeError("this executor was shut down")
         call = _Call(pickle.dumps((fn, args, kwargs)), Future())
-        self._events.put(partial(self._waiting.append, call))
+        with self._door:
+            if self._closed:
+                raise RuntimeError("this executor was shut down")
+            self._events.put(partial(self._waiting.append, call))
         return call.future
 
     def abandon(self, future: Future[Any]) -> None:
@@ -139,10 +143,11 @@ class ClusterExecutor(Executor):
 
     def _broke(self, sentence: str) -> None:
         """The end: whatever has not ended is lost."""
-        self._closed = True
+        with self._door:
+            self._closed = True
         for worker in self._workers.values():
             for call in worker.calls:
-                call.future.set_exception(worker_lost())
+                call.future.set_exception(line_lost())
             worker.calls.clear()
         while not self._events.empty():
             self._events.get()()
@@ -180,9 +185,10 @@ class ClusterExecutor(Executor):
 
     def _look(self) -> None:
         """Who is there? What was given to a worker that is not there any more is lost."""
-        told = self._told()
+        known = self._told()
+        told, lost = ({}, line_lost) if known is None else (known, worker_lost)
         for worker in [each for each in self._workers.values() if each.address not in told]:
-            self._lose(worker)
+            self._lose(worker, lost)
         for address, each in told.items():
             running = each["status"] == "running"
             if address not in self._workers and running:
@@ -196,14 +202,14 @@ class ClusterExecutor(Executor):
         elif now - self._alone_since >= self._grace:
             self._fail_waiting("the cluster has no workers any more")
 
-    def _told(self) -> dict[str, Any]:
-        """What the scheduler tells of its workers; nothing if it does not answer."""
+    def _told(self) -> dict[str, Any] | None:
+        """What the scheduler tells of its workers; None if it does not answer."""
         if self._client.status != "running":
-            return {}
+            return None
         try:
             return dict(self._client.scheduler_info(n_workers=-1)["workers"])
         except Exception:  # noqa: BLE001 whatever it is, nobody is there who could be asked
-            return {}
+            return None
 
     def _count(self) -> None:
         usable = [each for each in self._workers.values() if each.who is not None and each.running]
@@ -220,7 +226,7 @@ class ClusterExecutor(Executor):
     def _met(self, worker: _Worker) -> None:
         """A worker has told who it is, or failed to."""
         if worker.asked.cancelled():
-            self._lose(worker)
+            self._lose(worker, line_lost)
             return
         error = worker.asked.exception()
         if error is not None:
@@ -234,16 +240,17 @@ class ClusterExecutor(Executor):
                 worker.who = who
         self._count()
 
-    def _lose(self, worker: _Worker) -> None:
+    def _lose(self, worker: _Worker, lost: Callable[[], LostCall]) -> None:
         if self._workers.get(worker.address) is worker:
             del self._workers[worker.address]
         self.trouble.pop(worker.address, None)
         worker.asked.cancel()
         for call in list(worker.calls):
+            cut_off = call.there is not None and call.there.cancelled()
             if call.there is not None:
                 # Else Dask would keep it for a worker that comes back at the same address.
                 call.there.cancel()
-            self._settle(worker, call)
+            self._settle(worker, call, line_lost if cut_off else lost)
         self._count()
 
     def _hand_out(self) -> None:
@@ -262,13 +269,16 @@ class ClusterExecutor(Executor):
         call.there = self._dask.submit(pickle.loads, sent, key=call.name, workers=[worker.address])
         call.there.add_done_callback(lambda _: self._events.put(partial(self._settle, worker, call)))
 
-    def _settle(self, worker: _Worker, call: _Call) -> None:
-        """A call has ended, or was lost with its worker."""
+    def _settle(self, worker: _Worker, call: _Call, lost: Callable[[], LostCall] = line_lost) -> None:
+        """A call has ended, or was lost with its worker.
+
+        When its line breaks, the client itself cancels all that it waits for, however soon it is back.
+        """
         if call not in worker.calls:
             return
         worker.calls.discard(call)
         self._given_up.discard(call)
-        good, value = _answer(call.there)
+        good, value = _answer(call.there, lost)
         # The cluster forgets an answer when nobody has its future any more.
         call.there = None
         if good:
@@ -277,7 +287,7 @@ class ClusterExecutor(Executor):
         call.future.set_exception(value)
         if isinstance(value, LostCall):
             # It may be that another process is at this address now.
-            self._lose(worker)
+            self._lose(worker, line_lost if isinstance(value, CutOff) else worker_lost)
 
 
 def _room(worker: _Worker) -> int:
@@ -286,10 +296,10 @@ def _room(worker: _Worker) -> int:
     return worker.threads - len(worker.calls) if usable else 0
 
 
-def _answer(there: Future[Any] | None) -> tuple[bool, Any]:
-    """True and the answer, or False and the error."""
+def _answer(there: Future[Any] | None, lost: Callable[[], LostCall]) -> tuple[bool, Any]:
+    """True and the answer, or False and the error: ``lost`` if nothing came."""
     if there is None or there.cancelled() or not there.done():
-        return False, worker_lost()
+        return False, lost()
     try:
         good, value = pickle.loads(there.result())  # noqa: S301 from the cluster that the user has chosen
     except Exception as error:  # noqa: BLE001 it is raised where the call was asked for

@@ -82,6 +82,7 @@ class Lane:
         cloud: its name.
         limit: the most calls at once.
         bulk: the most machines in one call.
+        boots_once: whether a boot may be asked for again while the first call may still be made.
         running: how many calls are being made.
         probing: whether only one call at a time is risked.
         closed: why no call is made any more; None while calls are made.
@@ -93,6 +94,7 @@ class Lane:
     cloud: str
     limit: int
     bulk: int = 1
+    boots_once: bool = False
     running: int = 0
     probing: bool = True
     closed: CloudmeshError | None = None

@@ -42,12 +42,14 @@ class Road:
         parallel: the most calls of it at once; None for no limit of its own.
         call_timeout: seconds for one call; None for the usual.
         bulk: the most machines in one call.
+        boots_once: whether the cloud makes no second machine for one token, however soon it is asked again.
     """
 
     access: Access
     parallel: int | None = None
     call_timeout: float | None = None
     bulk: int = 1
+    boots_once: bool = False
 
 
 def call_timeout(limits: Limits, road: Road | None, step: str, machines: int = 1) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyrage
 
-from cloudmesh.vm.calls import LostCall
+from cloudmesh.vm.calls import CutOff, LostCall
 
 # What is sent to this process is encrypted to this key, which nobody else ever has: so neither the scheduler
 # nor any log of the cluster can tell it, and no process that comes after this one can make its calls.
@@ -70,6 +70,14 @@ def worker_lost() -> LostCall:
     return LostCall("the worker was lost before it told what came of the call")
 
 
+def line_lost() -> CutOff:
+    """The worker of a call may be well and still at it, but will not be heard."""
+    return CutOff(
+        "the line to the Dask scheduler was lost during the call, so it may have been done or be done yet; "
+        "give it the time of a call, then cms job resume JOB --failed looks first"
+    )
+
+
 def run_here(name: str, sealed: bytes) -> bytes:
     """Make a call, unless another process was meant or it was begun here before.
 
@@ -86,7 +94,7 @@ def run_here(name: str, sealed: bytes) -> bytes:
     except Exception as error:  # noqa: BLE001 what was sent needs something that is not here
         return _failure(error)
     if not _begin(name):
-        return pickle.dumps((False, worker_lost()))
+        return pickle.dumps((False, line_lost()))
     try:
         return pickle.dumps((True, function(*args, **kwargs)))
     except Exception as error:  # noqa: BLE001 it is raised where the call was asked for

@@ -149,7 +149,7 @@ class Runner:
                 self._lanes[cloud] = Lane(cloud, 1, closed=road, waiting=waiting)
                 continue
             limit = min(road.parallel or self._limits.parallel, self._limits.parallel)
-            self._lanes[cloud] = Lane(cloud, limit, road.bulk, waiting=waiting)
+            self._lanes[cloud] = Lane(cloud, limit, road.bulk, road.boots_once, waiting=waiting)
 
     def _wake(self) -> None:
         """Let the coordinator look up at once."""

@@ -9,7 +9,7 @@ from cloudmesh.cloud.errors import CloudTimeout, RateLimited
 from cloudmesh.cloud.many import Split
 from cloudmesh.cloud.recorder import Change
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.calls import ADDRESS, BOOT, Ended, LostCall
+from cloudmesh.vm.calls import ADDRESS, BOOT, CutOff, Ended, LostCall
 from cloudmesh.vm.flights import Flight, Turn
 from cloudmesh.vm.lanes import Attempt, Lane
 from cloudmesh.vm.outcome import Status
@@ -85,7 +85,7 @@ class Verdicts:
         # One unlucky task is no proof, here and above: the cloud must have been suspected before.
         suspected = lane.probing
         self._note(flight, error)
-        pause = self._pause(flight, attempt, error)
+        pause = None if _would_meet(lane, attempt, error) else self._pause(flight, attempt, error)
         attempt.error = error
         attempt.again = attempt.again or bool(getattr(error, "unsure", False))
         if pause is None:
@@ -137,3 +137,12 @@ class Verdicts:
         """A call got no answer. If nobody else got one meanwhile, the cloud may be dead: go carefully."""
         lane = flight.lane
         lane.probing = lane.answered is None or lane.answered < flight.began
+
+
+def _would_meet(lane: Lane, attempt: Attempt, error: CloudmeshError) -> bool:
+    """Whether a second call could make a second thing, as the first may still be made after any look.
+
+    What only changes a machine that is there does no harm when it is done twice, or is not done on a guess.
+    """
+    making = attempt.step == ADDRESS or (attempt.step == BOOT and not lane.boots_once)
+    return making and isinstance(error, CutOff)

@@ -212,8 +212,10 @@ class Work:
     def _road(self, verb: str, cloud: str, count: int) -> Road | CloudmeshError:
         config = self.session.config
         try:
-            bulk = self.session.declared(cloud).most(verb) if count > 1 else 1
-            return Road(self.session.access(cloud), config.parallel(cloud), config.call_timeout(cloud), bulk)
+            access, declared = self.session.access(cloud), self.session.declared(cloud)
+            bulk = declared.most(verb) if count > 1 else 1
+            limits = config.parallel(cloud), config.call_timeout(cloud)
+            return Road(access, *limits, bulk, declared.boots_once)
         except CloudmeshError as error:
             return error
 
