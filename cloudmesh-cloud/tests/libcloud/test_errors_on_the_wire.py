@@ -148,12 +148,20 @@ def test_content_that_is_not_what_it_claims(serve, probe, answers):
     assert type(trouble(probe(serve(answers.garble)))) is errors.BadAnswer
 
 
-def test_a_cloud_that_sends_us_elsewhere(serve, probe, answers):
-    error = trouble(
-        probe(serve(answers.say(PAGE, 302, Location="https://sign.in.example/a?token=swordfish")))
-    )
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        (
+            "https://u:swordfish@sign.in.example:8443/a?token=swordfish#swordfish",
+            "https://sign.in.example:8443/a",
+        ),
+        ("//other.example/", "http://other.example/"),
+    ],
+)
+def test_a_cloud_that_sends_us_elsewhere(serve, probe, answers, location, told):
+    error = trouble(probe(serve(answers.say(PAGE, 302, Location=location))))
     assert type(error) is errors.Refused and not error.unsure
-    assert "sends us on to https://sign.in.example/a (HTTP 302)" in str(error)
+    assert f"sends us on to {told} (HTTP 302)" in str(error)
 
 
 @pytest.mark.parametrize("shown", [slice(None), slice(101)])

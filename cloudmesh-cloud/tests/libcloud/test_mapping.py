@@ -2,6 +2,8 @@
 
 import importlib
 import pkgutil
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,3 +133,11 @@ def test_what_is_no_librarys_error_is_left_alone():
 def test_our_own_error_stays_itself():
     error = errors.Conflict("as it is")
     assert translate(error, CALL) is error
+
+
+def test_a_redirection_to_nowhere_is_one_too():
+    from libcloud.common.exceptions import BaseHTTPError
+
+    answer = SimpleNamespace(status_code=302, headers={"location": "http://["}, text="")
+    error = translate(BaseHTTPError(302, "Found"), replace(CALL, answer=answer))
+    assert type(error) is errors.Refused and "sends us on to an address that is none (HTTP 302)" in str(error)

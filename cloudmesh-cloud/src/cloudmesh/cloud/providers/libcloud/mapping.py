@@ -226,8 +226,12 @@ _PAGES: dict[int, type[CloudError]] = {
 def _location(call: Call) -> str:
     """Where the last answer sent us, without what may be secret in it; empty if it did not."""
     location = str((getattr(call.answer, "headers", None) or {}).get("location") or "")
-    parts = urlsplit(location)
-    return f"{parts.scheme or 'http'}://{parts.hostname}{parts.path}" if parts.hostname else parts.path
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "an address that is none"
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
 
 def _sent_on(code: int, call: Call) -> Refused:
