@@ -121,8 +121,8 @@ def _by_status(name: str, fault: Fault, call: Call) -> CloudmeshError:
     if name == "QuotaExceededError":
         return quota_exceeded(fault, call)
     code = _STATUS.get(name) or fault.code
-    if 300 <= code < 400 and _location(call):
-        return _sent_on(code, call)
+    if 300 <= code < 400 and (place := _location(call)):
+        return _sent_on(code, place, call)
     if fault.is_page and code != 429:
         return _page(code, fault, call)
     if name in _UNREADABLE and code < 400:
@@ -234,10 +234,10 @@ def _location(call: Call) -> str:
     return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
 
-def _sent_on(code: int, call: Call) -> Refused:
+def _sent_on(code: int, place: str, call: Call) -> Refused:
     """What changes something is not sent on: by most redirections it would become a mere look."""
     return Refused(
-        f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {_location(call)} "
+        f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
         f"(HTTP {code}); correct the address of the cloud, or ask its operators"
     )
 
