@@ -6,15 +6,16 @@ import sys
 from collections.abc import Sequence
 
 from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 _SHOWN = 10
 
 
-# The verbs that lose what is on disks, and what they do to it, for the question.
-DESTROYS = {
-    "delete": ("deleted", "This deletes {machines} and {their} disks for good"),
-    "rebuild": ("rebuilt", "This replaces the disks of {machines}, and what is on them is lost"),
+# What the verbs do that lose what is on disks, for the question.
+_LOSES = {
+    "delete": "This deletes {machines} and {their} disks for good",
+    "rebuild": "This replaces the disks of {machines}, and what is on them is lost",
 }
 
 
@@ -28,14 +29,14 @@ def confirm(verb: str, machines: Sequence[Machine]) -> None:
     count = len(machines)
     if count == 0:
         return
-    past, what = DESTROYS[verb]
+    past = find_verb(verb).past
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             f"{count} {_noun(count)} would be {past}, and nobody is there to ask; say --yes to allow it"
         )
     shown = ", ".join(machine.qualified_name for machine in machines[:_SHOWN])
     more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
-    told = what.format(machines=f"{count} {_noun(count)}", their="its" if count == 1 else "their")
+    told = _LOSES[verb].format(machines=f"{count} {_noun(count)}", their="its" if count == 1 else "their")
     print(f"{told}: {shown}{more}", file=sys.stderr)
     print(f"Type {count} to {verb}: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip() != str(count):

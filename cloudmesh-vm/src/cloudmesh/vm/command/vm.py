@@ -206,7 +206,7 @@ def _resize(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = None) -> Answer:
-    from cloudmesh.vm.confirm import DESTROYS
+    from cloudmesh.cloud.verbs import find_verb
     from cloudmesh.vm.options import seconds
     from cloudmesh.vm.progress import Progress
     from cloudmesh.vm.report import dry_run, report
@@ -218,7 +218,7 @@ def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = No
             with progress:
                 return dry_run(machines, verb, argument, timeout)
         selection = None
-        if verb in DESTROYS and not arguments["--yes"]:
+        if find_verb(verb).destroys and not arguments["--yes"]:
             selection, timeout = _confirmed(machines, verb, timeout, progress)
         with progress:
             result = machines.act(verb, arguments["--wait"], timeout, selection, argument)
