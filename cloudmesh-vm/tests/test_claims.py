@@ -77,7 +77,7 @@ def test_so_it_is_told_one_by_one(elsewhere, spy):
 
 
 def test_a_job_that_was_interrupted_boots_nothing(elsewhere, spy):
-    elsewhere.close(None)
+    elsewhere.close(over=False)
     with Machines("web1", "a") as machines:
         assert told(machines.boot()) == [("web1", "done")]
 
@@ -107,7 +107,7 @@ def test_a_job_is_not_gone_on_with_where_another_one_boots_the_same(config, spy)
     with Machines("web[1-2]", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
         left, _, _ = JobJournal.found(machines.session.inventory, plan)
-        left.close(None)
+        left.close(over=False)
     with Machines("web1", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
         JobJournal.found(machines.session.inventory, plan)

@@ -14,17 +14,8 @@ from cloudmesh.cloud.model import State
 from cloudmesh.vm.boot import name_taken
 from cloudmesh.vm.calls import BOOT
 from cloudmesh.vm.journal import JOBS, RUNNING, TASKS, UNFINISHED, lock_name
-from cloudmesh.vm.plan import Plan
-from cloudmesh.vm.select import Missing
 
 _GONE = (State.DELETING, State.DELETED)
-
-
-def claims(inventory: Inventory, plan: Plan, job: int) -> list[Missing]:
-    """What of a boot must not be done, as its job is being founded in an atomic block. Raises StoreError."""
-    places = [(task.cloud, task.name) for task in plan.tasks]
-    found = claimed(inventory, places, job)
-    return [Missing(*place, found[place]) for place in places if place in found]
 
 
 def claimed(

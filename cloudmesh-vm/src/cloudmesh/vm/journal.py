@@ -19,7 +19,7 @@ from cloudmesh.cloud.recorder import Change, apply_all
 from cloudmesh.cloud.verbs import VERBS, find_verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.calls import BOOT
-from cloudmesh.vm.outcome import Outcome, Result, Status
+from cloudmesh.vm.outcome import Outcome, Status
 from cloudmesh.vm.plan import Plan
 from cloudmesh.vm.select import Missing
 from cloudmesh.vm.task import Task
@@ -127,23 +127,21 @@ class JobJournal:
         """Whether another process wants the job to end."""
         return bool(self._database.count(JOBS, id=self.number, cancel=1))
 
-    def close(self, result: Result | None) -> None:
-        """Write how the job ended, if it did (None: it was left as it is), and let go of it."""
+    def close(self, over: bool) -> None:
+        """Write how the job stands, and let go of it; ``over``: nothing is left but what its lines tell."""
         try:
             if not self._hold.is_valid():
                 return
-            status = self._status(result)
+            status = self._status(over)
             self._database.update(JOBS, {"status": status, "ended": time.time()}, id=self.number)
         finally:
             self._hold.release()
 
-    def _status(self, result: Result | None) -> str:
+    def _status(self, over: bool) -> str:
         from cloudmesh.db.conditions import in_
 
-        open_ones = (Status.INTERRUPTED, Status.NOT_STARTED)
-        is_open = self.left or result is None or any(each.status in open_ones for each in result)
-        # Who does not ask for all outcomes may still have had all of it done.
-        if is_open or self._database.count(TASKS, job=self.number, status=in_(UNFINISHED)):
+        unfinished = {"job": self.number, "status": in_(UNFINISHED)}
+        if self.left or not over or self._database.count(TASKS, unfinished):
             return CANCELLED if self.is_cancelled() else INTERRUPTED
         return "failed" if self._database.count(TASKS, job=self.number, status="failed") else "done"
 
@@ -161,12 +159,13 @@ def _without_claimed(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan, 
     """The plan without machines that others boot or have booted meanwhile, and those."""
     if plan.verb != BOOT:
         return plan, []
-    from cloudmesh.vm.claims import claims
+    from cloudmesh.vm.claims import claimed
 
-    claimed = claims(inventory, plan, job)
-    places = {(each.cloud, each.name) for each in claimed}
-    tasks = [task for task in plan.tasks if (task.cloud, task.name) not in places]
-    return replace(plan, tasks=tasks, missing=[*plan.missing, *claimed]), claimed
+    places = [(task.cloud, task.name) for task in plan.tasks]
+    reasons = claimed(inventory, places, job)
+    refused = [Missing(*place, reasons[place]) for place in places if place in reasons]
+    tasks = [task for task, place in zip(plan.tasks, places, strict=True) if place not in reasons]
+    return replace(plan, tasks=tasks, missing=[*plan.missing, *refused]), refused
 
 
 def _write_lines(database: Database, job: int, plan: Plan) -> Sequence[int]:

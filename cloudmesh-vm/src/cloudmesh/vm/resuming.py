@@ -138,7 +138,7 @@ class Resumption:
             # The lines of what is left stay as they are: open ones keep the job open, failed ones failed.
             journal.write_ends(todo.lost)
         except BaseException:
-            journal.close(None)
+            journal.close(over=False)
             raise
         with Work(self._session, effort) as work:
             result = work.finish(journal, job["verb"], todo.tasks, job["wait"], deadline, reached)

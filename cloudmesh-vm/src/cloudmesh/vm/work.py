@@ -117,7 +117,7 @@ class Work:
 
         ``reached``: what was done before and is still to be waited for.
         """
-        whole = None
+        over = False
         stop = Stop()
         try:
             result = self._runner(journal, verb, tasks, deadline, stop).run(tasks)
@@ -126,11 +126,12 @@ class Work:
             result = Result(outcomes, journal.number, bool(stop.requested))
             if wait and not result.interrupted:
                 waited = self._then_wait(journal, tasks, result, deadline.left(), stop)
-                whole = result = Result(waited, journal.number, bool(stop.requested))
-            elif not wait:
-                whole = result
+                result = Result(waited, journal.number, bool(stop.requested))
+                over = True
+            else:
+                over = not wait
         finally:
-            _close(journal, whole)
+            _close(journal, over)
         return result
 
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
@@ -146,16 +147,15 @@ class Work:
         except StoreError as error:
             yield from (task.outcome(Status.FAILED, error=error) for task in plan.tasks)
             return
-        told: list[Outcome] = []
         try:
             yield from (each.outcome(plan.verb) for each in claimed)
             # Left early, the work must have come to its end before the job is let go.
             with closing(self._runner(journal, plan.verb, tasks, deadline).each(tasks)) as ended:
                 for _, outcome in ended:
-                    told.append(self.as_known(outcome))
-                    yield told[-1]
+                    yield self.as_known(outcome)
         finally:
-            _close(journal, Result(told))
+            # Who does not ask for all outcomes may still have had all of it done.
+            _close(journal, over=True)
 
     def as_known(self, outcome: Outcome) -> Outcome:
         """A failed outcome with what its call may have taught of the machine before it failed."""
@@ -263,8 +263,8 @@ def _merge(acted: Outcome, waited: Outcome) -> Outcome:
     return replace(waited, verb=acted.verb, status=status, seconds=seconds, target=acted.target)
 
 
-def _close(journal: JobJournal, result: Result | None) -> None:
+def _close(journal: JobJournal, over: bool) -> None:
     """Close the job in the store."""
     # If that cannot be written down, each task still says how it ended; the job counts as interrupted then.
     with suppress(StoreError):
-        journal.close(result)
+        journal.close(over)
