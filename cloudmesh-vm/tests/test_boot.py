@@ -33,6 +33,18 @@ def test_machines_are_booted_on_the_cloud_that_is_named(config, spy):
         assert [each.machine.name for each in inventory.known("a")] == ["web01", "web02"]
 
 
+def test_a_machine_that_is_renamed_while_it_boots_is_still_the_one_that_was_asked_for(config, spy):
+    def rename(_):
+        with SimulatedProvider("a", config.cloud("a")) as provider:
+            for each in provider.machines():
+                provider.rename(each.cloud_id, "other")
+
+    with Machines("web1", "a") as machines:
+        spy.trouble["a", "machine"] = spy.trouble["a", "machines"] = rename
+        (outcome,) = machines.boot(wait=True, timeout=5)
+    assert (outcome.name, outcome.status.value, outcome.machine.name) == ("web1", "done", "other")
+
+
 def test_on_each_of_several_clouds_that_are_named(config, spy):
     assert sorted(told(boot_of("web1", "a,b"))) == [("a", "web1", "done"), ("b", "web1", "done")]
 

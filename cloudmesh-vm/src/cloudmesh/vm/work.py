@@ -258,9 +258,10 @@ class Work:
 
 
 def _merge(acted: Outcome, waited: Outcome) -> Outcome:
+    """What was done, as the wait has seen it end; told by the name that was meant, whatever it is by now."""
     status = acted.status if waited.succeeded else waited.status
     seconds = acted.seconds + waited.seconds
-    return replace(waited, verb=acted.verb, status=status, seconds=seconds, target=acted.target)
+    return replace(acted, status=status, machine=waited.machine, error=waited.error, seconds=seconds)
 
 
 def _close(journal: JobJournal, over: bool) -> None:
