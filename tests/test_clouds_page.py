@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from cloudmesh.cloud.registry import provider_types
-from cloudmesh.config import rules
+from cloudmesh.cloud.provider.registry import provider_types
+from cloudmesh.config.check import rules
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import cloudmesh
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
-from cloudmesh.vm.outcome import ActionFailed, Outcome, Result, Status
+from cloudmesh.vm.model.outcome import ActionFailed, Outcome, Result, Status
 
 # Of these, others are no packages of ours: cmd5 shares the namespace.
 OURS = ("plugin", "config", "db", "cloud", "vm")
@@ -35,19 +35,28 @@ def kinds():
 
 
 KINDS = kinds()
-MACHINE = Machine("uc", "vm1", "id1", State.ACTIVE)
+MACHINE = MachineRecord("uc", "vm1", "id1", State.ACTIVE)
 # As they are made where the constructor takes other things than a sentence.
 MADE = [
     UsageError("no such word", "Usage: cms vm"),
     UnknownName("machine", "vmx", ["vm1", "vm2"], "on cloud uc"),
     errors.QuotaExceeded("full", "machines", 9, 10),
     errors.RateLimited("slowly", 17.0),
-    errors.CloudTimeout("late", unsure=True),
-    errors.BadAnswer("half a page", unsure=False),
+    errors.CloudTimeout("late", outcome_unknown=True),
+    errors.BadAnswer("half a page", outcome_unknown=False),
     errors.ProviderDefect("odd"),
     ActionFailed(
         Result(
-            [Outcome("uc", "vm1", "stop", Status.FAILED, MACHINE, errors.Unreachable("gone", unsure=True))]
+            [
+                Outcome(
+                    "uc",
+                    "vm1",
+                    "stop",
+                    Status.FAILED,
+                    MACHINE,
+                    errors.Unreachable("gone", outcome_unknown=True),
+                )
+            ]
         )
     ),
 ]
@@ -96,10 +105,10 @@ def test_any_error_arrives_with_its_words_and_attributes(kind, words, attributes
 def test_an_error_with_a_constructor_of_its_own_arrives_as_it_was(error, way):
     arrived = way(raised(error))
     assert told(arrived) == told(error)
-    assert arrived.unsure is error.unsure and arrived.exit_code == error.exit_code
+    assert arrived.outcome_unknown is error.outcome_unknown and arrived.exit_code == error.exit_code
     assert arrived.__cause__ is None
 
 
 def test_the_errors_within_an_error_arrive_too():
     (outcome,) = pickle.loads(pickle.dumps(MADE[-1])).result
-    assert type(outcome.error) is errors.Unreachable and outcome.error.unsure
+    assert type(outcome.error) is errors.Unreachable and outcome.error.outcome_unknown

@@ -17,11 +17,11 @@ HEAVY = (
     "importlib.metadata",
     "hypothesis",
     "cloudmesh.cloud.providers",
-    "cloudmesh.cloud.registry",
-    "cloudmesh.cloud.cloud",
+    "cloudmesh.cloud.provider.registry",
+    "cloudmesh.cloud.client.cloud",
     "cloudmesh.vm.machines",
-    "cloudmesh.vm.jobs",
-    "cloudmesh.vm.runner",
+    "cloudmesh.vm.jobs.jobs",
+    "cloudmesh.vm.scheduler.scheduler",
     "tenacity",
 )
 
@@ -51,7 +51,7 @@ def own(machines):
 
 def test_a_list_from_the_store_loads_no_cloud_and_no_http(own):
     modules = own("vm", "list")
-    assert "cloudmesh.vm.listing" in modules and "sqlite3" in modules
+    assert "cloudmesh.vm.cli.listing" in modules and "sqlite3" in modules
     found = [name for heavy in HEAVY for name in among(modules, heavy)]
     assert found == []
 
@@ -59,7 +59,7 @@ def test_a_list_from_the_store_loads_no_cloud_and_no_http(own):
 def test_a_refresh_is_seen_to_load_a_provider(own):
     """The check above can fail: the same measurement finds a provider where one is used."""
     modules = own("vm", "list", "web[01-02]", "--refresh")
-    for heavy in ("cloudmesh.cloud.providers", "cloudmesh.cloud.registry", "ClusterShell"):
+    for heavy in ("cloudmesh.cloud.providers", "cloudmesh.cloud.provider.registry", "ClusterShell"):
         assert among(modules, heavy), heavy
 
 
@@ -68,7 +68,7 @@ LIST_ALONE = """
 import sys
 from cloudmesh.config import Config
 from cloudmesh.plugin.output import render
-from cloudmesh.vm.listing import list_machines
+from cloudmesh.vm.cli.listing import list_machines
 
 cloud = sys.argv[1] or None
 print(render(list_machines(Config.load(), [], cloud, False), "table"), file=sys.stderr)
@@ -81,8 +81,8 @@ NEVER = (
     "libcloud",
     "ClusterShell",
     "cloudmesh.shell",
-    "cloudmesh.cloud.cloud",
-    "cloudmesh.cloud.registry",
+    "cloudmesh.cloud.client.cloud",
+    "cloudmesh.cloud.provider.registry",
     "cloudmesh.cloud.providers",
 )
 
@@ -100,7 +100,7 @@ def bare(home, code, *words):
 def test_a_list_without_the_shell_loads_nothing_heavy_at_all(machines, cloud):
     modules, told = bare(machines, LIST_ALONE, cloud)
     assert all(name in told for name in ("web01", "web02", "web03"))
-    assert "cloudmesh.vm.listing" in modules and "sqlite3" in modules
+    assert "cloudmesh.vm.cli.listing" in modules and "sqlite3" in modules
     # Only the variables of the shell, which say the cloud if nobody does, are read with PyYAML.
     never = [*NEVER, "yaml"] if cloud else NEVER
     assert [name for heavy in never for name in among(modules, heavy)] == []
@@ -108,4 +108,4 @@ def test_a_list_without_the_shell_loads_nothing_heavy_at_all(machines, cloud):
 
 def test_a_refresh_without_the_shell_is_seen_to_load_a_provider(machines):
     modules, _ = bare(machines, LIST_ALONE.replace("False", "True"), "local")
-    assert among(modules, "cloudmesh.cloud.providers") and among(modules, "cloudmesh.cloud.registry")
+    assert among(modules, "cloudmesh.cloud.providers") and among(modules, "cloudmesh.cloud.provider.registry")

@@ -13,8 +13,8 @@ from collections import Counter
 import pytest
 import yaml
 
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import State
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
 
 

@@ -168,7 +168,7 @@ def test_the_provider_is_found(user):
     rows = user.json("cloud", "check")
     assert {row["result"] for row in rows} <= {"ok", "none"} and "simulated" in rows[0]["message"]
     python = user.program[0].replace("/cms", "/python")
-    code = "from cloudmesh.cloud.registry import provider_types; print(provider_types())"
+    code = "from cloudmesh.cloud.provider.registry import provider_types; print(provider_types())"
     assert run(python, "-c", code, env=user.env, cwd=user.path) == f"{OWN}\n"
 
 
@@ -197,6 +197,6 @@ def test_the_package_of_somebody_else_is_found_once_installed(home, new_venv, wh
     user = newcomer(home, new_venv(*steps))
     assert "acme" in listed(user.cms("help").stdout)
     assert user.json("acme", "greet", "you")[0]["greeting"] == "good day"
-    code = "from cloudmesh.cloud.registry import provider_types; print(provider_types())"
+    code = "from cloudmesh.cloud.provider.registry import provider_types; print(provider_types())"
     python = user.program[0].replace("/cms", "/python")
     assert run(python, "-c", code, env=user.env, cwd=user.path) == f"{sorted(['acme', *OWN])}\n"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from cloudmesh.cloud.opened import Opened
-from cloudmesh.cloud.patience import ONCE
+from cloudmesh.cloud.client.opened import Opened
+from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated import inside as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
@@ -69,7 +69,7 @@ def asked_once(monkeypatch):
 def spy(monkeypatch):
     watcher = Spy()
     spied = type("SpiedProvider", (SimulatedProvider,), {name: _spied(watcher, name) for name in METHODS})
-    monkeypatch.setattr("cloudmesh.cloud.cloud.provider_class", lambda kind, cloud: spied)
+    monkeypatch.setattr("cloudmesh.cloud.client.cloud.provider_class", lambda kind, cloud: spied)
     return watcher
 
 

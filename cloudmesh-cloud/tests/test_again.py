@@ -2,10 +2,10 @@
 
 import pytest
 
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.verbs import VERBS
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.verbs import VERBS
 
 # How a machine comes into the state from which each verb is called.
 BEFORE = {"start": "stop", "resume": "suspend", "unpause": "pause"}
@@ -50,7 +50,7 @@ def ready(cloud, clock, verb):
 def lose(cloud, machine, verb, argument):
     with pytest.raises(CloudError) as caught:
         cloud.act(machine, verb, argument)
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
 
 
 def so(machine, verb):
@@ -72,7 +72,7 @@ def test_a_verb_is_done_once(cloud, clock, spy, name, after, waited, error):
     lose(cloud, machine, verb, argument)
     clock.forward(waited)
     spy.taken()
-    done = cloud.act(machine, verb, argument, again=True)
+    done = cloud.act(machine, verb, argument, maybe_done=True)
     called = spy.taken()
     # One that is resizing may wait to be confirmed, so that one call is made again.
     confirms = name == "resize" and after and not waited
@@ -88,12 +88,12 @@ def test_what_does_harm_when_done_twice_is_not_repeated(cloud, clock, spy, name)
     machine = ready(cloud, clock, name)
     argument = cloud.argument(verb, ASKED.get(name))
     lose(cloud, machine, verb, argument)
-    done = cloud.act(machine, verb, argument, again=True)
+    done = cloud.act(machine, verb, argument, maybe_done=True)
     assert (done.changed, done.machine.state, done.target) == (False, verb.passing, State.ACTIVE)
     clock.forward(SLOW)
     with pytest.raises(Conflict, match=f"{verb.words} of uc:vm1 may have been done.*not repeated") as caught:
-        cloud.act(machine, verb, argument, again=True)
-    assert caught.value.unsure and cloud.refresh(machine).state is State.ACTIVE
+        cloud.act(machine, verb, argument, maybe_done=True)
+    assert caught.value.outcome_unknown and cloud.refresh(machine).state is State.ACTIVE
 
 
 @pytest.mark.parametrize("name", ["rebuild", "resize"])
@@ -104,7 +104,7 @@ def test_a_stopped_machine_is_led_back_though_its_state_does_not_tell_any_more(c
     clock.forward(SLOW)
     machine, argument = cloud.refresh(stopping), cloud.argument(verb, ASKED[name])
     lose(cloud, machine, verb, argument)
-    done = cloud.act(machine, verb, argument, again=True)
+    done = cloud.act(machine, verb, argument, maybe_done=True)
     assert (done.machine.state, done.target) == (verb.passing, State.STOPPED)
     clock.forward(SLOW)
     assert cloud.refresh(machine).state is State.STOPPED
@@ -117,7 +117,7 @@ def test_whether_it_was_done_is_not_guessed(cloud, clock, name):
     argument = cloud.argument(verb, ASKED.get(name))
     lose(cloud, machine, verb, argument)
     with pytest.raises(Conflict, match="may have been done"):
-        cloud.act(machine, verb, argument, again=True)
+        cloud.act(machine, verb, argument, maybe_done=True)
 
 
 @pytest.mark.parametrize("waited", [0, SLOW])
@@ -128,7 +128,7 @@ def test_a_machine_is_deleted_once(cloud, clock, spy, after, waited):
     lose(cloud, machine, verb, None)
     clock.forward(waited)
     spy.taken()
-    done = cloud.act(machine, verb, again=True)
+    done = cloud.act(machine, verb, maybe_done=True)
     assert done.changed is (not after) and done.target is State.DELETED
     assert spy.taken() == ["machine"] + ["delete"] * (not after)
     clock.forward(SLOW)
@@ -143,7 +143,7 @@ def test_another_machine_of_the_name_is_neither_deleted_nor_meant(cloud, clock):
     clock.forward(SLOW)
     other = cloud.boot("vm1")
     clock.forward(SLOW)
-    assert cloud.act(machine, verb, again=True).machine.cloud_id == machine.cloud_id
+    assert cloud.act(machine, verb, maybe_done=True).machine.cloud_id == machine.cloud_id
     with pytest.raises(NotFound):
-        cloud.act(machine, VERBS["stop"], again=True)
+        cloud.act(machine, VERBS["stop"], maybe_done=True)
     assert cloud.refresh(other).state is State.ACTIVE

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud import public
-from cloudmesh.cloud.booting import Booting
-from cloudmesh.cloud.capability import Capability
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.client import public
+from cloudmesh.cloud.client.booting import Booting
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import (
     CloudError,
     Conflict,
@@ -17,13 +16,14 @@ from cloudmesh.cloud.errors import (
     Unsupported,
     is_transient,
 )
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.patience import ONCE
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.provider.retry import ONCE
+from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.tokens import new_token
-from cloudmesh.cloud.verbs import VERBS
-from cloudmesh.config.check import check
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.config.check.findings import check
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName, UsageError
 
 
@@ -209,9 +209,9 @@ def test_whether_giving_back_may_be_tried_again_is_told(uc, spy, verb, kind):
     spy.trouble["uc", verb] = kind("not now")
     with pytest.raises(kind, match="uc:vm1 is deleted") as caught:
         uc.machine("vm1", "delete")
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
     del spy.trouble["uc", verb]
-    uc.act(machine, VERBS["delete"], again=True)
+    uc.act(machine, VERBS["delete"], maybe_done=True)
     assert addresses(uc) == []
 
 
@@ -276,7 +276,7 @@ def test_an_address_that_may_have_been_taken_is_told_while_the_cloud_does_not_li
     with pytest.raises(Unreachable, match=r"vm1 is deleted, but .* \(one that may have been taken\)"):
         uc.act(lost, VERBS["delete"])
     del spy.trouble["uc", "floating_ips"]
-    uc.act(lost, VERBS["delete"], again=True)
+    uc.act(lost, VERBS["delete"], maybe_done=True)
     assert addresses(uc) == []
 
 
@@ -310,7 +310,7 @@ def test_the_error_of_an_address_tells_whether_to_try_again(uc, spy):
     spy.trouble["uc", "create_floating_ip"] = RateLimited("slowly", 7.0)
     with pytest.raises(RateLimited, match="was booted and runs, but has no public address: slowly") as caught:
         uc.boot("vm1", public=True)
-    assert caught.value.retry_after == 7.0 and not caught.value.unsure
+    assert caught.value.retry_after == 7.0 and not caught.value.outcome_unknown
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -350,13 +350,13 @@ def test_a_boot_whose_answer_is_lost_is_found_by_its_token(configure, spy, error
         request = a_request(cloud, metadata={"role": "web"})
         with pytest.raises(CloudError) as caught:
             cloud.boot_as(request)
-        assert caught.value.unsure
+        assert caught.value.outcome_unknown
         spy.taken()
-        machine = cloud.boot_as(request, again=True)
+        machine = cloud.boot_as(request, maybe_done=True)
         assert spy.taken() == ["find_booted"] + ["boot"] * (not after)
         assert [each.cloud_id for each in cloud.machines()] == [machine.cloud_id]
         assert cloud.machine("vm1").metadata == machine.metadata == {"role": "web"}
-        assert cloud.boot_as(request, again=True).cloud_id == machine.cloud_id
+        assert cloud.boot_as(request, maybe_done=True).cloud_id == machine.cloud_id
 
 
 def test_what_is_booted_from_python_survives_a_lost_answer(configure):
@@ -383,12 +383,12 @@ def test_the_token_is_no_metadata_of_the_user_and_stays_on_the_machine(uc):
 def test_a_machine_of_the_same_name_from_another_boot_is_not_taken_for_it(uc):
     uc.boot_as(a_request(uc))
     with pytest.raises(CloudError, match="already has a machine vm1"):
-        uc.boot_as(a_request(uc), again=True)
+        uc.boot_as(a_request(uc), maybe_done=True)
 
 
 def test_whether_a_machine_was_booted_before_is_not_guessed_without_a_token(uc, spy):
     with pytest.raises(CloudmeshError, match="without a token"):
-        uc.boot_as(replace(a_request(uc), token=""), again=True)
+        uc.boot_as(replace(a_request(uc), token=""), maybe_done=True)
     assert "boot" not in spy.taken()
 
 
@@ -403,9 +403,9 @@ def test_a_cloud_that_is_still_at_work_is_asked_more_than_once(uc, spy, monkeypa
 
     monkeypatch.setattr(type(uc.provider), "settling", 5.0)
     monkeypatch.setattr(Booting, "_sleep", staticmethod(wait))
-    machine = uc.boot_as(request, again=True)
+    machine = uc.boot_as(request, maybe_done=True)
     assert [each.cloud_id for each in uc.machines()] == [machine.cloud_id] and len(waited) == 3
     other = replace(a_request(uc), name="vm2")
     spy.taken()
-    uc.boot_as(other, again=True)
+    uc.boot_as(other, maybe_done=True)
     assert spy.taken() == ["find_booted"] * 6 + ["boot"] and sum(waited[3:]) == 5

@@ -8,8 +8,7 @@ import threading
 
 import pytest
 
-from cloudmesh.cloud.checking import check_clouds
-from cloudmesh.cloud.endpoint import Endpoint, look_up, shake_hands
+from cloudmesh.cloud.cli.checking import check_clouds
 from cloudmesh.cloud.errors import (
     CloudTimeout,
     CredentialsError,
@@ -17,6 +16,7 @@ from cloudmesh.cloud.errors import (
     TlsFailure,
     Unreachable,
 )
+from cloudmesh.cloud.provider.endpoint import Endpoint, look_up, shake_hands
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 TWO = {"uc": {}, "tacc": {}}

@@ -4,10 +4,10 @@ import pytest
 
 from cloudmesh.cloud import Cloud, State
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused, Unreachable
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import Machine
+from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.verbs import VERBS, find_verb
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.verbs import VERBS, find_verb
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, StoreError, UnknownName
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
@@ -259,7 +259,7 @@ def test_a_machine_that_was_deleted_and_booted_again_is_one(uc):
 
 
 def test_two_machines_of_one_name_are_an_error_that_gives_their_ids(uc, spy, monkeypatch):
-    twins = [Machine("uc", "twin", f"id{number}", State.ACTIVE) for number in (1, 2)]
+    twins = [MachineRecord("uc", "twin", f"id{number}", State.ACTIVE) for number in (1, 2)]
     monkeypatch.setattr(type(uc.provider), "machines", lambda provider: twins)
     with pytest.raises(Conflict, match=r"has 2 machines named twin \(id1, id2\)"):
         uc.machine("twin", "stop")

@@ -6,9 +6,9 @@ import pytest
 
 from cloudmesh.cloud import Cloud, State
 from cloudmesh.cloud.errors import Conflict, Gone, NotFound, ProviderDefect, Unsupported
-from cloudmesh.cloud.provider import Capability
+from cloudmesh.cloud.model.verbs import find_verb
+from cloudmesh.cloud.provider.interface import Capability
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.verbs import find_verb
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_new_machine_that_its_cloud_does_not_know_is_neither_said_to_be_delete
     with pytest.raises(
         NotFound, match=r"uc:new \(sim-000002\) was just booted, and its cloud does not know it"
     ):
-        uc.act(machine, find_verb(verb), again=again)
+        uc.act(machine, find_verb(verb), maybe_done=again)
     with pytest.raises(NotFound, match="just booted"):
         uc.refresh(machine)
     assert there(uc) == ["new", "vm1"]

@@ -9,8 +9,8 @@ SUITE = """
 import pytest
 from cloudmesh.cloud.conformance import ProviderSuite
 from cloudmesh.cloud.errors import CloudError
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import Capability, Provider
+from cloudmesh.cloud import State
+from cloudmesh.cloud import Capability, Provider
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from dataclasses import replace
 

@@ -20,8 +20,8 @@ from cloudmesh.cloud.errors import (
     TlsFailure,
     Unreachable,
 )
-from cloudmesh.cloud.model import Flavor, Image, State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor, Image, State
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError
 
@@ -115,7 +115,7 @@ def test_each_kind_of_fault_is_its_error_and_says_it_was_asked_for(provider, kin
     with pytest.raises(error, match=r"cloud sim .*'boot vm1' \(simulated fault") as caught:
         boot(cloud, "vm1")
     assert type(caught.value) is error
-    assert caught.value.unsure is (kind in LOST)
+    assert caught.value.outcome_unknown is (kind in LOST)
     assert list(cloud.machines()) == []
 
 
@@ -127,7 +127,7 @@ def test_an_answer_is_lost_after_the_work_was_done(provider, kind):
     cloud = provider(boot_seconds=0, fail=rules)
     with pytest.raises(CloudError) as caught:
         boot(cloud, "vm1")
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
     (machine,) = cloud.machines()
     with pytest.raises(CloudError):
         cloud.set_metadata(machine.cloud_id, {"a": "b"})

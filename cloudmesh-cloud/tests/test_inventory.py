@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.inventory import Inventory, Known
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.network import FloatingIP
+from cloudmesh.cloud.model.networks import FloatingIP
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.db import Database
 
 
@@ -27,7 +27,7 @@ def now(monkeypatch):
 
 
 def vm(name, state=State.ACTIVE, cloud="uc"):
-    return Machine(cloud, name, f"id-{name}", state)
+    return MachineRecord(cloud, name, f"id-{name}", state)
 
 
 def states(inventory, cloud="uc"):
@@ -91,7 +91,7 @@ def test_rows_from_a_clock_that_was_ahead_do_not_stay_for_ever(inventory, now):
 
 
 def test_the_age_grows_and_is_never_negative(now):
-    known = Known(vm("a"), refreshed=990.0)
+    known = KnownMachine(vm("a"), refreshed=990.0)
     assert known.age == 10
     now[0] = 980.0
     assert known.age == 0

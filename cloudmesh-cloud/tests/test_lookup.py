@@ -2,10 +2,10 @@
 
 import pytest
 
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.lookup import pick
-from cloudmesh.cloud.model import Image
+from cloudmesh.cloud.model.records import Image
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import UnknownName, UsageError
 

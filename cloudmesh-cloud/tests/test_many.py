@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cloudmesh.cloud import Cloud, State
-from cloudmesh.cloud.acting import Done
+from cloudmesh.cloud.client.acting import ActionResult
+from cloudmesh.cloud.client.many import RetrySingly
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
@@ -20,11 +21,10 @@ from cloudmesh.cloud.errors import (
     Unreachable,
     Unsupported,
 )
-from cloudmesh.cloud.many import Split
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.verbs import find_verb
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.tokens import new_token
-from cloudmesh.cloud.verbs import find_verb
 from cloudmesh.plugin.errors import ConfigError, StoreError
 
 NAMES = ("vm1", "vm2", "vm3")
@@ -86,13 +86,13 @@ def test_the_other_verbs(opened, spy, before, verb, state):
 
 def test_deleted_machines_are_gone(opened):
     cloud, machines = opened()
-    assert all(isinstance(each, Done) for each in cloud.act_many(machines, find_verb("delete")))
+    assert all(isinstance(each, ActionResult) for each in cloud.act_many(machines, find_verb("delete")))
     assert states(cloud) == []
 
 
 def test_more_than_one_call_holds(opened, spy):
     cloud, machines = opened(bulk=2)
-    assert all(isinstance(each, Done) for each in cloud.act_many(machines, find_verb("stop")))
+    assert all(isinstance(each, ActionResult) for each in cloud.act_many(machines, find_verb("stop")))
     assert spy.taken() == ["act_many", "act_many"]
 
 
@@ -101,35 +101,35 @@ def test_what_the_known_state_does_not_allow_goes_singly(opened, spy):
     stopped = cloud.act(machines[1], find_verb("stop")).machine
     spy.taken()
     results = cloud.act_many([machines[0], stopped, machines[2]], find_verb("stop"))
-    assert [type(each) for each in results] == [Done, Split, Done]
+    assert [type(each) for each in results] == [ActionResult, RetrySingly, ActionResult]
     assert spy.taken() == ["act_many"]
 
 
 @pytest.mark.parametrize("verb", ["rebuild", "resize", "rename", "reboot", "metadata"])
 def test_verbs_that_no_call_takes_for_several_go_singly(opened, spy, verb):
     cloud, machines = opened()
-    assert cloud.act_many(machines, find_verb(verb)) == [Split()] * 3
+    assert cloud.act_many(machines, find_verb(verb)) == [RetrySingly()] * 3
     assert spy.taken() == []
 
 
 def test_a_cloud_that_declares_nothing_is_not_asked(opened, spy):
     cloud, machines = opened(bulk=1)
-    assert cloud.act_many(machines, find_verb("stop")) == [Split()] * 3
+    assert cloud.act_many(machines, find_verb("stop")) == [RetrySingly()] * 3
     assert (cloud.most("stop"), spy.taken()) == (1, [])
 
 
 def test_a_machine_with_an_address_is_deleted_singly_and_stopped_with_the_others(opened, spy):
     cloud, machines = opened()
     cloud.inventory.keep_address(cloud.provider.create_floating_ip(), machines[1])
-    assert all(isinstance(each, Done) for each in cloud.act_many(machines, find_verb("stop")))
+    assert all(isinstance(each, ActionResult) for each in cloud.act_many(machines, find_verb("stop")))
     results = cloud.act_many([cloud.refresh(each) for each in machines], find_verb("delete"))
-    assert [type(each) for each in results] == [Done, Split, Done]
+    assert [type(each) for each in results] == [ActionResult, RetrySingly, ActionResult]
 
 
 def test_one_that_vanished_lets_all_go_singly_and_nothing_is_done(opened):
     cloud, machines = opened()
     cloud.provider.delete(machines[1].cloud_id)
-    assert cloud.act_many(machines, find_verb("stop")) == [Split()] * 3
+    assert cloud.act_many(machines, find_verb("stop")) == [RetrySingly()] * 3
     assert states(cloud) == [State.ACTIVE] * 2
 
 
@@ -137,15 +137,15 @@ def test_one_that_vanished_lets_all_go_singly_and_nothing_is_done(opened):
 def test_a_refusal_that_one_machine_may_be_the_reason_of(opened, spy, kind):
     cloud, machines = opened()
     spy.trouble["uc", "act_many"] = kind("no")
-    assert cloud.act_many(machines, find_verb("stop")) == [Split()] * 3
+    assert cloud.act_many(machines, find_verb("stop")) == [RetrySingly()] * 3
 
 
 @pytest.mark.parametrize(
     "error",
     [
         *(RateLimited("slowly", 5.0), Unreachable("nobody"), CredentialsError("who"), ConfigError("what")),
-        *(ServerFailure("broken"), BadAnswer("x"), CloudTimeout("late", unsure=True)),
-        *(Refused("half done", unsure=True), NotFound("?", unsure=True)),
+        *(ServerFailure("broken"), BadAnswer("x"), CloudTimeout("late", outcome_unknown=True)),
+        *(Refused("half done", outcome_unknown=True), NotFound("?", outcome_unknown=True)),
     ],
 )
 def test_what_concerns_all_or_is_unsure_is_the_error_of_each(opened, spy, error):
@@ -164,12 +164,12 @@ def test_a_mistake_of_the_provider_is_an_error_of_each(opened, spy):
 def test_an_answer_about_each_machine_is_told_to_each(opened, monkeypatch):
     cloud, machines = opened()
     one, two, _ = (each.cloud_id for each in machines)
-    late = CloudTimeout("late", unsure=True)
+    late = CloudTimeout("late", outcome_unknown=True)
     answer = {one: NotFound("gone"), two: late}
     monkeypatch.setattr(type(cloud.provider), "act_many", lambda self, verb, ids: answer)
     first, second, third = cloud.act_many(machines, find_verb("stop"))
-    assert (first, second) == (Split(), late)
-    assert isinstance(third, Done)
+    assert (first, second) == (RetrySingly(), late)
+    assert isinstance(third, ActionResult)
 
 
 def test_what_was_done_and_cannot_be_written_down_is_told(opened, monkeypatch):
@@ -181,13 +181,13 @@ def test_what_was_done_and_cannot_be_written_down_is_told(opened, monkeypatch):
 
     monkeypatch.setattr(cloud.inventory, "save", full)
     first, second, third = cloud.act_many(machines, find_verb("stop"))
-    assert isinstance(first, Done) and isinstance(third, Done)
+    assert isinstance(first, ActionResult) and isinstance(third, ActionResult)
     assert str(second) == "stop was accepted for uc:vm2, but that could not be written down: the disk is full"
 
 
 def test_a_rule_for_one_machine_refuses_the_call_and_then_that_machine_alone(opened):
     cloud, machines = opened(fail={"verb": "stop", "names": "vm2", "error": "refused"})
-    assert cloud.act_many(machines, find_verb("stop")) == [Split()] * 3
+    assert cloud.act_many(machines, find_verb("stop")) == [RetrySingly()] * 3
     assert states(cloud) == [State.ACTIVE] * 3
     with pytest.raises(Refused, match="vm2"):
         cloud.act(machines[1], find_verb("stop"))
@@ -197,13 +197,13 @@ def test_a_rule_for_one_machine_refuses_the_call_and_then_that_machine_alone(ope
 def test_an_answer_that_is_lost_after_the_work_is_unsure_and_the_work_is_done(opened):
     cloud, machines = opened(fail={"verb": "stop", "names": "vm2", "error": "reset", "after": True})
     results = cloud.act_many(machines, find_verb("stop"))
-    assert [each.unsure for each in results] == [True] * 3
+    assert [each.outcome_unknown for each in results] == [True] * 3
     assert states(cloud) == [State.STOPPED] * 3
 
 
 def test_one_of_them_ends_in_error(opened):
     cloud, machines = opened(fail={"verb": "stop", "names": "vm2", "error": "fault"})
-    assert all(isinstance(each, Done) for each in cloud.act_many(machines, find_verb("stop")))
+    assert all(isinstance(each, ActionResult) for each in cloud.act_many(machines, find_verb("stop")))
     assert states(cloud) == [State.STOPPED, State.ERROR, State.STOPPED]
 
 
@@ -259,7 +259,7 @@ def test_machines_are_booted_in_one_call_and_written_down(empty, spy):
     assert [machine.name for machine in made] == list(NAMES)
     assert sorted(each.machine.name for each in cloud.inventory.known("uc")) == list(NAMES)
     assert listed(cloud) == list(NAMES)
-    again = cloud.boot_many(requests, again=True)
+    again = cloud.boot_many(requests, maybe_done=True)
     assert [each.cloud_id for each in again] == [each.cloud_id for each in made]
     assert listed(cloud) == list(NAMES)
 
@@ -279,13 +279,13 @@ def test_machines_are_booted_in_one_call_and_written_down(empty, spy):
 def test_what_does_not_fit_into_one_call_is_booted_singly(empty, spy, change):
     cloud, requests = empty()
     changed = change(requests)
-    assert cloud.boot_many(changed) == [Split()] * len(changed)
+    assert cloud.boot_many(changed) == [RetrySingly()] * len(changed)
     assert spy.taken() == []
 
 
 def test_a_cloud_that_boots_one_at_a_time_is_not_asked_for_more(empty, spy):
     cloud, requests = empty(bulk=1)
-    assert cloud.boot_many(requests) == [Split()] * 3
+    assert cloud.boot_many(requests) == [RetrySingly()] * 3
     assert spy.taken() == []
 
 
@@ -293,20 +293,24 @@ def test_a_cloud_that_boots_one_at_a_time_is_not_asked_for_more(empty, spy):
     ("error", "split"),
     [
         *((NoCapacity("full"), True), (QuotaExceeded("no room"), True), (NotFound("image"), True)),
-        *((RateLimited("slowly"), False), (BadAnswer("?"), False), (Conflict("token", unsure=True), False)),
-        *((Unreachable("lost", unsure=True), False), (CredentialsError("who"), False)),
+        *(
+            (RateLimited("slowly"), False),
+            (BadAnswer("?"), False),
+            (Conflict("token", outcome_unknown=True), False),
+        ),
+        *((Unreachable("lost", outcome_unknown=True), False), (CredentialsError("who"), False)),
     ],
 )
 def test_a_refused_boot_is_asked_singly_and_all_else_is_the_error_of_each(empty, spy, error, split):
     cloud, requests = empty()
     spy.trouble["uc", "boot_many"] = error
-    assert cloud.boot_many(requests) == [Split() if split else error] * 3
+    assert cloud.boot_many(requests) == [RetrySingly() if split else error] * 3
     assert cloud.inventory.known("uc") == []
 
 
 def test_a_quota_for_two_makes_none_in_one_call_and_two_singly(empty):
     cloud, requests = empty(quota={"machines": 2})
-    assert cloud.boot_many(requests) == [Split()] * 3
+    assert cloud.boot_many(requests) == [RetrySingly()] * 3
     assert listed(cloud) == []
     cloud.boot_as(requests[0])
     cloud.boot_as(requests[1])
@@ -318,18 +322,18 @@ def test_after_a_lost_answer_no_second_set_is_made(empty):
     cloud, requests = empty(
         fail={"verb": "boot", "names": "vm2", "error": "reset", "after": True, "times": 1}
     )
-    assert [each.unsure for each in cloud.boot_many(requests)] == [True] * 3
+    assert [each.outcome_unknown for each in cloud.boot_many(requests)] == [True] * 3
     assert listed(cloud) == list(NAMES)
-    assert cloud.boot_as(requests[1], again=True).name == "vm2"
-    assert [each.name for each in cloud.boot_many(requests, again=True)] == list(NAMES)
+    assert cloud.boot_as(requests[1], maybe_done=True).name == "vm2"
+    assert [each.name for each in cloud.boot_many(requests, maybe_done=True)] == list(NAMES)
     assert listed(cloud) == list(NAMES)
 
 
 def test_an_answer_lost_before_the_work_is_made_good(empty):
     cloud, requests = empty(fail={"verb": "boot", "names": "vm1", "error": "reset", "times": 1})
-    assert [each.unsure for each in cloud.boot_many(requests)] == [True] * 3
+    assert [each.outcome_unknown for each in cloud.boot_many(requests)] == [True] * 3
     assert listed(cloud) == []
-    assert [each.name for each in cloud.boot_many(requests, again=True)] == list(NAMES)
+    assert [each.name for each in cloud.boot_many(requests, maybe_done=True)] == list(NAMES)
 
 
 def test_one_of_the_booted_ends_in_error(empty):
@@ -340,12 +344,12 @@ def test_one_of_the_booted_ends_in_error(empty):
 
 def test_each_of_the_booted_has_its_own_result(empty, monkeypatch):
     cloud, requests = empty()
-    late, gone = CloudTimeout("no name yet", unsure=True), NotFound("gone")
+    late, gone = CloudTimeout("no name yet", outcome_unknown=True), NotFound("gone")
     machine = cloud.boot_as(requests[0])
     monkeypatch.setattr(
-        type(cloud.provider), "boot_many", lambda self, requests, again: [machine, late, gone]
+        type(cloud.provider), "boot_many", lambda self, requests, maybe_done: [machine, late, gone]
     )
-    assert cloud.boot_many(requests, again=True) == [machine, late, Split()]
+    assert cloud.boot_many(requests, maybe_done=True) == [machine, late, RetrySingly()]
 
 
 def test_a_booted_machine_that_cannot_be_written_down_is_told_with_its_id(empty, monkeypatch):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from cloudmesh.cloud.cli.overview import cloud_info, list_clouds
 from cloudmesh.cloud.errors import Unreachable
-from cloudmesh.cloud.overview import cloud_info, list_clouds
 
 TWO = {"uc": {}, "tacc": {}}
 

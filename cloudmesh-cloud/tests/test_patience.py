@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.cloud import checking
 from cloudmesh.cloud import errors as kinds
-from cloudmesh.cloud.cloud import Cloud
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.patience import ONCE, READS, Patience, Patient
-from cloudmesh.cloud.provider import Provider
-from cloudmesh.cloud.verbs import VERBS
+from cloudmesh.cloud.cli import checking
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.cloud.provider.retry import ONCE, READS, ReadRetry, RetryingReader
 
 PASSING = [
     kinds.Unreachable("nobody listens"),
-    kinds.Unreachable("it broke off", unsure=True),
+    kinds.Unreachable("it broke off", outcome_unknown=True),
     kinds.CloudTimeout("late"),
     kinds.BadAnswer("half"),
     kinds.RateLimited("slowly"),
@@ -33,7 +33,7 @@ LASTING = [
 ]
 CALLS = {
     "machines": lambda cloud: cloud.machines(),
-    "machine": lambda cloud: cloud.refresh(Machine("uc", "vm1", "sim-000001", State.ACTIVE)),
+    "machine": lambda cloud: cloud.refresh(MachineRecord("uc", "vm1", "sim-000001", State.ACTIVE)),
     "check": lambda cloud: cloud.check(),
     "images": lambda cloud: cloud.images(),
     "flavors": lambda cloud: cloud.flavors(),
@@ -57,7 +57,7 @@ class Time:
         self.now += seconds
 
     def patience(self, **more):
-        return Patience(sleep=self.sleep, clock=lambda: self.now, **more)
+        return ReadRetry(sleep=self.sleep, clock=lambda: self.now, **more)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_last_error_is_told_as_it_is(uc, monkeypatch, error):
     with pytest.raises(type(error)) as caught:
         uc.images()
     assert caught.value is error and len(calls) == 5
-    assert not caught.value.unsure, "nothing was to be done"
+    assert not caught.value.outcome_unknown, "nothing was to be done"
 
 
 @pytest.mark.parametrize("error", LASTING, ids=str)
@@ -220,27 +220,27 @@ class Pages:
         for number in range(self.many):
             if number == after:
                 raise kinds.Unreachable("it broke off")
-            yield Machine("uc", f"vm{number}", f"id{number}", State.ACTIVE)
+            yield MachineRecord("uc", f"vm{number}", f"id{number}", State.ACTIVE)
 
 
 @given(many=st.integers(0, 12), breaks=st.lists(st.integers(0, 11), max_size=4))
 def test_a_listing_that_breaks_off_is_begun_again_and_tells_each_machine_once(many, breaks):
     provider = Pages(many, breaks)
-    listed = list(Patient(provider, Time().patience()).machines())
+    listed = list(RetryingReader(provider, Time().patience()).machines())
     assert [each.cloud_id for each in listed] == [f"id{number}" for number in range(many)]
 
 
 def test_a_listing_that_always_breaks_off_is_an_error_and_no_short_list():
     provider, listed = Pages(10, [4] * 20), []
     with pytest.raises(kinds.Unreachable):
-        for machine in Patient(provider, Time().patience()).machines():
+        for machine in RetryingReader(provider, Time().patience()).machines():
             listed.append(machine)
     assert len(listed) == 4 and provider.asked == 5
 
 
 def test_a_listing_that_nobody_reads_to_its_end_is_left():
     provider = Pages(10, [])
-    listing = Patient(provider, Time().patience()).machines()
+    listing = RetryingReader(provider, Time().patience()).machines()
     assert next(listing).cloud_id == "id0"
     listing.close()
     assert list(listing) == [] and provider.asked == 1
@@ -264,7 +264,7 @@ def test_a_broken_listing_is_written_down_whole(uc, monkeypatch):
 
 def test_a_boot_whose_answer_is_lost_is_looked_for_with_patience(uc, monkeypatch):
     calls = failing(monkeypatch, uc, "find_booted", *PASSING[:3])
-    boots = failing(monkeypatch, uc, "boot", kinds.Unreachable("it broke off", unsure=True))
+    boots = failing(monkeypatch, uc, "boot", kinds.Unreachable("it broke off", outcome_unknown=True))
     uc.boot("vm2")
     assert len(calls) == 4 and len(boots) == 2
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from cloudmesh.cloud.provider.registry import provider_class, provider_types
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.registry import provider_class, provider_types
 from cloudmesh.plugin.errors import ConfigError
 
 ACME = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudmesh.cloud.selection import chosen_clouds, expand_clouds
+from cloudmesh.cloud.fanout.selection import chosen_clouds, expand_clouds
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 
 CLOUDS = {name: {} for name in ("uc", "tacc", "aws1", "aws2", "aws3")}

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloudmesh.cloud.errors import Unreachable
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.sharing import SharedListings
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.store.shared_listings import SharedListings
 
-VM = Machine("uc", "vm1", "id-1", State.ACTIVE)
+VM = MachineRecord("uc", "vm1", "id-1", State.ACTIVE)
 
 
 def test_of_many_threads_one_asks_and_all_are_told():

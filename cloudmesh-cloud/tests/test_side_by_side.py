@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
-from cloudmesh.cloud.side_by_side import ask_all
+from cloudmesh.cloud.fanout.ask_all import ask_all
 
 CLOUDS = [f"cloud{number}" for number in range(100)]
 
@@ -47,7 +47,7 @@ def test_what_nobody_foresaw_is_raised(clouds):
 def test_ctrl_c_does_not_wait_for_clouds_that_hang():
     script = """
 import os, signal, threading, time
-from cloudmesh.cloud.side_by_side import ask_all
+from cloudmesh.cloud.fanout.ask_all import ask_all
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     ask_all(["a", "b"], lambda _: time.sleep(600))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cloudmesh.cloud.errors import Refused
-from cloudmesh.cloud.model import Flavor, Image
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor, Image
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 EACH = 8
@@ -22,8 +22,8 @@ WORKERS = 4
 # Boots, deletes and counts for ever; says so once it is in the middle.
 BUSY = """
 import itertools, sys
-from cloudmesh.cloud.model import Flavor, Image
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud import Flavor, Image
+from cloudmesh.cloud import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 settings = {"file": sys.argv[1], "boot_seconds": 0, "action_seconds": 0, "failure_rate": 1e-9}
 with SimulatedProvider("sim", settings) as cloud:

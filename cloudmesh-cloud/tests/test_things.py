@@ -2,13 +2,9 @@
 
 import pytest
 
-from cloudmesh.cloud.addresses import attach_address, create_address, delete_addresses, detach_address
-from cloudmesh.cloud.changes import change_all, one_cloud, read_public_key, read_rule
-from cloudmesh.cloud.cloud import Cloud
-from cloudmesh.cloud.errors import CredentialsError, NotFound, QuotaExceeded, Unreachable
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.network import SecurityRule
-from cloudmesh.cloud.things import (
+from cloudmesh.cloud.cli.addresses import attach_address, create_address, delete_addresses, detach_address
+from cloudmesh.cloud.cli.changes import change_all, one_cloud, read_public_key, read_rule
+from cloudmesh.cloud.cli.lists import (
     list_addresses,
     list_catalog,
     list_groups,
@@ -16,6 +12,10 @@ from cloudmesh.cloud.things import (
     list_networks,
     list_rules,
 )
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.errors import CredentialsError, NotFound, QuotaExceeded, Unreachable
+from cloudmesh.cloud.model.networks import SecurityRule
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import UnknownName, UsageError
 
 TWO = {"uc": {}, "tacc": {}}

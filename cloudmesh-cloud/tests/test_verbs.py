@@ -6,9 +6,9 @@ import re
 import pytest
 
 from cloudmesh.cloud.errors import Conflict
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.provider import Provider
-from cloudmesh.cloud.verbs import VERBS, Fitness, find_verb, impossible
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import VERBS, Fitness, find_verb, impossible
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.errors import UnknownName
 
 PAIRS = [(verb, state) for verb in VERBS.values() for state in State]
@@ -38,7 +38,7 @@ TABLE = {
 
 
 def in_state(state):
-    return Machine("uc", "vm1", "1", state)
+    return MachineRecord("uc", "vm1", "1", state)
 
 
 @pytest.mark.parametrize(("verb", "state"), PAIRS, ids=lambda each: getattr(each, "name", str(each)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import asking
+from cloudmesh.config.secrets import prompt
 
 # The sample of the design document, as data: two clouds, and a default that is neither of them.
 SAMPLE = """\
@@ -125,8 +125,8 @@ def passphrase() -> str:
 def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
     """A terminal at which a user types these lines; what was asked is kept."""
     terminal = Typed()
-    monkeypatch.setattr(asking, "_hidden", terminal.hidden)
-    monkeypatch.setattr(asking, "_visible", terminal.visible)
+    monkeypatch.setattr(prompt, "_hidden", terminal.hidden)
+    monkeypatch.setattr(prompt, "_visible", terminal.visible)
     return terminal
 
 
@@ -148,6 +148,6 @@ class Typed:
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """No test knows what another one was told, and none asks the user who runs them."""
-    asking.reset()
+    prompt.reset()
     yield
-    asking.reset()
+    prompt.reset()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import edit, reader
+from cloudmesh.config.editing import edit
+from cloudmesh.config.yaml import reader
 from cloudmesh.plugin.errors import ConfigError
 
 Write = Callable[..., Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config.check import Finding, check
+from cloudmesh.config.check.findings import Finding, check
 
 Write = Callable[..., Path]
 SECRET = "hunter2"

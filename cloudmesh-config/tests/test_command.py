@@ -15,7 +15,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from cloudmesh.config.check import Finding
+from cloudmesh.config.check.findings import Finding
 from cloudmesh.config.command.config import ConfigCommand
 
 Write = Callable[..., Path]
@@ -239,10 +239,10 @@ def test_warnings_alone_exit_with_0(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     warning = Finding("warning", write(TEXT), 3, "message", "remedy")
-    monkeypatch.setattr("cloudmesh.config.check.check", lambda _: [warning])
+    monkeypatch.setattr("cloudmesh.config.check.findings.check", lambda _: [warning])
     assert inside("check") == 0
     assert capsys.readouterr().out == f"{warning}\n"
-    monkeypatch.setattr("cloudmesh.config.check.check", lambda _: [])
+    monkeypatch.setattr("cloudmesh.config.check.findings.check", lambda _: [])
     assert inside("check") == 0
     assert capsys.readouterr().out == f"{warning.path}: no findings\n"
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config import Config, keys
+from cloudmesh.config import Config
+from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 
 Write = Callable[..., Path]

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import Config, asking, encryption, references
+from cloudmesh.config import Config
+from cloudmesh.config.editing import encryption
+from cloudmesh.config.secrets import prompt
+from cloudmesh.config.yaml import references
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
 
 Write = Callable[..., Path]
@@ -68,7 +71,7 @@ def test_parallel_threads_ask_once(write: Write, monkeypatch: pytest.MonkeyPatch
         time.sleep(0.05)
         return "pw"
 
-    monkeypatch.setattr(asking, "_hidden", slowly)
+    monkeypatch.setattr(prompt, "_hidden", slowly)
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(config.credentials("tacc"))) for _ in range(16)]
     for thread in threads:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import credentials_rules
-from cloudmesh.config.check import check
+from cloudmesh.config.check import sign_in_rules
+from cloudmesh.config.check.findings import check
 
 Write = Callable[..., Path]
 URL = "      OS_AUTH_URL: https://x.org/v3\n"
@@ -81,4 +81,4 @@ def test_what_can_stand_instead_is_told(write: Write) -> None:
 )
 def test_ec2_needs_a_key_or_a_profile(credentials: dict[str, str], lacking: list[str]) -> None:
     for kind in ("ec2", "aws"):
-        assert [key for key, *_ in credentials_rules.missing(kind, credentials)] == lacking
+        assert [key for key, *_ in sign_in_rules.missing(kind, credentials)] == lacking

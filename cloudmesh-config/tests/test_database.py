@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudmesh.config import Config
-from cloudmesh.config.check import check
+from cloudmesh.config.check.findings import check
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Write = Callable[[str], Path]

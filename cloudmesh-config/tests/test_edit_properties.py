@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.config import edit, keys, reader
+from cloudmesh.config.editing import edit
+from cloudmesh.config.yaml import keys, reader
 
 # How a value is written, and what it is.
 SCALARS = [

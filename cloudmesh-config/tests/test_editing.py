@@ -181,7 +181,7 @@ def test_an_editor_that_is_none(write: Write, home: Path, monkeypatch: pytest.Mo
 
 
 def test_no_editor_at_all(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from cloudmesh.config import editor as module
+    from cloudmesh.config.editing import editor as module
     from cloudmesh.plugin.errors import ConfigError
 
     monkeypatch.delenv("VISUAL", raising=False)

@@ -25,7 +25,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from cloudmesh.config import Config, check, edit, encryption, reader, vault
+from cloudmesh.config import Config
+from cloudmesh.config.check import findings
+from cloudmesh.config.editing import edit, encryption
+from cloudmesh.config.secrets import age
+from cloudmesh.config.yaml import reader
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Write = Callable[..., Path]
@@ -83,7 +87,7 @@ def test_only_the_secrets_change(write: Write, keys: Keys) -> None:
     expected = TEXT.replace("hunter2", "§").replace("[one, 'two three']", "[§, §]")
     expected = expected.replace('"x: y"', "§").replace("4711", "§")
     assert re.sub(r", encryption: \{.*\}\}", "}", bare) == expected
-    assert all(vault.is_encrypted(value(path, key)) for key in SECRETS)
+    assert all(age.is_encrypted(value(path, key)) for key in SECRETS)
 
 
 def test_it_is_done_once(write: Write, keys: Keys) -> None:
@@ -96,7 +100,7 @@ def test_it_is_done_once(write: Write, keys: Keys) -> None:
     with pytest.raises(ConfigError, match="cms config rekey"):
         encryption.encrypt(path, names(keys, "other"))
     edit.set_value(path, "clouds.uc.credentials.OS_PASSWORD", "new")
-    assert vault.is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD"))
+    assert age.is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD"))
     edit.set_value(path, "clouds.uc.credentials.new_password", "newer")
     edit.set_value(path, "clouds.uc.host", "new-host")
     edit.set_value(path, "clouds.uc.credentials.API_KEY", "TBD")
@@ -237,7 +241,9 @@ def test_check(write: Write, keys: Keys) -> None:
     path = write("clouds:\n  uc:\n    type: simulated\n    credentials:\n      OS_PASSWORD: pw\n")
 
     def found() -> list[tuple[str, int, str]]:
-        mine = [each for each in check.check(path) if "ncrypt" in each.message or "recipient" in each.message]
+        mine = [
+            each for each in findings.check(path) if "ncrypt" in each.message or "recipient" in each.message
+        ]
         return [(each.level, each.line, each.message) for each in mine]
 
     assert found() == []
@@ -334,14 +340,14 @@ class Anything(RuleBasedStateMachine):
 
 
 def _opened(config: Config, cloud: str) -> object:
-    from cloudmesh.config import sealing
+    from cloudmesh.config.secrets import encrypted
 
     section = config.cloud(cloud)["credentials"]
-    return sealing.all_opened(section, ("clouds", cloud, "credentials"), config.data, config.path)
+    return encrypted.all_opened(section, ("clouds", cloud, "credentials"), config.data, config.path)
 
 
 def _secrets(section: dict) -> list[str]:
-    from cloudmesh.config import sealing
+    from cloudmesh.config.secrets import encrypted
 
     found = section["credentials"]
     flat = [
@@ -349,7 +355,7 @@ def _secrets(section: dict) -> list[str]:
         for key, value in found.items()
         for item in (value if isinstance(value, list) else [value])
     ]
-    return [item for key, item in flat if sealing.is_plain_secret([key], item)]
+    return [item for key, item in flat if encrypted.is_plain_secret([key], item)]
 
 
 @pytest.mark.parametrize("examples", [12, pytest.param(150, marks=pytest.mark.slow)])
@@ -381,7 +387,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(write: Write, k
     states = set()
     command = [sys.executable, "-c", CHANGE_FOR_EVER, str(path), *names(keys, "ed25519", "other")]
     for _ in range(30):
-        if vault.is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD")):
+        if age.is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD")):
             encryption.decrypt(path)
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -389,7 +395,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(write: Write, k
             time.sleep(chance.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
         config = Config.load(path)
-        sealed = [vault.is_encrypted(config.get(key)) for key in SECRETS]
+        sealed = [age.is_encrypted(config.get(key)) for key in SECRETS]
         assert len(set(sealed)) == 1, "all of them or none"
         owners = config.data.get("cloudmesh", {}).get("encryption")
         assert bool(owners) == sealed[0]

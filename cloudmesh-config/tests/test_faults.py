@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import disk, edit, reader, starter
+from cloudmesh.config.editing import edit, starter
+from cloudmesh.config.yaml import config_file, reader
 from cloudmesh.plugin.errors import ConfigError
 
 Write = Callable[..., Path]
@@ -23,7 +24,7 @@ Write = Callable[..., Path]
 EDIT_FOR_EVER = """
 import sys
 from pathlib import Path
-from cloudmesh.config import edit
+from cloudmesh.config.editing import edit
 path, number = Path(sys.argv[1]), int(sys.argv[2])
 while True:
     number += 1
@@ -35,14 +36,14 @@ while True:
 SET_ONE = """
 import sys
 from pathlib import Path
-from cloudmesh.config import edit
+from cloudmesh.config.editing import edit
 edit.set_value(Path(sys.argv[1]), "a", "2")
 """
 
 SET_MANY = """
 import sys
 from pathlib import Path
-from cloudmesh.config import edit
+from cloudmesh.config.editing import edit
 for number in range(10):
     edit.set_value(Path(sys.argv[1]), f"clouds.{sys.argv[2]}.k{number}", f"v{number}")
 """
@@ -185,7 +186,7 @@ def test_the_lock_is_the_same_through_a_symlink(write: Write, tmp_path: Path) ->
     path = write("a: 1\n")
     link = tmp_path / "link.yaml"
     link.symlink_to(path)
-    with disk.locked(path):
+    with config_file.locked(path):
         process = subprocess.Popen([sys.executable, "-c", SET_ONE, str(link)])
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.7)

@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.config import edit, keys, reader, rules, show, starter
-from cloudmesh.config.check import check
-from cloudmesh.config.config import Config
+from cloudmesh.config.check import rules
+from cloudmesh.config.check.findings import check
+from cloudmesh.config.editing import edit, starter
+from cloudmesh.config.secrets import show
+from cloudmesh.config.settings.config import Config
+from cloudmesh.config.yaml import keys, reader
 from cloudmesh.plugin.errors import CloudmeshError
 
 Write = Callable[..., Path]

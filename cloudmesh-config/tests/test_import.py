@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.config import reader, starter
 from cloudmesh.config.command.config import ConfigCommand
+from cloudmesh.config.editing import starter
+from cloudmesh.config.yaml import reader
 
 Write = Callable[..., Path]
 Give = Callable[[str, str | bytes], Path]

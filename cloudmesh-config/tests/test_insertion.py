@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config import insertion, reader
-from cloudmesh.config.insertion import Block
+from cloudmesh.config.yaml import insert_text, reader
+from cloudmesh.config.yaml.insert_text import Block
 
 HERE = Path("class.yaml")
 SECTION = {"type": "t", "credentials": {"OS_PASSWORD": "no", "empty": {}}}
@@ -45,7 +45,7 @@ def data(text: str) -> object:
     ],
 )
 def test_where_a_section_goes(text: str, added: str) -> None:
-    changed = insertion.add(text, "clouds", [NEW])
+    changed = insert_text.add(text, "clouds", [NEW])
     assert added in changed
     before = reader.parse(text, HERE)
     assert data(changed) == {**before, "clouds": {**(before.get("clouds") or {}), "new": SECTION}}
@@ -53,12 +53,12 @@ def test_where_a_section_goes(text: str, added: str) -> None:
 
 def test_a_section_is_replaced_with_its_comment_of_origin() -> None:
     text = "clouds:\n  # mine\n  new: # beside\n    x: 1\n    # inside\n    y: 2 # y\n  # of z\n  z: 1\n"
-    changed = insertion.replace(text, "clouds", NEW)
+    changed = insert_text.replace(text, "clouds", NEW)
     assert changed.startswith("clouds:\n  # mine\n  # Imported from x.yaml\n  new:\n    type: t\n")
     assert changed.endswith("\n  # of z\n  z: 1\n")
-    again = insertion.replace(changed, "clouds", Block("new", {"a": "b"}, "y.yaml"))
+    again = insert_text.replace(changed, "clouds", Block("new", {"a": "b"}, "y.yaml"))
     assert again == "clouds:\n  # mine\n  # Imported from y.yaml\n  new:\n    a: b\n  # of z\n  z: 1\n"
-    flow = insertion.replace("clouds: {new: {x: 1}, z: 1}\n", "clouds", Block("new", {"a": "b"}, "y"))
+    flow = insert_text.replace("clouds: {new: {x: 1}, z: 1}\n", "clouds", Block("new", {"a": "b"}, "y"))
     assert flow == "clouds: {new: {a: b}, z: 1}\n"
 
 
@@ -68,13 +68,13 @@ def test_any_section_is_read_as_it_was_meant(found: dict[str, dict[str, object]]
     text = "# head\nclouds: {first: {x: 1}}\n" if flow else "# head\nclouds:\n  first:\n    x: 1 # one\n"
     text += "# tail\nz: 1\n"
     blocks = [Block(name, section, "x.yaml") for name, section in found.items()]
-    changed = insertion.add(text, "clouds", blocks)
+    changed = insert_text.add(text, "clouds", blocks)
     assert repr(data(changed)) == repr({"clouds": {"first": {"x": 1}, **found}, "z": 1})
     assert changed.endswith("# tail\nz: 1\n")
     if not flow:
         assert changed.startswith(text[: text.index("# tail")])
     for block in blocks:
-        changed = insertion.replace(changed, "clouds", Block(block.name, {"new": "v"}, "y.yaml"))
+        changed = insert_text.replace(changed, "clouds", Block(block.name, {"new": "v"}, "y.yaml"))
     assert data(changed) == {"clouds": {"first": {"x": 1}, **{name: {"new": "v"} for name in found}}, "z": 1}
     if not flow:
         lines = [line for line in changed.split("\n") if line.startswith("  # Imported")]

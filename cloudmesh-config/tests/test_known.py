@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from cloudmesh.config import keys, show
-from cloudmesh.config.check import check
-from cloudmesh.config.config import Config
+from cloudmesh.config.check.findings import check
+from cloudmesh.config.secrets import show
+from cloudmesh.config.settings.config import Config
+from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
 Write = Callable[..., Path]

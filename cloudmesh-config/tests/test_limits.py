@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import disk, edit, guard, reader, where
-from cloudmesh.config.check import check
+from cloudmesh.config.check.findings import check
+from cloudmesh.config.editing import edit
+from cloudmesh.config.yaml import config_file, limits, positions, reader
 from cloudmesh.plugin.errors import ConfigError
 
 Write = Callable[..., Path]
@@ -51,7 +52,7 @@ def test_what_explodes_is_refused_at_its_line_and_at_once(write: Write, text: st
     for call in (
         lambda: reader.load(path),
         lambda: edit.set_value(path, "x.y", "z"),
-        lambda: where.compose(text, path) and reader.parse(text, path),
+        lambda: positions.compose(text, path) and reader.parse(text, path),
     ):
         with pytest.raises(ConfigError) as caught:
             call()
@@ -65,11 +66,11 @@ def test_aliases_in_measure_are_expanded(write: Write) -> None:
     few = LISTS[: LISTS.index("a4:")]
     assert len(reader.load(write(few))["a3"]) == 9
     assert len(reader.load(write("a: &a [[x, y]]\nb: [*a, *a]\n"))["b"]) == 2
-    assert guard.MOST_COPIES > 10_000
+    assert limits.MOST_COPIES > 10_000
 
 
 def test_deep_but_not_too_deep(write: Write) -> None:
-    levels = guard.MOST_LEVELS - 1
+    levels = limits.MOST_LEVELS - 1
     assert reader.load(write("a: " + "[" * levels + "]" * levels + "\n"))
 
 
@@ -91,7 +92,7 @@ def test_a_large_file_is_refused_before_it_is_read(write: Write, monkeypatch: py
 
 def test_a_file_of_the_largest_size_is_read(write: Write) -> None:
     comment = "#" * 99 + "\n"
-    text = "a: 1\n" + comment * ((disk.LARGEST - 5) // 100)
+    text = "a: 1\n" + comment * ((config_file.LARGEST - 5) // 100)
     assert reader.load(write(text)) == {"a": 1}
 
 

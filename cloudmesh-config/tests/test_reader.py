@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config import reader
+from cloudmesh.config.yaml import reader
 from cloudmesh.plugin.errors import ConfigError
 
 Write = Callable[..., Path]

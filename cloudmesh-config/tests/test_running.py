@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config import Config, running
-from cloudmesh.config.check import check
+from cloudmesh.config import Config
+from cloudmesh.config.check.findings import check
+from cloudmesh.config.settings import running
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
 
 Write = Callable[[str], Path]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config import Config, edit, starter
+from cloudmesh.config import Config
+from cloudmesh.config.editing import edit, starter
 from cloudmesh.plugin.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config import armour, asking, sshkeys, vault
+from cloudmesh.config.secrets import age, age_armor, prompt, ssh_keys
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Keys = dict[str, Path]
@@ -27,13 +27,13 @@ def lines(keys: Keys, *names: str) -> list[str]:
 
 
 def decrypt(value: str, *files: Path) -> str:
-    return vault.decrypt(value, [str(file) for file in files], "clouds.uc.x in FILE", "store it anew")
+    return age.decrypt(value, [str(file) for file in files], "clouds.uc.x in FILE", "store it anew")
 
 
 @needs_age
 @pytest.mark.parametrize("name", ["ed25519", "rsa"])
 def test_age_decrypts_what_we_write(keys: Keys, name: str) -> None:
-    value = vault.encrypt(SECRET, lines(keys, "ed25519", "rsa"))
+    value = age.encrypt(SECRET, lines(keys, "ed25519", "rsa"))
     found = subprocess.run(
         [AGE, "-d", "-i", keys[name]], input=value.encode(), capture_output=True, check=True
     )
@@ -45,13 +45,13 @@ def test_age_decrypts_what_we_write(keys: Keys, name: str) -> None:
 def test_we_decrypt_what_age_writes(keys: Keys, name: str) -> None:
     words = [AGE, "-a", "-R", f"{keys['ed25519']}.pub", "-R", f"{keys['rsa']}.pub"]
     value = subprocess.run(words, input=SECRET.encode(), capture_output=True, check=True).stdout.decode()
-    assert vault.is_encrypted(value)
+    assert age.is_encrypted(value)
     assert decrypt(value, keys[name]) == SECRET
 
 
 @pytest.mark.parametrize("name", ["ed25519", "rsa", "locked", "locked_rsa", "pem"])
 def test_every_kind_of_key(keys: Keys, typed, passphrase: str, name: str) -> None:
-    value = vault.encrypt(SECRET, lines(keys, name))
+    value = age.encrypt(SECRET, lines(keys, name))
     typed.lines = [passphrase]
     assert decrypt(value, keys[name]) == SECRET
     assert decrypt(value, keys[name]) == SECRET
@@ -61,23 +61,23 @@ def test_every_kind_of_key(keys: Keys, typed, passphrase: str, name: str) -> Non
 
 @given(st.text(st.characters(exclude_categories=("Cs",))))
 def test_any_text_survives(keys: Keys, text: str) -> None:
-    assert decrypt(vault.encrypt(text, lines(keys, "ed25519")), keys["ed25519"]) == text
+    assert decrypt(age.encrypt(text, lines(keys, "ed25519")), keys["ed25519"]) == text
 
 
 @pytest.fixture(scope="module")
 def sealed(keys: Keys) -> str:
-    return vault.encrypt("secret", lines(keys, "ed25519"))
+    return age.encrypt("secret", lines(keys, "ed25519"))
 
 
 def test_a_key_without_a_passphrase_goes_before_one_with(keys: Keys, typed) -> None:
-    value = vault.encrypt(SECRET, lines(keys, "locked", "ed25519"))
+    value = age.encrypt(SECRET, lines(keys, "locked", "ed25519"))
     assert decrypt(value, keys["locked"], keys["ed25519"]) == SECRET
     assert typed.asked == []
 
 
 def test_one_wrong_passphrase_is_forgiven(keys: Keys, typed, passphrase: str) -> None:
     typed.lines = ["wrong", passphrase]
-    assert decrypt(vault.encrypt(SECRET, lines(keys, "locked")), keys["locked"]) == SECRET
+    assert decrypt(age.encrypt(SECRET, lines(keys, "locked")), keys["locked"]) == SECRET
     assert len(typed.asked) == 2
 
 
@@ -93,7 +93,7 @@ def refused(call, *told: str) -> None:
 
 def test_each_key_that_does_not_fit_is_one_sentence(keys: Keys, typed, tmp_path: Path) -> None:
     place = "clouds.uc.x in FILE"
-    value = vault.encrypt(SECRET, lines(keys, "locked"))
+    value = age.encrypt(SECRET, lines(keys, "locked"))
     refused(lambda: decrypt(value, keys["locked"]), place, str(keys["locked"]), "no terminal")
     typed.lines = ["wrong-one", "wrong-one"]
     refused(lambda: decrypt(value, keys["locked"]), place, str(keys["locked"]), "wrong")
@@ -108,9 +108,9 @@ def test_each_key_that_does_not_fit_is_one_sentence(keys: Keys, typed, tmp_path:
 
 
 def test_a_wrong_passphrase_is_not_remembered(keys: Keys, typed, passphrase: str) -> None:
-    value = vault.encrypt(SECRET, lines(keys, "locked"))
+    value = age.encrypt(SECRET, lines(keys, "locked"))
     typed.lines = ["a", "b", passphrase]
-    with pytest.raises(asking.NotUnlockedError):
+    with pytest.raises(prompt.NotUnlockedError):
         decrypt(value, keys["locked"])
     assert decrypt(value, keys["locked"]) == SECRET
 
@@ -125,16 +125,16 @@ def damaged(value: str) -> list[str]:
         value.replace(body[1][:20], "A" * 20),
         value.replace(body[-2], "!" + body[-2][1:]),
         value.replace(body[-2], body[-2][:-8] + body[-2][-8:].swapcase()),
-        value.replace(armour.END, "-----END-----"),
-        f"{armour.BEGIN}\n\n{armour.END}\n",
-        f"{armour.BEGIN}\naHVudGVyMg==\n{armour.END}\n",
+        value.replace(age_armor.END, "-----END-----"),
+        f"{age_armor.BEGIN}\n\n{age_armor.END}\n",
+        f"{age_armor.BEGIN}\naHVudGVyMg==\n{age_armor.END}\n",
     ]
 
 
 @pytest.mark.parametrize("number", range(9))
 def test_a_damaged_value_is_one_sentence(keys: Keys, number: int) -> None:
-    bad = damaged(vault.encrypt("x" * 40, lines(keys, "ed25519")))[number]
-    assert vault.is_encrypted(bad)
+    bad = damaged(age.encrypt("x" * 40, lines(keys, "ed25519")))[number]
+    assert age.is_encrypted(bad)
     with pytest.raises(CredentialsError, match=r"clouds\.uc\.x in FILE is .*(damaged|but not to)"):
         decrypt(bad, keys["ed25519"])
 
@@ -142,7 +142,7 @@ def test_a_damaged_value_is_one_sentence(keys: Keys, number: int) -> None:
 @given(st.data())
 def test_no_damage_ends_otherwise_than_in_our_own_error(keys: Keys, sealed: str, data: st.DataObject) -> None:
     share = data.draw(st.floats(0, 1))
-    place = len(armour.BEGIN) + int(share * (len(sealed) - len(armour.BEGIN) - 1))
+    place = len(age_armor.BEGIN) + int(share * (len(sealed) - len(age_armor.BEGIN) - 1))
     bad = sealed[:place] + data.draw(st.text(max_size=3)) + sealed[place + data.draw(st.integers(0, 4)) :]
     try:
         assert decrypt(bad, keys["ed25519"]) == "secret"
@@ -154,34 +154,34 @@ def test_no_damage_ends_otherwise_than_in_our_own_error(keys: Keys, sealed: str,
     "line", ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-rsa ????", "x y", "ssh-dss AAAA b"]
 )
 def test_a_bad_recipient_is_refused(keys: Keys, line: str) -> None:
-    refused(lambda: vault.encrypt(SECRET, [*lines(keys, "ed25519"), line]), "recipients")
-    refused(lambda: vault.encrypt(SECRET, []), "--key=")
+    refused(lambda: age.encrypt(SECRET, [*lines(keys, "ed25519"), line]), "recipients")
+    refused(lambda: age.encrypt(SECRET, []), "--key=")
 
 
 def test_the_public_part_of_a_key_is_found_without_its_passphrase(keys: Keys, tmp_path: Path) -> None:
     for name in ("ed25519", "rsa", "locked", "locked_rsa", "pem"):
         line = lines(keys, name)[0]
-        assert sshkeys.public_of(str(keys[name])).line == line
-        assert sshkeys.public_of(f"{keys[name]}.pub").line == line
-        assert sshkeys.private_beside(f"{keys[name]}.pub") == str(keys[name])
+        assert ssh_keys.public_of(str(keys[name])).line == line
+        assert ssh_keys.public_of(f"{keys[name]}.pub").line == line
+        assert ssh_keys.private_beside(f"{keys[name]}.pub") == str(keys[name])
         if name != "pem":
             alone = tmp_path / name
             alone.write_bytes(keys[name].read_bytes())
-            assert line.startswith(sshkeys.public_of(str(alone)).line)
-    refused(lambda: sshkeys.public_of(str(keys["ecdsa"])), str(keys["ecdsa"]), "ed25519 or RSA")
-    refused(lambda: sshkeys.public_of(str(tmp_path / "none")), "no key file")
-    refused(lambda: sshkeys.public_of(str(tmp_path)), "cannot be read")
+            assert line.startswith(ssh_keys.public_of(str(alone)).line)
+    refused(lambda: ssh_keys.public_of(str(keys["ecdsa"])), str(keys["ecdsa"]), "ed25519 or RSA")
+    refused(lambda: ssh_keys.public_of(str(tmp_path / "none")), "no key file")
+    refused(lambda: ssh_keys.public_of(str(tmp_path)), "cannot be read")
 
 
 def test_a_pub_file_of_another_key_is_not_taken(keys: Keys, tmp_path: Path) -> None:
     shutil.copy(keys["ed25519"], tmp_path / "key")
     shutil.copy(f"{keys['other']}.pub", tmp_path / "key.pub")
-    found = sshkeys.public_of(str(tmp_path / "key"))
+    found = ssh_keys.public_of(str(tmp_path / "key"))
     assert lines(keys, "ed25519")[0].startswith(found.line)
 
 
 def test_opening_writes_no_file_and_starts_no_program(keys: Keys, typed, passphrase: str) -> None:
-    value = vault.encrypt(SECRET, lines(keys, "locked"))
+    value = age.encrypt(SECRET, lines(keys, "locked"))
     typed.lines = [passphrase]
     seen: list[str] = []
     is_watching = True

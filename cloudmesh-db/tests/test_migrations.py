@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database, gt, migrations
+from cloudmesh.db import Database, gt
+from cloudmesh.db.dialects import migrations
 
 # A store as the format 1 wrote it; never to be changed.
 FORMAT_1 = """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloudmesh.plugin.sigterm import as_ctrl_c
+from cloudmesh.plugin.signals import as_ctrl_c
 
 
 @pytest.fixture(autouse=True)

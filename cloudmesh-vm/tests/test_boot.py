@@ -3,9 +3,9 @@
 import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, QuotaExceeded, Refused, Unreachable
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
 
@@ -108,7 +108,7 @@ def test_a_name_of_a_machine_that_has_vanished_is_free(boot, spy, behind):
 
 def test_a_name_of_a_machine_that_the_cloud_shows_as_deleted_is_free(config, monkeypatch, spy):
     """Some clouds list a machine for an hour after its end."""
-    gone = Machine("a", "web1", "old", State.DELETED)
+    gone = MachineRecord("a", "web1", "old", State.DELETED)
     with Machines("web1", "a") as machines:
         monkeypatch.setattr(type(machines.session.cloud("a").provider), "machines", lambda provider: [gone])
         assert told(machines.boot()) == [("a", "web1", "done")]

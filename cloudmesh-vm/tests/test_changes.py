@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Refused, Unreachable, Unsupported
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import UnknownName, UsageError
 from cloudmesh.vm import Machine, Machines
-from cloudmesh.vm.pairs import read_changes, read_pairs
+from cloudmesh.vm.cli.options import read_changes, read_pairs
 
 
 def now(config, cloud="a"):

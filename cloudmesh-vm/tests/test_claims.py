@@ -2,11 +2,11 @@
 
 import pytest
 
-from cloudmesh.cloud.booting import BootOptions
+from cloudmesh.cloud.client.booting import BootOptions
 from cloudmesh.vm import Machines, Status
-from cloudmesh.vm.jobs import Jobs
-from cloudmesh.vm.journal import JobJournal
-from cloudmesh.vm.work import Work
+from cloudmesh.vm.jobs.jobs import Jobs
+from cloudmesh.vm.jobs.runner import JobRunner
+from cloudmesh.vm.jobs.store import JobStore
 
 BOOTING = "cloud a: job 1 is booting a machine web1 at this moment; cms job show 1 tells what becomes of it"
 TAKEN = "cloud a already has a machine web1; take another name"
@@ -25,7 +25,7 @@ def elsewhere(config):
     """A job of somebody else that is about to boot web1 on cloud a."""
     with Machines("web1", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        journal, _, claimed = JobJournal.found(machines.session.inventory, plan)
+        journal, _, claimed = JobStore.found(machines.session.inventory, plan)
         assert claimed == []
         yield journal
 
@@ -35,7 +35,7 @@ def planned(config):
     """Machines web1 and web2 on cloud a, which are to be booted and were not there when it was asked."""
     with Machines("web[1-2]", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        with Work(machines.session) as work:
+        with JobRunner(machines.session) as work:
             yield lambda: work.run(plan)
 
 
@@ -106,11 +106,11 @@ def test_a_name_is_free_again_when_its_machine_was_renamed(planned, others):
 def test_a_job_is_not_gone_on_with_where_another_one_boots_the_same(config, spy):
     with Machines("web[1-2]", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        left, _, _ = JobJournal.found(machines.session.inventory, plan)
+        left, _, _ = JobStore.found(machines.session.inventory, plan)
         left.close(over=False)
     with Machines("web1", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        JobJournal.found(machines.session.inventory, plan)
+        JobStore.found(machines.session.inventory, plan)
         result = Jobs().resume(1)
     assert sorted(told(result)) == [
         ("web1", BOOTING.replace("job 1", "job 2").replace("show 1", "show 2")),

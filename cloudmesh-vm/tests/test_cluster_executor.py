@@ -8,9 +8,9 @@ import pytest
 
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.vm import Machines
-from cloudmesh.vm.calls import CutOff, LostCall
-from cloudmesh.vm.cluster import ClusterExecutor
-from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.executors.cluster import ClusterExecutor
+from cloudmesh.vm.jobs.jobs import Jobs
+from cloudmesh.vm.model.call import CallLost, WorkerUnreachable
 
 PATIENCE = 20
 WORKER = {"tcp://w1:1": {"status": "running", "nthreads": 4}}
@@ -89,8 +89,8 @@ def test_a_line_that_is_lost_is_told_apart_from_a_worker_that_is(dask, executor,
     getattr(dask, trouble)()
     error = call.exception(PATIENCE)
     over.set()
-    assert isinstance(error, LostCall) and error.unsure
-    assert isinstance(error, CutOff) is (trouble in LINE)
+    assert isinstance(error, CallLost) and error.outcome_unknown
+    assert isinstance(error, WorkerUnreachable) is (trouble in LINE)
     dask.recover()
     assert executor.submit(int, "7").result(PATIENCE) == 7, "and it goes on afterwards"
 
@@ -140,7 +140,7 @@ def test_a_boot_that_a_worker_may_still_make_is_not_made_by_another(dask, execut
     with Machines("web1", "a", executor=executor) as machines:
         result = machines.boot()
     assert [each.status.value for each in result] == ["failed"] and result.exit_code == 1
-    assert "may have been done or be done yet" in str(result[0].error) and result[0].error.unsure
+    assert "may have been done or be done yet" in str(result[0].error) and result[0].error.outcome_unknown
     slow.end()
     wait_until(lambda: machines_of("a"))
     assert [method for _, method, _ in spy.taken()].count("boot") == 1

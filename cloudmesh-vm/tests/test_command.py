@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from cloudmesh.cloud.errors import Refused, Unreachable
-from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.confirm import confirm
+from cloudmesh.vm.cli.options import confirm
 
 ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
 
@@ -89,7 +89,7 @@ def test_deleting_with_yes_asks_nobody(boot, spy, cms, monkeypatch):
 
 
 def test_the_question_names_the_machines_up_to_ten(monkeypatch, capsys):
-    many = [Machine("a", f"vm{number}", str(number), State.ACTIVE) for number in range(12)]
+    many = [MachineRecord("a", f"vm{number}", str(number), State.ACTIVE) for number in range(12)]
     monkeypatch.setattr(sys, "stdin", Terminal("12\n"))
     confirm("delete", many)
     asked = capsys.readouterr()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.vm.threads import DaemonThreads
+from cloudmesh.vm.executors.threads import DaemonThreads
 
 # Only so that a mistake ends in a failure and not in a test that hangs.
 PATIENCE = 30
@@ -255,7 +255,7 @@ def test_whatever_happens_every_call_ends_once(most, events):
 
 EXIT = """
 import sys, threading
-from cloudmesh.vm.threads import DaemonThreads
+from cloudmesh.vm.executors.threads import DaemonThreads
 executor = DaemonThreads(2)
 began = threading.Event()
 executor.submit(lambda: (began.set(), threading.Event().wait()))

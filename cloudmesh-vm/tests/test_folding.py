@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.plugin.names import expand
+from cloudmesh.vm.cli.folding import fold_rows
 from cloudmesh.vm.command.vm import VmCommand
-from cloudmesh.vm.folding import fold_rows
 
 
 def row(name, result="done", reason="", seconds=1.0, cloud="a", state="active"):

@@ -15,8 +15,8 @@ from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines
-from cloudmesh.vm.jobs import Jobs
-from cloudmesh.vm.journal import JOBS, PARTS, TASKS, lock_name
+from cloudmesh.vm.jobs.jobs import Jobs
+from cloudmesh.vm.jobs.store import JOBS, PARTS, TASKS, lock_name
 
 
 def statuses(result):
@@ -214,7 +214,7 @@ def test_an_iterator_that_is_kept_ends_with_its_block(configure, spy):
 
 def test_an_answer_that_is_lost_is_looked_for_and_not_asked_again(config, spy):
     lost = CloudTimeout("no answer")
-    lost.unsure = True
+    lost.outcome_unknown = True
     seen = []
 
     def after(name):

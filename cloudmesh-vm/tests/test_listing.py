@@ -4,15 +4,15 @@ import threading
 
 import pytest
 
-from cloudmesh.cloud.ages import age_text
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.cli.notes import age_text
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
-from cloudmesh.vm.listing import list_machines, qualify
+from cloudmesh.vm.cli.listing import list_machines, qualify
 
 
 def names(answer):
@@ -132,8 +132,8 @@ def test_the_clouds_are_asked_side_by_side(three, config, spy):
 
 
 def test_a_cloud_that_hangs_is_given_up(three, config, spy, monkeypatch):
-    monkeypatch.setattr("cloudmesh.vm.asking.CALL_TIMEOUT", 0.5)
-    monkeypatch.setattr("cloudmesh.vm.asking.Patience.ceiling", 0.0)
+    monkeypatch.setattr("cloudmesh.cloud.fanout.limits.CALL_TIMEOUT", 0.5)
+    monkeypatch.setattr("cloudmesh.cloud.fanout.limits.ReadRetry.ceiling", 0.0)
     ended = threading.Event()
     spy.trouble["a", "machines"] = lambda _: ended.wait(30)
     answer = list_machines(config, [], None, refresh=True)

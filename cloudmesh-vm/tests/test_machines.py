@@ -6,10 +6,10 @@ import signal
 import pytest
 
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused, Unreachable
-from cloudmesh.cloud.model import State
+from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UnknownName, UsageError
 from cloudmesh.vm import Machine, Machines, Status
-from cloudmesh.vm.outcome import ActionFailed
+from cloudmesh.vm.model.outcome import ActionFailed
 
 ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
 

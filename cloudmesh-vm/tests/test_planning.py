@@ -9,11 +9,11 @@ import threading
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
+from cloudmesh.cloud.fanout.progress import CloudProgress
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.vm import Machine, Machines, Status
-from cloudmesh.vm.jobs import Jobs
-from cloudmesh.vm.journal import JobJournal
-from cloudmesh.vm.tally import Tally
+from cloudmesh.vm.jobs.jobs import Jobs
+from cloudmesh.vm.jobs.store import JobStore
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def interrupted(boot, monkeypatch):
         raise Died
 
     with monkeypatch.context() as patched:
-        patched.setattr(JobJournal, "write", dead)
+        patched.setattr(JobStore, "write", dead)
         with pytest.raises(Died), Machines("a:web1,b:web1") as machines:
             machines.stop()
     return 3
@@ -122,11 +122,11 @@ def interrupted(boot, monkeypatch):
 def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_others(
     interrupted, spy, hang, limit
 ):
-    from cloudmesh.vm.work import Effort
+    from cloudmesh.vm.jobs.runner import RunOptions
 
     hang("a")
     call_timeout = limit.pop("call_timeout", None)
-    result = Jobs().resume(interrupted, effort=Effort(call_timeout=call_timeout), **limit)
+    result = Jobs().resume(interrupted, effort=RunOptions(call_timeout=call_timeout), **limit)
     assert fared(result) == {("b", "web1"): Status.DONE, ("a", "web1"): CloudTimeout}
     assert result.exit_code == 1
     assert called(spy, "stop") == [("b", "web1")]
@@ -172,8 +172,8 @@ def test_who_watches_is_told_which_clouds_have_answered(boot, spy):
     with Machines("web*", watch=lambda what, tallies: told.append((what, tallies))) as machines:
         machines.select()
     waiting, ended = (
-        [Tally(cloud, 1, 0, 0, 1) for cloud in "ab"],
-        [Tally("a", 1, 1, 0, 0), Tally("b", 1, 0, 1, 0)],
+        [CloudProgress(cloud, 1, 0, 0, 1) for cloud in "ab"],
+        [CloudProgress("a", 1, 1, 0, 0), CloudProgress("b", 1, 0, 1, 0)],
     )
     assert told[0] == ("list", waiting)
     assert told[-1] == ("list", ended)
@@ -187,8 +187,8 @@ def test_waiting_is_watched(boot, configure):
         machines.reboot()
         told.clear()
         assert machines.wait("active").exit_code == 0
-    assert told[0] == ("wait", [Tally("a", 1, 0, 0, 1)])
-    assert told[-1] == ("wait", [Tally("a", 1, 1, 0, 0)])
+    assert told[0] == ("wait", [CloudProgress("a", 1, 0, 0, 1)])
+    assert told[-1] == ("wait", [CloudProgress("a", 1, 1, 0, 0)])
 
 
 VERBS_IN_TIME = (

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.vm.drawing import summed_up
-from cloudmesh.vm.progress import Progress
-from cloudmesh.vm.tally import Tally
+from cloudmesh.cloud.fanout.progress import CloudProgress
+from cloudmesh.vm.cli.progress import Progress
+from cloudmesh.vm.cli.progress_bars import summed_up
 
 
 class Terminal(io.StringIO):
@@ -58,7 +58,7 @@ def work(progress, clock, *steps):
 
 
 def tally(cloud="uc", total=100, done=0, failed=0, running=0):
-    return Tally(cloud, total, done, failed, running)
+    return CloudProgress(cloud, total, done, failed, running)
 
 
 def test_what_ends_within_a_second_draws_nothing_and_loads_nothing():
@@ -73,7 +73,7 @@ def test_what_ends_within_a_second_draws_nothing_and_loads_nothing():
         )
     assert terminal.getvalue() == ""
     code = (
-        "import sys; from cloudmesh.vm.progress import Progress\n"
+        "import sys; from cloudmesh.vm.cli.progress import Progress\n"
         "with Progress() as p: p.update('start', [])\n"
         "sys.exit('rich' in sys.modules)"
     )
@@ -210,7 +210,9 @@ def test_more_clouds_than_lines_are_summed_up():
 
 @given(
     st.lists(
-        st.builds(Tally, st.uuids().map(str), st.just(9), st.integers(0, 4), st.integers(0, 4), st.just(1))
+        st.builds(
+            CloudProgress, st.uuids().map(str), st.just(9), st.integers(0, 4), st.integers(0, 4), st.just(1)
+        )
     ),
     st.integers(1, 30),
 )
@@ -223,13 +225,13 @@ def test_summing_up_keeps_every_machine(tallies, lines):
 
 SCRIPT = """
     import sys, time
-    from cloudmesh.vm.progress import Progress
-    from cloudmesh.vm.tally import Tally
+    from cloudmesh.vm.cli.progress import Progress
+    from cloudmesh.cloud.fanout.progress import CloudProgress
 
     with Progress() as progress:
         for step in range(16):
             time.sleep(0.1)
-            progress.update("start", [Tally(cloud, 20, step, 1, 3) for cloud in ("uc", "tacc")])
+            progress.update("start", [CloudProgress(cloud, 20, step, 1, 3) for cloud in ("uc", "tacc")])
             if step == 12:
                 print("note: something happened", file=sys.stderr)
     print("the table")

@@ -4,16 +4,16 @@ import time
 
 import pytest
 
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Refused, Unreachable
+from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.verbs import VERBS
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError
 from cloudmesh.vm import Machines, Status
-from cloudmesh.vm.interrupted import describe
-from cloudmesh.vm.jobs import Jobs
-from cloudmesh.vm.journal import JOBS, TASKS
+from cloudmesh.vm.cli.interrupted import describe
+from cloudmesh.vm.jobs.jobs import Jobs
+from cloudmesh.vm.jobs.store import JOBS, TASKS
 
 
 def statuses(result):
@@ -36,9 +36,9 @@ class Died(BaseException):
 @pytest.fixture
 def dying(monkeypatch):
     """The coordinator dies when it has written so many times: ``dying(3)``; ``dying(None)`` lets it live."""
-    from cloudmesh.vm.journal import JobJournal
+    from cloudmesh.vm.jobs.store import JobStore
 
-    write, close = JobJournal.write, JobJournal.close
+    write, close = JobStore.write, JobStore.close
     left = {"writes": None}
 
     def counted(self, changes, ended, begun):
@@ -54,8 +54,8 @@ def dying(monkeypatch):
         else:
             self._hold.release()
 
-    monkeypatch.setattr(JobJournal, "write", counted)
-    monkeypatch.setattr(JobJournal, "close", closed)
+    monkeypatch.setattr(JobStore, "write", counted)
+    monkeypatch.setattr(JobStore, "close", closed)
 
     def after(writes):
         left["writes"] = writes
@@ -423,9 +423,9 @@ def boots(monkeypatch):
     """The calls that boot many: the names in their order, and whether they were booted before, perhaps."""
     calls, original = [], SimulatedProvider.boot_many
 
-    def boot_many(self, requests, again=False):
-        calls.append(([each.name for each in requests], again))
-        return original(self, requests, again)
+    def boot_many(self, requests, maybe_done=False):
+        calls.append(([each.name for each in requests], maybe_done))
+        return original(self, requests, maybe_done)
 
     monkeypatch.setattr(SimulatedProvider, "boot_many", boot_many)
     return calls
@@ -627,10 +627,10 @@ def test_a_reboot_that_was_refused_is_made_when_it_is_tried_again(boot, spy, err
 
 def test_a_reboot_whose_answer_was_lost_is_never_repeated(boot, spy, configure):
     boot("web[1-2]", "a")
-    spy.trouble["a", "reboot"] = lost = Unreachable("broke off", unsure=True)
+    spy.trouble["a", "reboot"] = lost = Unreachable("broke off", outcome_unknown=True)
     with Machines("web1", "a") as machines:
         machines.reboot()
-    lost.unsure = False
+    lost.outcome_unknown = False
     configure({"b": {}}, default="b")
     assert "may have been done" in str(Jobs().resume(2, failed=True)[0].error)
     configure({"a": {}}, default="a")
@@ -654,7 +654,7 @@ def test_what_was_not_called_since_its_cloud_hangs_is_called_when_it_is_tried_ag
     spy.trouble["a", "reboot"] = hang
     with Machines("web[1-3]", "a", parallel=1, call_timeout=0.2) as machines:
         result = machines.reboot()
-    assert (hung, [each.error.unsure for each in result]) == (["web1"], [True, False, False])
+    assert (hung, [each.error.outcome_unknown for each in result]) == (["web1"], [True, False, False])
     spy.trouble.clear()
     spy.taken()
     resumed = Jobs().resume(2, failed=True)

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from cloudmesh.cloud.acting import Done
+from cloudmesh.cloud.client.acting import ActionResult
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
@@ -21,16 +21,16 @@ from cloudmesh.cloud.errors import (
     TlsFailure,
     Unreachable,
 )
-from cloudmesh.cloud.model import Flavor, Image, Machine, State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
-from cloudmesh.vm.calls import Access, Call, CutOff, Reply, Split
-from cloudmesh.vm.limits import Limits, Road, call_timeout
-from cloudmesh.vm.policy import Policy
-from cloudmesh.vm.runner import Runner
-from cloudmesh.vm.task import Task
+from cloudmesh.vm.model.call import Access, Call, Reply, RetrySingly, WorkerUnreachable
+from cloudmesh.vm.model.limits import CallSettings, JobLimits, call_timeout
+from cloudmesh.vm.model.task import Task
+from cloudmesh.vm.scheduler.retry import RetryPolicy
+from cloudmesh.vm.scheduler.scheduler import Scheduler
 
-QUICK = Policy(first=0.001, longest=0.002)
+QUICK = RetryPolicy(first=0.001, longest=0.002)
 
 
 class Paper(Executor):
@@ -88,7 +88,7 @@ class Lines:
 
 def done(call):
     """The machine is on its way."""
-    return Done(call.machines[0], changed=True, target=State.STOPPED)
+    return ActionResult(call.machines[0], changed=True, target=State.STOPPED)
 
 
 def tasks(count, cloud="a", verb="stop", **more):
@@ -97,7 +97,7 @@ def tasks(count, cloud="a", verb="stop", **more):
             cloud,
             f"{cloud}{number}",
             verb,
-            Machine(cloud, f"{cloud}{number}", f"{cloud}-{number}", State.ACTIVE),
+            MachineRecord(cloud, f"{cloud}{number}", f"{cloud}-{number}", State.ACTIVE),
             **more,
         )
         for number in range(count)
@@ -105,16 +105,18 @@ def tasks(count, cloud="a", verb="stop", **more):
 
 
 def runner(paper, lines=None, clouds=("a", "b", "c"), limits=None, policy=QUICK, roads=None, **more):
-    known = {cloud: Road(Access(cloud, {})) for cloud in clouds}
-    return Runner({**known, **(roads or {})}, paper, lines or Lines(), limits or Limits(), policy, **more)
+    known = {cloud: CallSettings(Access(cloud, {})) for cloud in clouds}
+    return Scheduler(
+        {**known, **(roads or {})}, paper, lines or Lines(), limits or JobLimits(), policy, **more
+    )
 
 
 def statuses(result):
     return [each.status.value for each in result]
 
 
-def unsure(error):
-    error.unsure = True
+def outcome_unknown(error):
+    error.outcome_unknown = True
     return error
 
 
@@ -134,14 +136,14 @@ def test_nothing_to_do_is_a_success():
 
 
 def test_what_was_already_so_is_told_apart():
-    paper = Paper(lambda call, number: Done(call.machines[0], changed=False, target=State.STOPPED))
+    paper = Paper(lambda call, number: ActionResult(call.machines[0], changed=False, target=State.STOPPED))
     assert statuses(runner(paper).run(tasks(2))) == ["already", "already"]
 
 
 def test_each_call_stands_between_its_lines():
     lines = Lines()
     paper = Paper(lambda call, number: Refused("no") if call.machines[0].name == "a1" else done(call))
-    runner(paper, lines, limits=Limits(parallel=1)).run(tasks(2))
+    runner(paper, lines, limits=JobLimits(parallel=1)).run(tasks(2))
     assert lines.lines == [("a0", "running"), ("a0", "done"), ("a1", "running"), ("a1", "failed")]
 
 
@@ -159,7 +161,7 @@ def test_what_cannot_be_written_down_is_not_called_nor_anything_after():
     lines = Lines()
     lines.error["begun", "a1"] = StoreError("the disk is full")
     paper = Paper()
-    result = runner(paper, lines, limits=Limits(parallel=1)).run(tasks(4))
+    result = runner(paper, lines, limits=JobLimits(parallel=1)).run(tasks(4))
     assert paper.names() == [["a0"]]
     assert statuses(result)[1:] == ["failed"] * 3
     assert {str(each.error) for each in result[1:]} == {"the disk is full"}
@@ -169,7 +171,7 @@ def test_what_cannot_be_written_down_is_not_called_nor_anything_after():
 def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it():
     lines = Lines()
     lines.error["ended", "a0"] = StoreError("the disk is full")
-    result = runner(Paper(), lines, limits=Limits(parallel=1)).run(tasks(2))
+    result = runner(Paper(), lines, limits=JobLimits(parallel=1)).run(tasks(2))
     assert "stop ended (done), but that could not be written down: the disk is full" in str(result[0].error)
     assert statuses(result) == ["failed", "failed"]
 
@@ -234,24 +236,24 @@ def test_wrong_credentials_are_tried_once_and_are_the_reason_of_all():
 def test_a_dead_cloud_is_tried_by_one_task_and_fails_all():
     paper = Paper(lambda call, number: Unreachable("refused") if call.access.cloud == "b" else done(call))
     result = runner(paper).run([*tasks(3), *tasks(100, "b")])
-    assert paper.names("b") == [["b0"]] * Policy().silent_attempts
+    assert paper.names("b") == [["b0"]] * RetryPolicy().silent_attempts
     assert statuses(result) == ["done"] * 3 + ["failed"] * 100
 
 
-@pytest.mark.parametrize("error", [OutOfService("502"), unsure(Unreachable("reset"))])
+@pytest.mark.parametrize("error", [OutOfService("502"), outcome_unknown(Unreachable("reset"))])
 def test_a_cloud_that_stumbles_at_first_is_given_more_time_than_a_dead_one(error):
-    tries = Policy().attempts
+    tries = RetryPolicy().attempts
     paper = Paper(lambda call, number: error if number < tries else done(call))
     assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["done"]
-    assert len(paper.calls) == tries > Policy().silent_attempts
+    assert len(paper.calls) == tries > RetryPolicy().silent_attempts
 
 
 def test_a_cloud_that_dies_on_the_way_is_given_up_after_a_few_calls():
     paper = Paper()
     paper.answer = lambda call, number: done(call) if len(paper.calls) <= 10 else Unreachable("gone")
-    result = runner(paper, clouds=("a",), limits=Limits(parallel=4)).run(tasks(1000))
+    result = runner(paper, clouds=("a",), limits=JobLimits(parallel=4)).run(tasks(1000))
     assert statuses(result).count("done") == 10
-    assert len(paper.calls) < 10 + 4 * Policy().attempts * 3
+    assert len(paper.calls) < 10 + 4 * RetryPolicy().attempts * 3
     assert {str(each.error) for each in result.failed} == {"gone"}
 
 
@@ -266,13 +268,13 @@ def test_what_may_pass_is_tried_again(error):
     paper = Paper(lambda call, number: error if number < 3 else done(call))
     assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["done"]
     assert len(paper.calls) == 3
-    assert [call.again for call in paper.calls] == [False, error.unsure, error.unsure]
+    assert [call.maybe_done for call in paper.calls] == [False, error.outcome_unknown, error.outcome_unknown]
 
 
 def test_a_call_that_may_have_been_done_is_marked_so_when_it_is_made_again():
-    paper = Paper(lambda call, number: unsure(CloudTimeout("x")) if number == 1 else done(call))
+    paper = Paper(lambda call, number: outcome_unknown(CloudTimeout("x")) if number == 1 else done(call))
     assert statuses(runner(paper, clouds=("a",)).run(tasks(1))) == ["done"]
-    assert [call.again for call in paper.calls] == [False, True]
+    assert [call.maybe_done for call in paper.calls] == [False, True]
 
 
 @pytest.mark.parametrize("error", [Refused("x"), Conflict("x"), TlsFailure("x")])
@@ -285,7 +287,7 @@ def test_what_will_not_pass_is_not_tried_again(error):
 def test_there_is_an_end_to_trying_again():
     paper = Paper(lambda call, number: done(call) if call.machines[0].name == "a0" else ServerFailure("x"))
     assert statuses(runner(paper, clouds=("a",)).run(tasks(2))) == ["done", "failed"]
-    assert paper.counts["a", "a1"] == Policy().attempts
+    assert paper.counts["a", "a1"] == RetryPolicy().attempts
 
 
 def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for():
@@ -299,8 +301,8 @@ def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for():
 
 def test_calls_are_bounded_in_all_and_per_cloud():
     paper = Held()
-    roads = {"b": Road(Access("b", {}), parallel=2)}
-    work = runner(paper, limits=Limits(parallel=6), roads=roads)
+    roads = {"b": CallSettings(Access("b", {}), parallel=2)}
+    work = runner(paper, limits=JobLimits(parallel=6), roads=roads)
     ended = []
     thread = threading.Thread(
         target=lambda: ended.extend(work.each([*tasks(20), *tasks(20, "b")])), daemon=True
@@ -323,7 +325,7 @@ def test_calls_are_bounded_in_all_and_per_cloud():
 
 def test_a_cloud_that_never_answers_does_not_hold_the_others_back():
     paper = Paper(lambda call, number: None if call.access.cloud == "b" else done(call))
-    limits = Limits(parallel=4, call_timeout=0.3)
+    limits = JobLimits(parallel=4, call_timeout=0.3)
     order = [
         place
         for place, _ in runner(paper, limits=limits).each([*tasks(100, "b"), *tasks(50), *tasks(50, "c")])
@@ -334,7 +336,7 @@ def test_a_cloud_that_never_answers_does_not_hold_the_others_back():
 
 def test_a_call_that_takes_too_long_is_given_up_and_told_as_such():
     paper = Paper(lambda call, number: None)
-    (outcome,) = runner(paper, clouds=("a",), limits=Limits(call_timeout=0.05)).run(tasks(1))
+    (outcome,) = runner(paper, clouds=("a",), limits=JobLimits(call_timeout=0.05)).run(tasks(1))
     assert outcome.status.value == "failed"
     assert "cloud a did not answer in 0.05 seconds" in str(outcome.error)
     assert outcome.seconds >= 0.05
@@ -342,7 +344,7 @@ def test_a_call_that_takes_too_long_is_given_up_and_told_as_such():
 
 def test_one_call_that_takes_too_long_does_not_give_its_cloud_up():
     paper = Paper(lambda call, number: None if call.machines[0].name == "a1" else done(call))
-    limits = Limits(parallel=1, call_timeout=0.05)
+    limits = JobLimits(parallel=1, call_timeout=0.05)
     assert statuses(runner(paper, clouds=("a",), limits=limits).run(tasks(4))) == [
         "done",
         "failed",
@@ -351,36 +353,36 @@ def test_one_call_that_takes_too_long_does_not_give_its_cloud_up():
 
 
 def test_a_boot_of_many_in_one_call_has_more_time_as_each_gets_its_name():
-    limits = Limits(call_timeout=4)
+    limits = JobLimits(call_timeout=4)
     assert [call_timeout(limits, None, verb, 20) for verb in ("boot", "stop")] == [23, 4]
     assert call_timeout(limits, None, "boot") == 4
 
 
 def test_with_fewer_calls_than_clouds_each_cloud_has_its_turn():
     paper = Paper()
-    runner(paper, limits=Limits(parallel=1)).run([*tasks(10), *tasks(10, "b"), *tasks(3, "c")])
+    runner(paper, limits=JobLimits(parallel=1)).run([*tasks(10), *tasks(10, "b"), *tasks(3, "c")])
     assert {call.access.cloud for call in paper.calls[:3]} == {"a", "b", "c"}
     assert [call.access.cloud for call in paper.calls[:9]].count("c") == 3
 
 
 def test_when_the_time_is_over_the_reason_of_what_was_tried_is_told():
     paper = Paper(lambda call, number: OutOfService("closed on Sundays"))
-    policy = Policy(first=30, longest=30)
-    (outcome,) = runner(paper, clouds=("a",), limits=Limits(timeout=0.05), policy=policy).run(tasks(1))
+    policy = RetryPolicy(first=30, longest=30)
+    (outcome,) = runner(paper, clouds=("a",), limits=JobLimits(timeout=0.05), policy=policy).run(tasks(1))
     assert "0.05 seconds of the job were over" in str(outcome.error)
     assert "its last call failed: closed on Sundays" in str(outcome.error)
 
 
 def test_when_the_time_is_over_nothing_new_is_begun():
     paper = Paper(lambda call, number: None)
-    result = runner(paper, clouds=("a",), limits=Limits(timeout=0.05)).run(tasks(3))
+    result = runner(paper, clouds=("a",), limits=JobLimits(timeout=0.05)).run(tasks(3))
     assert statuses(result) == ["interrupted", "not started", "not started"]
     assert "0.05 seconds of the job were over" in str(result[0].error)
     assert result.exit_code == 1
 
 
 def test_a_job_that_is_cancelled_elsewhere_ends(monkeypatch):
-    monkeypatch.setattr("cloudmesh.vm.runner._ASK_STORE", 0.0)
+    monkeypatch.setattr("cloudmesh.vm.scheduler.scheduler._ASK_STORE", 0.0)
     lines, paper = Lines(), Paper()
 
     def answer(call, number):
@@ -395,18 +397,22 @@ def test_a_job_that_is_cancelled_elsewhere_ends(monkeypatch):
 def test_an_executor_that_loses_a_call_gives_it_back_with_a_doubt():
     paper = Paper(lambda call, number: BrokenProcessPool("died") if number == 1 else done(call))
     assert statuses(runner(paper, clouds=("a",)).run(tasks(2))) == ["done", "done"]
-    assert [call.again for call in paper.calls] == [False, True, False, True] or all(
-        call.again for call in paper.calls if paper.counts["a", call.machines[0].name] > 2
+    assert [call.maybe_done for call in paper.calls] == [False, True, False, True] or all(
+        call.maybe_done for call in paper.calls if paper.counts["a", call.machines[0].name] > 2
     )
 
 
 def test_an_address_that_may_still_be_taken_is_not_taken_by_another_call():
     request = BootRequest("a0", Image("a", "i", "i"), Flavor("a", "f", "f"), token="t")
-    booted = Machine("a", "a0", "id", State.BUILDING)
-    paper = Paper(lambda call, number: CutOff("lost") if number == 2 else Done(booted, True, State.ACTIVE))
+    booted = MachineRecord("a", "a0", "id", State.BUILDING)
+    paper = Paper(
+        lambda call, number: (
+            WorkerUnreachable("lost") if number == 2 else ActionResult(booted, True, State.ACTIVE)
+        )
+    )
     (outcome,) = runner(paper, clouds=("a",)).run([Task("a", "a0", "boot", request=request, address=True)])
     assert [call.verb for call in paper.calls] == ["boot", "address"]
-    assert outcome.status.value == "failed" and outcome.error.unsure
+    assert outcome.status.value == "failed" and outcome.error.outcome_unknown
     assert outcome.machine == booted, "it is known all the same"
 
 
@@ -417,7 +423,7 @@ def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():
             raise RuntimeError("cannot schedule new futures after shutdown")
 
     paper = Closed()
-    result = runner(paper, policy=Policy()).run([*tasks(50), *tasks(50, "b")])
+    result = runner(paper, policy=RetryPolicy()).run([*tasks(50), *tasks(50, "b")])
     assert statuses(result) == ["failed"] * 100
     assert all("takes none: cannot schedule new futures" in str(each.error) for each in result)
     assert len(paper.calls) <= 2, "it will not take any other"
@@ -425,7 +431,7 @@ def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():
 
 def test_left_early_nothing_new_is_begun_and_what_runs_is_written_down():
     lines, paper = Lines(), Paper()
-    work = runner(paper, lines, clouds=("a",), limits=Limits(parallel=3)).each(tasks(100))
+    work = runner(paper, lines, clouds=("a",), limits=JobLimits(parallel=3)).each(tasks(100))
     next(work)
     work.close()
     ended = {name for name, status in lines.lines if status == "done"}
@@ -434,18 +440,18 @@ def test_left_early_nothing_new_is_begun_and_what_runs_is_written_down():
 
 
 def test_many_machines_in_one_call():
-    paper = Paper(lambda call, number: [Done(each, True, State.STOPPED) for each in call.machines])
-    result = runner(paper, roads={"a": Road(Access("a", {}), bulk=10)}).run(tasks(25))
+    paper = Paper(lambda call, number: [ActionResult(each, True, State.STOPPED) for each in call.machines])
+    result = runner(paper, roads={"a": CallSettings(Access("a", {}), bulk=10)}).run(tasks(25))
     assert [len(names) for names in paper.names()] == [10, 10, 5]
     assert [each.machine.name for each in result] == [f"a{number}" for number in range(25)]
 
 
 def test_a_call_for_many_that_is_not_taken_is_made_for_each_alone():
     def answer(call, number):
-        return [Split()] * len(call.machines) if len(call.machines) > 1 else done(call)
+        return [RetrySingly()] * len(call.machines) if len(call.machines) > 1 else done(call)
 
     paper = Paper(answer)
-    result = runner(paper, roads={"a": Road(Access("a", {}), bulk=10)}).run(tasks(10))
+    result = runner(paper, roads={"a": CallSettings(Access("a", {}), bulk=10)}).run(tasks(10))
     assert statuses(result) == ["done"] * 10
     assert sorted(map(len, paper.names())) == [*[1] * 10, 10]
 
@@ -459,16 +465,16 @@ def test_machines_that_may_have_been_booted_together_are_asked_for_again_togethe
 
     def answer(call, number):
         if number == 1:
-            return unsure(CloudTimeout("x"))
-        machines = [Machine("a", each.name, each.token, State.BUILDING) for each in call.requests]
-        return [Done(each, True, State.ACTIVE) for each in machines]
+            return outcome_unknown(CloudTimeout("x"))
+        machines = [MachineRecord("a", each.name, each.token, State.BUILDING) for each in call.requests]
+        return [ActionResult(each, True, State.ACTIVE) for each in machines]
 
     paper = Paper(answer)
-    result = runner(paper, clouds=("a",), roads={"a": Road(Access("a", {}), bulk=5)}).run(todo)
+    result = runner(paper, clouds=("a",), roads={"a": CallSettings(Access("a", {}), bulk=5)}).run(todo)
     assert [each.machine.cloud_id for each in result] == [f"t{number}" for number in range(10)]
     asked = [[each.name for each in call.requests] for call in paper.calls]
     assert asked == [[f"a{number}" for number in group] for group in (*[range(5)] * 2, *[range(5, 10)] * 2)]
-    assert [call.again for call in paper.calls] == [False, True, False, True]
+    assert [call.maybe_done for call in paper.calls] == [False, True, False, True]
 
 
 class Slow:
@@ -494,11 +500,14 @@ def test_a_boot_that_may_have_been_done_is_the_same_call_again(busy):
 
     def answer(call, number):
         if call.requests[0].name in lost and number == 1:
-            return unsure(Unreachable("broke off"))
-        return [Done(Machine("a", each.name, each.token, State.BUILDING), True) for each in call.requests]
+            return outcome_unknown(Unreachable("broke off"))
+        return [
+            ActionResult(MachineRecord("a", each.name, each.token, State.BUILDING), True)
+            for each in call.requests
+        ]
 
     paper = Paper(answer)
-    roads = {"a": Road(Access("a", {}), bulk=20)}
+    roads = {"a": CallSettings(Access("a", {}), bulk=20)}
     assert runner(paper, clouds=("a",), roads=roads, clock=Slow()).run(todo).exit_code == 0
     asked = [[each.name for each in call.requests] for call in paper.calls]
     assert len(asked) == 3 + len(lost)
@@ -510,10 +519,10 @@ def test_machines_whose_call_was_refused_for_now_share_one_again():
     def answer(call, number):
         if len(paper.calls) == 1:
             return RateLimited("slow down")
-        return [Done(each, True, State.STOPPED) for each in call.machines]
+        return [ActionResult(each, True, State.STOPPED) for each in call.machines]
 
     paper = Paper(answer)
-    roads = {"a": Road(Access("a", {}), bulk=50)}
+    roads = {"a": CallSettings(Access("a", {}), bulk=50)}
     result = runner(paper, clouds=("a",), roads=roads, clock=Slow()).run(tasks(50))
     assert statuses(result) == ["done"] * 50
     assert paper.names() == [[f"a{number}" for number in range(50)]] * 2
@@ -537,7 +546,7 @@ def test_calls_and_tasks_can_be_sent_elsewhere_and_show_no_secret():
     call = Call(
         Access("a", {"credentials": {"password": secret}}),
         "stop",
-        (Machine("a", "x", "1", State.ACTIVE),),
+        (MachineRecord("a", "x", "1", State.ACTIVE),),
         (None,),
     )
     assert secret not in repr(call) + str(call)
@@ -548,7 +557,7 @@ def test_calls_and_tasks_can_be_sent_elsewhere_and_show_no_secret():
 
 def test_ctrl_c_while_it_waits_ends_what_runs_and_begins_nothing_new():
     paper = Held()
-    work = runner(paper, clouds=("a",), limits=Limits(parallel=1))
+    work = runner(paper, clouds=("a",), limits=JobLimits(parallel=1))
     interrupts = iter([None, KeyboardInterrupt])
     usual = work._events.get
 

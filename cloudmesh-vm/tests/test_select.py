@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from cloudmesh.cloud.errors import Unreachable
-from cloudmesh.cloud.inventory import Inventory
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.plugin import errors
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
-from cloudmesh.vm.jobs import Jobs
-from cloudmesh.vm.listing import list_machines
+from cloudmesh.vm.cli.listing import list_machines
+from cloudmesh.vm.jobs.jobs import Jobs
 
 
 def chosen(names, cloud=None):

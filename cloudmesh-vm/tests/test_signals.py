@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cloudmesh.vm.signals import Stop, stopping
+from cloudmesh.plugin.signals import StopRequest, stopping
 
 PATIENCE = 30
 # More than what makes two signals one, in seconds.
@@ -18,7 +18,7 @@ APART = 0.3
 BEGIN = """
 import signal, sys, time
 from queue import SimpleQueue
-from cloudmesh.vm.signals import Stop, stopping
+from cloudmesh.plugin.signals import Stop, stopping
 
 def say(*words):
     print(*words, flush=True)
@@ -228,7 +228,7 @@ say(asked <= len(heard), len(heard) + 2 * ended >= 30)
 @pytest.mark.slow
 def test_where_sigterm_is_as_ctrl_c_the_first_still_only_asks(run):
     code = """
-from cloudmesh.plugin.sigterm import as_ctrl_c
+from cloudmesh.plugin.signals import as_ctrl_c
 
 with as_ctrl_c():
     with stopping(Stop(), lambda: queue.put("woken")) as stop:
@@ -254,7 +254,7 @@ def test_another_thread_changes_nothing():
 
     def work():
         before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-        with stopping(Stop(), int) as stop:
+        with stopping(StopRequest(), int) as stop:
             now = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
             seen.extend([stop.requested, before == now])
 
@@ -266,7 +266,7 @@ def test_another_thread_changes_nothing():
 
 def test_an_error_in_the_block_is_raised_and_the_handlers_are_restored():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(ZeroDivisionError), stopping(Stop(), int):
+    with pytest.raises(ZeroDivisionError), stopping(StopRequest(), int):
         os.kill(os.getpid(), signal.SIGTERM)
         assert divmod(1, 0)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cloudmesh.cloud.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.vm import Machines, Status
 
 THREADS = 32

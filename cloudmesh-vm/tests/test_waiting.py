@@ -22,13 +22,13 @@ from cloudmesh.cloud.errors import (
     TlsFailure,
     Unreachable,
 )
-from cloudmesh.cloud.model import Machine, State
+from cloudmesh.cloud.fanout.progress import CloudProgress
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, Interrupted
-from cloudmesh.vm.lookout import Sight
 from cloudmesh.vm.machines import Machines
-from cloudmesh.vm.outcome import Status
-from cloudmesh.vm.tally import Tally
-from cloudmesh.vm.waiting import Waiter
+from cloudmesh.vm.model.outcome import Status
+from cloudmesh.vm.waiting.poller import PollResult
+from cloudmesh.vm.waiting.waiter import Waiter
 
 S = State
 
@@ -76,7 +76,7 @@ class Scene:
         self.now = max(self.now, first[0])
         if isinstance(first[2], KeyboardInterrupt):
             raise first[2]
-        return Sight(*first[1:])
+        return PollResult(*first[1:])
 
     def wake(self):
         pass
@@ -95,7 +95,7 @@ class Scene:
 
 
 def vm(name="vm1", state=S.BUILDING, cloud="a", **more):
-    return Machine(cloud, name, f"id-{name}", state, **more)
+    return MachineRecord(cloud, name, f"id-{name}", state, **more)
 
 
 def script(*states):
@@ -384,8 +384,8 @@ def test_the_watch_is_told_how_far_each_cloud_has_come():
     )
     scene.wait(both, S.ACTIVE, watch=lambda what, tallies: told.append((what, tallies)))
     assert {what for what, _ in told} == {"wait"}
-    assert told[0][1] == [Tally("a", 2, 0, 0, 2), Tally("b", 1, 0, 0, 1)]
-    assert told[-1][1] == [Tally("a", 2, 1, 1, 0), Tally("b", 1, 1, 0, 0)]
+    assert told[0][1] == [CloudProgress("a", 2, 0, 0, 2), CloudProgress("b", 1, 0, 0, 1)]
+    assert told[-1][1] == [CloudProgress("a", 2, 1, 1, 0), CloudProgress("b", 1, 1, 0, 0)]
 
 
 def test_what_nobody_foresaw_is_not_hidden_in_a_thread():
@@ -431,7 +431,7 @@ class Clouds:
                 clouds.free.wait(60)
                 return [vm(state=S.ACTIVE)]
 
-        monkeypatch.setattr("cloudmesh.vm.lookout.Cloud", Cloud)
+        monkeypatch.setattr("cloudmesh.vm.waiting.poller.Cloud", Cloud)
 
     def unresolved(self, clouds):
         return {}

@@ -12,9 +12,9 @@ from dataclasses import replace
 import pytest
 
 from cloudmesh.plugin.errors import CloudError, ConfigError
-from cloudmesh.vm.calls import LostCall
-from cloudmesh.vm.engine import _compare, open_engine
-from cloudmesh.vm.on_worker import HERE
+from cloudmesh.vm.executors.engine import _compare, open_engine
+from cloudmesh.vm.executors.on_worker import HERE
+from cloudmesh.vm.model.call import CallLost
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,9 @@ def test_the_block_ends_though_calls_run(cluster, configured):
     _, left = wait([*running, *waiting], PATIENCE)
     assert not left
     assert all(each.cancelled() for each in waiting)
-    assert all(isinstance(each.exception(), LostCall) and each.exception().unsure for each in running)
+    assert all(
+        isinstance(each.exception(), CallLost) and each.exception().outcome_unknown for each in running
+    )
 
 
 def test_no_scheduler(configured, new_cluster):
@@ -102,7 +104,7 @@ def test_something_else_answers(configured):
 
 
 def test_a_scheduler_without_workers(configured, new_cluster, monkeypatch):
-    monkeypatch.setattr("cloudmesh.vm.engine._MEET", 1.0)
+    monkeypatch.setattr("cloudmesh.vm.executors.engine._MEET", 1.0)
     address = new_cluster.start(workers=0).address
     with (
         pytest.raises(
@@ -126,7 +128,7 @@ def test_a_worker_without_cloudmesh(configured, new_cluster):
 
 
 def test_another_version_of_cloudmesh(configured, cluster, monkeypatch):
-    monkeypatch.setattr("cloudmesh.vm.cluster.HERE", replace(HERE, cloudmesh="9.9"))
+    monkeypatch.setattr("cloudmesh.vm.executors.cluster.HERE", replace(HERE, cloudmesh="9.9"))
     with (
         pytest.raises(ConfigError, match=r"cannot be used: cloudmesh is 5\.0\.0 there and 9\.9 here"),
         open_engine(configured(engine="dask", scheduler=cluster.address), 4),
@@ -168,7 +170,7 @@ import sys
 sys.modules["distributed"] = None
 from pathlib import Path
 from cloudmesh.config import Config
-from cloudmesh.vm.engine import open_engine
+from cloudmesh.vm.executors.engine import open_engine
 try:
     with open_engine(Config.load(Path({str(config.path)!r})), 4):
         pass
@@ -187,7 +189,7 @@ def test_threads_load_nothing_of_dask(configured):
 import sys
 from pathlib import Path
 from cloudmesh.config import Config
-from cloudmesh.vm.engine import open_engine
+from cloudmesh.vm.executors.engine import open_engine
 with open_engine(Config.load(Path({str(configured().path)!r})), 4) as executor:
     executor.submit(int).result()
 print([name for name in ("dask", "distributed", "tornado") if name in sys.modules])

@@ -6,8 +6,8 @@ from concurrent.futures import wait
 
 import pytest
 
-from cloudmesh.vm.calls import CutOff, LostCall
-from cloudmesh.vm.engine import open_engine
+from cloudmesh.vm.executors.engine import open_engine
+from cloudmesh.vm.model.call import CallLost, WorkerUnreachable
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def check(futures, file, lost_pids):
     for number, future in enumerate(futures):
         assert future.done()
         if where.get(str(number)) in lost_pids or str(number) not in where:
-            assert isinstance(future.exception(), LostCall) and future.exception().unsure
+            assert isinstance(future.exception(), CallLost) and future.exception().outcome_unknown
         else:
             assert future.result() == str(number)
     return where
@@ -78,15 +78,15 @@ def test_a_new_process_refuses_what_was_meant_for_another(cluster, configured, t
 
     from distributed import Client
 
-    from cloudmesh.vm.on_worker import HERE, Delivery
+    from cloudmesh.vm.executors.on_worker import HERE, Delivery
 
     sent = pickle.dumps(Delivery("name", HERE.key, pickle.dumps((traced.trace, (str(file), "x"), {}))))
     with Client(cluster.address, set_as_default=False) as client:
         good, error = pickle.loads(client.submit(pickle.loads, sent, pure=False).result(PATIENCE))
-    assert not good and isinstance(error, LostCall) and not begun(file)
+    assert not good and isinstance(error, CallLost) and not begun(file)
     assert pickle.loads(pickle.loads(sent)) == (True, "x"), "and it is made where it was meant to be"
     good, error = pickle.loads(pickle.loads(sent))
-    assert not good and isinstance(error, LostCall) and len(begun(file)) == 1, "but not again"
+    assert not good and isinstance(error, CallLost) and len(begun(file)) == 1, "but not again"
 
 
 def test_a_worker_that_is_retired(settings, own_cluster, traced, file, until):
@@ -128,7 +128,7 @@ def test_the_line_to_the_scheduler_breaks_off_for_a_moment(
         line.break_off()
         errors = [each.exception(PATIENCE) for each in futures]
         line.mend()
-        assert all(isinstance(each, CutOff) and each.unsure for each in errors)
+        assert all(isinstance(each, WorkerUnreachable) and each.outcome_unknown for each in errors)
         late = [executor.submit(traced.trace, str(file), f"late{number}") for number in range(4)]
         assert [each.result(PATIENCE) for each in late] == [f"late{number}" for number in range(4)]
         assert len(begun(file)) == 12
@@ -146,9 +146,9 @@ def test_the_scheduler_is_killed(settings, own_cluster, traced, file, until, mon
         assert len(words) == len(begun(file))
         for number, future in enumerate(futures):
             error = future.exception()
-            assert isinstance(error, LostCall) and error.unsure == (str(number) in words)
+            assert isinstance(error, CallLost) and error.outcome_unknown == (str(number) in words)
         late = executor.submit(traced.trace, str(file), "late").exception(PATIENCE)
-        assert isinstance(late, LostCall) and not late.unsure
+        assert isinstance(late, CallLost) and not late.outcome_unknown
 
 
 def test_the_last_worker_is_killed(configured, new_cluster, traced, file, until, monkeypatch):
@@ -159,5 +159,5 @@ def test_the_last_worker_is_killed(configured, new_cluster, traced, file, until,
         until(lambda: len(begun(file)) == 4)
         new_cluster.kill("worker0")
         errors = [each.exception(PATIENCE) for each in futures]
-        assert [error.unsure for error in errors] == [True] * 4 + [False] * 2
+        assert [error.outcome_unknown for error in errors] == [True] * 4 + [False] * 2
         assert "no workers any more" in str(errors[-1])

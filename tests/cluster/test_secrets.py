@@ -8,8 +8,9 @@ import urllib.request
 
 import pytest
 
-from cloudmesh.vm.calls import Access, Call, perform
-from cloudmesh.vm.engine import open_engine
+from cloudmesh.vm.executors.engine import open_engine
+from cloudmesh.vm.executors.perform import perform
+from cloudmesh.vm.model.call import Access, Call
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +126,7 @@ def test_the_search_can_find(own_cluster, tmp_path):
 CAUSED = f"""
 import pickle
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.engine import keep_own_pickling
+from cloudmesh.vm.executors.engine import keep_own_pickling
 import distributed
 error = CloudmeshError("no answer")
 error.__cause__ = OSError({SECRET!r})

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor, State
+from cloudmesh.cloud.provider.interface import BootRequest
 
 pytestmark = pytest.mark.slow
 
@@ -98,14 +98,14 @@ def test_a_refusal_is_sure(provider, gate, code, kind):
     gate.answers["StartInstances"] = [(400, ERROR.format(code, "i-1"))]
     with pytest.raises(kind, match="start 2 machines") as caught:
         provider.act_many("start", ["i-1", "i-2"])
-    assert not caught.value.unsure
+    assert not caught.value.outcome_unknown
 
 
 def test_a_lost_answer_is_unsure(provider, machines, gate):
     gate.answers["StopInstances"] = [None]
     with pytest.raises(errors.Unreachable) as caught:
         provider.act_many("stop", [each.cloud_id for each in machines])
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
     arrive(provider, machines, State.STOPPED)
 
 
@@ -128,7 +128,7 @@ def test_one_of_which_the_answer_says_nothing_is_unsure(provider, gate):
     gate.answers["StopInstances"] = [(200, CHANGED.format("i-1", "running"))]
     told = provider.act_many("stop", ["i-1", "i-2"])
     assert list(told) == ["i-2"]
-    assert isinstance(told["i-2"], errors.BadAnswer) and told["i-2"].unsure
+    assert isinstance(told["i-2"], errors.BadAnswer) and told["i-2"].outcome_unknown
 
 
 def test_a_deleted_one_is_not_rebooted_and_the_others_are(provider, machines, gate):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cloudmesh.cloud.conformance import ProviderSuite
-from cloudmesh.cloud.model import Flavor
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, Machine
-from cloudmesh.cloud.provider import BootRequest
-from cloudmesh.cloud.tokens import TOKEN_KEY, new_token
+from cloudmesh.cloud.model.records import Flavor, MachineRecord
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import TOKEN_KEY, new_token
 
 pytestmark = pytest.mark.slow
 
@@ -82,14 +82,14 @@ def test_a_lost_answer_is_asked_for_again_and_makes_no_more(provider, requests_f
     wanted = requests_for()
     with pytest.raises(errors.Unreachable) as caught:
         provider.boot_many(wanted)
-    assert caught.value.unsure
-    made = provider.boot_many(wanted, again=True)
+    assert caught.value.outcome_unknown
+    made = provider.boot_many(wanted, maybe_done=True)
     assert [machine.name for machine in made] == NAMES == names(provider)
     assert tags(provider) == {"Name": 4, TOKEN_KEY: 4}
 
 
 def test_a_lost_answer_of_a_call_that_never_arrived(provider, requests_for):
-    assert [machine.name for machine in provider.boot_many(requests_for(), again=True)] == NAMES
+    assert [machine.name for machine in provider.boot_many(requests_for(), maybe_done=True)] == NAMES
 
 
 def test_after_a_lost_answer_each_is_found_alone_and_named(provider, requests_for, gate):
@@ -119,20 +119,20 @@ def test_too_many_calls_end_the_naming_and_nothing_is_lost(provider, requests_fo
     made = provider.boot_many(wanted)
     assert gate.taken()["CreateTags"] == 1
     assert [type(each) for each in made] == [errors.RateLimited] * 4
-    assert all(each.unsure for each in made)
+    assert all(each.outcome_unknown for each in made)
     ids = {machine.cloud_id for machine in provider.machines()}
     assert len(ids) == 4
     for error, request in zip(made, wanted, strict=True):
         assert str(error).startswith(f"{request.name} was booted on cloud aws as i-")
         assert any(cloud_id in str(error) for cloud_id in ids)
-    assert [each.name for each in provider.boot_many(wanted, again=True)] == NAMES == names(provider)
+    assert [each.name for each in provider.boot_many(wanted, maybe_done=True)] == NAMES == names(provider)
 
 
 def test_one_that_is_not_known_yet_is_named_later(provider, requests_for, gate):
     gate.answers["CreateTags"] = [(400, ERROR.format("InvalidInstanceID.NotFound", "i-x"))]
     wanted = requests_for()
     first, *others = provider.boot_many(wanted)
-    assert isinstance(first, errors.CloudTimeout) and first.unsure and errors.is_transient(first)
+    assert isinstance(first, errors.CloudTimeout) and first.outcome_unknown and errors.is_transient(first)
     assert [machine.name for machine in others] == NAMES[1:]
     assert provider.find_booted(wanted[0]).name == "web1"
     assert names(provider) == NAMES
@@ -157,10 +157,10 @@ def test_one_that_must_be_there_and_is_not_shown_is_not_made_twice(provider, req
     gate.answers["DescribeInstances"] = [(200, nothing), (200, nothing), (200, shown)]
     with pytest.raises(errors.CloudTimeout, match="web3 .* not shown") as caught:
         provider.find_booted(wanted[2])
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
     gate.answers["DescribeInstances"] = [(200, nothing), (200, shown)]
-    made = provider.boot_many(wanted, again=True)
-    assert isinstance(made[0], Machine)
+    made = provider.boot_many(wanted, maybe_done=True)
+    assert isinstance(made[0], MachineRecord)
     assert [type(each) for each in made[1:]] == [errors.CloudTimeout] * 3
     assert gate.taken()["RunInstances"] == 1
 
@@ -175,14 +175,16 @@ def test_a_group_of_which_only_a_part_is_shown_is_not_made_twice(provider, reque
     first, *others = [each["instanceId"] for each in sorted(made, key=lambda each: each["amiLaunchIndex"])]
     gate.hidden.update(others)
     for _ in range(2):
-        shown, *missing = provider.boot_many(wanted, again=True)
+        shown, *missing = provider.boot_many(wanted, maybe_done=True)
         assert shown.cloud_id == first
         assert [type(each) for each in missing] == [errors.CloudTimeout] * 3
-    assert [type(each) for each in provider.boot_many(wanted[2:], again=True)] == [errors.CloudTimeout] * 2
+    assert [type(each) for each in provider.boot_many(wanted[2:], maybe_done=True)] == [
+        errors.CloudTimeout
+    ] * 2
     with pytest.raises(errors.CloudTimeout):
         provider.find_booted(wanted[1])
     gate.hidden.clear()
-    assert [each.cloud_id for each in provider.boot_many(wanted, again=True)] == [first, *others]
+    assert [each.cloud_id for each in provider.boot_many(wanted, maybe_done=True)] == [first, *others]
     assert gate.taken()["RunInstances"] == 1
     assert names(provider) == NAMES
     assert tags(provider) == {"Name": 4, TOKEN_KEY: 4}
@@ -192,14 +194,14 @@ def test_what_was_deleted_meanwhile_is_told(provider, requests_for):
     wanted = requests_for()
     made = provider.boot_many(wanted)
     provider.delete(made[1].cloud_id)
-    again = provider.boot_many(wanted, again=True)
+    again = provider.boot_many(wanted, maybe_done=True)
     assert isinstance(again[1], errors.NotFound)
     assert [again[each].cloud_id for each in (0, 2, 3)] == [made[each].cloud_id for each in (0, 2, 3)]
     assert provider.find_booted(wanted[1]) is None
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "unsure"),
+    ("code", "kind", "outcome_unknown"),
     [
         ("InsufficientInstanceCapacity", errors.NoCapacity, False),
         ("VcpuLimitExceeded", errors.QuotaExceeded, False),
@@ -208,8 +210,8 @@ def test_what_was_deleted_meanwhile_is_told(provider, requests_for):
         ("IdempotentParameterMismatch", errors.Conflict, True),
     ],
 )
-def test_a_refusal_has_made_none(provider, requests_for, gate, code, kind, unsure):
+def test_a_refusal_has_made_none(provider, requests_for, gate, code, kind, outcome_unknown):
     gate.answers["RunInstances"] = [(400, ERROR.format(code, "no"))]
     with pytest.raises(kind, match="boot 4 machines") as caught:
         provider.boot_many(requests_for())
-    assert caught.value.unsure is unsure
+    assert caught.value.outcome_unknown is outcome_unknown

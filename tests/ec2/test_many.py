@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor
+from cloudmesh.cloud.provider.interface import BootRequest
 
 pytestmark = pytest.mark.slow
 

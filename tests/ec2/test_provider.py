@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, State
-from cloudmesh.cloud.network import SecurityRule
-from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.model.networks import SecurityRule
+from cloudmesh.cloud.model.records import Flavor, State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.plugin.errors import ConfigError
 
 pytestmark = pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_boot_whose_answer_is_lost_makes_one_machine(provider, request_for, ga
     gate.answers["RunInstances"] = [None]
     with pytest.raises(errors.Unreachable) as caught:
         provider.boot(request)
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
     found = provider.find_booted(request)
     assert provider.boot(request).cloud_id == found.cloud_id
     assert [each.cloud_id for each in provider.machines()] == [found.cloud_id]
@@ -303,7 +303,7 @@ def test_ec2s_own_code_decides_what_an_error_is(provider, gate, code, status, ki
         provider.start("i-0123")
     assert type(caught.value) is kind
     assert f"{code}: told & explained" in str(caught.value) and "cloud aws" in str(caught.value)
-    assert caught.value.unsure is (kind is errors.ServerFailure)
+    assert caught.value.outcome_unknown is (kind is errors.ServerFailure)
 
 
 @pytest.mark.parametrize("code", ["IncorrectInstanceState", "IdempotentParameterMismatch", "IncorrectState"])

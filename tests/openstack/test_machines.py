@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded
-from cloudmesh.cloud.lookup import pick
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.openstack import wire
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import Conflict, NotFound, QuotaExceeded, Refused
-from cloudmesh.cloud.lookup import pick
-from cloudmesh.cloud.network import SecurityRule
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.networks import SecurityRule
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack

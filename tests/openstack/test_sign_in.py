@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import CredentialsError
-from cloudmesh.cloud.lookup import pick
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound
-from cloudmesh.cloud.model import Flavor, Image, Machine, State
-from cloudmesh.cloud.provider import BootRequest, Capability, Provider
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability, Provider
 
 STATES = {"ON": State.ACTIVE, "OFF": State.STOPPED}
 
@@ -22,13 +22,13 @@ class AcmeProvider(Provider):
     def check(self) -> str:
         return f"Acme greets {self.name}"
 
-    def machines(self) -> list[Machine]:
+    def machines(self) -> list[MachineRecord]:
         return [self._machine(cloud_id, data) for cloud_id, data in self._load()["servers"].items()]
 
-    def machine(self, cloud_id: str) -> Machine:
+    def machine(self, cloud_id: str) -> MachineRecord:
         return self._machine(cloud_id, self._server(self._load(), cloud_id))
 
-    def boot(self, request: BootRequest) -> Machine:
+    def boot(self, request: BootRequest) -> MachineRecord:
         account = self._load()
         account["last"] += 1
         cloud_id = f"acme-{account['last']}"
@@ -83,8 +83,8 @@ class AcmeProvider(Provider):
         account["servers"][cloud_id] = {**server, "power": after}
         self._save(account)
 
-    def _machine(self, cloud_id: str, data: dict[str, Any]) -> Machine:
-        return Machine(
+    def _machine(self, cloud_id: str, data: dict[str, Any]) -> MachineRecord:
+        return MachineRecord(
             cloud=self.name,
             name=data["name"],
             cloud_id=cloud_id,

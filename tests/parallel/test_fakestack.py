@@ -15,8 +15,8 @@ from libcloud.compute.providers import get_driver
 from libcloud.compute.types import Provider
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 PAST = {

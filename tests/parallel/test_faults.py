@@ -37,7 +37,7 @@ def check_states(result, fleet, state):
         there = states.get(f"{each.cloud}:{each.name}", "gone") == state
         assert there or not each.succeeded, f"{each} was not done"
         # One that was never booted is unknown, and gone.
-        told = each.error is None or each.error.unsure or isinstance(each.error, UnknownName)
+        told = each.error is None or each.error.outcome_unknown or isinstance(each.error, UnknownName)
         assert each.succeeded or not there or told, f"{each} was done, and nobody says so"
 
 
@@ -89,7 +89,7 @@ def test_a_reboot_is_never_made_twice(make_fleet):
     for each in result:
         made = reboots[f"{each.cloud}:{each.name}"]
         assert made or not each.succeeded
-        assert each.succeeded or each.error.unsure or not made, each
+        assert each.succeeded or each.error.outcome_unknown or not made, each
     assert result.succeeded and result.failed
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.config import Config
-from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.jobs.jobs import Jobs
 
 KILLS = 200
 BOOT_KILLS = 25

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.booting import Booting
+from cloudmesh.cloud.client.booting import Booting
 from cloudmesh.cloud.conformance.base import Around
 from cloudmesh.cloud.errors import CloudError, is_transient
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
-from cloudmesh.cloud.tokens import new_token
 
 LOST = ("error", "reset", "gateway", "error-after", "reset-after", "malformed", "truncated")
 
@@ -44,10 +44,10 @@ def test_a_lost_boot_makes_one_machine(stack, cloud, kind):
     stack.tell(faults=1.0, kinds=[kind], only="/servers")
     with pytest.raises(CloudError) as caught:
         around.boot_as(wanted)
-    assert caught.value.unsure and is_transient(caught.value)
+    assert caught.value.outcome_unknown and is_transient(caught.value)
     stack.tell(faults=0.0)
-    machine = around.boot_as(wanted, again=True)
-    assert around.boot_as(wanted, again=True).cloud_id == machine.cloud_id
+    machine = around.boot_as(wanted, maybe_done=True)
+    assert around.boot_as(wanted, maybe_done=True).cloud_id == machine.cloud_id
     (listed,) = cloud.machines()
     assert (listed.cloud_id, listed.metadata) == (machine.cloud_id, {"owner": "me"})
 
@@ -58,7 +58,7 @@ def test_what_was_not_done_is_known_not_to_be(stack, cloud, kind):
     stack.tell(faults=1.0, kinds=[kind], only="/servers")
     with pytest.raises(CloudError) as caught:
         cloud.boot(wanted)
-    assert is_transient(caught.value) and not caught.value.unsure
+    assert is_transient(caught.value) and not caught.value.outcome_unknown
 
 
 def test_it_is_found_among_many_of_its_name_and_of_such_as_look_like_it(stack, cloud):
@@ -93,4 +93,4 @@ def test_a_sign_in_that_fails_has_booted_nothing(stack, cloud, kind, tmp_path, m
     monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(tmp_path / "another home, without a token"))
     with OpenStackProvider("fake", stack.section()) as other, pytest.raises(CloudError) as caught:
         other.boot(wanted)
-    assert is_transient(caught.value) and not caught.value.unsure
+    assert is_transient(caught.value) and not caught.value.outcome_unknown

@@ -12,7 +12,7 @@ import pytest
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 from cloudmesh.vm import Status
-from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.jobs.jobs import Jobs
 
 
 class Died(BaseException):

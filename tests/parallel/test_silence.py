@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cloudmesh.cloud.errors import CloudError
-from cloudmesh.vm.outcome import Status
+from cloudmesh.vm.model.outcome import Status
 
 NAMES = "a:a[001-020],b:b[001-020],c:c[001-020]"
 SILENT = [{"hang": True}, {"trickle": 0.05}]

@@ -14,7 +14,7 @@ import traceback
 
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 from cloudmesh.vm import Machines
-from cloudmesh.vm.jobs import Jobs
+from cloudmesh.vm.jobs.jobs import Jobs
 
 
 def act(verb, names):

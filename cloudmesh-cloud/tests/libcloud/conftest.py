@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 
 
 class Loopback(ThreadingHTTPServer):

@@ -3,14 +3,14 @@
 import pytest
 
 from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
-from cloudmesh.cloud.providers.ec2.settings import Settings
+from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 KEYS = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "hush hush"}
 
 
 def read(**settings):
-    return Settings.read("aws", {"credentials": KEYS, **settings})
+    return Ec2Settings.read("aws", {"credentials": KEYS, **settings})
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_account_ids_keep_their_zeros():
 def test_a_missing_key_is_told_with_what_to_do(missing):
     credentials = {key: value for key, value in KEYS.items() if key != missing}
     with pytest.raises(CredentialsError, match=r"cms config set clouds\.aws\.credentials"):
-        Settings.read("aws", {"credentials": credentials})
+        Ec2Settings.read("aws", {"credentials": credentials})
 
 
 def test_a_profile_gives_keys_token_and_region(profiles):
@@ -77,7 +77,7 @@ def test_a_profile_gives_keys_token_and_region(profiles):
         "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\naws_session_token = T1\n",
         "[profile work]\nregion = eu-west-1\n[default]\nregion = eu-west-3\n",
     )
-    own = Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+    own = Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
     assert (own.access_key, own.secret_key, own.token, own.region) == ("A1", "S1", "T1", "eu-west-1")
 
 
@@ -86,33 +86,33 @@ def test_what_the_configuration_says_itself_goes_before_the_profile(profiles):
         "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\n", "[profile work]\nregion = eu-west-1"
     )
     credentials = {"EC2_PROFILE": "work", "EC2_REGION": "us-west-2"}
-    assert Settings.read("aws", {"credentials": credentials}).region == "us-west-2"
+    assert Ec2Settings.read("aws", {"credentials": credentials}).region == "us-west-2"
 
 
 def test_the_files_may_be_elsewhere(tmp_path, monkeypatch, profiles):
     file = tmp_path / "elsewhere"
     file.write_text("[p]\naws_access_key_id=A\naws_secret_access_key=S\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    assert Settings.read("aws", {"credentials": {"EC2_PROFILE": "p"}}).access_key == "A"
+    assert Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "p"}}).access_key == "A"
 
 
 def test_an_unknown_profile_names_the_nearest(profiles):
     profiles("[work]\naws_access_key_id=A\naws_secret_access_key=S\n")
     with pytest.raises(ConfigError, match="did you mean 'work'"):
-        Settings.read("aws", {"credentials": {"EC2_PROFILE": "wrok"}})
+        Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "wrok"}})
 
 
 @pytest.mark.parametrize("way", ["role_arn", "sso_session", "credential_process"])
 def test_a_profile_of_another_way_to_sign_in_is_no_empty_one(profiles, way):
     profiles(config=f"[profile work]\n{way} = x\n")
     with pytest.raises(CredentialsError, match=way):
-        Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+        Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
 
 
 def test_a_broken_file_shows_none_of_its_lines(profiles):
     profiles("[work\naws_secret_access_key hush\n")
     with pytest.raises(ConfigError, match=r"\.aws/credentials") as caught:
-        Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+        Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
     assert "hush" not in str(caught.value)
 
 

@@ -8,8 +8,8 @@ import traceback
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, Image
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import Flavor, Image
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import ConfigError
 
 PAGE = "<!DOCTYPE html><html><head><title>Sign in to\n Hotel WiFi</title></head><body>hello</body></html>"
@@ -69,8 +69,8 @@ def test_a_status_becomes_its_error_with_the_words_of_the_cloud(serve, probe, an
 def test_what_may_have_been_done_after_a_status(serve, probe, answers, status):
     """A gateway's 502 and 504 and a failure tell nothing; 503 and all that blame the caller tell enough."""
     error = trouble(probe(serve(answers.say({"message": "so it is"}, status))))
-    assert error.unsure is (status == 408 or (status >= 500 and status not in (501, 503)))
-    assert ("may have been done" in str(error)) is error.unsure
+    assert error.outcome_unknown is (status == 408 or (status >= 500 and status not in (501, 503)))
+    assert ("may have been done" in str(error)) is error.outcome_unknown
 
 
 @pytest.mark.parametrize("status", range(400, 420))
@@ -112,7 +112,7 @@ def test_a_web_page_is_no_answer(serve, probe, answers, status, kind):
     server = serve(answers.say(PAGE, status, Content_Type="text/html; charset=utf-8"))
     error = trouble(probe(server))
     assert type(error) is kind
-    assert error.unsure is (status in (200, 502, 504))
+    assert error.outcome_unknown is (status in (200, 502, 504))
     assert "web page 'Sign in to Hotel WiFi'" in str(error) and f"HTTP {status}" in str(error)
     assert server.place in str(error)
 
@@ -121,12 +121,12 @@ def test_a_web_page_is_no_answer(serve, probe, answers, status, kind):
 def test_a_truncated_answer_is_no_empty_list(serve, probe, answers, body):
     error = trouble(probe(serve(answers.say(body))))
     assert type(error) is errors.BadAnswer and "look before asking again" in str(error)
-    assert error.unsure
+    assert error.outcome_unknown
 
 
 def test_an_answer_that_breaks_off(serve, probe, answers):
     error = trouble(probe(serve(answers.cut)))
-    assert type(error) is errors.BadAnswer and "broke off" in str(error) and error.unsure
+    assert type(error) is errors.BadAnswer and "broke off" in str(error) and error.outcome_unknown
 
 
 @pytest.mark.parametrize("body", ["[]", '{"servers": []}', '{"nodes": 5}', '{"nodes": [{}]}', "null"])
@@ -160,7 +160,7 @@ def test_content_that_is_not_what_it_claims(serve, probe, answers):
 )
 def test_a_cloud_that_sends_us_elsewhere(serve, probe, answers, location, told):
     error = trouble(probe(serve(answers.say(PAGE, 302, Location=location))))
-    assert type(error) is errors.Refused and not error.unsure
+    assert type(error) is errors.Refused and not error.outcome_unknown
     assert f"sends us on to {told} (HTTP 302)" in str(error)
 
 
@@ -189,19 +189,19 @@ def test_a_circle_of_redirects(serve, probe, answers):
 def test_a_silent_cloud(serve, probe, answers):
     server = serve(answers.hang)
     error = trouble(probe(server, timeout=0.2))
-    assert type(error) is errors.CloudTimeout and server.place in str(error) and error.unsure
+    assert type(error) is errors.CloudTimeout and server.place in str(error) and error.outcome_unknown
 
 
 def test_a_closed_connection(serve, probe, answers):
     error = trouble(probe(serve(answers.drop)))
-    assert type(error) is errors.Unreachable and "without an answer" in str(error) and error.unsure
+    assert type(error) is errors.Unreachable and "without an answer" in str(error) and error.outcome_unknown
 
 
 def test_a_connection_that_is_closed_after_the_handshake(serve, probe, answers, certificate):
     """No TLS trouble: the call had been sent."""
     context, file = certificate("127.0.0.1")
     error = trouble(probe(serve(answers.drop, tls=context), ca_cert=str(file)))
-    assert type(error) is errors.Unreachable and error.unsure
+    assert type(error) is errors.Unreachable and error.outcome_unknown
 
 
 def test_tls_that_breaks_once_it_had_come_about(probe):
@@ -209,20 +209,20 @@ def test_tls_that_breaks_once_it_had_come_about(probe):
     provider = probe("http://127.0.0.1:1")
     with pytest.raises(errors.Unreachable) as caught, provider.calling("boot vm1"):
         raise ssl.SSLError(1, "decryption failed or bad record mac")
-    assert type(caught.value) is errors.Unreachable and caught.value.unsure
+    assert type(caught.value) is errors.Unreachable and caught.value.outcome_unknown
 
 
 def test_a_listener_that_takes_no_connection(probe, full_port):
     """Its queue is full, so the system does not even shake hands."""
     error = trouble(probe(f"http://127.0.0.1:{full_port}", timeout=0.2))
     assert type(error) is errors.CloudTimeout and "did not take the connection" in str(error)
-    assert not error.unsure
+    assert not error.outcome_unknown
 
 
 def test_nobody_there(probe, free_port):
     error = trouble(probe(f"http://127.0.0.1:{free_port}"))
     assert type(error) is errors.Unreachable and f"127.0.0.1:{free_port}" in str(error)
-    assert "connection refused" in str(error) and not error.unsure
+    assert "connection refused" in str(error) and not error.outcome_unknown
 
 
 def test_a_name_that_is_not_found(probe):
@@ -230,7 +230,7 @@ def test_a_name_that_is_not_found(probe):
     assert (
         type(error) is errors.Unreachable
         and "no-such-host.invalid is not found" in str(error)
-        and not error.unsure
+        and not error.outcome_unknown
     )
 
 
@@ -239,7 +239,7 @@ def test_a_proxy_that_does_not_work(serve, probe, free_port, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", f"http://user:swordfish@127.0.0.1:{free_port}")
     error = trouble(probe("http://cloud.invalid:8774"))
-    assert type(error) is errors.Unreachable and "proxy" in str(error) and not error.unsure
+    assert type(error) is errors.Unreachable and "proxy" in str(error) and not error.outcome_unknown
 
 
 def test_a_proxy_of_the_environment_is_not_for_those_that_need_none(
@@ -289,12 +289,14 @@ def test_a_certificate_for_somebody_else(serve, probe, certificate):
 def test_a_certificate_that_is_over(serve, probe, certificate):
     context, file = certificate("127.0.0.1", days=-1)
     error = trouble(probe(serve(tls=context), ca_cert=str(file)))
-    assert type(error) is errors.TlsFailure and "expired" in str(error) and not error.unsure
+    assert type(error) is errors.TlsFailure and "expired" in str(error) and not error.outcome_unknown
 
 
 def test_a_service_without_tls(serve, probe):
     error = trouble(probe(f"https://{serve().place}"))
-    assert type(error) is errors.TlsFailure and "does not speak TLS" in str(error) and not error.unsure
+    assert (
+        type(error) is errors.TlsFailure and "does not speak TLS" in str(error) and not error.outcome_unknown
+    )
 
 
 def test_a_certificate_named_in_the_configuration_is_accepted(serve, probe, answers, certificate):

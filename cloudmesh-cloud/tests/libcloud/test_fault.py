@@ -8,7 +8,7 @@ from libcloud.common.exceptions import BaseHTTPError
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.providers.libcloud import fault
-from cloudmesh.cloud.providers.libcloud.mapping import Call, translate
+from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 
 SECRET = "s3cr3t/+ value"
 WORDS = st.text(max_size=40) | st.just(SECRET) | st.just(f"password {SECRET} is wrong")
@@ -22,7 +22,7 @@ SAID = st.recursive(
 @given(said=SAID, status=st.integers(min_value=400, max_value=599), as_text=st.booleans())
 def test_any_words_of_any_form(said, status, as_text):
     message = json.dumps(said) if as_text else said
-    call = Call("acme", "boot vm1", "api.acme.example", secrets=(SECRET,))
+    call = CallContext("acme", "boot vm1", "api.acme.example", secrets=(SECRET,))
     ours = translate(BaseHTTPError(status, message), call)
     assert isinstance(ours, errors.CloudError | errors.CredentialsError)
     told = str(ours)

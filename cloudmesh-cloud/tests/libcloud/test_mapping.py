@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.providers.libcloud.mapping import Call, translate
+from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 from cloudmesh.plugin.errors import CloudError, CredentialsError
 
 
@@ -43,7 +43,7 @@ def library_errors():
     return sorted(found, key=lambda each: f"{each.__module__}.{each.__name__}")
 
 
-CALL = Call("acme", "boot vm1", "api.acme.example")
+CALL = CallContext("acme", "boot vm1", "api.acme.example")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_googles_quota_of_calls_is_no_quota_of_machines(reason, words, kind):
     said = {"domain": "usageLimits", "reason": reason, "message": words}
     error = translate(GoogleBaseError(said, 403, reason), CALL)
     assert type(error) is kind
-    assert words in str(error) and not error.unsure
+    assert words in str(error) and not error.outcome_unknown
 
 
 def test_what_is_no_librarys_error_is_left_alone():

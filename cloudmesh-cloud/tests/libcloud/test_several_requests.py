@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, Image
-from cloudmesh.cloud.provider import BootRequest
-from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
+from cloudmesh.cloud.model.records import Flavor, Image
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
 
 REQUEST = BootRequest("web1", Image("cs", "ubuntu", "t"), Flavor("cs", "small", "s"), token="1" * 32)
 CATALOG = {
@@ -76,7 +76,7 @@ def test_a_machine_whose_building_could_not_be_watched_is_perhaps_there(provider
     cloudstack.fails["queryAsyncJobResult"] = [BUSY]
     with pytest.raises(errors.OutOfService) as caught:
         provider.boot(REQUEST)
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
     assert provider.find_booted(REQUEST).cloud_id == "vm-1"
 
 
@@ -85,7 +85,7 @@ def test_a_reboot_that_could_not_be_watched_is_perhaps_done(provider, cloudstack
     cloudstack.fails["queryAsyncJobResult"] = [BUSY]
     with pytest.raises(errors.OutOfService) as caught:
         provider.reboot("vm-1")
-    assert caught.value.unsure
+    assert caught.value.outcome_unknown
 
 
 def test_a_verb_needs_no_listing_where_the_driver_finds_one_machine_by_its_id(provider, cloudstack):
@@ -114,13 +114,16 @@ def test_what_was_refused_at_once_was_not_done(provider, cloudstack, command):
     cloudstack.fails[command] = [BUSY]
     with pytest.raises(errors.OutOfService) as caught:
         provider.reboot("vm-1")
-    assert not caught.value.unsure
+    assert not caught.value.outcome_unknown
 
 
 @pytest.mark.parametrize(
-    ("looked", "get_reads", "unsure"), [("GET", True, False), ("GET", False, True), ("POST", True, True)]
+    ("looked", "get_reads", "outcome_unknown"),
+    [("GET", True, False), ("GET", False, True), ("POST", True, True)],
 )
-def test_what_may_have_been_done_before_the_last_request(serve, probe, answers, looked, get_reads, unsure):
+def test_what_may_have_been_done_before_the_last_request(
+    serve, probe, answers, looked, get_reads, outcome_unknown
+):
     """A look beforehand changes nothing, where it is known to be a look."""
     server = serve(lambda request: answers.say("", BUSY if request.path == "/last" else 200)(request))
     provider = probe(server)
@@ -128,4 +131,4 @@ def test_what_may_have_been_done_before_the_last_request(serve, probe, answers, 
     with pytest.raises(errors.OutOfService) as caught, provider.changing("boot web1"):
         provider.driver.connection.request("/first", method=looked)
         provider.driver.connection.request("/last", method="POST")
-    assert caught.value.unsure is unsure
+    assert caught.value.outcome_unknown is outcome_unknown

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.providers.libcloud.fault import Fault
-from cloudmesh.cloud.providers.libcloud.mapping import Call
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.providers.libcloud.errors import CallContext
+from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails
 from cloudmesh.cloud.providers.openstack import faults, records
-from cloudmesh.cloud.providers.openstack.states import raw_state, state_of
+from cloudmesh.cloud.providers.openstack.records import raw_state, state_of
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_server():
     assert machine.private_ips == ["10.0.0.5", "fd00::5"]
     assert machine.public_ips == ["198.18.0.7", "8.8.8.8"]
     assert machine.created == 1795514400.0 and machine.metadata == {"a": "b"}
-    assert Machine.from_record(machine.to_record()) == machine
+    assert MachineRecord.from_record(machine.to_record()) == machine
 
 
 def test_a_fault_that_is_over_is_not_told():
@@ -78,7 +78,7 @@ def test_a_fault_that_is_over_is_not_told():
 
 
 def told(code, words):
-    return faults.explain(Fault(code, words), Call("uc", "boot vm1", "nova.example.org"))
+    return faults.explain(ErrorDetails(code, words), CallContext("uc", "boot vm1", "nova.example.org"))
 
 
 @pytest.mark.parametrize(

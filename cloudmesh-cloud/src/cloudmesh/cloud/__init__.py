@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cloudmesh.cloud.cloud import Cloud
-    from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota, State
-    from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
-    from cloudmesh.cloud.provider import BootRequest, Capability, Provider
+    from cloudmesh.cloud.client.cloud import Cloud
+    from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
+    from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+    from cloudmesh.cloud.provider.interface import BootRequest, Capability, Provider
 
 __all__ = [
     "BootRequest",
@@ -22,7 +22,7 @@ __all__ = [
     "FloatingIP",
     "Image",
     "KeyPair",
-    "Machine",
+    "MachineRecord",
     "Network",
     "Provider",
     "Quota",
@@ -32,18 +32,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Cloud": "cloudmesh.cloud.cloud",
-    "BootRequest": "cloudmesh.cloud.provider",
-    "Capability": "cloudmesh.cloud.capability",
-    "FloatingIP": "cloudmesh.cloud.network",
-    "Network": "cloudmesh.cloud.network",
-    "Provider": "cloudmesh.cloud.provider",
-    "SecurityGroup": "cloudmesh.cloud.network",
-    "SecurityRule": "cloudmesh.cloud.network",
+    "Cloud": "cloudmesh.cloud.client.cloud",
+    "BootRequest": "cloudmesh.cloud.provider.interface",
+    "Capability": "cloudmesh.cloud.model.capability",
+    "FloatingIP": "cloudmesh.cloud.model.networks",
+    "Network": "cloudmesh.cloud.model.networks",
+    "Provider": "cloudmesh.cloud.provider.interface",
+    "SecurityGroup": "cloudmesh.cloud.model.networks",
+    "SecurityRule": "cloudmesh.cloud.model.networks",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "cloudmesh.cloud.model")), name)
+    return getattr(import_module(_HOMES.get(name, "cloudmesh.cloud.model.records")), name)

@@ -24,8 +24,9 @@
     ├── CredentialsError   the cloud did not accept who we are
     └── EndpointError      the configured address, region or service is not the cloud's
 
-Each has ``unsure``: whether what was asked for may have been done all the same, since the call had been sent
-and its answer was lost or was none. ``is_transient`` tells whether the same call may go well a little later.
+Each has ``outcome_unknown``: whether what was asked for may have been done all the same, since the call had
+been sent and its answer was lost or was none. ``is_transient`` tells whether the same call may go well a
+little later.
 
 A provider maps each error of the library underneath to one of these with ``raise ... from error``. All of
 them together are ``CLOUD_ERRORS``.
@@ -79,7 +80,7 @@ class TlsFailure(Unreachable):
 class BadAnswer(CloudError):
     """What came back is no answer of the cloud's interface, or only a part of one."""
 
-    unsure = True
+    outcome_unknown = True
 
 
 class CloudTimeout(CloudError):
@@ -117,7 +118,7 @@ class FlavorTooSmall(Refused):
 class ServerFailure(Refused):
     """The cloud failed in itself, by an error that its operators must look for (HTTP 500 and the like)."""
 
-    unsure = True
+    outcome_unknown = True
 
 
 class RateLimited(Refused):
@@ -142,7 +143,7 @@ class Conflict(CloudError):
 class ProviderDefect(CloudError):
     """A provider raised what it must not: a mistake in it, or an error it does not map."""
 
-    unsure = True
+    outcome_unknown = True
 
 
 class NotFound(CloudError):
@@ -166,7 +167,7 @@ _TRANSIENT = (Unreachable, CloudTimeout, BadAnswer, RateLimited, ServerFailure)
 def is_transient(error: BaseException) -> bool:
     """Whether the same call may go well a little later.
 
-    If ``error.unsure`` is true as well, the first one may have done what it was to do.
+    If ``error.outcome_unknown`` is true as well, the first one may have done what it was to do.
     """
     return isinstance(error, _TRANSIENT) and not isinstance(error, TlsFailure)
 
@@ -177,5 +178,5 @@ def only_looking() -> Iterator[None]:
     try:
         yield
     except CloudmeshError as error:
-        error.unsure = False
+        error.outcome_unknown = False
         raise

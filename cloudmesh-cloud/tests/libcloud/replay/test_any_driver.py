@@ -3,8 +3,8 @@
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.provider import BootRequest, Capability
-from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
+from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
 from cloudmesh.plugin.errors import ConfigError
 
 _C = Capability

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, Image, State
-from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.model.records import Flavor, Image, State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.azure import AzureProvider
 from cloudmesh.plugin.errors import ConfigError
 
@@ -147,7 +147,7 @@ def test_signing_in_again_before_a_call_leaves_nothing_unsure(provider, server):
     with pytest.raises(errors.OutOfService) as caught:
         provider.reboot(machine.cloud_id)
     assert server.lines().count(f"POST /{TENANT}/oauth2/token") > 1
-    assert not caught.value.unsure
+    assert not caught.value.outcome_unknown
 
 
 def test_a_machine_is_deleted(provider, server, monkeypatch):

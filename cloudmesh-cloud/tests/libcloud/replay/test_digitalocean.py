@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.digitalocean import DigitalOceanProvider
 from cloudmesh.plugin.errors import ConfigError
 

@@ -3,9 +3,9 @@
 import pytest
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.model import Flavor, Image, State
-from cloudmesh.cloud.network import SecurityRule
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.networks import SecurityRule
+from cloudmesh.cloud.model.records import Flavor, Image, State
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
 
 
@@ -87,6 +87,6 @@ def test_a_token_used_for_something_else(provider, mock):
 def test_verbs_for_several_machines(provider, server, verb, cloud_id):
     """What Amazon answered is about one of the two, so the other is told to be open."""
     told = provider.act_many(verb, [cloud_id, "i-00000001"])
-    assert list(told) == ["i-00000001"] and told["i-00000001"].unsure
+    assert list(told) == ["i-00000001"] and told["i-00000001"].outcome_unknown
     path = server.asked[-1][2]
     assert f"InstanceId.1={cloud_id}" in path and "InstanceId.2=i-00000001" in path

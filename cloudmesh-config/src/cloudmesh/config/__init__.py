@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cloudmesh.config.config import Config
+    from cloudmesh.config.settings.config import Config
 
 __all__ = ["Config"]
 
 
 def __getattr__(name: str) -> object:
     if name == "Config":
-        from cloudmesh.config.config import Config
+        from cloudmesh.config.settings.config import Config
 
         return Config
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cloudmesh.db.conditions import Condition, eq, ge, glob, gt, in_, le, lt, ne
     from cloudmesh.db.database import Database
-    from cloudmesh.db.flat import Flat, flatten, unflatten
-    from cloudmesh.db.hold import Hold
-    from cloudmesh.db.ordering import By, desc
-    from cloudmesh.db.record import Record
+    from cloudmesh.db.locks.hold import Hold
+    from cloudmesh.db.records.conditions import Condition, eq, ge, glob, gt, in_, le, lt, ne
+    from cloudmesh.db.records.flat import Flat, Record, flatten, unflatten
+    from cloudmesh.db.records.ordering import By, desc
     from cloudmesh.db.store import open_store
 
 __all__ = [
@@ -38,12 +37,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "conditions": ("Condition", "eq", "ge", "glob", "gt", "in_", "le", "lt", "ne"),
+    "records.conditions": ("Condition", "eq", "ge", "glob", "gt", "in_", "le", "lt", "ne"),
     "database": ("Database",),
-    "flat": ("Flat", "flatten", "unflatten"),
-    "hold": ("Hold",),
-    "ordering": ("By", "desc"),
-    "record": ("Record",),
+    "locks.hold": ("Hold",),
+    "records.flat": ("Flat", "Record", "flatten", "unflatten"),
+    "records.ordering": ("By", "desc"),
     "store": ("open_store",),
 }
 

@@ -9,15 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.dialects import dialect
-from cloudmesh.db.engine import Engine
-from cloudmesh.db.flat import leaves
-from cloudmesh.db.record import Record
-from cloudmesh.db.schema import Table, check_name
+from cloudmesh.db.records.flat import Record, leaves
+from cloudmesh.db.sql.engine import Engine
+from cloudmesh.db.sql.schema import Table, check_name
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
-    from cloudmesh.db.hold import Hold
-    from cloudmesh.db.ordering import By
+    from cloudmesh.db.locks.hold import Hold
+    from cloudmesh.db.records.ordering import By
 
     Order = str | By | Iterable[str | By]
 
@@ -34,8 +33,8 @@ class Database:
     of its own.
 
     Conditions are names of columns and what the values there must be like: ``find("vm", cloud="uc",
-    cpus=ge(4))``; see ``cloudmesh.db.conditions``. The column ``id`` is the number that the database gave
-    a record. A name that is no Python word, or that is ``where``, ``order`` or ``limit``, goes into a
+    cpus=ge(4))``; see ``cloudmesh.db.records.conditions``. The column ``id`` is the number that the database
+    gave a record. A name that is no Python word, or that is ``where``, ``order`` or ``limit``, goes into a
     mapping: ``find("vm", where={"a b": 1})``.
 
     Every method raises StoreError if the store cannot be used (CredentialsError if PostgreSQL does not
@@ -86,7 +85,7 @@ class Database:
         Raises:
             StoreError: the dictionary, or the name of the table, is none that can be stored.
         """
-        from cloudmesh.db import catalog
+        from cloudmesh.db.sql import catalog
 
         sqlite = dialect(":memory:")
         check_name(table, sqlite.limits)
@@ -121,7 +120,7 @@ class Database:
         Raises:
             StoreError: one of them cannot be stored; none is stored then.
         """
-        from cloudmesh.db.bulk import add_many
+        from cloudmesh.db.sql.bulk import add_many
 
         return add_many(self._engine, table, records)
 
@@ -134,7 +133,7 @@ class Database:
         Raises:
             StoreError: the record lacks a column of the key, or several records have these values.
         """
-        from cloudmesh.db.upserts import upsert
+        from cloudmesh.db.sql.upserts import upsert
 
         return upsert(self._engine, table, record, _columns(key))
 
@@ -150,7 +149,7 @@ class Database:
         Raises:
             StoreError: for one of them ``upsert`` would raise it; none is stored then.
         """
-        from cloudmesh.db.upserts import upsert_many
+        from cloudmesh.db.sql.upserts import upsert_many
 
         return upsert_many(self._engine, table, records, _columns(key))
 
@@ -170,14 +169,14 @@ class Database:
             table: where to look.
             where: conditions, as the further keyword arguments are.
             order: columns to order by, ``desc("column")`` for the greatest first; records with the same
-                values, and all without an order, come by their ids. See ``cloudmesh.db.ordering``.
+                values, and all without an order, come by their ids. See ``cloudmesh.db.records.ordering``.
             limit: the most records to give; None for all.
             equals: more conditions.
         """
         conditions = {**where, **equals} if where else equals
         if limit is None and not order:
             return self._engine.search.find(table, conditions)
-        from cloudmesh.db import ordering
+        from cloudmesh.db.records import ordering
 
         ordering.check_limit(limit)
         return self._engine.search.find(table, conditions, ordering.by(order), limit)
@@ -212,7 +211,7 @@ class Database:
             StoreError: the column has lists or dicts, or numbers beside True or False, which a dict cannot
                 have as its keys.
         """
-        from cloudmesh.db.tallies import tally
+        from cloudmesh.db.sql.tallies import tally
 
         return tally(self._engine.tables, self._engine.search, table, column, {**(where or {}), **equals})
 
@@ -243,7 +242,7 @@ class Database:
         Raises:
             StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
         """
-        from cloudmesh.db.updates import update_many
+        from cloudmesh.db.sql.updates import update_many
 
         return update_many(self._engine, table, records)
 
@@ -274,7 +273,7 @@ class Database:
         Raises:
             StoreError: the name is empty or no text, or no lock can be had from the system.
         """
-        from cloudmesh.db.hold import Hold
+        from cloudmesh.db.locks.hold import Hold
 
         lock = self._dialect.lock(_held(name))
         return Hold(name, lock) if lock else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudmesh.config import Config, places
+from cloudmesh.config import Config
+from cloudmesh.config.settings import places
 from cloudmesh.db.database import Database
 
 

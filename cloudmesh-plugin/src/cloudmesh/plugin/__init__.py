@@ -7,7 +7,7 @@ is small.
 """
 
 from cloudmesh.plugin.adapter import command
-from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.output import Answer
 
 __all__ = ["Answer", "CloudmeshError", "UnknownName", "UsageError", "command"]

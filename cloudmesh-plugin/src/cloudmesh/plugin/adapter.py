@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cloudmesh.plugin import variables
-from cloudmesh.plugin.answer import Answer
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
+from cloudmesh.plugin.output import Answer
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -99,7 +99,7 @@ def _answer(method: Method, shell: Any, name: str, doc: str, words: list[str] | 
 
 def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
     """The arguments; None if the user only asked for help, which is printed."""
-    from cloudmesh.plugin import usage  # the REPL imports this module at start
+    from cloudmesh.plugin.usage import parse  # the REPL imports this module at start
 
     if isinstance(words, str):
         try:
@@ -107,9 +107,9 @@ def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
         except ValueError as error:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
     if "-h" in words or "--help" in words:
-        _write(usage.help_text(doc))
+        _write(parse.help_text(doc))
         return None
-    arguments = usage.parse(doc, words, name)
+    arguments = parse.parse(doc, words, name)
     if arguments.get("--output"):
         from cloudmesh.plugin import output
 

@@ -27,7 +27,7 @@ _BUILT_IN = ("dryrun", "debug")
 
 
 @dataclass(frozen=True)
-class Line:
+class ScriptLine:
     """A line of a script that is to be run, with its number counted from 1."""
 
     number: int
@@ -60,7 +60,7 @@ def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
         return first_code
 
 
-def read(file: str) -> list[Line]:
+def read(file: str) -> list[ScriptLine]:
     """The lines of a script without comments and blank ones. Raises UsageError if it cannot be read."""
     if file == STDIN and sys.stdin is None:
         raise UsageError("the script cannot be read: stdin is closed")
@@ -73,7 +73,7 @@ def read(file: str) -> list[Line]:
         reason = getattr(error, "strerror", None) or "the name holds a NUL byte"
         raise UsageError(f"the script {file!r} cannot be read: {reason.lower()}") from None
     numbered = enumerate((line.strip() for line in text.split("\n")), start=1)
-    return [Line(number, line) for number, line in numbered if line and not line.startswith("#")]
+    return [ScriptLine(number, line) for number, line in numbered if line and not line.startswith("#")]
 
 
 @contextmanager

@@ -32,11 +32,11 @@ class CloudmeshError(Exception):
 
     Attributes:
         exit_code: what a command that fails by it ends with.
-        unsure: whether what was asked for may have been done all the same.
+        outcome_unknown: whether what was asked for may have been done all the same.
     """
 
     exit_code = 1
-    unsure = False
+    outcome_unknown = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remade, (type(self), self.args, dict(vars(self)))
@@ -76,15 +76,15 @@ class CredentialsError(ConfigError):
 class CloudError(CloudmeshError):
     """A cloud could not be reached, or refused what it was asked.
 
-    ``unsure``: whether what was asked for may have been done: an answer was on its way and was lost.
+    ``outcome_unknown``: whether what was asked for may have been done: an answer was on its way and was lost.
     """
 
     exit_code = 4
 
-    def __init__(self, message: str = "", *, unsure: bool | None = None) -> None:
+    def __init__(self, message: str = "", *, outcome_unknown: bool | None = None) -> None:
         super().__init__(message)
-        if unsure is not None:
-            self.unsure = unsure
+        if outcome_unknown is not None:
+            self.outcome_unknown = outcome_unknown
 
 
 class StoreError(CloudmeshError):

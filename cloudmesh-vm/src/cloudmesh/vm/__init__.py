@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cloudmesh.vm.machine import Machine
     from cloudmesh.vm.machines import Machines
-    from cloudmesh.vm.outcome import Outcome, Result, Status
+    from cloudmesh.vm.model.outcome import Outcome, Result, Status
 
 __all__ = ["Machine", "Machines", "Outcome", "Result", "Status"]
 
@@ -21,4 +21,4 @@ _HOMES = {"Machine": "machine", "Machines": "machines"}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'outcome')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'model.outcome')}"), name)

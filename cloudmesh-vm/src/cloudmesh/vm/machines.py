@@ -7,21 +7,21 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.booting import BootOptions, MoreOptions
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.verbs import find_verb
+from cloudmesh.cloud.client.booting import BootKeywords, BootOptions
+from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
+from cloudmesh.cloud.fanout.progress import ProgressCallback
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
-from cloudmesh.vm.acting import ActionPlan, Given
-from cloudmesh.vm.asking import Asking, Deadline
-from cloudmesh.vm.boot import BootPlan, check_name
-from cloudmesh.vm.outcome import Outcome, Result
-from cloudmesh.vm.plan import Plan
-from cloudmesh.vm.select import Selection, Selector
-from cloudmesh.vm.session import Session
-from cloudmesh.vm.tally import Watch
-from cloudmesh.vm.waiting import TIMEOUT, Waiter
-from cloudmesh.vm.work import Effort, MoreEffort, Work
+from cloudmesh.vm.clouds.select import Selection, Selector
+from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs.plan_action import ActionPlan, GivenArgument
+from cloudmesh.vm.jobs.plan_boot import BootPlan, check_name
+from cloudmesh.vm.jobs.runner import JobRunner, RunKeywords, RunOptions
+from cloudmesh.vm.model.outcome import Outcome, Result
+from cloudmesh.vm.model.plan import Plan
+from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -52,7 +52,7 @@ class Machines:
             configuration, else 32.
         call_timeout: seconds after which one call is given up, and what is asked of one cloud before the
             first call; else the ``call_timeout`` of its cloud.
-        watch: is told how far the work has come; see ``cloudmesh.vm.tally``.
+        watch: is told how far the work has come; see ``cloudmesh.cloud.fanout.progress``.
     """
 
     def __init__(
@@ -64,20 +64,20 @@ class Machines:
         *,
         parallel: int | None = None,
         call_timeout: float | None = None,
-        watch: Watch | None = None,
+        watch: ProgressCallback | None = None,
     ) -> None:
         self.names: str | Sequence[str] | None = names
         self._cloud = cloud
         self._config = config
-        self._effort = Effort(parallel, call_timeout, executor, watch)
-        self._session: Session | None = None
+        self._effort = RunOptions(parallel, call_timeout, executor, watch)
+        self._session: CloudSession | None = None
 
     @classmethod
     def all(
         cls,
         cloud: str | Sequence[str] | None = None,
         config: Config | None = None,
-        **more: Unpack[MoreEffort],
+        **more: Unpack[RunKeywords],
     ) -> Machines:
         """Every machine of these clouds, as they tell when it is used; ``more`` as for ``Machines``."""
         machines = cls("", cloud, config, **more)
@@ -87,9 +87,9 @@ class Machines:
     def __enter__(self) -> Machines:
         if self._session is not None:
             raise CloudmeshError("these machines are already in use; use one 'with' block at a time")
-        asking = Asking(self._effort.call_timeout, self._effort.watch)
-        self._session = Session(self._cloud, self._config, asking).__enter__()
-        self._work = Work(self._session, self._effort)
+        asking = QueryLimits(self._effort.call_timeout, self._effort.watch)
+        self._session = CloudSession(self._cloud, self._config, asking).__enter__()
+        self._work = JobRunner(self._session, self._effort)
         return self
 
     def __exit__(
@@ -100,7 +100,7 @@ class Machines:
             self._work.__exit__(kind, error, trace)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> CloudSession:
         """The open clouds and the store."""
         if self._session is None:
             raise CloudmeshError("the machines are not open; use 'with Machines(...) as ms:'")
@@ -180,7 +180,7 @@ class Machines:
         wait: bool = False,
         timeout: float | None = None,
         selection: Selection | None = None,
-        argument: Given = None,
+        argument: GivenArgument = None,
     ) -> Result:
         """Do an action of the verb table on all machines.
 
@@ -207,7 +207,7 @@ class Machines:
         return Result([*result, *missing], result.job, result.stopped)
 
     def act_each(
-        self, action: str, argument: Given = None, timeout: float | None = None
+        self, action: str, argument: GivenArgument = None, timeout: float | None = None
     ) -> Iterator[Outcome]:
         """The same, but each outcome is given as soon as it is known, in whatever order.
 
@@ -252,14 +252,14 @@ class Machines:
         key: str | None = None,
         wait: bool = False,
         timeout: float | None = None,
-        **more: Unpack[MoreOptions],
+        **more: Unpack[BootKeywords],
     ) -> Result:
         """Boot a machine for each name, on each of the clouds that were given.
 
         What is not given is taken from the cloud's defaults. A name that the cloud already has fails.
 
         Args:
-            image, flavor, key, more: see ``cloudmesh.cloud.booting.BootOptions``: ``network``, ``secgroup``,
+            image, flavor, key, more: see ``BootOptions`` of ``cloudmesh.cloud``: ``network``, ``secgroup``,
                 ``userdata``, ``metadata`` and ``public`` are given by name.
             wait: whether to wait until the machines are active.
             timeout: seconds for all of it together; see ``act``.
@@ -286,7 +286,7 @@ class Machines:
         flavor: str | None = None,
         key: str | None = None,
         timeout: float | None = None,
-        **more: Unpack[MoreOptions],
+        **more: Unpack[BootKeywords],
     ) -> Iterator[Outcome]:
         """The same, but each outcome is given as soon as the cloud has accepted it; see ``act_each``."""
         deadline = Deadline.after(timeout)
@@ -316,7 +316,9 @@ class Machines:
         gone = [each.outcome("wait") for each in selection.missing]
         return Result([*result, *gone], stopped=result.stopped)
 
-    def _action_plan(self, action: str, wait: bool, selection: Selection | None, argument: Given) -> Plan:
+    def _action_plan(
+        self, action: str, wait: bool, selection: Selection | None, argument: GivenArgument
+    ) -> Plan:
         verb = find_verb(action)
         selection = selection or self._selected()
         return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)

@@ -62,27 +62,27 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.overview import list_clouds
+    from cloudmesh.cloud.cli.overview import list_clouds
 
     return list_clouds(config)
 
 
 def _info(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.overview import cloud_info
+    from cloudmesh.cloud.cli.overview import cloud_info
 
     return cloud_info(config, arguments["NAME"], arguments["--refresh"])
 
 
 def _check(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.checking import check_clouds
-    from cloudmesh.cloud.selection import expand_clouds
+    from cloudmesh.cloud.cli.checking import check_clouds
+    from cloudmesh.cloud.fanout.selection import expand_clouds
 
     names = arguments["NAMES"]
     return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
 
 
 def _default(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.selection import expand_clouds
+    from cloudmesh.cloud.fanout.selection import expand_clouds
     from cloudmesh.plugin.errors import ConfigError
 
     words = arguments["NAMES"]
@@ -100,7 +100,7 @@ def _default(config: Config, arguments: dict[str, Any]) -> Answer:
 
 
 def _activate(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.selection import expand_clouds
+    from cloudmesh.cloud.fanout.selection import expand_clouds
 
     def change(now: Config) -> list[str]:
         return list(dict.fromkeys([*_active(now), *expand_clouds(now, arguments["NAMES"], active=False)]))
@@ -123,7 +123,7 @@ def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
 
 def _written_or_known(config: Config, words: list[str]) -> list[str]:
     """The clouds that are meant; a name that is no cloud too, if it is written among the active ones."""
-    from cloudmesh.cloud.selection import expand_clouds
+    from cloudmesh.cloud.fanout.selection import expand_clouds
 
     # Such a name must be removable: it keeps the whole configuration from working.
     named = [word for word in words if word in _active(config)]
@@ -140,7 +140,7 @@ def _active(config: Config) -> list[str]:
 def _write(config: Config, section: str, change: Callable[[Config], list[str]]) -> Answer:
     """Set the names to what ``change`` makes of the configuration as it is once nobody else writes it."""
     from cloudmesh.config import Config
-    from cloudmesh.config.edit import change_list
+    from cloudmesh.config.editing.edit import change_list
 
     path = config.path
     names = change_list(path, f"cloudmesh.{section}", lambda _: change(Config.load(path)))

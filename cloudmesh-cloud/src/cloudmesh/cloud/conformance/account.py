@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.conformance.base import FURTHER_CALLS, Base, new_name
 from cloudmesh.cloud.errors import CloudError, NotFound, Unsupported
-from cloudmesh.cloud.model import Quota
-from cloudmesh.cloud.provider import Provider
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import Quota
+from cloudmesh.cloud.provider.interface import Provider
 
 # Well formed, but nobody has a private half of it.
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh conformance"

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.cloud.booting import Booting
-from cloudmesh.cloud.capability import Capability
+from cloudmesh.cloud.client.booting import Booting
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.inventory import Inventory
-from cloudmesh.cloud.model import Image, Machine, State
-from cloudmesh.cloud.network import SecurityRule
-from cloudmesh.cloud.provider import BootRequest, Provider
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.networks import SecurityRule
+from cloudmesh.cloud.model.records import Image, MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest, Provider
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
 
 # For each capability a call that needs it, on a machine where it is about one.
-CALLS: Mapping[Capability, Callable[[Provider, Machine], Any]] = {
+CALLS: Mapping[Capability, Callable[[Provider, MachineRecord], Any]] = {
     Capability.START: lambda provider, machine: provider.start(machine.cloud_id),
     Capability.STOP: lambda provider, machine: provider.stop(machine.cloud_id),
     Capability.REBOOT: lambda provider, machine: provider.reboot(machine.cloud_id),
@@ -92,7 +92,7 @@ class Base:
                         provider.delete(machine.cloud_id)
 
     @pytest.fixture
-    def machine(self, provider: Provider) -> Machine:
+    def machine(self, provider: Provider) -> MachineRecord:
         """A new machine that is active."""
         booted = provider.boot(self.request(provider))
         return self.await_state(provider, booted.cloud_id, State.ACTIVE)
@@ -106,7 +106,7 @@ class Base:
         """The images that machines of the tests are made of; to be replaced where some fit no flavor."""
         return provider.images()
 
-    def await_state(self, provider: Provider, cloud_id: str, state: State) -> Machine:
+    def await_state(self, provider: Provider, cloud_id: str, state: State) -> MachineRecord:
         """Wait for a machine; fail when it is in error or takes longer than ``patience``."""
         deadline = time.monotonic() + self.patience
         while True:
@@ -133,7 +133,7 @@ class Base:
             assert time.monotonic() < deadline, otherwise
             time.sleep(0.05)
 
-    def supported(self, provider: Provider, machine: Machine, *capabilities: Capability) -> bool:
+    def supported(self, provider: Provider, machine: MachineRecord, *capabilities: Capability) -> bool:
         """Whether all these are declared; those that are not must say that they are unsupported."""
         missing = [each for each in capabilities if each not in provider.capabilities]
         for each in missing:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.conformance.base import Base, new_name
 from cloudmesh.cloud.errors import Conflict, NotFound, Unsupported
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.provider import BootRequest, Provider
-from cloudmesh.cloud.tokens import new_token
-from cloudmesh.cloud.verbs import VERBS
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.provider.interface import BootRequest, Provider
+from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 3
@@ -26,7 +26,7 @@ class BulkTests(Base):
     """What ``Provider.bulk`` promises."""
 
     @pytest.fixture
-    def several(self, provider: Provider) -> list[Machine]:
+    def several(self, provider: Provider) -> list[MachineRecord]:
         """Three new machines that are active; none where nothing is declared for them."""
         if not provider.bulk:
             return []
@@ -55,7 +55,7 @@ class BulkTests(Base):
                 provider.act_many(verb, [])
 
     def test_several_machines_are_stopped_started_and_deleted_in_one_call(
-        self, provider: Provider, several: list[Machine]
+        self, provider: Provider, several: list[MachineRecord]
     ) -> None:
         ids = [machine.cloud_id for machine in several]
         for verb, _, target in PAIRS if {"stop", "start"} <= set(provider.bulk) else ():
@@ -68,7 +68,7 @@ class BulkTests(Base):
                 self.await_gone(provider, cloud_id)
 
     def test_of_a_call_that_names_a_wrong_machine_nothing_is_lost(
-        self, provider: Provider, several: list[Machine]
+        self, provider: Provider, several: list[MachineRecord]
     ) -> None:
         if "stop" not in provider.bulk:
             return
@@ -90,7 +90,7 @@ class BulkTests(Base):
         try:
             return provider.act_many(verb, cloud_ids)
         except (NotFound, Conflict) as error:
-            assert not error.unsure, "a refusal is sure"
+            assert not error.outcome_unknown, "a refusal is sure"
             return dict.fromkeys(cloud_ids, error)
 
     @pytest.fixture
@@ -99,11 +99,13 @@ class BulkTests(Base):
         first, name = self.request(provider), new_name()
         return [replace(first, name=f"{name}-{each}", token=new_token()) for each in range(AT_ONCE)]
 
-    def boot(self, provider: Provider, requests: Sequence[BootRequest], again: bool = False) -> list[Machine]:
+    def boot(
+        self, provider: Provider, requests: Sequence[BootRequest], maybe_done: bool = False
+    ) -> list[MachineRecord]:
         """Machines that were made by one call; it must not have failed."""
-        made = provider.boot_many(requests, again)
-        assert all(isinstance(each, Machine) for each in made), made
-        return [each for each in made if isinstance(each, Machine)]
+        made = provider.boot_many(requests, maybe_done)
+        assert all(isinstance(each, MachineRecord) for each in made), made
+        return [each for each in made if isinstance(each, MachineRecord)]
 
     def listed(self, provider: Provider, requests: Sequence[BootRequest]) -> dict[str, str]:
         """Names by id of the machines that are listed and do not belong to others."""
@@ -133,15 +135,15 @@ class BulkTests(Base):
         if "boot" not in provider.bulk:
             return
         made = self.boot(provider, requests)
-        again = self.boot(provider, requests, again=True)
-        assert [each.cloud_id for each in again] == [each.cloud_id for each in made]
+        maybe_done = self.boot(provider, requests, maybe_done=True)
+        assert [each.cloud_id for each in maybe_done] == [each.cloud_id for each in made]
         assert self.listed(provider, requests) == {each.cloud_id: each.name for each in made}
 
     def test_again_makes_them_if_there_are_none(
         self, provider: Provider, requests: list[BootRequest]
     ) -> None:
         if "boot" in provider.bulk:
-            made = self.boot(provider, requests, again=True)
+            made = self.boot(provider, requests, maybe_done=True)
             assert self.listed(provider, requests) == {each.cloud_id: each.name for each in made}
 
     def test_each_of_several_is_found_by_its_own_token(

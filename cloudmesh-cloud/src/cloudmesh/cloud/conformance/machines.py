@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.conformance.base import Around, Base, new_name
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model import Flavor, Image, Machine, State
-from cloudmesh.cloud.provider import Provider
-from cloudmesh.cloud.tokens import new_token
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.cloud.provider.tokens import new_token
 
 
 class MachineTests(Base):
@@ -56,11 +56,11 @@ class MachineTests(Base):
         machine = self.await_state(provider, booted.cloud_id, State.ACTIVE)
         assert dict(request.metadata).items() <= machine.metadata.items()
 
-    def test_a_machine_survives_the_way_through_the_store(self, machine: Machine) -> None:
-        assert Machine.from_record(machine.to_record()) == machine
+    def test_a_machine_survives_the_way_through_the_store(self, machine: MachineRecord) -> None:
+        assert MachineRecord.from_record(machine.to_record()) == machine
 
     def test_another_connection_sees_the_same_machines(
-        self, provider: Provider, machine: Machine, make_provider: Callable[[], Provider]
+        self, provider: Provider, machine: MachineRecord, make_provider: Callable[[], Provider]
     ) -> None:
         with make_provider() as other:
             assert other.machine(machine.cloud_id).name == machine.name
@@ -73,7 +73,7 @@ class MachineTests(Base):
     def test_booting_twice_with_one_token_makes_one_machine(self, provider: Provider) -> None:
         request = replace(self.request(provider), name=new_name(), token=new_token())
         around = Around(provider)
-        first, second = around.boot_as(request), around.boot_as(request, again=True)
+        first, second = around.boot_as(request), around.boot_as(request, maybe_done=True)
         assert first.cloud_id == second.cloud_id
         if provider.boots_once:
             assert provider.boot(request).cloud_id == first.cloud_id, "without a look before it"
@@ -82,7 +82,9 @@ class MachineTests(Base):
         ]
         assert not any(request.token in (*each, *each.values()) for each in (first.metadata, second.metadata))
 
-    def test_a_token_that_nobody_used_finds_no_machine(self, provider: Provider, machine: Machine) -> None:
+    def test_a_token_that_nobody_used_finds_no_machine(
+        self, provider: Provider, machine: MachineRecord
+    ) -> None:
         other = replace(self.request(provider), name=new_name(), token=new_token())
         assert machine.cloud_id and provider.find_booted(other) is None
 
@@ -94,12 +96,12 @@ class MachineTests(Base):
         self.await_gone(provider, booted.cloud_id)
         assert provider.find_booted(request) is None
 
-    def test_delete(self, provider: Provider, machine: Machine) -> None:
+    def test_delete(self, provider: Provider, machine: MachineRecord) -> None:
         provider.delete(machine.cloud_id)
         self.await_gone(provider, machine.cloud_id)
 
     @pytest.mark.parametrize("verb", ["machine", "start", "stop", "reboot", "delete"])
-    def test_an_unknown_id_is_not_found(self, provider: Provider, machine: Machine, verb: str) -> None:
+    def test_an_unknown_id_is_not_found(self, provider: Provider, machine: MachineRecord, verb: str) -> None:
         provider.delete(machine.cloud_id)
         self.await_gone(provider, machine.cloud_id)
         allowed = (NotFound,) if verb in ("machine", "delete") else (NotFound, Unsupported)

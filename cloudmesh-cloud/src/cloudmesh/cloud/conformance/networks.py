@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.conformance.base import Base, new_name
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, Unsupported
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.network import FloatingIP, SecurityGroup, SecurityRule
-from cloudmesh.cloud.provider import Provider
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.networks import FloatingIP, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.interface import Provider
 
 SSH = SecurityRule("ingress", "tcp", 22, 22, "192.0.2.0/24")
 WEB = SecurityRule("ingress", "tcp", 8000, 8080, "0.0.0.0/0")
@@ -49,7 +49,7 @@ class NetworkTests(Base):
         (found,) = [each for each in provider.security_groups() if each.cloud_id == group.cloud_id]
         return found
 
-    def test_networks(self, provider: Provider, machine: Machine) -> None:
+    def test_networks(self, provider: Provider, machine: MachineRecord) -> None:
         if self.supported(provider, machine, Capability.NETWORKS):
             networks = provider.networks()
             assert networks and all(each.cloud == provider.name for each in networks)
@@ -63,7 +63,9 @@ class NetworkTests(Base):
         machine = self.await_state(provider, booted.cloud_id, State.ACTIVE)
         assert machine.addresses
 
-    def test_security_groups_are_made_listed_and_deleted(self, provider: Provider, machine: Machine) -> None:
+    def test_security_groups_are_made_listed_and_deleted(
+        self, provider: Provider, machine: MachineRecord
+    ) -> None:
         if not self.supported(provider, machine, Capability.SECURITY_GROUPS):
             return
         name = new_name()
@@ -116,7 +118,7 @@ class NetworkTests(Base):
         return True
 
     def test_a_floating_ip_leads_to_a_machine_and_away(
-        self, provider: Provider, machine: Machine, address: FloatingIP | None
+        self, provider: Provider, machine: MachineRecord, address: FloatingIP | None
     ) -> None:
         if address is None:
             return
@@ -147,7 +149,9 @@ class NetworkTests(Base):
         with pytest.raises(NotFound):
             provider.delete_floating_ip(address.cloud_id)
 
-    def test_an_unknown_floating_ip_or_pool_is_not_found(self, provider: Provider, machine: Machine) -> None:
+    def test_an_unknown_floating_ip_or_pool_is_not_found(
+        self, provider: Provider, machine: MachineRecord
+    ) -> None:
         if not self.supported(provider, machine, Capability.FLOATING_IPS):
             return
         gone = provider.create_floating_ip()

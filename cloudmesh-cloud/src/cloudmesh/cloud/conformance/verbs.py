@@ -6,17 +6,17 @@ from contextlib import suppress
 
 import pytest
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.conformance.base import Base
 from cloudmesh.cloud.errors import Conflict, Unsupported
-from cloudmesh.cloud.model import Flavor, Machine, State
-from cloudmesh.cloud.provider import Provider
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import Flavor, MachineRecord, State
+from cloudmesh.cloud.provider.interface import Provider
 
 
 class VerbTests(Base):
     """Each verb with the state it leads to."""
 
-    def test_stop_and_start(self, provider: Provider, machine: Machine) -> None:
+    def test_stop_and_start(self, provider: Provider, machine: MachineRecord) -> None:
         if not self.supported(provider, machine, Capability.STOP, Capability.START):
             return
         provider.stop(machine.cloud_id)
@@ -24,17 +24,17 @@ class VerbTests(Base):
         provider.start(machine.cloud_id)
         self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
-    def test_reboot(self, provider: Provider, machine: Machine) -> None:
+    def test_reboot(self, provider: Provider, machine: MachineRecord) -> None:
         if self.supported(provider, machine, Capability.REBOOT):
             provider.reboot(machine.cloud_id)
             self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
-    def test_hard_reboot(self, provider: Provider, machine: Machine) -> None:
+    def test_hard_reboot(self, provider: Provider, machine: MachineRecord) -> None:
         if self.supported(provider, machine, Capability.HARD_REBOOT):
             provider.hard_reboot(machine.cloud_id)
             self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
-    def test_suspend_and_resume(self, provider: Provider, machine: Machine) -> None:
+    def test_suspend_and_resume(self, provider: Provider, machine: MachineRecord) -> None:
         if not self.supported(provider, machine, Capability.SUSPEND, Capability.RESUME):
             return
         provider.suspend(machine.cloud_id)
@@ -42,7 +42,7 @@ class VerbTests(Base):
         provider.resume(machine.cloud_id)
         self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
-    def test_pause_and_unpause(self, provider: Provider, machine: Machine) -> None:
+    def test_pause_and_unpause(self, provider: Provider, machine: MachineRecord) -> None:
         if not self.supported(provider, machine, Capability.PAUSE, Capability.UNPAUSE):
             return
         provider.pause(machine.cloud_id)
@@ -51,7 +51,7 @@ class VerbTests(Base):
         self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
     def test_rebuild_keeps_the_machine_and_changes_its_image(
-        self, provider: Provider, machine: Machine
+        self, provider: Provider, machine: MachineRecord
     ) -> None:
         if not self.supported(provider, machine, Capability.REBUILD):
             return
@@ -63,7 +63,7 @@ class VerbTests(Base):
         assert rebuilt.name == machine.name
         assert rebuilt.image in ("", image.name, image.cloud_id)
 
-    def test_resize(self, provider: Provider, machine: Machine) -> None:
+    def test_resize(self, provider: Provider, machine: MachineRecord) -> None:
         if not self.supported(provider, machine, Capability.RESIZE):
             return
         larger = self.larger(provider, machine)
@@ -79,7 +79,7 @@ class VerbTests(Base):
         resized = self.await_state(provider, machine.cloud_id, rest)
         assert resized.flavor in (larger.name, larger.cloud_id)
 
-    def larger(self, provider: Provider, machine: Machine) -> Flavor:
+    def larger(self, provider: Provider, machine: MachineRecord) -> Flavor:
         """The smallest flavor that is not the machine's, and not smaller than it."""
         sizes = sorted(provider.flavors(), key=lambda each: (each.disk, each.ram, each.vcpus))
         others = [each for each in sizes if machine.flavor not in (each.name, each.cloud_id)]
@@ -89,12 +89,12 @@ class VerbTests(Base):
             pytest.skip("the cloud has only one flavor to resize to")
         return fitting[0]
 
-    def test_rename(self, provider: Provider, machine: Machine) -> None:
+    def test_rename(self, provider: Provider, machine: MachineRecord) -> None:
         if self.supported(provider, machine, Capability.RENAME):
             provider.rename(machine.cloud_id, f"{machine.name}-b")
             assert provider.machine(machine.cloud_id).name == f"{machine.name}-b"
 
-    def test_metadata_is_set_changed_and_removed(self, provider: Provider, machine: Machine) -> None:
+    def test_metadata_is_set_changed_and_removed(self, provider: Provider, machine: MachineRecord) -> None:
         if not self.supported(provider, machine, Capability.METADATA):
             return
         provider.set_metadata(machine.cloud_id, {"conformance-a": "1", "conformance-b": "2"})
@@ -106,12 +106,12 @@ class VerbTests(Base):
 
     @pytest.mark.parametrize("verb", ["start", "resume", "unpause"])
     def test_a_verb_on_an_active_machine_conflicts_or_changes_nothing(
-        self, provider: Provider, machine: Machine, verb: str
+        self, provider: Provider, machine: MachineRecord, verb: str
     ) -> None:
         with suppress(Conflict, Unsupported):
             getattr(provider, verb)(machine.cloud_id)
         assert self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
-    def test_console(self, provider: Provider, machine: Machine) -> None:
+    def test_console(self, provider: Provider, machine: MachineRecord) -> None:
         if self.supported(provider, machine, Capability.CONSOLE):
             assert isinstance(provider.console(machine.cloud_id), str)

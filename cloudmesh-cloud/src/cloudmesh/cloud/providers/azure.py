@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model import Machine
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.arguments import credential
-from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
-from cloudmesh.cloud.tokens import bears, marked, unmarked
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -102,7 +102,7 @@ class AzureProvider(DriverProvider):
             raise NotFound(f"there is no image {cloud_id} on cloud {self.name}")
         return found
 
-    def _machine(self, node: Any) -> Machine:
+    def _machine(self, node: Any) -> MachineRecord:
         machine = super()._machine(node)
         extra = node.extra if isinstance(node.extra, Mapping) else {}
         inner = extra.get("properties") or {}

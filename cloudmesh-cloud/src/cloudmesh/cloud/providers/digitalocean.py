@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.capability import Capability
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import mark
 from cloudmesh.cloud.providers.libcloud.arguments import credential
-from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
-from cloudmesh.cloud.tokens import mark
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
 from cloudmesh.plugin.errors import ConfigError
 
 _C = Capability

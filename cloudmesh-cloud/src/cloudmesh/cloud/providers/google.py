@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.capability import Capability
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.arguments import credential
-from cloudmesh.cloud.providers.libcloud.generic import DriverProvider
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
-from cloudmesh.cloud.tokens import bears, marked, unmarked
-from cloudmesh.config import places
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
+from cloudmesh.config.settings import places
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 # https://cloud.google.com/compute/docs/instances/instance-life-cycle; libcloud has one state for several.
@@ -97,7 +97,7 @@ class GoogleProvider(DriverProvider):
     def is_from(self, node: Any, request: BootRequest) -> bool:
         return bears(_labels(node), request)
 
-    def _machine(self, node: Any) -> Machine:
+    def _machine(self, node: Any) -> MachineRecord:
         machine = super()._machine(node)
         return replace(
             machine,

@@ -33,8 +33,8 @@ class FlavorCommand(PluginCommand):  # type: ignore[misc]
             A cloud that does not answer keeps its old rows, is named on stderr, and
             makes the exit code 4 (3 if it does not accept the credentials).
         """
-        from cloudmesh.cloud.selection import chosen_clouds
-        from cloudmesh.cloud.things import list_catalog
+        from cloudmesh.cloud.cli.lists import list_catalog
+        from cloudmesh.cloud.fanout.selection import chosen_clouds
         from cloudmesh.config import Config
 
         config = Config.load()

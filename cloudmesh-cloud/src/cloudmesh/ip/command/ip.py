@@ -60,32 +60,32 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.selection import chosen_clouds
-    from cloudmesh.cloud.things import list_addresses
+    from cloudmesh.cloud.cli.lists import list_addresses
+    from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     return list_addresses(config, chosen_clouds(config, arguments["--cloud"]))
 
 
 def _create(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.addresses import create_address
+    from cloudmesh.cloud.cli.addresses import create_address
 
     return create_address(config, arguments["--cloud"], arguments["--pool"] or "")
 
 
 def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.addresses import delete_addresses
+    from cloudmesh.cloud.cli.addresses import delete_addresses
 
     return delete_addresses(config, arguments["--cloud"], arguments["ADDRESSES"], arguments["--yes"])
 
 
 def _attach(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.addresses import attach_address
+    from cloudmesh.cloud.cli.addresses import attach_address
 
     return attach_address(config, arguments["--cloud"], arguments["ADDRESS"], arguments["NAME"])
 
 
 def _detach(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.addresses import detach_address
+    from cloudmesh.cloud.cli.addresses import detach_address
 
     return detach_address(config, arguments["--cloud"], arguments["ADDRESS"])
 

@@ -56,15 +56,15 @@ class KeyCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.selection import chosen_clouds
-    from cloudmesh.cloud.things import list_keys
+    from cloudmesh.cloud.cli.lists import list_keys
+    from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     return list_keys(config, chosen_clouds(config, arguments["--cloud"]))
 
 
 def _add(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.changes import change_all, read_public_key
-    from cloudmesh.cloud.selection import chosen_clouds
+    from cloudmesh.cloud.cli.changes import change_all, read_public_key
+    from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     clouds = chosen_clouds(config, arguments["--cloud"])
     text = read_public_key(arguments["FILE"])
@@ -74,8 +74,8 @@ def _add(config: Config, arguments: dict[str, Any]) -> Answer:
 
 
 def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.changes import change_all
-    from cloudmesh.cloud.selection import chosen_clouds
+    from cloudmesh.cloud.cli.changes import change_all
+    from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     clouds = chosen_clouds(config, arguments["--cloud"])
     return change_all(

@@ -28,8 +28,8 @@ class NetworkCommand(PluginCommand):  # type: ignore[misc]
             network list    the networks that machines can be on, and the external ones,
                             from which floating IPs are taken
         """
-        from cloudmesh.cloud.selection import chosen_clouds
-        from cloudmesh.cloud.things import list_networks
+        from cloudmesh.cloud.cli.lists import list_networks
+        from cloudmesh.cloud.fanout.selection import chosen_clouds
         from cloudmesh.config import Config
 
         config = Config.load()

@@ -9,7 +9,7 @@ from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
-    from cloudmesh.cloud.cloud import Cloud
+    from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.config import Config
 
 VERBS = ("list", "create", "delete", "rule")
@@ -69,8 +69,8 @@ class SecgroupCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.selection import chosen_clouds
-    from cloudmesh.cloud.things import list_groups, list_rules
+    from cloudmesh.cloud.cli.lists import list_groups, list_rules
+    from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     clouds = chosen_clouds(config, arguments["--cloud"])
     name = arguments["NAME"]
@@ -91,7 +91,7 @@ def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
 
 
 def _rule(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.changes import read_rule
+    from cloudmesh.cloud.cli.changes import read_rule
 
     words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
     rule = read_rule(*words)
@@ -104,8 +104,8 @@ def _rule(config: Config, arguments: dict[str, Any]) -> Answer:
 def _change(
     config: Config, arguments: dict[str, Any], names: list[str], do: Callable[[Cloud, str], Any]
 ) -> Answer:
-    from cloudmesh.cloud.changes import change_all
-    from cloudmesh.cloud.selection import chosen_clouds
+    from cloudmesh.cloud.cli.changes import change_all
+    from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     action = next(each for each in ("create", "delete", "add", "remove") if arguments[each])
     words = f"rule {action}" if arguments["rule"] else action

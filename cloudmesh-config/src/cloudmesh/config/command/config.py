@@ -116,7 +116,7 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             cms config import ~/.config/openstack/clouds.yaml --dryrun
             cms config import CH-818664-openrc.sh --name=uc
         """
-        from cloudmesh.config.places import config_file
+        from cloudmesh.config.settings.places import config_file
 
         verbs = {
             "init": _init,
@@ -141,7 +141,7 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _init(path: Path, arguments: Arguments) -> Answer:
-    from cloudmesh.config import starter
+    from cloudmesh.config.editing import starter
 
     starter.write(path)
     return Answer(text=f"{path} is written, with one simulated cloud 'local', which runs no real machine")
@@ -152,14 +152,15 @@ def _path(path: Path, arguments: Arguments) -> Answer:
 
 
 def _list(path: Path, arguments: Arguments) -> Answer:
-    from cloudmesh.config import reader
+    from cloudmesh.config.yaml import reader
 
     return _rows(_opened(path, (), reader.load(path), arguments), (), arguments["--secrets"])
 
 
 def _get(path: Path, arguments: Arguments) -> Answer:
-    from cloudmesh.config import keys, show
-    from cloudmesh.config.config import Config
+    from cloudmesh.config.secrets import show
+    from cloudmesh.config.settings.config import Config
+    from cloudmesh.config.yaml import keys
 
     parts = tuple(keys.split(arguments["KEY"]))
     value = _opened(path, parts, Config.load(path).get(arguments["KEY"]), arguments)
@@ -177,22 +178,23 @@ def _opened(path: Path, parts: tuple[str, ...], value: Any, arguments: Arguments
     """The value, what is encrypted in it in clear if secrets are asked for."""
     if not arguments["--secrets"]:
         return value
-    from cloudmesh.config import secrets_commands
+    from cloudmesh.config.cli import secrets
 
-    return secrets_commands.opened(path, parts, value)
+    return secrets.opened(path, parts, value)
 
 
 def _secrets(path: Path, arguments: Arguments) -> Answer:
     """The verbs that encrypt and decrypt."""
-    from cloudmesh.config import secrets_commands
+    from cloudmesh.config.cli import secrets
 
     verb = next(verb for verb in ("encrypt", "decrypt", "rekey") if arguments[verb])
-    answer: Answer = getattr(secrets_commands, verb)(path, arguments)
+    answer: Answer = getattr(secrets, verb)(path, arguments)
     return answer
 
 
 def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
-    from cloudmesh.config import keys, show
+    from cloudmesh.config.secrets import show
+    from cloudmesh.config.yaml import keys
 
     rows = [
         {"key": keys.join(below), "value": show.masked(below, item, secrets)}
@@ -204,16 +206,18 @@ def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
 def _set(path: Path, arguments: Arguments) -> Answer:
     import sys
 
-    from cloudmesh.config import disk, edit, keys, secrets_commands
+    from cloudmesh.config.cli import secrets
+    from cloudmesh.config.editing import edit
+    from cloudmesh.config.yaml import config_file, keys
 
     word = arguments["ASSIGNMENT"]
     key, value = keys.split_assignment(word)
     parts = keys.split(key)
     notes = []
     if value is None:
-        disk.read(path)
+        config_file.read(path)
         if arguments["--keyring"]:
-            secrets_commands.check_keyring_key(path, key)
+            secrets.check_keyring_key(path, key)
         value = _ask(key)
     elif keys.hidden(parts) and word in sys.argv:
         notes.append(
@@ -221,7 +225,7 @@ def _set(path: Path, arguments: Arguments) -> Answer:
             f"'cms config set {key}' asks for it instead"
         )
     if arguments["--keyring"]:
-        return secrets_commands.set_in_keyring(path, key, value, notes)
+        return secrets.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
     return Answer(notes=[f"{keys.join(parts)} is set in {path}", *notes])
 
@@ -246,7 +250,7 @@ def _ask(key: str) -> str:
 def _check(path: Path, arguments: Arguments) -> Answer:
     from dataclasses import asdict
 
-    from cloudmesh.config.check import check
+    from cloudmesh.config.check.findings import check
 
     findings = check(path)
     code = 3 if any(finding.level == "error" for finding in findings) else 0
@@ -259,20 +263,21 @@ def _check(path: Path, arguments: Arguments) -> Answer:
 
 
 def _edit(path: Path, arguments: Arguments) -> Answer:
-    from cloudmesh.config import face
+    from cloudmesh.config.cli import answers
 
-    return face.edit(path, arguments)
+    return answers.edit(path, arguments)
 
 
 def _import(path: Path, arguments: Arguments) -> Answer:
-    from cloudmesh.config import face
+    from cloudmesh.config.cli import answers
 
-    return face.take(path, arguments)
+    return answers.take(path, arguments)
 
 
 def _keys(text: str) -> list[str]:
     """The dotted keys of the file that begin with the text; none if there is no file to use."""
-    from cloudmesh.config import keys, places, reader
+    from cloudmesh.config.settings import places
+    from cloudmesh.config.yaml import keys, reader
 
     try:
         data = reader.load(places.config_file())

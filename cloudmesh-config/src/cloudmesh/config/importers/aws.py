@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.disk import FileError
+from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers import source
-from cloudmesh.config.importers.found import Found, Harvest, harmless_value
-from cloudmesh.config.rules import TO_BE_DEFINED
+from cloudmesh.config.importers.found import FoundCloud, ImportedClouds, harmless_value
+from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.plugin.errors import UsageError
 
 FILES = ("credentials", "config")
@@ -44,7 +44,7 @@ def in_directory(directory: Path) -> Path:
     raise UsageError(f"{directory} is a directory without a file 'credentials' or 'config'; name a file")
 
 
-def harvest(path: Path, text: str) -> Harvest:
+def harvest(path: Path, text: str) -> ImportedClouds:
     """The profiles of both files, whichever of them is given; raises FileError."""
     texts = {path: text}
     notes = []
@@ -59,7 +59,7 @@ def harvest(path: Path, text: str) -> Harvest:
     for file in sorted(texts, key=lambda file: file.name != "credentials"):
         for name, keys in _profiles(texts[file], file).items():
             profiles[name] = keys | profiles.get(name, {})
-    return Harvest([_cloud(name, keys, profiles) for name, keys in profiles.items()], notes)
+    return ImportedClouds([_cloud(name, keys, profiles) for name, keys in profiles.items()], notes)
 
 
 def _profiles(text: str, path: Path) -> Profiles:
@@ -89,7 +89,7 @@ def _line(error: configparser.Error) -> int | None:
     return line if isinstance(line, int) else None
 
 
-def _cloud(name: str, keys: dict[str, str], profiles: Profiles) -> Found:
+def _cloud(name: str, keys: dict[str, str], profiles: Profiles) -> FoundCloud:
     notes: list[str] = []
     cloud = name if name != "default" else _name_of_default(profiles)
     credentials = {
@@ -97,11 +97,11 @@ def _cloud(name: str, keys: dict[str, str], profiles: Profiles) -> Found:
     }
     other = next((way for way in _OTHER_WAYS if way in keys), None)
     if "EC2_ACCESS_KEY" not in credentials:
-        return Found(cloud, {}, f"{other} is not supported" if other else "it has no access key")
+        return FoundCloud(cloud, {}, f"{other} is not supported" if other else "it has no access key")
     if other:
         notes.append(f"{other} is not supported and left out")
     credentials.setdefault("EC2_SECRET_KEY", TO_BE_DEFINED)
-    return Found(cloud, {"type": "ec2", "credentials": credentials}, notes=notes)
+    return FoundCloud(cloud, {"type": "ec2", "credentials": credentials}, notes=notes)
 
 
 def _name_of_default(profiles: Profiles) -> str:

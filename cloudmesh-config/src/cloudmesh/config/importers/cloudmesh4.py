@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.importers import cloudsyaml, source
-from cloudmesh.config.importers.found import Found, Harvest, harmless_value, openstack_section, text_of
-from cloudmesh.config.rules import TO_BE_DEFINED
+from cloudmesh.config.check.rules import TO_BE_DEFINED
+from cloudmesh.config.importers import clouds_yaml, source
+from cloudmesh.config.importers.found import (
+    FoundCloud,
+    ImportedClouds,
+    harmless_value,
+    openstack_section,
+    text_of,
+)
 
 _TOP = "cloudmesh"
 TYPES = {
@@ -30,14 +36,14 @@ def recognises(text: str, data: Any) -> bool:
     return isinstance(top, dict) and isinstance(top.get("cloud"), dict)
 
 
-def harvest(path: Path, text: str) -> Harvest:
+def harvest(path: Path, text: str) -> ImportedClouds:
     """Its clouds, profile and default; raises FileError."""
     top = source.section(source.yaml(text, path).get(_TOP), path, _TOP)
     clouds = source.section(top.get("cloud"), path, f"{_TOP}.cloud")
     profile = _known(source.section(top.get("profile"), path, f"{_TOP}.profile"), _PROFILE)
     chosen = source.section(top.get("default"), path, f"{_TOP}.default").get("cloud")
     found = [_cloud(str(name), cloud, path) for name, cloud in clouds.items()]
-    return Harvest(found, [], profile, text_of(chosen))
+    return ImportedClouds(found, [], profile, text_of(chosen))
 
 
 def _known(section: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
@@ -46,14 +52,14 @@ def _known(section: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text and text.strip() != TO_BE_DEFINED}
 
 
-def _cloud(name: str, cloud: Any, path: Path) -> Found:
+def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
     section = source.section(cloud, path, f"{_TOP}.cloud.{name}")
     about = source.section(section.get("cm"), path, f"{_TOP}.cloud.{name}.cm")
     given = source.section(section.get("credentials"), path, f"{_TOP}.cloud.{name}.credentials")
     chosen = source.section(section.get("default"), path, f"{_TOP}.cloud.{name}.default")
     kind = text_of(about.get("kind"))
     if kind is None:
-        return Found(name, {}, "it has no cm.kind")
+        return FoundCloud(name, {}, "it has no cm.kind")
     kind = TYPES.get(kind, kind)
     notes: list[str] = []
     if kind == "openstack":
@@ -63,14 +69,14 @@ def _cloud(name: str, cloud: Any, path: Path) -> Found:
     told = {_ABOUT[key]: text for key, text in _known(about, tuple(_ABOUT)).items()}
     default = {_DEFAULT[key]: text for key, text in _known(chosen, tuple(_DEFAULT)).items()}
     sections = {**told, **head, "default": default}
-    return Found(name, {key: value for key, value in sections.items() if value}, notes=notes)
+    return FoundCloud(name, {key: value for key, value in sections.items() if value}, notes=notes)
 
 
 def _openstack(name: str, given: dict[str, Any], path: Path, notes: list[str]) -> dict[str, str]:
     """Both ways it wrote them: as in clouds.yaml, or with the names of the environment."""
     named = {key: value for key, value in given.items() if str(key).startswith("OS_")}
     rest = {key: value for key, value in given.items() if key not in named}
-    return {**cloudsyaml.credentials(name, rest, path, notes), **_plain(named, {}, notes)}
+    return {**clouds_yaml.credentials(name, rest, path, notes), **_plain(named, {}, notes)}
 
 
 def _plain(given: dict[str, Any], renamed: dict[str, str], notes: list[str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudmesh.config.credentials_rules import APPLICATION_CREDENTIAL, AUTH_TYPE, missing
-from cloudmesh.config.rules import TO_BE_DEFINED
+from cloudmesh.config.check.rules import TO_BE_DEFINED
+from cloudmesh.config.check.sign_in_rules import APPLICATION_CREDENTIAL, AUTH_TYPE, missing
 
 # The configuration would ask the environment for such a value; there it was a plain text, or another's trick.
 _REFERENCE = re.compile(r"\s*(\$\{.*\}|\$\w+|!env\b.*)\s*", re.DOTALL)
@@ -17,7 +17,7 @@ _ALWAYS_ASKED = {"OS_USERNAME", "OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCloud:
     """One cloud of the file.
 
     Attributes:
@@ -34,7 +34,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Harvest:
+class ImportedClouds:
     """All that a file gives.
 
     Attributes:
@@ -44,7 +44,7 @@ class Harvest:
         default: the cloud used when none is named, where the file tells it.
     """
 
-    clouds: list[Found]
+    clouds: list[FoundCloud]
     notes: list[str] = field(default_factory=list)
     profile: dict[str, str] = field(default_factory=dict)
     default: str | None = None

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.disk import FileError
-from cloudmesh.config.importers.found import Found, Harvest, harmless_value, openstack_section
-from cloudmesh.config.importers.shell import OpenQuoteError, Word, commands
-from cloudmesh.config.rules import TO_BE_DEFINED
+from cloudmesh.config.check.rules import TO_BE_DEFINED
+from cloudmesh.config.importers.found import FoundCloud, ImportedClouds, harmless_value, openstack_section
+from cloudmesh.config.importers.shell_words import OpenQuoteError, Word, commands
+from cloudmesh.config.yaml.config_file import FileError
 
 _ASSIGNMENT = re.compile(r"(OS_[A-Z0-9_]+)=(.*)", re.DOTALL)
 _LOOKS_SO = re.compile(r"^\s*(export\s+)?OS_[A-Z0-9_]+=", re.MULTILINE)
@@ -23,7 +23,7 @@ def recognises(text: str, data: Any) -> bool:
     return bool(_LOOKS_SO.search(text))
 
 
-def harvest(path: Path, text: str) -> Harvest:
+def harvest(path: Path, text: str) -> ImportedClouds:
     """The one cloud of the file, named by its project; raises FileError if a quote is never closed."""
     script = _Script()
     try:
@@ -34,10 +34,10 @@ def harvest(path: Path, text: str) -> Harvest:
     values = {key: value for key, value in script.values.items() if value}
     values = {key: harmless_value(key, value, script.notes) for key, value in values.items()}
     if not values:
-        return Harvest([])
+        return ImportedClouds([])
     name = next((values[key] for key in ("OS_PROJECT_NAME", "OS_TENANT_NAME") if key in values), "")
     section = openstack_section(values)
-    return Harvest([Found("" if name == TO_BE_DEFINED else name, section, notes=script.notes)])
+    return ImportedClouds([FoundCloud("" if name == TO_BE_DEFINED else name, section, notes=script.notes)])
 
 
 class _Script:

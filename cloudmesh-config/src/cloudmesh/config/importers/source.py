@@ -8,9 +8,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from cloudmesh.config import disk, reader
-from cloudmesh.config.disk import FileError
-from cloudmesh.config.guard import Guarded
+from cloudmesh.config.yaml import config_file, reader
+from cloudmesh.config.yaml.config_file import FileError
+from cloudmesh.config.yaml.limits import Guarded
 from cloudmesh.plugin.errors import UsageError
 
 LARGEST = 2**20
@@ -37,7 +37,7 @@ def read(path: Path) -> str:
     if path.stat().st_size > LARGEST:
         message = f"this file is larger than {LARGEST // 2**20} MiB"
         raise FileError(path, None, message, "name a file that holds only clouds")
-    text = disk.read(path, private=False)
+    text = config_file.read(path, private=False)
     if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
         raise FileError(path, None, "this file has no content", "name one that holds clouds")
     return text

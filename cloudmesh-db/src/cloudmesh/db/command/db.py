@@ -72,18 +72,18 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
             cms db export machine --output=csv > machines.csv
             cms db backup ~/cloudmesh-backup.db
         """
-        from cloudmesh.db import face
+        from cloudmesh.db.cli import answers
         from cloudmesh.db.store import open_store
 
         works: dict[str, Callable[[Database, dict[str, Any]], Answer]] = {
-            "tables": face.tables,
-            "columns": face.columns,
-            "list": face.find,
-            "find": face.find,
-            "delete": face.delete,
-            "export": face.export,
-            "backup": face.back_up,
-            "check": face.check,
+            "tables": answers.tables,
+            "columns": answers.columns,
+            "list": answers.find,
+            "find": answers.find,
+            "delete": answers.delete,
+            "export": answers.export,
+            "backup": answers.back_up,
+            "check": answers.check,
         }
         word = next(word for word in _SUBCOMMANDS if arguments[word])
         with open_store() as database:

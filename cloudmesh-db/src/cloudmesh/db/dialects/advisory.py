@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
-from cloudmesh.db.hold import Lock
-from cloudmesh.db.private import Private
+from cloudmesh.db.locks.file_lock import Private
+from cloudmesh.db.locks.hold import Lock
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
 _IDLE, _INTERVAL, _COUNT = 30, 10, 3
@@ -34,7 +34,7 @@ _SETTINGS = {
 Connection = psycopg.Connection[Any]
 
 
-class Session:
+class LockSession:
     """One connection, and the names that it holds."""
 
     def __init__(self, connection: Connection) -> None:
@@ -103,7 +103,7 @@ class Session:
 class SessionLock(Lock):
     """A name that a session holds."""
 
-    def __init__(self, session: Session, key: int) -> None:
+    def __init__(self, session: LockSession, key: int) -> None:
         self._session, self._key = session, key
 
     @property

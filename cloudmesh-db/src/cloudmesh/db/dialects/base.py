@@ -12,7 +12,7 @@ from cloudmesh.plugin.errors import StoreError
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from cloudmesh.db.hold import Lock
+    from cloudmesh.db.locks.hold import Lock
 
     class Cursor(Protocol):
         """The part of DB-API's cursor (PEP 249) that is used here."""
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30.0
 
 
-class Limits(NamedTuple):
+class DialectLimits(NamedTuple):
     """What a database cannot hold.
 
     Attributes:
@@ -64,7 +64,7 @@ class Dialect(ABC):
         columns_order: the hidden column of ``_columns`` that keeps the order of its rows.
     """
 
-    limits: ClassVar[Limits]
+    limits: ClassVar[DialectLimits]
     sql_types: ClassVar[Mapping[str, str]]
     id_type: ClassVar[str]
     later: ClassVar[bool]

@@ -18,14 +18,13 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
-from cloudmesh.db import migrations
-from cloudmesh.db.dialects import advisory, base
-from cloudmesh.db.dialects.base import Dialect, Limits, Unbindable
+from cloudmesh.db.dialects import advisory, base, migrations
+from cloudmesh.db.dialects.base import Dialect, DialectLimits, Unbindable
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
-    from cloudmesh.db.hold import Lock
+    from cloudmesh.db.locks.hold import Lock
 
 CONNECT_SECONDS = 10
 NAME_BYTES = 63
@@ -47,7 +46,7 @@ CREATE TABLE _columns (
 class PostgreSQL(Dialect):
     """A database by its URL, as libpq reads it; what the URL leaves out may come from libpq's own places."""
 
-    limits = Limits(
+    limits = DialectLimits(
         "PostgreSQL",
         1600,
         NAME_BYTES,
@@ -72,7 +71,7 @@ class PostgreSQL(Dialect):
         super().__init__(_without_secrets(url))
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
-        self._session: advisory.Session | None = None
+        self._session: advisory.LockSession | None = None
 
     @property
     def exists(self) -> bool:
@@ -149,7 +148,7 @@ class PostgreSQL(Dialect):
     def _lock(self, name: str) -> Lock | None:
         with self._sentences():
             if self._session is None or not self._session.is_ours:
-                self._session = advisory.Session(self._open(**advisory.KEEPALIVES))
+                self._session = advisory.LockSession(self._open(**advisory.KEEPALIVES))
             return self._session.take(name)
 
     def quote(self, name: str) -> str:

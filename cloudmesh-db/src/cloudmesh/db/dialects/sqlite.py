@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from cloudmesh.db import damage, migrations
-from cloudmesh.db.dialects import base
-from cloudmesh.db.dialects.base import Dialect, Limits, Unbindable
+from cloudmesh.db.dialects import base, damage, migrations
+from cloudmesh.db.dialects.base import Dialect, DialectLimits, Unbindable
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
-    from cloudmesh.db.hold import Lock
+    from cloudmesh.db.locks.hold import Lock
 
 COLUMNS_TABLE = """\
 CREATE TABLE _columns (
@@ -43,7 +42,7 @@ class SQLite(Dialect):
     """A file, or ``:memory:``. Made when something is first written, never by reading."""
 
     # SQLITE_MAX_COLUMN as sqlite is commonly built (sqlite.org, "Limits In SQLite").
-    limits = Limits("sqlite", 2000, 0, frozenset({"id", "_json"}), nul_in_text=True)
+    limits = DialectLimits("sqlite", 2000, 0, frozenset({"id", "_json"}), nul_in_text=True)
     sql_types: ClassVar = {
         "text": "TEXT",
         "integer": "INTEGER",
@@ -120,7 +119,7 @@ class SQLite(Dialect):
     def is_locked(self, name: str) -> bool:
         if self.in_memory:
             return name in self._names
-        from cloudmesh.db.filelock import FileLock
+        from cloudmesh.db.locks.file_lock import FileLock
 
         try:
             return FileLock.is_taken(self._locks_folder, name)
@@ -129,10 +128,10 @@ class SQLite(Dialect):
 
     def _lock(self, name: str) -> Lock | None:
         if self.in_memory:
-            from cloudmesh.db.hold import MemoryLock
+            from cloudmesh.db.locks.hold import MemoryLock
 
             return None if name in self._names else MemoryLock(self._names, name)
-        from cloudmesh.db.filelock import FileLock
+        from cloudmesh.db.locks.file_lock import FileLock
 
         try:
             _make_directory(self._locks_folder.parent)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, CloudmeshError, command
-from cloudmesh.plugin.sigterm import as_ctrl_c
+from cloudmesh.plugin.signals import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
         if before not in (["show"], ["resume"], ["cancel"]):
             return []
         from cloudmesh.config import Config
-        from cloudmesh.vm.jobs import Jobs
+        from cloudmesh.vm.jobs.jobs import Jobs
 
         try:
             jobs = Jobs(Config.load()).list()
@@ -90,35 +90,35 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.job_report import list_jobs
+    from cloudmesh.vm.cli.job_report import list_jobs
 
     return list_jobs(config, everything=arguments["--all"])
 
 
 def _show(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.job_report import show_job
+    from cloudmesh.vm.cli.job_report import show_job
 
     return show_job(config, _number(arguments["ID"]))
 
 
 def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.job_report import report_resumed
-    from cloudmesh.vm.jobs import Jobs
-    from cloudmesh.vm.options import effort, seconds
-    from cloudmesh.vm.progress import Progress
-    from cloudmesh.vm.work import Effort
+    from cloudmesh.vm.cli.job_report import report_resumed
+    from cloudmesh.vm.cli.options import effort, seconds
+    from cloudmesh.vm.cli.progress import Progress
+    from cloudmesh.vm.jobs.jobs import Jobs
+    from cloudmesh.vm.jobs.runner import RunOptions
 
     number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
-    spent = Effort(**effort(arguments, progress))
+    spent = RunOptions(**effort(arguments, progress))
     with progress:
         result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=spent)
     return report_resumed(config, number, result, progress.seconds)
 
 
 def _cancel(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.job_report import report_cancelled
-    from cloudmesh.vm.jobs import Jobs
+    from cloudmesh.vm.cli.job_report import report_cancelled
+    from cloudmesh.vm.jobs.jobs import Jobs
 
     return report_cancelled(Jobs(config).cancel(_number(arguments["ID"])))
 

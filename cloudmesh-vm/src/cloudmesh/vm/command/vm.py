@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
-from cloudmesh.plugin.sigterm import as_ctrl_c
+from cloudmesh.plugin.signals import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
     from cloudmesh.config import Config
+    from cloudmesh.vm.cli.progress import Progress
+    from cloudmesh.vm.clouds.select import Selection
     from cloudmesh.vm.machines import Machines
-    from cloudmesh.vm.progress import Progress
-    from cloudmesh.vm.select import Selection
 
 ACTIONS = ("start", "stop", "suspend", "resume", "pause", "unpause", "reboot", "delete")
 CHANGES = ("rebuild", "resize", "rename", "metadata")
@@ -134,7 +134,7 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
         config = Config.load()
         answer = _FACES.get(verb, _act)(config, verb, arguments)
         if verb != "list":
-            from cloudmesh.vm.interrupted import notes_from_store
+            from cloudmesh.vm.cli.interrupted import notes_from_store
 
             answer.notes = [*answer.notes, *notes_from_store(config)]
         return answer
@@ -145,7 +145,7 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _list(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.listing import list_machines, qualify
+    from cloudmesh.vm.cli.listing import list_machines, qualify
 
     # Names are for other commands, which find no machine that has vanished.
     only_names = arguments["--output"] == "names"
@@ -160,11 +160,10 @@ def _list(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 def _boot(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
     from pathlib import Path
 
+    from cloudmesh.vm.cli.options import effort, read_pairs, seconds
+    from cloudmesh.vm.cli.progress import Progress
+    from cloudmesh.vm.cli.report import report
     from cloudmesh.vm.machines import Machines
-    from cloudmesh.vm.options import effort, seconds
-    from cloudmesh.vm.pairs import read_pairs
-    from cloudmesh.vm.progress import Progress
-    from cloudmesh.vm.report import report
 
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
@@ -206,10 +205,10 @@ def _resize(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _do(config: Config, verb: str, arguments: dict[str, Any], argument: Any = None) -> Answer:
-    from cloudmesh.cloud.verbs import find_verb
-    from cloudmesh.vm.options import seconds
-    from cloudmesh.vm.progress import Progress
-    from cloudmesh.vm.report import dry_run, report
+    from cloudmesh.cloud.model.verbs import find_verb
+    from cloudmesh.vm.cli.options import seconds
+    from cloudmesh.vm.cli.progress import Progress
+    from cloudmesh.vm.cli.report import dry_run, report
 
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
@@ -229,8 +228,8 @@ def _confirmed(
     machines: Machines, verb: str, timeout: float | None, progress: Progress
 ) -> tuple[Selection, float | None]:
     """The machines that the user agreed to, and what is left of the time without that for the question."""
-    from cloudmesh.vm.asking import Deadline
-    from cloudmesh.vm.confirm import confirm
+    from cloudmesh.cloud.fanout.limits import Deadline
+    from cloudmesh.vm.cli.options import confirm
 
     deadline = Deadline.after(timeout)
     with progress:
@@ -242,9 +241,9 @@ def _confirmed(
 
 
 def _rename(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.vm.cli.options import seconds
+    from cloudmesh.vm.cli.report import report
     from cloudmesh.vm.machines import Machines
-    from cloudmesh.vm.options import seconds
-    from cloudmesh.vm.report import report
 
     limit = seconds(arguments, "--call-timeout")
     with Machines(arguments["NAME"], arguments["--cloud"], config, call_timeout=limit) as machines:
@@ -252,8 +251,8 @@ def _rename(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _metadata(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.info import machine_metadata
-    from cloudmesh.vm.pairs import read_changes
+    from cloudmesh.vm.cli.info import machine_metadata
+    from cloudmesh.vm.cli.options import read_changes
 
     changes = read_changes(arguments["--set"], arguments["--unset"])
     if changes:
@@ -263,9 +262,9 @@ def _metadata(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _wait(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.options import seconds
-    from cloudmesh.vm.progress import Progress
-    from cloudmesh.vm.report import report
+    from cloudmesh.vm.cli.options import seconds
+    from cloudmesh.vm.cli.progress import Progress
+    from cloudmesh.vm.cli.report import report
 
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
@@ -274,8 +273,8 @@ def _wait(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
 
 
 def _machines(config: Config, arguments: dict[str, Any], progress: Progress | None = None) -> Machines:
+    from cloudmesh.vm.cli.options import effort
     from cloudmesh.vm.machines import Machines
-    from cloudmesh.vm.options import effort
 
     more = effort(arguments, progress) if progress else {}
     if arguments["--all"]:
@@ -284,7 +283,7 @@ def _machines(config: Config, arguments: dict[str, Any], progress: Progress | No
 
 
 def _info(config: Config, verb: str, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.info import machine_info
+    from cloudmesh.vm.cli.info import machine_info
 
     return machine_info(config, arguments["NAME"], arguments["--cloud"])
 

@@ -17,14 +17,14 @@ from cloudmesh.cloud.errors import (
     Refused,
     Unsupported,
 )
-from cloudmesh.cloud.providers.libcloud.fault import Fault, clean
-from cloudmesh.cloud.providers.libcloud.mapping import (
-    Call,
+from cloudmesh.cloud.providers.libcloud.errors import (
+    CallContext,
     by_code,
     credentials_refused,
     quota_exceeded,
     rate_limited,
 )
+from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails, clean
 from cloudmesh.plugin.errors import CloudmeshError
 
 _CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
@@ -58,7 +58,7 @@ def code_of(answer: object) -> str:
     return found[1] if found else ""
 
 
-def explain(fault: Fault, call: Call) -> CloudmeshError | None:
+def explain(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """EC2's own code decides, whatever the HTTP status; None if the answer holds none."""
     code = code_of(call.answer)
     if not code or fault.is_page:
@@ -69,7 +69,7 @@ def explain(fault: Fault, call: Call) -> CloudmeshError | None:
     return _by_code(code, fault, call) or (by_code(fault.code, fault, call) if fault.code >= 400 else None)
 
 
-def _by_code(code: str, fault: Fault, call: Call) -> CloudmeshError | None:
+def _by_code(code: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if code == "RequestExpired":
         return CredentialsError(
             f"cloud {call.cloud} takes the call for an old one ({fault.words}); "
@@ -87,7 +87,7 @@ def _by_code(code: str, fault: Fault, call: Call) -> CloudmeshError | None:
     hint = "; another zone, or later, may have room" if code in _CAPACITY else ""
     error = kind(f"cloud {call.cloud} cannot {call.what} ({fault.words}){hint}")
     # An earlier call with this token was another one, and may have made a machine.
-    error.unsure = code == "IdempotentParameterMismatch"
+    error.outcome_unknown = code == "IdempotentParameterMismatch"
     return error
 
 

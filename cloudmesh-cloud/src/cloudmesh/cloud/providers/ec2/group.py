@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import TOKEN_KEY, marked
 from cloudmesh.cloud.providers.ec2.reading import state_of, tags_of
-from cloudmesh.cloud.tokens import TOKEN_KEY, marked
 
 GROUP_KEY = f"{TOKEN_KEY}s-"
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions

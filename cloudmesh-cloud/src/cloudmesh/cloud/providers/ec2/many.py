@@ -15,14 +15,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
-from cloudmesh.cloud.model import Machine, State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import TOKEN_KEY
 from cloudmesh.cloud.providers.ec2 import group
 from cloudmesh.cloud.providers.ec2.network import Ec2Network
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
 from cloudmesh.cloud.providers.ec2.reading import STATES, to_machine
 from cloudmesh.cloud.providers.ec2.request import group_parameters, tags
-from cloudmesh.cloud.tokens import TOKEN_KEY
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
@@ -96,15 +96,15 @@ class Ec2Many(Ec2Network):
         return refused
 
     def boot_many(
-        self, requests: Sequence[BootRequest], again: bool = False
-    ) -> list[Machine | CloudmeshError]:
+        self, requests: Sequence[BootRequest], maybe_done: bool = False
+    ) -> list[MachineRecord | CloudmeshError]:
         """One call that makes all of them or none, and one for the name of each.
 
         RunInstances gives all machines the same tags. A machine that cannot be named runs all the same: its
         error tells its id and is unsure, and ``find_booted`` names it.
         """
         tokens = [each.token for each in requests]
-        seen = self._seen(tokens) if again else group.Seen()
+        seen = self._seen(tokens) if maybe_done else group.Seen()
         made: Mapping[str, Mapping[str, Any]] = seen.instances
         if not any(token in made or seen.hides(token) for token in tokens):
             self.hide_userdata(requests[0])
@@ -113,12 +113,14 @@ class Ec2Many(Ec2Network):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
                 made = group.launched(items(answer, "instancesSet"), requests)
         results = list(self._named(requests, made))
-        if all(isinstance(each, Machine | NotFound) for each in results):
+        if all(isinstance(each, MachineRecord | NotFound) for each in results):
             # Until then the tokens on those that are shown are the only proof that the others were made.
-            self._forget_group([each.cloud_id for each in results if isinstance(each, Machine)], requests)
+            self._forget_group(
+                [each.cloud_id for each in results if isinstance(each, MachineRecord)], requests
+            )
         return results
 
-    def find_in_group(self, request: BootRequest) -> Machine | None:
+    def find_in_group(self, request: BootRequest) -> MachineRecord | None:
         """The machine that a call for several made by this request, named if it was not; None if none did."""
         seen = self._seen([request.token])
         if seen.hides(request.token):
@@ -127,7 +129,7 @@ class Ec2Many(Ec2Network):
         if instance is None or group.is_gone(instance):
             return None
         (result,) = self._named([request], {request.token: instance})
-        if not isinstance(result, Machine):
+        if not isinstance(result, MachineRecord):
             raise result
         return result
 
@@ -147,7 +149,7 @@ class Ec2Many(Ec2Network):
 
     def _named(
         self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
-    ) -> Iterator[Machine | CloudmeshError]:
+    ) -> Iterator[MachineRecord | CloudmeshError]:
         """Give each machine its name; what speaks against all further calls ends them."""
         trouble: CloudmeshError | None = None
         for wanted in requests:
@@ -189,11 +191,11 @@ def not_shown(cloud: str, wanted: BootRequest) -> CloudTimeout:
     return CloudTimeout(
         f"{wanted.name} was booted on cloud {cloud} together with others, which are there, but it is not "
         "shown (yet): look before asking again",
-        unsure=True,
+        outcome_unknown=True,
     )
 
 
-def not_named(machine: Machine, wanted: BootRequest, error: CloudmeshError) -> CloudmeshError:
+def not_named(machine: MachineRecord, wanted: BootRequest, error: CloudmeshError) -> CloudmeshError:
     """The error for a machine that was made and has no name yet; it says whether trying again may help."""
     told = (
         f"{wanted.name} was booted on cloud {machine.cloud} as {machine.cloud_id}, but could not be given "
@@ -201,10 +203,10 @@ def not_named(machine: Machine, wanted: BootRequest, error: CloudmeshError) -> C
     )
     if isinstance(error, NotFound):
         # EC2 tells of a new machine before all of its parts know it.
-        return CloudTimeout(told, unsure=True)
+        return CloudTimeout(told, outcome_unknown=True)
     named = copy(error)
     named.args = (told,)
-    named.unsure = True
+    named.outcome_unknown = True
     return named
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound
-from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.providers.ec2 import rules
 from cloudmesh.cloud.providers.ec2.query import Query, filters, items
 from cloudmesh.cloud.providers.ec2.reading import tags_of
-from cloudmesh.cloud.providers.ec2.settings import Settings
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 
 _A_PAGE = 1000
 
@@ -19,7 +19,7 @@ _A_PAGE = 1000
 class Ec2Network(LibcloudProvider):
     """The rest of the provider is in ``provider``."""
 
-    own: Settings
+    own: Ec2Settings
     query: Query
 
     def networks(self) -> list[Network]:

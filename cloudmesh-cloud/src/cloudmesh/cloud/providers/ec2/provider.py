@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsupported, only_looking
-from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, State
-from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
 from cloudmesh.cloud.providers.ec2.many import Ec2Many, deleted, was_deleted
 from cloudmesh.cloud.providers.ec2.query import Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.reading import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.request import parameters, tags
-from cloudmesh.cloud.providers.ec2.settings import KEYS, Settings
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 _C = Capability
@@ -37,7 +37,7 @@ class Ec2Provider(Ec2Many):
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
-        self.own = Settings.read(name, settings)
+        self.own = Ec2Settings.read(name, settings)
         self._secrets = (*self._secrets, self.own.secret_key, *filter(None, [self.own.token]))
         if self.own.hibernate:
             self.capabilities = self.capabilities | {_C.SUSPEND, _C.RESUME}
@@ -82,7 +82,7 @@ class Ec2Provider(Ec2Many):
         count = f"{len(zones)} availability zone{'' if len(zones) == 1 else 's'}"
         return f"EC2: region {self.own.region}, {count}"
 
-    def machines(self) -> Iterator[Machine]:
+    def machines(self) -> Iterator[MachineRecord]:
         """All machines but those that are deleted, which EC2 remembers for an hour."""
         with self.calling("list machines"):
             for reservation in self.query.pages("DescribeInstances", "reservationSet", _MACHINES_A_PAGE):
@@ -91,7 +91,7 @@ class Ec2Provider(Ec2Many):
                     if machine.state is not State.DELETED:
                         yield machine
 
-    def machine(self, cloud_id: str) -> Machine:
+    def machine(self, cloud_id: str) -> MachineRecord:
         instance = self._instance(cloud_id)
         if state_of(instance) is State.DELETED:
             why = fault_of(instance)
@@ -109,7 +109,7 @@ class Ec2Provider(Ec2Many):
                         return dict(instance)
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
-    def boot(self, request: BootRequest) -> Machine:
+    def boot(self, request: BootRequest) -> MachineRecord:
         """Ask for a new machine; if the same is asked again with the same token, EC2 makes no second one."""
         self.hide_userdata(request)
         sent = parameters(request, hibernate=self.own.hibernate)
@@ -117,7 +117,7 @@ class Ec2Provider(Ec2Many):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)
             return to_machine(self.name, items(answer, "instancesSet")[0])
 
-    def find_booted(self, request: BootRequest) -> Machine | None:
+    def find_booted(self, request: BootRequest) -> MachineRecord | None:
         if not request.token:
             return None
         with self.calling(f"look for machine {request.name}"):

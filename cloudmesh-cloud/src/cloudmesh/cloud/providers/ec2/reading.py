@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudmesh.cloud.model import Flavor, Image, Machine, State
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.provider.tokens import unmarked
 from cloudmesh.cloud.providers.ec2.query import items
-from cloudmesh.cloud.tokens import unmarked
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 STATES = {
@@ -46,11 +46,11 @@ def fault_of(instance: Mapping[str, Any]) -> str:
     return _reason(instance, "message") or code
 
 
-def to_machine(cloud: str, instance: Mapping[str, Any]) -> Machine:
+def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
     """A machine; its name is the tag ``Name``, else its id."""
     tags = tags_of(instance)
     cloud_id = str(instance["instanceId"])
-    return Machine(
+    return MachineRecord(
         cloud=cloud,
         name=tags.get("Name") or cloud_id,
         cloud_id=cloud_id,

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.ec2 import group
 from cloudmesh.cloud.providers.ec2.query import numbered
 

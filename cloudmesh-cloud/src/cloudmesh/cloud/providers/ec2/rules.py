@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cloudmesh.cloud.network import ANYWHERE, SecurityRule
+from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.cloud.providers.ec2.query import items
 
 _ALL = "-1"

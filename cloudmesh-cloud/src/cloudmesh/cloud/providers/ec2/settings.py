@@ -17,7 +17,7 @@ _NO_ENDPOINT = ("", "aws", "aws.amazon.com", "amazon.com", "amazonaws.com", "aws
 
 
 @dataclass(frozen=True)
-class Settings:
+class Ec2Settings:
     """The settings of an EC2 cloud.
 
     Attributes:
@@ -44,7 +44,7 @@ class Settings:
     image_names: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, cloud: str, settings: Mapping[str, Any]) -> Settings:
+    def read(cls, cloud: str, settings: Mapping[str, Any]) -> Ec2Settings:
         """From the cloud's section. Raises ConfigError, CredentialsError."""
         credentials = settings.get("credentials") or {}
         named = str(credentials.get("EC2_PROFILE") or "")

@@ -22,7 +22,7 @@ _RATE_LIMIT = "429 Rate limit exceeded"
 
 
 @dataclass(frozen=True)
-class Fault:
+class ErrorDetails:
     """One error, read.
 
     Attributes:
@@ -40,7 +40,7 @@ class Fault:
     reason: str = ""
 
 
-def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> Fault:
+def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> ErrorDetails:
     """The fault behind an error; ``answer`` is the last HTTP response, if it is known."""
     text = _text(error)
     if text == _RATE_LIMIT:
@@ -56,7 +56,7 @@ def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) 
     if is_page and not _PAGE.match(text):
         text = str(getattr(answer, "text", "") or "")
     words = _title(text) if is_page else text
-    return Fault(code, clean(words, secrets), is_page, seconds(headers), _reason(error))
+    return ErrorDetails(code, clean(words, secrets), is_page, seconds(headers), _reason(error))
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:

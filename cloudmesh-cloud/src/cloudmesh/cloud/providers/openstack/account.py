@@ -50,7 +50,7 @@ class Account:
             CredentialsError: what is needed to sign in is missing.
             ConfigError: a key has a value that cannot be.
         """
-        keys = _Keys(cloud, settings.get("credentials") or {})
+        keys = _CredentialKeys(cloud, settings.get("credentials") or {})
         kind = keys.get("OS_AUTH_TYPE") or ""
         applied = kind in _APPLICATIONS or (not kind and keys.has_application_credential)
         if kind and not applied and kind not in _PASSWORDS:
@@ -70,7 +70,7 @@ class Account:
         )
 
 
-class _Keys:
+class _CredentialKeys:
     """The credentials as texts; an empty value is none."""
 
     def __init__(self, cloud: str, values: Mapping[str, Any]) -> None:
@@ -97,7 +97,7 @@ class _Keys:
         return value
 
 
-def _keystone(keys: _Keys) -> str:
+def _keystone(keys: _CredentialKeys) -> str:
     url = keys.need("OS_AUTH_URL").rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{keys.place}.OS_AUTH_URL must begin with https:// or http://")
@@ -112,7 +112,7 @@ def _keystone(keys: _Keys) -> str:
     return head if last == "v3" else url
 
 
-def _domain(keys: _Keys, whose: str) -> dict[str, str]:
+def _domain(keys: _CredentialKeys, whose: str) -> dict[str, str]:
     """The domain of the user or of the project: by id, else by name, else the usual one."""
     if identifier := keys.get(f"OS_{whose}_DOMAIN_ID"):
         return {"id": identifier}
@@ -123,19 +123,19 @@ def _domain(keys: _Keys, whose: str) -> dict[str, str]:
     return {"id": keys.get("OS_DOMAIN_ID", "OS_DEFAULT_DOMAIN") or "default"}
 
 
-def _user(keys: _Keys) -> dict[str, Any]:
+def _user(keys: _CredentialKeys) -> dict[str, Any]:
     if identifier := keys.get("OS_USER_ID"):
         return {"id": identifier}
     return {"name": keys.need("OS_USERNAME", "OS_USER_ID"), "domain": _domain(keys, "USER")}
 
 
-def _password(keys: _Keys) -> tuple[dict[str, Any], str]:
+def _password(keys: _CredentialKeys) -> tuple[dict[str, Any], str]:
     user = _user(keys)
     proven = {"user": {**user, "password": keys.need("OS_PASSWORD")}}
     return {"methods": ["password"], "password": proven}, str(user.get("name") or user["id"])
 
 
-def _application(keys: _Keys) -> tuple[dict[str, Any], str]:
+def _application(keys: _CredentialKeys) -> tuple[dict[str, Any], str]:
     secret = keys.need("OS_APPLICATION_CREDENTIAL_SECRET")
     identifier = keys.get("OS_APPLICATION_CREDENTIAL_ID")
     if identifier:
@@ -148,7 +148,7 @@ def _application(keys: _Keys) -> tuple[dict[str, Any], str]:
     return {"methods": ["application_credential"], "application_credential": proven}, identifier
 
 
-def _project(keys: _Keys) -> dict[str, Any]:
+def _project(keys: _CredentialKeys) -> dict[str, Any]:
     """The project; older files write its name under OS_TENANT_ID as well, so a name is believed first."""
     if name := keys.get("OS_PROJECT_NAME", "OS_TENANT_NAME"):
         return {"name": name, "domain": _domain(keys, "PROJECT")}
@@ -156,7 +156,7 @@ def _project(keys: _Keys) -> dict[str, Any]:
     return {"id": identifier or keys.need("OS_PROJECT_NAME", "OS_PROJECT_ID")}
 
 
-def _interface(keys: _Keys) -> str:
+def _interface(keys: _CredentialKeys) -> str:
     given = keys.get("OS_INTERFACE", "OS_ENDPOINT_TYPE") or "public"
     interface = given.lower().removesuffix("url")
     if interface not in INTERFACES:
@@ -164,7 +164,7 @@ def _interface(keys: _Keys) -> str:
     return interface
 
 
-def _microversion(keys: _Keys) -> str:
+def _microversion(keys: _CredentialKeys) -> str:
     """Of Nova; a mere 2, as openrc files have it, says nothing."""
     given = keys.get("OS_COMPUTE_API_VERSION")
     if given in ("", "2"):

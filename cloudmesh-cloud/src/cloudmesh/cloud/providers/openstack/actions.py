@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused
-from cloudmesh.cloud.model import Flavor, Image
+from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION, OpenStackServices
 
 _CONSOLE_LINES = 1000

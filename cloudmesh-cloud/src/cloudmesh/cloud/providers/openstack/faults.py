@@ -6,8 +6,8 @@ import re
 from http import HTTPStatus
 
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
-from cloudmesh.cloud.providers.libcloud.fault import Fault
-from cloudmesh.cloud.providers.libcloud.mapping import Call, by_code
+from cloudmesh.cloud.providers.libcloud.errors import CallContext, by_code
+from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails
 from cloudmesh.cloud.providers.openstack.quotas import NAMES
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -27,18 +27,18 @@ _NEUTRON_QUOTA = re.compile(r"quota exceeded for resources: \['(?P<what>\w+)'", 
 _GIB = 2**30
 
 
-def explain(fault: Fault, call: Call) -> CloudmeshError | None:
+def explain(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Our error for one of an OpenStack; None leaves it to what all clouds share."""
     if fault.code < 400 or fault.is_page:
         return None
-    plain = Fault(fault.code, _words(fault), retry_after=fault.retry_after)
+    plain = ErrorDetails(fault.code, _words(fault), retry_after=fault.retry_after)
     for rule in (_quota, _gone, _impossible, _too_big, _no_host, _no_image, _unreachable):
         if error := rule(plain, call):
             return error
     return by_code(plain.code, plain, call)
 
 
-def _words(fault: Fault) -> str:
+def _words(fault: ErrorDetails) -> str:
     """What the service said, without the status and the reason that libcloud puts before it."""
     try:
         reason = HTTPStatus(fault.code).phrase
@@ -47,7 +47,7 @@ def _words(fault: Fault) -> str:
     return fault.words.removeprefix(f"{fault.code} {reason}").strip()
 
 
-def _quota(fault: Fault, call: Call) -> CloudmeshError | None:
+def _quota(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Which quota, and how much of it is used: Nova says all of that, Neutron only which."""
     found = _NOVA_QUOTA.search(fault.words) or _NEUTRON_QUOTA.search(fault.words)
     if not found or fault.code >= 500:
@@ -64,21 +64,21 @@ def _quota(fault: Fault, call: Call) -> CloudmeshError | None:
     )
 
 
-def _gone(fault: Fault, call: Call) -> CloudmeshError | None:
+def _gone(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """For a moment Nova knows what it has deleted, and calls that a conflict."""
     if fault.code != 409 or not _GONE.search(fault.words):
         return None
     return NotFound(f"cloud {call.cloud} no longer has what is needed to {call.what}")
 
 
-def _impossible(fault: Fault, call: Call) -> CloudmeshError | None:
+def _impossible(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     state = _STATE.search(fault.words)
     if fault.code != 409 or not state:
         return None
     return Conflict(f"cloud {call.cloud} cannot {call.what} while it is {state[1]}")
 
 
-def _too_big(fault: Fault, call: Call) -> CloudmeshError | None:
+def _too_big(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     sizes = _TOO_SMALL.search(fault.words)
     if fault.code != 400 or not (sizes or _TOO_LITTLE.search(fault.words)):
         return None
@@ -94,19 +94,19 @@ def _too_big(fault: Fault, call: Call) -> CloudmeshError | None:
     )
 
 
-def _no_host(fault: Fault, call: Call) -> CloudmeshError | None:
+def _no_host(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if not _NO_HOST.search(fault.words):
         return None
     return NoCapacity(f"cloud {call.cloud} has no host with room to {call.what}; choose a smaller flavor")
 
 
-def _no_image(fault: Fault, call: Call) -> CloudmeshError | None:
+def _no_image(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if fault.code != 400 or not _IMAGE.search(fault.words):
         return None
     return NotFound(f"cloud {call.cloud} no longer has the image that is needed to {call.what}")
 
 
-def _unreachable(fault: Fault, call: Call) -> CloudmeshError | None:
+def _unreachable(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Neutron calls it "not found" that no router joins a network to the one of the address."""
     if not _NOT_ROUTED.search(fault.words):
         return None

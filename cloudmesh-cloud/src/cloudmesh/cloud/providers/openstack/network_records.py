@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 
 Json = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused
-from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.providers.openstack import network_records as records
 from cloudmesh.cloud.providers.openstack.wire import OpenStackServices
 from cloudmesh.plugin.errors import suggest

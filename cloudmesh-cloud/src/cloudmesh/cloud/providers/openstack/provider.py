@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model import Flavor, Image, KeyPair, Machine, Quota, State
-from cloudmesh.cloud.provider import BootRequest, Capability
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
+from cloudmesh.cloud.provider.tokens import bears, marked
 from cloudmesh.cloud.providers.openstack import quotas, records
 from cloudmesh.cloud.providers.openstack.actions import Actions
 from cloudmesh.cloud.providers.openstack.networking import Networking
 from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION
-from cloudmesh.cloud.tokens import bears, marked
 
 # How many machines of one name are asked for at a time.
 _NAMESAKES = 20
@@ -39,7 +39,7 @@ class OpenStackProvider(Actions, Networking):
         where = f", region {self.account.region}" if self.account.region else ""
         return f"signed in to project {project} as {self.account.user}{where}"
 
-    def machines(self) -> Iterator[Machine]:
+    def machines(self) -> Iterator[MachineRecord]:
         # One that is built while the pages are asked for may be on two of them.
         seen: set[str] = set()
         with self.asking("list machines"):
@@ -49,18 +49,18 @@ class OpenStackProvider(Actions, Networking):
                         seen.add(machine.cloud_id)
                         yield machine
 
-    def machine(self, cloud_id: str) -> Machine:
+    def machine(self, cloud_id: str) -> MachineRecord:
         with self.asking(f"show machine {cloud_id}"):
             machine = records.machine(self.name, self._server(cloud_id))
         if machine.state is State.DELETED:
             raise NotFound(f"cloud {self.name} no longer has machine {machine.name} ({cloud_id})")
         return machine
 
-    def boot(self, request: BootRequest) -> Machine:
+    def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
         with self.asking(f"boot {request.name}"):
             made = self.compute("POST", "/servers", {"server": _wanted(request)})["server"]
-            return Machine(
+            return MachineRecord(
                 cloud=self.name,
                 name=request.name,
                 cloud_id=str(made["id"]),
@@ -72,7 +72,7 @@ class OpenStackProvider(Actions, Networking):
                 metadata=dict(request.metadata),
             )
 
-    def find_booted(self, request: BootRequest) -> Machine | None:
+    def find_booted(self, request: BootRequest) -> MachineRecord | None:
         """Among those of its name, which Nova looks for as a regular expression."""
         query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _NAMESAKES}
         with self.asking(f"look for machine {request.name}"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cloudmesh.cloud.model import Quota
+from cloudmesh.cloud.model.records import Quota
 
 # Our name, Nova's limit, Nova's use, and the unit.
 _NOVA = (

@@ -21,7 +21,7 @@ _VERSIONS = ("/v2", "/v2.0")
 Calling = Callable[[str], AbstractContextManager[None]]
 
 
-class Session:
+class KeystoneSession:
     """One account's way to its cloud: the token, and the addresses of the services.
 
     Args:

@@ -20,7 +20,7 @@ from typing import Any
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.providers.openstack.account import Account
-from cloudmesh.config import places
+from cloudmesh.config.settings import places
 from cloudmesh.plugin.errors import CloudmeshError
 
 # A token that ends within so many seconds is not used any more: the work it is for takes a while.

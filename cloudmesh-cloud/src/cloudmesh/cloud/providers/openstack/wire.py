@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cloudmesh.cloud.providers.libcloud.provider import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.transport import Transport, certificates, switch
 from cloudmesh.cloud.providers.openstack.account import Account
-from cloudmesh.cloud.providers.openstack.session import Session
+from cloudmesh.cloud.providers.openstack.session import KeystoneSession
 from cloudmesh.plugin.errors import CloudmeshError
 
 # Since this one (Pike, 2017) a server tells the name and size of its flavor.
@@ -25,7 +25,7 @@ class OpenStackServices(LibcloudProvider):
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
         self.account = Account.read(name, settings)
-        self.session = Session(name, self.account, self._keystone, self.calling, self._hide)
+        self.session = KeystoneSession(name, self.account, self._keystone, self.calling, self._hide)
 
     def transport(self) -> Transport:
         """As in every section; ``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same."""

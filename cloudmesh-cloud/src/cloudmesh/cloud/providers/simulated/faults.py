@@ -20,7 +20,7 @@ from cloudmesh.cloud.errors import (
     TlsFailure,
     Unreachable,
 )
-from cloudmesh.cloud.providers.simulated.settings import LOSSES, Rule, Settings
+from cloudmesh.cloud.providers.simulated.settings import LOSSES, Rule, SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -57,7 +57,7 @@ class Faults:
     thread comes first.
     """
 
-    def __init__(self, cloud: str, settings: Settings, world: World) -> None:
+    def __init__(self, cloud: str, settings: SimulatedSettings, world: World) -> None:
         self._cloud = cloud
         self._settings = settings
         self._world = world
@@ -116,7 +116,7 @@ class Faults:
         error = made(
             f"cloud {self._cloud} {what} to {call!r} (simulated fault, asked for in its configuration)"
         )
-        error.unsure = kind in LOSSES
+        error.outcome_unknown = kind in LOSSES
         return error
 
 

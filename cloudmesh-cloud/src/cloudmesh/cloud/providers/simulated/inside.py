@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cloudmesh.cloud.provider import Provider
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.simulated.faults import Faults
-from cloudmesh.cloud.providers.simulated.settings import Settings
+from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
 
 
@@ -16,7 +16,7 @@ class Inside(Provider):
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
-        self._settings = Settings.read(name, settings)
+        self._settings = SimulatedSettings.read(name, settings)
 
     def open(self) -> None:
         self._world = World(self._settings.file)

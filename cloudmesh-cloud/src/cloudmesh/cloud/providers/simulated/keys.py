@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from cloudmesh.cloud.errors import NotFound, Refused
-from cloudmesh.cloud.model import KeyPair
+from cloudmesh.cloud.model.records import KeyPair
 from cloudmesh.cloud.providers.simulated.quotas import Quotas
 
 
-class Keys(Quotas):
+class SimulatedKeys(Quotas):
     """Keeps the keys, and never places one anywhere: no machine runs."""
 
     def key_pairs(self) -> list[KeyPair]:

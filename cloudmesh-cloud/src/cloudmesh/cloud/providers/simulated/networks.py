@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NoCapacity, NotFound, Refused
-from cloudmesh.cloud.model import State
-from cloudmesh.cloud.network import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.providers.simulated.catalog import NETWORKS, POOL, public_addresses
 from cloudmesh.cloud.providers.simulated.quotas import Quotas
 from cloudmesh.cloud.providers.simulated.world import number

@@ -7,17 +7,17 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.capability import Capability
 from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, Refused
-from cloudmesh.cloud.model import Flavor, Image, Machine, State
-from cloudmesh.cloud.provider import BootRequest
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.model.verbs import VERBS, Fitness, Verb, impossible
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.tokens import marked, unmarked
 from cloudmesh.cloud.providers.simulated.catalog import FLAVORS, IMAGES, address
-from cloudmesh.cloud.providers.simulated.keys import Keys
+from cloudmesh.cloud.providers.simulated.keys import SimulatedKeys
 from cloudmesh.cloud.providers.simulated.networks import Networks
-from cloudmesh.cloud.providers.simulated.settings import Settings
+from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import PAGE, number
-from cloudmesh.cloud.tokens import marked, unmarked
-from cloudmesh.cloud.verbs import VERBS, Fitness, Verb, impossible
 from cloudmesh.plugin.errors import CloudmeshError
 
 _INSERT = """
@@ -30,19 +30,19 @@ INSERT INTO machine (
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
 
-class SimulatedProvider(Keys, Networks):
+class SimulatedProvider(SimulatedKeys, Networks):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
     capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
     simulated: ClassVar[bool] = True
-    settings_keys: ClassVar[tuple[str, ...]] = tuple(Settings.__dataclass_fields__)
+    settings_keys: ClassVar[tuple[str, ...]] = tuple(SimulatedSettings.__dataclass_fields__)
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
         if self._settings.bulk > 1:
             self.bulk = dict.fromkeys(_AT_ONCE, self._settings.bulk)
 
-    def machines(self) -> Iterator[Machine]:
+    def machines(self) -> Iterator[MachineRecord]:
         after = 0
         while True:
             self._faults.before("machines", "")
@@ -52,29 +52,29 @@ class SimulatedProvider(Keys, Networks):
                 return
             after = rows[-1]["id"]
 
-    def machine(self, cloud_id: str) -> Machine:
+    def machine(self, cloud_id: str) -> MachineRecord:
         with self._world.change() as connection:
             found = self._find(connection, cloud_id)
         self._faults.before("machine", found.name)
         return found
 
-    def boot(self, request: BootRequest) -> Machine:
+    def boot(self, request: BootRequest) -> MachineRecord:
         with self._faults.around("boot", request.name) as broken, self._world.change() as connection:
             return self._made(connection, request, broken)
 
-    def boot_many(self, requests: Sequence[BootRequest], again: bool = False) -> list[Machine]:
+    def boot_many(self, requests: Sequence[BootRequest], maybe_done: bool = False) -> list[MachineRecord]:
         """One call that makes all of them, or none."""
         if "boot" not in self.bulk:
-            super().boot_many(requests, again)
+            super().boot_many(requests, maybe_done)
         names = [request.name for request in requests]
         with self._faults.around_all("boot", names) as broken, self._world.change() as connection:
             return [
-                (self._booted(connection, request) if again else None)
+                (self._booted(connection, request) if maybe_done else None)
                 or self._made(connection, request, request.name in broken)
                 for request in requests
             ]
 
-    def _made(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> Machine:
+    def _made(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
         """A new machine, which will be in error if it is broken."""
         self._require_disk(request.image, request.flavor)
         self._require_room_for(connection, request.flavor)
@@ -101,12 +101,12 @@ class SimulatedProvider(Keys, Networks):
             json.dumps([each.name for each in request.security_groups] or ["default"]),
         )
 
-    def find_booted(self, request: BootRequest) -> Machine | None:
+    def find_booted(self, request: BootRequest) -> MachineRecord | None:
         self._faults.before("find_booted", request.name)
         with self._world.change() as connection:
             return self._booted(connection, request)
 
-    def _booted(self, connection: sqlite3.Connection, request: BootRequest) -> Machine | None:
+    def _booted(self, connection: sqlite3.Connection, request: BootRequest) -> MachineRecord | None:
         """The machine that was made with the token of a request, unless it is gone."""
         row = self._world.marked(connection, request.token) if request.token else None
         machine = self._machine(row) if row else None
@@ -201,7 +201,7 @@ class SimulatedProvider(Keys, Networks):
     def _begin(
         self,
         connection: sqlite3.Connection,
-        machine: Machine,
+        machine: MachineRecord,
         verb: Verb,
         seconds: float,
         broken: bool,
@@ -228,7 +228,7 @@ class SimulatedProvider(Keys, Networks):
     def _taken(self, name: str) -> Refused:
         return Refused(f"cloud {self.name} already has a machine {name}; take another name")
 
-    def _find(self, connection: sqlite3.Connection, cloud_id: str) -> Machine:
+    def _find(self, connection: sqlite3.Connection, cloud_id: str) -> MachineRecord:
         return self._machine(self._row(connection, cloud_id))
 
     def _row(self, connection: sqlite3.Connection, cloud_id: str) -> dict[str, Any]:
@@ -237,9 +237,9 @@ class SimulatedProvider(Keys, Networks):
             raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
         return row
 
-    def _machine(self, row: Mapping[str, Any]) -> Machine:
+    def _machine(self, row: Mapping[str, Any]) -> MachineRecord:
         state = State(row["state"])
-        return Machine(
+        return MachineRecord(
             cloud=self.name,
             name=row["name"],
             cloud_id=f"sim-{row['id']:06d}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from cloudmesh.cloud.errors import QuotaExceeded
-from cloudmesh.cloud.model import Flavor, Quota
+from cloudmesh.cloud.model.records import Flavor, Quota
 from cloudmesh.cloud.providers.simulated.catalog import FLAVORS
 from cloudmesh.cloud.providers.simulated.inside import Inside
 

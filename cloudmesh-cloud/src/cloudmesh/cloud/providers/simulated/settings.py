@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cloudmesh.cloud.verbs import VERBS
-from cloudmesh.config.places import machines_directory
+from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.config.settings.places import machines_directory
 from cloudmesh.plugin.errors import ConfigError, UsageError, suggest
 
 CALLS = (
@@ -47,7 +47,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SimulatedSettings:
     """Times are in seconds; ``failure_rate`` is the share of calls that fail, from 0 to 1.
 
     What ``quota`` does not hold has no limit. ``bulk`` is how many machines one call can be about; 1 for none
@@ -65,7 +65,7 @@ class Settings:
     bulk: int = 1
 
     @classmethod
-    def read(cls, cloud: str, data: Mapping[str, Any]) -> Settings:
+    def read(cls, cloud: str, data: Mapping[str, Any]) -> SimulatedSettings:
         """Take the settings from the cloud's part of the configuration.
 
         Raises:

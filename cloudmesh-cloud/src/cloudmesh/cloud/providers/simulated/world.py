@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.errors import Unreachable
-from cloudmesh.cloud.model import State
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.tokens import TOKEN_KEY
 from cloudmesh.cloud.providers.simulated.schema import prepare
-from cloudmesh.cloud.tokens import TOKEN_KEY
 
 _BUSY_SECONDS = 30.0
 # How many machines one listing call tells of.

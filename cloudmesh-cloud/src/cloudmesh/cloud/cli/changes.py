@@ -1,0 +1,138 @@
+"""Making and removing what clouds have beside machines, on one cloud or on several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.cloud.cli.notes import simulated_notes
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.output import Answer
+
+COLUMNS = ("cloud", "name", "action", "result", "reason")
+_PUBLIC_KEYS = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
+_LAST_PORT = 65535
+
+
+def one_cloud(config: Config, option: str | None) -> str:
+    """The only cloud that is meant.
+
+    Raises:
+        UsageError: there are several; what costs money, or is found on one cloud only, is done on one.
+    """
+    clouds = chosen_clouds(config, option)
+    if len(clouds) != 1:
+        raise UsageError(f"{', '.join(clouds)} are meant, and one cloud is needed; say --cloud=NAME")
+    return clouds[0]
+
+
+def change_all(
+    config: Config, clouds: Sequence[str], action: str, names: Sequence[str], do: Callable[[Cloud, str], Any]
+) -> Answer:
+    """Do something to each name on each cloud: a row each, exit code 1 if one failed.
+
+    A single one that failed is raised.
+    """
+    config.resolve(clouds)
+
+    def work(name: str) -> list[dict[str, str] | CloudmeshError]:
+        with Cloud(name, config) as cloud:
+            return [_change(cloud, action, thing, do) for thing in names]
+
+    rows: list[dict[str, str]] = []
+    errors: list[CloudmeshError] = []
+    for cloud, answer in ask_all(clouds, work).items():
+        ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
+        errors += [each for each in ended if isinstance(each, CloudmeshError)]
+        rows += [
+            _row(cloud, thing, action, "failed", str(each)) if isinstance(each, CloudmeshError) else each
+            for thing, each in zip(names, ended, strict=True)
+        ]
+    if len(rows) == len(errors) == 1:
+        raise errors[0]
+    notes = simulated_notes(config, clouds)
+    return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=int(bool(errors)))
+
+
+def _change(
+    cloud: Cloud, action: str, thing: str, do: Callable[[Cloud, str], Any]
+) -> dict[str, str] | CloudmeshError:
+    try:
+        do(cloud, thing)
+    except CloudmeshError as error:
+        return error
+    return _row(cloud.name, thing, action, "done", "")
+
+
+def _row(cloud: str, name: str, action: str, result: str, reason: str) -> dict[str, str]:
+    return {"cloud": cloud, "name": name, "action": action, "result": result, "reason": reason}
+
+
+def read_public_key(given: str | None) -> str:
+    """The text of a public key file; without a name the user's own from ``~/.ssh``.
+
+    Raises:
+        UsageError: there is none, it cannot be read, or it holds a private key.
+    """
+    path = Path(given).expanduser() if given else _own_key()
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UsageError(f"the key file {path} cannot be read: {reason}") from error
+    if "PRIVATE KEY" in text:
+        raise UsageError(f"{path} holds a private key, which stays with you; give the file {path.name}.pub")
+    return text
+
+
+def _own_key() -> Path:
+    directory = Path.home() / ".ssh"
+    for name in _PUBLIC_KEYS:
+        if (directory / name).is_file():
+            return directory / name
+    known = ", ".join(_PUBLIC_KEYS)
+    raise UsageError(f"{directory} has none of {known}; name the file of a public key: cms key add NAME FILE")
+
+
+def read_rule(protocol: str, ports: str | None, remote: str | None, direction: str) -> SecurityRule:
+    """The security rule that the words of a command line mean.
+
+    Raises:
+        UsageError: the protocol, the ports, the address range or the direction is none.
+    """
+    if direction not in ("ingress", "egress"):
+        raise UsageError(f"--direction={direction} is no direction; use ingress or egress")
+    if not (protocol.isalnum() or protocol == "ipv6-icmp"):
+        raise UsageError(f"--protocol={protocol} is no protocol; use tcp, udp, icmp, any or a number")
+    if ports and protocol not in ("tcp", "udp"):
+        raise UsageError(f"--port={ports} goes with tcp and udp only, not with {protocol}")
+    remote, ethertype = _range(remote)
+    low, high = _ports(ports)
+    return SecurityRule(direction, protocol, low, high, remote, ethertype)
+
+
+def _ports(text: str | None) -> tuple[int | None, int | None]:
+    if text is None or text == "any":
+        return None, None
+    first, sign, last = text.partition("-")
+    numbers = [int(each) if each.isdecimal() else 0 for each in ([first, last] if sign else [first, first])]
+    if not 0 < numbers[0] <= numbers[1] <= _LAST_PORT:
+        raise UsageError(f"--port={text} is no port; use a number as 22, or a range as 8000-8080")
+    return numbers[0], numbers[1]
+
+
+def _range(text: str | None) -> tuple[str, str]:
+    """An address range in its normal form, with its kind."""
+    import ipaddress
+
+    try:
+        network = ipaddress.ip_network(text or ANYWHERE)
+    except ValueError as error:
+        raise UsageError(f"--remote={text} is no address range ({error}); use one as 192.0.2.0/24") from None
+    return str(network), f"IPv{network.version}"

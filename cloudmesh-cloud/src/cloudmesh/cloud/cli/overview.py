@@ -1,0 +1,74 @@
+"""The rows of ``cms cloud list`` and ``cms cloud info``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudmesh.cloud.cli.notes import is_simulated, simulated_notes
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.provider.registry import provider_class
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.config import Config
+from cloudmesh.db import open_store
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.secrets import mask_value
+
+
+def list_clouds(config: Config) -> Answer:
+    """All configured clouds in their order; calls none of them."""
+    active, default = config.written("active"), config.written("default") or []
+    rows = [
+        {
+            "name": name,
+            "type": settings.get("type", ""),
+            "default": name in default,
+            "active": active is None or name in active,
+            "simulated": is_simulated(config, name),
+            "host": mask_value("host", settings.get("host", "")),
+            "title": settings.get("name", ""),
+        }
+        for name, settings in config.clouds.items()
+    ]
+    columns = ["name", "type", "default", "active", "simulated", "host", "title"]
+    return Answer(rows, columns=columns)
+
+
+def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:
+    """What is configured for a cloud, secrets masked, and what its type can do.
+
+    With ``refresh`` the cloud is asked for its quotas; if it does not answer, that is said and makes the
+    exit code.
+    """
+    settings = config.cloud(name)
+    provider = provider_class(settings.get("type"), name)
+    with Inventory(open_store(config)) as inventory:
+        known = len(inventory.known(name))
+    facts: dict[str, Any] = {
+        "name": name,
+        "simulated": provider.simulated,
+        "capabilities": sorted(str(each) for each in provider.capabilities),
+        "machines": known,
+        "settings": mask_value("", dict(settings)),
+    }
+    answer = Answer(record=facts, notes=simulated_notes(config, [name]))
+    if not refresh:
+        answer.notes = [
+            *answer.notes,
+            f"note: no cloud was asked; cms cloud info {name} --refresh adds quotas",
+        ]
+        return answer
+    try:
+        facts["quotas"] = _quotas(config, name)
+    except CloudmeshError as error:
+        answer.notes = [f"error: {error}", *answer.notes]
+        answer.errors, answer.exit_code = [error], error.exit_code
+    return answer
+
+
+def _quotas(config: Config, name: str) -> list[dict[str, Any]]:
+    config.resolve([name])
+    with Cloud(name, config) as cloud:
+        quotas = cloud.quotas()
+    keys = ("name", "used", "limit", "unit")
+    return [{key: getattr(quota, key) for key in keys} for quota in quotas]

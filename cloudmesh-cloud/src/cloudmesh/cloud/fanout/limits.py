@@ -1,0 +1,119 @@
+"""What is asked of clouds before the work on them begins: for how long, and who watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
+from cloudmesh.cloud.provider.retry import ReadRetry
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
+
+# Seconds that one call may take, where nothing else is configured.
+CALL_TIMEOUT = 300.0
+# What the watch is told is going on.
+LIST = "list"
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When the time for all of a command together is over, by the monotonic clock; None for never."""
+
+    seconds: float | None = None
+    ends: float | None = None
+
+    @classmethod
+    def after(cls, seconds: float | None) -> Deadline:
+        """The one so many seconds from now, as a user says them. Raises UsageError."""
+        require_seconds("timeout", seconds)
+        return cls.from_now(seconds)
+
+    @classmethod
+    def from_now(cls, seconds: float | None) -> Deadline:
+        """The one so many seconds from now; 0 too, since they may be what is left of others."""
+        return cls(seconds, None if seconds is None else time.monotonic() + seconds)
+
+    def spent(self) -> float:
+        """How many of the seconds are over."""
+        if self.seconds is None or self.ends is None:
+            return 0.0
+        return max(0.0, self.seconds - (self.ends - time.monotonic()))
+
+    def left(self) -> float | None:
+        """The seconds that are left, in tenths, as users say them; None for as many as it takes."""
+        if self.ends is None:
+            return None
+        left = max(0.0, self.ends - time.monotonic())
+        return round(left, 1) if left > 1 else left
+
+
+def require_seconds(name: str, seconds: float | None) -> None:
+    """Refuse what is no time that work could be done in; None stands for no limit. Raises UsageError."""
+    if seconds is None:
+        return
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not (is_number and 0 < seconds < float("inf")):
+        raise UsageError(f"{name}={seconds!r} is no number of seconds above 0")
+
+
+NEVER = Deadline()
+
+
+@dataclass
+class QueryLimits:
+    """For how long clouds are asked what there is, and who watches that.
+
+    Attributes:
+        call_timeout: seconds for all that is asked of one cloud together; None for what its configuration,
+            or the usual, says of one call, and the time in which a read may be tried again.
+        watch: is told which clouds have answered.
+        deadline: when the time for all of the command is over.
+    """
+
+    call_timeout: float | None = None
+    watch: ProgressCallback | None = None
+    deadline: Deadline = NEVER
+
+    def limit(self, configured: Mapping[str, float | None]) -> Callable[[str], float]:
+        """For how many seconds each of these clouds, with their ``call_timeout``, is waited for from now on.
+
+        Where there are several, what hangs takes at most half of the time that is left for all together:
+        the rest is for the work on those that answer.
+        """
+        left = self.deadline.left()
+        ends = Deadline.from_now(None if left is None else left / 2 if len(configured) > 1 else left)
+
+        def seconds(cloud: str) -> float:
+            own = self.call_timeout or (configured[cloud] or CALL_TIMEOUT) + ReadRetry.ceiling
+            until = ends.left()
+            return own if until is None else min(own, until)
+
+        return seconds
+
+    def tell(self, clouds: Sequence[str], answers: Mapping[str, object]) -> None:
+        """Tell the watch who has answered."""
+        if self.watch is not None:
+            self.watch(LIST, [_tally(cloud, answers) for cloud in clouds])
+
+
+def call_timeouts(
+    config: Config, clouds: Iterable[str], errors: dict[str, CloudmeshError]
+) -> dict[str, float | None]:
+    """What is configured for one call of each cloud that has no error; a wrong value becomes its error."""
+    found: dict[str, float | None] = {}
+    for name in clouds:
+        if name not in errors:
+            try:
+                found[name] = config.call_timeout(name)
+            except ConfigError as error:
+                errors[name] = error
+    return found
+
+
+def _tally(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
+    if cloud not in answers:
+        return CloudProgress(cloud, total=1, done=0, failed=0, running=1)
+    failed = isinstance(answers[cloud], CloudmeshError)
+    return CloudProgress(cloud, total=1, done=int(not failed), failed=int(failed), running=0)

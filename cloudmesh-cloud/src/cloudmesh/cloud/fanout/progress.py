@@ -1,0 +1,28 @@
+"""How far the work on each cloud has come, as it is told to whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CloudProgress:
+    """The work on one cloud.
+
+    Attributes:
+        cloud: its name.
+        total: how many machines there are to do.
+        done, failed, running: how many of them are where they should be, have failed, are being called for.
+    """
+
+    cloud: str
+    total: int
+    done: int
+    failed: int
+    running: int
+
+
+# What is going on ("list" while clouds are asked what there is, then the verb, or "wait"), and one tally a
+# cloud. It is called in the main thread, at each change and each 0.2 seconds, and must not raise.
+ProgressCallback = Callable[[str, Sequence[CloudProgress]], None]

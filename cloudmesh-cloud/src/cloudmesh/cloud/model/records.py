@@ -1,0 +1,165 @@
+"""What a cloud holds, in one form for all clouds: machines, images, flavors, key pairs and quotas.
+
+Networks and what belongs to them are in ``cloudmesh.cloud.model.networks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+
+class State(str, Enum):
+    """The state of a machine; each cloud's own word is kept beside it as ``raw_state``.
+
+    Paused (memory held by the host), suspended (memory on disk) and stopped (no memory) stay apart.
+    A state that ends in -ing passes by itself.
+    """
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    PAUSED = "paused"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    SUSPENDING = "suspending"
+    RESUMING = "resuming"
+    PAUSING = "pausing"
+    UNPAUSING = "unpausing"
+    REBOOTING = "rebooting"
+    REBUILDING = "rebuilding"
+    RESIZING = "resizing"
+    DELETING = "deleting"
+    DELETED = "deleted"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the cloud is at work and the state will change by itself."""
+        return self.value.endswith("ing")
+
+
+@dataclass(frozen=True)
+class MachineRecord:
+    """A virtual machine as its cloud last told of it.
+
+    Attributes:
+        cloud: the name of the cloud in the configuration.
+        name: the user's name for the machine.
+        cloud_id: the cloud's own id, which is never reused there.
+        state: the normalised state.
+        raw_state: the cloud's own word for it.
+        image, flavor, key: names, empty where the cloud does not tell.
+        private_ips, public_ips: addresses in the order of the cloud.
+        fault: what the cloud says went wrong, if the state is error.
+        created: seconds since the epoch, 0 where the cloud does not tell.
+        metadata: what users wrote on the machine: OpenStack's metadata, the tags of EC2.
+        zone: the availability zone, empty where the cloud does not tell.
+    """
+
+    cloud: str
+    name: str
+    cloud_id: str
+    state: State
+    raw_state: str = ""
+    image: str = ""
+    flavor: str = ""
+    key: str = ""
+    private_ips: list[str] = field(default_factory=list)
+    public_ips: list[str] = field(default_factory=list)
+    fault: str = ""
+    created: float = 0.0
+    metadata: dict[str, str] = field(default_factory=dict)
+    zone: str = ""
+
+    @property
+    def qualified_name(self) -> str:
+        """The name that is the user's only one: ``cloud:name``."""
+        return f"{self.cloud}:{self.name}"
+
+    @property
+    def addresses(self) -> list[str]:
+        """Public addresses first, since they are the ones to connect to."""
+        return [*self.public_ips, *self.private_ips]
+
+    def to_record(self) -> dict[str, Any]:
+        """The machine as plain data, of which it shares nothing."""
+        # Not asdict, which takes ten times as long; a listing has thousands of machines.
+        return {
+            **vars(self),
+            "state": self.state.value,
+            "private_ips": list(self.private_ips),
+            "public_ips": list(self.public_ips),
+            "metadata": dict(self.metadata),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> MachineRecord:
+        """A machine from such data; keys that are not of the model are left aside."""
+        known = {item.name for item in fields(cls)}
+        values = {key: value for key, value in record.items() if key in known}
+        return cls(**{**values, "state": State(values["state"])})
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a machine boots from. ``size`` is in GiB, 0 where the cloud does not tell."""
+
+    cloud: str
+    name: str
+    cloud_id: str
+    size: float = 0.0
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """The size of a machine: ``vcpus`` cores, ``ram`` in MiB, ``disk`` in GiB."""
+
+    cloud: str
+    name: str
+    cloud_id: str
+    vcpus: int = 0
+    ram: int = 0
+    disk: int = 0
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A public ssh key that the cloud places on machines booted with it."""
+
+    cloud: str
+    name: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much of something this user may have on the cloud.
+
+    Attributes:
+        name: machines, vcpus, ram, key_pairs, floating_ips, security_groups, networks, volumes, disk; or the
+            cloud's own word for what is none of these.
+        used: how much is taken; None where the cloud does not tell.
+        limit: how much is allowed; None if there is no limit.
+        unit: of both: MiB for ram, GiB for disk, else empty.
+    """
+
+    cloud: str
+    name: str
+    used: int | None = None
+    limit: int | None = None
+    unit: str = ""
+
+    @property
+    def left(self) -> int | None:
+        """What may still be taken, never below 0; None if that cannot be told or there is no limit."""
+        if self.used is None or self.limit is None:
+            return None
+        return max(0, self.limit - self.used)

@@ -1,0 +1,281 @@
+"""What a cloud must be able to do: the interface that every provider fills in.
+
+A provider is a class of its own package, registered under the entry-point group ``cloudmesh.providers``
+by the name that the configuration uses as ``type``. Its conformance is tested by
+``cloudmesh.cloud.conformance``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, TracebackType
+from typing import Any, ClassVar, TypeVar
+
+from cloudmesh.cloud.errors import NotFound, Unsupported
+from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.networks import Network, SecurityGroup
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.provider.endpoint import Endpoint
+from cloudmesh.cloud.provider.networks import NetworkProvider
+from cloudmesh.plugin.errors import CloudmeshError
+
+__all__ = ["BootRequest", "Capability", "Provider"]
+
+Self = TypeVar("Self", bound="Provider")
+
+
+@dataclass(frozen=True)
+class BootRequest:
+    """What is needed to boot a machine: things of the cloud, already found by name.
+
+    What a cloud is not declared to be capable of is never in a request that a provider gets.
+
+    Attributes:
+        networks: the networks to be on; none leaves the choice to the cloud.
+        security_groups: the groups to be under; none leaves the choice to the cloud.
+        userdata: handed to the machine as it is, for cloud-init; may hold secrets (Capability.USERDATA).
+        metadata: written on the machine (Capability.BOOT_METADATA).
+        public: whether the cloud gives it a public address of its own accord (Capability.BOOT_PUBLIC). On a
+            cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
+        token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
+            keep it (``cloudmesh.cloud.provider.tokens``), for ``Provider.find_booted``; empty for none.
+    """
+
+    name: str
+    image: Image
+    flavor: Flavor
+    key: KeyPair | None = None
+    networks: tuple[Network, ...] = ()
+    security_groups: tuple[SecurityGroup, ...] = ()
+    userdata: str = field(default="", repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False
+    token: str = ""
+
+
+class Provider(NetworkProvider, ABC):
+    """One cloud, signed in to. Used by one thread at a time.
+
+    Every method may raise the errors in ``cloudmesh.cloud.errors.CLOUD_ERRORS``, and no other; none turns an
+    error into an empty list. A machine is named by the cloud's own id.
+
+    Attributes:
+        capabilities: what this kind of cloud can do beyond the common part; an instance may set its own, also
+            when it is opened, but for BOOT_PUBLIC.
+        required_credentials: keys that the ``credentials`` section must hold.
+        settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
+            host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
+            after all others.
+        bulk: the most machines that one call can be about, by the name of the verb in the verb table or
+            "boot"; empty where each machine needs a call of its own. An instance may set its own when it is
+            made: this is asked of one that is not open.
+        simulated: whether the machines are pretended; shown to the user everywhere.
+        settling: for how many seconds a boot whose answer was lost may go on before its machine is found.
+        boots_once: whether the cloud itself makes no second machine for a token, also where both boots are
+            under way at the same time.
+        hides_new: for how many seconds, at the very most, the cloud may say NotFound of a machine that it has
+            just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
+    """
+
+    capabilities: frozenset[Capability] = frozenset()
+    required_credentials: ClassVar[tuple[str, ...]] = ()
+    settings_keys: ClassVar[tuple[str, ...]] = ()
+    bulk: Mapping[str, int] = MappingProxyType({})
+    simulated: ClassVar[bool] = False
+    settling: ClassVar[float] = 0.0
+    boots_once: ClassVar[bool] = False
+    hides_new: ClassVar[float] = 0.0
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Keep the name and the settings (its part of the configuration) of a cloud; call nobody yet.
+
+        Raises:
+            ConfigError: a setting cannot be used.
+        """
+        self.name = name
+        self.settings = settings
+
+    def __enter__(self: Self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Get ready; sign-in may wait until the first call."""
+
+    def close(self) -> None:
+        """Give back what ``open`` took."""
+
+    def most(self, verb: str) -> int:
+        """How many machines one call of this verb, or of ``boot``, may be about; 1 where that is all."""
+        return max(1, self.bulk.get(verb, 1))
+
+    def wants_address(self, request: BootRequest) -> bool:
+        """Whether a machine that is booted so has to be given its public address once it is there."""
+        return request.public and Capability.BOOT_PUBLIC not in self.capabilities
+
+    def endpoint(self) -> Endpoint | None:
+        """Where sign-in goes to, for ``cms cloud check``; None for a cloud that is not behind a network."""
+        return None
+
+    @abstractmethod
+    def check(self) -> str:
+        """Sign in and make one cheap call; a sentence on what was found."""
+
+    @abstractmethod
+    def machines(self) -> Iterable[MachineRecord]:
+        """All machines of this user on the cloud.
+
+        May be an iterator that asks for page after page, so that many machines need little memory. An error
+        in the middle is raised by the iterator: the listing then counts as failed.
+        """
+
+    @abstractmethod
+    def machine(self, cloud_id: str) -> MachineRecord:
+        """One machine as it is now. Raises NotFound."""
+
+    @abstractmethod
+    def boot(self, request: BootRequest) -> MachineRecord:
+        """Ask for a new machine; it is usually still building when this returns."""
+
+    def find_booted(self, request: BootRequest) -> MachineRecord | None:
+        """The machine that an earlier ``boot`` with this token made; None if there is none (any more).
+
+        Here it is looked for by its name, for clouds that cannot keep a token: a machine of that name which
+        was there before, or which somebody else made since, cannot be told from the one that is meant.
+        """
+        for machine in self.machines():
+            if machine.name == request.name and machine.state not in (State.DELETING, State.DELETED):
+                return machine
+        return None
+
+    @abstractmethod
+    def delete(self, cloud_id: str) -> None:
+        """Remove a machine and its disk for good. Raises NotFound."""
+
+    @abstractmethod
+    def images(self) -> list[Image]:
+        """What machines can boot from."""
+
+    @abstractmethod
+    def flavors(self) -> list[Flavor]:
+        """The sizes of machines on offer."""
+
+    def image(self, cloud_id: str) -> Image:
+        """The image of this id, also one that ``images`` does not list. Raises NotFound."""
+        for image in self.images():
+            if image.cloud_id == cloud_id:
+                return image
+        raise NotFound(f"there is no image {cloud_id} on cloud {self.name}")
+
+    def start(self, cloud_id: str) -> None:
+        """Power a stopped machine on (Capability.START). Raises Conflict in other states, NotFound."""
+        self._lacks(Capability.START)
+
+    def stop(self, cloud_id: str) -> None:
+        """Shut a machine down; its disk stays (Capability.STOP). Raises Conflict, NotFound."""
+        self._lacks(Capability.STOP)
+
+    def reboot(self, cloud_id: str) -> None:
+        """Restart an active machine by its system (Capability.REBOOT). Raises Conflict, NotFound."""
+        self._lacks(Capability.REBOOT)
+
+    def hard_reboot(self, cloud_id: str) -> None:
+        """Cut the power and give it again (Capability.HARD_REBOOT). Raises Conflict, NotFound."""
+        self._lacks(Capability.HARD_REBOOT)
+
+    def suspend(self, cloud_id: str) -> None:
+        """Keep memory on disk and free the host (Capability.SUSPEND)."""
+        self._lacks(Capability.SUSPEND)
+
+    def resume(self, cloud_id: str) -> None:
+        """Bring a suspended machine back (Capability.RESUME)."""
+        self._lacks(Capability.RESUME)
+
+    def pause(self, cloud_id: str) -> None:
+        """Let a machine stand still; its memory stays on the host (Capability.PAUSE)."""
+        self._lacks(Capability.PAUSE)
+
+    def unpause(self, cloud_id: str) -> None:
+        """Let a paused machine go on (Capability.UNPAUSE)."""
+        self._lacks(Capability.UNPAUSE)
+
+    def rebuild(self, cloud_id: str, image: Image) -> None:
+        """Replace the disk by a new one of an image; id and addresses stay (Capability.REBUILD)."""
+        self._lacks(Capability.REBUILD)
+
+    def resize(self, cloud_id: str, flavor: Flavor) -> None:
+        """Give a machine another size and settle it (Capability.RESIZE).
+
+        Where the cloud wants the new size confirmed, this waits for the question and confirms. It may be
+        called for a machine in state resizing, whose confirmation was missed: then it only confirms.
+        """
+        self._lacks(Capability.RESIZE)
+
+    def rename(self, cloud_id: str, name: str) -> None:
+        """Give a machine another name on the cloud (Capability.RENAME)."""
+        self._lacks(Capability.RENAME)
+
+    def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
+        """Set metadata by key, and remove that whose value is None (Capability.METADATA).
+
+        Other keys stay; to remove one that is not there is no error.
+        """
+        self._lacks(Capability.METADATA)
+
+    def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
+        """Bring a verb of ``bulk`` about on several machines with one call.
+
+        What it is about takes nothing beside the machine. A call that is refused raises; whoever calls then
+        asks for each machine alone, unless the error is ``outcome_unknown``. So a refused call must have done
+        nothing, or only what asking again for one machine does no second time.
+
+        Returns:
+            The error of each machine for which the answer says that nothing was done, by its id; of the
+            others it was accepted.
+        """
+        raise Unsupported(f"cloud {self.name} is of a type that cannot {verb} several machines in one call")
+
+    def boot_many(
+        self, requests: Sequence[BootRequest], maybe_done: bool = False
+    ) -> Sequence[MachineRecord | CloudmeshError]:
+        """Make several machines with one call (``boot`` in ``bulk``): one for each request, in their order.
+
+        The requests differ in name, token and metadata only, and each has a token of its own, by which
+        ``find_booted`` must find its machine alone from the moment that the call was accepted.
+
+        Args:
+            again: an earlier call for the same requests may have made the machines; those that are there
+                are taken, and no second ones made.
+
+        Returns:
+            A machine each; or the error of one that was made and is not finished (``outcome_unknown``), or
+            that was made before and is gone (NotFound). A call that is refused raises, and has made none.
+        """
+        raise Unsupported(f"cloud {self.name} is of a type that cannot boot several machines in one call")
+
+    def console(self, cloud_id: str) -> str:
+        """What the machine printed on its console, the newest last (Capability.CONSOLE)."""
+        self._lacks(Capability.CONSOLE)
+
+    def key_pairs(self) -> list[KeyPair]:
+        """The key pairs of this user (Capability.KEYS)."""
+        self._lacks(Capability.KEYS)
+
+    def add_key(self, name: str, public_key: str) -> KeyPair:
+        """Register a public key in OpenSSH's one-line form (Capability.KEYS)."""
+        self._lacks(Capability.KEYS)
+
+    def delete_key(self, name: str) -> None:
+        """Forget a key pair (Capability.KEYS). Raises NotFound."""
+        self._lacks(Capability.KEYS)
+
+    def quotas(self) -> list[Quota]:
+        """What this user may have and has (Capability.QUOTAS)."""
+        self._lacks(Capability.QUOTAS)

@@ -1,0 +1,289 @@
+"""The one place where errors of libcloud become errors of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudError,
+    CloudTimeout,
+    Conflict,
+    CredentialsError,
+    NotFound,
+    OutOfService,
+    QuotaExceeded,
+    RateLimited,
+    Refused,
+    ServerFailure,
+    Unreachable,
+    Unsupported,
+)
+from cloudmesh.cloud.providers.libcloud import fault as faults
+from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails
+from cloudmesh.cloud.providers.libcloud.network_errors import network_error
+from cloudmesh.plugin.errors import CloudmeshError
+
+_QUOTA = re.compile(
+    r"\bquota|limit ?exceeded|exceed\w* (your|the|its)\b.*\blimit|(limit|maximum)\b.*\b(reached|exceeded)",
+    re.IGNORECASE,
+)
+_RATE = re.compile(
+    # Google speaks of a quota of calls "per minute", or "per 100 seconds".
+    r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests"
+    r"|\b(quer|request|call|operation)\w*\b.*\bper ([0-9]+ )?(second|minute)s?\b",
+    re.IGNORECASE,
+)
+_RATE_REASON = re.compile(r"^(user)?rateLimitExceeded$", re.IGNORECASE)
+_LATE = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
+_UNSURE = "what was asked for may have been done: look before asking again"
+# Errors of libcloud that carry no status, by class name: their modules are not all importable.
+_STATUS = {
+    "GoogleAuthError": 401,
+    "IdempotentParamError": 409,
+    "InvalidCredsError": 401,
+    "InvalidRequestError": 400,
+    "KeyPairDoesNotExistError": 404,
+    "LoginOrPasswordNotMatch": 401,
+    "ResourceConflictError": 409,
+    "ResourceExistsError": 409,
+    "ResourceInUseError": 409,
+    "ResourceNotFoundError": 404,
+    "ServiceUnavailableError": 503,
+    "UpcloudTimeoutException": 504,
+}
+_UNREADABLE = ("MalformedResponseError", "JsonParseError")
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """One call of a cloud, as its errors speak of it.
+
+    Attributes:
+        cloud: the cloud's name in the configuration.
+        what: what was to be done, after "to": ``boot vm1``.
+        place: host and port that were called.
+        answer: the last HTTP response, if there was one.
+        secrets: texts that must not be shown.
+        rule: a provider's own reading of a fault, asked first; None where it has no opinion.
+    """
+
+    cloud: str
+    what: str
+    place: str = "its endpoint"
+    answer: Any = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    rule: Callable[[ErrorDetails, CallContext], CloudmeshError | None] | None = None
+
+
+def translate(error: Exception, call: CallContext) -> CloudmeshError | None:
+    """The error of our tree for one of a library's; None if it comes from no library that is called here."""
+    if isinstance(error, CloudmeshError):
+        return error
+    below = network_error(error, call.cloud, call.place)
+    if below is not None:
+        return below
+    name = type(error).__name__
+    known = name in _STATUS or name in _UNREADABLE
+    if not (known or _is_libclouds(error) or _comes_from_libcloud(error)):
+        return None
+    fault = faults.read(error, call.answer, call.secrets)
+    _forget_body(error)
+    special = call.rule(fault, call) if call.rule else None
+    return special or _by_status(name, fault, call)
+
+
+def _is_libclouds(error: Exception) -> bool:
+    return any(each.__module__.split(".")[0] in ("libcloud", "xmlrpc") for each in type(error).__mro__)
+
+
+def _comes_from_libcloud(error: Exception) -> bool:
+    """Whether it was raised below a function of libcloud: a KeyError, say, over an answer."""
+    trace = error.__traceback__
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0] == "libcloud":
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _forget_body(error: Exception) -> None:
+    """Tracebacks show the whole answer, which may be a token, where it could not be read."""
+    if getattr(error, "body", None):
+        error.body = "(left out)"  # type: ignore[attr-defined]
+
+
+def _by_status(name: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+    if name == "QuotaExceededError":
+        return quota_exceeded(fault, call)
+    code = _STATUS.get(name) or fault.code
+    if 300 <= code < 400 and (place := _location(call)):
+        return _sent_on(code, place, call)
+    if fault.is_page and code != 429:
+        return _page(code, fault, call)
+    if name in _UNREADABLE and code < 400:
+        return _unreadable(call)
+    if code < 400:
+        return _without_status(name, fault, call)
+    return by_code(code, fault, call)
+
+
+def by_code(code: int, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+    """The error for an HTTP status of 400 or more, with what the cloud said."""
+    said = f" ({fault.words})" if fault.words else f" (HTTP {code})"
+    late = code == 413 and fault.retry_after is not None
+    told = _RATE.search(fault.words) or _RATE_REASON.match(fault.reason)
+    if code == 429 or late or (told and code != 401):
+        return rate_limited(fault, call)
+    if _QUOTA.search(fault.words) and code < 500:
+        return quota_exceeded(fault, call)
+    if code >= 500:
+        return _server(code, said, fault, call)
+    kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
+    error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
+    error.outcome_unknown = code == _REQUEST_TIMEOUT
+    return error
+
+
+_REQUEST_TIMEOUT = 408
+_CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
+    401: (
+        CredentialsError,
+        "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
+        "clouds.{cloud}.credentials.KEY",
+    ),
+    403: (
+        Refused,
+        "cloud {cloud} does not allow these credentials to {what}{said}; ask its operators for the right to",
+    ),
+    404: (NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
+    405: (Unsupported, "cloud {cloud} cannot {what}{said}"),
+    407: (
+        Unreachable,
+        "cloud {cloud}: the proxy on the way to {place} wants a password{said}; look at https_proxy",
+    ),
+    408: (CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + _UNSURE),
+    409: (Conflict, "cloud {cloud} cannot {what} as things are{said}"),
+    410: (NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+}
+
+
+def credentials_refused(fault: ErrorDetails, call: CallContext) -> CredentialsError:
+    """Who we are was not accepted, whatever the status said."""
+    error = by_code(401, ErrorDetails(401, fault.words), call)
+    return error if isinstance(error, CredentialsError) else CredentialsError(str(error))
+
+
+def rate_limited(fault: ErrorDetails, call: CallContext) -> RateLimited:
+    """Too many calls."""
+    said = f" ({fault.words})" if fault.words and not fault.is_page else ""
+    when = "later" if fault.retry_after is None else f"in {fault.retry_after:.0f} seconds"
+    return RateLimited(
+        f"cloud {call.cloud} had too many calls and did not {call.what}{said}; try again {when}",
+        fault.retry_after,
+    )
+
+
+def quota_exceeded(fault: ErrorDetails, call: CallContext) -> QuotaExceeded:
+    """No room for this user; the cloud's words say which and how much."""
+    said = f" ({fault.words})" if fault.words else ""
+    return QuotaExceeded(
+        f"cloud {call.cloud} has no room left to {call.what}{said}; delete what is not needed, or ask its "
+        "operators for a higher quota"
+    )
+
+
+def _server(code: int, said: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+    if code == 501:
+        return Unsupported(f"cloud {call.cloud} cannot {call.what}{said}")
+    if code == 504:
+        return CloudTimeout(
+            f"cloud {call.cloud} took too long to {call.what}{said}; {_UNSURE}", outcome_unknown=True
+        )
+    if code == 503 and fault.retry_after is not None:
+        return rate_limited(fault, call)
+    if code == 502:
+        # A gateway says so of a service that broke off, as well as of one that is not there.
+        return OutOfService(f"cloud {call.cloud} is out of service{said}; {_UNSURE}", outcome_unknown=True)
+    if code == 503:
+        return OutOfService(f"cloud {call.cloud} is out of service{said}; try again later")
+    return ServerFailure(
+        f"cloud {call.cloud} failed in itself when it was asked to {call.what}{said}; {_UNSURE}; "
+        "if it goes on like this, tell its operators"
+    )
+
+
+_PAGES: dict[int, type[CloudError]] = {
+    407: Unreachable,
+    502: OutOfService,
+    503: OutOfService,
+    504: CloudTimeout,
+}
+
+
+def _location(call: CallContext) -> str:
+    """Where the last answer sent us, without what may be secret in it; empty if it did not."""
+    location = str((getattr(call.answer, "headers", None) or {}).get("location") or "")
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "an address that is none"
+    place = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
+
+
+def _sent_on(code: int, place: str, call: CallContext) -> Refused:
+    """What changes something is not sent on: by most redirections it would become a mere look."""
+    return Refused(
+        f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
+        f"(HTTP {code}); correct the address of the cloud, or ask its operators"
+    )
+
+
+def _page(code: int, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+    title = f" {fault.words!r}" if fault.words else ""
+    return _PAGES.get(code, BadAnswer)(
+        f"cloud {call.cloud}: {call.place} answered with a web page{title} "
+        f"(HTTP {code or 'status unknown'}), not as a cloud does; "
+        "is the address right, and is a proxy or a sign-in page in between?",
+        outcome_unknown=code < 400 or (code >= 500 and code != 503),
+    )
+
+
+def _unreadable(call: CallContext) -> BadAnswer:
+    return BadAnswer(
+        f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; "
+        f"{_UNSURE}"
+    )
+
+
+def _without_status(name: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+    """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
+    if name in ("NotImplementedError",):
+        return Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
+    if name in _STUMBLES or not fault.words:
+        return BadAnswer(
+            f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
+            f"({name}); {_UNSURE}"
+        )
+    if _RATE.search(fault.words) or _RATE_REASON.match(fault.reason):
+        return rate_limited(fault, call)
+    if _QUOTA.search(fault.words):
+        return quota_exceeded(fault, call)
+    if _LATE.search(fault.words):
+        # A driver of libcloud that waits for the cloud's work itself gave up waiting.
+        return CloudTimeout(
+            f"cloud {call.cloud} took too long to {call.what} ({fault.words}); {_UNSURE}",
+            outcome_unknown=True,
+        )
+    return Refused(f"cloud {call.cloud} did not {call.what} ({fault.words})")
+
+
+_STUMBLES = (
+    *("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError", "ParseError", "JSONDecodeError"),
+    *("AssertionError", "UnicodeDecodeError", "RecursionError", "StopIteration", "UnboundLocalError"),
+)

@@ -1,0 +1,88 @@
+"""What a cloud tells, kept to be written down elsewhere: for threads and processes that have no store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from cloudmesh.cloud.model.networks import FloatingIP
+from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.db import Database
+
+
+@dataclass(frozen=True)
+class StoreChange:
+    """One thing to be written down: a method of ``Inventory`` and what it takes. Plain data."""
+
+    method: str
+    words: tuple[Any, ...]
+
+    def apply(self, inventory: Inventory) -> None:
+        """Write it down. Raises StoreError."""
+        getattr(inventory, self.method)(*self.words)
+
+
+def apply_all(changes: Iterable[StoreChange], inventory: Inventory) -> None:
+    """Write all of it down, in order; machines that were only changed together. Raises StoreError."""
+    for saves, group in groupby(changes, key=lambda change: change.method == "save"):
+        if saves:
+            inventory.save_many([change.words[0] for change in group])
+            continue
+        for change in group:
+            change.apply(inventory)
+
+
+class Recorder(Inventory):
+    """Stands in for an inventory while verbs are brought about; ``taken`` gives what it was told.
+
+    It knows nothing but the addresses it was given, and is used by one thread.
+    """
+
+    def __init__(self) -> None:
+        self._changes: list[StoreChange] = []
+        self._addresses: Sequence[FloatingIP] = ()
+
+    def begin(self, addresses: Sequence[FloatingIP]) -> None:
+        """Forget what was; ``addresses`` are those that were taken for the machine in hand."""
+        self._changes = []
+        self._addresses = addresses
+
+    def taken(self) -> tuple[StoreChange, ...]:
+        """What is to be written down, in order."""
+        changes, self._changes = tuple(self._changes), []
+        return changes
+
+    @property
+    def database(self) -> Database:
+        """There is none here; what needs one must be done where the store is."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """There is nothing to leave."""
+
+    def save(self, machine: MachineRecord, asked: float | None = None) -> None:
+        # When it is written down counts as the time: the clock here may be another machine's.
+        self._changes.append(StoreChange("save", (machine,)))
+
+    def forget(self, machine: MachineRecord) -> None:
+        self._changes.append(StoreChange("forget", (machine,)))
+
+    def replace(self, cloud: str, machines: Iterable[MachineRecord], asked: float) -> list[KnownMachine]:
+        self._changes.append(StoreChange("replace_listed", (cloud, list(machines), time.time() - asked)))
+        return []
+
+    def expect_address(self, machine: MachineRecord, token: str) -> None:
+        self._changes.append(StoreChange("expect_address", (machine, token)))
+
+    def keep_address(self, address: FloatingIP, machine: MachineRecord) -> None:
+        self._changes.append(StoreChange("keep_address", (address, machine)))
+
+    def forget_address(self, address: FloatingIP) -> None:
+        self._changes.append(StoreChange("forget_address", (address,)))
+
+    def addresses_of(self, machine: MachineRecord) -> list[FloatingIP]:
+        return list(self._addresses)

@@ -1,0 +1,284 @@
+"""What the store knows of machines, and how old that knowledge is."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from cloudmesh.cloud.model.networks import FloatingIP
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.tokens import mark
+from cloudmesh.db import Database, open_store
+
+if TYPE_CHECKING:
+    from cloudmesh.db import Condition
+
+MACHINES = "machine"
+REFRESHES = "refresh"
+VANISHED = "vanished"
+ADDRESSES = "address"
+_KEY = ["cloud", "cloud_id"]
+# In place of an address that nobody has told yet.
+_EXPECTED = ""
+# For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
+# and promises nothing; what is deleted elsewhere so soon is told of that much later.
+HIDES_NEW = 30.0
+# How many machines are written in one transaction, for which other processes wait.
+_PAGE = 200
+
+
+_DIGITS = re.compile("([0-9]+)")
+
+
+def by_name(machine: MachineRecord) -> list[tuple[int, str]]:
+    """A key that orders names as people count: web9 before web10.
+
+    Machines that were booted side by side become known in whatever order their cloud answered.
+    """
+    parts = _DIGITS.split(machine.name)
+    return [(int(part), part) if part.isdecimal() else (0, part) for part in parts]
+
+
+@dataclass(frozen=True)
+class KnownMachine:
+    """A machine, and when its cloud last told of it or was asked to change it (seconds since the epoch)."""
+
+    machine: MachineRecord
+    refreshed: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since the cloud told; never negative, though a clock may have been set back."""
+        return max(0.0, time.time() - self.refreshed)
+
+
+class Inventory:
+    """The machines of all clouds as they were last seen, in the store."""
+
+    def __init__(self, database: Database | None = None) -> None:
+        """Use this database, or the user's own store."""
+        self._database = database or open_store()
+
+    def __enter__(self) -> Inventory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def database(self) -> Database:
+        """The store itself, for what else belongs there."""
+        return self._database
+
+    def close(self) -> None:
+        """Leave the store."""
+        self._database.close()
+
+    def save(self, machine: MachineRecord, asked: float | None = None) -> None:
+        """Write down a machine that its cloud told of when it was ``asked``, or that was just acted on.
+
+        What another process wrote down since then is newer, and stays.
+        """
+        self.save_many([machine], asked)
+
+    def save_many(self, machines: Iterable[MachineRecord], asked: float | None = None) -> None:
+        """As ``save`` for each of them, all or none, in one transaction."""
+        rest = iter(machines)
+        with self._database.atomic():
+            while page := list(islice(rest, _PAGE)):
+                newer = self._newer(page, asked) if asked else ()
+                refreshed = asked or time.time()
+                kept = (machine for machine in page if (machine.cloud, machine.cloud_id) not in newer)
+                self._put(MACHINES, [KnownMachine(machine, refreshed) for machine in kept])
+
+    def _newer(self, machines: Sequence[MachineRecord], asked: float) -> set[tuple[str, str]]:
+        """Which of the machines were written down after the time ``asked``, by cloud and id."""
+        from cloudmesh.db import gt, in_, le  # who only looks does without
+
+        found = self._find(
+            cloud=in_({machine.cloud for machine in machines}),
+            cloud_id=in_([machine.cloud_id for machine in machines]),
+            # A time to come was written before the clock was set back, and tells nothing.
+            refreshed=gt(asked) & le(time.time()),
+        )
+        return {(each.machine.cloud, each.machine.cloud_id) for each in found}
+
+    def _put(self, table: str, machines: Iterable[KnownMachine]) -> None:
+        records = (_record(each.machine, each.refreshed) for each in machines)
+        self._database.upsert_many(table, records, key=_KEY)
+
+    def forget(self, machine: MachineRecord) -> None:
+        """Remove a machine that its cloud no longer has."""
+        if self._database.has(MACHINES):
+            self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
+
+    def replace(self, cloud: str, machines: Iterable[MachineRecord], asked: float) -> list[KnownMachine]:
+        """Take over a full listing of a cloud that was asked for at the time ``asked``.
+
+        The listing may be an iterator: it is written page by page, each in one short transaction. What
+        another process wrote down since then is newer than the listing, and stays. Only when the listing
+        has come to its end are the machines that it lacks taken as vanished; if it raises, none is. One that
+        was booted moments before it was asked for stays: a cloud may not list it yet, and it costs money.
+
+        Returns:
+            The machines that vanished though nobody deleted them here, as they were last seen. They are
+            kept apart until ``take_vanished`` tells of them.
+        """
+        listing = iter(machines)
+        while page := list(islice(listing, _PAGE)):
+            with self._database.atomic():
+                if not self._is_superseded(cloud, asked):
+                    self.save_many(page, asked)
+        with self._database.atomic():
+            if self._is_superseded(cloud, asked):
+                return []
+            vanished = self._vanished(cloud, asked)
+            self._database.upsert(REFRESHES, {"cloud": cloud, "refreshed": asked}, key=["cloud"])
+        return vanished
+
+    def replace_listed(self, cloud: str, machines: Iterable[MachineRecord], ago: float) -> list[KnownMachine]:
+        """As ``replace``, for a listing that was asked for so many seconds ago."""
+        return self.replace(cloud, machines, time.time() - ago)
+
+    def _is_superseded(self, cloud: str, asked: float) -> bool:
+        """Whether a listing that was asked for later has been taken over."""
+        # A time to come was written before the clock was set back, and tells nothing.
+        return asked < (self._refreshed(cloud) or 0.0) <= time.time()
+
+    def _vanished(self, cloud: str, asked: float) -> list[KnownMachine]:
+        """Forget the machines of which the cloud told no more; those that nobody deleted here."""
+        if not self._database.has(MACHINES):
+            return []
+        if self._database.count(MACHINES, cloud=cloud, refreshed=asked) == self._database.count(
+            MACHINES, cloud=cloud
+        ):
+            # As nearly always: thousands of machines need not be read.
+            return []
+        from cloudmesh.db import gt, in_, lt
+
+        missing = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
+        gone = [each for each in missing if not _may_be_new(each, asked)]
+        for start in range(0, len(gone), _PAGE):
+            ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
+            self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
+        surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
+        self._put(VANISHED, surprising)
+        return surprising
+
+    def take_vanished(self, clouds: Iterable[str]) -> list[KnownMachine]:
+        """The machines that vanished from these clouds, as they were last seen, in state deleted.
+
+        They are told once: this forgets them.
+        """
+        if not self._database.has(VANISHED):
+            return []
+        told: list[KnownMachine] = []
+        with self._database.atomic():
+            for cloud in clouds:
+                records = self._database.find(VANISHED, cloud=cloud)
+                if records:
+                    self._database.delete(VANISHED, cloud=cloud)
+                # One that is back has not vanished.
+                told += [each for each in map(_known, records) if self.find(each.machine) is None]
+        return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
+
+    def expect_address(self, machine: MachineRecord, token: str) -> None:
+        """Remember that an address is about to be taken for a machine, marked with the token of its boot.
+
+        Until ``keep_address`` tells which it is, it is among the machine's with its mark for an id and no
+        address: whoever takes it may be lost before that.
+        """
+        record = {"cloud": machine.cloud, "cloud_id": mark(token), "address": _EXPECTED}
+        self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
+
+    def keep_address(self, address: FloatingIP, machine: MachineRecord) -> None:
+        """Remember that an address was taken for a machine, to be given back with it."""
+        record = {"cloud": address.cloud, "cloud_id": address.cloud_id, "address": address.address}
+        with self._database.atomic():
+            self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
+            self._database.delete(
+                ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id, address=_EXPECTED
+            )
+
+    def forget_address(self, address: FloatingIP) -> None:
+        """Forget that, also if it was only expected."""
+        if not self._database.has(ADDRESSES):
+            return
+        cloud = address.cloud
+        with self._database.atomic():
+            self._database.delete(ADDRESSES, cloud=cloud, cloud_id=address.cloud_id)
+            if address.description:
+                self._database.delete(ADDRESSES, cloud=cloud, cloud_id=address.description, address=_EXPECTED)
+
+    def addresses_of(self, machine: MachineRecord) -> list[FloatingIP]:
+        """The addresses that were taken for this machine, and those that are expected."""
+        if not self._database.has(ADDRESSES):
+            return []
+        found = self._database.find(ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id)
+        return [FloatingIP(machine.cloud, each["address"], each["cloud_id"]) for each in found]
+
+    def addresses(self, clouds: Iterable[str]) -> dict[tuple[str, str], list[FloatingIP]]:
+        """The addresses that were taken for machines of these clouds, by cloud and the machine's id."""
+        taken: dict[tuple[str, str], list[FloatingIP]] = {}
+        if not self._database.has(ADDRESSES):
+            return taken
+        for cloud in clouds:
+            for each in self._database.find(ADDRESSES, cloud=cloud):
+                address = FloatingIP(cloud, each["address"], each["cloud_id"])
+                taken.setdefault((cloud, each["machine_id"]), []).append(address)
+        return taken
+
+    def known(self, cloud: str) -> list[KnownMachine]:
+        """The machines of a cloud, in the order in which they became known."""
+        return self._find(cloud=cloud)
+
+    def named(self, cloud: str, names: Iterable[str]) -> list[KnownMachine]:
+        """The machines of a cloud that have one of these names."""
+        from cloudmesh.db import in_
+
+        return self._find(cloud=cloud, name=in_(names))
+
+    def _find(self, **conditions: str | Condition) -> list[KnownMachine]:
+        if not self._database.has(MACHINES):
+            return []
+        records = self._database.find(MACHINES, where=conditions)
+        return [_known(record) for record in records]
+
+    def find(self, machine: MachineRecord) -> KnownMachine | None:
+        """The same machine as it was last seen; None if it has been forgotten."""
+        found = self._find(cloud=machine.cloud, cloud_id=machine.cloud_id)
+        return found[0] if found else None
+
+    def was_refreshed(self, cloud: str) -> bool:
+        """Whether a full listing of the cloud was ever taken over."""
+        return self._refreshed(cloud) is not None
+
+    def _refreshed(self, cloud: str) -> float | None:
+        """When the cloud was asked for the last listing that was taken over."""
+        if not self._database.has(REFRESHES):
+            return None
+        found = self._database.find(REFRESHES, cloud=cloud)
+        return float(found[0]["refreshed"]) if found else None
+
+
+def _may_be_new(known: KnownMachine, asked: float) -> bool:
+    """Whether a machine that a listing lacks may have been made just before that was asked for."""
+    return known.machine.state is State.BUILDING and asked - HIDES_NEW < known.refreshed <= asked
+
+
+def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
+    # Metadata as pairs: users choose the keys, and a column for each would have no end.
+    pairs = [[key, value] for key, value in machine.metadata.items()]
+    return {**machine.to_record(), "metadata": pairs, "refreshed": refreshed}
+
+
+def _known(record: Mapping[str, Any]) -> KnownMachine:
+    machine = MachineRecord.from_record({**record, "metadata": dict(record.get("metadata") or {})})
+    return KnownMachine(machine, float(record["refreshed"]))

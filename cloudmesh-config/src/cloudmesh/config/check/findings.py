@@ -1,0 +1,117 @@
+"""Everything that is wrong with a configuration file, each with its line and what to do about it."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from cloudmesh.config.check import encryption_rules, rules
+from cloudmesh.config.yaml import config_file, errors, loader, positions, reader
+from cloudmesh.plugin.plain import harmless
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        level: ``error`` if the configuration cannot be used so, else ``warning``.
+        path: the file.
+        line: where, counted from 1; 1 also for the file as a whole.
+        message: what is wrong, never with a secret.
+        remedy: what to do about it.
+    """
+
+    level: str
+    path: Path
+    line: int
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return harmless(f"{self.path}:{self.line}: {self.level}: {self.message}; {self.remedy}")
+
+
+def check(path: Path) -> list[Finding]:
+    """All findings, the file as a whole first, then by line; raises nothing on account of the file."""
+    findings = [*_file_findings(path), *_text_findings(path)]
+    return sorted(findings, key=lambda finding: finding.line)
+
+
+def _file_findings(path: Path) -> Iterator[Finding]:
+    """Who else can get at the file and its directory."""
+    try:
+        status = path.stat().st_mode
+        directory = path.parent.stat().st_mode
+    except OSError:
+        # Reading it says why, in the next step.
+        return
+    if not stat.S_ISREG(status):
+        return
+    try:
+        config_file.refuse_if_open(path, stat.S_IMODE(status))
+    except config_file.FileError as error:
+        yield _from(error, path)
+    if any(directory & bits == bits for bits in (0o050, 0o005)):
+        mend = f"mend it with: {config_file.chmod_line(path.parent, 700)}"
+        remedy = "move the file to one of your own" if directory & stat.S_ISVTX else mend
+        yield Finding("warning", path, 1, "others can enter and read the directory of this file", remedy)
+
+
+def _text_findings(path: Path) -> Iterator[Finding]:
+    """What the text of the file says."""
+    try:
+        yield from check_text(config_file.read(path, private=False), path)
+    except config_file.FileError as error:
+        yield _from(error, path)
+
+
+def check_text(text: str, path: Path) -> Iterator[Finding]:
+    """What a text says that is, or is to be, the content of ``path``; one that is no YAML is one finding."""
+    try:
+        root = positions.compose(text, path)
+        duplicates = sorted(set(_duplicate_lines(root, set())))
+        for line in duplicates:
+            yield Finding("error", path, line, *errors.DUPLICATE)
+        data = _with_duplicates(text, path) if duplicates else reader.parse(text, path)
+    except config_file.FileError as error:
+        yield _from(error, path)
+        return
+    for problem in [*rules.problems(data), *encryption_rules.problems(data)]:
+        yield Finding(
+            problem.level, path, positions.line(root, problem.parts), problem.message, problem.remedy
+        )
+
+
+def _with_duplicates(text: str, path: Path) -> dict[str, Any]:
+    """The data, of a key that is there twice the first value: the rest of the file is worth a look too."""
+    yaml = loader.yaml(pure=True)
+    yaml.allow_duplicate_keys = True
+    return reader.build(yaml, text, path)
+
+
+def _from(error: config_file.FileError, path: Path) -> Finding:
+    return Finding("error", path, error.line or 1, error.message, error.remedy)
+
+
+def _duplicate_lines(node: Node | None, seen: set[int]) -> Iterator[int]:
+    """The lines of all keys that their section has already, in every section."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, MappingNode):
+        keys: set[tuple[str | None, str]] = set()
+        for key, value in node.value:
+            if isinstance(key, ScalarNode):
+                if (key.tag, key.value) in keys:
+                    yield key.start_mark.line + 1
+                keys.add((key.tag, key.value))
+            yield from _duplicate_lines(value, seen)
+    elif isinstance(node, SequenceNode):
+        for item in node.value:
+            yield from _duplicate_lines(item, seen)

@@ -1,0 +1,166 @@
+"""The rules that the content of a configuration must keep, as ``cms config check`` tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from cloudmesh.config.check import known_keys, sign_in_rules
+from cloudmesh.config.settings import database, running
+from cloudmesh.config.settings.config import name_list, remove_name
+from cloudmesh.config.yaml import references
+from cloudmesh.config.yaml.keys import join, text_of
+from cloudmesh.config.yaml.problem import Problem
+from cloudmesh.plugin.errors import suggest
+
+__all__ = ["GROUP", "Problem", "problems"]
+
+# The entry points by which packages bring the types of clouds.
+GROUP = "cloudmesh.providers"
+TO_BE_DEFINED = references.TO_BE_DEFINED
+
+
+def problems(data: dict[str, Any]) -> Iterator[Problem]:
+    """All broken rules of a configuration."""
+    yield from known_keys.top(data)
+    yield from database.problems(data)
+    yield from running.problems(data)
+    clouds = data.get("clouds")
+    if clouds is None or clouds == {}:
+        yield Problem("error", ("clouds",), "no cloud is defined", "add one under clouds")
+        clouds = {}
+    elif not isinstance(clouds, dict):
+        yield _no_section("clouds")
+        clouds = {}
+    yield from _names(data.get("cloudmesh"), [name for name in clouds if isinstance(name, str)])
+    types = {point.name: point for point in entry_points(group=GROUP)}
+    for name, cloud in clouds.items():
+        yield from _cloud(name, cloud, types)
+
+
+def _no_section(*parts: str) -> Problem:
+    return Problem("error", parts, f"{join(parts)} is no section", "write 'key: value' lines under it")
+
+
+def _names(section: Any, clouds: list[str]) -> Iterator[Problem]:
+    """The default and the active clouds."""
+    if section is None:
+        return
+    if not isinstance(section, dict):
+        yield _no_section("cloudmesh")
+        return
+    for key in ("default", "active"):
+        yield from _unknown(key, section.get(key), clouds)
+    active = section.get("active")
+    if active is None:
+        return
+    for name in _stripped(section.get("default")):
+        if name in clouds and name not in _stripped(active):
+            message = f"the default cloud {name!r} is not active"
+            yield Problem(
+                "error", _place("default", section["default"], name), message, _use("activate", name)
+            )
+
+
+def _unknown(key: str, value: Any, clouds: list[str]) -> Iterator[Problem]:
+    if value is not None and name_list(value) is None:
+        message = f"cloudmesh.{key} is neither the name of a cloud nor a list of names"
+        yield Problem("error", ("cloudmesh", key), message, f"write it as [{next(iter(clouds), 'NAME')}]")
+        return
+    for name in _stripped(value):
+        if name not in clouds:
+            message = f"the {key} cloud {name!r} is not under clouds"
+            yield Problem("error", _place(key, value, name), message, remove_name(key, name, clouds))
+
+
+def _stripped(value: Any) -> list[str]:
+    return (name_list(value) or []) if value is not None else []
+
+
+def _place(key: str, value: Any, name: str) -> tuple[str, ...]:
+    """Where this name stands among the default or the active clouds."""
+    if not isinstance(value, list):
+        return ("cloudmesh", key)
+    return ("cloudmesh", key, str([item.strip() for item in value].index(name)))
+
+
+def _use(verb: str, name: str) -> str:
+    return f"use: cms cloud {verb} {name}"
+
+
+def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Problem]:
+    if not isinstance(name, str):
+        shown = text_of(name)
+        yield Problem("error", ("clouds", shown), f"the cloud name {shown} is no text", "put it in quotes")
+        return
+    if not isinstance(cloud, dict):
+        yield _no_section("clouds", name)
+        return
+    yield from known_keys.cloud(name, cloud, _settings_keys(types.get(text_of(cloud.get("type")))))
+    credentials = cloud.get("credentials")
+    if credentials is not None and not isinstance(credentials, dict):
+        yield _no_section("clouds", name, "credentials")
+        credentials = None
+    yield from _type(name, cloud.get("type"), credentials or {}, types)
+    yield from _way_to_sign_in(name, cloud.get("type"), credentials or {})
+    for key, value in (credentials or {}).items():
+        if isinstance(value, str) and value.strip() == TO_BE_DEFINED:
+            yield _no_stored_value(name, str(key))
+
+
+def _settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
+    """The keys that a provider knows beside the common ones; None if that cannot be told."""
+    try:
+        keys = point and getattr(point.load(), "settings_keys", None)
+        return None if keys is None else tuple(str(key) for key in keys)
+    except Exception:  # noqa: BLE001 the code of an outside package; what is wrong with it is told with its type
+        return None
+
+
+def _no_stored_value(name: str, key: str) -> Problem:
+    parts = ("clouds", name, "credentials", key)
+    message = f"{join(parts)} is {TO_BE_DEFINED}: no value is stored"
+    return Problem("warning", parts, message, f"'cms config set {join(parts)}' asks for it and stores it")
+
+
+def _type(
+    name: str, kind: Any, credentials: dict[str, Any], types: dict[str, EntryPoint]
+) -> Iterator[Problem]:
+    """The type of a cloud, and the credentials which that type needs."""
+    parts = ("clouds", name, "type")
+    if kind is None or kind == "":
+        yield Problem("error", parts, f"the cloud {name!r} has no type", f"add a type; {suggest('', types)}")
+    elif not isinstance(kind, str):
+        yield Problem("error", parts, f"the type of cloud {name!r} is no name", suggest("", types))
+    elif kind not in types:
+        message = f"the type {kind!r} of cloud {name!r} is not installed"
+        yield Problem("error", parts, message, suggest(kind, types))
+    else:
+        yield from _credentials(name, credentials, types[kind])
+
+
+def _way_to_sign_in(name: str, kind: Any, credentials: dict[str, Any]) -> Iterator[Problem]:
+    """What the chosen way to sign in lacks, for the types that are known without their provider."""
+    for key, *others in sign_in_rules.missing(kind, credentials) if isinstance(kind, str) else ():
+        parts = ("clouds", name, "credentials", key)
+        instead = f" (or {', '.join(others)})" if others else ""
+        message = f"{join(parts)}{instead} is missing, and type {kind!r} needs it"
+        yield Problem("error", parts, message, f"'cms config set {join(parts)}' asks for it and stores it")
+
+
+def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> Iterator[Problem]:
+    try:
+        required = tuple(getattr(point.load(), "required_credentials", ()))
+    except Exception as error:  # noqa: BLE001 the code of an outside package: it must not end the check
+        message = f"the provider {point.name!r} of {GROUP} cannot be loaded ({type(error).__name__})"
+        yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
+        return
+    for key in () if sign_in_rules.knows(point.name) else required:
+        value = credentials.get(key)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            parts = ("clouds", name, "credentials", key)
+            message = f"{join(parts)} is missing, and type {point.name!r} needs it"
+            yield Problem(
+                "error", parts, message, f"'cms config set {join(parts)}' asks for it and stores it"
+            )

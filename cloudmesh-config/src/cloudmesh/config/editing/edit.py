@@ -1,0 +1,189 @@
+"""Changing the configuration file: some keys, everything else as it was.
+
+Each change is made under a lock, read again and compared before it takes the place of the old file in one
+step. A change that would touch anything else is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from cloudmesh.config.secrets import age, encrypted
+from cloudmesh.config.settings.config import name_list
+from cloudmesh.config.yaml import config_file, edit_text, keys, reader, values
+from cloudmesh.plugin.errors import ConfigError, UnknownName
+
+
+def set_value(path: Path, key: str, value: str) -> None:
+    """Set a dotted key to what ``value`` means as YAML (see ``values.interpret``); makes missing sections.
+
+    Raises UsageError for a key that is none, UnknownName for a missing item of a list, ConfigError if the
+    file is refused, if a section would be lost, or if the file cannot be written.
+    """
+    set_values(path, {key: value})
+
+
+def set_values(path: Path, changes: Mapping[str, str]) -> None:
+    """Set several dotted keys as ``set_value`` does, all of them or none, in one write.
+
+    In a file whose secrets are encrypted a new secret is encrypted too.
+    """
+    split = {key: keys.split(key) for key in changes}
+
+    def change(text: str) -> str:
+        data = reader.parse(text, path)
+        recipients = encrypted.recipients(data, path)
+        for key, parts in split.items():
+            value = _interpreted(changes[key], _old(data, parts), parts, recipients)
+            text, data = _set(text, data, parts, value, path)
+        return text
+
+    rewrite(path, change)
+
+
+def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) -> values.Value:
+    if recipients and encrypted.is_plain_secret(parts, given):
+        return values.string(age.encrypt(given, recipients), '"')
+    # What was encrypted was a text.
+    return values.interpret(given, old, keys.hidden(parts))
+
+
+def set_list(path: Path, key: str, names: list[str]) -> None:
+    """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
+    parts = keys.split(key)
+    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
+
+
+def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
+    """Set a dotted key to what ``change`` makes of the names that are there; give the new names.
+
+    ``change`` gets None if nothing is there. It runs with the lock held, so that of two programs which add
+    a name neither loses the other's. Raises as ``set_value`` does, ConfigError for anything but names, and
+    what ``change`` raises; the file is as it was then.
+    """
+    parts = keys.split(key)
+    names: list[str] = []
+
+    def new(text: str) -> str:
+        old = _old(reader.parse(text, path), parts)
+        written = None if old is None else name_list(old)
+        if old is not None and written is None:
+            raise ConfigError(f"{path}: {key} must be a name or a list of names")
+        names[:] = change(written)
+        return with_value(text, parts, _sequence(names), path)
+
+    rewrite(path, new)
+    return names
+
+
+def _sequence(names: list[str]) -> values.Value:
+    return values.sequence([values.string(name) for name in names])
+
+
+def remove_keys(path: Path, names: Iterable[str]) -> None:
+    """Remove dotted keys with all that is under them, and sections that are empty then, in one write.
+
+    Raises UnknownName for a key that is not there, ConfigError if the rest would suffer.
+    """
+    split = [keys.split(name) for name in names]
+
+    def change(text: str) -> str:
+        for parts in split:
+            text = without(text, parts, path)
+        return text
+
+    rewrite(path, change)
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> bool:
+    """Put what ``change`` makes of the text in its place, with the lock held; whether anything changed."""
+    config_file.read(path)
+    with config_file.locked(path):
+        text = config_file.read(path)
+        changed = change(text)
+        if changed != text:
+            config_file.replace(path, changed)
+    return changed != text
+
+
+def with_value(text: str, parts: list[str], value: values.Value, path: Path) -> str:
+    """The text with one value set, and nothing else changed; raises ConfigError."""
+    return _set(text, reader.parse(text, path), parts, value, path)[0]
+
+
+def without(text: str, parts: list[str], path: Path) -> str:
+    """The text without one key; raises UnknownName, ConfigError."""
+    data = reader.parse(text, path)
+    keys.find(data, keys.join(parts), str(path))
+    return _same(lambda: edit_text.remove(text, parts), _removed(data, parts), parts, path)
+
+
+def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> tuple[str, Any]:
+    """Text and data with one value set."""
+    expected = _put(data, parts, value.data, path)
+    return _same(lambda: edit_text.put(text, parts, value), expected, parts, path), expected
+
+
+def _removed(data: Any, parts: list[str]) -> Any:
+    """A copy of the data without the key, and without the sections that are empty then."""
+    found = keys.child(data, parts[0])
+    below = _removed(data[found], parts[1:]) if len(parts) > 1 else None
+    kept = data.items() if isinstance(data, dict) else ()
+    return {key: below if key == found else item for key, item in kept if key != found or below}
+
+
+def _old(data: Any, parts: list[str]) -> Any:
+    """What is there now; None if nothing is."""
+    for part in parts:
+        found = keys.child(data, part)
+        if found is keys.MISSING:
+            return None
+        data = data[found]
+    return data
+
+
+def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
+    """A copy of the data with the value in it; raises if a section would be lost or a scalar gone through."""
+    part, rest, here = parts[0], parts[1:], keys.child(data, parts[0])
+    if here is keys.MISSING and not isinstance(data, dict):
+        raise UnknownName("item", part, keys.names(data), f"in this list of {path}")
+    old = None if here is keys.MISSING else data[here]
+    if not rest:
+        if _is_section(old):
+            raise ConfigError(
+                f"{path}: {part!r} is a section; name one of its keys: {', '.join(keys.names(old))}"
+            )
+        new = value
+    elif old is None:
+        new = _put({}, rest, value, path)
+    elif isinstance(old, dict | list):
+        new = _put(old, rest, value, path)
+    else:
+        raise ConfigError(f"{path}: {part!r} holds a single value, so nothing can be set under it")
+    if isinstance(data, list):
+        return [*data[:here], new, *data[here + 1 :]]
+    return {**data, (part if here is keys.MISSING else here): new}
+
+
+def _is_section(old: Any) -> bool:
+    return isinstance(old, dict) or (isinstance(old, list) and any(isinstance(i, dict | list) for i in old))
+
+
+def _same(cut: Callable[[], str], expected: Any, parts: list[str], path: Path) -> str:
+    """The changed text, read again and found to differ in nothing but what was asked."""
+    try:
+        changed = cut()
+        # repr tells 5 from 5.0 and shows the order of keys, which == does not.
+        safe = repr(reader.parse(changed, path)) == repr(expected)
+    except (edit_text.CannotEditError, YAMLError, ConfigError, LookupError, RecursionError):
+        safe = False
+    if not safe:
+        raise ConfigError(
+            f"{path}: {keys.join(parts)} cannot be changed without touching other lines "
+            "(an anchor, an alias or an unusual form); edit it by hand"
+        )
+    return changed

@@ -1,0 +1,154 @@
+"""Changing the configuration with an editor, on a private copy that takes the file's place if it is good."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+from cloudmesh.config.check.findings import Finding, check_text
+from cloudmesh.config.editing import editor
+from cloudmesh.config.yaml import config_file, reader
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, Interrupted
+
+# Told what is wrong with the new text; says whether the user goes on editing it.
+Again = Callable[[list[Finding]], bool]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What came of it: whether the file was changed, and what is wrong with it now."""
+
+    changed: bool
+    findings: list[Finding]
+
+
+@dataclass
+class _Copy:
+    """The file that is edited; ``kept`` if it holds a text of the user that is nowhere else."""
+
+    path: Path
+    kept: bool = False
+
+    def keep(self) -> str:
+        """Let it stay; gives half a sentence that tells where."""
+        self.kept = True
+        return f"your text is kept in {self.path}"
+
+
+def edit_file(path: Path, again: Again) -> Edited:
+    """Let the user edit the configuration, and put the new text in place in one step if it is good.
+
+    It is good if it can be loaded and has no more errors than the old one, which may have some already.
+
+    Raises:
+        ConfigError: the file is refused, there is no editor, the text stayed bad, or the file was changed
+            meanwhile; the last two tell where the text is kept.
+        CloudmeshError: the editor failed.
+        Interrupted: Ctrl-C; the file is as it was.
+    """
+    words = editor.choose()
+    old = config_file.read(path)
+    allowed = _allowed(old, path)
+    with _copy_of(old, path) as copy:
+        while True:
+            _run(words, copy, old)
+            text, errors = _judge(copy.path, path, allowed)
+            if text == old:
+                return Edited(False, [])
+            if not errors:
+                return _install(copy, path, old, text)
+            if not _goes_on(again, errors, path, copy):
+                raise ConfigError(f"{path} is as it was, since the new text has errors; {copy.keep()}")
+
+
+def _run(words: list[str], copy: _Copy, old: str) -> None:
+    try:
+        editor.run(words, copy.path)
+    except (Interrupted, ConfigError):
+        raise
+    except CloudmeshError as error:
+        if _is_changed(copy.path, old):
+            raise CloudmeshError(f"{error}; {copy.keep()}") from None
+        raise
+
+
+def _is_changed(copy: Path, old: str) -> bool:
+    try:
+        return config_file.read(copy, private=False) != old
+    except config_file.FileError:
+        return copy.exists()
+
+
+def _goes_on(again: Again, errors: list[Finding], path: Path, copy: _Copy) -> bool:
+    try:
+        return again(errors)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted, and {path} is as it was; {copy.keep()}") from None
+
+
+def _judge(copy: Path, path: Path, allowed: float) -> tuple[str, list[Finding]]:
+    """The new text, and the errors on account of which it is refused, as if it were in the file already."""
+    if not copy.exists():
+        raise CloudmeshError(f"the editor removed the copy it was given, so {path} is as it was; try again")
+    text = ""
+    try:
+        text = config_file.read(copy, private=False)
+        reader.parse(text, path)
+    except config_file.FileError as error:
+        first = Finding("error", path, error.line or 1, error.message, error.remedy)
+        return text, (_errors(text, path) if text else []) or [first]
+    errors = _errors(text, path)
+    return text, errors if len(errors) > allowed else []
+
+
+def _allowed(old: str, path: Path) -> float:
+    """How many errors the new text may have: as many as the old one; any number if that cannot be loaded."""
+    try:
+        reader.parse(old, path)
+    except ConfigError:
+        return inf
+    return len(_errors(old, path))
+
+
+def _errors(text: str, path: Path) -> list[Finding]:
+    found = (finding for finding in check_text(text, path) if finding.level == "error")
+    return sorted(found, key=lambda finding: finding.line)
+
+
+def _install(copy: _Copy, path: Path, old: str, text: str) -> Edited:
+    """Put the text in place, unless the file was changed since the copy was made."""
+    try:
+        with config_file.locked(path):
+            if config_file.read(path) != old:
+                raise ConfigError(f"{path} was changed by somebody else meanwhile, and stays as it is now")
+            config_file.replace(path, text)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; {copy.keep()}") from None
+    return Edited(True, list(check_text(text, path)))
+
+
+@contextlib.contextmanager
+def _copy_of(text: str, path: Path) -> Iterator[_Copy]:
+    """A copy in a private directory of its own, where an editor's backups stay with it.
+
+    Its name ends with .yaml, by which editors know how to show it. All is removed afterwards, also on
+    Ctrl-C, unless the copy is to be kept.
+    """
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="edit-", dir=path.resolve().parent))
+    except OSError as error:
+        raise ConfigError(
+            f"no copy of {path} can be made beside it ({error.strerror}); look at the rights of its directory"
+        ) from None
+    copy = _Copy(directory / f"{path.stem}.yaml")
+    try:
+        config_file.create(copy.path, text)
+        yield copy
+    finally:
+        if not copy.kept:
+            shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,104 @@
+"""The first configuration of a newcomer: it works at once, on a cloud that is only simulated."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from cloudmesh.config.yaml import config_file
+from cloudmesh.plugin.errors import ConfigError
+
+TEXT = """\
+# The configuration of cloudmesh: your clouds, and which of them you use.
+# It may hold passwords, so it is read only while nobody else can read it (chmod 600).
+version: 5.0
+
+# Who you are.
+profile:
+  firstname: TBD
+  lastname: TBD
+  email: TBD
+
+cloudmesh:
+  # The clouds used when a command names none. Each is under clouds, below, and active.
+  default:
+  - local
+  # The clouds in use; the others are left alone.
+  active:
+  - local
+
+clouds:
+  # A simulated cloud: it runs no real machine. Machines appear, boot, stop and vanish only in a file of
+  # this directory, so that you can learn the commands and rehearse trouble without an account or a bill.
+  local:
+    name: Simulated cloud, no real machines
+    host: localhost
+    type: simulated
+    default:
+      flavor: small
+      image: debian-12
+    # How long things take, in seconds:
+    # boot_seconds: 1.0       # until a new or started machine is active
+    # action_seconds: 0.3     # until any other verb has done its work
+    # latency_seconds: 0.0    # added to each call of the cloud
+    # Rehearse trouble:
+    # failure_rate: 0.0       # the share of calls that fail, from 0.0 to 1.0
+    # fault_seed: 0           # the same seed gives the same failures
+    # fail: {verb: start, names: "web[01-03]"}    # this verb fails on these machines
+
+  # A real cloud needs an installed package that brings its type, here openstack. Remove the hashes, fill in
+  # what your cloud tells you, then: cms cloud activate uc. TBD marks what is still to be filled in;
+  # cms config set clouds.uc.credentials.OS_PASSWORD asks for a password without showing it.
+  # uc:
+  #   name: Chameleon UC
+  #   host: chameleoncloud.org
+  #   type: openstack
+  #   credentials:
+  #     OS_AUTH_URL: https://openstack.example.org:5000/v3
+  #     OS_USERNAME: TBD
+  #     OS_PASSWORD: TBD
+  #     OS_PROJECT_NAME: TBD
+  #     OS_PROJECT_DOMAIN_ID: default
+  #     OS_USER_DOMAIN_ID: default
+  #     OS_REGION_NAME: RegionOne
+  #   default:
+  #     flavor: m1.small
+  #     image: Ubuntu-22.04
+"""
+
+
+def write(path: Path) -> None:
+    """Write the starter configuration, mode 0600, in a directory of mode 0700.
+
+    Raises ConfigError if anything of that name exists, if the directory is shared or not the user's own,
+    or if it cannot be written.
+    """
+    if os.path.lexists(path):
+        raise ConfigError(f"{path} exists already and is not written over; edit it, or move it away")
+    try:
+        _make_private(path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"the directory {path.parent} could not be made private ({error.strerror}); "
+            "name another with CLOUDMESH_CONFIG_DIR"
+        ) from None
+    config_file.create(path, TEXT)
+
+
+def _make_private(directory: Path) -> None:
+    """Make the directory, or tighten the user's own: cmd5 makes it as open as the umask allows."""
+    for missing in reversed([d for d in (directory, *directory.parents) if not d.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    found = directory.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if found.st_mode & stat.S_ISVTX or found.st_uid != os.geteuid():
+        raise ConfigError(
+            f"the directory {directory} is shared or not your own, so no configuration is written there; "
+            "name another with CLOUDMESH_CONFIG_DIR"
+        )
+    # The home directory itself is not ours to close: a web server may serve a part of it.
+    if stat.S_IMODE(found.st_mode) & 0o077 and directory.resolve() != Path.home().resolve():
+        directory.chmod(0o700)

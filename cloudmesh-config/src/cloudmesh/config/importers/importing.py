@@ -1,0 +1,230 @@
+"""Taking the clouds of another program's file into the configuration: all of them in one write, or none."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from cloudmesh.config.check.findings import check_text
+from cloudmesh.config.check.rules import TO_BE_DEFINED
+from cloudmesh.config.editing import edit
+from cloudmesh.config.importers.found import FoundCloud, ImportedClouds
+from cloudmesh.config.importers.recognize import harvest
+from cloudmesh.config.secrets import show
+from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
+from cloudmesh.config.yaml.edit_text import CannotEditError
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.plugin.plain import harmless
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user asks for.
+
+    Attributes:
+        form: the format of the file; None to recognise it.
+        kind: a type for all the clouds, in place of what the file says.
+        name: the name for the one cloud of the file, or which of its several to take.
+        force: whether clouds that exist already are replaced.
+        dryrun: whether nothing is written.
+    """
+
+    form: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    force: bool = False
+    dryrun: bool = False
+
+
+@dataclass
+class Imported:
+    """What was done, a row a cloud, its secrets masked; and sentences on it."""
+
+    rows: list[dict[str, Any]]
+    notes: list[str] = field(default_factory=list)
+
+
+def import_file(file: Path, path: Path, wish: ImportOptions) -> Imported:
+    """Add the clouds of ``file`` to the configuration at ``path``.
+
+    Raises:
+        UsageError: there is no such file, its cloud needs a name, or a cloud exists already.
+        ConfigError: the file or the configuration cannot be used or written; nothing is changed.
+    """
+    config_file.read(path)
+    found = _chosen(harvest(file, wish.form), wish, file)
+    notes = [f"cloud {cloud.name}: {note}" for cloud in found.clouds for note in _notes(cloud)]
+    result = Imported([], [*found.notes, *notes])
+    change = _change(found, path, file, wish, result)
+    if wish.dryrun:
+        change(config_file.read(path))
+        result.notes.append(f"nothing was written, since this is a dry run; {path} is as it was")
+    else:
+        edit.rewrite(path, change)
+    return result
+
+
+def _notes(cloud: FoundCloud) -> list[str]:
+    return [f"skipped, since {cloud.skipped}"] if cloud.skipped else cloud.notes
+
+
+def _chosen(found: ImportedClouds, wish: ImportOptions, file: Path) -> ImportedClouds:
+    """The clouds that are wished for, with the names and types they are to have."""
+    clouds = found.clouds
+    usable = [cloud for cloud in clouds if not cloud.skipped]
+    if wish.name is not None:
+        if len(usable) == 1:
+            clouds = [replace(usable[0], name=wish.name)]
+        else:
+            clouds = [cloud for cloud in usable if cloud.name == wish.name]
+            found = replace(found, profile={}, default=None)
+        if not clouds:
+            raise UnknownName("cloud", wish.name, (cloud.name for cloud in usable), f"in {file}")
+    for cloud in clouds:
+        _refuse_name(cloud.name, file)
+    if wish.kind:
+        clouds = [replace(cloud, section={**cloud.section, "type": wish.kind}) for cloud in clouds]
+    return replace(found, clouds=clouds)
+
+
+def _refuse_name(name: str, file: Path) -> None:
+    if not name:
+        raise UsageError(f"{file} does not tell a name for its cloud; give one with --name=NAME")
+    if not name.isprintable() or name != name.strip():
+        raise UsageError(f"{name!r} in {file} is no name for a cloud; give another with --name=NAME")
+
+
+def _change(
+    found: ImportedClouds, path: Path, file: Path, wish: ImportOptions, result: Imported
+) -> Callable[[str], str]:
+    """A function from the old text of the configuration to the new one, which fills in the result."""
+    new = [cloud for cloud in found.clouds if not cloud.skipped]
+
+    def change(text: str) -> str:
+        data = reader.parse(text, path)
+        there = _names(data, path)
+        _refuse_existing([cloud.name for cloud in new if cloud.name in there], path, wish)
+        sealed = [_sealed(cloud, data, path) for cloud in new]
+        changed = _inserted(text, data, sealed, path, file)
+        changed = _carried(changed, found, path)
+        result.rows = [_row(cloud, cloud.name in there) for cloud in found.clouds]
+        result.notes += _told(new, data, path, wish)
+        result.notes += _new_errors(text, changed, path)
+        return changed
+
+    return change
+
+
+def _names(data: dict[str, Any], path: Path) -> set[str]:
+    clouds = data.get("clouds")
+    if clouds is not None and not isinstance(clouds, dict):
+        raise ConfigError(
+            f"{path}: clouds must be a section of 'key: value' lines; 'cms config edit' opens it"
+        )
+    return {keys.text_of(name) for name in clouds or {}}
+
+
+def _refuse_existing(names: list[str], path: Path, wish: ImportOptions) -> None:
+    if names and not wish.force:
+        clouds = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
+        raise UsageError(
+            f"the {clouds} already in {path}, and nothing was added; --force replaces, "
+            "--name=NAME gives a single cloud another name"
+        )
+
+
+def _sealed(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundCloud:
+    """The cloud as it is to be stored: its secrets encrypted if the file keeps them so."""
+    from cloudmesh.config.secrets import age, encrypted
+
+    recipients = encrypted.recipients(data, path)
+    if not recipients:
+        return cloud
+
+    def seal(value: Any, parts: tuple[str, ...]) -> Any:
+        if isinstance(value, dict):
+            return {key: seal(item, (*parts, key)) for key, item in value.items()}
+        plain = encrypted.is_plain_secret(list(parts), value)
+        return age.encrypt(value, recipients) if plain else value
+
+    return replace(cloud, section=seal(cloud.section, ("clouds", cloud.name)))
+
+
+def _inserted(text: str, data: dict[str, Any], clouds: list[FoundCloud], path: Path, file: Path) -> str:
+    """The text with the clouds in it, read again and found to differ in nothing else."""
+    there = data.get("clouds") or {}
+    origin = harmless(str(file.absolute()))
+    blocks = [insert_text.Block(cloud.name, cloud.section, origin) for cloud in clouds]
+    added = [block for block in blocks if block.name not in there]
+    expected = {**data, "clouds": {**there, **{block.name: dict(block.section) for block in blocks}}}
+    try:
+        changed = text
+        for block in blocks:
+            if block.name in there:
+                changed = insert_text.replace(changed, "clouds", block)
+        changed = insert_text.add(changed, "clouds", added) if added else changed
+        safe = repr(reader.parse(changed, path)) == repr(expected)
+    except (CannotEditError, YAMLError, ConfigError, LookupError, RecursionError):
+        safe = False
+    if not safe:
+        raise ConfigError(
+            f"{path}: the clouds cannot be added without touching other lines "
+            "(an anchor, an alias or an unusual form); add them by hand with 'cms config edit'"
+        )
+    return changed
+
+
+def _carried(text: str, found: ImportedClouds, path: Path) -> str:
+    """The text with the user's profile and default cloud, where the configuration has none."""
+    for key, value in found.profile.items():
+        if _value(text, path, "profile", key) in (None, TO_BE_DEFINED):
+            text = edit.with_value(text, ["profile", key], values.string(value), path)
+    name = found.default
+    active = _value(text, path, "cloudmesh", "active")
+    is_new = any(cloud.name == name for cloud in found.clouds if not cloud.skipped)
+    if name and is_new and active is None and _value(text, path, "cloudmesh", "default") is None:
+        chosen = values.sequence([values.string(name)])
+        text = edit.with_value(text, ["cloudmesh", "default"], chosen, path)
+    return text
+
+
+def _value(text: str, path: Path, section: str, key: str) -> Any:
+    found = reader.parse(text, path).get(section)
+    return found.get(key) if isinstance(found, dict) else found
+
+
+def _row(cloud: FoundCloud, there: bool) -> dict[str, Any]:
+    """The keys with their values, the secret ones masked, but for TBD."""
+    shown = {}
+    section = {key: item for key, item in cloud.section.items() if key != "type"}
+    for parts, value in keys.flatten(section) if section else ():
+        name = keys.join(parts[1:] if parts[:1] == ("credentials",) else parts)
+        whole = ("clouds", cloud.name, *parts)
+        shown[name] = value if value == TO_BE_DEFINED else show.masked(whole, value, False)
+    action = "skip" if cloud.skipped else "replace" if there else "add"
+    return {"cloud": cloud.name, "type": cloud.section.get("type"), "keys": shown, "action": action}
+
+
+def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, wish: ImportOptions) -> list[str]:
+    count = f"{len(new)} cloud{'s' if len(new) != 1 else ''}"
+    notes = [] if wish.dryrun else [f"{count} of the file {'are' if len(new) != 1 else 'is'} in {path} now"]
+    section = data.get("cloudmesh")
+    active = section.get("active") if isinstance(section, dict) else None
+    if active is not None:
+        listed = [str(name).strip() for name in (active if isinstance(active, list) else [active])]
+        waiting = [cloud.name for cloud in new if cloud.name not in listed]
+        if waiting:
+            notes.append(f"to use what is not active yet: cms cloud activate {shlex.join(waiting)}")
+    return notes
+
+
+def _new_errors(old: str, new: str, path: Path) -> list[str]:
+    """What ``config check`` says of the new text and did not say before."""
+    before = {finding.message for finding in check_text(old, path)}
+    found = [f for f in check_text(new, path) if f.level == "error" and f.message not in before]
+    return [str(finding) for finding in found]

@@ -1,0 +1,261 @@
+"""Changing one value in a YAML text, and no other character of it.
+
+ruamel.yaml says where in the text each key and value is; the text is cut there. So comments, order, quotes,
+blank lines and indentation of all the rest stay, whatever they are. What cannot be cut safely is found by
+the caller, who reads the result again and compares.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.tokens import (
+    AnchorToken,
+    FlowEntryToken,
+    FlowMappingStartToken,
+    ScalarToken,
+    TagToken,
+    Token,
+)
+
+from cloudmesh.config.yaml import loader
+from cloudmesh.config.yaml.keys import text_of
+from cloudmesh.config.yaml.references import ENVIRONMENT_TAG
+from cloudmesh.config.yaml.values import Value, in_brackets, string
+
+DEFAULT_STEP = 2
+_NO_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
+
+
+class CannotEditError(Exception):
+    """The text is written in a way that has no safe place to cut."""
+
+
+def put(text: str, parts: list[str], value: Value) -> str:
+    """The text with ``value`` under the key of ``parts``; sections that are missing are made.
+
+    Raises CannotCutError.
+    """
+    cutter = TextEditor(text)
+    node, parent, depth = cutter.descend(parts)
+    rest = parts[depth:]
+    if not rest:
+        return cutter.replace(node, value)
+    if isinstance(node, MappingNode):
+        return cutter.append(node, rest, value)
+    return cutter.open_section(node, parent, rest, value)
+
+
+def remove(text: str, parts: list[str]) -> str:
+    """The text without the key of ``parts``, and without the sections that are empty then.
+
+    Raises CannotCutError.
+    """
+    cutter = TextEditor(text)
+    for depth in reversed(range(len(parts))):
+        parent, _, reached = cutter.descend(parts[:depth])
+        if reached < depth or not isinstance(parent, MappingNode):
+            raise CannotEditError
+        if len(parent.value) > 1:
+            found = [number for number, (key, _) in enumerate(parent.value) if _is_key(key, parts[depth])]
+            return cutter.remove(parent, found[-1])
+    raise CannotEditError
+
+
+class TextEditor:
+    """One text with its nodes and tokens; each method gives the changed text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.root: Node = loader.yaml(pure=True).compose(text)
+        self.tokens: list[Token] = list(YAML(typ="safe", pure=True).scan(text))
+        self.newline = "\r\n" if "\r\n" in text else "\n"
+
+    def descend(self, parts: list[str]) -> tuple[Node, Node | None, int]:
+        """The deepest node that the parts lead to, the node around it, and how many parts that took."""
+        node, parent = self.root, None
+        for depth, part in enumerate(parts):
+            below = _child(node, part)
+            if below is None:
+                return node, parent, depth
+            node, parent = below, node
+        return node, parent, len(parts)
+
+    def replace(self, node: Node, value: Value) -> str:
+        """Write the value over a scalar or a list."""
+        if isinstance(node, SequenceNode) and not node.flow_style:
+            return self._replace_block_list(node, value)
+        start, end, new = self.cut(node, value)
+        return f"{self.text[:start]}{new}{self.text[end:]}"
+
+    def cut(self, node: Node, value: Value) -> tuple[int, int, str]:
+        """From where to where the text of a scalar or a list in brackets goes, and what comes there."""
+        if isinstance(node, ScalarNode) and node.style in ("'", '"') and isinstance(value.data, str):
+            value = string(value.data, node.style)
+        start, end = self._extent(node)
+        before = self.text[:start]
+        blank = "" if before[-1:] in ("", " ", "\t", "\n", "[", "{") or start < end else " "
+        return start, end, f"{blank}{value.text}{self._header_comment(node, start)}"
+
+    def remove(self, parent: MappingNode, number: int) -> str:
+        """Take a key with all that is under it out of a section that has others; a key of its own line(s)."""
+        key, value = parent.value[number]
+        start = key.start_mark.index
+        end = self._last_token(start, max(value.end_mark.index, key.end_mark.index + 1))[1]
+        if parent.flow_style:
+            return self._remove_flow(start, end)
+        line = self._line_start(start)
+        if self.text[line:start].strip():
+            raise CannotEditError
+        end = min(self._line_end(end) + len(self.newline), len(self.text))
+        return self.text[:line] + self.text[end:]
+
+    def _remove_flow(self, start: int, end: int) -> str:
+        """The same in braces: with the comma after it, else with the one before it."""
+        after = next(token for token in self.tokens if token.start_mark.index >= end)
+        if isinstance(after, FlowEntryToken):
+            end = after.end_mark.index
+            return self.text[:start] + self.text[end:].lstrip(" ")
+        before = [token for token in self.tokens if token.start_mark.index < start][-1]
+        return self.text[: before.start_mark.index] + self.text[end:]
+
+    def append(self, mapping: MappingNode, parts: list[str], value: Value) -> str:
+        """Add a key at the end of a section: after its last value, before the comments that follow."""
+        if mapping.flow_style:
+            return self._append_flow(mapping, parts, value)
+        column = mapping.value[0][0].start_mark.column
+        place = self._line_end(self._last_token(mapping.start_mark.index, mapping.end_mark.index)[1])
+        return self.text[:place] + self._lines(column, parts, value) + self.text[place:]
+
+    def open_section(self, node: Node, parent: Node | None, parts: list[str], value: Value) -> str:
+        """Make a section out of a null: ``key:``, ``key: ~``."""
+        if not isinstance(parent, MappingNode):
+            raise CannotEditError
+        if parent.flow_style:
+            return self.replace(node, dataclasses.replace(value, text=f"{{{_nest_flow(parts, value)}}}"))
+        column = next(key.start_mark.column for key, below in parent.value if below is node)
+        start, end = self._extent(node)
+        rest_of_line = self.text[end : self._line_end(end)]
+        head = self.text[:start] + rest_of_line if rest_of_line.strip() else self.text[:start].rstrip(" ")
+        return head + self._lines(column + self._step(), parts, value) + self.text[self._line_end(end) :]
+
+    def _append_flow(self, mapping: Node, parts: list[str], value: Value) -> str:
+        token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
+        comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
+        return f"{self.text[:place]}{comma}{_nest_flow(parts, value)}{self.text[place:]}"
+
+    def _lines(self, column: int, parts: list[str], value: Value) -> str:
+        """The key of ``parts`` as lines of their own, to go at the end of a line."""
+        step = self._step()
+        lines = [f"{' ' * (column + depth * step)}{string(part).text}:" for depth, part in enumerate(parts)]
+        return self.newline + self.newline.join(lines) + f" {value.text}"
+
+    def _replace_block_list(self, node: Node, value: Value) -> str:
+        """Write a list over one of ``- item`` lines; an item that stays keeps its line with its comment."""
+        start = self._line_start(node.start_mark.index)
+        dash = self.text[start : node.start_mark.index]
+        if dash.strip():
+            raise CannotEditError
+        chunks, place = self._item_lines(node, start)
+        if not value.items:
+            comments = "".join(comment for _, comment, _ in chunks)
+            token_end = self._last_token(0, node.start_mark.index)[1]
+            head = f"{self.text[:token_end]} {value.text}{self.text[token_end:start]}{comments}"
+            return head + self.text[place:]
+        lines = []
+        for item in value.items:
+            old = next((chunk for chunk in chunks if chunk[0] == repr(item.data)), None)
+            if old:
+                chunks.remove(old)
+            lines.append(old[1] + old[2] if old else f"{dash}- {item.text}{self.newline}")
+        lines[:0] = [comment for _, comment, _ in chunks]
+        block = "".join(lines)
+        ends = self.text[:place].endswith("\n")
+        return self.text[:start] + (block if ends else block.removesuffix(self.newline)) + self.text[place:]
+
+    def _item_lines(self, node: Node, start: int) -> tuple[list[tuple[str, str, str]], int]:
+        """For each item its data, the comment lines above it and its own line; and where the list ends."""
+        chunks = []
+        for item in node.value:
+            if not node.start_mark.index < item.end_mark.index <= node.end_mark.index:
+                raise CannotEditError
+            line = self._line_start(item.start_mark.index)
+            end = min(self._line_end(self._extent(item)[1]) + len(self.newline), len(self.text))
+            own = self.text[line:end]
+            data = repr(YAML(typ="safe").load(self.text[slice(*self._extent(item))]))
+            chunks.append((data, self.text[start:line], own if own.endswith("\n") else own + self.newline))
+            start = end
+        return chunks, start
+
+    def _extent(self, node: Node) -> tuple[int, int]:
+        """Where the value itself begins and ends, without anchor, tag and the blank lines after a block."""
+        first, last = node.start_mark.index, node.end_mark.index
+        if first == last:
+            # An empty value is marked where the next token begins, perhaps lines below its colon.
+            place = self._last_token(0, first)[1]
+            return place, place
+        inside = [token for token in self.tokens if first <= token.start_mark.index < last]
+        # A tag says what the value is and stays; that of a reference to the environment is the value.
+        ahead = AnchorToken if node.tag == ENVIRONMENT_TAG else AnchorToken | TagToken
+        start = next((t.start_mark.index for t in inside if not isinstance(t, ahead)), first)
+        if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+            last = len(self.text[:last].rstrip())
+        return start, last
+
+    def _header_comment(self, node: Node, start: int) -> str:
+        """The comment beside the ``|`` of a block text, which goes with it otherwise."""
+        if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
+            return ""
+        header = self.text[start : self._line_end(start)]
+        return f"  {header[header.index('#') :]}" if "#" in header else ""
+
+    def _last_token(self, start: int, end: int) -> tuple[Token, int]:
+        """The last token that begins in this range, and where its text ends."""
+        token = [token for token in self.tokens if start <= token.start_mark.index < end][-1]
+        place = token.end_mark.index
+        if isinstance(token, ScalarToken) and token.style in ("|", ">"):
+            place = len(self.text[:place].rstrip())
+        return token, place
+
+    def _step(self) -> int:
+        """By how many blanks the first section inside a section is indented."""
+        if isinstance(self.root, MappingNode) and not self.root.flow_style:
+            for key, below in self.root.value:
+                if isinstance(below, MappingNode) and not below.flow_style:
+                    step: int = below.value[0][0].start_mark.column - key.start_mark.column
+                    return max(step, 1)
+        return DEFAULT_STEP
+
+    def _line_start(self, index: int) -> int:
+        return self.text.rfind("\n", 0, index) + 1
+
+    def _line_end(self, index: int) -> int:
+        end = self.text.find("\n", index)
+        end = len(self.text) if end < 0 else end
+        return end - 1 if self.text[index:end].endswith("\r") else end
+
+
+def _child(node: Node, part: str) -> Node | None:
+    if isinstance(node, MappingNode):
+        return next((value for key, value in node.value if _is_key(key, part)), None)
+    if isinstance(node, SequenceNode):
+        items: list[Any] = node.value
+        return items[int(part)] if part.isdigit() and int(part) < len(items) else None
+    return None
+
+
+def _is_key(key: Node, part: str) -> bool:
+    if not isinstance(key, ScalarNode):
+        return False
+    if key.value == part or key.tag not in _NO_TEXT:
+        return bool(key.value == part)
+    return part == text_of(YAML(typ="safe").load(key.value or "~"))
+
+
+def _nest_flow(parts: list[str], value: Value) -> str:
+    first, *others = parts
+    inner = f"{{{_nest_flow(others, value)}}}" if others else in_brackets(value)
+    return f"{in_brackets(string(first))}: {inner}"

@@ -1,0 +1,156 @@
+"""Whole sections into a YAML text, such as a cloud under ``clouds``, and no other line of it changed.
+
+As in ``surgery``, the caller reads the result again and compares.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from cloudmesh.config.yaml import edit_text
+from cloudmesh.config.yaml.edit_text import CannotEditError, TextEditor
+from cloudmesh.config.yaml.values import Value, in_brackets, string
+
+ORIGIN = "Imported from "
+# The line that an earlier import wrote above its section.
+_COMMENT = re.compile(rf"^[ ]*# {ORIGIN}[^\r\n]*\r?\n\Z", re.MULTILINE)
+_LINE_AFTER = re.compile(r"\r?\n([ ]*)(#[^\r\n]*)?(?=\r?\n|\Z)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A section to write.
+
+    Attributes:
+        name: its key.
+        section: texts, and sections of them.
+        origin: the file it comes from, for the comment above it.
+    """
+
+    name: str
+    section: Mapping[str, Any]
+    origin: str
+
+
+def add(text: str, parent: str, blocks: list[Block]) -> str:
+    """The text with the sections at the end of the top section ``parent``, which is made if it is missing.
+
+    Raises CannotCutError.
+    """
+    inserter = _Inserter(text)
+    if not isinstance(inserter.root, MappingNode):
+        raise CannotEditError
+    node, _, depth = inserter.descend([parent])
+    if inserter.root.flow_style or (
+        depth and isinstance(node, MappingNode) and node.flow_style and node.value
+    ):
+        for block in blocks:
+            text = edit_text.put(text, [parent, block.name], _flow(block.section))
+        return text
+    if not depth:
+        return inserter.add_parent(parent, blocks)
+    if isinstance(node, MappingNode) and node.value:
+        return inserter.add_blocks(node, blocks)
+    return inserter.fill(node, blocks)
+
+
+def replace(text: str, parent: str, block: Block) -> str:
+    """The text with the section in place of the one of its name; raises CannotCutError."""
+    inserter = _Inserter(text)
+    node = inserter.descend([parent])[0]
+    if not isinstance(node, MappingNode):
+        raise CannotEditError
+    pairs = [pair for pair in node.value if isinstance(pair[0], ScalarNode) and pair[0].value == block.name]
+    if len(pairs) != 1:
+        raise CannotEditError
+    key, old = pairs[0]
+    if node.flow_style:
+        return inserter.replace_flow(old, _flow(block.section))
+    return inserter.replace_block(key, old, block)
+
+
+class _Inserter(TextEditor):
+    """One text; each method gives the changed text."""
+
+    def add_parent(self, parent: str, blocks: list[Block]) -> str:
+        """The top section with the blocks in it, at the end."""
+        lines = [f"{string(parent).text}:", *self._written(blocks, self._step())]
+        return self._after(self._end_of(self.root, 0), lines)
+
+    def add_blocks(self, node: Node, blocks: list[Block]) -> str:
+        """The blocks behind the last section, and behind the comments that belong to it."""
+        column = node.value[0][0].start_mark.column
+        return self._after(self._end_of(node, column), self._written(blocks, column))
+
+    def fill(self, node: Node, blocks: list[Block]) -> str:
+        """The blocks in place of ``{}`` or null; a comment beside it stays."""
+        start, end = self._extent(node)
+        line_end = self._line_end(end)
+        head = self.text[:start].rstrip(" ") + self.text[end:line_end].rstrip(" ")
+        return head + self._joined(self._written(blocks, self._step())) + self.text[line_end:]
+
+    def replace_block(self, key: Node, old: Node, block: Block) -> str:
+        """The block in place of a key and all that is under it; comments around it stay."""
+        start = self._line_start(key.start_mark.index)
+        if self.text[start : key.start_mark.index].strip():
+            raise CannotEditError
+        above = _COMMENT.search(self.text, 0, start)
+        start = above.start() if above else start
+        last = max(old.end_mark.index, key.end_mark.index + 1)
+        end = self._line_end(self._last_token(key.start_mark.index, last)[1])
+        lines = self._written([block], key.start_mark.column)
+        return self.text[:start] + self.newline.join(lines) + self.text[end:]
+
+    def replace_flow(self, old: Node, value: Value) -> str:
+        """The same inside braces."""
+        start, end = self._extent(old)
+        return self.text[:start] + value.text + self.text[end:]
+
+    def _end_of(self, node: Node, column: int) -> int:
+        """Where a section ends: behind the comments that follow it and are indented as far as its keys."""
+        place = at = self._line_end(self._last_token(node.start_mark.index, node.end_mark.index)[1])
+        while line := _LINE_AFTER.match(self.text, at):
+            at = line.end()
+            if line[2] and len(line[1]) < column:
+                break
+            place = at if line[2] else place
+        return place
+
+    def _after(self, place: int, lines: list[str]) -> str:
+        return self.text[:place] + self._joined(lines) + self.text[place:]
+
+    def _joined(self, lines: list[str]) -> str:
+        return "".join(f"{self.newline}{line}" for line in lines)
+
+    def _written(self, blocks: list[Block], column: int) -> list[str]:
+        lines = []
+        for block in blocks:
+            lines.append(f"{' ' * column}# {ORIGIN}{block.origin}")
+            lines += _lines({block.name: block.section}, column, self._step())
+        return lines
+
+
+def _lines(section: Mapping[str, Any], column: int, step: int) -> list[str]:
+    lines = []
+    for key, value in section.items():
+        head = f"{' ' * column}{string(key).text}:"
+        if isinstance(value, Mapping) and value:
+            lines += [head, *_lines(value, column + step, step)]
+        else:
+            lines.append(f"{head} {'{}' if isinstance(value, Mapping) else string(value).text}")
+    return lines
+
+
+def _flow(section: Mapping[str, Any]) -> Value:
+    """The section in braces, on one line."""
+    written = [f"{in_brackets(string(key))}: {_in_flow(value)}" for key, value in section.items()]
+    return Value(dict(section), f"{{{', '.join(written)}}}")
+
+
+def _in_flow(value: Any) -> str:
+    return _flow(value).text if isinstance(value, Mapping) else in_brackets(string(value))

@@ -1,0 +1,74 @@
+"""On which line of the file a key stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from cloudmesh.config.yaml import config_file, limits, loader
+from cloudmesh.config.yaml.errors import fault, too_deep
+from cloudmesh.config.yaml.keys import text_of
+from cloudmesh.plugin.errors import ConfigError
+
+_NO_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null", "timestamp")}
+
+
+def compose(text: str, path: Path) -> Node | None:
+    """The text with its places, None if nothing is in it; raises FileError."""
+    try:
+        limits.refuse_explosion(text)
+        return _composed(text)
+    except YAMLError as error:
+        raise fault(error, text, path) from None
+    except RecursionError:
+        raise too_deep(text, path) from None
+
+
+def _composed(text: str) -> Node | None:
+    """By the parser in C, else by the other one, as the reader does."""
+    try:
+        root: Node | None = loader.yaml(pure=False).compose(text)
+    except YAMLError:
+        root = loader.yaml(pure=True).compose(text)
+    return root
+
+
+def line(node: Node | None, parts: Sequence[str]) -> int:
+    """The line of the deepest key of these parts that is in the file, counted from 1."""
+    found = 1
+    for part in parts:
+        pair = _pair(node, part)
+        if pair is None:
+            break
+        found, node = pair[0].start_mark.line + 1, pair[1]
+    return found
+
+
+def place(path: Path, parts: Sequence[str]) -> str:
+    """``FILE:LINE`` of a key for the sentence of an error; the file alone if it cannot be read any more."""
+    try:
+        return f"{path}:{line(compose(config_file.read(path), path), parts)}"
+    except ConfigError:
+        return str(path)
+
+
+def _pair(node: Node | None, part: str) -> tuple[Node, Node] | None:
+    """The key and the value, or twice the item, that the part means."""
+    if isinstance(node, MappingNode):
+        return next((pair for pair in node.value if _means(pair[0], part)), None)
+    if isinstance(node, SequenceNode) and part.isascii() and part.isdigit() and int(part) < len(node.value):
+        item: Node = node.value[int(part)]
+        return item, item
+    return None
+
+
+def _means(key: Node, part: str) -> bool:
+    if not isinstance(key, ScalarNode) or key.tag not in _NO_TEXT:
+        return bool(key.value == part)
+    try:
+        return text_of(loader.yaml(pure=False).load(key.value or "~")) == part
+    except YAMLError:
+        return False

@@ -1,0 +1,80 @@
+"""The order in which records are given.
+
+Values of one kind follow each other: false and true, numbers, texts by code point, bytes, dates, times
+without and with a zone, all else by its JSON. What has None or nothing comes last, in either direction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloudmesh.db.records.conditions import family
+from cloudmesh.db.records.flat import KeyPath, Record
+from cloudmesh.db.records.values import to_json
+from cloudmesh.plugin.errors import StoreError
+
+_FAMILIES = ("number", "text", "bytes", "date", "local time", "time")
+
+
+@dataclass(frozen=True)
+class By:
+    """A column to order by; made by ``desc`` where the greatest comes first."""
+
+    column: str
+    descending: bool = False
+
+
+def desc(column: str) -> By:
+    """The column, the greatest first: ``find("job", order=desc("began"), limit=10)``."""
+    return By(column, descending=True)
+
+
+def by(order: str | By | Iterable[str | By]) -> list[By]:
+    """The columns to order by, the first being the most important."""
+    given = [order] if isinstance(order, (str, By)) else list(order)
+    return [each if isinstance(each, By) else By(each) for each in given]
+
+
+def check_limit(limit: int | None) -> None:
+    """Raise StoreError for anything but a number of records or None."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise StoreError(f"a limit is a number of records from 0, not {limit!r}")
+
+
+def arranged(records: list[Record], order: Sequence[tuple[KeyPath | None, bool]]) -> list[Record]:
+    """The records in order; a path of None stands for the id, True for descending."""
+    for path, descending in reversed(order):
+        some: list[tuple[Any, Record]] = []
+        none: list[tuple[Any, Record]] = []
+        for record in records:
+            value = record.id if path is None else at(record, path)
+            (none if value is None else some).append((_rank(value), record))
+        # Sorting is stable, also in reverse.
+        some.sort(key=lambda pair: pair[0], reverse=descending)
+        records = [record for _, record in [*some, *none]]
+    return records
+
+
+def at(record: Any, path: KeyPath) -> Any:
+    """The value at a path of a record; None if there is nothing, or a dict that is not empty."""
+    for key in path:
+        if not isinstance(record, dict) or key not in record:
+            return None
+        record = record[key]
+    return None if isinstance(record, dict) and record else record
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """A key that compares with that of any other value."""
+    if isinstance(value, bool):
+        return 0, value
+    kind = family(value)
+    if kind is None:
+        return len(_FAMILIES) + 1, to_json(value)
+    if isinstance(value, float) and math.isnan(value):
+        # nan is neither less nor greater; it comes behind all other numbers.
+        return 1, (1, 0)
+    return 1 + _FAMILIES.index(kind), (0, value) if kind == "number" else value

@@ -1,0 +1,197 @@
+"""Finding records: by SQL as far as it goes, by Python where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cloudmesh.db.records.flat import Record
+from cloudmesh.db.sql.reading import RowReader, Stale
+from cloudmesh.db.sql.schema import Table
+from cloudmesh.db.sql.tables import Tables
+from cloudmesh.plugin.errors import StoreError
+
+if TYPE_CHECKING:
+    from cloudmesh.db.records.conditions import Condition
+    from cloudmesh.db.records.ordering import By
+    from cloudmesh.db.sql.where import Clause
+
+Conditions = Mapping[str, Any]
+
+# Records that are read at a time where all of a table are needed.
+PAGE = 1000
+
+
+class Search:
+    """The records of the tables, as they are asked for."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._dialect = tables.dialect
+
+    def find(
+        self, name: str, conditions: Conditions, order: Sequence[By] = (), limit: int | None = None
+    ) -> list[Record]:
+        """The records that meet the conditions, by id or in the order given, at most ``limit`` of them."""
+        if limit is None and not order:
+            quick = self._find_equal(name, conditions)
+            if quick is not None:
+                return quick
+        table = self._tables.table(name, [*conditions, *(each.column for each in order)])
+        if limit is None and not order:
+            return self._read(table, self.where(table, conditions), conditions)
+        with self._dialect.snapshot():
+            # From the first statement on nothing changes, so what is looked up first stays true.
+            table = self._tables.all()[name]
+            clause = self.where(table, conditions)
+            if clause.exact and limit is not None and self._sorts(table, order):
+                return self._read(table, clause, conditions, self._order_sql(order), limit)
+            found = self._read(table, clause, conditions)
+        from cloudmesh.db.records.ordering import arranged
+
+        paths = [
+            (None if each.column == "id" else table.columns[each.column].path, each.descending)
+            for each in order
+        ]
+        return arranged(found, paths)[:limit]
+
+    def count(self, name: str, conditions: Conditions) -> int:
+        """How many rows meet the conditions."""
+        table = self._tables.table(name, conditions)
+        clause = self.where(table, conditions)
+        if not clause.exact:
+            return len(self.find(name, conditions))
+        sql = f"SELECT count(*) FROM {self._dialect.quote(name)}{clause.sql}"  # noqa: S608
+        return int(self._dialect.execute(sql, clause.bound).fetchone()[0])
+
+    def ids(self, table: Table, conditions: Conditions) -> list[int]:
+        """The ids of the records that meet the conditions."""
+        clause = self.where(table, conditions)
+        if not clause.exact:
+            return [record.id for record in self._read(table, clause, conditions)]
+        sql = f"SELECT id FROM {self._dialect.quote(table.name)}{clause.sql}"  # noqa: S608
+        return [id for (id,) in self._dialect.execute(sql, clause.bound).fetchall()]
+
+    def where(self, table: Table, conditions: Conditions) -> Clause:
+        """The conditions as SQL."""
+        from cloudmesh.db.sql.where import where  # the usual search does without
+
+        return where(self._dialect, table, conditions)
+
+    def pages(self, name: str, size: int = PAGE) -> Iterator[list[Record]]:
+        """All records of a table by id, some at a time."""
+        from cloudmesh.db.records.conditions import gt
+
+        last = 0
+        while page := self.find(name, {"id": gt(last)}, limit=size):
+            yield page
+            last = page[-1].id
+
+    def _find_equal(self, name: str, conditions: Conditions) -> list[Record] | None:
+        """The usual search in short: texts that are equal, in columns of texts; None for any other."""
+        table = self._tables.known(name)
+        if table is None:
+            return None
+        for value in conditions.values():
+            if type(value) is not str or not value.isascii() or not value.isprintable():
+                return None
+        names = tuple(conditions)
+        try:
+            sql = table.selects[names]
+        except KeyError:
+            sql = table.selects[names] = self._select_equal(table, names)
+        if sql is None:
+            return None
+        cursor = self._dialect.execute(sql, tuple(conditions.values()))
+        return self._records(table, cursor, cursor.fetchall())
+
+    def _select_equal(self, table: Table, names: tuple[str, ...]) -> str | None:
+        if not names or not all(
+            name in table.columns and table.columns[name].kind == "text" for name in names
+        ):
+            return None
+        parts = " AND ".join(f"{self._dialect.quote(name)} = {self._dialect.mark}" for name in names)
+        return f"SELECT * FROM {self._dialect.quote(table.name)} WHERE {parts} ORDER BY id"  # noqa: S608
+
+    def _read(
+        self,
+        table: Table,
+        clause: Clause,
+        conditions: Conditions,
+        order: str = "id",
+        limit: int | None = None,
+    ) -> list[Record]:
+        """The records of the rows that a clause finds, without those that it finds in vain."""
+        some = "" if limit is None else f" LIMIT {limit}"
+        sql = f"SELECT * FROM {self._dialect.quote(table.name)}{clause.sql} ORDER BY {order}{some}"  # noqa: S608
+        cursor = self._dialect.execute(sql, clause.bound)
+        rows = cursor.fetchall()
+        records = self._records(table, cursor, rows)
+        if clause.exact:
+            return records
+        checks = _checks(table, conditions)
+        return [record for record in records if all(met(record) for met in checks)]
+
+    def _records(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
+        if not rows:
+            return []
+        reader = table.reader
+        try:
+            if reader.width != len(rows[0]):
+                reader = table.reader = RowReader(table, [column[0] for column in cursor.description])
+                if reader.misses:
+                    raise Stale
+            return list(map(reader.record, rows))
+        except Stale:
+            return self._read_anew(table, cursor, rows)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise self._damaged(table) from error
+
+    def _read_anew(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
+        """The records of rows that are newer than what was known of their table."""
+        fresh = self._tables.all().get(table.name, table)
+        fresh.reader = RowReader(fresh, [column[0] for column in cursor.description])
+        try:
+            return list(map(fresh.reader.record, rows))
+        except (Stale, ValueError, AttributeError, TypeError) as error:
+            raise self._damaged(table) from error
+
+    def _damaged(self, table: Table) -> StoreError:
+        return StoreError(
+            f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
+            "cms db check shows what else is"
+        )
+
+    def _sorts(self, table: Table, order: Sequence[By]) -> bool:
+        """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""
+        for each in order:
+            if each.column == "id":
+                continue
+            if table.columns[each.column].kind in ("json", ""):
+                return False
+            kept = f"{self._dialect.quote(each.column)} IS NULL AND _json IS NOT NULL"
+            sql = f"SELECT 1 FROM {self._dialect.quote(table.name)} WHERE {kept} LIMIT 1"  # noqa: S608
+            if self._dialect.execute(sql).fetchone():
+                return False
+        return True
+
+    def _order_sql(self, order: Sequence[By]) -> str:
+        parts = [
+            f"{self._dialect.quote(each.column)} {'DESC' if each.descending else 'ASC'} NULLS LAST"
+            for each in order
+        ]
+        return ", ".join([*parts, "id"])
+
+
+def _checks(table: Table, conditions: Conditions) -> list[Any]:
+    """A function for each condition that tells whether a record meets it."""
+    from cloudmesh.db.records.conditions import condition
+    from cloudmesh.db.records.ordering import at
+
+    def check(name: str, wanted: Condition) -> Any:
+        if name == "id":
+            return lambda record: wanted.matches(record.id)
+        path = table.columns[name].path
+        return lambda record: wanted.matches(at(record, path))
+
+    return [check(name, condition(wanted)) for name, wanted in conditions.items()]

@@ -1,0 +1,132 @@
+"""Why docopt refused some words, as a sentence that names the wrong word and the nearest right one.
+
+docopt itself only says that the words do not fit. Here the words are walked along every line of the
+usage as far as they go; where none goes on, the word is wrong, and what could have stood there is known.
+What has to do with options is found by trying: which option, left out or added, makes docopt accept?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cloudmesh.plugin.errors import nearest
+from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
+from cloudmesh.plugin.usage.grammar import Usage
+from cloudmesh.plugin.usage.words import GivenWords, WordRefused, scan
+
+
+def explain(doc: str, words: Sequence[str], name: str) -> str:
+    """One sentence on why these words are refused; they must be words that docopt refuses."""
+    usage = Usage(doc)
+    try:
+        given = scan(words, usage)
+    except WordRefused as refused:
+        return str(refused)
+    furthest = max(line.walk(given.positionals).consumed for line in usage.lines)
+    if furthest < len(given.positionals):
+        return _wrong_word(usage, given, name, furthest)
+    if not any(line.walk(given.positionals).complete for line in usage.lines):
+        return _missing_word(usage, given, name)
+    return (
+        _foreign_option(usage, given, name)
+        or _repeated_option(usage, given)
+        or _missing_option(usage, given, name)
+        or _clashing_option(usage, given, name)
+        or _repeated_option(usage, given, alone=False)
+        or f"the words after {name!r} do not fit its usage"
+    )
+
+
+def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> str:
+    """The sentence for a positional word that no line of the usage takes at its place."""
+    walks = [line.walk(given.positionals) for line in usage.lines]
+    expected = [leaf for walk in walks if walk.consumed == place for leaf in walk.expected]
+    commands = _unique(leaf.name for leaf in expected)
+    word = given.positionals[place]
+    if place and is_secret(given.positionals[place - 1]):
+        # Likely KEY VALUE in place of KEY=VALUE.
+        word = MASK
+    if commands:
+        near = nearest(word, commands)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(commands)}"
+        return f"unknown word {_shown(word)}; {hint}"
+    label = _label(usage, given.positionals[:place], name)
+    option = nearest("--" + word.partition("=")[0], usage.long_options) if "=" in word else None
+    hint = f"; did you mean {option!r}?" if option else ""
+    return f"superfluous word {_shown(word)}: {label!r} takes no more words here{hint}"
+
+
+def _missing_word(usage: Usage, given: GivenWords, name: str) -> str:
+    """The sentence for words that end too early."""
+    walks = [(line, line.walk(given.positionals)) for line in usage.lines]
+    ends = [(line, walk) for line, walk in walks if walk.consumed == len(given.positionals)]
+    fitting = [(line, walk) for line, walk in ends if given.option_names <= line.option_names]
+    expected = [leaf for _, walk in fitting or ends for leaf in walk.expected]
+    label = _label(usage, given.positionals, name)
+    commands = _unique(leaf.name for leaf in expected if leaf.is_command)
+    needed = _unique(leaf.name for leaf in expected if not leaf.is_command)
+    if len(commands) == 1:
+        needed.append(f"the word {commands[0]!r}")
+    elif commands:
+        needed.append("one of: " + ", ".join(commands))
+    return f"{label!r} needs {' or '.join(needed)}"
+
+
+def _foreign_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+    """The sentence for an option that exists, but not for this sub-command."""
+    lines = [line for line in usage.lines if line.walk(given.positionals).complete]
+    label = _label(usage, given.positionals, name)
+    known = set().union(*(line.option_names for line in lines))
+    wrong = [option.name for option in given.options if option.name not in known]
+    if wrong:
+        return f"{label!r} takes no {wrong[0]}"
+    return None
+
+
+def _repeated_option(usage: Usage, given: GivenWords, alone: bool = True) -> str | None:
+    """The sentence for an option given twice; with ``alone`` only if nothing else is wrong."""
+    seen: set[str] = set()
+    for option in given.options:
+        if option.name in seen and (not alone or usage.fits(given.without(option))):
+            return f"{option.name} is given more than once"
+        seen.add(option.name)
+    return None
+
+
+def _missing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+    """The sentence for an option, or the word in its place, without which the words do not fit."""
+    lines = [line for line in usage.lines if line.walk(given.positionals).complete]
+    label = _label(usage, given.positionals, name)
+    absent = sorted(set().union(*(line.option_names for line in lines)) - given.option_names)
+    needed = [usage.sample(option) for option in absent if usage.fits([*given.words, usage.sample(option)])]
+    expected = [leaf for line in lines for leaf in line.walk(given.positionals).expected]
+    words = _unique(leaf.name for leaf in expected if usage.fits([*given.words, leaf.name]))
+    if not words and not needed:
+        # More than one is missing: each is told in its turn.
+        required = [option for line in lines for option in line.required if option not in given.option_names]
+        needed = [usage.sample(option) for option in required[:1]]
+    return f"{label!r} needs {' or '.join(words + needed)}" if words or needed else None
+
+
+def _clashing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+    for option in given.options:
+        if usage.fits(given.without(option)):
+            label = _label(usage, given.positionals, name)
+            return f"{option.name} does not go together with the other words of {label!r}"
+    return None
+
+
+def _label(usage: Usage, positionals: Sequence[str], name: str) -> str:
+    """The command with those of its words that are sub-commands: ``vm start``."""
+    commands = max((line.walk(positionals).commands for line in usage.lines), key=len, default=[])
+    return " ".join([name, *commands])
+
+
+def _shown(word: str) -> str:
+    """A wrong word as it may be shown: quoted, not endless, and without a secret."""
+    masked = mask_text(word)
+    return repr(masked if len(masked) <= 80 else masked[:77] + "...")
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

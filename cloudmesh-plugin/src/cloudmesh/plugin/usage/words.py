@@ -1,0 +1,115 @@
+"""The words of a call told apart, options from others, as docopt does it: for ``refusal`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cloudmesh.plugin.errors import nearest
+from cloudmesh.plugin.usage.grammar import Usage
+
+
+class WordRefused(Exception):
+    """A word that is wrong wherever it stands; the message is the sentence for the user."""
+
+
+@dataclass(frozen=True)
+class GivenOption:
+    """An option of a call by its full name, and where among the words it and its value stand."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class GivenWords:
+    """The words of a call, told apart as docopt does it."""
+
+    words: list[str]
+    positionals: list[str]
+    options: list[GivenOption]
+
+    @property
+    def option_names(self) -> set[str]:
+        return {option.name for option in self.options}
+
+    def without(self, option: GivenOption) -> list[str]:
+        return self.words[: option.first] + self.words[option.last + 1 :]
+
+
+def scan(words: Sequence[str], usage: Usage) -> GivenWords:
+    """Tell options from other words. Raises Refused for an option that docopt refuses wherever it stands."""
+    given = GivenWords(list(words), [], [])
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word == "--":
+            given.positionals.extend(words[at:])
+            break
+        first = at
+        if word.startswith("--"):
+            name, at = _long(words, at, usage)
+            given.options.append(GivenOption(name, first, at))
+        elif word.startswith("-") and word != "-":
+            names, at = _shorts(words, at, usage)
+            given.options.extend(GivenOption(name, first, at) for name in names)
+        else:
+            given.positionals.append(word)
+        at += 1
+    return given
+
+
+def _long(words: Sequence[str], at: int, usage: Usage) -> tuple[str, int]:
+    """The full name of the long option at this place, and the place of its last word."""
+    typed, sign, _ = words[at].partition("=")
+    known = usage.long_options
+    similar = [typed] if typed in known else [option for option in known if option.startswith(typed)]
+    if not similar:
+        raise WordRefused(_unknown_option(typed, known))
+    if len(similar) > 1:
+        raise WordRefused(f"{typed!r} is ambiguous: it could be {' or '.join(similar)}")
+    name = similar[0]
+    takes_value = next(option.argcount for option in usage.options if option.long == name)
+    if sign and not takes_value:
+        raise WordRefused(f"{name!r} takes no value")
+    if takes_value and not sign:
+        at += 1
+        if at == len(words):
+            raise WordRefused(f"{name!r} needs a value: {usage.sample(name)}")
+    return name, at
+
+
+def _shorts(words: Sequence[str], at: int, usage: Usage) -> tuple[list[str], int]:
+    """The full names of the short options in the word at this place, and the place of the last word."""
+    letters, names = words[at].lstrip("-"), []
+    known = {option.short: option for option in usage.options if option.short}
+    while letters:
+        short, letters = "-" + letters[0], letters[1:]
+        option = known.get(short)
+        if option is None:
+            raise WordRefused(_unknown_short(words[at], short, list(known), usage.long_options))
+        names.append(option.name)
+        if option.argcount and not letters:
+            at += 1
+            if at == len(words):
+                raise WordRefused(f"{short!r} needs a value")
+        if option.argcount:
+            break
+    return names, at
+
+
+def _unknown_option(typed: str, known: Sequence[str]) -> str:
+    near = nearest(typed, known)
+    if near:
+        return f"unknown option {typed!r}; did you mean {near!r}?"
+    return f"unknown option {typed!r}; known: {', '.join(known)}" if known else f"unknown option {typed!r}"
+
+
+def _unknown_short(word: str, short: str, shorts: Sequence[str], longs: Sequence[str]) -> str:
+    """A word with one dash may be a long option that lost the other dash."""
+    typed = word.partition("=")[0]
+    near = nearest("-" + typed, longs) if len(typed) > 2 else None
+    if near:
+        return f"unknown option {typed!r}; did you mean {near!r}?"
+    return _unknown_option(short, [*shorts, *longs])

@@ -1,0 +1,116 @@
+"""The rows of ``cms job``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from cloudmesh.cloud.cli.notes import age_text
+from cloudmesh.config import Config
+from cloudmesh.plugin.output import Answer
+from cloudmesh.vm.cli.folding import fold_rows
+from cloudmesh.vm.cli.interrupted import describe, notes_from_store
+from cloudmesh.vm.cli.report import report, words
+from cloudmesh.vm.jobs.jobs import Jobs, JobState
+from cloudmesh.vm.jobs.store import CANCELLED, INTERRUPTED, PENDING, RUNNING
+from cloudmesh.vm.model.outcome import Result, Status
+
+_LAST = 20
+COLUMNS = ("job", "action", "names", "clouds", "status", "machines", "done", "failed", "left", "age")
+_TASK_COLUMNS = ("cloud", "name", "action", "result", "seconds", "reason")
+
+
+def list_jobs(config: Config, everything: bool) -> Answer:
+    """The last jobs, or all, the newest at the end."""
+    jobs = Jobs(config).list(None if everything else _LAST + 1)
+    more = not everything and len(jobs) > _LAST
+    notes = ["note: there are older jobs; --all shows them"] if more else []
+    shown = jobs[:_LAST] if more else jobs
+    return Answer(
+        [_row(job) for job in reversed(shown)],
+        columns=COLUMNS,
+        names="job",
+        formats={"age": age_text, "names": _shortened},
+        notes=[*notes, *notes_from_store(config)],
+    )
+
+
+def show_job(config: Config, number: int) -> Answer:
+    """One job: a row a machine, those that fared alike together in a table. Raises UnknownName."""
+    job, tasks = Jobs(config).show(number)
+    rows = [_task_row(job, task) for task in tasks]
+    return Answer(
+        rows,
+        columns=_TASK_COLUMNS,
+        notes=[_headline(job)],
+        table_rows=fold_rows(rows, [task["cloud_id"] for task in tasks]),
+    )
+
+
+def report_resumed(config: Config, number: int, result: Result, seconds: float) -> Answer:
+    """What was done when a job was gone on with, and how the whole job stands now."""
+    answer = report(config, result, seconds)
+    job, _ = Jobs(config).show(number)
+    notes = [] if len(result) else [f"note: nothing was left to do of job {number}"]
+    answer.notes = [*answer.notes, *notes, _headline(job)]
+    if job.failed:
+        answer.exit_code = answer.exit_code or 1
+        answer.notes = [*answer.notes, f"note: cms job resume {number} --failed tries again what failed"]
+    return answer
+
+
+def report_cancelled(job: JobState) -> Answer:
+    """How a job stands that was cancelled."""
+    happens = "is asked to begin no more calls" if job.status == RUNNING else "is cancelled"
+    note = (
+        f"job {job.number} {happens}: {job.done} of {job.machines} done; cms job resume {job.number} goes on"
+    )
+    return Answer([_row(job)], columns=COLUMNS, names="job", formats={"age": age_text}, notes=[note])
+
+
+def _row(job: JobState) -> dict[str, Any]:
+    return {
+        "job": job.number,
+        "action": words(job.verb),
+        "names": job.names,
+        "clouds": list(job.clouds),
+        "status": job.status,
+        "machines": job.machines,
+        "done": job.done,
+        "failed": job.failed,
+        "left": job.unfinished,
+        "age": round(max(0.0, time.time() - job.began), 1),
+    }
+
+
+def _task_row(job: JobState, task: Mapping[str, Any]) -> dict[str, Any]:
+    status = task["status"]
+    if status == PENDING:
+        status = "pending" if job.status == RUNNING else Status.NOT_STARTED.value
+    elif status == RUNNING and job.status != RUNNING:
+        status = Status.INTERRUPTED.value
+    return {
+        "cloud": task["cloud"],
+        "name": task["name"],
+        "action": words(task["verb"]),
+        "result": status,
+        "seconds": round(task["seconds"], 2),
+        "reason": task["error"],
+    }
+
+
+def _headline(job: JobState) -> str:
+    """How the whole job stands, in a line."""
+    if job.status == INTERRUPTED:
+        return describe(job)
+    counts = f"{job.done} of {job.machines} done"
+    counts += f", {job.failed} failed" if job.failed else ""
+    hint = f"; cms job resume {job.number} goes on" if job.status == CANCELLED and job.unfinished else ""
+    return (
+        f"note: job {job.number} ({words(job.verb)} {_shortened(job.names)}) is {job.status}: {counts}{hint}"
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,97 @@
+"""How far the work has come, drawn on a person's terminal while it takes long, and gone when it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from cloudmesh.cloud.fanout.progress import CloudProgress
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.cli.progress_bars import ProgressBars
+
+# What ends sooner, in seconds, is told by its table alone.
+_DELAY = 1.0
+# Seconds between two pictures: an eye needs no more of them, and the work pays for each.
+_TICK = 0.1
+
+
+class Progress:
+    """A block of work that a person can watch; ``update`` is a ``ProgressCallback``.
+
+    ::
+
+        with Progress(quiet=False) as progress:
+            result = Machines('web[01-20]', watch=progress.update).start()
+
+    Nothing is drawn unless stderr is a terminal that can move its cursor, nor with ``quiet`` or the
+    environment's ``NO_COLOR``. A terminal that is closed meanwhile ends the picture, not the work.
+
+    Args:
+        quiet: draw nothing.
+        stream: the terminal; else stderr.
+        clock: seconds that only ever grow; can be replaced in tests.
+    """
+
+    def __init__(
+        self, quiet: bool = False, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._wanted = not quiet and _can_draw(self._stream)
+        self._began = self._drawn = clock()
+        self._phase = ""
+        self._phase_began = self._began
+        self._before: dict[str, int] = {}
+        self._drawing: ProgressBars | None = None
+
+    def __enter__(self) -> Progress:
+        self._began = self._drawn = self._clock()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._drawing is not None:
+            self._drawing.end()
+            self._drawing = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the work has taken until now."""
+        return self._clock() - self._began
+
+    def update(self, what: str, tallies: Sequence[CloudProgress]) -> None:
+        """Draw how far it has come, if it is time to."""
+        if not self._wanted:
+            return
+        now = self._clock()
+        if what != self._phase:
+            # A rate is that of one kind of work; what was done before it began does not count.
+            self._phase, self._phase_began = what, now
+            self._before = {each.cloud: each.done + each.failed for each in tallies}
+        if now - self._began >= _DELAY and now - self._drawn >= _TICK:
+            self._drawn = now
+            self._draw(tallies, now - self._phase_began)
+
+    def _draw(self, tallies: Sequence[CloudProgress], seconds: float) -> None:
+        from cloudmesh.vm.cli.progress_bars import ProgressBars  # rich comes with it
+
+        if self._drawing is None:
+            self._drawing = ProgressBars(self._stream)
+        if not self._drawing.show(self._phase, tallies, self._before, seconds):
+            self._wanted = False
+
+
+def _can_draw(stream: TextIO | None) -> bool:
+    """Whether there is a terminal at which lines can be drawn anew, and a person who wants that."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
+        return False
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it is closed
+        return False

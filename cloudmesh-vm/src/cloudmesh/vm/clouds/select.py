@@ -1,0 +1,206 @@
+"""The order in which machines are shown and worked on where a user gave none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.errors import Unreachable
+from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.store.inventory import by_name
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
+from cloudmesh.plugin.names import Name, expand
+from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.model.outcome import UnresolvedName
+
+ALL = "*"
+
+
+@dataclass
+class Selection:
+    """The machines that are meant, each once in the order of the names, and what means none for certain."""
+
+    machines: list[MachineRecord] = field(default_factory=list)
+    missing: list[UnresolvedName] = field(default_factory=list)
+
+    def require_some(self) -> Selection:
+        """The same, unless nothing at all was found: then the first reason is raised."""
+        if self.missing and not self.machines:
+            raise self.missing[0].error
+        return self
+
+    def machine(self) -> MachineRecord:
+        """The only machine that is meant.
+
+        Raises:
+            UsageError: the names mean several.
+            CloudmeshError: why a name, or a cloud that may have more of them, could not be looked up.
+        """
+        if self.missing:
+            raise self.missing[0].error
+        if len(self.machines) != 1:
+            raise UsageError(f"one machine is needed, and this names {len(self.machines)}")
+        return self.machines[0]
+
+
+class Selector:
+    """Finds machines by name in the store; asks a cloud for a listing at most once, and only if it must.
+
+    That is: for a name it does not know, for a glob (machines may have come since), and where a name
+    could as well be on another cloud that was never listed.
+    """
+
+    def __init__(self, session: CloudSession) -> None:
+        self._session = session
+        self._listed: dict[str, CloudmeshError | None] = {}
+        self._by_name: dict[str, dict[str, list[MachineRecord]]] = {}
+        self._unseen: dict[str, bool] = {}
+        # Asked only after all of these clouds were listed, so nothing changes any more.
+        self._nearest: dict[tuple[str, ...], KnownNames] = {}
+
+    def select(self, names: str | Sequence[str]) -> Selection:
+        """The machines that the names mean.
+
+        A name that no machine has is missing, and so is one that several have, or that another cloud may
+        have which was never listed and does not answer: no machine is meant by it.
+
+        Raises:
+            UsageError: the expression is wrong.
+            UnknownName, ConfigError: a cloud before a colon is unknown or not active, or a secret is missing.
+        """
+        selection = Selection()
+        wanted = [(name, self._places(name)) for name in expand(names)]
+        self._session.resolve(cloud for name, clouds in wanted for cloud in self._needed(name, clouds))
+        self._list_all([cloud for name, clouds in wanted for cloud in self._certain(name, clouds)])
+        for name, clouds in wanted:
+            self._add(selection, name, clouds)
+        unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
+        selection.machines = list(unique.values())
+        return selection
+
+    def all(self) -> Selection:
+        """Every machine of the session's clouds, as the clouds tell now."""
+        selection = Selection()
+        self._session.resolve(self._session.clouds)
+        for cloud, error in self._list_all(self._session.clouds):
+            if error:
+                selection.missing.append(UnresolvedName(cloud, ALL, error))
+            else:
+                selection.machines += self._known([cloud])
+        return selection
+
+    def _places(self, name: Name) -> list[str]:
+        if name.cloud is None:
+            return self._session.clouds
+        self._session.config.cloud(name.cloud)
+        self._session.config.require_active(name.cloud)
+        return [name.cloud]
+
+    def _needed(self, name: Name, clouds: list[str]) -> list[str]:
+        """The clouds that will be called on account of this name, as far as the store tells."""
+        if name.is_glob:
+            return clouds
+        holders = [machine.cloud for machine in self._matching(name, clouds)]
+        return [*holders, *self._never_listed(clouds)] if len(holders) == 1 else clouds
+
+    def _certain(self, name: Name, clouds: list[str]) -> list[str]:
+        """The clouds that must be listed whatever the others show, so that it can be done side by side."""
+        if name.is_glob:
+            return clouds
+        unseen = self._never_listed(clouds)
+        return clouds if not unseen and not self._matching(name, clouds) else unseen
+
+    def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
+        errors = self._refresh(clouds, name)
+        found = self._matching(name, clouds)
+        if not found:
+            errors = self._list_all(clouds)
+            found = self._matching(name, clouds)
+        if len(found) > 1 and not name.is_glob:
+            # Some may have been deleted meanwhile, and are still in the store.
+            self._list_all([machine.cloud for machine in found])
+            found = self._matching(name, clouds)
+        failed = [UnresolvedName(cloud, str(name), error) for cloud, error in errors if error]
+        doubt = None if name.is_glob else _doubt(name, found, [each.cloud for each in failed])
+        if doubt is not None:
+            # Which one is meant is not guessed; the other names are clear all the same.
+            selection.missing.append(UnresolvedName(name.cloud or "", name.name, doubt))
+            return
+        selection.machines += found
+        if failed and (name.is_glob or not found):
+            selection.missing += failed
+        elif not found:
+            selection.missing.append(self._unknown(name, clouds))
+
+    def _refresh(self, clouds: list[str], name: Name) -> list[tuple[str, CloudmeshError | None]]:
+        """List what has to be listed before this name can be looked up."""
+        return self._list_all(clouds if name.is_glob else self._never_listed(clouds))
+
+    def _never_listed(self, clouds: list[str]) -> list[str]:
+        """Where a name could be as well, for all that is known; asked of the store once a cloud."""
+        if len(clouds) < 2:
+            return []
+        for cloud in clouds:
+            if cloud not in self._unseen:
+                self._unseen[cloud] = not self._session.inventory.was_refreshed(cloud)
+        return [cloud for cloud in clouds if self._unseen[cloud]]
+
+    def _list_all(self, clouds: Iterable[str]) -> list[tuple[str, CloudmeshError | None]]:
+        """Bring the store up to date for these clouds, each once; the errors of those where that failed."""
+        names = list(dict.fromkeys(clouds))
+        unlisted = [cloud for cloud in names if cloud not in self._listed]
+        for cloud, error in self._session.ask_all(unlisted, Cloud.reconcile).items():
+            self._listed[cloud] = error
+            self._by_name.pop(cloud, None)
+        return [(cloud, self._listed[cloud]) for cloud in names]
+
+    def _known(self, clouds: Iterable[str]) -> list[MachineRecord]:
+        """All machines that are known of these clouds."""
+        return [machine for cloud in clouds for named in self._index(cloud).values() for machine in named]
+
+    def _matching(self, name: Name, clouds: Iterable[str]) -> list[MachineRecord]:
+        if name.is_glob:
+            return [machine for machine in self._known(clouds) if name.matches(machine.name)]
+        return [machine for cloud in clouds for machine in self._index(cloud).get(name.name, [])]
+
+    def _index(self, cloud: str) -> dict[str, list[MachineRecord]]:
+        """The known machines of a cloud by name, read once: a thousand names must not read them each."""
+        if cloud not in self._by_name:
+            index: dict[str, list[MachineRecord]] = {}
+            for machine in sorted(
+                (each.machine for each in self._session.inventory.known(cloud)), key=by_name
+            ):
+                index.setdefault(machine.name, []).append(machine)
+            self._by_name[cloud] = index
+        return self._by_name[cloud]
+
+    def _unknown(self, name: Name, clouds: list[str]) -> UnresolvedName:
+        places = tuple(clouds)
+        if places not in self._nearest:
+            self._nearest[places] = KnownNames(machine.name for machine in self._known(places))
+        error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
+        return UnresolvedName(name.cloud or "", name.name, error)
+
+
+def _doubt(name: Name, found: Sequence[MachineRecord], silent: Sequence[str]) -> CloudmeshError | None:
+    """Why it is not sure which machine this name means; None if it is, or if there is none."""
+    if len(found) > 1:
+        return _ambiguous(name, found)
+    others = [cloud for cloud in silent if found and cloud != found[0].cloud]
+    return _perhaps_ambiguous(name, found[0], others) if others else None
+
+
+def _perhaps_ambiguous(name: Name, found: MachineRecord, silent: Sequence[str]) -> Unreachable:
+    return Unreachable(
+        f"{name} is on {found.cloud}, but could be on {', '.join(silent)} too, which was never listed "
+        f"and does not answer; say {found.qualified_name} if that one is meant"
+    )
+
+
+def _ambiguous(name: Name, found: Sequence[MachineRecord]) -> UsageError:
+    places = [machine.qualified_name for machine in found]
+    if len(set(places)) < len(places):
+        ids = ", ".join(f"{machine.qualified_name} ({machine.cloud_id})" for machine in found)
+        return UsageError(f"{name} names {len(found)} machines: {ids}; rename all but one at the cloud")
+    return UsageError(f"{name} is on several clouds; say which: {' or '.join(places)}")

@@ -1,0 +1,150 @@
+"""The clouds that are open while a command or a block of statements is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
+from types import TracebackType
+from typing import TypeVar
+
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.errors import CredentialsError, EndpointError
+from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits, call_timeouts
+from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.config import Config
+from cloudmesh.db import open_store
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+from cloudmesh.vm.executors.perform import HERE
+from cloudmesh.vm.model.call import Access
+
+Given = TypeVar("Given")
+
+
+class CloudSession:
+    """Opens each cloud once, when it is first needed, and closes them all.
+
+    Used by one thread: neither the store's connection nor a cloud library's driver may be shared.
+    """
+
+    def __init__(
+        self,
+        cloud: str | Sequence[str] | None = None,
+        config: Config | None = None,
+        asking: QueryLimits | None = None,
+    ) -> None:
+        """``cloud`` is as in ``--cloud=``; ``asking``: how long clouds may take to tell what there is."""
+        self.config = config or Config.load()
+        self._asking = asking or QueryLimits()
+        # How clouds that were asked already have refused us: a wrong password is not tried twice.
+        self.refusals: dict[str, CredentialsError | EndpointError] = {}
+        self._cloud = cloud
+        if cloud is not None:
+            # A wrong name here is an error even where every machine's name brings its own cloud.
+            self.clouds = chosen_clouds(self.config, cloud)
+        self.inventory = Inventory(open_store(self.config))
+        self._open: dict[str, Cloud] = {}
+        self._accesses: dict[str, Access] = {}
+        self._declared: dict[str, Provider] = {}
+        self._stack = ExitStack()
+
+    @cached_property
+    def clouds(self) -> list[str]:
+        """The clouds that are meant where a name does not say. Raises as ``chosen_clouds`` does."""
+        return chosen_clouds(self.config, self._cloud)
+
+    def __enter__(self) -> CloudSession:
+        self._stack.enter_context(self.inventory)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.clear()
+        HERE.close(access.key for access in self._accesses.values())
+        self._stack.close()
+
+    def resolve(self, clouds: Iterable[str]) -> None:
+        """Ask for the secrets that these clouds miss, once each, before work on any of them begins.
+
+        Raises:
+            UnknownName, ConfigError: see ``Config.resolve``.
+        """
+        self.config.resolve(name for name in clouds if name not in self._open)
+
+    def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
+        """The same, but the errors are given by cloud, for a work that goes on with the others."""
+        return self.config.unresolved(name for name in clouds if name not in self._open)
+
+    def declared(self, name: str) -> Provider:
+        """The provider of a cloud, for what it declares. It is not open.
+
+        To open a cloud may be to sign in, and a slow one would hold all others back meanwhile.
+
+        Raises:
+            UnknownName, ConfigError: as ``cloud`` does.
+        """
+        if name not in self._declared:
+            settings = self.access(name).settings
+            self._declared[name] = Cloud(name, self.config).unopened(settings)
+        return self._declared[name]
+
+    def access(self, name: str) -> Access:
+        """How to call the cloud of this name from another thread or process; the same each time.
+
+        Raises:
+            UnknownName, ConfigError: as ``cloud`` does.
+        """
+        if name not in self._accesses:
+            self.config.require_active(name)
+            self._accesses[name] = Access(name, self.config.settings(name))
+        return self._accesses[name]
+
+    def cloud(self, name: str) -> Cloud:
+        """The open cloud of this name.
+
+        Raises:
+            UnknownName, ConfigError: see ``Cloud.__enter__``.
+        """
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context(Cloud(name, self.config, self.inventory))
+        return self._open[name]
+
+    def ask_all(
+        self, clouds: Sequence[str], ask: Callable[[Cloud], Given]
+    ) -> dict[str, Given | CloudmeshError]:
+        """What ``ask`` gives for each of these clouds, or its error, in their order.
+
+        They are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
+        than its own time; one that takes too long is given up, with a CloudTimeout. See ``QueryLimits``.
+        """
+
+        def opened(name: str) -> Given:
+            with Cloud(name, self.config) as cloud:
+                return ask(cloud)
+
+        if not clouds:
+            return {}
+        # Nobody could be asked for a secret in another thread.
+        refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
+        errors: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
+        configured = call_timeouts(self.config, clouds, errors)
+        asked, limit = [*configured], self._asking.limit(configured)
+        tell = partial(self._asking.tell, asked)
+        answers = ask_all(asked, opened, limit, tell) if asked else {}
+        refusals = CredentialsError | EndpointError
+        self.refusals |= {name: error for name, error in answers.items() if isinstance(error, refusals)}
+        return {name: errors[name] if name in errors else answers[name] for name in clouds}
+
+    @contextmanager
+    def within(self, deadline: Deadline) -> Iterator[None]:
+        """In this block clouds are asked for no longer than until then."""
+        before = self._asking.deadline
+        self._asking.deadline = deadline
+        try:
+            yield
+        finally:
+            self._asking.deadline = before

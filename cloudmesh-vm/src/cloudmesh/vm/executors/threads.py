@@ -1,0 +1,176 @@
+"""Threads for calls that may hang for ever: they can be given up, and never keep a process from ending."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+# Who waits looks up so often, in seconds, since on some systems a Ctrl-C does not end a longer wait.
+_LOOK = 0.5
+
+
+@dataclass(frozen=True)
+class _WorkItem:
+    future: Future[Any]
+    function: Callable[[], Any]
+
+    def run(self) -> None:
+        """Run it, unless it was cancelled before."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            answer = self.function()
+        except BaseException as error:  # noqa: BLE001 it is raised where the future is asked
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(answer)
+
+
+class DaemonThreads(Executor):
+    """An executor as ``concurrent.futures`` has it, made for calls that may never return.
+
+    ``ThreadPoolExecutor`` waits at the end of the process for what its threads do; these threads are daemons
+    and die with it. A call that took too long can be given up, and another thread takes its place.
+
+    Args:
+        max_workers: so many threads at most; they are made when there is something to do.
+    """
+
+    def __init__(self, max_workers: int) -> None:
+        if max_workers < 1:
+            raise ValueError(f"max_workers must be at least 1, not {max_workers}")
+        self._most = max_workers
+        # None is passed on from thread to thread, and each ends by it.
+        self._calls: SimpleQueue[_WorkItem | None] = SimpleQueue()
+        self._change = threading.Condition()
+        self._closed = False
+        # Guarded by the condition: calls that no thread took yet, threads that wait for one, all threads
+        # that count, and which calls are running.
+        self._waiting = 0
+        self._idle = 0
+        self._threads = 0
+        self._running: set[Future[Any]] = set()
+
+    def submit(
+        self, fn: Callable[Arguments, Answer], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Answer]:
+        """Let a thread call ``fn``.
+
+        Raises:
+            RuntimeError: after ``shutdown``, or the system allows not even one thread.
+        """
+        future: Future[Answer] = Future()
+        with self._change:
+            if self._closed:
+                raise RuntimeError("these threads were shut down")
+            self._waiting += 1
+            try:
+                self._provide()
+            except RuntimeError:
+                self._waiting -= 1
+                raise
+            self._calls.put(_WorkItem(future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def abandon(self, future: Future[Any]) -> None:
+        """Give a call up: one that is waiting is cancelled, a running one does not count any more.
+
+        Its thread ends when the call ever returns, and the future still gets that late answer. ``shutdown``
+        does not wait for it.
+        """
+        if future.cancel():
+            return
+        with self._change:
+            if future in self._running:
+                self._running.discard(future)
+                self._threads -= 1
+                self._change.notify_all()
+                self._provide()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; with ``cancel_futures`` those that did not begin are cancelled.
+
+        With ``wait``, return when all others have ended, but for those that were given up.
+        """
+        with self._change:
+            first, self._closed = not self._closed, True
+            if cancel_futures:
+                self._cancel()
+            if first:
+                self._calls.put(None)
+            while wait and self._threads:
+                self._change.wait(_LOOK)
+
+    def _cancel(self) -> None:
+        """Cancel what no thread took yet."""
+        marks = 0
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except Empty:
+                break
+            if call is None:
+                marks += 1
+            else:
+                self._waiting -= 1
+                call.future.cancel()
+                call.future.set_running_or_notify_cancel()
+        for _ in range(marks):
+            self._calls.put(None)
+
+    def _provide(self) -> None:
+        """Make a thread if one is needed and allowed. Raises RuntimeError if there is none at all."""
+        if self._waiting <= self._idle or self._threads >= self._most:
+            return
+        thread = threading.Thread(target=self._work, name="cloudmesh-call", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system has no room for another; the others do it all.
+            if not self._threads:
+                raise
+            return
+        self._threads += 1
+        self._idle += 1
+
+    def _work(self) -> None:
+        """Make one call after another, until the end or until one was given up meanwhile."""
+        counts = True
+        try:
+            while counts:
+                call = self._calls.get()
+                if call is None:
+                    self._calls.put(None)
+                    break
+                counts = self._make(call)
+                del call
+        finally:
+            if counts:
+                self._leave()
+
+    def _leave(self) -> None:
+        with self._change:
+            self._threads -= 1
+            self._idle -= 1
+            self._change.notify_all()
+
+    def _make(self, call: _WorkItem) -> bool:
+        """Make one call; False if it was given up meanwhile."""
+        with self._change:
+            self._waiting -= 1
+            self._idle -= 1
+            self._running.add(call.future)
+        call.run()
+        with self._change:
+            if call.future not in self._running:
+                return False
+            self._running.discard(call.future)
+            self._idle += 1
+            return True

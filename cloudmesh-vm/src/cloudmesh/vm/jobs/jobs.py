@@ -1,0 +1,183 @@
+"""The jobs in the store: what became of them, and going on with what was left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloudmesh.cloud.fanout.limits import QueryLimits
+from cloudmesh.config import Config
+from cloudmesh.db import Database, open_store
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs.resume import JobResumer
+from cloudmesh.vm.jobs.runner import RunOptions
+from cloudmesh.vm.jobs.store import CANCELLED, INTERRUPTED, JOBS, RUNNING, TASKS, UNFINISHED, lock_name
+from cloudmesh.vm.model.outcome import Result, Status
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as it stands.
+
+    Attributes:
+        number: by which it is called.
+        verb, names, clouds: what was asked for.
+        status: running, done, failed, interrupted or cancelled.
+        machines: how many it is about.
+        counts: how many of them by the status of their task.
+        waits: whether it also waits until they are where they are led.
+        began, ended: seconds since the epoch; ended is 0 as long as it has not.
+    """
+
+    number: int
+    verb: str
+    names: str
+    clouds: Sequence[str]
+    status: str
+    machines: int
+    counts: Mapping[str, int]
+    waits: bool
+    began: float
+    ended: float
+
+    @property
+    def done(self) -> int:
+        """How many machines are what was asked for."""
+        return sum(self.counts.get(each.value, 0) for each in (Status.DONE, Status.ALREADY))
+
+    @property
+    def failed(self) -> int:
+        """How many have failed."""
+        return self.counts.get(Status.FAILED.value, 0)
+
+    @property
+    def unfinished(self) -> int:
+        """How many were not begun, or not seen to end."""
+        return sum(self.counts.get(each, 0) for each in UNFINISHED)
+
+
+class Jobs:
+    """What is written down of jobs.
+
+    Every method raises StoreError if the store cannot be used, and UnknownName for a number that no job has.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._config = config or Config.load()
+
+    def list(self, limit: int | None = None) -> list[JobState]:
+        """All jobs, or the last ones, the newest first."""
+        with open_store(self._config) as database:
+            if not database.has(JOBS):
+                return []
+            from cloudmesh.db.records.ordering import desc
+
+            return [_state(database, job) for job in database.find(JOBS, order=desc("id"), limit=limit)]
+
+    def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
+        """One job, and its tasks in their order."""
+        with open_store(self._config) as database:
+            job = _find(database, number)
+            tasks = database.find(TASKS, job=number) if database.has(TASKS) else []
+            return _state(database, job), [dict(each) for each in tasks]
+
+    def interrupted(self) -> Sequence[JobState]:
+        """The jobs that no process runs any more though they are not at their end."""
+        with open_store(self._config) as database:
+            return interrupted_jobs(database)
+
+    def cancel(self, number: int) -> JobState:
+        """End a job: one that is running begins no more calls; what an interrupted one left is not done."""
+        with open_store(self._config) as database:
+            _require_open(number, _status(database, _find(database, number)))
+            hold = database.hold(lock_name(number))
+            if hold is None:
+                database.update(JOBS, {"cancel": 1}, id=number)
+            else:
+                # Nobody can go on with it meanwhile, but it may have come to its end until now.
+                with hold:
+                    _require_open(number, _find(database, number)["status"])
+                    database.update(JOBS, {"status": CANCELLED, "ended": time.time()}, id=number)
+            state = _state(database, _find(database, number))
+        if state.status != CANCELLED:
+            _require_open(number, state.status)
+        return state
+
+    def resume(
+        self,
+        number: int,
+        *,
+        failed: bool = False,
+        timeout: float | None = None,
+        effort: RunOptions | None = None,
+    ) -> Result:
+        """Go on with a job that was interrupted or cancelled, to its end; ``failed``: also with what failed.
+
+        A machine that a call may have reached before is looked up first: none is booted twice. What cannot
+        be done since its cloud does not answer, or cannot be opened as it is configured, is left for another
+        time.
+
+        Args:
+            timeout: seconds for all of it together, looking included; see ``Machines.act``.
+
+        Returns:
+            The outcomes of what was left; empty if nothing was.
+
+        Raises:
+            CloudmeshError: a process is running the job.
+            UsageError: ``timeout`` is no number of seconds above 0.
+        """
+        effort = effort or RunOptions()
+        asking = QueryLimits(effort.call_timeout, effort.watch)
+        with CloudSession(config=self._config, asking=asking) as session:
+            job = _find(session.inventory.database, number)
+            return JobResumer(session, job).run(failed, timeout, effort)
+
+
+def interrupted_jobs(database: Database) -> list[JobState]:
+    """See ``Jobs.interrupted``; next to nothing is read where no job is open."""
+    if not database.has(JOBS):
+        return []
+    from cloudmesh.db.records.conditions import in_
+
+    states = [_state(database, job) for job in database.find(JOBS, status=in_([RUNNING, INTERRUPTED]))]
+    return [each for each in states if each.status == INTERRUPTED]
+
+
+def _find(database: Database, number: int) -> Any:
+    found = database.find(JOBS, id=number) if database.has(JOBS) else []
+    if not found:
+        known = [str(job.id) for job in database.find(JOBS)] if database.has(JOBS) else []
+        raise UnknownName("job", str(number), known[::-1])
+    return found[0]
+
+
+def _require_open(number: int, status: str) -> None:
+    if status not in (RUNNING, INTERRUPTED):
+        raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
+
+
+def _status(database: Database, job: Any) -> str:
+    """How a job stands: one whose process died without a word was interrupted."""
+    status: str = job["status"]
+    if status == RUNNING and not database.is_held(lock_name(job.id)):
+        return INTERRUPTED
+    return status
+
+
+def _state(database: Database, job: Any) -> JobState:
+    return JobState(
+        number=job.id,
+        verb=job["verb"],
+        names=job["names"],
+        clouds=job["clouds"],
+        status=_status(database, job),
+        machines=job["machines"],
+        counts=database.tally(TASKS, "status", job=job.id),
+        waits=bool(job["wait"]),
+        began=job["began"],
+        ended=job["ended"],
+    )

@@ -1,0 +1,147 @@
+"""What became of each machine, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import overload
+
+from cloudmesh.cloud.errors import CloudTimeout
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.plugin.errors import CloudmeshError
+
+
+class Status(str, Enum):
+    """How a task ended."""
+
+    DONE = "done"
+    ALREADY = "already"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    NOT_STARTED = "not started"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one machine.
+
+    Attributes:
+        cloud, name: which machine was meant; the cloud is empty if none has the name, or several may.
+        verb: what was asked.
+        status: how it ended; done and already count as success.
+        machine: the machine afterwards, as far as it is known.
+        error: why it failed.
+        seconds: how long it took.
+        target: the state that the machine is on its way to, or in; None if it is not known.
+    """
+
+    cloud: str
+    name: str
+    verb: str
+    status: Status
+    machine: MachineRecord | None = None
+    error: CloudmeshError | None = None
+    seconds: float = 0.0
+    target: State | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the machine is what was asked for, or on its way there."""
+        return self.status in (Status.DONE, Status.ALREADY)
+
+    @property
+    def state(self) -> State:
+        """The last known state."""
+        return self.machine.state if self.machine else State.UNKNOWN
+
+
+@dataclass(frozen=True)
+class UnresolvedName:
+    """A name, or a whole cloud, by which no machine or no certain one is meant, and why."""
+
+    cloud: str
+    name: str
+    error: CloudmeshError
+
+    def outcome(self, verb: str) -> Outcome:
+        """The same, told as what became of a machine."""
+        return Outcome(self.cloud, self.name, verb, Status.FAILED, error=self.error)
+
+
+class ActionFailed(CloudmeshError):
+    """Some machines of an action failed; ``result`` holds them all."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        shown = "; ".join(f"{each.name}: {each.error or each.status}" for each in result.failed[:10])
+        more = f"; and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
+        super().__init__(f"{len(result.failed)} of {len(result)} machines failed: {shown}{more}")
+
+
+class Result(Sequence[Outcome]):
+    """The outcomes of one action, in the order of the names.
+
+    Attributes:
+        job: the number of the job in the store, by which it can be resumed; None if there is none.
+        stopped: whether the user asked to end the work early (Ctrl-C, SIGTERM), even if all was done by then.
+    """
+
+    def __init__(self, outcomes: Sequence[Outcome], job: int | None = None, stopped: bool = False) -> None:
+        self._outcomes = tuple(outcomes)
+        self.job = job
+        self.stopped = stopped
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Outcome, ...]: ...
+    def __getitem__(self, index: int | slice) -> Outcome | tuple[Outcome, ...]:
+        return self._outcomes[index]
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self._outcomes)
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __repr__(self) -> str:
+        return f"<Result: {len(self.succeeded)} succeeded, {len(self.failed)} failed>"
+
+    @property
+    def succeeded(self) -> list[Outcome]:
+        """The machines that are what was asked for."""
+        return [each for each in self if each.succeeded]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """All the others, also those that were not started."""
+        return [each for each in self if not each.succeeded]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped the work, here or by cancelling it from elsewhere."""
+        return self.stopped or any(
+            each.status in (Status.INTERRUPTED, Status.NOT_STARTED)
+            and not isinstance(each.error, CloudTimeout)
+            for each in self
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 a task failed or the time was over, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return 1 if self.failed else 0
+
+    def raise_for_failures(self) -> None:
+        """Raise one error that lists the failed machines, if there are any.
+
+        Raises:
+            ActionFailed: with ``result``.
+        """
+        if self.failed:
+            raise ActionFailed(self)
