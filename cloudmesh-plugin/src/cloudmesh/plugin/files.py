@@ -1,0 +1,85 @@
+"""Private files that are always whole, and locks between processes: the one place that makes either.
+
+Everything here may raise OSError. Callers turn it into a sentence that fits what they were about to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+_PRIVATE_FILE, _PRIVATE_DIRECTORY = 0o600, 0o700
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory, with its parents, that only its owner may enter; one that is there is made so."""
+    path.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    path.chmod(_PRIVATE_DIRECTORY)
+
+
+@contextlib.contextmanager
+def private_draft(path: Path, content: bytes) -> Iterator[Path]:
+    """A finished file beside ``path``: mode 0600, on the disk, and removed at the end of the block.
+
+    Rename or link it into place within the block; the directory is synced afterwards. Its name is
+    ``.NAME.*.tmp``, see ``sweep_drafts``.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE_FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            # A umask such as 0777 takes even the owner's bits away.
+            os.fchmod(descriptor, _PRIVATE_FILE)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        yield draft
+        sync_directory(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Put a file of mode 0600 in place in one step: readers see the old one or the new one, whole."""
+    with private_draft(path, content) as draft:
+        draft.replace(path)
+
+
+def sweep_drafts(path: Path) -> None:
+    """Remove drafts of ``path`` that killed writers left; call it with the lock of ``path`` held."""
+    with contextlib.suppress(OSError):
+        for entry in list(path.parent.iterdir()):
+            if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".tmp"):
+                entry.unlink(missing_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Bring what was renamed in a directory to the disk, where the file system can do so."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def file_lock(path: Path) -> Iterator[int]:
+    """Hold an exclusive lock on a lock file for a block, waiting for others; gives its descriptor.
+
+    The file is made if need be (mode 0600) and stays. ``path`` may be a directory, which is then locked
+    itself. The system frees the lock when the process dies.
+    """
+    directory = path.is_dir()
+    flags = os.O_RDONLY if directory else os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
+    descriptor = os.open(path, flags | os.O_CLOEXEC, _PRIVATE_FILE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
