@@ -7,7 +7,7 @@ import pytest
 
 from cloudmesh.cloud.client.opened import Opened
 from cloudmesh.cloud.provider.retry import ONCE
-from cloudmesh.cloud.providers.simulated import inside as simulated
+from cloudmesh.cloud.providers.simulated import account as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.config import Config

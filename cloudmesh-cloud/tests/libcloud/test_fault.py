@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from libcloud.common.exceptions import BaseHTTPError
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.providers.libcloud import fault
+from cloudmesh.cloud.providers.libcloud import error_details
 from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 
 SECRET = "s3cr3t/+ value"
@@ -32,11 +32,11 @@ def test_any_words_of_any_form(said, status, as_text):
 
 @given(text=st.text(max_size=60))
 def test_retry_after_is_a_number_or_nothing(text):
-    seconds = fault.seconds({"Retry-After": text})
+    seconds = error_details.retry_after({"Retry-After": text})
     assert seconds is None or seconds >= 0
 
 
 @given(headers=st.dictionaries(st.text(max_size=12), st.text(max_size=12), max_size=3))
 def test_other_headers_say_nothing(headers):
     kept = {key: value for key, value in headers.items() if key.lower() != "retry-after"}
-    assert fault.seconds(kept) is None
+    assert error_details.retry_after(kept) is None

@@ -12,9 +12,9 @@ from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
-from cloudmesh.cloud.providers.libcloud.arguments import credential
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -53,13 +53,8 @@ class AzureProvider(DriverProvider):
         return super().can() | {Capability.BOOT_METADATA}
 
     def _setting(self, key: str) -> str:
-        value = self.settings.get(key)
-        if not value:
-            raise ConfigError(
-                f"cloud {self.name} has no {key}, which this needs; "
-                f"cms config set clouds.{self.name}.{key}=VALUE"
-            )
-        return str(value)
+        hint = f"has no {key}, which this needs; cms config set clouds.{self.name}.{key}=VALUE"
+        return required_setting(self.name, self.settings, key, hint)
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey

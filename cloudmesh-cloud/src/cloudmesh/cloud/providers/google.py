@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +13,11 @@ from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
-from cloudmesh.cloud.providers.libcloud.arguments import credential
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.config.settings import places
+from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 # https://cloud.google.com/compute/docs/instances/instance-life-cycle; libcloud has one state for several.
@@ -53,14 +52,11 @@ class GoogleProvider(DriverProvider):
         file = Path(credential(self.name, self.settings, "GOOGLE_KEY_FILE")).expanduser()
         account = _service_account(self.name, file)
         project = credential(self.name, self.settings, "GOOGLE_PROJECT")
-        zone = self.settings.get("zone")
-        if not zone:
-            raise ConfigError(
-                f"cloud {self.name} has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
-            )
+        hint = f"has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
+        zone = required_setting(self.name, self.settings, "zone", hint)
         return [account["client_email"], account["private_key"]], {
             "project": project,
-            "datacenter": str(zone),
+            "datacenter": zone,
             "auth_type": "SA",
             "scopes": _SCOPES,
             "credential_file": str(self._token_file(account["client_email"], project)),
@@ -73,7 +69,7 @@ class GoogleProvider(DriverProvider):
             signer = _signer(email, key, self._connection_class())
             file = Path(named["credential_file"])
             if not _has_token(file):
-                _keep(file, json.dumps(signer.get_new_token()))
+                _save_token(file, json.dumps(signer.get_new_token()))
         super().open()
         # It renews the token when its hour is over, by the same connections.
         self.driver.connection.oauth2_credential.oauth2_conn = signer
@@ -127,14 +123,11 @@ def _has_token(file: Path) -> bool:
         return False
 
 
-def _keep(file: Path, text: str) -> None:
-    """Write the token, for nobody else to read, in one step."""
+def _save_token(file: Path, text: str) -> None:
+    """Write the token, for nobody else to read, in one step. Raises ConfigError."""
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as new:
-            new.write(text)
-        Path(name).replace(file)
+        files.make_private_directory(file.parent)
+        files.replace_private(file, text.encode())
     except OSError as error:
         raise ConfigError(f"{file.parent} cannot be written: {error.strerror}") from error
 

@@ -18,11 +18,11 @@ from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import TOKEN_KEY
-from cloudmesh.cloud.providers.ec2 import group
-from cloudmesh.cloud.providers.ec2.network import Ec2Network
+from cloudmesh.cloud.providers.ec2 import launch
+from cloudmesh.cloud.providers.ec2.launch import tags
+from cloudmesh.cloud.providers.ec2.networks import Ec2Networks
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
-from cloudmesh.cloud.providers.ec2.reading import STATES, to_machine
-from cloudmesh.cloud.providers.ec2.request import group_parameters, tags
+from cloudmesh.cloud.providers.ec2.records import STATES, to_machine
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
@@ -36,7 +36,7 @@ _ACTIONS = {
 }
 
 
-class Ec2Many(Ec2Network):
+class Ec2Many(Ec2Networks):
     """The rest of the provider is in ``provider``."""
 
     # EC2 shows new machines to other calls a moment after it made them. One that is booted alone needs no
@@ -104,14 +104,14 @@ class Ec2Many(Ec2Network):
         error tells its id and is unsure, and ``find_booted`` names it.
         """
         tokens = [each.token for each in requests]
-        seen = self._seen(tokens) if maybe_done else group.Seen()
-        made: Mapping[str, Mapping[str, Any]] = seen.instances
-        if not any(token in made or seen.hides(token) for token in tokens):
+        found = self._find_instances(tokens) if maybe_done else launch.FoundInstances()
+        made: Mapping[str, Mapping[str, Any]] = found.instances
+        if not any(token in made or found.hides(token) for token in tokens):
             self.hide_userdata(requests[0])
-            sent = group_parameters(requests, hibernate=self.own.hibernate)
+            sent = launch.group_launch_parameters(requests, hibernate=self.own.hibernate)
             with self.calling(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
-                made = group.launched(items(answer, "instancesSet"), requests)
+                made = launch.by_token(items(answer, "instancesSet"), requests)
         results = list(self._named(requests, made))
         if all(isinstance(each, MachineRecord | NotFound) for each in results):
             # Until then the tokens on those that are shown are the only proof that the others were made.
@@ -122,30 +122,30 @@ class Ec2Many(Ec2Network):
 
     def find_in_group(self, request: BootRequest) -> MachineRecord | None:
         """The machine that a call for several made by this request, named if it was not; None if none did."""
-        seen = self._seen([request.token])
-        if seen.hides(request.token):
+        found = self._find_instances([request.token])
+        if found.hides(request.token):
             raise not_shown(self.name, request)
-        instance = seen.instances.get(request.token)
-        if instance is None or group.is_gone(instance):
+        instance = found.instances.get(request.token)
+        if instance is None or launch.is_gone(instance):
             return None
         (result,) = self._named([request], {request.token: instance})
         if not isinstance(result, MachineRecord):
             raise result
         return result
 
-    def _seen(self, tokens: Sequence[str]) -> group.Seen:
+    def _find_instances(self, tokens: Sequence[str]) -> launch.FoundInstances:
         """What EC2 shows of the machines of these tokens: those that are named, and those that are not."""
-        seen = group.Seen()
-        for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{group.GROUP_KEY}1": ["*"]}):
-            if any(token not in seen.instances for token in tokens):
+        found = launch.FoundInstances()
+        for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{launch.GROUP_KEY}1": ["*"]}):
+            if any(token not in found.instances for token in tokens):
                 with self.calling("look for machines"):
                     pages = self.query.pages(
                         "DescribeInstances", "reservationSet", _A_PAGE, filters(condition)
                     )
                     for reservation in pages:
                         for instance in items(reservation, "instancesSet"):
-                            seen.add(instance)
-        return seen
+                            found.add(instance)
+        return found
 
     def _named(
         self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
@@ -156,9 +156,9 @@ class Ec2Many(Ec2Network):
             instance = made.get(wanted.token)
             if instance is None:
                 yield not_shown(self.name, wanted)
-            elif group.is_gone(instance):
+            elif launch.is_gone(instance):
                 yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
-            elif group.is_named(instance):
+            elif launch.is_named(instance):
                 yield to_machine(self.name, instance)
             else:
                 machine = to_machine(self.name, instance)
@@ -171,7 +171,7 @@ class Ec2Many(Ec2Network):
         """Write the name and what belongs to it on a machine; the error if that fails."""
         try:
             with self.calling(f"name {cloud_id}"):
-                sent = {"ResourceId.1": cloud_id, **tags("Tag", group.own_tags(wanted))}
+                sent = {"ResourceId.1": cloud_id, **tags("Tag", launch.own_tags(wanted))}
                 self.query.send("CreateTags", sent)
         except CloudmeshError as error:
             return error
@@ -179,7 +179,7 @@ class Ec2Many(Ec2Network):
 
     def _forget_group(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
         """Take the tokens of the group off the machines that have their own; left there they do no harm."""
-        keys = group.group_keys(group.group_tags(requests))
+        keys = launch.group_keys(launch.group_tags(requests))
         sent = {f"Tag.{number}.Key": key for number, key in enumerate(keys, 1)}
         with suppress(CloudmeshError), self.calling("remove tags"):
             if ids:

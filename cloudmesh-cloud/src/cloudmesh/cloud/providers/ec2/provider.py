@@ -10,10 +10,10 @@ from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsu
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
+from cloudmesh.cloud.providers.ec2.launch import launch_parameters, tags
 from cloudmesh.cloud.providers.ec2.many import Ec2Many, deleted, was_deleted
-from cloudmesh.cloud.providers.ec2.query import Query, filters, items, numbered
-from cloudmesh.cloud.providers.ec2.reading import fault_of, state_of, to_flavor, to_image, to_machine
-from cloudmesh.cloud.providers.ec2.request import parameters, tags
+from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
+from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import CloudmeshError, suggest
@@ -71,10 +71,10 @@ class Ec2Provider(Ec2Many):
         super().open()
         # Calls are signed with it; an endpoint of one's own has regions that libcloud does not know.
         self.driver.region_name = self.own.region
-        self.query = Query(self.driver)
+        self.query = Ec2Query(self.driver)
 
-    def explain(self, fault: Any, call: Any) -> CloudmeshError | None:
-        return errors.explain(fault, call)
+    def explain(self, details: Any, call: Any) -> CloudmeshError | None:
+        return errors.explain(details, call)
 
     def check(self) -> str:
         with self.calling("tell its zones"):
@@ -112,7 +112,7 @@ class Ec2Provider(Ec2Many):
     def boot(self, request: BootRequest) -> MachineRecord:
         """Ask for a new machine; if the same is asked again with the same token, EC2 makes no second one."""
         self.hide_userdata(request)
-        sent = parameters(request, hibernate=self.own.hibernate)
+        sent = launch_parameters(request, hibernate=self.own.hibernate)
         with self.calling(f"boot {request.name}"):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)
             return to_machine(self.name, items(answer, "instancesSet")[0])
@@ -224,13 +224,13 @@ class Ec2Provider(Ec2Many):
     def flavors(self) -> list[Flavor]:
         """The instance types of the region; of a cloud that does not tell, Amazon's names without sizes."""
         try:
-            return self._told_flavors()
+            return self._instance_types()
         except Unsupported:
             from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
 
             return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]
 
-    def _told_flavors(self) -> list[Flavor]:
+    def _instance_types(self) -> list[Flavor]:
         with self.calling("list flavors"):
             pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
             return [to_flavor(self.name, each) for each in pages]

@@ -27,7 +27,7 @@ def _name(element: Any) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-class Query:
+class Ec2Query:
     """The calls of one driver."""
 
     def __init__(self, driver: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
 
-_UNSURE = "what was asked for may have been done: look before asking again"
+UNSURE = "what was asked for may have been done: look before asking again"
 _HANDSHAKE = "do_handshake"
 _NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
@@ -87,7 +87,7 @@ def _late(error: BaseException, cloud: str, place: str) -> CloudError:
             f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
             "the network there?"
         )
-    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {_UNSURE}", outcome_unknown=True)
+    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {UNSURE}", outcome_unknown=True)
 
 
 def _odd(error: BaseException, cloud: str, place: str) -> CloudError:
@@ -104,7 +104,7 @@ def _odd(error: BaseException, cloud: str, place: str) -> CloudError:
             f"cloud {cloud}: a value of its configuration cannot be sent in a call; "
             f"look for stray line breaks in clouds.{cloud}.credentials"
         )
-    return BadAnswer(f"cloud {cloud} ({place}) sent what cannot be read; {_UNSURE}")
+    return BadAnswer(f"cloud {cloud} ({place}) sent what cannot be read; {UNSURE}")
 
 
 def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudError:
@@ -114,7 +114,7 @@ def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudErr
     if (why := _no_connection(chain, place)) is not None:
         return Unreachable(f"cloud {cloud}: {why}")
     if any(isinstance(each, IncompleteRead | requests.exceptions.ChunkedEncodingError) for each in chain):
-        return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {_UNSURE}")
+        return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {UNSURE}")
     return _broken(cloud, place)
 
 
@@ -138,5 +138,5 @@ def _no_connection(chain: list[BaseException], place: str) -> str | None:
 
 def _broken(cloud: str, place: str) -> Unreachable:
     return Unreachable(
-        f"cloud {cloud} ({place}) ended the connection without an answer; {_UNSURE}", outcome_unknown=True
+        f"cloud {cloud} ({place}) ended the connection without an answer; {UNSURE}", outcome_unknown=True
     )

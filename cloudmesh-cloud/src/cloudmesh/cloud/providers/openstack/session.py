@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,12 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError, EndpointError, only_looking
+from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.tokens import Token, TokenFile
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
-# How the catalog calls the services that are used here, the usual name first.
-KINDS = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
 _VERSIONS = ("/v2", "/v2.0")
 
 Calling = Callable[[str], AbstractContextManager[None]]
@@ -139,7 +137,7 @@ class KeystoneSession:
         return suggest(wanted, sorted(str(project["name"]) for project in projects))
 
     def _endpoints(self, kind: str) -> list[dict[str, Any]]:
-        services = [each for each in self.token().catalog if each.get("type") in KINDS[kind]]
+        services = [each for each in self.token().catalog if each.get("type") == kind]
         return [endpoint for service in services for endpoint in service.get("endpoints", ())]
 
     def _no_endpoint(self, kind: str) -> CloudmeshError:
@@ -167,7 +165,7 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
     try:
         body = answer.object["token"]
         # By its length, as the clock of this machine may be another one.
-        expires = time.time() + _seconds(body["expires_at"]) - _seconds(body["issued_at"])
+        expires = time.time() + epoch_seconds(body["expires_at"]) - epoch_seconds(body["issued_at"])
         project = body.get("project") or {}
         catalog = body.get("catalog") or []
         user = str(body["user"]["id"])
@@ -196,11 +194,6 @@ def _slim(service: dict[str, Any]) -> dict[str, Any]:
 
 def _region(endpoint: dict[str, Any]) -> str:
     return str(endpoint.get("region") or endpoint.get("region_id") or "")
-
-
-def _seconds(text: str) -> float:
-    """``2026-11-24T10:00:00.000000Z`` in seconds since the epoch."""
-    return float(calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
 def _without_version(url: str) -> str:

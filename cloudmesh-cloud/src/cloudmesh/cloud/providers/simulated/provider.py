@@ -13,11 +13,10 @@ from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Fitness, Verb, impossible
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import marked, unmarked
-from cloudmesh.cloud.providers.simulated.catalog import FLAVORS, IMAGES, address
-from cloudmesh.cloud.providers.simulated.keys import SimulatedKeys
-from cloudmesh.cloud.providers.simulated.networks import Networks
+from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
+from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
-from cloudmesh.cloud.providers.simulated.world import PAGE, number
+from cloudmesh.cloud.providers.simulated.world import PAGE, cloud_id_of, row_number
 from cloudmesh.plugin.errors import CloudmeshError
 
 _INSERT = """
@@ -30,7 +29,7 @@ INSERT INTO machine (
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
 
-class SimulatedProvider(SimulatedKeys, Networks):
+class SimulatedProvider(SimulatedNetworks):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
     capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
@@ -81,8 +80,8 @@ class SimulatedProvider(SimulatedKeys, Networks):
         try:
             cursor = connection.execute(_INSERT, self._columns(request, broken))
         except sqlite3.IntegrityError:
-            raise self._taken(request.name) from None
-        return self._find(connection, f"sim-{cursor.lastrowid:06d}")
+            raise self._name_taken(request.name) from None
+        return self._find(connection, cloud_id_of("sim", cursor.lastrowid))
 
     def _columns(self, request: BootRequest, broken: bool) -> tuple[Any, ...]:
         """The columns of a new machine."""
@@ -108,7 +107,7 @@ class SimulatedProvider(SimulatedKeys, Networks):
 
     def _booted(self, connection: sqlite3.Connection, request: BootRequest) -> MachineRecord | None:
         """The machine that was made with the token of a request, unless it is gone."""
-        row = self._world.marked(connection, request.token) if request.token else None
+        row = self._world.find_by_token(connection, request.token) if request.token else None
         machine = self._machine(row) if row else None
         return None if machine and machine.state is State.DELETING else machine
 
@@ -149,7 +148,7 @@ class SimulatedProvider(SimulatedKeys, Networks):
         try:
             self._act("rename", cloud_id, 0.0, name=name)
         except sqlite3.IntegrityError:
-            raise self._taken(name) from None
+            raise self._name_taken(name) from None
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
         with self._world.change() as connection:
@@ -225,7 +224,7 @@ class SimulatedProvider(SimulatedKeys, Networks):
                 f"{self.name} has {flavor.disk}; take a larger flavor"
             )
 
-    def _taken(self, name: str) -> Refused:
+    def _name_taken(self, name: str) -> Refused:
         return Refused(f"cloud {self.name} already has a machine {name}; take another name")
 
     def _find(self, connection: sqlite3.Connection, cloud_id: str) -> MachineRecord:
@@ -242,13 +241,13 @@ class SimulatedProvider(SimulatedKeys, Networks):
         return MachineRecord(
             cloud=self.name,
             name=row["name"],
-            cloud_id=f"sim-{row['id']:06d}",
+            cloud_id=cloud_id_of("sim", row["id"]),
             state=state,
             raw_state=f"SIMULATED_{state.value.upper()}",
             image=row["image"],
             flavor=row["flavor"],
             key=row["key"],
-            private_ips=[address(row["id"])],
+            private_ips=[private_address(row["id"])],
             public_ips=json.loads(row["public_ips"]),
             fault="a fault was asked for in the configuration" if state is State.ERROR else "",
             created=row["created"],
@@ -260,4 +259,4 @@ def _update(connection: sqlite3.Connection, cloud_id: str, **values: Any) -> Non
     """Set columns of one machine."""
     columns = ", ".join(f"{column} = ?" for column in values)
     plain = [value.value if isinstance(value, State) else value for value in values.values()]
-    connection.execute(f"UPDATE machine SET {columns} WHERE id = ?", (*plain, number("sim", cloud_id)))  # noqa: S608
+    connection.execute(f"UPDATE machine SET {columns} WHERE id = ?", (*plain, row_number("sim", cloud_id)))  # noqa: S608

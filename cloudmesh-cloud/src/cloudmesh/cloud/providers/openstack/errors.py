@@ -6,9 +6,9 @@ import re
 from http import HTTPStatus
 
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
+from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext, by_code
-from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails
-from cloudmesh.cloud.providers.openstack.quotas import NAMES
+from cloudmesh.cloud.providers.openstack.records import GIB, QUOTA_NAMES
 from cloudmesh.plugin.errors import CloudmeshError
 
 _GONE = re.compile(r"vm_state (soft-)?deleted|could not be found", re.IGNORECASE)
@@ -24,35 +24,34 @@ _NOVA_QUOTA = re.compile(
     re.IGNORECASE,
 )
 _NEUTRON_QUOTA = re.compile(r"quota exceeded for resources: \['(?P<what>\w+)'", re.IGNORECASE)
-_GIB = 2**30
 
 
-def explain(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Our error for one of an OpenStack; None leaves it to what all clouds share."""
-    if fault.code < 400 or fault.is_page:
+    if details.code < 400 or details.is_page:
         return None
-    plain = ErrorDetails(fault.code, _words(fault), retry_after=fault.retry_after)
+    plain = ErrorDetails(details.code, _words(details), retry_after=details.retry_after)
     for rule in (_quota, _gone, _impossible, _too_big, _no_host, _no_image, _unreachable):
         if error := rule(plain, call):
             return error
     return by_code(plain.code, plain, call)
 
 
-def _words(fault: ErrorDetails) -> str:
+def _words(details: ErrorDetails) -> str:
     """What the service said, without the status and the reason that libcloud puts before it."""
     try:
-        reason = HTTPStatus(fault.code).phrase
+        reason = HTTPStatus(details.code).phrase
     except ValueError:
-        return fault.words
-    return fault.words.removeprefix(f"{fault.code} {reason}").strip()
+        return details.words
+    return details.words.removeprefix(f"{details.code} {reason}").strip()
 
 
-def _quota(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Which quota, and how much of it is used: Nova says all of that, Neutron only which."""
-    found = _NOVA_QUOTA.search(fault.words) or _NEUTRON_QUOTA.search(fault.words)
-    if not found or fault.code >= 500:
+    found = _NOVA_QUOTA.search(details.words) or _NEUTRON_QUOTA.search(details.words)
+    if not found or details.code >= 500:
         return None
-    name = NAMES.get(found["what"], found["what"])
+    name = QUOTA_NAMES.get(found["what"], found["what"])
     used, limit = (int(found[key]) if key in found.groupdict() else None for key in ("used", "limit"))
     much = f" ({used} of {limit} are used)" if limit is not None else ""
     return QuotaExceeded(
@@ -64,51 +63,51 @@ def _quota(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     )
 
 
-def _gone(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _gone(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """For a moment Nova knows what it has deleted, and calls that a conflict."""
-    if fault.code != 409 or not _GONE.search(fault.words):
+    if details.code != 409 or not _GONE.search(details.words):
         return None
     return NotFound(f"cloud {call.cloud} no longer has what is needed to {call.what}")
 
 
-def _impossible(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    state = _STATE.search(fault.words)
-    if fault.code != 409 or not state:
+def _impossible(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    state = _STATE.search(details.words)
+    if details.code != 409 or not state:
         return None
     return Conflict(f"cloud {call.cloud} cannot {call.what} while it is {state[1]}")
 
 
-def _too_big(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    sizes = _TOO_SMALL.search(fault.words)
-    if fault.code != 400 or not (sizes or _TOO_LITTLE.search(fault.words)):
+def _too_big(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    sizes = _TOO_SMALL.search(details.words)
+    if details.code != 400 or not (sizes or _TOO_LITTLE.search(details.words)):
         return None
     if not sizes:
         return FlavorTooSmall(
-            f"cloud {call.cloud} did not {call.what}: the flavor is too small for the image ({fault.words}); "
-            "choose a larger flavor"
+            f"cloud {call.cloud} did not {call.what}: the flavor is too small for the image "
+            f"({details.words}); choose a larger flavor"
         )
-    has, needs = (int(size) / _GIB for size in sizes.groups())
+    has, needs = (int(size) / GIB for size in sizes.groups())
     return FlavorTooSmall(
         f"cloud {call.cloud} did not {call.what}: the image needs a disk of {needs:g} GiB, the flavor has "
         f"{has:g} GiB; choose a larger flavor"
     )
 
 
-def _no_host(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    if not _NO_HOST.search(fault.words):
+def _no_host(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    if not _NO_HOST.search(details.words):
         return None
     return NoCapacity(f"cloud {call.cloud} has no host with room to {call.what}; choose a smaller flavor")
 
 
-def _no_image(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    if fault.code != 400 or not _IMAGE.search(fault.words):
+def _no_image(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    if details.code != 400 or not _IMAGE.search(details.words):
         return None
     return NotFound(f"cloud {call.cloud} no longer has the image that is needed to {call.what}")
 
 
-def _unreachable(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _unreachable(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Neutron calls it "not found" that no router joins a network to the one of the address."""
-    if not _NOT_ROUTED.search(fault.words):
+    if not _NOT_ROUTED.search(details.words):
         return None
     return Refused(
         f"cloud {call.cloud} did not {call.what}: no router joins the network of the machine to that of the "

@@ -2,98 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
-from cloudmesh.cloud.providers.openstack import network_records as records
-from cloudmesh.cloud.providers.openstack.wire import OpenStackServices
+from cloudmesh.cloud.providers.openstack.services import OpenStackServices
 from cloudmesh.plugin.errors import suggest
 
 Json = Mapping[str, Any]
 
 
-class Networking(OpenStackServices):
+class OpenStackNetworks(OpenStackServices):
     """The part of the provider that is about networks."""
 
     def networks(self) -> list[Network]:
-        with self.asking("list networks"):
-            ranges = records.ranges(self._all("subnets"))
+        with self.requesting("list networks"):
+            ranges = _subnet_ranges(self._all("subnets"))
             mine = self.session.token().project_id
-            return [records.network(self.name, item, ranges, mine) for item in self._all("networks")]
+            return [_network(self.name, item, ranges, mine) for item in self._all("networks")]
 
     def security_groups(self) -> list[SecurityGroup]:
-        with self.asking("list security groups"):
+        with self.requesting("list security groups"):
             groups = self._all("security_groups", project_id=self.session.token().project_id)
-            return [records.security_group(self.name, item) for item in groups]
+            return [_security_group(self.name, item) for item in groups]
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
         mine = self.session.token().project_id
-        with self.asking(f"create security group {name}"):
+        with self.requesting(f"create security group {name}"):
             # Neutron would make a second one of the same name.
             if self._all("security_groups", project_id=mine, name=name):
                 raise Refused(f"cloud {self.name} already has a security group {name}; take another name")
             wanted = {"security_group": {"name": name, "description": description}}
             made = self.network("POST", "/security-groups", wanted)["security_group"]
-            return records.security_group(self.name, made)
+            return _security_group(self.name, made)
 
     def delete_security_group(self, cloud_id: str) -> None:
-        with self.asking(f"delete security group {cloud_id}"):
+        with self.requesting(f"delete security group {cloud_id}"):
             self.network("DELETE", f"/security-groups/{cloud_id}")
 
     def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
-        with self.asking(f"add a rule to security group {group_id}"):
-            wanted = {"security_group_rule": records.wanted_rule(group_id, rule)}
+        with self.requesting(f"add a rule to security group {group_id}"):
+            wanted = {"security_group_rule": _rule_body(group_id, rule)}
             made = self.network("POST", "/security-group-rules", wanted)["security_group_rule"]
-            return records.rule(made)
+            return _rule(made)
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
-        with self.asking(f"remove a rule from security group {group_id}"):
+        with self.requesting(f"remove a rule from security group {group_id}"):
             self.network("DELETE", f"/security-group-rules/{rule.cloud_id or self._rule_id(group_id, rule)}")
 
     def _rule_id(self, group_id: str, rule: SecurityRule) -> str:
         group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
-        for known in map(records.rule, group["security_group_rules"]):
+        for known in map(_rule, group["security_group_rules"]):
             if known == rule:
                 return known.cloud_id
         raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
 
     def floating_ips(self) -> list[FloatingIP]:
-        with self.asking("list floating IPs"):
+        with self.requesting("list floating IPs"):
             pools = {str(item["id"]): str(item["name"]) for item in self._pools()}
             listed = self._all("floatingips", project_id=self.session.token().project_id)
-            return [records.floating_ip(self.name, item, pools) for item in listed]
+            return [_floating_ip(self.name, item, pools) for item in listed]
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
-        with self.asking("take a floating IP"):
+        with self.requesting("take a floating IP"):
             chosen = self._pool(pool)
             said = {"description": description} if description else {}
             wanted = {"floatingip": {"floating_network_id": chosen["id"], **said}}
             made = self.network("POST", "/floatingips", wanted)["floatingip"]
-            return records.floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
+            return _floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
 
     def delete_floating_ip(self, cloud_id: str) -> None:
-        with self.asking(f"give back floating IP {cloud_id}"):
+        with self.requesting(f"give back floating IP {cloud_id}"):
             self.network("DELETE", f"/floatingips/{cloud_id}")
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
-        with self.asking(f"attach floating IP {cloud_id} to machine {machine_id}"):
+        with self.requesting(f"attach floating IP {cloud_id} to machine {machine_id}"):
             known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
             address = known["floating_ip_address"]
             if known.get("port_id"):
                 raise Conflict(f"floating IP {address} of cloud {self.name} is attached; detach it first")
-            self._lead(cloud_id, self._port(machine_id, address))
+            self._set_port(cloud_id, self._port(machine_id, address))
 
     def detach_floating_ip(self, cloud_id: str) -> None:
-        with self.asking(f"detach floating IP {cloud_id}"):
+        with self.requesting(f"detach floating IP {cloud_id}"):
             known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
             if not known.get("port_id"):
                 address = known["floating_ip_address"]
                 raise Conflict(f"floating IP {address} of cloud {self.name} is not attached to a machine")
-            self._lead(cloud_id, None)
+            self._set_port(cloud_id, None)
 
-    def _lead(self, cloud_id: str, port: str | None) -> None:
+    def _set_port(self, cloud_id: str, port: str | None) -> None:
         self.network("PUT", f"/floatingips/{cloud_id}", {"floatingip": {"port_id": port}})
 
     def _port(self, machine_id: str, address: str) -> str:
@@ -132,3 +131,80 @@ class Networking(OpenStackServices):
         """A whole list of Neutron, asked for in pages."""
         path = f"/{key.replace('_', '-')}"
         return [item for page in self.pages(key, path, self.network, **query) for item in page]
+
+
+def _subnet_ranges(subnets: Iterable[Json]) -> dict[str, tuple[str, ...]]:
+    """The address ranges of each network by its id."""
+    found: dict[str, tuple[str, ...]] = {}
+    for subnet in subnets:
+        network_id = str(subnet["network_id"])
+        found[network_id] = (*found.get(network_id, ()), str(subnet["cidr"]))
+    return found
+
+
+def _network(cloud: str, item: Json, known: Mapping[str, tuple[str, ...]], mine: str) -> Network:
+    """A network; ``mine`` is the id of this project."""
+    owner = item.get("project_id") or item.get("tenant_id")
+    cloud_id = str(item["id"])
+    return Network(
+        cloud=cloud,
+        name=str(item.get("name") or cloud_id),
+        cloud_id=cloud_id,
+        subnets=known.get(cloud_id, ()),
+        external=bool(item.get("router:external")),
+        shared=bool(mine) and owner != mine,
+    )
+
+
+def _security_group(cloud: str, item: Json) -> SecurityGroup:
+    """A security group with its rules."""
+    rules = tuple(sorted(map(_rule, item.get("security_group_rules", ())), key=_order))
+    return SecurityGroup(cloud, str(item["name"]), str(item["id"]), str(item.get("description") or ""), rules)
+
+
+def _order(item: SecurityRule) -> tuple[str | int, ...]:
+    """Neutron tells the rules in no order; a user wants the same one each time."""
+    ports = (-1 if port is None else port for port in (item.from_port, item.to_port))
+    return (item.direction, item.ethertype, item.protocol, *ports, item.remote)
+
+
+def _rule(item: Json) -> SecurityRule:
+    """A rule."""
+    return SecurityRule(
+        direction=str(item["direction"]),
+        protocol=str(item.get("protocol") or "any"),
+        from_port=item.get("port_range_min"),
+        to_port=item.get("port_range_max"),
+        remote=str(item.get("remote_ip_prefix") or item.get("remote_group_id") or ""),
+        ethertype=str(item["ethertype"]),
+        cloud_id=str(item["id"]),
+    )
+
+
+def _rule_body(group_id: str, wanted: SecurityRule) -> dict[str, Any]:
+    """A new rule, as Neutron's interface has it."""
+    is_range = any(sign in wanted.remote for sign in "./:")
+    return {
+        "security_group_id": group_id,
+        "direction": wanted.direction,
+        "ethertype": wanted.ethertype,
+        "protocol": None if wanted.protocol == "any" else wanted.protocol,
+        "port_range_min": wanted.from_port,
+        "port_range_max": wanted.to_port,
+        "remote_ip_prefix": wanted.remote if is_range else None,
+        "remote_group_id": wanted.remote if wanted.remote and not is_range else None,
+    }
+
+
+def _floating_ip(cloud: str, item: Json, pools: Mapping[str, str]) -> FloatingIP:
+    """A floating IP; ``pools`` are the names of the external networks by their ids."""
+    pool = str(item["floating_network_id"])
+    port = item.get("port_details") or {}
+    return FloatingIP(
+        cloud=cloud,
+        address=str(item["floating_ip_address"]),
+        cloud_id=str(item["id"]),
+        pool=pools.get(pool, pool),
+        machine_id=str(port.get("device_id") or ""),
+        description=str(item.get("description") or ""),
+    )

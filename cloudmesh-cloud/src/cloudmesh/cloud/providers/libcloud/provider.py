@@ -19,7 +19,7 @@ from cloudmesh.cloud.errors import (
 )
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
-from cloudmesh.cloud.providers.libcloud import arguments, capabilities, records
+from cloudmesh.cloud.providers.libcloud import records, settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
@@ -42,11 +42,10 @@ class DriverProvider(LibcloudProvider):
     )
 
     def driver_class(self) -> type[Any]:
-        return arguments.driver_class(self.name, arguments.driver_name(self.name, self.settings))
+        return settings.find_driver_class(self.name, self.settings)
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        given = arguments.given(self.name, self.settings)
-        return [], arguments.fitting(self.name, self.driver_class(), given)
+        return [], settings.driver_arguments(self.name, self.driver_class(), self.settings)
 
     def open(self) -> None:
         super().open()
@@ -54,7 +53,7 @@ class DriverProvider(LibcloudProvider):
 
     def can(self) -> frozenset[Capability]:
         """What the open driver can do."""
-        return capabilities.capabilities(self.driver)
+        return records.capabilities_of(self.driver)
 
     def check(self) -> str:
         count = sum(1 for _ in self.machines())
@@ -91,7 +90,7 @@ class DriverProvider(LibcloudProvider):
 
     def _node_to_change(self, cloud_id: str) -> Any:
         """The same, without a listing where the driver has a way to one machine by its id."""
-        get = capabilities.getter(self.driver)
+        get = records.getter_of(self.driver)
         try:
             with self.calling(f"show {cloud_id}"):
                 node = get(cloud_id) if get else None
@@ -129,10 +128,7 @@ class DriverProvider(LibcloudProvider):
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
-        more = self.settings.get("boot") or {}
-        if not isinstance(more, Mapping):
-            raise ConfigError(f"clouds.{self.name}.boot must be a section of 'key: value' lines")
-        more = {str(key): value for key, value in more.items()}
+        more = settings.section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
         if "location" in more:
             more["location"] = self.location(str(more["location"]))
         return more
@@ -191,7 +187,7 @@ class DriverProvider(LibcloudProvider):
     def _act(self, capability: Capability, cloud_id: str) -> None:
         if capability not in self.capabilities:
             self._lacks(capability)
-        self._call(capabilities.method(self.driver, capability), str(capability), cloud_id)
+        self._call(records.method_for(self.driver, capability), str(capability), cloud_id)
 
     def delete(self, cloud_id: str) -> None:
         self._call("destroy_node", "delete", cloud_id)
@@ -206,11 +202,11 @@ class DriverProvider(LibcloudProvider):
 
     def _raise_swallowed(self) -> None:
         """Some drivers make a mere no of an error; the last answer still tells which."""
-        status = getattr(self.wire.answer, "status_code", 0)
+        status = getattr(self.tracker.answer, "status_code", 0)
         if status >= 400:
             from libcloud.common.exceptions import BaseHTTPError
 
-            raise BaseHTTPError(status, self.wire.answer.text)
+            raise BaseHTTPError(status, self.tracker.answer.text)
 
     def key_pairs(self) -> list[KeyPair]:
         self._need_keys()
