@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,11 @@ def tags(prefix: str, values: Mapping[str, str]) -> dict[str, str]:
     for number, (key, value) in enumerate(values.items(), 1):
         sent |= {f"{prefix}.{number}.Key": key, f"{prefix}.{number}.Value": value}
     return sent
+
+
+def tag_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Keys of tags as DeleteTags takes them."""
+    return {f"Tag.{number}.Key": key for number, key in enumerate(keys, 1)}
 
 
 def _network_parameters(wanted: BootRequest) -> dict[str, Any]:

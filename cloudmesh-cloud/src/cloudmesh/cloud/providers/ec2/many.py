@@ -19,25 +19,28 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import TOKEN_KEY
 from cloudmesh.cloud.providers.ec2 import launch
-from cloudmesh.cloud.providers.ec2.launch import tags
+from cloudmesh.cloud.providers.ec2.launch import tag_keys, tags
 from cloudmesh.cloud.providers.ec2.networks import Ec2Networks
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
-from cloudmesh.cloud.providers.ec2.records import STATES, to_machine
+from cloudmesh.cloud.providers.ec2.records import STATES, state_of, to_machine
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
-_A_PAGE = 1000
-# Hibernating is left out: a machine that was not booted for it refuses it for all.
-_ACTIONS = {
+INSTANCES_A_PAGE = 1000
+ACTIONS = {
     "start": "StartInstances",
     "stop": "StopInstances",
     "reboot": "RebootInstances",
     "delete": "TerminateInstances",
+    "resume": "StartInstances",
+    "suspend": "StopInstances",
 }
+# Without hibernating: a machine that was not booted for it refuses it for all.
+_VERBS_FOR_SEVERAL = ("start", "stop", "reboot", "delete")
 
 
 class Ec2Many(Ec2Networks):
-    """The rest of the provider is in ``provider``."""
+    """The part of ``Ec2Provider`` that acts on, or boots, several machines with one call."""
 
     # EC2 shows new machines to other calls a moment after it made them. One that is booted alone needs no
     # such patience: for the same token no second one is made.
@@ -46,7 +49,7 @@ class Ec2Many(Ec2Networks):
     # It promises no time, and speaks of minutes; a machine that is deleted it remembers for about an hour.
     # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     hides_new: ClassVar[float] = 600.0
-    bulk: Mapping[str, int] = dict.fromkeys((*_ACTIONS, "boot"), AT_ONCE)
+    bulk: Mapping[str, int] = dict.fromkeys((*_VERBS_FOR_SEVERAL, "boot"), AT_ONCE)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call; a machine that is deleted but remembered is not found.
@@ -54,27 +57,22 @@ class Ec2Many(Ec2Networks):
         A refused call has done nothing. There is one exception: of a group with machines that are protected
         from termination, those in other zones are deleted; and to delete a machine again is no error.
         """
-        if verb not in _ACTIONS:
+        if verb not in _VERBS_FOR_SEVERAL:
             return super().act_many(verb, cloud_ids)
         gone = self._deleted_of(cloud_ids) if verb == "reboot" else {}
         ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
         if not ids:
             return gone
         with self.calling(f"{verb} {len(ids)} machines"):
-            answer = self.query.send(_ACTIONS[verb], numbered("InstanceId", ids))
+            answer = self.query.send(ACTIONS[verb], numbered("InstanceId", ids))
         return {**gone, **self._refused(verb, ids, answer)}
 
     def _deleted_of(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
         """Those that are deleted but remembered: EC2 says yes to rebooting them, and does nothing."""
         sent = numbered("InstanceId", cloud_ids)
         with self.calling(f"show {len(cloud_ids)} machines"):
-            answer = self.query.send("DescribeInstances", sent)
-        alive = {
-            machine.cloud_id
-            for reservation in items(answer, "reservationSet")
-            for machine in (to_machine(self.name, each) for each in items(reservation, "instancesSet"))
-            if machine.state is not State.DELETED
-        }
+            shown = list(self.query.instances(sent))
+        alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
         return {cloud_id: deleted(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive}
 
     def _refused(self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]) -> dict[str, CloudmeshError]:
@@ -139,12 +137,8 @@ class Ec2Many(Ec2Networks):
         for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{launch.GROUP_KEY}1": ["*"]}):
             if any(token not in found.instances for token in tokens):
                 with self.calling("look for machines"):
-                    pages = self.query.pages(
-                        "DescribeInstances", "reservationSet", _A_PAGE, filters(condition)
-                    )
-                    for reservation in pages:
-                        for instance in items(reservation, "instancesSet"):
-                            found.add(instance)
+                    for instance in self.query.instances(filters(condition), INSTANCES_A_PAGE):
+                        found.add(instance)
         return found
 
     def _named(
@@ -180,10 +174,9 @@ class Ec2Many(Ec2Networks):
     def _forget_group(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
         """Take the tokens of the group off the machines that have their own; left there they do no harm."""
         keys = launch.group_keys(launch.group_tags(requests))
-        sent = {f"Tag.{number}.Key": key for number, key in enumerate(keys, 1)}
         with suppress(CloudmeshError), self.calling("remove tags"):
             if ids:
-                self.query.send("DeleteTags", {**numbered("ResourceId", ids), **sent})
+                self.query.send("DeleteTags", {**numbered("ResourceId", ids), **tag_keys(keys)})
 
 
 def not_shown(cloud: str, wanted: BootRequest) -> CloudTimeout:

@@ -16,7 +16,7 @@ _A_PAGE = 1000
 
 
 class Ec2Networks(LibcloudProvider):
-    """The rest of the provider is in ``provider``."""
+    """The part of ``Ec2Provider`` that is about networks; libcloud's driver signs its calls."""
 
     own: Ec2Settings
     query: Ec2Query

@@ -10,8 +10,8 @@ from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsu
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
-from cloudmesh.cloud.providers.ec2.launch import launch_parameters, tags
-from cloudmesh.cloud.providers.ec2.many import Ec2Many, deleted, was_deleted
+from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
+from cloudmesh.cloud.providers.ec2.many import ACTIONS, INSTANCES_A_PAGE, Ec2Many, deleted, was_deleted
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
@@ -19,7 +19,6 @@ from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 _C = Capability
-_MACHINES_A_PAGE = 1000
 _FLAVORS_A_PAGE = 100
 
 
@@ -85,11 +84,10 @@ class Ec2Provider(Ec2Many):
     def machines(self) -> Iterator[MachineRecord]:
         """All machines but those that are deleted, which EC2 remembers for an hour."""
         with self.calling("list machines"):
-            for reservation in self.query.pages("DescribeInstances", "reservationSet", _MACHINES_A_PAGE):
-                for instance in items(reservation, "instancesSet"):
-                    machine = to_machine(self.name, instance)
-                    if machine.state is not State.DELETED:
-                        yield machine
+            for instance in self.query.instances(page_size=INSTANCES_A_PAGE):
+                machine = to_machine(self.name, instance)
+                if machine.state is not State.DELETED:
+                    yield machine
 
     def machine(self, cloud_id: str) -> MachineRecord:
         instance = self._instance(cloud_id)
@@ -102,11 +100,9 @@ class Ec2Provider(Ec2Many):
     def _instance(self, cloud_id: str) -> Mapping[str, Any]:
         """All that EC2 tells of one machine, also of one that is deleted."""
         with self.calling(f"show {cloud_id}"):
-            answer = self.query.send("DescribeInstances", {"InstanceId.1": cloud_id})
-            for reservation in items(answer, "reservationSet"):
-                for instance in items(reservation, "instancesSet"):
-                    if instance.get("instanceId") == cloud_id:
-                        return dict(instance)
+            for instance in self.query.instances({"InstanceId.1": cloud_id}):
+                if instance.get("instanceId") == cloud_id:
+                    return dict(instance)
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
     def boot(self, request: BootRequest) -> MachineRecord:
@@ -121,24 +117,21 @@ class Ec2Provider(Ec2Many):
         if not request.token:
             return None
         with self.calling(f"look for machine {request.name}"):
-            answer = self.query.send("DescribeInstances", filters({"client-token": [request.token]}))
-            for reservation in items(answer, "reservationSet"):
-                for instance in items(reservation, "instancesSet"):
-                    machine = to_machine(self.name, instance)
-                    if machine.state not in (State.DELETING, State.DELETED):
-                        return machine
+            for instance in self.query.instances(filters({"client-token": [request.token]})):
+                if not is_gone(instance):
+                    return to_machine(self.name, instance)
         return self.find_in_group(request)
 
     def start(self, cloud_id: str) -> None:
-        self._act("start", "StartInstances", cloud_id)
+        self._act("start", cloud_id)
 
     def resume(self, cloud_id: str) -> None:
         if not self.own.hibernate:
             self._lacks(Capability.RESUME)
-        self._act("resume", "StartInstances", cloud_id)
+        self._act("resume", cloud_id)
 
     def stop(self, cloud_id: str) -> None:
-        self._act("stop", "StopInstances", cloud_id)
+        self._act("stop", cloud_id)
 
     def suspend(self, cloud_id: str) -> None:
         """Hibernate; Unsupported too for a machine that was not booted for it."""
@@ -147,22 +140,22 @@ class Ec2Provider(Ec2Many):
                 f"cloud {self.name} boots machines that cannot be suspended; new ones can after "
                 f"cms config set clouds.{self.name}.hibernate=true"
             )
-        self._act("suspend", "StopInstances", cloud_id, {"Hibernate": "true"})
+        self._act("suspend", cloud_id, {"Hibernate": "true"})
 
     def reboot(self, cloud_id: str) -> None:
         # EC2 says yes to rebooting a machine that is deleted, and does nothing.
         with only_looking():
             self.machine(cloud_id)
-        self._act("reboot", "RebootInstances", cloud_id)
+        self._act("reboot", cloud_id)
 
     def delete(self, cloud_id: str) -> None:
-        self._act("delete", "TerminateInstances", cloud_id)
+        self._act("delete", cloud_id)
 
-    def _act(self, verb: str, action: str, cloud_id: str, more: Mapping[str, Any] | None = None) -> None:
+    def _act(self, verb: str, cloud_id: str, more: Mapping[str, Any] | None = None) -> None:
         """One call; a machine that is deleted but remembered is not found."""
         try:
             with self.calling(f"{verb} {cloud_id}"):
-                answer = self.query.send(action, {"InstanceId.1": cloud_id, **(more or {})})
+                answer = self.query.send(ACTIONS[verb], {"InstanceId.1": cloud_id, **(more or {})})
         except Conflict as error:
             if state_of(self._instance(cloud_id)) is State.DELETED:
                 raise deleted(self.name, cloud_id) from error
@@ -186,8 +179,7 @@ class Ec2Provider(Ec2Many):
             if put:
                 self.query.send("CreateTags", {"ResourceId.1": cloud_id, **tags("Tag", put)})
             if gone:
-                sent = {f"Tag.{number}.Key": key for number, key in enumerate(gone, 1)}
-                self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **sent})
+                self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **tag_keys(gone)})
 
     def console(self, cloud_id: str) -> str:
         with self.calling(f"show the console of {cloud_id}"):

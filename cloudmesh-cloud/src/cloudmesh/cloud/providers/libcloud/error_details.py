@@ -76,8 +76,10 @@ def retry_after(headers: Mapping[str, Any]) -> float | None:
     value = _header(headers, "retry-after")
     if value is None:
         return None
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value.strip()):
-        return float(value)
+    # Stripped for float as well, which does not leave out every blank that strip does.
+    number = value.strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", number):
+        return float(number)
     date = parsedate_tz(value)
     try:
         return max(0.0, mktime_tz(date) - time.time()) if date else None

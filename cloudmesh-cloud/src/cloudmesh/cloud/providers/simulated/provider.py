@@ -25,6 +25,8 @@ INSERT INTO machine (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
+# The verbs that take as long as a boot.
+_LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
 # What several machines can be asked in one call, if the configuration says so.
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
@@ -112,41 +114,41 @@ class SimulatedProvider(SimulatedNetworks):
         return None if machine and machine.state is State.DELETING else machine
 
     def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id, self._settings.boot_seconds)
+        self._act("start", cloud_id)
 
     def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id, self._settings.action_seconds)
+        self._act("stop", cloud_id)
 
     def suspend(self, cloud_id: str) -> None:
-        self._act("suspend", cloud_id, self._settings.action_seconds)
+        self._act("suspend", cloud_id)
 
     def resume(self, cloud_id: str) -> None:
-        self._act("resume", cloud_id, self._settings.action_seconds)
+        self._act("resume", cloud_id)
 
     def pause(self, cloud_id: str) -> None:
-        self._act("pause", cloud_id, self._settings.action_seconds)
+        self._act("pause", cloud_id)
 
     def unpause(self, cloud_id: str) -> None:
-        self._act("unpause", cloud_id, self._settings.action_seconds)
+        self._act("unpause", cloud_id)
 
     def reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, self._settings.boot_seconds)
+        self._act("reboot", cloud_id)
 
     def hard_reboot(self, cloud_id: str) -> None:
-        self._act("hard_reboot", cloud_id, self._settings.boot_seconds)
+        self._act("hard_reboot", cloud_id)
 
     def delete(self, cloud_id: str) -> None:
-        self._act("delete", cloud_id, self._settings.action_seconds)
+        self._act("delete", cloud_id)
 
     def rebuild(self, cloud_id: str, image: Image) -> None:
-        self._act("rebuild", cloud_id, self._settings.boot_seconds, image=image.name)
+        self._act("rebuild", cloud_id, image=image.name)
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
-        self._act("resize", cloud_id, self._settings.action_seconds, flavor=flavor.name)
+        self._act("resize", cloud_id, flavor=flavor.name)
 
     def rename(self, cloud_id: str, name: str) -> None:
         try:
-            self._act("rename", cloud_id, 0.0, name=name)
+            self._act("rename", cloud_id, name=name)
         except sqlite3.IntegrityError:
             raise self._name_taken(name) from None
 
@@ -175,26 +177,23 @@ class SimulatedProvider(SimulatedNetworks):
         self._faults.before("flavors", "")
         return [Flavor(self.name, name, f"flavor-{name}", *sizes) for name, *sizes in FLAVORS]
 
-    def _act(self, action: str, cloud_id: str, seconds: float, **values: str) -> None:
+    def _act(self, action: str, cloud_id: str, **values: str) -> None:
         """Set a machine on its way to the verb's target, or refuse as a real cloud would."""
-        verb = VERBS[action]
         with self._world.change() as connection:
             machine = self._find(connection, cloud_id)
         with self._faults.around(action, machine.name) as broken, self._world.change() as connection:
             machine = self._find(connection, cloud_id)
-            self._begin(connection, machine, verb, seconds, broken, **values)
+            self._begin(connection, machine, VERBS[action], broken, **values)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call for all, or none of them: one that is not there, or in another state, is the end of it."""
         if verb not in self.bulk or verb == "boot":
             return super().act_many(verb, cloud_ids)
-        settings = self._settings
-        seconds = settings.boot_seconds if verb == "start" else settings.action_seconds
         with self._world.change() as connection:
             names = [self._find(connection, cloud_id).name for cloud_id in cloud_ids]
         with self._faults.around_all(verb, names) as broken, self._world.change() as connection:
             for machine in [self._find(connection, cloud_id) for cloud_id in cloud_ids]:
-                self._begin(connection, machine, VERBS[verb], seconds, machine.name in broken)
+                self._begin(connection, machine, VERBS[verb], machine.name in broken)
         return {}
 
     def _begin(
@@ -202,7 +201,6 @@ class SimulatedProvider(SimulatedNetworks):
         connection: sqlite3.Connection,
         machine: MachineRecord,
         verb: Verb,
-        seconds: float,
         broken: bool,
         **values: str,
     ) -> None:
@@ -212,6 +210,8 @@ class SimulatedProvider(SimulatedNetworks):
         if verb.passing is not None and machine.state is not verb.passing:
             target = State.ERROR if broken else verb.leads_to(machine.state)
             values |= {"state": verb.passing, "next_state": target}
+            settings = self._settings
+            seconds = settings.boot_seconds if verb.name in _LIKE_A_BOOT else settings.action_seconds
             ready = self._world.clock() + seconds
             _update(connection, machine.cloud_id, ready_at=ready, **values)
         elif values:
