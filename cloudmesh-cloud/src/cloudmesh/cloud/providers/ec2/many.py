@@ -113,7 +113,7 @@ class Ec2Many(Ec2Networks):
         results = list(self._named(requests, made))
         if all(isinstance(each, MachineRecord | NotFound) for each in results):
             # Until then the tokens on those that are shown are the only proof that the others were made.
-            self._forget_group(
+            self._remove_group_tags(
                 [each.cloud_id for each in results if isinstance(each, MachineRecord)], requests
             )
         return results
@@ -145,7 +145,7 @@ class Ec2Many(Ec2Networks):
         self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
     ) -> Iterator[MachineRecord | CloudmeshError]:
         """Give each machine its name; what speaks against all further calls ends them."""
-        trouble: CloudmeshError | None = None
+        lasting_error: CloudmeshError | None = None
         for wanted in requests:
             instance = made.get(wanted.token)
             if instance is None:
@@ -156,8 +156,8 @@ class Ec2Many(Ec2Networks):
                 yield to_machine(self.name, instance)
             else:
                 machine = to_machine(self.name, instance)
-                error = trouble or self._name(machine.cloud_id, wanted)
-                trouble = None if isinstance(error, NotFound) else error
+                error = lasting_error or self._name(machine.cloud_id, wanted)
+                lasting_error = None if isinstance(error, NotFound) else error
                 named = replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
                 yield not_named(machine, wanted, error) if error else named
 
@@ -171,7 +171,7 @@ class Ec2Many(Ec2Networks):
             return error
         return None
 
-    def _forget_group(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
+    def _remove_group_tags(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
         """Take the tokens of the group off the machines that have their own; left there they do no harm."""
         keys = launch.group_keys(launch.group_tags(requests))
         with suppress(CloudmeshError), self.calling("remove tags"):

@@ -36,7 +36,7 @@ def raw_state(instance: Mapping[str, Any]) -> str:
 
 
 def fault_of(instance: Mapping[str, Any]) -> str:
-    """Why EC2 itself stopped or ended the machine; empty if that was its user's wish, or if it runs.
+    """Why EC2 itself stopped or ended the machine; empty if its user asked for that, or if it runs.
 
     Reasons: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
     """

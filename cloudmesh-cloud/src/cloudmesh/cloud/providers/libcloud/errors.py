@@ -38,7 +38,7 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 _RATE_REASON = re.compile(r"^(user)?rateLimitExceeded$", re.IGNORECASE)
-_LATE = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
+_TIMEOUT_WORDS = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
 # Errors of libcloud that carry no status, by class name: their modules are not all importable.
 _STATUS = {
     "GoogleAuthError": 401,
@@ -90,9 +90,9 @@ def translate(error: Exception, call: CallContext) -> CloudmeshError | None:
     if not (known or _is_libclouds(error) or _comes_from_libcloud(error)):
         return None
     details = read_error(error, call.answer, call.secrets)
-    _forget_body(error)
-    special = call.rule(details, call) if call.rule else None
-    return special or _by_status(name, details, call)
+    _drop_body(error)
+    own_reading = call.rule(details, call) if call.rule else None
+    return own_reading or _by_status(name, details, call)
 
 
 def _is_libclouds(error: Exception) -> bool:
@@ -109,7 +109,7 @@ def _comes_from_libcloud(error: Exception) -> bool:
     return False
 
 
-def _forget_body(error: Exception) -> None:
+def _drop_body(error: Exception) -> None:
     """Tracebacks show the whole answer, which may be a token, where it could not be read."""
     if getattr(error, "body", None):
         error.body = "(left out)"  # type: ignore[attr-defined]
@@ -120,9 +120,9 @@ def _by_status(name: str, details: ErrorDetails, call: CallContext) -> Cloudmesh
         return quota_exceeded(details, call)
     code = _STATUS.get(name) or details.code
     if 300 <= code < 400 and (place := _location(call)):
-        return _sent_on(code, place, call)
+        return _redirected(code, place, call)
     if details.is_page and code != 429:
-        return _page(code, details, call)
+        return _web_page(code, details, call)
     if name in _UNREADABLE and code < 400:
         return _unreadable(call)
     if code < 400:
@@ -215,7 +215,7 @@ def _server(code: int, said: str, details: ErrorDetails, call: CallContext) -> C
     )
 
 
-_PAGES: dict[int, type[CloudError]] = {
+_WEB_PAGE_ERRORS: dict[int, type[CloudError]] = {
     407: Unreachable,
     502: OutOfService,
     503: OutOfService,
@@ -234,7 +234,7 @@ def _location(call: CallContext) -> str:
     return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
 
-def _sent_on(code: int, place: str, call: CallContext) -> Refused:
+def _redirected(code: int, place: str, call: CallContext) -> Refused:
     """What changes something is not sent on: by most redirections it would become a mere look."""
     return Refused(
         f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
@@ -242,9 +242,9 @@ def _sent_on(code: int, place: str, call: CallContext) -> Refused:
     )
 
 
-def _page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
+def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     title = f" {details.words!r}" if details.words else ""
-    return _PAGES.get(code, BadAnswer)(
+    return _WEB_PAGE_ERRORS.get(code, BadAnswer)(
         f"cloud {call.cloud}: {call.place} answered with a web page{title} "
         f"(HTTP {code or 'status unknown'}), not as a cloud does; "
         "is the address right, and is a proxy or a sign-in page in between?",
@@ -262,7 +262,7 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
     """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
     if name in ("NotImplementedError",):
         return Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
-    if name in _STUMBLES or not details.words:
+    if name in _PARSING_ERRORS or not details.words:
         return BadAnswer(
             f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
             f"({name}); {UNSURE}"
@@ -271,7 +271,7 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
         return rate_limited(details, call)
     if _QUOTA.search(details.words):
         return quota_exceeded(details, call)
-    if _LATE.search(details.words):
+    if _TIMEOUT_WORDS.search(details.words):
         # A driver of libcloud that waits for the cloud's work itself gave up waiting.
         return CloudTimeout(
             f"cloud {call.cloud} took too long to {call.what} ({details.words}); {UNSURE}",
@@ -280,7 +280,7 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
     return Refused(f"cloud {call.cloud} did not {call.what} ({details.words})")
 
 
-_STUMBLES = (
+_PARSING_ERRORS = (
     *("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError", "ParseError", "JSONDecodeError"),
     *("AssertionError", "UnicodeDecodeError", "RecursionError", "StopIteration", "UnboundLocalError"),
 )

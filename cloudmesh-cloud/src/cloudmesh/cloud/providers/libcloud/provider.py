@@ -23,7 +23,7 @@ from cloudmesh.cloud.providers.libcloud import records, settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
-_KNOWS_NOTHING = (BadAnswer, Conflict, NotFound, Refused, Unsupported)
+_NOT_SHOWN = (BadAnswer, Conflict, NotFound, Refused, Unsupported)
 
 
 class DriverProvider(LibcloudProvider):
@@ -94,7 +94,7 @@ class DriverProvider(LibcloudProvider):
         try:
             with self.calling(f"show {cloud_id}"):
                 node = get(cloud_id) if get else None
-        except _KNOWS_NOTHING as error:
+        except _NOT_SHOWN as error:
             if isinstance(error, RateLimited):
                 raise
             # Drivers say in many ways that there is none, or stumble over that; the listing is sure.
@@ -197,10 +197,10 @@ class DriverProvider(LibcloudProvider):
             node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):
             if getattr(self.driver, method)(node) is False:
-                self._raise_swallowed()
+                self._raise_last_answer()
                 raise Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
 
-    def _raise_swallowed(self) -> None:
+    def _raise_last_answer(self) -> None:
         """Some drivers make a mere no of an error; the last answer still tells which."""
         status = getattr(self.tracker.answer, "status_code", 0)
         if status >= 400:

@@ -178,7 +178,7 @@ def build_driver(
 
 
 def _reconnected(driver: Any, made: type[Any]) -> Any:
-    """The driver with its connection opened anew; such drivers call nobody when they are built."""
+    """The driver with a new connection of our class; such drivers call nobody when they are built."""
     driver.connection.conn_class = made
     driver.connection.connect()
     return driver

@@ -31,7 +31,7 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if details.code < 400 or details.is_page:
         return None
     plain = ErrorDetails(details.code, _words(details), retry_after=details.retry_after)
-    for rule in (_quota, _gone, _impossible, _too_big, _no_host, _no_image, _unreachable):
+    for rule in (_quota, _gone, _wrong_state, _flavor_too_small, _no_host, _no_image, _not_routed):
         if error := rule(plain, call):
             return error
     return by_code(plain.code, plain, call)
@@ -70,14 +70,14 @@ def _gone(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     return NotFound(f"cloud {call.cloud} no longer has what is needed to {call.what}")
 
 
-def _impossible(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _wrong_state(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     state = _STATE.search(details.words)
     if details.code != 409 or not state:
         return None
     return Conflict(f"cloud {call.cloud} cannot {call.what} while it is {state[1]}")
 
 
-def _too_big(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     sizes = _TOO_SMALL.search(details.words)
     if details.code != 400 or not (sizes or _TOO_LITTLE.search(details.words)):
         return None
@@ -105,7 +105,7 @@ def _no_image(details: ErrorDetails, call: CallContext) -> CloudmeshError | None
     return NotFound(f"cloud {call.cloud} no longer has the image that is needed to {call.what}")
 
 
-def _unreachable(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _not_routed(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Neutron calls it "not found" that no router joins a network to the one of the address."""
     if not _NOT_ROUTED.search(details.words):
         return None

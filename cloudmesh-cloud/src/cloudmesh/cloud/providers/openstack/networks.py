@@ -19,8 +19,8 @@ class OpenStackNetworks(OpenStackServices):
     def networks(self) -> list[Network]:
         with self.requesting("list networks"):
             ranges = _subnet_ranges(self._all("subnets"))
-            mine = self.session.token().project_id
-            return [_network(self.name, item, ranges, mine) for item in self._all("networks")]
+            project_id = self.session.token().project_id
+            return [_network(self.name, item, ranges, project_id) for item in self._all("networks")]
 
     def security_groups(self) -> list[SecurityGroup]:
         with self.requesting("list security groups"):
@@ -28,10 +28,10 @@ class OpenStackNetworks(OpenStackServices):
             return [_security_group(self.name, item) for item in groups]
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
-        mine = self.session.token().project_id
+        project_id = self.session.token().project_id
         with self.requesting(f"create security group {name}"):
             # Neutron would make a second one of the same name.
-            if self._all("security_groups", project_id=mine, name=name):
+            if self._all("security_groups", project_id=project_id, name=name):
                 raise Refused(f"cloud {self.name} already has a security group {name}; take another name")
             wanted = {"security_group": {"name": name, "description": description}}
             made = self.network("POST", "/security-groups", wanted)["security_group"]
@@ -53,9 +53,9 @@ class OpenStackNetworks(OpenStackServices):
 
     def _rule_id(self, group_id: str, rule: SecurityRule) -> str:
         group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
-        for known in map(_rule, group["security_group_rules"]):
-            if known == rule:
-                return known.cloud_id
+        for listed in map(_rule, group["security_group_rules"]):
+            if listed == rule:
+                return listed.cloud_id
         raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
 
     def floating_ips(self) -> list[FloatingIP]:
@@ -78,19 +78,22 @@ class OpenStackNetworks(OpenStackServices):
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
         with self.requesting(f"attach floating IP {cloud_id} to machine {machine_id}"):
-            known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
-            address = known["floating_ip_address"]
-            if known.get("port_id"):
+            port, address = self._port_and_address(cloud_id)
+            if port:
                 raise Conflict(f"floating IP {address} of cloud {self.name} is attached; detach it first")
             self._set_port(cloud_id, self._port(machine_id, address))
 
     def detach_floating_ip(self, cloud_id: str) -> None:
         with self.requesting(f"detach floating IP {cloud_id}"):
-            known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
-            if not known.get("port_id"):
-                address = known["floating_ip_address"]
+            port, address = self._port_and_address(cloud_id)
+            if not port:
                 raise Conflict(f"floating IP {address} of cloud {self.name} is not attached to a machine")
             self._set_port(cloud_id, None)
+
+    def _port_and_address(self, cloud_id: str) -> tuple[Any, str]:
+        """The port that a floating IP leads to, None for none; and its address. Raises NotFound."""
+        known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
+        return known.get("port_id"), known["floating_ip_address"]
 
     def _set_port(self, cloud_id: str, port: str | None) -> None:
         self.network("PUT", f"/floatingips/{cloud_id}", {"floatingip": {"port_id": port}})
@@ -142,17 +145,17 @@ def _subnet_ranges(subnets: Iterable[Json]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _network(cloud: str, item: Json, known: Mapping[str, tuple[str, ...]], mine: str) -> Network:
-    """A network; ``mine`` is the id of this project."""
+def _network(cloud: str, item: Json, ranges: Mapping[str, tuple[str, ...]], project_id: str) -> Network:
+    """A network, as seen from this project: one that is another project's is shared."""
     owner = item.get("project_id") or item.get("tenant_id")
     cloud_id = str(item["id"])
     return Network(
         cloud=cloud,
         name=str(item.get("name") or cloud_id),
         cloud_id=cloud_id,
-        subnets=known.get(cloud_id, ()),
+        subnets=ranges.get(cloud_id, ()),
         external=bool(item.get("router:external")),
-        shared=bool(mine) and owner != mine,
+        shared=bool(project_id) and owner != project_id,
     )
 
 
@@ -163,13 +166,13 @@ def _security_group(cloud: str, item: Json) -> SecurityGroup:
 
 
 def _order(item: SecurityRule) -> tuple[str | int, ...]:
-    """Neutron tells the rules in no order; a user wants the same one each time."""
+    """A key for sorting: Neutron tells the rules in no order, and a user wants the same one each time."""
     ports = (-1 if port is None else port for port in (item.from_port, item.to_port))
     return (item.direction, item.ethertype, item.protocol, *ports, item.remote)
 
 
 def _rule(item: Json) -> SecurityRule:
-    """A rule."""
+    """A rule of a security group."""
     return SecurityRule(
         direction=str(item["direction"]),
         protocol=str(item.get("protocol") or "any"),

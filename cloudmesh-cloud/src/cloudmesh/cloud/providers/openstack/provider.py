@@ -18,7 +18,7 @@ from cloudmesh.cloud.providers.openstack.servers import OpenStackServers
 from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION
 
 # How many machines of one name are asked for at a time.
-_NAMESAKES = 20
+_SAME_NAME_PAGE = 20
 _SPECIAL, _ESCAPED = re.compile(r"([][\\.^$*+?{}()|])"), r"\\\1"
 
 
@@ -31,8 +31,8 @@ class OpenStackProvider(OpenStackServers, OpenStackNetworks):
     settling: ClassVar[float] = 5.0
 
     def check(self) -> str:
-        """Sign in anew, whether or not there is a token: this is what is asked about."""
-        token = self.session.signed_in()
+        """Sign in, also where there is a token: whether that works is the question here."""
+        token = self.session.sign_in_again()
         with self.requesting("count machines"):
             self.compute("GET", "/servers", limit=1)
         project = self.account.project or token.project_id
@@ -74,7 +74,7 @@ class OpenStackProvider(OpenStackServers, OpenStackNetworks):
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         """Among those of its name, which Nova looks for as a regular expression."""
-        query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _NAMESAKES}
+        query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _SAME_NAME_PAGE}
         with self.requesting(f"look for machine {request.name}"):
             pages = self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION, **query)
             for server in (server for page in pages for server in page):

@@ -159,7 +159,7 @@ def driver_class(settings: ConnectionSettings, tracker: CallTracker) -> type[Any
                 if error.code != 401:
                     raise
             # Whoever has a token was accepted once: it was revoked, or has just ended.
-            self.driver.session.renewed()
+            self.driver.session.renew()
             return super().request(*args, **kwargs)  # type: ignore[misc]
 
         def get_auth_class(self) -> Any:

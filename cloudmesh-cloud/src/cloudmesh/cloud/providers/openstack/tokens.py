@@ -79,16 +79,16 @@ class TokenFile:
             kept = self.fresh()
             if kept and not (refused and kept.text == refused.text):
                 return kept
-            _raise_failure(lock, began, self._clock())
+            _raise_recorded_failure(lock, began, self._clock())
             try:
                 token = sign_in()
             except CloudmeshError as error:
-                _note_failure(lock, error, self._clock())
+                _record_failure(lock, error, self._clock())
                 raise
             self._write(token)
             return token
 
-    def replaced(self, sign_in: Callable[[], Token]) -> Token:
+    def replace(self, sign_in: Callable[[], Token]) -> Token:
         """A token from signing in now, in place of a kept one."""
         with self._locked() as lock:
             token = sign_in()
@@ -128,7 +128,7 @@ class TokenFile:
             yield lock
 
 
-def _note_failure(lock: int, error: CloudmeshError, now: float) -> None:
+def _record_failure(lock: int, error: CloudmeshError, now: float) -> None:
     """Write down in the lock file why signing in failed; our sentences hold no secret."""
     note = json.dumps({"time": now, "kind": type(error).__name__, "sentence": str(error)})
     with suppress(OSError):
@@ -136,7 +136,7 @@ def _note_failure(lock: int, error: CloudmeshError, now: float) -> None:
         os.pwrite(lock, note.encode(), 0)
 
 
-def _raise_failure(lock: int, began: float, now: float) -> None:
+def _raise_recorded_failure(lock: int, began: float, now: float) -> None:
     """Raise why signing in failed for another one, if that was after we ``began`` to wait.
 
     A time to come was written before the clock was set back, and tells nothing.
