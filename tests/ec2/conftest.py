@@ -67,6 +67,14 @@ class Gate(ThreadingHTTPServer):
             calls, self.calls = self.calls, Counter()
         return dict(calls)
 
+    def refuse(self, action, code, message="no", status=400):
+        """Answer the next call of an action with an error."""
+        self.answers[action] = [(status, REFUSED.format(code, message))]
+
+    def lose(self, action):
+        """Do what the next call of an action asks for, and lose the answer."""
+        self.answers[action] = [None]
+
     def handle_error(self, request, client_address):
         """Callers that go away are part of some tests."""
 

@@ -12,10 +12,6 @@ from cloudmesh.cloud.provider.interface import BootRequest
 
 pytestmark = pytest.mark.slow
 
-ERROR = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
-    "</Error></Errors><RequestID>1</RequestID></Response>"
-)
 CHANGED = (
     "<Response><instancesSet><item><instanceId>{}</instanceId><previousState><name>{}</name></previousState>"
     "</item></instancesSet></Response>"
@@ -95,14 +91,14 @@ def test_a_hundred_in_one_call_and_no_hibernating(make_provider):
     ],
 )
 def test_a_refusal_is_sure(provider, gate, code, kind):
-    gate.answers["StartInstances"] = [(400, ERROR.format(code, "i-1"))]
+    gate.refuse("StartInstances", code)
     with pytest.raises(kind, match="start 2 machines") as caught:
         provider.act_many("start", ["i-1", "i-2"])
     assert not caught.value.outcome_unknown
 
 
 def test_a_lost_answer_is_unsure(provider, machines, gate):
-    gate.answers["StopInstances"] = [None]
+    gate.lose("StopInstances")
     with pytest.raises(errors.Unreachable) as caught:
         provider.act_many("stop", [each.cloud_id for each in machines])
     assert caught.value.outcome_unknown
