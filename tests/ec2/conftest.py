@@ -252,3 +252,27 @@ def make_provider(settings):
 def provider(make_provider):
     with make_provider() as made:
         yield made
+
+
+@pytest.fixture
+def await_that():
+    """Waits until something is so, for ten seconds at most."""
+
+    def wait(holds):
+        deadline = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come about"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def arrive(await_that):
+    """Waits until machines are in a state; gives them as they are then."""
+
+    def wait(provider, state, *machines):
+        await_that(lambda: all(provider.machine(each.cloud_id).state is state for each in machines))
+        return [provider.machine(each.cloud_id) for each in machines]
+
+    return wait

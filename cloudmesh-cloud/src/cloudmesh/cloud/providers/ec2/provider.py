@@ -122,17 +122,6 @@ class Ec2Provider(Ec2Many):
                     return to_machine(self.name, instance)
         return self.find_in_group(request)
 
-    def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id)
-
-    def resume(self, cloud_id: str) -> None:
-        if not self.own.hibernate:
-            self._lacks(Capability.RESUME)
-        self._act("resume", cloud_id)
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id)
-
     def suspend(self, cloud_id: str) -> None:
         """Hibernate; Unsupported too for a machine that was not booted for it."""
         if not self.own.hibernate:
@@ -140,22 +129,20 @@ class Ec2Provider(Ec2Many):
                 f"cloud {self.name} boots machines that cannot be suspended; new ones can after "
                 f"cms config set clouds.{self.name}.hibernate=true"
             )
-        self._act("suspend", cloud_id, {"Hibernate": "true"})
+        self.act("suspend", cloud_id)
 
-    def reboot(self, cloud_id: str) -> None:
-        # EC2 says yes to rebooting a machine that is deleted, and does nothing.
-        with only_looking():
-            self.machine(cloud_id)
-        self._act("reboot", cloud_id)
-
-    def delete(self, cloud_id: str) -> None:
-        self._act("delete", cloud_id)
-
-    def _act(self, verb: str, cloud_id: str, more: Mapping[str, Any] | None = None) -> None:
+    def act(self, verb: str, cloud_id: str) -> None:
         """One call; a machine that is deleted but remembered is not found."""
+        if verb != "delete" and Capability(verb) not in self.capabilities:
+            self._lacks(Capability(verb))
+        if verb == "reboot":
+            # EC2 says yes to rebooting a machine that is deleted, and does nothing.
+            with only_looking():
+                self.machine(cloud_id)
+        sent = {"InstanceId.1": cloud_id, **({"Hibernate": "true"} if verb == "suspend" else {})}
         try:
             with self.calling(f"{verb} {cloud_id}"):
-                answer = self.query.send(ACTIONS[verb], {"InstanceId.1": cloud_id, **(more or {})})
+                answer = self.query.send(ACTIONS[verb], sent)
         except Conflict as error:
             if state_of(self._instance(cloud_id)) is State.DELETED:
                 raise deleted(self.name, cloud_id) from error

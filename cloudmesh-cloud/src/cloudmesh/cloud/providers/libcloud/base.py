@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.interface import BootRequest, Provider
+from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.providers.libcloud.settings import (
     CONNECTION_KEYS,
     ConnectionSettings,
@@ -16,10 +16,11 @@ from cloudmesh.cloud.providers.libcloud.settings import (
     userdata_texts,
 )
 from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
+from cloudmesh.cloud.providers.verbs import VerbProvider
 from cloudmesh.plugin.errors import CloudmeshError
 
 
-class LibcloudProvider(Provider):
+class LibcloudProvider(VerbProvider):
     """A cloud reached through one driver of libcloud, which one thread uses.
 
     A subclass says which driver class and with which arguments, and does its work inside ``calling``::

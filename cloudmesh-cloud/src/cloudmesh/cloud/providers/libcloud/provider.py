@@ -175,24 +175,11 @@ class DriverProvider(LibcloudProvider):
     def flavors(self) -> list[Flavor]:
         return [records.to_flavor(self.name, each) for each in self._sizes()]
 
-    def start(self, cloud_id: str) -> None:
-        self._act(Capability.START, cloud_id)
-
-    def stop(self, cloud_id: str) -> None:
-        self._act(Capability.STOP, cloud_id)
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act(Capability.REBOOT, cloud_id)
-
-    def _act(self, capability: Capability, cloud_id: str) -> None:
-        if capability not in self.capabilities:
-            self._lacks(capability)
-        self._call(records.method_for(self.driver, capability), str(capability), cloud_id)
-
-    def delete(self, cloud_id: str) -> None:
-        self._call("destroy_node", "delete", cloud_id)
-
-    def _call(self, method: str, verb: str, cloud_id: str) -> None:
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Call the driver's method for a verb; some drivers answer a mere no where others raise."""
+        if verb != "delete" and Capability(verb) not in self.capabilities:
+            self._lacks(Capability(verb))
+        method = "destroy_node" if verb == "delete" else records.method_for(self.driver, Capability(verb))
         with only_looking():
             node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):

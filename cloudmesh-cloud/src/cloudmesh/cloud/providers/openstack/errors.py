@@ -11,13 +11,44 @@ from cloudmesh.cloud.providers.libcloud.errors import CallContext, by_code
 from cloudmesh.cloud.providers.openstack.records import GIB, QUOTA_NAMES
 from cloudmesh.plugin.errors import CloudmeshError
 
-_GONE = re.compile(r"vm_state (soft-)?deleted|could not be found", re.IGNORECASE)
-_STATE = re.compile(r"while it is in (?:vm_state|task_state) ([\w-]+)")
 _TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
 _TOO_LITTLE = re.compile(r"memory is too small|requires at least|too little memory", re.IGNORECASE)
-_NO_HOST = re.compile(r"no valid host|no hosts? available", re.IGNORECASE)
-_IMAGE = re.compile(r"can not find requested image|image .* (not found|could not be found)", re.IGNORECASE)
-_NOT_ROUTED = re.compile(r"is not reachable from subnet", re.IGNORECASE)
+# Status (0 for any), what the service says, our error, and its sentence.
+_WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
+    # For a moment Nova knows what it has deleted, and calls that a conflict.
+    (
+        409,
+        r"vm_state (?:soft-)?deleted|could not be found",
+        NotFound,
+        "cloud {cloud} no longer has what is needed to {what}",
+    ),
+    (
+        409,
+        r"while it is in (?:vm_state|task_state) ([\w-]+)",
+        Conflict,
+        "cloud {cloud} cannot {what} while it is {found}",
+    ),
+    (
+        0,
+        r"no valid host|no hosts? available",
+        NoCapacity,
+        "cloud {cloud} has no host with room to {what}; choose a smaller flavor",
+    ),
+    (
+        400,
+        r"can not find requested image|image .* (?:not found|could not be found)",
+        NotFound,
+        "cloud {cloud} no longer has the image that is needed to {what}",
+    ),
+    # Neutron calls it "not found" that no router joins a network to the one of the address.
+    (
+        0,
+        r"is not reachable from subnet",
+        Refused,
+        "cloud {cloud} did not {what}: no router joins the network of the machine to that of the address; "
+        "boot it on another network, or ask the operators for a router",
+    ),
+)
 _NOVA_QUOTA = re.compile(
     r"quota exceeded for (?P<what>\w+): requested [\d, ]+, but already used (?P<used>\d+)[\d, ]* "
     r"of (?P<limit>\d+)",
@@ -31,7 +62,7 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if details.code < 400 or details.is_page:
         return None
     plain = ErrorDetails(details.code, _words(details), retry_after=details.retry_after)
-    for rule in (_quota, _gone, _wrong_state, _flavor_too_small, _no_host, _no_image, _not_routed):
+    for rule in (_quota, _flavor_too_small, _by_words):
         if error := rule(plain, call):
             return error
     return by_code(plain.code, plain, call)
@@ -63,20 +94,6 @@ def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     )
 
 
-def _gone(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    """For a moment Nova knows what it has deleted, and calls that a conflict."""
-    if details.code != 409 or not _GONE.search(details.words):
-        return None
-    return NotFound(f"cloud {call.cloud} no longer has what is needed to {call.what}")
-
-
-def _wrong_state(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    state = _STATE.search(details.words)
-    if details.code != 409 or not state:
-        return None
-    return Conflict(f"cloud {call.cloud} cannot {call.what} while it is {state[1]}")
-
-
 def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     sizes = _TOO_SMALL.search(details.words)
     if details.code != 400 or not (sizes or _TOO_LITTLE.search(details.words)):
@@ -93,23 +110,10 @@ def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshErro
     )
 
 
-def _no_host(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    if not _NO_HOST.search(details.words):
-        return None
-    return NoCapacity(f"cloud {call.cloud} has no host with room to {call.what}; choose a smaller flavor")
-
-
-def _no_image(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    if details.code != 400 or not _IMAGE.search(details.words):
-        return None
-    return NotFound(f"cloud {call.cloud} no longer has the image that is needed to {call.what}")
-
-
-def _not_routed(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    """Neutron calls it "not found" that no router joins a network to the one of the address."""
-    if not _NOT_ROUTED.search(details.words):
-        return None
-    return Refused(
-        f"cloud {call.cloud} did not {call.what}: no router joins the network of the machine to that of the "
-        "address; boot it on another network, or ask the operators for a router"
-    )
+def _by_words(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    for code, words, kind, sentence in _WORDS:
+        found = re.search(words, details.words, re.IGNORECASE)
+        if found and code in (0, details.code):
+            shown = found[1] if found.groups() else ""
+            return kind(sentence.format(cloud=call.cloud, what=call.what, found=shown))
+    return None

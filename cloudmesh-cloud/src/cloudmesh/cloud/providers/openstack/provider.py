@@ -84,10 +84,6 @@ class OpenStackProvider(OpenStackServers, OpenStackNetworks):
                     return machine
         return None
 
-    def delete(self, cloud_id: str) -> None:
-        with self.requesting(f"delete machine {cloud_id}"):
-            self.compute("DELETE", f"/servers/{cloud_id}")
-
     def images(self) -> list[Image]:
         with self.requesting("list images"):
             return [records.image(self.name, item) for page in self.image_pages() for item in page]

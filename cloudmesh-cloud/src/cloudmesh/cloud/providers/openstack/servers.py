@@ -11,6 +11,18 @@ from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION, OpenStackServices
 
+# https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
+_ACTIONS: Mapping[str, Mapping[str, Any]] = {
+    "start": {"os-start": None},
+    "stop": {"os-stop": None},
+    "reboot": {"reboot": {"type": "SOFT"}},
+    "hard_reboot": {"reboot": {"type": "HARD"}},
+    "suspend": {"suspend": None},
+    "resume": {"resume": None},
+    "pause": {"pause": None},
+    "unpause": {"unpause": None},
+}
+_WORDS = {"hard_reboot": "reboot"}
 _CONSOLE_LINES = 1000
 # How long a resize may take, and how often it is looked at; seconds.
 RESIZE_SECONDS = 900.0
@@ -20,32 +32,17 @@ _POLL_SECONDS = 1.0
 class OpenStackServers(OpenStackServices):
     """The part of the provider that changes machines."""
 
-    def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id, {"os-start": None})
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id, {"os-stop": None})
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, {"reboot": {"type": "SOFT"}})
-
-    def hard_reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, {"reboot": {"type": "HARD"}})
-
-    def suspend(self, cloud_id: str) -> None:
-        self._act("suspend", cloud_id, {"suspend": None})
-
-    def resume(self, cloud_id: str) -> None:
-        self._act("resume", cloud_id, {"resume": None})
-
-    def pause(self, cloud_id: str) -> None:
-        self._act("pause", cloud_id, {"pause": None})
-
-    def unpause(self, cloud_id: str) -> None:
-        self._act("unpause", cloud_id, {"unpause": None})
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Ask Nova for the action of a verb, or delete the server."""
+        with self.requesting(f"{_WORDS.get(verb, verb)} machine {cloud_id}"):
+            if verb == "delete":
+                self.compute("DELETE", f"/servers/{cloud_id}")
+            else:
+                self._post(cloud_id, _ACTIONS[verb])
 
     def rebuild(self, cloud_id: str, image: Image) -> None:
-        self._act("rebuild", cloud_id, {"rebuild": {"imageRef": image.cloud_id}})
+        with self.requesting(f"rebuild machine {cloud_id}"):
+            self._post(cloud_id, {"rebuild": {"imageRef": image.cloud_id}})
 
     def rename(self, cloud_id: str, name: str) -> None:
         with self.requesting(f"rename machine {cloud_id}"):
@@ -96,10 +93,6 @@ class OpenStackServers(OpenStackServices):
         with self.requesting(f"show the console of machine {cloud_id}"):
             answer = self._post(cloud_id, {"os-getConsoleOutput": {"length": _CONSOLE_LINES}})
             return str(answer["output"])
-
-    def _act(self, verb: str, cloud_id: str, action: Mapping[str, Any]) -> None:
-        with self.requesting(f"{verb} machine {cloud_id}"):
-            self._post(cloud_id, action)
 
     def _post(self, cloud_id: str, action: Mapping[str, Any]) -> Any:
         return self.compute("POST", f"/servers/{cloud_id}/action", action)

@@ -113,42 +113,15 @@ class SimulatedProvider(SimulatedNetworks):
         machine = self._machine(row) if row else None
         return None if machine and machine.state is State.DELETING else machine
 
-    def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id)
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id)
-
-    def suspend(self, cloud_id: str) -> None:
-        self._act("suspend", cloud_id)
-
-    def resume(self, cloud_id: str) -> None:
-        self._act("resume", cloud_id)
-
-    def pause(self, cloud_id: str) -> None:
-        self._act("pause", cloud_id)
-
-    def unpause(self, cloud_id: str) -> None:
-        self._act("unpause", cloud_id)
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id)
-
-    def hard_reboot(self, cloud_id: str) -> None:
-        self._act("hard_reboot", cloud_id)
-
-    def delete(self, cloud_id: str) -> None:
-        self._act("delete", cloud_id)
-
     def rebuild(self, cloud_id: str, image: Image) -> None:
-        self._act("rebuild", cloud_id, image=image.name)
+        self.act("rebuild", cloud_id, image=image.name)
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
-        self._act("resize", cloud_id, flavor=flavor.name)
+        self.act("resize", cloud_id, flavor=flavor.name)
 
     def rename(self, cloud_id: str, name: str) -> None:
         try:
-            self._act("rename", cloud_id, name=name)
+            self.act("rename", cloud_id, name=name)
         except sqlite3.IntegrityError:
             raise self._name_taken(name) from None
 
@@ -177,13 +150,13 @@ class SimulatedProvider(SimulatedNetworks):
         self._faults.before("flavors", "")
         return [Flavor(self.name, name, f"flavor-{name}", *sizes) for name, *sizes in FLAVORS]
 
-    def _act(self, action: str, cloud_id: str, **values: str) -> None:
+    def act(self, verb: str, cloud_id: str, **values: str) -> None:
         """Set a machine on its way to the verb's target, or refuse as a real cloud would."""
         with self._world.change() as connection:
             machine = self._find(connection, cloud_id)
-        with self._faults.around(action, machine.name) as broken, self._world.change() as connection:
+        with self._faults.around(verb, machine.name) as broken, self._world.change() as connection:
             machine = self._find(connection, cloud_id)
-            self._begin(connection, machine, VERBS[action], broken, **values)
+            self._begin(connection, machine, VERBS[verb], broken, **values)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call for all, or none of them: one that is not there, or in another state, is the end of it."""
