@@ -168,9 +168,7 @@ def test_every_driver_of_libcloud_has_a_name_here():
         warnings.simplefilter("ignore")
         for name in DRIVERS:
             try:
-                found += isinstance(
-                    find_driver_class("other", {"driver": str(getattr(name, "value", name))}), type
-                )
+                found += isinstance(find_driver_class("other", str(getattr(name, "value", name))), type)
             except ConfigError as error:
                 assert "library" in str(error) or name == "dummy"
     assert found > 40

@@ -14,6 +14,7 @@ from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.records import extra_of
 from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.plugin.errors import ConfigError
 
@@ -30,6 +31,7 @@ class AzureProvider(DriverProvider):
     """
 
     get_reads = True
+    driver_name = "azure_arm"
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = _KEYS
@@ -37,12 +39,6 @@ class AzureProvider(DriverProvider):
         *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),
         *LibcloudProvider.settings_keys,
     )
-
-    def driver_class(self) -> type[Any]:
-        from libcloud.compute.drivers.azure_arm import AzureNodeDriver
-
-        found: type[Any] = AzureNodeDriver
-        return found
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [credential(self.name, self.settings, key) for key in _KEYS], {
@@ -99,7 +95,7 @@ class AzureProvider(DriverProvider):
 
     def _machine(self, node: Any) -> MachineRecord:
         machine = super()._machine(node)
-        extra = node.extra if isinstance(node.extra, Mapping) else {}
+        extra = extra_of(node)
         inner = extra.get("properties") or {}
         return replace(
             machine,
@@ -111,5 +107,4 @@ class AzureProvider(DriverProvider):
 
 
 def _tags(node: Any) -> Mapping[str, Any]:
-    extra = node.extra if isinstance(node.extra, Mapping) else {}
-    return extra.get("tags") or {}
+    return extra_of(node).get("tags") or {}

@@ -15,6 +15,7 @@ from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.records import extra_of
 from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
@@ -37,16 +38,11 @@ class GoogleProvider(DriverProvider):
     """Instances of one project, in ``zone:``."""
 
     get_reads = True
+    driver_name = "gce"
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.USERDATA, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
-
-    def driver_class(self) -> type[Any]:
-        from libcloud.compute.drivers.gce import GCENodeDriver
-
-        found: type[Any] = GCENodeDriver
-        return found
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         file = Path(credential(self.name, self.settings, "GOOGLE_KEY_FILE")).expanduser()
@@ -104,8 +100,7 @@ class GoogleProvider(DriverProvider):
 
 
 def _labels(node: Any) -> Mapping[str, Any]:
-    extra = node.extra if isinstance(node.extra, Mapping) else {}
-    return extra.get("labels") or {}
+    return extra_of(node).get("labels") or {}
 
 
 def _signer(email: str, key: str, connection: type[Any]) -> Any:

@@ -133,17 +133,20 @@ def _by_status(name: str, details: ErrorDetails, call: CallContext) -> Cloudmesh
 def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """The error for an HTTP status of 400 or more, with what the cloud said."""
     said = f" ({details.words})" if details.words else f" (HTTP {code})"
-    late = code == 413 and details.retry_after is not None
+    late = code in (413, 503) and details.retry_after is not None
     told = _RATE.search(details.words) or _RATE_REASON.match(details.reason)
     if code == 429 or late or (told and code != 401):
         return rate_limited(details, call)
     if _QUOTA.search(details.words) and code < 500:
         return quota_exceeded(details, call)
+    kind: type[CloudmeshError]
     if code >= 500:
-        return _server(code, said, details, call)
-    kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
+        kind, sentence, unsure = _SERVER.get(code, _FAILED)
+    else:
+        kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
+        unsure = code == _REQUEST_TIMEOUT
     error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
-    error.outcome_unknown = code == _REQUEST_TIMEOUT
+    error.outcome_unknown = unsure
     return error
 
 
@@ -195,26 +198,20 @@ def quota_exceeded(details: ErrorDetails, call: CallContext) -> QuotaExceeded:
     )
 
 
-def _server(code: int, said: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
-    if code == 501:
-        return Unsupported(f"cloud {call.cloud} cannot {call.what}{said}")
-    if code == 504:
-        return CloudTimeout(
-            f"cloud {call.cloud} took too long to {call.what}{said}; {UNSURE}", outcome_unknown=True
-        )
-    if code == 503 and details.retry_after is not None:
-        return rate_limited(details, call)
-    if code == 502:
-        # A gateway says so of a service that broke off, as well as of one that is not there.
-        return OutOfService(f"cloud {call.cloud} is out of service{said}; {UNSURE}", outcome_unknown=True)
-    if code == 503:
-        return OutOfService(f"cloud {call.cloud} is out of service{said}; try again later")
-    return ServerFailure(
-        f"cloud {call.cloud} failed in itself when it was asked to {call.what}{said}; {UNSURE}; "
-        "if it goes on like this, tell its operators"
-    )
-
-
+# For a status of 500 or more: our error, its sentence, and whether what was asked for may have been done.
+_SERVER: dict[int, tuple[type[CloudError], str, bool]] = {
+    501: (Unsupported, "cloud {cloud} cannot {what}{said}", False),
+    # A gateway says so of a service that broke off, as well as of one that is not there.
+    502: (OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}", True),
+    503: (OutOfService, "cloud {cloud} is out of service{said}; try again later", False),
+    504: (CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}", True),
+}
+_FAILED = (
+    ServerFailure,
+    f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
+    "if it goes on like this, tell its operators",
+    True,
+)
 _WEB_PAGE_ERRORS: dict[int, type[CloudError]] = {
     407: Unreachable,
     502: OutOfService,

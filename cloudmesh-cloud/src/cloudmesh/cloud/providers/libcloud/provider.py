@@ -33,6 +33,8 @@ class DriverProvider(LibcloudProvider):
     always what its listing does, so a machine is looked for in the listing; for a verb the method will do.
     """
 
+    # libcloud's name of the driver; empty where ``driver:`` of the settings says it.
+    driver_name: ClassVar[str] = ""
     settling: ClassVar[float] = 5.0
     # There is no knowing for all of them.
     hides_new: ClassVar[float] = 600.0
@@ -42,7 +44,7 @@ class DriverProvider(LibcloudProvider):
     )
 
     def driver_class(self) -> type[Any]:
-        return settings.find_driver_class(self.name, self.settings)
+        return settings.find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [], settings.driver_arguments(self.name, self.driver_class(), self.settings)
@@ -153,6 +155,7 @@ class DriverProvider(LibcloudProvider):
                 )
 
     def _pick(self, kind: str, cloud_id: str, found: list[Any]) -> Any:
+        """The one of libcloud's objects that has this id. Raises NotFound."""
         for each in found:
             if str(each.id) == cloud_id:
                 return each

@@ -13,9 +13,14 @@ _CORES = ("vcpus", "vcpu_count", "cpu", "cpus", "cores", "guestCpus", "numberOfC
 _RAW = ("status", "state", "power_state", "vm_state")
 
 
+def extra_of(thing: Any) -> dict[str, Any]:
+    """What a driver tells beyond what libcloud's objects have in common; some leave it out."""
+    return thing.extra if isinstance(thing.extra, dict) else {}
+
+
 def to_machine(cloud: str, node: Any) -> MachineRecord:
     """A machine; an image or a size that the driver does not tell stays empty."""
-    extra = node.extra if isinstance(node.extra, dict) else {}
+    extra = extra_of(node)
     cloud_id = str(node.id)
     return MachineRecord(
         cloud=cloud,
@@ -77,7 +82,7 @@ def to_image(cloud: str, image: Any) -> Image:
 
 def to_flavor(cloud: str, size: Any) -> Flavor:
     """A flavor; cores are told in many ways."""
-    extra = size.extra if isinstance(size.extra, dict) else {}
+    extra = extra_of(size)
     cores = next((extra[key] for key in _CORES if extra.get(key)), getattr(size, "vcpus", None))
     return Flavor(
         cloud=cloud,

@@ -90,11 +90,10 @@ def certificate_file(key: str, value: Any) -> str:
     return str(path)
 
 
-def find_driver_class(cloud: str, settings: Mapping[str, Any]) -> type[Any]:
-    """libcloud's class that ``driver:`` names. Raises ConfigError."""
+def find_driver_class(cloud: str, name: Any) -> type[Any]:
+    """The driver of libcloud that ``driver:`` of a cloud's section names. Raises ConfigError."""
     from libcloud.compute.providers import DRIVERS, get_driver
 
-    name = settings.get("driver")
     if not name or not isinstance(name, str):
         raise ConfigError(
             f"cloud {cloud} of type libcloud has no driver; "
