@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.verbs import VerbProvider
 from cloudmesh.cloud.providers.libcloud.settings import (
     CONNECTION_KEYS,
     ConnectionSettings,
@@ -16,7 +17,6 @@ from cloudmesh.cloud.providers.libcloud.settings import (
     userdata_texts,
 )
 from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
-from cloudmesh.cloud.providers.verbs import VerbProvider
 from cloudmesh.plugin.errors import CloudmeshError
 
 

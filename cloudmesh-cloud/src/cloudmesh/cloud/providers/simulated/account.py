@@ -8,10 +8,10 @@ from typing import Any
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import Flavor, KeyPair, Quota
+from cloudmesh.cloud.provider.verbs import VerbProvider
 from cloudmesh.cloud.providers.simulated.faults import Faults
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
-from cloudmesh.cloud.providers.verbs import VerbProvider
 
 # name, size in GiB
 IMAGES = (("debian-12", 2.0), ("ubuntu-24.04", 3.5), ("rocky-9", 10.0), ("tiny-linux", 0.1))

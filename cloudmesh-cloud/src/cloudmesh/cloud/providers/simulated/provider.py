@@ -1,4 +1,4 @@
-"""The provider ``simulated``."""
+"""The provider ``simulated``: a cloud that is only pretended, to learn and to rehearse on; nothing costs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ _INSERT = """
 INSERT INTO machine (
     name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-
-
 # The verbs that take as long as a boot.
 _LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
 # What several machines can be asked in one call, if the configuration says so.
@@ -54,28 +52,29 @@ class SimulatedProvider(SimulatedNetworks):
             after = rows[-1]["id"]
 
     def machine(self, cloud_id: str) -> MachineRecord:
-        with self._world.change() as connection:
-            found = self._find(connection, cloud_id)
+        found = self._now(cloud_id)
         self._faults.before("machine", found.name)
         return found
 
     def boot(self, request: BootRequest) -> MachineRecord:
-        with self._faults.around("boot", request.name) as broken, self._world.change() as connection:
-            return self._made(connection, request, broken)
+        return self._boot_all([request])[0]
 
     def boot_many(self, requests: Sequence[BootRequest], maybe_done: bool = False) -> list[MachineRecord]:
         """One call that makes all of them, or none."""
         if "boot" not in self.bulk:
             super().boot_many(requests, maybe_done)
+        return self._boot_all(requests, maybe_done)
+
+    def _boot_all(self, requests: Sequence[BootRequest], maybe_done: bool = False) -> list[MachineRecord]:
         names = [request.name for request in requests]
         with self._faults.around_all("boot", names) as broken, self._world.change() as connection:
             return [
                 (self._booted(connection, request) if maybe_done else None)
-                or self._made(connection, request, request.name in broken)
+                or self._create(connection, request, request.name in broken)
                 for request in requests
             ]
 
-    def _made(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
+    def _create(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
         """A new machine, which will be in error if it is broken."""
         self._require_disk(request.image, request.flavor)
         self._require_room_for(connection, request.flavor)
@@ -126,16 +125,14 @@ class SimulatedProvider(SimulatedNetworks):
             raise self._name_taken(name) from None
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
-        with self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
+        machine = self._now(cloud_id)
         with self._faults.around("metadata", machine.name), self._world.change() as connection:
             merged = {**json.loads(self._row(connection, cloud_id)["metadata"]), **changes}
             kept = {key: value for key, value in merged.items() if value is not None}
             _update(connection, cloud_id, metadata=json.dumps(kept))
 
     def console(self, cloud_id: str) -> str:
-        with self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
+        machine = self._now(cloud_id)
         self._faults.before("console", machine.name)
         return (
             f"[simulated] {machine.name} on cloud {self.name}: no real machine runs here\n"
@@ -152,22 +149,20 @@ class SimulatedProvider(SimulatedNetworks):
 
     def act(self, verb: str, cloud_id: str, **values: str) -> None:
         """Set a machine on its way to the verb's target, or refuse as a real cloud would."""
-        with self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
-        with self._faults.around(verb, machine.name) as broken, self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
-            self._begin(connection, machine, VERBS[verb], broken, **values)
+        self._act_on(verb, [cloud_id], **values)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call for all, or none of them: one that is not there, or in another state, is the end of it."""
         if verb not in self.bulk or verb == "boot":
             return super().act_many(verb, cloud_ids)
-        with self._world.change() as connection:
-            names = [self._find(connection, cloud_id).name for cloud_id in cloud_ids]
+        self._act_on(verb, cloud_ids)
+        return {}
+
+    def _act_on(self, verb: str, cloud_ids: Sequence[str], **values: str) -> None:
+        names = [self._now(cloud_id).name for cloud_id in cloud_ids]
         with self._faults.around_all(verb, names) as broken, self._world.change() as connection:
             for machine in [self._find(connection, cloud_id) for cloud_id in cloud_ids]:
-                self._begin(connection, machine, VERBS[verb], machine.name in broken)
-        return {}
+                self._begin(connection, machine, VERBS[verb], machine.name in broken, **values)
 
     def _begin(
         self,
@@ -199,6 +194,11 @@ class SimulatedProvider(SimulatedNetworks):
 
     def _name_taken(self, name: str) -> Refused:
         return Refused(f"cloud {self.name} already has a machine {name}; take another name")
+
+    def _now(self, cloud_id: str) -> MachineRecord:
+        """A machine as it is now, in a transaction of its own. Raises NotFound."""
+        with self._world.change() as connection:
+            return self._find(connection, cloud_id)
 
     def _find(self, connection: sqlite3.Connection, cloud_id: str) -> MachineRecord:
         return self._machine(self._row(connection, cloud_id))
