@@ -8,21 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    CloudError,
-    CloudTimeout,
-    Conflict,
-    CredentialsError,
-    NotFound,
-    OutOfService,
-    QuotaExceeded,
-    RateLimited,
-    Refused,
-    ServerFailure,
-    Unreachable,
-    Unsupported,
-)
+from cloudmesh.cloud import errors
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, read_error
 from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE, network_error
 from cloudmesh.plugin.errors import CloudmeshError
@@ -143,7 +129,7 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
     if code >= 500:
         kind, sentence, unsure = _SERVER.get(code, _FAILED)
     else:
-        kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
+        kind, sentence = _CLIENT.get(code, (errors.Refused, "cloud {cloud} refused to {what}{said}"))
         unsure = code == _REQUEST_TIMEOUT
     error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
     error.outcome_unknown = unsure
@@ -153,70 +139,70 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
 _REQUEST_TIMEOUT = 408
 _CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
     401: (
-        CredentialsError,
+        errors.CredentialsError,
         "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
         "clouds.{cloud}.credentials.KEY",
     ),
     403: (
-        Refused,
+        errors.Refused,
         "cloud {cloud} does not allow these credentials to {what}{said}; ask its operators for the right to",
     ),
-    404: (NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
-    405: (Unsupported, "cloud {cloud} cannot {what}{said}"),
+    404: (errors.NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
+    405: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
     407: (
-        Unreachable,
+        errors.Unreachable,
         "cloud {cloud}: the proxy on the way to {place} wants a password{said}; look at https_proxy",
     ),
-    408: (CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + UNSURE),
-    409: (Conflict, "cloud {cloud} cannot {what} as things are{said}"),
-    410: (NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+    408: (errors.CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + UNSURE),
+    409: (errors.Conflict, "cloud {cloud} cannot {what} as things are{said}"),
+    410: (errors.NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
 }
 
 
-def credentials_refused(details: ErrorDetails, call: CallContext) -> CredentialsError:
+def credentials_refused(details: ErrorDetails, call: CallContext) -> errors.CredentialsError:
     """Who we are was not accepted, whatever the status said."""
     error = by_code(401, ErrorDetails(401, details.words), call)
-    return error if isinstance(error, CredentialsError) else CredentialsError(str(error))
+    return error if isinstance(error, errors.CredentialsError) else errors.CredentialsError(str(error))
 
 
-def rate_limited(details: ErrorDetails, call: CallContext) -> RateLimited:
+def rate_limited(details: ErrorDetails, call: CallContext) -> errors.RateLimited:
     """Too many calls."""
     said = f" ({details.words})" if details.words and not details.is_page else ""
     when = "later" if details.retry_after is None else f"in {details.retry_after:.0f} seconds"
-    return RateLimited(
+    return errors.RateLimited(
         f"cloud {call.cloud} had too many calls and did not {call.what}{said}; try again {when}",
         details.retry_after,
     )
 
 
-def quota_exceeded(details: ErrorDetails, call: CallContext) -> QuotaExceeded:
+def quota_exceeded(details: ErrorDetails, call: CallContext) -> errors.QuotaExceeded:
     """No room for this user; the cloud's words say which and how much."""
     said = f" ({details.words})" if details.words else ""
-    return QuotaExceeded(
+    return errors.QuotaExceeded(
         f"cloud {call.cloud} has no room left to {call.what}{said}; delete what is not needed, or ask its "
         "operators for a higher quota"
     )
 
 
 # For a status of 500 or more: our error, its sentence, and whether what was asked for may have been done.
-_SERVER: dict[int, tuple[type[CloudError], str, bool]] = {
-    501: (Unsupported, "cloud {cloud} cannot {what}{said}", False),
+_SERVER: dict[int, tuple[type[errors.CloudError], str, bool]] = {
+    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}", False),
     # A gateway says so of a service that broke off, as well as of one that is not there.
-    502: (OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}", True),
-    503: (OutOfService, "cloud {cloud} is out of service{said}; try again later", False),
-    504: (CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}", True),
+    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}", True),
+    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later", False),
+    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}", True),
 }
 _FAILED = (
-    ServerFailure,
+    errors.ServerFailure,
     f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
     "if it goes on like this, tell its operators",
     True,
 )
-_WEB_PAGE_ERRORS: dict[int, type[CloudError]] = {
-    407: Unreachable,
-    502: OutOfService,
-    503: OutOfService,
-    504: CloudTimeout,
+_WEB_PAGE_ERRORS: dict[int, type[errors.CloudError]] = {
+    407: errors.Unreachable,
+    502: errors.OutOfService,
+    503: errors.OutOfService,
+    504: errors.CloudTimeout,
 }
 
 
@@ -231,9 +217,9 @@ def _location(call: CallContext) -> str:
     return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
 
-def _redirected(code: int, place: str, call: CallContext) -> Refused:
+def _redirected(code: int, place: str, call: CallContext) -> errors.Refused:
     """What changes something is not sent on: by most redirections it would become a mere look."""
-    return Refused(
+    return errors.Refused(
         f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
         f"(HTTP {code}); correct the address of the cloud, or ask its operators"
     )
@@ -241,7 +227,7 @@ def _redirected(code: int, place: str, call: CallContext) -> Refused:
 
 def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     title = f" {details.words!r}" if details.words else ""
-    return _WEB_PAGE_ERRORS.get(code, BadAnswer)(
+    return _WEB_PAGE_ERRORS.get(code, errors.BadAnswer)(
         f"cloud {call.cloud}: {call.place} answered with a web page{title} "
         f"(HTTP {code or 'status unknown'}), not as a cloud does; "
         "is the address right, and is a proxy or a sign-in page in between?",
@@ -249,8 +235,8 @@ def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshE
     )
 
 
-def _unreadable(call: CallContext) -> BadAnswer:
-    return BadAnswer(
+def _unreadable(call: CallContext) -> errors.BadAnswer:
+    return errors.BadAnswer(
         f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; {UNSURE}"
     )
 
@@ -258,9 +244,9 @@ def _unreadable(call: CallContext) -> BadAnswer:
 def _without_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
     if name in ("NotImplementedError",):
-        return Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
+        return errors.Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
     if name in _PARSING_ERRORS or not details.words:
-        return BadAnswer(
+        return errors.BadAnswer(
             f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
             f"({name}); {UNSURE}"
         )
@@ -270,11 +256,11 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
         return quota_exceeded(details, call)
     if _TIMEOUT_WORDS.search(details.words):
         # A driver of libcloud that waits for the cloud's work itself gave up waiting.
-        return CloudTimeout(
+        return errors.CloudTimeout(
             f"cloud {call.cloud} took too long to {call.what} ({details.words}); {UNSURE}",
             outcome_unknown=True,
         )
-    return Refused(f"cloud {call.cloud} did not {call.what} ({details.words})")
+    return errors.Refused(f"cloud {call.cloud} did not {call.what} ({details.words})")
 
 
 _PARSING_ERRORS = (

@@ -7,23 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    Conflict,
-    Gone,
-    NotFound,
-    RateLimited,
-    Refused,
-    Unsupported,
-    only_looking,
-)
+from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.libcloud import records, settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
-_NOT_SHOWN = (BadAnswer, Conflict, NotFound, Refused, Unsupported)
+_NOT_SHOWN = (errors.BadAnswer, errors.Conflict, errors.NotFound, errors.Refused, errors.Unsupported)
 
 
 class DriverProvider(LibcloudProvider):
@@ -83,11 +74,11 @@ class DriverProvider(LibcloudProvider):
         for node in self._nodes():
             if str(node.id) == cloud_id:
                 return self._alive(node)
-        raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+        raise errors.NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
     def _alive(self, node: Any) -> Any:
         if self._machine(node).state is State.DELETED:
-            raise Gone(f"machine {node.id} on cloud {self.name} is deleted")
+            raise errors.Gone(f"machine {node.id} on cloud {self.name} is deleted")
         return node
 
     def _node_to_change(self, cloud_id: str) -> Any:
@@ -97,7 +88,7 @@ class DriverProvider(LibcloudProvider):
             with self.calling(f"show {cloud_id}"):
                 node = get(cloud_id) if get else None
         except _NOT_SHOWN as error:
-            if isinstance(error, RateLimited):
+            if isinstance(error, errors.RateLimited):
                 raise
             # Drivers say in many ways that there is none, or stumble over that; the listing is sure.
             node = None
@@ -106,7 +97,7 @@ class DriverProvider(LibcloudProvider):
 
     def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
-        with only_looking():
+        with errors.only_looking():
             size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
             image = self._native_image(request.image.cloud_id)
             more = self.boot_arguments(request)
@@ -159,7 +150,7 @@ class DriverProvider(LibcloudProvider):
         for each in found:
             if str(each.id) == cloud_id:
                 return each
-        raise NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
+        raise errors.NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
 
     def _native_image(self, cloud_id: str) -> Any:
         return self._pick("image", cloud_id, self._native_images())
@@ -183,12 +174,12 @@ class DriverProvider(LibcloudProvider):
         if verb != "delete" and Capability(verb) not in self.capabilities:
             self._lacks(Capability(verb))
         method = "destroy_node" if verb == "delete" else records.method_for(self.driver, Capability(verb))
-        with only_looking():
+        with errors.only_looking():
             node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):
             if getattr(self.driver, method)(node) is False:
                 self._raise_last_answer()
-                raise Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
+                raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
 
     def _raise_last_answer(self) -> None:
         """Some drivers make a mere no of an error; the last answer still tells which."""
@@ -209,7 +200,7 @@ class DriverProvider(LibcloudProvider):
     def add_key(self, name: str, public_key: str) -> KeyPair:
         self._need_keys()
         if any(each.name == name for each in self._native_keys()):
-            raise Refused(f"cloud {self.name} already has a key {name}; take another name")
+            raise errors.Refused(f"cloud {self.name} already has a key {name}; take another name")
         with self.calling(f"add the key {name}"):
             return records.to_key(self.name, self._import_key(name, public_key))
 
@@ -220,7 +211,7 @@ class DriverProvider(LibcloudProvider):
         self._need_keys()
         found = [each for each in self._native_keys() if each.name == name]
         if not found:
-            raise NotFound(f"there is no key {name} on cloud {self.name}")
+            raise errors.NotFound(f"there is no key {name} on cloud {self.name}")
         with self.calling(f"delete the key {name}"):
             self.driver.delete_key_pair(found[0])
 

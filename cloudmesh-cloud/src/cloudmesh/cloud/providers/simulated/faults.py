@@ -8,34 +8,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    CloudTimeout,
-    CredentialsError,
-    NoCapacity,
-    QuotaExceeded,
-    RateLimited,
-    Refused,
-    ServerFailure,
-    TlsFailure,
-    Unreachable,
-)
+from cloudmesh.cloud import errors
 from cloudmesh.cloud.providers.simulated.settings import LOSSES, FaultRule, SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.plugin.errors import CloudmeshError
 
 _ERRORS: dict[str, tuple[type[CloudmeshError], str]] = {
-    "unreachable": (Unreachable, "did not answer"),
-    "refused": (Refused, "refused"),
-    "quota": (QuotaExceeded, "has no room left"),
-    "capacity": (NoCapacity, "has no valid host"),
-    "tls": (TlsFailure, "did not prove by its certificate to be it"),
-    "rate": (RateLimited, "had too many calls"),
-    "credentials": (CredentialsError, "did not accept the credentials"),
-    "timeout": (CloudTimeout, "did not answer in time"),
-    "reset": (Unreachable, "ended the connection without an answer"),
-    "server": (ServerFailure, "failed in itself"),
-    "malformed": (BadAnswer, "sent only a part of an answer"),
+    "unreachable": (errors.Unreachable, "did not answer"),
+    "refused": (errors.Refused, "refused"),
+    "quota": (errors.QuotaExceeded, "has no room left"),
+    "capacity": (errors.NoCapacity, "has no valid host"),
+    "tls": (errors.TlsFailure, "did not prove by its certificate to be it"),
+    "rate": (errors.RateLimited, "had too many calls"),
+    "credentials": (errors.CredentialsError, "did not accept the credentials"),
+    "timeout": (errors.CloudTimeout, "did not answer in time"),
+    "reset": (errors.Unreachable, "ended the connection without an answer"),
+    "server": (errors.ServerFailure, "failed in itself"),
+    "malformed": (errors.BadAnswer, "sent only a part of an answer"),
 }
 
 
