@@ -10,8 +10,14 @@ from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsu
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
+from cloudmesh.cloud.providers.ec2.bulk import (
+    ACTIONS,
+    INSTANCES_A_PAGE,
+    Ec2BulkCalls,
+    deleted_error,
+    was_deleted,
+)
 from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
-from cloudmesh.cloud.providers.ec2.many import ACTIONS, INSTANCES_A_PAGE, Ec2Many, deleted, was_deleted
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
@@ -22,7 +28,7 @@ _C = Capability
 _FLAVORS_A_PAGE = 100
 
 
-class Ec2Provider(Ec2Many):
+class Ec2Provider(Ec2BulkCalls):
     """A region of Amazon, or an endpoint of one's own."""
 
     capabilities = frozenset(
@@ -145,10 +151,10 @@ class Ec2Provider(Ec2Many):
                 answer = self.query.send(ACTIONS[verb], sent)
         except Conflict as error:
             if state_of(self._instance(cloud_id)) is State.DELETED:
-                raise deleted(self.name, cloud_id) from error
+                raise deleted_error(self.name, cloud_id) from error
             raise
         if any(map(was_deleted, items(answer, "instancesSet"))):
-            raise deleted(self.name, cloud_id)
+            raise deleted_error(self.name, cloud_id)
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""

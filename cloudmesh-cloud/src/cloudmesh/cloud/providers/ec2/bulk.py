@@ -39,7 +39,7 @@ ACTIONS = {
 _VERBS_FOR_SEVERAL = ("start", "stop", "reboot", "delete")
 
 
-class Ec2Many(Ec2Networks):
+class Ec2BulkCalls(Ec2Networks):
     """The part of ``Ec2Provider`` that acts on, or boots, several machines with one call."""
 
     # EC2 shows new machines to other calls a moment after it made them. One that is booted alone needs no
@@ -59,23 +59,27 @@ class Ec2Many(Ec2Networks):
         """
         if verb not in _VERBS_FOR_SEVERAL:
             return super().act_many(verb, cloud_ids)
-        gone = self._deleted_of(cloud_ids) if verb == "reboot" else {}
+        gone = self._deleted_among(cloud_ids) if verb == "reboot" else {}
         ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
         if not ids:
             return gone
         with self.calling(f"{verb} {len(ids)} machines"):
             answer = self.query.send(ACTIONS[verb], numbered("InstanceId", ids))
-        return {**gone, **self._refused(verb, ids, answer)}
+        return {**gone, **self._errors_in(verb, ids, answer)}
 
-    def _deleted_of(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
+    def _deleted_among(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
         """Those that are deleted but remembered: EC2 says yes to rebooting them, and does nothing."""
         sent = numbered("InstanceId", cloud_ids)
         with self.calling(f"show {len(cloud_ids)} machines"):
             shown = list(self.query.instances(sent))
         alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
-        return {cloud_id: deleted(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive}
+        return {
+            cloud_id: deleted_error(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive
+        }
 
-    def _refused(self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]) -> dict[str, CloudmeshError]:
+    def _errors_in(
+        self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]
+    ) -> dict[str, CloudmeshError]:
         """What the answer says of each machine, by the state that it was in before."""
         changes = items(answer, "instancesSet")
         told = {each.get("instanceId"): each for each in changes if isinstance(each, Mapping)}
@@ -90,7 +94,7 @@ class Ec2Many(Ec2Networks):
                     "say whether it did: look before asking again"
                 )
             elif was_deleted(told[cloud_id]):
-                refused[cloud_id] = deleted(self.name, cloud_id)
+                refused[cloud_id] = deleted_error(self.name, cloud_id)
         return refused
 
     def boot_many(
@@ -110,7 +114,7 @@ class Ec2Many(Ec2Networks):
             with self.calling(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
                 made = launch.by_token(items(answer, "instancesSet"), requests)
-        results = list(self._named(requests, made))
+        results = list(self._name_all(requests, made))
         if all(isinstance(each, MachineRecord | NotFound) for each in results):
             # Until then the tokens on those that are shown are the only proof that the others were made.
             self._remove_group_tags(
@@ -122,11 +126,11 @@ class Ec2Many(Ec2Networks):
         """The machine that a call for several made by this request, named if it was not; None if none did."""
         found = self._find_instances([request.token])
         if found.hides(request.token):
-            raise not_shown(self.name, request)
+            raise not_shown_error(self.name, request)
         instance = found.instances.get(request.token)
         if instance is None or launch.is_gone(instance):
             return None
-        (result,) = self._named([request], {request.token: instance})
+        (result,) = self._name_all([request], {request.token: instance})
         if not isinstance(result, MachineRecord):
             raise result
         return result
@@ -141,7 +145,7 @@ class Ec2Many(Ec2Networks):
                         found.add(instance)
         return found
 
-    def _named(
+    def _name_all(
         self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
     ) -> Iterator[MachineRecord | CloudmeshError]:
         """Give each machine its name; what speaks against all further calls ends them."""
@@ -149,19 +153,19 @@ class Ec2Many(Ec2Networks):
         for wanted in requests:
             instance = made.get(wanted.token)
             if instance is None:
-                yield not_shown(self.name, wanted)
+                yield not_shown_error(self.name, wanted)
             elif launch.is_gone(instance):
                 yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
             elif launch.is_named(instance):
                 yield to_machine(self.name, instance)
             else:
                 machine = to_machine(self.name, instance)
-                error = lasting_error or self._name(machine.cloud_id, wanted)
+                error = lasting_error or self._write_name(machine.cloud_id, wanted)
                 lasting_error = None if isinstance(error, NotFound) else error
                 named = replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
-                yield not_named(machine, wanted, error) if error else named
+                yield not_named_error(machine, wanted, error) if error else named
 
-    def _name(self, cloud_id: str, wanted: BootRequest) -> CloudmeshError | None:
+    def _write_name(self, cloud_id: str, wanted: BootRequest) -> CloudmeshError | None:
         """Write the name and what belongs to it on a machine; the error if that fails."""
         try:
             with self.calling(f"name {cloud_id}"):
@@ -179,7 +183,7 @@ class Ec2Many(Ec2Networks):
                 self.query.send("DeleteTags", {**numbered("ResourceId", ids), **tag_keys(keys)})
 
 
-def not_shown(cloud: str, wanted: BootRequest) -> CloudTimeout:
+def not_shown_error(cloud: str, wanted: BootRequest) -> CloudTimeout:
     """The error for a machine that must have been made, since others of its group are there."""
     return CloudTimeout(
         f"{wanted.name} was booted on cloud {cloud} together with others, which are there, but it is not "
@@ -188,7 +192,7 @@ def not_shown(cloud: str, wanted: BootRequest) -> CloudTimeout:
     )
 
 
-def not_named(machine: MachineRecord, wanted: BootRequest, error: CloudmeshError) -> CloudmeshError:
+def not_named_error(machine: MachineRecord, wanted: BootRequest, error: CloudmeshError) -> CloudmeshError:
     """The error for a machine that was made and has no name yet; it says whether trying again may help."""
     told = (
         f"{wanted.name} was booted on cloud {machine.cloud} as {machine.cloud_id}, but could not be given "
@@ -209,6 +213,6 @@ def was_deleted(change: Any) -> bool:
     return isinstance(before, Mapping) and STATES.get(str(before.get("name"))) is State.DELETED
 
 
-def deleted(cloud: str, cloud_id: str) -> Gone:
+def deleted_error(cloud: str, cloud_id: str) -> Gone:
     """The error for a machine that is deleted but remembered."""
     return Gone(f"machine {cloud_id} on cloud {cloud} was deleted before")
