@@ -198,7 +198,7 @@ def moto(tmp_path_factory):
         yield _port(server, log)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _port(server, log):
