@@ -13,8 +13,8 @@
 
 Each message is one sentence for the user: what is wrong, where, and what to do.
 
-``CloudmeshError.to_record`` gives an error as plain data, to be stored or sent; ``error_from_record`` makes the
-error again. Classes that other packages derive from the tree take part in this without further ado.
+``CloudmeshError.to_record`` gives an error as plain data, to be stored or sent; ``error_from_record`` makes
+the error again. Classes that other packages derive from the tree take part in this without further ado.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class CloudmeshError(Exception):
         return _rebuild, (type(self), self.args, dict(vars(self)))
 
     def to_record(self) -> dict[str, Any]:
-        """The error as plain data (text, numbers, lists, dicts), of which ``error_from_record`` makes it again.
+        """The error as plain data (texts, numbers, lists, dicts); ``error_from_record`` makes it again.
 
         The keys are ``kind`` (the name of the class), ``message``, ``exit_code``, ``outcome_unknown``, and
-        ``fields``: the public attributes that are plain data, such as ``retry_after``. Others are left out, and
-        so are the error that it was raised from and the traceback.
+        ``fields``: the public attributes that are plain data, such as ``retry_after``. Other attributes are
+        left out, and so are the error that it was raised from and the traceback.
         """
         fields = {name: value for name, value in vars(self).items() if name[0] != "_" and _is_plain(value)}
         fields.pop("outcome_unknown", None)
