@@ -46,7 +46,7 @@ class Engine:
     def add(self, name: str, record: Mapping[str, Any]) -> int:
         """Add a record and give its id; opens a transaction only where the table must grow."""
         table = self.tables.known(name)
-        made = table and table.shapes.row(record)
+        made = table and table.writer.row(record)
         if table and made:
             try:
                 return self.dialect.insert(name, *made)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.records.flat import Record
-from cloudmesh.db.sql.reading import RowReader, Stale
+from cloudmesh.db.sql.rows import RowReader, StaleTable
 from cloudmesh.db.sql.schema import Table
 from cloudmesh.db.sql.tables import Tables
 from cloudmesh.plugin.errors import StoreError
@@ -138,11 +138,11 @@ class Search:
         reader = table.reader
         try:
             if reader.width != len(rows[0]):
-                reader = table.reader = RowReader(table, [column[0] for column in cursor.description])
+                reader = table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
                 if reader.misses:
-                    raise Stale
+                    raise StaleTable
             return list(map(reader.record, rows))
-        except Stale:
+        except StaleTable:
             return self._read_anew(table, cursor, rows)
         except (ValueError, AttributeError, TypeError) as error:
             raise self._damaged(table) from error
@@ -150,10 +150,10 @@ class Search:
     def _read_anew(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
         """The records of rows that are newer than what was known of their table."""
         fresh = self._tables.all().get(table.name, table)
-        fresh.reader = RowReader(fresh, [column[0] for column in cursor.description])
+        fresh.reader = RowReader(fresh.columns, [column[0] for column in cursor.description])
         try:
             return list(map(fresh.reader.record, rows))
-        except (Stale, ValueError, AttributeError, TypeError) as error:
+        except (StaleTable, ValueError, AttributeError, TypeError) as error:
             raise self._damaged(table) from error
 
     def _damaged(self, table: Table) -> StoreError:
