@@ -20,7 +20,7 @@ from cloudmesh.db.records.values import DECODERS, decode, is_plain, list_json, o
 
 Columns = tuple[str, ...]
 Row = tuple[Any, ...]
-Pick = Callable[[Sequence[Any]], Sequence[Any]]
+Pick = Callable[[Any], tuple[Any, ...]]
 
 # The values that a column of their own kind holds as they are, or as JSON made by list_json.
 _NATIVE = {
@@ -110,8 +110,8 @@ class _RecordShape:
     """
 
     def __init__(self, record: dict[str, Any], by_path: Mapping[KeyPath, Column]) -> None:
-        # Each dict of the record: its place in the list of all values, and its keys.
-        self._dicts: list[tuple[int, tuple[str, ...]]] = []
+        # Each dict of the record: its place in the list of all values, its length, what gives its values.
+        self._dicts: list[tuple[int, int, Pick]] = []
         self._lists: list[int] = []
         self._floats: list[int] = []
         self._fits = True
@@ -144,7 +144,7 @@ class _RecordShape:
         # The list grows meanwhile.
         for place, (path, value) in enumerate(found):
             if type(value) is dict:
-                self._dicts.append((place, tuple(value)))
+                self._dicts.append((place, len(value), picker(list(value))))
                 found += [((*path, key), inner) for key, inner in value.items()]
         return found
 
@@ -153,11 +153,14 @@ class _RecordShape:
         if not self._fits:
             return None
         values: list[Any] = [record]
-        for place, keys in self._dicts:
-            inner = values[place]
-            if type(inner) is not dict or tuple(inner) != keys:
-                return None
-            values += inner.values()
+        try:
+            for place, size, pick in self._dicts:
+                inner = values[place]
+                if type(inner) is not dict or len(inner) != size:
+                    return None
+                values += pick(inner)
+        except KeyError:
+            return None
         if list(map(type, values)) != self._types:
             return None
         for place in self._floats:
@@ -167,7 +170,7 @@ class _RecordShape:
         for place in self._lists:
             values[place] = list_json(values[place])
         values.append(self._nulls)
-        return self._pick(values)  # type: ignore[return-value]
+        return self._pick(values)
 
 
 def _shape_key(record: dict[str, Any]) -> tuple[Any, ...]:
@@ -178,8 +181,8 @@ def _shape_key(record: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def picker(places: Sequence[int]) -> Pick:
-    """What gives the values at these places."""
+def picker(places: Sequence[Any]) -> Pick:
+    """A function that gives the values at these places of a list, or at these keys of a dict, as a tuple."""
     if len(places) == 1:
         return lambda values: (values[places[0]],)
     return itemgetter(*places) if places else lambda values: ()
