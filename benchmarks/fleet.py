@@ -47,7 +47,6 @@ OURS = (
     "cloudmesh.config.secrets.age",
     "cloudmesh.db.sql.bulk",
     "cloudmesh.db.locks.file_lock",
-    "cloudmesh.db.sql.updates",
     "cloudmesh.db.sql.upserts",
     "cloudmesh.plugin.plain",
     "cloudmesh.vm.executors.engine",

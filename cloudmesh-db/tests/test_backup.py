@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.db import Database
-from cloudmesh.db.care.backup import backup, copy
-from cloudmesh.db.care.check import findings
+from cloudmesh.db.care import backup, copy, findings
 from cloudmesh.plugin.errors import StoreError, UsageError
 
 RECORDS: dict[str, list[dict[str, Any]]] = {

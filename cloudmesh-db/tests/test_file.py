@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database
-from cloudmesh.db.dialects import base
+from cloudmesh.db import Database, locks
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
 
@@ -179,7 +178,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
 
 
 def test_a_store_in_use_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(locks, "BUSY_SECONDS", 0.05)
     path = tmp_path / "x.db"
     with Database(path) as db, Database(path) as other:
         db.add("vm", {"a": 1})

@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database, Hold
-from cloudmesh.db.dialects import base
+from cloudmesh.db import Database, Hold, locks
 from cloudmesh.plugin.errors import StoreError
 
 
@@ -328,7 +327,7 @@ def test_a_place_where_nothing_can_be_made_is_a_sentence(tmp_path: Path) -> None
 def test_a_guard_that_somebody_keeps_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
-    monkeypatch.setattr(base, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(locks, "BUSY_SECONDS", 0.02)
     with Database(tmp_path / "x.db") as db:
         hold = taken(db, "x")
         with (tmp_path / "x.db-locks" / "guard").open() as guard:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.db import Database
-from cloudmesh.db.care.check import findings
+from cloudmesh.db.care import findings
 
 
 def is_whole(place: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from cloudmesh.db.locks.file_lock import Private
+from cloudmesh.db.locks.file_lock import LockDescriptor
 from cloudmesh.db.locks.hold import Lock
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
@@ -40,7 +40,7 @@ class LockSession:
     def __init__(self, connection: Connection) -> None:
         """Use this connection, which nobody else does."""
         self._connection = connection
-        self._socket = Private(connection.fileno())
+        self._socket = LockDescriptor(connection.fileno())
         self._held: set[int] = set()
         for name, value in _SETTINGS.items():
             # Older servers do not know all of them.

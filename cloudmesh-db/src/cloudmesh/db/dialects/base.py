@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         def fetchall(self) -> list[Any]: ...
 
 
-# How long one program waits for another's transaction.
-BUSY_SECONDS = 30.0
+# The format of a store as this version makes it, see ``sqlite_file`` for those before it.
+FORMAT = 2
 
 
 class DialectLimits(NamedTuple):
@@ -224,3 +224,11 @@ class Dialect(ABC):
 
 class Unbindable(Exception):
     """A value that looked as if its column could hold it, and cannot: such as an int of 65 bits."""
+
+
+def too_new(place: str, version: int) -> StoreError:
+    """The error for a store that a newer cloudmesh has made."""
+    return StoreError(
+        f"the store {place} has the format {version} of a newer cloudmesh, this one knows {FORMAT}; "
+        "upgrade cloudmesh-db"
+    )

@@ -18,8 +18,9 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
-from cloudmesh.db.dialects import advisory, base, migrations
-from cloudmesh.db.dialects.base import Dialect, DialectLimits, Unbindable
+from cloudmesh.db import locks
+from cloudmesh.db.dialects import advisory
+from cloudmesh.db.dialects.base import FORMAT, Dialect, DialectLimits, Unbindable, too_new
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 if TYPE_CHECKING:
@@ -241,13 +242,13 @@ class PostgreSQL(Dialect):
             raise StoreError(
                 f"the store {self.place} has no schema for tables; create one, or set the search_path"
             )
-        milliseconds = int(base.BUSY_SECONDS * 1000)
+        milliseconds = int(locks.BUSY_SECONDS * 1000)
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{milliseconds}ms",))
         if connection.execute("SELECT to_regclass('_store')").fetchone() == (None,):
             self._found(connection)
         version = self._version(connection)
-        if version > migrations.FORMAT:
-            raise migrations.too_new(self.place, version)
+        if version > FORMAT:
+            raise too_new(self.place, version)
 
     def _found(self, connection: psycopg.Connection[Any]) -> None:
         """Make the first tables, unless another program is quicker."""
@@ -267,7 +268,7 @@ class PostgreSQL(Dialect):
                     "or another schema with ?options=-csearch_path%3DNAME"
                 )
             connection.execute(_FOUND)
-            connection.execute("INSERT INTO _store VALUES (%s)", (migrations.FORMAT,))
+            connection.execute("INSERT INTO _store VALUES (%s)", (FORMAT,))
 
     @staticmethod
     def _version(connection: psycopg.Connection[Any]) -> int:
@@ -284,7 +285,7 @@ class PostgreSQL(Dialect):
 
     def _fail(self, error: psycopg.Error) -> NoReturn:
         if isinstance(error, errors.LockNotAvailable):
-            sentence = f"was in use by another program for {base.BUSY_SECONDS:.0f} seconds; try again later"
+            sentence = f"was in use by another program for {locks.BUSY_SECONDS:.0f} seconds; try again later"
         elif isinstance(error, errors.DiskFull):
             sentence = "cannot be written, the disk of its server is full; make room and try again"
         elif isinstance(error, errors.InsufficientPrivilege):

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from cloudmesh.db.dialects import base, damage, migrations
+from cloudmesh.db import locks
+from cloudmesh.db.dialects import sqlite_file
 from cloudmesh.db.dialects.base import Dialect, DialectLimits, Unbindable
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
     from cloudmesh.db.locks.hold import Lock
-
-COLUMNS_TABLE = """\
-CREATE TABLE _columns (
-    tab TEXT NOT NULL,
-    col TEXT NOT NULL,
-    path TEXT,
-    kind TEXT NOT NULL,
-    PRIMARY KEY (tab, col)
-)"""
 
 # Words of sqlite's message, and what they mean to the user.
 _SENTENCES = (
@@ -63,7 +53,7 @@ class SQLite(Dialect):
         self.in_memory = str(path) == ":memory:"
         self._own = own
         self._connection: sqlite3.Connection | None = None
-        self._file: damage.FileId | None = None
+        self._file: sqlite_file.FileId | None = None
         self._last_insert: tuple[str, Sequence[str], str] = ("", (), "")
         self._names: set[str] = set()
 
@@ -134,7 +124,7 @@ class SQLite(Dialect):
         from cloudmesh.db.locks.file_lock import FileLock
 
         try:
-            _make_directory(self._locks_folder.parent)
+            sqlite_file.make_directory(self._locks_folder.parent)
             return FileLock.take(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
@@ -197,58 +187,22 @@ class SQLite(Dialect):
 
     def _open(self) -> sqlite3.Connection:
         if not self.in_memory:
-            _make_file(self.path)
-            self._file = damage.file_id(self.path)
+            sqlite_file.make_file(self.path)
+            self._file = sqlite_file.file_id(self.path)
         # One thread at a time uses it; it is closed by the thread that ends the work.
         connection = sqlite3.connect(
             str(self.path),
-            timeout=base.BUSY_SECONDS,
+            timeout=locks.BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
         )
         try:
-            self._prepare(connection)
+            sqlite_file.prepare(connection, self.place, self.in_memory)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = _version(connection)
-        if version == 0 and not self.in_memory:
-            _switch_to_wal(connection)
-        if version < migrations.FORMAT:
-            version = self._bring_up(connection)
-        if version > migrations.FORMAT:
-            raise migrations.too_new(self.place, version)
-        # With WAL a killed process loses nothing, and the file stays whole even without power.
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    def _bring_up(self, connection: sqlite3.Connection) -> int:
-        """Make an empty file a store, or an old store one of today, unless another process is quicker."""
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            version = _version(connection)
-            if version == 0:
-                self._found(connection)
-            elif version < migrations.FORMAT:
-                migrations.migrate(connection, version)
-            if version < migrations.FORMAT:
-                version = migrations.FORMAT
-                connection.execute(f"PRAGMA user_version={version}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return version
-
-    def _found(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StoreError(f"the store {self.place} is a database of another program; name another file")
-        connection.execute(COLUMNS_TABLE)
-        connection.execute(f"PRAGMA application_id={damage.APPLICATION_ID}")
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise the error as a sentence; a damaged file is set aside first."""
@@ -257,44 +211,7 @@ class SQLite(Dialect):
         text = str(error).lower()
         if any(words in text for words in _DAMAGED) and not self.in_memory:
             self._close()
-            raise StoreError(damage.dealt_with(self.path, self._file, self._own)) from error
+            raise StoreError(sqlite_file.set_damaged_aside(self.path, self._file, self._own)) from error
         reason = next((sentence for words, sentence in _SENTENCES if words in text), None)
-        sentence = reason.format(base.BUSY_SECONDS) if reason else f"cannot do this: {error}"
+        sentence = reason.format(locks.BUSY_SECONDS) if reason else f"cannot do this: {error}"
         raise StoreError(f"the store {self.place} {sentence}") from error
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; sqlite does not wait by itself when two processes do so at once."""
-    end = time.monotonic() + base.BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.005)
-
-
-def _make_file(path: Path) -> None:
-    """Make an empty file that only its owner can read, if there is none; sqlite's own would be 0644."""
-    if path.exists():
-        # Opening and closing it here would drop the locks that sqlite holds in this process.
-        return
-    _make_directory(path.parent)
-    with damage.directory_lock(path.parent):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return
-
-
-def _make_directory(path: Path) -> None:
-    """Make the directory and those above it, for their owner alone."""
-    if not path.exists():
-        _make_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)

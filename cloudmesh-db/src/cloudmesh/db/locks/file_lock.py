@@ -16,16 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloudmesh.db.dialects import base
+from cloudmesh.db import locks
 from cloudmesh.db.locks.hold import Lock
 from cloudmesh.plugin.errors import StoreError
 
 # Held while descriptors come and go, so that no fork sees one that is not listed here.
 _changing = threading.RLock()
-_listed: weakref.WeakSet[Private] = weakref.WeakSet()
+_listed: weakref.WeakSet[LockDescriptor] = weakref.WeakSet()
 
 
-class Private:
+class LockDescriptor:
     """One descriptor; ``number`` is None once it is closed, and in every forked child."""
 
     def __init__(self, number: int) -> None:
@@ -35,7 +35,7 @@ class Private:
             _listed.add(self)
 
     @classmethod
-    def opened(cls, path: os.PathLike[str], flags: int, mode: int = 0o600) -> Private:
+    def opened(cls, path: os.PathLike[str], flags: int, mode: int = 0o600) -> LockDescriptor:
         """Open a file; raises OSError."""
         with _changing:
             return cls(os.open(path, flags | os.O_CLOEXEC, mode))
@@ -79,7 +79,7 @@ _PAUSE_SECONDS = 0.002
 class FileLock(Lock):
     """A name that is held by a lock on its file."""
 
-    def __init__(self, path: Path, file: Private) -> None:
+    def __init__(self, path: Path, file: LockDescriptor) -> None:
         self._path, self._file = path, file
 
     @classmethod
@@ -93,7 +93,7 @@ class FileLock(Lock):
         folder.mkdir(mode=0o700, exist_ok=True)
         with _guarded(folder):
             path = folder / _file_name(name)
-            file = Private.opened(path, os.O_RDWR | os.O_CREAT)
+            file = LockDescriptor.opened(path, os.O_RDWR | os.O_CREAT)
             try:
                 if _locked(file):
                     return cls(path, file)
@@ -111,7 +111,7 @@ class FileLock(Lock):
             return False
         with _guarded(folder):
             try:
-                file = Private.opened(path, os.O_RDWR)
+                file = LockDescriptor.opened(path, os.O_RDWR)
             except FileNotFoundError:
                 return False
             try:
@@ -153,13 +153,13 @@ class FileLock(Lock):
 
 @contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
-    guard = Private.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)
-    end = time.monotonic() + base.BUSY_SECONDS
+    guard = LockDescriptor.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)
+    end = time.monotonic() + locks.BUSY_SECONDS
     try:
         while not _locked(guard):
             if time.monotonic() > end:
                 raise StoreError(
-                    f"the locks in {folder} were in use by another program for {base.BUSY_SECONDS:.0f} "
+                    f"the locks in {folder} were in use by another program for {locks.BUSY_SECONDS:.0f} "
                     "seconds; try again later"
                 )
             time.sleep(_PAUSE_SECONDS)
@@ -168,7 +168,7 @@ def _guarded(folder: Path) -> Iterator[None]:
         guard.close()
 
 
-def _locked(file: Private) -> bool:
+def _locked(file: LockDescriptor) -> bool:
     """Lock a file that was opened here; False if it is locked already."""
     assert file.number is not None  # noqa: S101 it was just opened
     try:

@@ -1,10 +1,11 @@
 """Records become rows, and rows become records again.
 
-Machines of one cloud look alike: they have the same keys and, at each key, the same type of value. So the way
-from a record to its row is worked out once for each such shape: where each value goes, and what must be true of
-it. After that a record is compared with the last shape, a dict at a time, and its values are picked into their
-places. Rows are read back in the same manner. What is decided here for many records at once only repeats
-``Table.cells`` and ``RowReader._by_columns``, which handle the first record of each shape and all unusual ones.
+Machines of one cloud look alike: they have the same keys and, at each key, the same type of value. So the
+way from a record to its row is worked out once for each such shape: where each value goes, and what must be
+true of it. After that a record is compared with the last shape, a dict at a time, and its values are picked
+into their places. Rows are read back in the same manner. The first record of a shape, and every unusual one,
+goes through ``Table.cells`` and ``RowReader._by_columns`` instead; they alone define what a row is, and what
+is worked out for a shape gives the same.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class _RecordShape:
         self._pick = picker([*places.values(), -1])
 
     def _walk(self, record: dict[str, Any]) -> list[tuple[KeyPath, Any]]:
-        """All values with their paths, a dict before what is in it: in the order in which ``row`` lists them."""
+        """All values with their paths, in the order of ``row``: a dict before the values in it."""
         found: list[tuple[KeyPath, Any]] = [((), record)]
         # The list grows meanwhile.
         for place, (path, value) in enumerate(found):
@@ -232,9 +233,7 @@ class RowReader:
             self._last, self._last_kept, self._last_types = shape, kept, types
         return Record(self._last.items(row), row[self._id])
 
-    def _shape(
-        self, row: Sequence[Any], kept: str | None, types: tuple[type, ...]
-    ) -> _RowShape | None:
+    def _shape(self, row: Sequence[Any], kept: str | None, types: tuple[type, ...]) -> _RowShape | None:
         """The shape of a row, if it has one; it is worked out when the second such row comes."""
         nulls = frozenset() if kept is None else only_nulls(kept)
         if nulls is None:

@@ -1,14 +1,17 @@
-"""A copy of a whole store, as a file of sqlite, wherever the store is."""
+"""The care of a store: a copy of the whole, as a file of sqlite, and a look for damage."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from cloudmesh.db.database import Database
 from cloudmesh.db.dialects.sqlite import SQLite
 from cloudmesh.plugin.errors import StoreError, UsageError
+from cloudmesh.plugin.files import sync_directory
 
 
 def backup(database: Database, path: Path) -> int:
@@ -39,6 +42,7 @@ def backup(database: Database, path: Path) -> int:
             _to_disk(made)
             # Unlike a rename, this takes nobody's place.
             os.link(made, path)
+            sync_directory(path.parent)
     except OSError as error:
         raise StoreError(f"the backup {path} cannot be written: {error.strerror or error}") from error
     return records
@@ -71,3 +75,40 @@ def _to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class StoreFault(NamedTuple):
+    """What was found of a part of the store: ``storage`` or a table.
+
+    Attributes:
+        part: which.
+        records: how many it has, of those that can be read; None for the storage.
+        result: what is wrong, empty if nothing is.
+    """
+
+    part: str
+    records: int | None
+    result: str
+
+
+def findings(database: Database) -> Iterator[StoreFault]:
+    """The storage first, then each table; raises StoreError if the store cannot be opened."""
+    if not database.engine.dialect.exists:
+        return
+    yield StoreFault("storage", None, "; ".join(database.engine.dialect.check()[:3]))
+    for table in database.tables():
+        yield _table(database, table)
+
+
+def _table(database: Database, name: str) -> StoreFault:
+    """Reads every record; the first that cannot be read is told."""
+    missing = database.engine.tables.missing_columns(name)
+    if missing:
+        return StoreFault(name, None, f"the columns {', '.join(missing)} are not there")
+    records = 0
+    try:
+        for page in database.engine.search.pages(name):
+            records += len(page)
+    except StoreError as error:
+        return StoreFault(name, records, f"after {records} records: {error}")
+    return StoreFault(name, records, "")
