@@ -3,21 +3,20 @@
 Machines of one cloud look alike: they have the same keys and, at each key, the same type of value. So the
 way from a record to its row is worked out once for each such shape: where each value goes, and what must be
 true of it. After that a record is compared with the last shape, a dict at a time, and its values are picked
-into their places. Rows are read back in the same manner. The first record of a shape, and every unusual one,
-goes through ``Table.cells`` and ``RowReader._by_columns`` instead; they alone define what a row is, and what
-is worked out for a shape gives the same.
+into their places. Rows are read back in the same manner. Unusual records go through ``Table.row`` instead,
+which alone defines what a row is; what is worked out for a shape gives the same.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
-from cloudmesh.db.records.flat import KeyPath, Leaf, Record, nest
-from cloudmesh.db.records.values import DECODERS, decode, is_plain, list_json, only_nulls, unpack
+from cloudmesh.db.records.flat import KeyPath, Record, nest
+from cloudmesh.db.records.values import DECODERS, is_plain, list_json, unpack
 
 Columns = tuple[str, ...]
 Row = tuple[Any, ...]
@@ -33,7 +32,7 @@ _NATIVE = {
     list: "json",
     dict: "json",
 }
-# So many shapes of one table are remembered; where there are more, remembering does not help.
+# So many shapes of one table are remembered at a time.
 _MOST_SHAPES = 500
 
 
@@ -54,7 +53,7 @@ class RowWriter:
 
     def __init__(self, by_path: Mapping[KeyPath, Column]) -> None:
         self._by_path = by_path
-        self._shapes: dict[tuple[Any, ...], _RecordShape | None] = {}
+        self._shapes: dict[tuple[Any, ...], _RecordShape] = {}
         self._last = _RecordShape({"": ""}, {})
 
     def row(self, record: Mapping[str, Any]) -> tuple[Columns, Row] | None:
@@ -86,19 +85,17 @@ class RowWriter:
         return self._last.columns, rows
 
     def _shape(self, record: Mapping[str, Any]) -> _RecordShape | None:
-        """The shape of a record; it is worked out when the second such record comes."""
+        """The shape of a record, worked out if it is a new one; None for what is no plain dict."""
         if type(record) is not dict:
             return None
         try:
             key = _shape_key(record)
         except RecursionError:
             return None
-        if key not in self._shapes:
-            if len(self._shapes) < _MOST_SHAPES:
-                self._shapes[key] = None
-            return None
-        shape = self._shapes[key]
+        shape = self._shapes.get(key)
         if shape is None:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
             shape = self._shapes[key] = _RecordShape(record, self._by_path)
         return shape
 
@@ -205,17 +202,15 @@ class RowReader:
         self.width = len(names)
         self._known = columns
         self._columns = [columns.get(name) for name in names]
-        self._places = {name: place for place, name in enumerate(names)}
-        self._id, self._json = self._places.get("id", 0), self._places.get("_json", 0)
-        self._shapes: dict[tuple[frozenset[str], tuple[type, ...]], _RowShape | None] = {}
-        self._last = _RowShape([], [], 0)
-        self._last_kept: str | None = None
-        self._last_types: tuple[type, ...] = ()
+        self._names = names
+        places = {name: place for place, name in enumerate(names)}
+        self._id, self._json = places.get("id", 0), places.get("_json", 0)
+        self._shapes: dict[tuple[Any, ...], _RowShape] = {}
 
     @property
     def misses(self) -> bool:
         """Whether the rows have a column that the table as it is known has not."""
-        return len(self._places) - 2 > sum(column is not None for column in self._columns)
+        return len(self._names) - 2 > sum(column is not None for column in self._columns)
 
     def record(self, row: Sequence[Any]) -> Record:
         """The record of a row.
@@ -224,92 +219,61 @@ class RowReader:
             StaleTable: the table has to be read again.
             ValueError: what the row holds is damaged.
         """
-        kept = row[self._json]
-        types = tuple(map(type, row))
-        if kept != self._last_kept or types != self._last_types:
-            shape = self._shape(row, kept, types)
-            if shape is None:
-                return self._by_columns(row)
-            self._last, self._last_kept, self._last_types = shape, kept, types
-        return Record(self._last.items(row), row[self._id])
-
-    def _shape(self, row: Sequence[Any], kept: str | None, types: tuple[type, ...]) -> _RowShape | None:
-        """The shape of a row, if it has one; it is worked out when the second such row comes."""
-        nulls = frozenset() if kept is None else only_nulls(kept)
-        if nulls is None:
-            return None
-        key = nulls, types
-        if key not in self._shapes:
-            if len(self._shapes) < _MOST_SHAPES:
-                self._shapes[key] = None
-            return None
-        shape = self._shapes[key]
+        kept = unpack(row[self._json])
+        key = (*kept, *map(type, row))
+        shape = self._shapes.get(key)
         if shape is None:
-            shape = self._shapes[key] = self._planned(row, nulls)
-        return shape
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[key] = self._plan(row, kept)
+        return Record(shape.items(row, kept.values()), row[self._id])
 
-    def _planned(self, row: Sequence[Any], nulls: frozenset[str]) -> _RowShape:
-        places: list[tuple[KeyPath, int | None]] = []
+    def _plan(self, row: Sequence[Any], kept: Collection[str]) -> _RowShape:
+        """Work out the shape of a row, of which ``_json`` has the values of the columns ``kept``."""
+        behind = {name: place for place, name in enumerate(kept, self.width)}
+        places: list[tuple[KeyPath, int]] = []
         decoders = []
         for place, (column, native) in enumerate(zip(self._columns, row, strict=True)):
             if column is None:
                 continue
-            if native is not None:
+            if native is not None and not column.kind:
+                raise StaleTable
+            if column.name in behind:
+                places.append((column.path, behind[column.name]))
+            elif native is not None:
                 places.append((column.path, place))
                 if column.kind in DECODERS:
                     decoders.append((place, DECODERS[column.kind]))
-            elif column.name in nulls:
-                places.append((column.path, None))
-        places += [(path, None) for path in self._unmade(nulls)]
-        return _RowShape(places, decoders, len(row))
-
-    def _by_columns(self, row: Sequence[Any]) -> Record:
-        """The record of any row, column by column."""
-        kept = unpack(row[self._json])
-        leaves: list[Leaf] = []
-        for column, native in zip(self._columns, row, strict=True):
-            if column is None:
-                continue
-            if native is not None and not column.kind:
-                raise StaleTable
-            if column.name in kept:
-                leaves.append((column.path, kept[column.name]))
-            elif native is not None:
-                leaves.append((column.path, decode(column.kind, native)))
-        leaves += [(path, None) for path in self._unmade(kept)]
-        return Record(nest(leaves), row[self._id])
-
-    def _unmade(self, kept: Collection[str]) -> Iterator[KeyPath]:
-        """The paths of columns that ``_json`` has and the rows have not, since they only ever saw None."""
-        for name in kept:
-            if name not in self._places:
-                column = self._known.get(name)
-                if column is None:
+        for name, place in behind.items():
+            # A column that only ever saw None is not made in every database.
+            if name not in self._names:
+                if name not in self._known:
                     raise StaleTable
-                yield column.path
+                places.append((self._known[name].path, place))
+        return _RowShape(places, decoders, self.width + len(kept))
 
 
 class _RowShape:
     """How rows in which the same columns have values become records.
 
     Args:
-        places: for each leaf of the record its path, and where in the row it is; None for a leaf of None.
-        decoders: places in the row, each with what makes a value of what stands there.
-        width: the number of columns.
+        places: for each leaf of the record its path, and where it is among the values of the row and of
+            ``_json`` together.
+        decoders: places of values, each with what makes of the value there one of Python.
+        width: how many values there are.
     """
 
     def __init__(
         self,
-        places: list[tuple[KeyPath, int | None]],
+        places: list[tuple[KeyPath, int]],
         decoders: list[tuple[int, Callable[[Any], Any]]],
         width: int,
     ) -> None:
         self._decoders = decoders
         self._dicts: list[tuple[tuple[str, ...], Pick]] = []
-        # Behind the values of the row stands None, and then each dict, the innermost first.
-        self._next = width + 1
-        tree = nest((path, width if place is None else place) for path, place in places)
-        self._lay(tree)
+        # Behind all values stands each dict of the record, the innermost first.
+        self._next = width
+        self._lay(nest(places))
         self._keys, self._pick = self._dicts.pop()
 
     def _lay(self, tree: dict[str, Any]) -> int:
@@ -319,9 +283,9 @@ class _RowShape:
         self._next += 1
         return self._next - 1
 
-    def items(self, row: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    def items(self, row: Sequence[Any], kept: Iterable[Any]) -> Iterator[tuple[str, Any]]:
         """The keys and values of the record."""
-        values = [*row, None]
+        values = [*row, *kept]
         for place, decoder in self._decoders:
             values[place] = decoder(values[place])
         for keys, pick in self._dicts:
