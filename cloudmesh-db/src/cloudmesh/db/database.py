@@ -271,10 +271,7 @@ class Database:
         Raises:
             StoreError: the name is empty or no text, or no lock can be had from the system.
         """
-        from cloudmesh.db.locks.hold import Hold
-
-        lock = self._dialect.lock(_held(name))
-        return Hold(name, lock) if lock else None
+        return self._dialect.lock(_held(name))
 
     def is_held(self, name: str, /) -> bool:
         """Whether somebody has a name, this process included, without taking it."""

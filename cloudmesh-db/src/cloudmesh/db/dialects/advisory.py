@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from cloudmesh.db.locks.file_lock import LockDescriptor
-from cloudmesh.db.locks.hold import Lock
+from cloudmesh.db.locks.hold import Hold
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
 _IDLE, _INTERVAL, _COUNT = 30, 10, 3
@@ -53,7 +53,7 @@ class LockSession:
         """Whether it can be used: it is open, and not the copy of a forked child."""
         return self._socket.number is not None and not self._connection.closed
 
-    def take(self, name: str) -> SessionLock | None:
+    def take(self, name: str) -> SessionHold | None:
         """Take a name; None if somebody has it. Raises psycopg.Error."""
         key = _key(self._connection, name)
         # The server would give it to the same session once more.
@@ -63,7 +63,7 @@ class LockSession:
         if not has:
             return None
         self._held.add(key)
-        return SessionLock(self, key)
+        return SessionHold(self, name, key)
 
     def holds(self, key: int) -> bool:
         """Whether a name was taken and not given back, as far as is known here."""
@@ -100,10 +100,11 @@ class LockSession:
             self._connection.close()
 
 
-class SessionLock(Lock):
+class SessionHold(Hold):
     """A name that a session holds."""
 
-    def __init__(self, session: LockSession, key: int) -> None:
+    def __init__(self, session: LockSession, name: str, key: int) -> None:
+        super().__init__(name)
         self._session, self._key = session, key
 
     @property

@@ -12,7 +12,7 @@ from cloudmesh.plugin.errors import StoreError
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from cloudmesh.db.locks.hold import Lock
+    from cloudmesh.db.locks.hold import Hold
 
     class Cursor(Protocol):
         """The part of DB-API's cursor (PEP 249) that is used here."""
@@ -76,7 +76,7 @@ class Dialect(ABC):
         self.opened = 0
         self._depth = 0
         self._closed = False
-        self._locks: list[Lock] = []
+        self._holds: list[Hold] = []
 
     @property
     @abstractmethod
@@ -123,12 +123,12 @@ class Dialect(ABC):
     def restored(self, table: str) -> None:  # noqa: B027 most databases look at the ids themselves
         """Go on counting after ids that came from elsewhere."""
 
-    def lock(self, name: str) -> Lock | None:
+    def lock(self, name: str) -> Hold | None:
         """Take a name that no other may have at the same time; None if somebody has it; raises StoreError."""
         self._require_open()
         lock = self._lock(name)
         if lock is not None:
-            self._locks = [*(each for each in self._locks if each.is_open), lock]
+            self._holds = [*(each for each in self._holds if each.is_open), lock]
         return lock
 
     @abstractmethod
@@ -148,7 +148,7 @@ class Dialect(ABC):
         """What the database itself finds wrong with its storage, a sentence each."""
 
     @abstractmethod
-    def _lock(self, name: str) -> Lock | None:
+    def _lock(self, name: str) -> Hold | None:
         """As ``lock``."""
 
     @abstractmethod
@@ -166,9 +166,9 @@ class Dialect(ABC):
     def close(self) -> None:
         """End the use; what was not committed is undone, and what was locked is free."""
         self._closed = True
-        for lock in self._locks:
+        for lock in self._holds:
             lock.release()
-        self._locks.clear()
+        self._holds.clear()
         self._close()
 
     @contextmanager

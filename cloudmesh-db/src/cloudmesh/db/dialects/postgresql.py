@@ -25,7 +25,7 @@ from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
-    from cloudmesh.db.locks.hold import Lock
+    from cloudmesh.db.locks.hold import Hold
 
 CONNECT_SECONDS = 10
 NAME_BYTES = 63
@@ -146,7 +146,7 @@ class PostgreSQL(Dialect):
         with self._sentences():
             return advisory.is_taken(self.connection, name)
 
-    def _lock(self, name: str) -> Lock | None:
+    def _lock(self, name: str) -> Hold | None:
         with self._sentences():
             if self._session is None or not self._session.is_ours:
                 self._session = advisory.LockSession(self._open(**advisory.KEEPALIVES))

@@ -15,7 +15,7 @@ from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
-    from cloudmesh.db.locks.hold import Lock
+    from cloudmesh.db.locks.hold import Hold
 
 # Words of sqlite's message, and what they mean to the user.
 _SENTENCES = (
@@ -109,23 +109,23 @@ class SQLite(Dialect):
     def is_locked(self, name: str) -> bool:
         if self.in_memory:
             return name in self._names
-        from cloudmesh.db.locks.file_lock import FileLock
+        from cloudmesh.db.locks.file_lock import FileHold
 
         try:
-            return FileLock.is_taken(self._locks_folder, name)
+            return FileHold.is_taken(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
 
-    def _lock(self, name: str) -> Lock | None:
+    def _lock(self, name: str) -> Hold | None:
         if self.in_memory:
-            from cloudmesh.db.locks.hold import MemoryLock
+            from cloudmesh.db.locks.hold import MemoryHold
 
-            return None if name in self._names else MemoryLock(self._names, name)
-        from cloudmesh.db.locks.file_lock import FileLock
+            return None if name in self._names else MemoryHold(self._names, name)
+        from cloudmesh.db.locks.file_lock import FileHold
 
         try:
             sqlite_file.make_directory(self._locks_folder.parent)
-            return FileLock.take(self._locks_folder, name)
+            return FileHold.take(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
 

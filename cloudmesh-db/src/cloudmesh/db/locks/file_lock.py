@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cloudmesh.db import locks
-from cloudmesh.db.locks.hold import Lock
+from cloudmesh.db.locks.hold import Hold
 from cloudmesh.plugin.errors import StoreError
 
 # Held while descriptors come and go, so that no fork sees one that is not listed here.
@@ -76,14 +76,15 @@ _GUARD = "guard"
 _PAUSE_SECONDS = 0.002
 
 
-class FileLock(Lock):
+class FileHold(Hold):
     """A name that is held by a lock on its file."""
 
-    def __init__(self, path: Path, file: LockDescriptor) -> None:
+    def __init__(self, name: str, path: Path, file: LockDescriptor) -> None:
+        super().__init__(name)
         self._path, self._file = path, file
 
     @classmethod
-    def take(cls, folder: Path, name: str) -> FileLock | None:
+    def take(cls, folder: Path, name: str) -> FileHold | None:
         """Take a name; None if somebody has it, another thread of this process included.
 
         Raises:
@@ -96,7 +97,7 @@ class FileLock(Lock):
             file = LockDescriptor.opened(path, os.O_RDWR | os.O_CREAT)
             try:
                 if _locked(file):
-                    return cls(path, file)
+                    return cls(name, path, file)
             except OSError:
                 file.close()
                 raise

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from cloudmesh.db.dialects.base import Unbindable
 from cloudmesh.db.records.flat import leaves
-from cloudmesh.db.records.values import pack, unpack
-from cloudmesh.db.sql.engine import BATCH, Engine
+from cloudmesh.db.sql.engine import BATCH, Engine, RowChange
 from cloudmesh.plugin.errors import StoreError
 
 Record = Mapping[str, Any]
@@ -65,25 +64,13 @@ def update_many(engine: Engine, name: str, records: Iterable[Mapping[str, Any]])
     return batch.changed
 
 
-class _RecordChange(NamedTuple):
-    """What is to be set in a row: columns and their values, and what goes into ``_json``.
-
-    ``touched`` are all columns of which ``_json`` has nothing old afterwards.
-    """
-
-    touched: tuple[str, ...]
-    columns: tuple[str, ...]
-    values: tuple[Any, ...]
-    kept: dict[str, Any]
-
-
 class _UpdateBatch:
     """Changes of different rows, which are written together."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self._name = name
-        self._changes: dict[int, _RecordChange] = {}
+        self._changes: dict[int, RowChange] = {}
         self._is_current = False
         self.changed = 0
 
@@ -95,35 +82,17 @@ class _UpdateBatch:
             self._engine.tables.current(self._name)
             self._is_current = True
         table = self._engine.tables.widened(self._name, found)
-        native, kept = table.cells(found)
-        touched = table.touched(tuple([path for path, _ in found]))
-        columns = tuple([name for name in touched if table.columns[name].kind])
         if id in self._changes or len(self._changes) == BATCH:
             self.flush()
         # No other number is ever that of a record, or can be looked for.
         if 0 < id < 2**63:
-            self._changes[id] = _RecordChange(touched, columns, tuple(map(native.get, columns)), kept)
+            self._changes[id] = RowChange.of(table, found)
 
     def flush(self) -> None:
-        """Hand over the changes that wait."""
+        """Write the changes that were collected."""
         changes, self._changes = self._changes, {}
-        if not changes:
-            return
-        table = self._engine.tables.table(self._name)
-        groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
-        for id, old in self._engine.kept(table, list(changes)):
-            touched, columns, values, kept = changes[id]
-            if old is not None:
-                left = {name: value for name, value in unpack(old).items() if name not in touched}
-                kept = {**left, **kept}
-            groups.setdefault(columns, []).append((*values, pack(kept), id))
-            self.changed += 1
-        for columns, rows in groups.items():
-            sql = self._engine.update_sql(table, (*columns, "_json"))
-            try:
-                self._engine.dialect.executemany(sql, rows)
-            except Unbindable as error:
-                raise StoreError(f"table {self._name!r} cannot hold a value: {error.__cause__}") from error
+        if changes:
+            self.changed += self._engine.apply(self._engine.tables.table(self._name), changes)
 
 
 def _id(name: str, record: Mapping[str, Any]) -> int:

@@ -133,8 +133,7 @@ class _UpsertBatch:
             columns, row = rows[key]
             groups.setdefault(columns, []).append((*row, id))
         for columns, group in groups.items():
-            others = [name for name, column in table.columns.items() if column.kind and name not in columns]
-            self._engine.dialect.executemany(self._engine.update_sql(table, columns, others), group)
+            self._engine.replace_many(table, columns, group)
 
     def _insert(self, rows: dict[Key, tuple[Columns, Row]], ids: dict[Key, int]) -> None:
         """Add the rows that have no id yet, and take down theirs."""
