@@ -1,12 +1,12 @@
 """SIGINT (Ctrl-C) and SIGTERM while a command runs: they interrupt it, or ask it to stop in good order.
 
-``as_ctrl_c`` is for whole commands: SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that the command says
-that it was interrupted and gives the same exit code. ``stopping`` is for work within a command that must not be
-cut off at any point: the first signal only notes a ``StopRequest``, the second one interrupts.
+``as_ctrl_c`` is for whole commands: SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that the command
+says that it was interrupted and gives the same exit code. ``stopping`` is for work within a command that must
+not be cut off at any point: the first signal only notes a ``StopRequest``, the second one interrupts.
 
-Signal handlers belong to the whole process, and Python lets only the main thread set them and calls them only
-there. So both functions replace handlers for the length of a block and put the old ones back, and in any other
-thread they change nothing. A signal that the process ignores stays ignored.
+Signal handlers belong to the whole process, and Python lets only the main thread set them and calls them
+only there. So both functions replace handlers for the length of a block and put the old ones back, and in
+any other thread they change nothing. A signal that the process ignores stays ignored.
 """
 
 from __future__ import annotations
