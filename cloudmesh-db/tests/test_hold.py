@@ -21,12 +21,6 @@ from cloudmesh.plugin.errors import StoreError
 
 
 @pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
-
-
-@pytest.fixture
 def other(place: str) -> Iterator[Database]:
     with Database(place) as database:
         yield database
@@ -359,11 +353,6 @@ def test_holding_brings_nothing_heavy_to_the_start() -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
-
-
-@pytest.fixture
-def url(postgresql: Any) -> str:
-    return str(postgresql.new_place())
 
 
 def end_sessions(url: str) -> None:

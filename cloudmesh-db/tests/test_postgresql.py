@@ -16,11 +16,6 @@ psycopg = pytest.importorskip("psycopg")
 
 
 @pytest.fixture
-def url(postgresql: Any) -> str:
-    return str(postgresql.new_place())
-
-
-@pytest.fixture
 def db(url: str) -> Iterator[Database]:
     with Database(url) as database:
         yield database
