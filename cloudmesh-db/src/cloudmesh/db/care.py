@@ -101,7 +101,7 @@ def findings(database: Database) -> Iterator[StoreFault]:
 
 
 def _table(database: Database, name: str) -> StoreFault:
-    """Reads every record; the first that cannot be read is told."""
+    """Read every record of a table; the fault names the first that cannot be read."""
     missing = database.engine.tables.missing_columns(name)
     if missing:
         return StoreFault(name, None, f"the columns {', '.join(missing)} are not there")

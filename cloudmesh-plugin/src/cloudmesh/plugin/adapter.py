@@ -89,7 +89,7 @@ def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str
         return BROKEN_PIPE
     except SystemExit as error:
         return exit_code(error)
-    except Exception as error:  # noqa: BLE001 the outermost face: an error must not end the REPL
+    except Exception as error:  # noqa: BLE001 an error must not end the REPL
         return report(name, error)
 
 

@@ -47,7 +47,7 @@ class Answer:
         record: one thing in place of rows: an object in json and yaml, a line a key in a table or csv.
         text: printed as it is, in place of rows, for an answer that is prose.
         notes: sentences for a person; they go to stderr, so that stdout stays data.
-        errors: what went wrong in parts of the work, told in rows or notes already; with
+        errors: what went wrong in parts of the work, as rows or notes say already; with
             CLOUDMESH_DEBUG=1 their tracebacks are shown.
         exit_code: what one-shot mode and ``cms batch`` end with.
     """

@@ -1,7 +1,7 @@
 """Names held by advisory locks of PostgreSQL, which it frees when the session ends ("Advisory Locks").
 
-They have a connection of their own, which is never made anew behind somebody's back: what it held is lost
-when it breaks off, and each of its holds says so.
+They have a connection of their own, which is not opened again by itself: when it breaks off, what it held is
+lost, and each of its holds says so.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class LockSession:
             return False
         return True
 
-    def let_go(self, key: int) -> None:
+    def release(self, key: int) -> None:
         """Give a name back."""
         if not self.holds(key):
             return
@@ -115,7 +115,7 @@ class SessionHold(Hold):
         return self._session.has(self._key)
 
     def release(self) -> None:
-        self._session.let_go(self._key)
+        self._session.release(self._key)
 
 
 def is_taken(connection: Connection, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a dialect of SQL must answer, and the transactions that all have alike."""
+"""What differs between databases (class ``Dialect``), and the transactions that all have alike."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class Dialect(ABC):
         limits: what it cannot hold.
         sql_types: the SQL type of a column of each kind (see ``values.KINDS``).
         id_type: the SQL type of the column ``id``, which numbers the rows by itself.
-        later: whether a column is made only when its first value is not None and tells its type.
+        later: whether a column is added to the table only with its first value that is not None, which
+            decides its type.
         mark: what stands in a statement for a bound value.
         columns_order: the hidden column of ``_columns`` that keeps the order of its rows.
     """
@@ -126,10 +127,10 @@ class Dialect(ABC):
     def lock(self, name: str) -> Hold | None:
         """Take a name that no other may have at the same time; None if somebody has it; raises StoreError."""
         self._require_open()
-        lock = self._lock(name)
-        if lock is not None:
-            self._holds = [*(each for each in self._holds if each.is_open), lock]
-        return lock
+        hold = self._lock(name)
+        if hold is not None:
+            self._holds = [*(each for each in self._holds if each.is_open), hold]
+        return hold
 
     @abstractmethod
     def is_locked(self, name: str) -> bool:
@@ -166,8 +167,8 @@ class Dialect(ABC):
     def close(self) -> None:
         """End the use; what was not committed is undone, and what was locked is free."""
         self._closed = True
-        for lock in self._holds:
-            lock.release()
+        for hold in self._holds:
+            hold.release()
         self._holds.clear()
         self._close()
 
@@ -208,10 +209,12 @@ class Dialect(ABC):
                 self.execute("ROLLBACK")
 
     def _require_open(self) -> None:
+        """Raise StoreError after ``close``."""
         if self._closed:
             raise StoreError(f"the store {self.place} is closed")
 
     def _undo(self, name: str) -> None:
+        """Roll back to a savepoint, or the whole of the outermost transaction."""
         # After some errors, a full disk among them, the whole transaction is already undone.
         if not self._in_transaction():
             return

@@ -59,6 +59,7 @@ class SQLite(Dialect):
 
     @property
     def exists(self) -> bool:
+        """Whether there is a file, or a store in memory."""
         return self.in_memory or self._connection is not None or self.path.exists()
 
     @property
@@ -74,6 +75,7 @@ class SQLite(Dialect):
         return self._connection
 
     def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
+        """Run one statement; raises StoreError. sqlite keeps it prepared for the next time."""
         try:
             return self.connection.execute(sql, bound)
         except sqlite3.Error as error:
@@ -86,18 +88,19 @@ class SQLite(Dialect):
         return int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
+        """Add rows by one statement. Nobody else writes meanwhile, so AUTOINCREMENT counts one by one."""
         self._bind(self.connection.executemany, self._insert_sql(table, columns), rows)
-        # Nobody else writes meanwhile, so AUTOINCREMENT counted one by one.
         (last,) = self.execute("SELECT last_insert_rowid()").fetchone()
         return range(last - len(rows) + 1, last + 1)
 
     def find_ids(
         self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
     ) -> list[Sequence[Any]]:
+        """The rows with these keys, by a join with ``VALUES``: each key is looked up in the index."""
         names = [f"t.{self.quote(column)}" for column in columns]
         marks = f"({', '.join('?' * len(names))})"
         equal = " AND ".join(f"{name} = k.column{number}" for number, name in enumerate(names, 1))
-        # The columns of VALUES have these names. CROSS JOIN: each key is looked up in the index.
+        # The columns of VALUES are named column1, column2, ...; CROSS JOIN keeps the order of the tables.
         sql = (
             f"SELECT t.id, {', '.join(names)} FROM (VALUES {', '.join([marks] * len(keys))}) AS k "  # noqa: S608
             f"CROSS JOIN {self.quote(table)} AS t WHERE {equal}"
@@ -107,6 +110,7 @@ class SQLite(Dialect):
         return found
 
     def is_locked(self, name: str) -> bool:
+        """Whether somebody has the lock file of a name; raises StoreError."""
         if self.in_memory:
             return name in self._names
         from cloudmesh.db.locks.file_lock import FileHold
@@ -131,18 +135,20 @@ class SQLite(Dialect):
 
     @property
     def _locks_folder(self) -> Path:
-        """Where the names are locked; the same one by whichever path the file is reached."""
+        """The folder of lock files; the same one by whichever path the store is reached."""
         path = self.path.resolve()
         return path.with_name(f"{path.name}-locks")
 
     def quote(self, name: str) -> str:
+        """A name in double quotes."""
         return '"' + name.replace('"', '""') + '"'
 
     def index_name(self, table: str, columns: Sequence[str]) -> str:
-        # Indexes and tables share their names, and no table begins with "_". JSON tells ab, c from a, bc.
+        """The name of an index: tables share the names of indexes, and none begins with "_"."""
         return f"_index {json.dumps([table, *columns])}"
 
     def check(self) -> list[str]:
+        """What ``PRAGMA integrity_check`` finds."""
         found = [str(line) for (line,) in self.execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
@@ -157,6 +163,7 @@ class SQLite(Dialect):
             target.close()
 
     def _insert_sql(self, table: str, columns: Sequence[str]) -> str:
+        """The INSERT of these columns; that of the call before is kept, since it mostly is the same."""
         last_table, last_columns, sql = self._last_insert
         if columns is not last_columns or table != last_table:
             names = ", ".join(map(self.quote, columns))
@@ -166,6 +173,7 @@ class SQLite(Dialect):
         return sql
 
     def _bind(self, run: Any, sql: str, bound: Any) -> Any:
+        """Run a statement with values; raises Unbindable for one that sqlite cannot take, or StoreError."""
         try:
             return run(sql, bound)
         except (OverflowError, UnicodeEncodeError) as error:

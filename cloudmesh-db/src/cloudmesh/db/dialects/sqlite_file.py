@@ -41,7 +41,7 @@ CREATE TABLE _columns (
 
 
 class FileId(NamedTuple):
-    """Which file a path led to, so that another one in its place is told from it."""
+    """Identifies a file, whatever its name; another file at the same path has another one."""
 
     device: int
     inode: int
@@ -133,6 +133,7 @@ def _upgrade(connection: sqlite3.Connection, place: str) -> int:
 
 
 def _create_store(connection: sqlite3.Connection, place: str) -> None:
+    """Make the first table; raises StoreError if there are tables of another program."""
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreError(f"the store {place} is a database of another program; name another file")
     connection.execute(COLUMNS_TABLE)
@@ -140,6 +141,7 @@ def _create_store(connection: sqlite3.Connection, place: str) -> None:
 
 
 def _from_1(connection: sqlite3.Connection) -> None:
+    """Take numbers with a fraction out of columns of integers, and name the program."""
     columns = connection.execute(
         "SELECT tab, col FROM _columns WHERE kind = 'integer' AND col <> 'id'"
     ).fetchall()
@@ -193,6 +195,7 @@ def _says_it_is_ours(path: Path) -> bool:
 
 
 def _rename_aside(path: Path) -> Path:
+    """Rename the file and those that belong to it; gives its new name, which nothing had before."""
     stamp = time.strftime("%Y%m%dT%H%M%S")
     kept, number = path.with_name(f"{path.name}.damaged-{stamp}"), 1
     while kept.exists():

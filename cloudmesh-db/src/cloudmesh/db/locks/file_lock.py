@@ -1,4 +1,4 @@
-"""Descriptors of locks that no forked child keeps: a lock belongs to the process that took it.
+"""Holds of a store in a file: each is a lock file, locked by a descriptor that no forked child keeps.
 
 A child that had one as well would keep the lock when its parent is killed. Programs that a child starts have
 none of them either, since ``os.open`` and psycopg close theirs on exec.
@@ -20,13 +20,14 @@ from cloudmesh.db import locks
 from cloudmesh.db.locks.hold import Hold
 from cloudmesh.plugin.errors import StoreError
 
-# Held while descriptors come and go, so that no fork sees one that is not listed here.
+# State of the process, as its descriptors are: all that are open, so that a forked child can give up its
+# copies. The lock is held while descriptors come and go, so that no fork sees one that is not listed.
 _changing = threading.RLock()
 _listed: weakref.WeakSet[LockDescriptor] = weakref.WeakSet()
 
 
 class LockDescriptor:
-    """One descriptor; ``number`` is None once it is closed, and in every forked child."""
+    """The descriptor of a lock; ``number`` is None once it is closed, and in every forked child."""
 
     def __init__(self, number: int) -> None:
         """List a descriptor of somebody else's, who closes it."""
@@ -48,12 +49,12 @@ class LockDescriptor:
                 os.close(number)
 
     def forget(self) -> None:
-        """Strike it from the list; its owner closes it."""
+        """Take it off the list; its owner closes it."""
         with _changing:
             self.number = None
 
     def _abandon(self) -> None:
-        """Let go of the child's copy; what was locked by it stays locked for the parent."""
+        """Point the child's copy to nothing; what was locked by it stays locked for the parent."""
         number, self.number = self.number, None
         if number is None:
             return
@@ -64,6 +65,7 @@ class LockDescriptor:
 
 
 def _in_child() -> None:
+    """Give up the copies of all descriptors, in a child that was just forked."""
     for each in list(_listed):
         each._abandon()
     _changing.release()
@@ -154,6 +156,7 @@ class FileHold(Hold):
 
 @contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
+    """Keep others from making or removing lock files in the folder; raises StoreError after BUSY_SECONDS."""
     guard = LockDescriptor.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)
     end = time.monotonic() + locks.BUSY_SECONDS
     try:
@@ -180,5 +183,5 @@ def _locked(file: LockDescriptor) -> bool:
 
 
 def _file_name(name: str) -> str:
-    """A name that every file system takes, and tells from all others."""
+    """A file name for any name of a hold: a digest, which every file system takes."""
     return f"{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}.lock"

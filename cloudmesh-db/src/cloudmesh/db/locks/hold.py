@@ -1,4 +1,4 @@
-"""Holds: names that at most one program in the world of a store has, until it releases them or dies."""
+"""Holds: names that at most one user of a store has, until it releases them or its process dies."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def kind_of(value: Any) -> str:
 
 
 def encode(kind: str, value: Any, nul: bool = True) -> tuple[Any, bool]:
-    """The value as a column of this kind holds it, and whether that is the whole truth.
+    """The value as a column of this kind holds it, and whether that is exactly the value.
 
     If it is not, the exact value belongs in ``_json``; the first one is then None, or a number that is
     equal to the exact one. Values that are equal give natives that are equal in SQL.

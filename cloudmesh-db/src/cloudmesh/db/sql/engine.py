@@ -1,4 +1,4 @@
-"""Writing records, and what has to happen together."""
+"""Writing records: single ones, changes by conditions, and what several writers have in common."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RowChange(NamedTuple):
 
 
 class Engine:
-    """Writes rows of tables. What does so belongs into ``atomic``, except ``add``.
+    """Writes rows of tables. Call its methods within ``atomic``, except ``add``.
 
     Attributes:
         dialect: the connection.
@@ -76,7 +76,7 @@ class Engine:
             try:
                 return self.dialect.insert(name, *made)
             except Unbindable:
-                # The long way finds out what is special about it.
+                # A value does not fit its column; ``Table.row`` finds out which.
                 pass
         found = leaves(record)
         if table is None or not table.holds(found):
@@ -155,5 +155,6 @@ class Engine:
 
 
 def _batches(ids: list[int]) -> Iterator[list[int]]:
+    """The ids, as many at a time as one statement names."""
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

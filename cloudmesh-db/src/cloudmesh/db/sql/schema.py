@@ -49,7 +49,7 @@ class Table:
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew with what was derived from the columns."""
+        """Drop what was derived from the columns, since they have changed."""
         self.writer = RowWriter(self.by_path)
         self.reader = RowReader(self.columns, ())
         self.selects = {}
@@ -57,7 +57,7 @@ class Table:
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many rows ``_columns`` has for it, and how many of these tell a kind; ``id`` is one of both."""
+        """How many rows ``_columns`` has for the table, and how many of them name a kind."""
         return len(self.columns) + 1, sum(1 for column in self.columns.values() if column.kind) + 1
 
     def holds(self, found: Iterable[Leaf]) -> bool:
@@ -152,5 +152,6 @@ def check_name(table: str, limits: DialectLimits) -> None:
 
 
 def _one_within_other(one: KeyPath, other: KeyPath) -> bool:
+    """Whether one path leads through the place of the other, so that both cannot have values."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
