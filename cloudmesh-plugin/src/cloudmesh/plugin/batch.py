@@ -38,7 +38,8 @@ def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
     """Run the lines of a script in this shell; give the exit code of the first that failed, else 0.
 
     ``file`` is a path or ``-`` for stdin. Each failing line is shown by ``tell`` as ``FILE:LINE: text``. The
-    script ends at the first one unless ``keep_going``; at Ctrl-C, or when nobody reads the output, it always does.
+    script ends at the first one unless ``keep_going``; it always ends at Ctrl-C, and when nobody reads its
+    output.
 
     Raises:
         UsageError: the file cannot be read as a script, or the script runs itself.
