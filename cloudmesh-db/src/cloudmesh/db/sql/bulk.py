@@ -54,48 +54,31 @@ def _add_one(engine: Engine, name: str, record: Record) -> int:
     return engine.insert(engine.tables.widened(name, found), found)
 
 
-def update_many(engine: Engine, name: str, records: Iterable[Mapping[str, Any]]) -> int:
+def update_many(engine: Engine, name: str, records: Iterable[Record]) -> int:
     """Set the values of each record in that with its ``id``, all or none; gives how many there were."""
+    changed = 0
+    changes: dict[int, RowChange] = {}
     with engine.atomic():
-        batch = _UpdateBatch(engine, name)
-        for record in records:
-            batch.add(record)
-        batch.flush()
-    return batch.changed
-
-
-class _UpdateBatch:
-    """Changes of different rows, which are written together."""
-
-    def __init__(self, engine: Engine, name: str) -> None:
-        self._engine = engine
-        self._name = name
-        self._changes: dict[int, RowChange] = {}
-        self._is_current = False
-        self.changed = 0
-
-    def add(self, record: Mapping[str, Any]) -> None:
-        id = _id(self._name, record)
-        found = leaves({key: value for key, value in record.items() if key != "id"})
-        if not self._is_current:
-            self._engine.tables.table(self._name)
-            self._engine.tables.current(self._name)
-            self._is_current = True
-        table = self._engine.tables.widened(self._name, found)
-        if id in self._changes or len(self._changes) == BATCH:
-            self.flush()
-        # No other number is ever that of a record, or can be looked for.
-        if 0 < id < 2**63:
-            self._changes[id] = RowChange.of(table, found)
-
-    def flush(self) -> None:
-        """Write the changes that were collected."""
-        changes, self._changes = self._changes, {}
+        for number, record in enumerate(records):
+            id = _id(name, record)
+            found = leaves({key: value for key, value in record.items() if key != "id"})
+            if number == 0:
+                engine.tables.table(name)
+                engine.tables.current(name)
+            table = engine.tables.widened(name, found)
+            if id in changes or len(changes) == BATCH:
+                changed += engine.apply(table, changes)
+                changes = {}
+            # No other number is ever that of a record, or can be looked for.
+            if 0 < id < 2**63:
+                changes[id] = RowChange.of(table, found)
         if changes:
-            self.changed += self._engine.apply(self._engine.tables.table(self._name), changes)
+            changed += engine.apply(engine.tables.table(name), changes)
+    return changed
 
 
-def _id(name: str, record: Mapping[str, Any]) -> int:
+def _id(name: str, record: Record) -> int:
+    """The number of the record that is to be changed; raises StoreError if there is none."""
     id = record.get("id") if isinstance(record, Mapping) else None
     if not isinstance(id, int) or isinstance(id, bool):
         raise StoreError(f"it was not said which record of {name!r} to update; give its number as 'id'")
