@@ -159,10 +159,11 @@ def test_a_failure_leaves_the_file_as_it_was(write: Write, keys: Keys, tmp_path:
     assert path.read_text() == TEXT
     encryption.encrypt(path, names(keys, "locked"))
     text = path.read_text()
-    for call in (encryption.decrypt, lambda path: encryption.rekey(path, names(keys, "rsa"))):
+    rsa = names(keys, "rsa")
+    for call in (encryption.decrypt, lambda path, prompter: encryption.rekey(path, rsa, prompter)):
         typed.lines = ["wrong", "wrong"]
         with pytest.raises(CredentialsError, match="wrong"):
-            call(path)
+            call(path, typed)
         assert path.read_text() == text
     assert [entry.name for entry in path.parent.iterdir() if entry.suffix == ".tmp"] == []
 
@@ -172,8 +173,8 @@ def test_the_passphrase_is_asked_once_for_all(write: Write, keys: Keys, typed, p
     encryption.encrypt(path, names(keys, "locked"))
     assert typed.asked == [], "encrypting needs none"
     typed.lines = [passphrase]
-    encryption.rekey(path, names(keys, "locked", "rsa"))
-    encryption.decrypt(path)
+    encryption.rekey(path, names(keys, "locked", "rsa"), typed)
+    encryption.decrypt(path, typed)
     assert len(typed.asked) == 1
 
 
@@ -186,7 +187,7 @@ def test_the_usual_key_is_taken(write: Write, keys: Keys, monkeypatch, tmp_path:
     shutil.copy(keys["rsa"], tmp_path / ".ssh" / "id_rsa")
     encryption.encrypt(path, [])
     assert value(path, "cloudmesh.encryption.keys") == ["~/.ssh/id_rsa"]
-    edit.remove_keys(path, ["cloudmesh.encryption.keys"])
+    edit.rewrite(path, lambda text: edit.without(text, ["cloudmesh", "encryption", "keys"], path))
     assert Config.load(path).credentials("private")["OS_PASSWORD"] == "x: y"
 
 
@@ -343,7 +344,9 @@ def _opened(config: Config, cloud: str) -> object:
     from cloudmesh.config.secrets import encrypted
 
     section = config.cloud(cloud)["credentials"]
-    return encrypted.all_opened(section, ("clouds", cloud, "credentials"), config.data, config.path)
+    return encrypted.all_decrypted(
+        section, ("clouds", cloud, "credentials"), config.data, config.path, config.prompter
+    )
 
 
 def _secrets(section: dict) -> list[str]:
@@ -370,7 +373,7 @@ def test_any_sequence_of_changes_keeps_order_comments_and_values(
 CHANGE_FOR_EVER = """
 import sys
 from pathlib import Path
-from cloudmesh.config import encryption
+from cloudmesh.config.editing import encryption
 path, first, second = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 while True:
     encryption.encrypt(path, [first])

@@ -10,8 +10,8 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cloudmesh.config.check import encryption_rules, rules
-from cloudmesh.config.yaml import config_file, errors, loader, positions, reader
+from cloudmesh.config.check import credential_rules, rules
+from cloudmesh.config.yaml import config_file, limits, loader, positions, reader
 from cloudmesh.plugin.plain import harmless
 
 
@@ -77,12 +77,12 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         root = positions.compose(text, path)
         duplicates = sorted(set(_duplicate_lines(root, set())))
         for line in duplicates:
-            yield Finding("error", path, line, *errors.DUPLICATE)
+            yield Finding("error", path, line, *limits.DUPLICATE)
         data = _with_duplicates(text, path) if duplicates else reader.parse(text, path)
     except config_file.FileError as error:
         yield _from(error, path)
         return
-    for problem in [*rules.problems(data), *encryption_rules.problems(data)]:
+    for problem in [*rules.problems(data), *credential_rules.encryption_problems(data)]:
         yield Finding(
             problem.level, path, positions.line(root, problem.parts), problem.message, problem.remedy
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudmesh.config.editing import edit, encryption
 from cloudmesh.config.secrets import encrypted
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.config import Config
 from cloudmesh.config.yaml import keys, references
 from cloudmesh.plugin import Answer, UsageError
@@ -15,23 +16,23 @@ from cloudmesh.plugin import Answer, UsageError
 Arguments = Mapping[str, Any]
 
 
-def encrypt(path: Path, arguments: Arguments) -> Answer:
+def encrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """``config encrypt``."""
     count = encryption.encrypt(path, arguments["--key"])
     return Answer(notes=[f"{_secrets(count)} in {path} encrypted", *_owners(path)])
 
 
-def decrypt(path: Path, arguments: Arguments) -> Answer:
+def decrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """``config decrypt``."""
-    count = encryption.decrypt(path)
+    count = encryption.decrypt(path, prompter)
     return Answer(
         notes=[f"{_secrets(count)} in {path} decrypted: all its secrets are now in clear text in this file"]
     )
 
 
-def rekey(path: Path, arguments: Arguments) -> Answer:
+def rekey(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """``config rekey``."""
-    count = encryption.rekey(path, arguments["--key"])
+    count = encryption.rekey(path, arguments["--key"], prompter)
     return Answer(notes=[f"{_secrets(count)} in {path} encrypted anew", *_owners(path)])
 
 
@@ -51,11 +52,6 @@ def check_keyring_key(path: Path, key: str) -> None:
     if len(parts) < 4 or parts[0] != "clouds" or parts[2] != "credentials":
         raise UsageError("the keyring is for credentials, and this is none; name clouds.NAME.credentials.KEY")
     Config.load(path).cloud(parts[1])
-
-
-def opened(path: Path, parts: tuple[str, ...], value: Any) -> Any:
-    """A value or section with all that is encrypted in it in clear, for one who asked to see secrets."""
-    return encrypted.all_opened(value, parts, Config.load(path).data, path)
 
 
 def _secrets(count: int) -> str:

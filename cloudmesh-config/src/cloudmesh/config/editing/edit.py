@@ -6,7 +6,7 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,21 +82,6 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
 
 def _sequence(names: list[str]) -> values.Value:
     return values.sequence([values.string(name) for name in names])
-
-
-def remove_keys(path: Path, names: Iterable[str]) -> None:
-    """Remove dotted keys with all that is under them, and sections that are empty then, in one write.
-
-    Raises UnknownName for a key that is not there, ConfigError if the rest would suffer.
-    """
-    split = [keys.split(name) for name in names]
-
-    def change(text: str) -> str:
-        for parts in split:
-            text = without(text, parts, path)
-        return text
-
-    rewrite(path, change)
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloudmesh.config.check.credential_rules import APPLICATION_CREDENTIAL, AUTH_TYPE, missing
 from cloudmesh.config.check.rules import TO_BE_DEFINED
-from cloudmesh.config.check.sign_in_rules import APPLICATION_CREDENTIAL, AUTH_TYPE, missing
 
 # The configuration would ask the environment for such a value; there it was a plain text, or another's trick.
 _REFERENCE = re.compile(r"\s*(\$\{.*\}|\$\w+|!env\b.*)\s*", re.DOTALL)

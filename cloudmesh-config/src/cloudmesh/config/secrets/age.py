@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cloudmesh.config.secrets import age_armor, ssh_keys
 from cloudmesh.config.secrets.age_armor import is_encrypted
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 __all__ = ["decrypt", "encrypt", "is_encrypted"]
@@ -31,11 +32,11 @@ def encrypt(value: str, recipients: Sequence[str]) -> str:
             "'cms config check' tells which"
         )
     keys = [pyrage.ssh.Recipient.from_str(line) for line in lines]
-    armoured: bytes = pyrage.encrypt(value.encode(), keys, armored=True)
-    return armoured.decode("ascii")
+    encrypted: bytes = pyrage.encrypt(value.encode(), keys, armored=True)
+    return encrypted.decode("ascii")
 
 
-def decrypt(value: str, keys: Sequence[str], what: str, remedy: str) -> str:
+def decrypt(value: str, keys: Sequence[str], what: str, remedy: str, prompter: Prompter) -> str:
     """The value in clear.
 
     Args:
@@ -43,6 +44,7 @@ def decrypt(value: str, keys: Sequence[str], what: str, remedy: str) -> str:
         keys: the files of private ssh keys, as the user names them; the first that fits is used.
         what: what is decrypted and where it stands, for the sentence of an error.
         remedy: what to do if the value is damaged.
+        prompter: who is asked for the passphrase of a key.
 
     Raises CredentialsError if no key is there, none fits, it is not unlocked, or the value is damaged.
     """
@@ -53,7 +55,7 @@ def decrypt(value: str, keys: Sequence[str], what: str, remedy: str) -> str:
         name = _fitting(age_armor.tags(value), keys, what)
     except age_armor.DamagedError:
         raise damaged from None
-    identity = ssh_keys.opened(name, what)
+    identity = ssh_keys.unlocked(name, what, prompter)
     try:
         clear: bytes = pyrage.decrypt(value.strip().encode(), [identity])
         return clear.decode()
@@ -75,7 +77,7 @@ def _fitting(tags: frozenset[str], names: Sequence[str], what: str) -> str:
             f"{what} is encrypted, but not to {' or '.join(there)}; "
             "name the right key file under cloudmesh.encryption.keys"
         )
-    return min(fitting, key=ssh_keys.asks)
+    return min(fitting, key=ssh_keys.needs_passphrase)
 
 
 def _tag(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which values of the configuration are secrets, to whom they are encrypted, and opening one of them."""
+"""Which values of the configuration are secrets, to whom they are encrypted, and decrypting one of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.secrets import age, ssh_keys
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.yaml import keys, references
 from cloudmesh.plugin.errors import ConfigError
 
@@ -25,31 +26,33 @@ def is_plain_secret(parts: Iterable[str], value: object) -> bool:
 
 def recipients(data: dict[str, Any], path: Path) -> list[str]:
     """The public keys to which new secrets are encrypted; none if the file is not encrypted."""
-    return _lines(data, RECIPIENTS, path)
+    return _texts(data, RECIPIENTS, path)
 
 
 def key_files(data: dict[str, Any], path: Path) -> Sequence[str]:
     """The private keys that open the values, as the user named them."""
-    return _lines(data, KEYS, path) or ssh_keys.USUAL
+    return _texts(data, KEYS, path) or ssh_keys.USUAL
 
 
-def opened(value: str, parts: Sequence[str], data: dict[str, Any], path: Path) -> str:
-    """An encrypted value in clear; raises CredentialsError. ``parts`` lead to it in ``data``, the whole."""
+def decrypted(value: str, parts: Sequence[str], data: dict[str, Any], path: Path, prompter: Prompter) -> str:
+    """An encrypted value in clear; raises CredentialsError. ``parts`` lead to it in ``data``."""
     key = keys.join(parts)
     remedy = f"'cms config set {key}' stores it anew"
-    return age.decrypt(value, key_files(data, path), f"{key} in {path}", remedy)
+    return age.decrypt(value, key_files(data, path), f"{key} in {path}", remedy, prompter)
 
 
-def all_opened(value: Any, parts: tuple[str, ...], data: dict[str, Any], path: Path) -> Any:
-    """A value or a section with all that is encrypted in it in clear."""
-    if isinstance(value, dict):
-        return {key: all_opened(item, (*parts, keys.text_of(key)), data, path) for key, item in value.items()}
-    if isinstance(value, list):
-        return [all_opened(item, (*parts, str(index)), data, path) for index, item in enumerate(value)]
-    return opened(value, parts, data, path) if age.is_encrypted(value) else value
+def all_decrypted(
+    value: Any, parts: tuple[str, ...], data: dict[str, Any], path: Path, prompter: Prompter
+) -> Any:
+    """A value or a section in which each encrypted value is in clear; raises CredentialsError."""
+
+    def one(item: Any, below: tuple[str, ...]) -> Any:
+        return decrypted(item, below, data, path, prompter) if age.is_encrypted(item) else item
+
+    return keys.map_leaves(value, parts, one)
 
 
-def _lines(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:
+def _texts(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:
     """A list of texts, or a single one, under these parts; none if they are not there."""
     value: Any = data
     for part in parts:

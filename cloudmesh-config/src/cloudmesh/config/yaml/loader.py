@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError
 from ruamel.yaml.nodes import Node, ScalarNode
 
-from cloudmesh.config.yaml.limits import Guarded, tame
+from cloudmesh.config.yaml.limits import Guarded, OwnYamlError, tame
 from cloudmesh.config.yaml.references import ENVIRONMENT_TAG, reference
 
-NO_VARIABLE = "no environment variable"
+NO_VARIABLE = ("after !env there is no name of a variable", "write it as: !env NAME")
 
 
 class _Constructor(Guarded):
@@ -22,7 +21,7 @@ def _environment(_: Any, node: Node) -> str:
     """``!env NAME`` as the value ``${NAME}``, which means the same."""
     value = reference(node.value) if isinstance(node, ScalarNode) else None
     if value is None:
-        raise ConstructorError(None, None, NO_VARIABLE, node.start_mark)
+        raise OwnYamlError(NO_VARIABLE, node.start_mark)
     return value
 
 
