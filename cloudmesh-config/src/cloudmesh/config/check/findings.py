@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cloudmesh.config.check import credential_rules, rules
-from cloudmesh.config.yaml import config_file, limits, loader, positions, reader
+from cloudmesh.config.yaml import config_file, limits, positions, reader
 from cloudmesh.plugin.plain import harmless
 
 
@@ -90,7 +90,7 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
 
 def _with_duplicates(text: str, path: Path) -> dict[str, Any]:
     """The data, of a key that is there twice the first value: the rest of the file is worth a look too."""
-    yaml = loader.yaml(pure=True)
+    yaml = reader.parser(pure=True)
     yaml.allow_duplicate_keys = True
     return reader.build(yaml, text, path)
 

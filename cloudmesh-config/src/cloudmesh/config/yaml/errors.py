@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.composer import ComposerError, MaxDepthExceededError
 from ruamel.yaml.constructor import ConstructorError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.parser import ParserError
@@ -77,7 +77,7 @@ def fault(error: YAMLError, text: str, path: Path) -> FileError:
         return _at(error.problem_mark, text, path, error.sentence)
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return FileError(path, None, *_OTHERWISE)
-    if error.problem_mark is not None and error.problem == "maximum depth exceeded":
+    if isinstance(error, MaxDepthExceededError):
         return _at(error.problem_mark, text, path, limits.TOO_DEEP)
     mark, sentence = _explained(error, text)
     return _at(mark, text, path, sentence)
@@ -97,26 +97,36 @@ def _explained(error: MarkedYAMLError, text: str) -> tuple[Any, Sentence]:
     end, began = error.problem_mark, error.context_mark or error.problem_mark
     before, sign = _around(text, end)
     opening = _around(text, began)[1]
-    if isinstance(error, ComposerError):
-        return end, _ALIAS if sign == "*" else _SECOND
-    if isinstance(error, ConstructorError):
-        return end, _MERGED if "<<" in before else limits.UNHASHABLE if sign in ("[", "{") else _TAG
-    if opening in ("'", '"'):
-        return (end, _ESCAPE) if sign and _BACKSLASH.search(before + sign) else (began, _OPEN_QUOTE)
-    if opening in ("[", "{") or not sign:
-        return began, _OPEN_BRACKET
-    if opening == "%" and not began.column:
-        return end, _DIRECTIVE
-    if sign == "\t" or opening == "!":
-        return end, _TAB if sign == "\t" else _TAG
-    if isinstance(error, ParserError) and error.context_mark and opening not in _RESERVED - {"-"}:
-        return end, _MORE if before.strip() else _MISFIT
-    if sign == ":":
-        return end, _unexpected_colon(before)
+    composed, built, parsed = (
+        isinstance(error, kind) for kind in (ComposerError, ConstructorError, ParserError)
+    )
     reserved = next((each for each in (opening, sign) if each in _RESERVED), "")
-    if reserved:
-        return end, (f"a value begins with {reserved}", f"{_QUOTE}, or begin a list on a line of its own")
-    return (began, _NO_COLON) if error.context_mark else (end, _MISFIT)
+    is_escape = bool(sign and _BACKSLASH.search(before + sign))
+    cases: tuple[tuple[object, Any, Sentence], ...] = (
+        (composed and sign == "*", end, _ALIAS),
+        (composed, end, _SECOND),
+        (built and "<<" in before, end, _MERGED),
+        (built and sign in ("[", "{"), end, limits.UNHASHABLE),
+        (built, end, _TAG),
+        (opening in ("'", '"') and is_escape, end, _ESCAPE),
+        (opening in ("'", '"'), began, _OPEN_QUOTE),
+        (opening in ("[", "{") or not sign, began, _OPEN_BRACKET),
+        (opening == "%" and not began.column, end, _DIRECTIVE),
+        (sign == "\t", end, _TAB),
+        (opening == "!", end, _TAG),
+        (_is_block(error, opening) and before.strip(), end, _MORE),
+        (_is_block(error, opening), end, _MISFIT),
+        (sign == ":", end, _unexpected_colon(before)),
+        (reserved, end, (f"a value begins with {reserved}", f"{_QUOTE}, or begin a list on the next line")),
+        (error.context_mark and not parsed, began, _NO_COLON),
+    )
+    return next(((mark, sentence) for fits, mark, sentence in cases if fits), (end, _MISFIT))
+
+
+def _is_block(error: MarkedYAMLError, opening: str) -> bool:
+    """Whether the parser was inside a section or list of lines, whose first sign is ``opening``."""
+    is_inside = isinstance(error, ParserError) and error.context_mark is not None
+    return is_inside and opening not in _RESERVED - {"-"}
 
 
 def _around(text: str, mark: Any) -> tuple[str, str]:
