@@ -341,16 +341,16 @@ class Anything(RuleBasedStateMachine):
 
 
 def _opened(config: Config, cloud: str) -> object:
-    from cloudmesh.config.secrets import encrypted
+    from cloudmesh.config.secrets import age
 
     section = config.cloud(cloud)["credentials"]
-    return encrypted.all_decrypted(
+    return age.all_decrypted(
         section, ("clouds", cloud, "credentials"), config.data, config.path, config.prompter
     )
 
 
 def _secrets(section: dict) -> list[str]:
-    from cloudmesh.config.secrets import encrypted
+    from cloudmesh.config.secrets import age
 
     found = section["credentials"]
     flat = [
@@ -358,7 +358,7 @@ def _secrets(section: dict) -> list[str]:
         for key, value in found.items()
         for item in (value if isinstance(value, list) else [value])
     ]
-    return [item for key, item in flat if encrypted.is_plain_secret([key], item)]
+    return [item for key, item in flat if age.is_plain_secret([key], item)]
 
 
 @pytest.mark.parametrize("examples", [12, pytest.param(150, marks=pytest.mark.slow)])

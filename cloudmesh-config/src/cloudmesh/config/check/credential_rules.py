@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudmesh.config.check.problem import Problem
-from cloudmesh.config.secrets import age_armor, encrypted, ssh_keys
+from cloudmesh.config.secrets import age, age_armor, ssh_keys
 from cloudmesh.config.yaml import keys
 
 # Each need is a tuple of keys of which one is enough; the first is the one to recommend.
@@ -82,13 +82,13 @@ def sign_in_problems(name: str, kind: Any, credentials: dict[str, Any]) -> Itera
 
 def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong with the encrypted values and with ``cloudmesh.encryption``; nothing is decrypted."""
-    recipients = _under(data, encrypted.RECIPIENTS)
+    recipients = _under(data, age.RECIPIENTS)
     yield from _recipients(recipients)
-    yield from _keys(_under(data, encrypted.KEYS))
+    yield from _keys(_under(data, age.KEYS))
     for parts, value in keys.leaves(data):
         if age_armor.is_encrypted(value):
             yield from _encrypted(parts, value)
-        elif recipients and encrypted.is_plain_secret(parts, value):
+        elif recipients and age.is_plain_secret(parts, value):
             message = f"{keys.join(parts)} is in clear text, although this file is encrypted"
             yield Problem("warning", parts, message, "use: cms config encrypt")
 
@@ -97,7 +97,7 @@ def _recipients(value: Any) -> Iterator[Problem]:
     lines = value if isinstance(value, list) else [] if value is None else [value]
     for number, line in enumerate(lines):
         if not isinstance(line, str) or not ssh_keys.public(line):
-            parts = (*encrypted.RECIPIENTS, str(number)) if isinstance(value, list) else encrypted.RECIPIENTS
+            parts = (*age.RECIPIENTS, str(number)) if isinstance(value, list) else age.RECIPIENTS
             message = "this recipient is no public ssh key of the type ed25519 or RSA"
             yield Problem("error", parts, message, "copy the line of a .pub file, or use: cms config rekey")
 
@@ -105,8 +105,8 @@ def _recipients(value: Any) -> Iterator[Problem]:
 def _keys(value: Any) -> Iterator[Problem]:
     names = value if isinstance(value, list) else [] if value is None else [value]
     if not all(isinstance(name, str) for name in names):
-        message = f"{keys.join(encrypted.KEYS)} is no list of files"
-        yield Problem("error", encrypted.KEYS, message, "write it as [~/.ssh/id_ed25519]")
+        message = f"{keys.join(age.KEYS)} is no list of files"
+        yield Problem("error", age.KEYS, message, "write it as [~/.ssh/id_ed25519]")
 
 
 def _encrypted(parts: tuple[str, ...], value: str) -> Iterator[Problem]:

@@ -191,17 +191,17 @@ def _in_clear(
     """A value of the file; what is encrypted in it is decrypted if secrets are to be shown."""
     if not arguments["--secrets"]:
         return value
-    from cloudmesh.config.secrets import encrypted
+    from cloudmesh.config.secrets import age
 
-    return encrypted.all_decrypted(value, parts, data, path, prompter)
+    return age.all_decrypted(value, parts, data, path, prompter)
 
 
 def _secrets(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """The verbs that encrypt and decrypt."""
-    from cloudmesh.config.cli import secrets
+    from cloudmesh.config.cli import answers
 
     verb = next(verb for verb in ("encrypt", "decrypt", "rekey") if arguments[verb])
-    answer: Answer = getattr(secrets, verb)(path, arguments, prompter)
+    answer: Answer = getattr(answers, verb)(path, arguments, prompter)
     return answer
 
 
@@ -219,7 +219,7 @@ def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
 def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     import sys
 
-    from cloudmesh.config.cli import secrets
+    from cloudmesh.config.cli import answers
     from cloudmesh.config.editing import edit
     from cloudmesh.config.yaml import config_file, keys
 
@@ -230,7 +230,7 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     if value is None:
         config_file.read(path)
         if arguments["--keyring"]:
-            secrets.check_keyring_key(path, key)
+            answers.check_keyring_key(path, key)
         value = _ask(key)
     elif keys.hidden(parts) and word in sys.argv:
         notes.append(
@@ -238,7 +238,7 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
             f"'cms config set {key}' asks for it instead"
         )
     if arguments["--keyring"]:
-        return secrets.set_in_keyring(path, key, value, notes)
+        return answers.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
     return Answer(notes=[f"{keys.join(parts)} is set in {path}", *notes])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from cloudmesh.config.secrets import age, encrypted
+from cloudmesh.config.secrets import age
 from cloudmesh.config.settings.config import name_list
 from cloudmesh.config.yaml import config_file, edit_text, keys, reader, values
 from cloudmesh.plugin.errors import ConfigError, UnknownName
@@ -36,7 +36,7 @@ def set_values(path: Path, changes: Mapping[str, str]) -> None:
 
     def change(text: str) -> str:
         data = reader.parse(text, path)
-        recipients = encrypted.recipients(data, path)
+        recipients = age.recipients(data, path)
         for key, parts in split.items():
             value = _interpreted(changes[key], _old(data, parts), parts, recipients)
             text, data = _set(text, data, parts, value, path)
@@ -46,7 +46,7 @@ def set_values(path: Path, changes: Mapping[str, str]) -> None:
 
 
 def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) -> values.Value:
-    if recipients and encrypted.is_plain_secret(parts, given):
+    if recipients and age.is_plain_secret(parts, given):
         return values.string(age.encrypt(given, recipients), '"')
     # What was encrypted was a text.
     return values.interpret(given, old, keys.hidden(parts))

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cloudmesh.config.editing import edit
-from cloudmesh.config.secrets import age, encrypted, ssh_keys
+from cloudmesh.config.secrets import age, age_armor, ssh_keys
 from cloudmesh.config.secrets.prompt import Prompter, TerminalPrompter
 from cloudmesh.config.yaml import config_file, edit_text, keys, reader, references, values
 from cloudmesh.plugin.errors import ConfigError
@@ -68,7 +68,7 @@ def encrypt(path: Path, names: Sequence[str]) -> int:
 
     def change(text: str) -> Swap:
         data = reader.parse(text, path)
-        known = encrypted.recipients(data, path)
+        known = age.recipients(data, path)
         owners = None if known and not names else Owners.of(names)
         if owners and known and _tags(owners.lines) != _tags(known):
             raise ConfigError(
@@ -90,7 +90,7 @@ def decrypt(path: Path, prompter: Prompter | None = None) -> int:
 
     def change(text: str) -> Swap:
         swap = _all_decrypted(text, path, prompter)
-        return Swap(_without(swap.text, encrypted.SECTION, path), swap.count)
+        return Swap(_without(swap.text, age.SECTION, path), swap.count)
 
     # Asks for passphrases now: not while others wait for the lock of the file.
     _all_decrypted(config_file.read(path), path, prompter)
@@ -104,7 +104,7 @@ def rekey(path: Path, names: Sequence[str], prompter: Prompter | None = None) ->
 
     def change(text: str) -> Swap:
         swap = _all_decrypted(text, path, prompter, list(owners.lines))
-        if not swap.count and not encrypted.recipients(reader.parse(text, path), path):
+        if not swap.count and not age.recipients(reader.parse(text, path), path):
             raise ConfigError(f"{path} is not encrypted; 'cms config encrypt --key=PATH' does that")
         return Swap(_with_owners(swap.text, owners, path), swap.count)
 
@@ -128,7 +128,7 @@ def _rewrite(path: Path, change: Callable[[str], Swap]) -> int:
 
 def _all_encrypted(text: str, recipients: list[str], path: Path) -> Swap:
     def new(parts: Parts, node: ScalarNode) -> str | None:
-        if node.tag in _NO_SECRET or not encrypted.is_plain_secret(parts, node.value):
+        if node.tag in _NO_SECRET or not age.is_plain_secret(parts, node.value):
             return None
         _refuse_if_ambiguous(parts, node, path)
         return age.encrypt(node.value, recipients)
@@ -152,9 +152,9 @@ def _all_decrypted(text: str, path: Path, prompter: Prompter, recipients: list[s
     data = reader.parse(text, path)
 
     def new(parts: Parts, node: ScalarNode) -> str | None:
-        if not age.is_encrypted(node.value):
+        if not age_armor.is_encrypted(node.value):
             return None
-        clear = encrypted.decrypted(node.value, parts, data, path, prompter)
+        clear = age.decrypted(node.value, parts, data, path, prompter)
         return clear if recipients is None else age.encrypt(clear, recipients)
 
     return _swapped(text, new, path)
@@ -223,15 +223,15 @@ def _match(old: Any, new: Any, swaps: set[tuple[str, str]], parts: Parts) -> boo
         pairs = enumerate(zip(old, new, strict=False))
         return len(old) == len(new) and all(_match(a, b, swaps, (*parts, str(n))) for n, (a, b) in pairs)
     if (str(old), new) in swaps:
-        return keys.hidden(parts) or age.is_encrypted(old)
+        return keys.hidden(parts) or age_armor.is_encrypted(old)
     return repr(old) == repr(new)
 
 
 def _with_owners(text: str, owners: Owners, path: Path) -> str:
-    text = edit.with_value(text, list(encrypted.RECIPIENTS), _list(owners.lines), path)
+    text = edit.with_value(text, list(age.RECIPIENTS), _list(owners.lines), path)
     if owners.files:
-        return edit.with_value(text, list(encrypted.KEYS), _list(owners.files), path)
-    return _without(text, encrypted.KEYS, path)
+        return edit.with_value(text, list(age.KEYS), _list(owners.files), path)
+    return _without(text, age.KEYS, path)
 
 
 def _list(texts: Sequence[str]) -> values.Value:

@@ -13,8 +13,8 @@ from ruamel.yaml.error import YAMLError
 from cloudmesh.config.check.findings import check_text
 from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.editing import edit
-from cloudmesh.config.importers.found import FoundCloud, ImportedClouds
-from cloudmesh.config.importers.recognize import harvest
+from cloudmesh.config.importers.recognize import read_clouds
+from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
 from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
 from cloudmesh.config.yaml.edit_text import CannotEditError
@@ -57,7 +57,7 @@ def import_file(file: Path, path: Path, wish: ImportOptions) -> Imported:
         ConfigError: the file or the configuration cannot be used or written; nothing is changed.
     """
     config_file.read(path)
-    found = _chosen(harvest(file, wish.form), wish, file)
+    found = _chosen(read_clouds(file, wish.form), wish, file)
     notes = [f"cloud {cloud.name}: {note}" for cloud in found.clouds for note in _notes(cloud)]
     result = Imported([], [*found.notes, *notes])
     change = _change(found, path, file, wish, result)
@@ -140,16 +140,16 @@ def _refuse_existing(names: list[str], path: Path, wish: ImportOptions) -> None:
 
 def _sealed(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundCloud:
     """The cloud as it is to be stored: its secrets encrypted if the file keeps them so."""
-    from cloudmesh.config.secrets import age, encrypted
+    from cloudmesh.config.secrets import age
 
-    recipients = encrypted.recipients(data, path)
+    recipients = age.recipients(data, path)
     if not recipients:
         return cloud
 
     def seal(value: Any, parts: tuple[str, ...]) -> Any:
         if isinstance(value, dict):
             return {key: seal(item, (*parts, key)) for key, item in value.items()}
-        plain = encrypted.is_plain_secret(list(parts), value)
+        plain = age.is_plain_secret(list(parts), value)
         return age.encrypt(value, recipients) if plain else value
 
     return replace(cloud, section=seal(cloud.section, ("clouds", cloud.name)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.secrets import age, encrypted
+from cloudmesh.config.secrets import age, age_armor
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.yaml import keys, references
 from cloudmesh.plugin.errors import ConfigError
@@ -44,7 +44,7 @@ class ValueResolver:
         """
         parts = ("clouds", cloud)
         others = {key: value for key, value in section.items() if key not in ("credentials", "arguments")}
-        found: dict[str, Any] = encrypted.all_decrypted(others, parts, self.data, self.path, self.prompter)
+        found: dict[str, Any] = age.all_decrypted(others, parts, self.data, self.path, self.prompter)
         if section.get("credentials") is not None:
             found["credentials"] = self.credentials(cloud, section["credentials"])
         if "arguments" in section:
@@ -56,8 +56,8 @@ class ValueResolver:
         return keys.map_leaves(value, parts, self._leaf)
 
     def _leaf(self, value: Any, parts: Parts) -> Any:
-        if age.is_encrypted(value):
-            return encrypted.decrypted(value, parts, self.data, self.path, self.prompter)
+        if age_armor.is_encrypted(value):
+            return age.decrypted(value, parts, self.data, self.path, self.prompter)
         if variable := references.variable(value):
             return references.from_environment(variable, self._what(parts))
         return self._missing(parts) if references.is_to_be_defined(value) else value
