@@ -82,9 +82,9 @@ def sign_in_problems(name: str, kind: Any, credentials: dict[str, Any]) -> Itera
 
 def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong with the encrypted values and with ``cloudmesh.encryption``; nothing is decrypted."""
-    recipients = _under(data, age.RECIPIENTS)
+    recipients = keys.follow(data, age.RECIPIENTS)
     yield from _recipients(recipients)
-    yield from _keys(_under(data, age.KEYS))
+    yield from _keys(keys.follow(data, age.KEYS))
     for parts, value in keys.leaves(data):
         if age_armor.is_encrypted(value):
             yield from _encrypted(parts, value)
@@ -94,17 +94,20 @@ def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _recipients(value: Any) -> Iterator[Problem]:
-    lines = value if isinstance(value, list) else [] if value is None else [value]
-    for number, line in enumerate(lines):
+    for number, line in enumerate(_items(value)):
         if not isinstance(line, str) or not ssh_keys.public(line):
             parts = (*age.RECIPIENTS, str(number)) if isinstance(value, list) else age.RECIPIENTS
             message = "this recipient is no public ssh key of the type ed25519 or RSA"
             yield Problem("error", parts, message, "copy the line of a .pub file, or use: cms config rekey")
 
 
+def _items(value: Any) -> list[Any]:
+    """The items of a list, or a single value as a list."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _keys(value: Any) -> Iterator[Problem]:
-    names = value if isinstance(value, list) else [] if value is None else [value]
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, str) for name in _items(value)):
         message = f"{keys.join(age.KEYS)} is no list of files"
         yield Problem("error", age.KEYS, message, "write it as [~/.ssh/id_ed25519]")
 
@@ -120,9 +123,3 @@ def _encrypted(parts: tuple[str, ...], value: str) -> Iterator[Problem]:
     if not tags:
         message = f"{key} is encrypted, but to no ssh key"
         yield Problem("error", parts, message, f"'cms config set {key}' stores it anew")
-
-
-def _under(data: Any, parts: tuple[str, ...]) -> Any:
-    for part in parts:
-        data = data.get(part) if isinstance(data, dict) else None
-    return data

@@ -45,14 +45,14 @@ def _again(errors: list[Finding]) -> bool:
 
 def take(path: Path, arguments: Arguments) -> Answer:
     """Import the clouds of a file; a row a cloud."""
-    wish = ImportOptions(
+    options = ImportOptions(
         form=arguments["--format"],
         kind=arguments["--type"],
         name=arguments["--name"],
         force=arguments["--force"],
         dryrun=arguments["--dryrun"],
     )
-    done = import_file(Path(arguments["FILE"]).expanduser(), path, wish)
+    done = import_file(Path(arguments["FILE"]).expanduser(), path, options)
     if (arguments["--output"] or "table") in ("table", "csv"):
         columns = ("cloud", "type", "key", "value", "action")
         return Answer(

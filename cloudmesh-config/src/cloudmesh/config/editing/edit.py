@@ -38,7 +38,7 @@ def set_values(path: Path, changes: Mapping[str, str]) -> None:
         data = reader.parse(text, path)
         recipients = age.recipients(data, path)
         for key, parts in split.items():
-            value = _interpreted(changes[key], _old(data, parts), parts, recipients)
+            value = _interpreted(changes[key], keys.follow(data, parts), parts, recipients)
             text, data = _set(text, data, parts, value, path)
         return text
 
@@ -52,12 +52,6 @@ def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) 
     return values.interpret(given, old, keys.hidden(parts))
 
 
-def set_list(path: Path, key: str, names: list[str]) -> None:
-    """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
-    parts = keys.split(key)
-    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
-
-
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
     """Set a dotted key to what ``change`` makes of the names that are there; give the new names.
 
@@ -69,7 +63,7 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
     names: list[str] = []
 
     def new(text: str) -> str:
-        old = _old(reader.parse(text, path), parts)
+        old = keys.follow(reader.parse(text, path), parts)
         written = None if old is None else name_list(old)
         if old is not None and written is None:
             raise ConfigError(f"{path}: {key} must be a name or a list of names")
@@ -119,16 +113,6 @@ def _removed(data: Any, parts: list[str]) -> Any:
     below = _removed(data[found], parts[1:]) if len(parts) > 1 else None
     kept = data.items() if isinstance(data, dict) else ()
     return {key: below if key == found else item for key, item in kept if key != found or below}
-
-
-def _old(data: Any, parts: list[str]) -> Any:
-    """What is there now; None if nothing is."""
-    for part in parts:
-        found = keys.child(data, part)
-        if found is keys.MISSING:
-            return None
-        data = data[found]
-    return data
 
 
 def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:

@@ -162,14 +162,14 @@ def _all_decrypted(text: str, path: Path, prompter: Prompter, recipients: list[s
 
 def _swapped(text: str, new: New, path: Path) -> Swap:
     """The text with new scalars, read again and found to differ in nothing else."""
-    cutter = edit_text.TextEditor(text)
+    editor = edit_text.TextEditor(text)
     cuts: dict[int, tuple[int, int, str]] = {}
     swaps: set[tuple[str, str]] = set()
-    for parts, node in _scalars(cutter.root, (), set()):
+    for parts, node in _scalars(editor.root, (), set()):
         data = None if id(node) in cuts else new(parts, node)
         if data is not None:
             swaps.add((node.value, data))
-            cuts[id(node)] = cutter.cut(node, values.string(data, '"'))
+            cuts[id(node)] = editor.cut(node, values.string(data, '"'))
     changed = _cut(text, list(cuts.values()))
     try:
         same = _match(reader.parse(text, path), reader.parse(changed, path), swaps, ())
@@ -240,11 +240,8 @@ def _list(texts: Sequence[str]) -> values.Value:
 
 def _without(text: str, parts: Sequence[str], path: Path) -> str:
     """The text without a key, if it has it."""
-    data: Any = reader.parse(text, path)
-    for part in parts:
-        if not isinstance(data, dict) or part not in data:
-            return text
-        data = data[part]
+    if keys.follow(reader.parse(text, path), parts) is None:
+        return text
     return edit.without(text, list(parts), path)
 
 

@@ -59,9 +59,7 @@ def all_decrypted(
 
 def _texts(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:
     """A list of texts, or a single one, under these parts; none if they are not there."""
-    value: Any = data
-    for part in parts:
-        value = value.get(part) if isinstance(value, dict) else None
+    value = keys.follow(data, parts)
     if value is None:
         return []
     lines = value if isinstance(value, list) else [value]

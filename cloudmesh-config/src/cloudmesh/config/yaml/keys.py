@@ -100,6 +100,16 @@ def find(data: Any, key: str, where: str) -> Any:
     return data
 
 
+def follow(data: Any, parts: Sequence[str]) -> Any:
+    """The value that these parts lead to; None if nothing is there."""
+    for part in parts:
+        found = child(data, part)
+        if found is MISSING:
+            return None
+        data = data[found]
+    return data
+
+
 def flatten(data: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its parts, in the order of the file; a list of plain values is one value."""
     if isinstance(data, dict) and data:

@@ -67,7 +67,7 @@ def test_any_text_survives(keys: Keys, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def sealed(keys: Keys) -> str:
+def encrypted(keys: Keys) -> str:
     return age.encrypt("secret", lines(keys, "ed25519"))
 
 
@@ -147,10 +147,14 @@ def test_a_damaged_value_is_one_sentence(keys: Keys, number: int) -> None:
 
 
 @given(st.data())
-def test_no_damage_ends_otherwise_than_in_our_own_error(keys: Keys, sealed: str, data: st.DataObject) -> None:
+def test_no_damage_ends_otherwise_than_in_our_own_error(
+    keys: Keys, encrypted: str, data: st.DataObject
+) -> None:
     share = data.draw(st.floats(0, 1))
-    place = len(age_armor.BEGIN) + int(share * (len(sealed) - len(age_armor.BEGIN) - 1))
-    bad = sealed[:place] + data.draw(st.text(max_size=3)) + sealed[place + data.draw(st.integers(0, 4)) :]
+    place = len(age_armor.BEGIN) + int(share * (len(encrypted) - len(age_armor.BEGIN) - 1))
+    bad = (
+        encrypted[:place] + data.draw(st.text(max_size=3)) + encrypted[place + data.draw(st.integers(0, 4)) :]
+    )
     try:
         assert decrypt(bad, keys["ed25519"]) == "secret"
     except CredentialsError as error:
