@@ -43,7 +43,6 @@ OURS = (
     "cloudmesh.cloud.providers.openstack.driver",
     "cloudmesh.cloud.providers.openstack.provider",
     "cloudmesh.config.settings.credentials",
-    "cloudmesh.config.secrets.encrypted",
     "cloudmesh.config.secrets.age",
     "cloudmesh.db.sql.bulk",
     "cloudmesh.db.locks.file_lock",

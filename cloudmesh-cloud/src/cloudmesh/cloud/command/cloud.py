@@ -52,9 +52,10 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
             could not be reached.
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _ACTIONS[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_cloud(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""

@@ -50,9 +50,10 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
             An address that cms vm boot --public took is given back by cms vm delete.
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _ACTIONS[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_ip(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""

@@ -46,9 +46,10 @@ class KeyCommand(PluginCommand):  # type: ignore[misc]
             reached.
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _ACTIONS[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_key(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""

@@ -59,9 +59,10 @@ class SecgroupCommand(PluginCommand):  # type: ignore[misc]
             secgroup rule add web --port=22 --remote=192.0.2.0/24
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _ACTIONS[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_secgroup(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config.secrets import age, age_armor, prompt, ssh_keys
+from cloudmesh.config.secrets import age, age_armor, ssh_keys
+from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, RefusingPrompter
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Keys = dict[str, Path]
@@ -26,8 +27,9 @@ def lines(keys: Keys, *names: str) -> list[str]:
     return [keys[name].with_name(f"{name}.pub").read_text().strip() for name in names]
 
 
-def decrypt(value: str, *files: Path) -> str:
-    return age.decrypt(value, [str(file) for file in files], "clouds.uc.x in FILE", "store it anew")
+def decrypt(value: str, *files: Path, prompter: Prompter | None = None) -> str:
+    keys = [str(file) for file in files]
+    return age.decrypt(value, keys, "clouds.uc.x in FILE", "store it anew", prompter or RefusingPrompter())
 
 
 @needs_age
@@ -53,8 +55,8 @@ def test_we_decrypt_what_age_writes(keys: Keys, name: str) -> None:
 def test_every_kind_of_key(keys: Keys, typed, passphrase: str, name: str) -> None:
     value = age.encrypt(SECRET, lines(keys, name))
     typed.lines = [passphrase]
-    assert decrypt(value, keys[name]) == SECRET
-    assert decrypt(value, keys[name]) == SECRET
+    assert decrypt(value, keys[name], prompter=typed) == SECRET
+    assert decrypt(value, keys[name], prompter=typed) == SECRET
     expected = [] if name in ("ed25519", "rsa") else [f"*passphrase of {keys[name]}: "]
     assert typed.asked == expected, "asked once, without showing it"
 
@@ -65,19 +67,19 @@ def test_any_text_survives(keys: Keys, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def sealed(keys: Keys) -> str:
+def encrypted(keys: Keys) -> str:
     return age.encrypt("secret", lines(keys, "ed25519"))
 
 
 def test_a_key_without_a_passphrase_goes_before_one_with(keys: Keys, typed) -> None:
     value = age.encrypt(SECRET, lines(keys, "locked", "ed25519"))
-    assert decrypt(value, keys["locked"], keys["ed25519"]) == SECRET
+    assert decrypt(value, keys["locked"], keys["ed25519"], prompter=typed) == SECRET
     assert typed.asked == []
 
 
 def test_one_wrong_passphrase_is_forgiven(keys: Keys, typed, passphrase: str) -> None:
     typed.lines = ["wrong", passphrase]
-    assert decrypt(age.encrypt(SECRET, lines(keys, "locked")), keys["locked"]) == SECRET
+    assert decrypt(age.encrypt(SECRET, lines(keys, "locked")), keys["locked"], prompter=typed) == SECRET
     assert len(typed.asked) == 2
 
 
@@ -94,25 +96,30 @@ def refused(call, *told: str) -> None:
 def test_each_key_that_does_not_fit_is_one_sentence(keys: Keys, typed, tmp_path: Path) -> None:
     place = "clouds.uc.x in FILE"
     value = age.encrypt(SECRET, lines(keys, "locked"))
-    refused(lambda: decrypt(value, keys["locked"]), place, str(keys["locked"]), "no terminal")
+    refused(lambda: decrypt(value, keys["locked"], prompter=typed), place, str(keys["locked"]), "no terminal")
     typed.lines = ["wrong-one", "wrong-one"]
-    refused(lambda: decrypt(value, keys["locked"]), place, str(keys["locked"]), "wrong")
+    refused(lambda: decrypt(value, keys["locked"], prompter=typed), place, str(keys["locked"]), "wrong")
     typed.lines = [""]
-    refused(lambda: decrypt(value, keys["locked"]), place, "nothing was typed")
+    refused(lambda: decrypt(value, keys["locked"], prompter=typed), place, "nothing was typed")
     asked = len(typed.asked)
-    refused(lambda: decrypt(value, keys["other"]), place, str(keys["other"]), "not to")
-    refused(lambda: decrypt(value, tmp_path / "none"), place, str(tmp_path / "none"), "no key file")
+    refused(lambda: decrypt(value, keys["other"], prompter=typed), place, str(keys["other"]), "not to")
+    refused(
+        lambda: decrypt(value, tmp_path / "none", prompter=typed),
+        place,
+        str(tmp_path / "none"),
+        "no key file",
+    )
     (tmp_path / "bad").write_text("no key at all\n")
-    refused(lambda: decrypt(value, tmp_path / "bad"), place, "not to")
+    refused(lambda: decrypt(value, tmp_path / "bad", prompter=typed), place, "not to")
     assert len(typed.asked) == asked, "no passphrase is asked for a key that cannot help"
 
 
 def test_a_wrong_passphrase_is_not_remembered(keys: Keys, typed, passphrase: str) -> None:
     value = age.encrypt(SECRET, lines(keys, "locked"))
     typed.lines = ["a", "b", passphrase]
-    with pytest.raises(prompt.NotUnlockedError):
-        decrypt(value, keys["locked"])
-    assert decrypt(value, keys["locked"]) == SECRET
+    with pytest.raises(NotUnlockedError):
+        decrypt(value, keys["locked"], prompter=typed)
+    assert decrypt(value, keys["locked"], prompter=typed) == SECRET
 
 
 def damaged(value: str) -> list[str]:
@@ -140,10 +147,14 @@ def test_a_damaged_value_is_one_sentence(keys: Keys, number: int) -> None:
 
 
 @given(st.data())
-def test_no_damage_ends_otherwise_than_in_our_own_error(keys: Keys, sealed: str, data: st.DataObject) -> None:
+def test_no_damage_ends_otherwise_than_in_our_own_error(
+    keys: Keys, encrypted: str, data: st.DataObject
+) -> None:
     share = data.draw(st.floats(0, 1))
-    place = len(age_armor.BEGIN) + int(share * (len(sealed) - len(age_armor.BEGIN) - 1))
-    bad = sealed[:place] + data.draw(st.text(max_size=3)) + sealed[place + data.draw(st.integers(0, 4)) :]
+    place = len(age_armor.BEGIN) + int(share * (len(encrypted) - len(age_armor.BEGIN) - 1))
+    bad = (
+        encrypted[:place] + data.draw(st.text(max_size=3)) + encrypted[place + data.draw(st.integers(0, 4)) :]
+    )
     try:
         assert decrypt(bad, keys["ed25519"]) == "secret"
     except CredentialsError as error:
@@ -195,7 +206,7 @@ def test_opening_writes_no_file_and_starts_no_program(keys: Keys, typed, passphr
     # There is no way to take it away again; later it only looks at the flag.
     sys.addaudithook(watch)
     try:
-        assert decrypt(value, keys["locked"]) == SECRET
+        assert decrypt(value, keys["locked"], prompter=typed) == SECRET
         assert seen == []
         Path(os.devnull).open("w").close()
         assert seen == [os.devnull], "the watch works"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.config import Config
 from cloudmesh.config.check.findings import check
-from cloudmesh.config.settings import running
+from cloudmesh.config.settings import options
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
 
 Write = Callable[[str], Path]
@@ -21,7 +21,7 @@ CLOUD = "clouds:\n  uc:\n    type: simulated\n"
 
 def errors(path: Path) -> list[tuple[int, str]]:
     """The findings about these keys; the simulated type may not be installed here."""
-    keys = (*running.TOP, *running.CLOUD)
+    keys = (*options.TOP, *options.CLOUD)
     return [(each.line, f"{each.message}; {each.remedy}") for each in check(path) if _about(each, keys)]
 
 
@@ -123,9 +123,9 @@ def test_a_slip_in_their_names_is_an_error(write: Write) -> None:
 
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
 def test_any_value_is_used_or_refused(value: Any) -> None:
-    for read in (running.count, running.seconds, running.engine, running.scheduler):
+    for read in (options.count, options.seconds, options.engine, options.scheduler):
         try:
             used = read(value)
-        except running.WrongValueError:
+        except options.WrongValueError:
             continue
         assert used and not isinstance(used, bool)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from cloudmesh.config.settings import running
+from cloudmesh.config.check.problem import Problem
+from cloudmesh.config.secrets.age_armor import is_encrypted
+from cloudmesh.config.settings import options
+from cloudmesh.config.yaml import references
 from cloudmesh.config.yaml.keys import hidden, join, text_of
-from cloudmesh.config.yaml.problem import Problem
 
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
-CHOICES = ("default", "active", "encryption", *running.TOP)
-CLOUD = ("name", "host", "type", "version", "credentials", "default", *running.CLOUD)
+CHOICES = ("default", "active", "encryption", *options.TOP)
+CLOUD = ("name", "host", "type", "version", "credentials", "default", *options.CLOUD)
 DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata")
 # One letter of four may be wrong.
 _ALIKE = 0.75
@@ -92,3 +95,60 @@ def _kind(value: Any) -> str:
     if isinstance(value, int | float):
         return "a number"
     return "a date" if isinstance(value, datetime.date) else "bytes"
+
+
+_TOP: Mapping[str, Callable[[Any], object]] = {
+    "parallel": options.count,
+    "engine": options.engine,
+    "scheduler": options.scheduler,
+}
+_CLOUD: Mapping[str, Callable[[Any], object]] = {"parallel": options.count, "call_timeout": options.seconds}
+
+
+def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
+    """What is wrong with the options: how calls are made, and the URL of the store."""
+    yield from _database(data.get("database"))
+    top = _section(data.get("cloudmesh"))
+    for key, read in _TOP.items():
+        yield from _option(("cloudmesh", key), top.get(key), read)
+    if top.get("engine") == options.DASK and top.get("scheduler") is None:
+        message = "cloudmesh.engine is dask, and cloudmesh.scheduler does not say where"
+        remedy = "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT"
+        yield Problem("error", ("cloudmesh", "engine"), message, remedy)
+    for name, cloud in _section(data.get("clouds")).items():
+        if isinstance(name, str):
+            for key, read in _CLOUD.items():
+                yield from _option(("clouds", name, key), _section(cloud).get(key), read)
+
+
+def _option(parts: tuple[str, ...], value: Any, read: Callable[[Any], object]) -> Iterator[Problem]:
+    if value is None or references.variable(value):
+        return
+    try:
+        read(value)
+    except options.WrongValueError as error:
+        yield Problem("error", parts, f"{join(parts)} {error.must}", error.remedy)
+
+
+def _section(value: Any) -> dict[Any, Any]:
+    """A section; what is none is told elsewhere."""
+    return value if isinstance(value, dict) else {}
+
+
+def _database(value: Any) -> Iterator[Problem]:
+    if value is None or is_encrypted(value) or references.variable(value):
+        return
+    if not options.is_url(value):
+        yield Problem("error", ("database",), "database is no URL of a database", options.DATABASE_FORM)
+    elif _holds_password(value):
+        message = "database holds a password in clear text"
+        remedy = "leave it out and write it into ~/.pgpass, or let ${NAME} take the URL from the environment"
+        yield Problem("warning", ("database",), message, remedy)
+
+
+def _holds_password(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return bool(parts.password) or "password=" in parts.query
+    except ValueError:
+        return True
