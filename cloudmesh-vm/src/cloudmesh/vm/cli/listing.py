@@ -43,7 +43,7 @@ def list_machines(
             for name in clouds
             for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
         ]
-        vanished = inventory.take_vanished(clouds) if gone and not names else []
+        vanished = inventory.vanished(clouds, "shell") if gone and not names else []
         left = [address for each in vanished for address in inventory.addresses_of(each.machine)]
         called = _names_of_images(inventory, [*known, *vanished])
         jobs = interrupted_notes(inventory.database)
