@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cloudmesh.cloud import Cloud, State
-from cloudmesh.cloud.client.acting import ActionResult
-from cloudmesh.cloud.client.many import RetrySingly
+from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
@@ -115,7 +114,7 @@ def test_verbs_that_no_call_takes_for_several_go_singly(opened, spy, verb):
 def test_a_cloud_that_declares_nothing_is_not_asked(opened, spy):
     cloud, machines = opened(bulk=1)
     assert cloud.act_many(machines, find_verb("stop")) == [RetrySingly()] * 3
-    assert (cloud.most("stop"), spy.taken()) == (1, [])
+    assert (cloud.provider.most("stop"), spy.taken()) == (1, [])
 
 
 def test_a_machine_with_an_address_is_deleted_singly_and_stopped_with_the_others(opened, spy):

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
+from cloudmesh.cloud.client.actions import RetrySingly, singly
+from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.catalog import Catalog
-from cloudmesh.cloud.client.public import PublicAddresses
+from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.machines import LOOK_AGAIN
 from cloudmesh.cloud.errors import Unsupported
 from cloudmesh.cloud.model.capability import Capability, cannot
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
-
-# How many seconds pass before a machine that may not be shown yet is looked for again.
-LOOK_AGAIN = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,26 +51,29 @@ class BootKeywords(TypedDict, total=False):
     public: bool
 
 
-class Booting(Catalog, PublicAddresses):
-    """The part of ``Cloud`` that boots machines."""
+class Booter:
+    """Boots machines on one cloud, one or many in a call, and finds what an earlier call has booted."""
 
-    _defaults: Mapping[str, str]
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._catalog = Catalog(connection)
+        self.addresses = PublicAddresses(connection)
 
     def boot_request(self, name: str, options: BootOptions | None = None) -> BootRequest:
         """Look up by name what booting a machine needs; for further machines replace the name in it."""
         options = options or BootOptions()
         self._require_options(options)
         image, flavor = self._choice("image", options.image), self._choice("flavor", options.flavor)
-        key = options.key or self._defaults.get("key")
+        key = options.key or self.connection.defaults.get("key")
         networks = self._several("network", options.network)
         groups = self._several("secgroup", options.secgroup)
         return BootRequest(
             name=name,
-            image=self.image(image),
-            flavor=self.flavor(flavor),
-            key=self.key_pair(key) if key else None,
-            networks=tuple(self.network(each) for each in networks),
-            security_groups=tuple(self.security_group(each) for each in groups),
+            image=self._catalog.image(image),
+            flavor=self._catalog.flavor(flavor),
+            key=self._catalog.key_pair(key) if key else None,
+            networks=tuple(self._catalog.network(each) for each in networks),
+            security_groups=tuple(self._catalog.security_group(each) for each in groups),
             userdata=self._userdata(options),
             metadata=dict(options.metadata),
             public=options.public,
@@ -80,25 +83,65 @@ class Booting(Catalog, PublicAddresses):
         """Boot the machine that the request names, and write it down.
 
         Args:
-            again: an earlier call with the token of this request may have made the machine; if it is there,
-                no second one is made.
+            maybe_done: an earlier call with the token of this request may have made the machine; if it is
+                there, no second one is made.
         """
-        afterwards = self.wants_address(request)
+        afterwards = self.connection.provider.wants_address(request)
         wanted = replace(request, public=False) if afterwards else request
         machine = self.booted_before(wanted) if maybe_done else None
         if machine is None:
-            with self.calling() as provider:
+            with self.connection.calling() as provider:
                 machine = provider.boot(wanted)
-        self._keep(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
-        return self.give_address(machine, request.token) if afterwards else machine
+        self.connection.save(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
+        return self.addresses.give(machine, request.token) if afterwards else machine
 
-    def wants_address(self, request: BootRequest) -> bool:
-        """Whether a machine that is booted so has to be given its public address once it is there."""
-        return self.provider.wants_address(request)
+    def boot_many(
+        self, requests: Sequence[BootRequest], maybe_done: bool = False
+    ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
+        """Boot several machines with one call, and write them down.
+
+        Args:
+            maybe_done: an earlier call for the same requests, in the same order, may have made the machines;
+                those that are there are taken.
+
+        Returns:
+            For each request what ``boot_as`` would have given or raised; or RetrySingly where that must be
+            called: the requests differ in more than name, token and metadata, are too many, have no tokens,
+            or want a floating IP; or the cloud refused the call. After an unsure error all of them may be
+            there: ask again with ``maybe_done``, for all together or for each by ``boot_as``.
+        """
+        if not self._alike(requests):
+            return [RetrySingly() for _ in requests]
+        try:
+            with self.connection.calling() as provider:
+                booted = provider.boot_many(requests, maybe_done)
+        except CloudmeshError as error:
+            return [singly(error)] * len(requests)
+        return [self._booted(each) if isinstance(each, MachineRecord) else singly(each) for each in booted]
+
+    def _alike(self, requests: Sequence[BootRequest]) -> bool:
+        """Whether one call can make all these machines."""
+        first = requests[0] if requests else None
+        if first is None or len(requests) > self.connection.provider.most("boot"):
+            return False
+        if self.connection.provider.wants_address(first):
+            return False
+        tokens = {request.token for request in requests} - {""}
+        plain = replace(first, name="", token="", metadata={})
+        same = all(replace(each, name="", token="", metadata={}) == plain for each in requests)
+        return same and len(tokens) == len(requests)
+
+    def _booted(self, machine: MachineRecord) -> MachineRecord | CloudmeshError:
+        """Write down a machine that was booted."""
+        try:
+            self.connection.save(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
+        except CloudmeshError as error:
+            return error
+        return machine
 
     def was_booted(self, request: BootRequest) -> bool:
         """Whether a machine that is there now comes from this request, as far as the cloud can tell."""
-        with self.calling() as provider:
+        with self.connection.calling() as provider:
             return provider.find_booted(request) is not None
 
     def booted_before(self, request: BootRequest) -> MachineRecord | None:
@@ -110,11 +153,11 @@ class Booting(Catalog, PublicAddresses):
             raise CloudmeshError(f"whether {request.name} was booted before is not known without a token")
         waited = 0.0
         while True:
-            with self.calling() as provider:
+            with self.connection.calling() as provider:
                 machine = provider.find_booted(request)
-            if machine is not None or waited >= self.provider.settling:
+            if machine is not None or waited >= self.connection.provider.settling:
                 return machine
-            self._sleep(LOOK_AGAIN)
+            self.connection.sleep(LOOK_AGAIN)
             waited += LOOK_AGAIN
 
     def _require_options(self, options: BootOptions) -> None:
@@ -127,23 +170,23 @@ class Booting(Catalog, PublicAddresses):
         }
         for capability, value in asked.items():
             if value:
-                self.require(capability)
+                self.connection.require(capability)
         ways = {Capability.BOOT_PUBLIC, Capability.FLOATING_IPS}
-        if options.public and not ways & self.provider.capabilities:
-            raise Unsupported(cannot(self.name, Capability.BOOT_PUBLIC))
+        if options.public and not ways & self.connection.provider.capabilities:
+            raise Unsupported(cannot(self.connection.name, Capability.BOOT_PUBLIC))
 
     def _choice(self, kind: str, given: str | None) -> str:
-        chosen = given or self._defaults.get(kind)
+        chosen = given or self.connection.defaults.get(kind)
         if not chosen:
             raise ConfigError(
-                f"no {kind} is given and cloud {self.name} has no default; "
-                f"use --{kind}= or cms config set clouds.{self.name}.default.{kind}=NAME"
+                f"no {kind} is given and cloud {self.connection.name} has no default; "
+                f"use --{kind}= or cms config set clouds.{self.connection.name}.default.{kind}=NAME"
             )
         return chosen
 
     def _several(self, kind: str, given: str | Sequence[str] | None) -> list[str]:
         """The names that were given, or are configured; commas part them."""
-        chosen = self._defaults.get(kind, "") if given is None else given
+        chosen = self.connection.defaults.get(kind, "") if given is None else given
         words = chosen.split(",") if isinstance(chosen, str) else chosen
         return [word.strip() for word in words if word.strip()]
 
@@ -151,7 +194,7 @@ class Booting(Catalog, PublicAddresses):
         """Where the user data of a new machine come from; None if from no file."""
         if options.userdata is not None:
             return options.userdata if isinstance(options.userdata, Path) else None
-        configured = self._defaults.get("userdata")
+        configured = self.connection.defaults.get("userdata")
         return Path(configured).expanduser() if configured else None
 
     def _userdata(self, options: BootOptions) -> str:
@@ -161,10 +204,12 @@ class Booting(Catalog, PublicAddresses):
         path = self.userdata_file(options)
         if path is None:
             return ""
-        self.require(Capability.USERDATA)
+        self.connection.require(Capability.USERDATA)
         try:
             return path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             kind = UsageError if given else ConfigError
             reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            raise kind(f"the user data {path} for cloud {self.name} cannot be read: {reason}") from error
+            raise kind(
+                f"the user data {path} for cloud {self.connection.name} cannot be read: {reason}"
+            ) from error

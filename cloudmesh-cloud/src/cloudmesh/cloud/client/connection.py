@@ -1,66 +1,81 @@
-"""What all parts of the ``Cloud`` context share: its name, the open provider and store, and mapped errors."""
+"""The connection to one cloud that all parts of ``Cloud`` share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import TypeVar, cast
 
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
+from cloudmesh.cloud.fanout.limits import bounded
 from cloudmesh.cloud.model.capability import Capability, cannot
+from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.provider.retry import ONCE, ReadRetry, RetryingReader
+from cloudmesh.cloud.provider.retry import ReadRetry, RetryingReader
 from cloudmesh.cloud.store.inventory import Inventory
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError
+
+Listed = TypeVar("Listed")
 
 
-class Opened:
-    """A cloud that may be open.
+class Connection:
+    """One cloud by its name and, while it is open, its provider and the store of what is known.
 
     Attributes:
-        patience: with the errors of calls that change nothing.
+        name: the cloud's name in the configuration.
+        defaults: what the configuration says of new machines: image, flavor, key, network, ...
+        read_retry: how calls that change nothing are retried.
+        sleep: lets seconds pass; replaced in tests.
     """
 
-    patience = ReadRetry()
+    read_retry = ReadRetry()
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, provider: Provider | None = None, inventory: Inventory | None = None
+    ) -> None:
         self.name = name
-        self._provider: Provider | None = None
-        self._inventory: Inventory | None = None
+        self.defaults: Mapping[str, str] = {}
+        self._opened = (provider, inventory) if provider and inventory else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a provider to call."""
+        return self._opened is not None
+
+    def attach(self, provider: Provider, inventory: Inventory) -> None:
+        """Use this provider, which is open, and this store from now on."""
+        self._opened = provider, inventory
+
+    def detach(self) -> None:
+        """Be closed again; whoever opened provider and store closes them."""
+        self._opened = None
 
     @property
     def provider(self) -> Provider:
-        """The provider underneath, for what only this kind of cloud has."""
-        if self._provider is None:
-            raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
-        return self._provider
+        """The open provider. Raises CloudmeshError if the cloud is not open."""
+        return self._required()[0]
 
     @property
     def inventory(self) -> Inventory:
-        """The store of what is known."""
-        if self._inventory is None:
+        """The store of what is known. Raises CloudmeshError if the cloud is not open."""
+        return self._required()[1]
+
+    def _required(self) -> tuple[Provider, Inventory]:
+        if self._opened is None:
             raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
-        return self._inventory
+        return self._opened
 
     @contextmanager
     def calling(self) -> Iterator[Provider]:
-        """The provider, whose errors are mapped as ``mapped`` does, and whose reads are tried again."""
+        """The provider, with errors mapped as ``mapped`` does, and reads that fail retried."""
         with self.mapped():
-            yield cast("Provider", RetryingReader(self.provider, self.patience))
-
-    @contextmanager
-    def asking_once(self) -> Iterator[None]:
-        """Nothing is tried again in this block: its owner does so itself, or wants to know how it is now."""
-        kept = self.patience
-        self.patience = ONCE
-        try:
-            yield
-        finally:
-            self.patience = kept
+            yield cast("Provider", RetryingReader(self.provider, self.read_retry))
 
     @contextmanager
     def mapped(self) -> Iterator[None]:
-        """What a provider must not raise becomes one error of this cloud, so that other clouds go on."""
+        """Turn an error that a provider must not raise into a ProviderDefect, so that other clouds go on."""
         try:
             yield
         except CloudmeshError:
@@ -72,7 +87,27 @@ class Opened:
                 "CLOUDMESH_DEBUG=1 shows more, please report it"
             ) from error
 
+    def listing(self, method: Callable[[Provider], Iterable[Listed]]) -> Iterator[Listed]:
+        """What a method of the provider lists, as ``Provider.networks``; one entry after the other.
+
+        Raises:
+            BadAnswer: the listing has more entries than any true one; see ``fanout.limits``.
+        """
+        kind = method.__name__
+        with self.calling() as provider:
+            yield from bounded(getattr(provider, kind)(), self.name, kind)
+
     def require(self, capability: Capability) -> None:
         """Raises Unsupported if this cloud cannot do it."""
         if capability not in self.provider.capabilities:
             raise Unsupported(cannot(self.name, capability))
+
+    def save(self, machine: MachineRecord, done: str) -> None:
+        """Write down what the cloud has done to a machine, as the sentence ``done`` says.
+
+        Raises StoreError with that sentence: the user must still learn that it was done.
+        """
+        try:
+            self.inventory.save(machine)
+        except StoreError as error:
+            raise StoreError(f"{done}, but that could not be written down: {error}") from error

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 
+Listed = TypeVar("Listed")
+
+# How many entries a listing may have.
+MOST_MACHINES, MOST_ENTRIES = 200_000, 100_000
 # Seconds that one call may take, where nothing else is configured.
 CALL_TIMEOUT = 300.0
 # What the watch is told is going on.
@@ -117,3 +123,25 @@ def _tally(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
         return CloudProgress(cloud, total=1, done=0, failed=0, running=1)
     failed = isinstance(answers[cloud], CloudmeshError)
     return CloudProgress(cloud, total=1, done=int(not failed), failed=int(failed), running=0)
+
+
+def bounded(things: Iterable[Listed], cloud: str, kind: str) -> Iterator[Listed]:
+    """The entries of a listing, until there are more than any true listing has.
+
+    Args:
+        kind: what is listed, as the provider's method is called: machines, images, security_groups, ...
+
+    Raises:
+        BadAnswer: there are more than 200,000 machines, or 100,000 of anything else: an endless listing
+            must not fill the memory.
+    """
+    most = MOST_MACHINES if kind == "machines" else MOST_ENTRIES
+    for count, thing in enumerate(things):
+        if count == most:
+            error = BadAnswer(
+                f"cloud {cloud} lists more than {most:,} {kind.replace('_', ' ')}, which cannot be true; "
+                "ask its operators"
+            )
+            error.outcome_unknown = False
+            raise error
+        yield thing

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, TypeVar
 
@@ -173,6 +174,17 @@ class Provider(NetworkProvider, ABC):
             if image.cloud_id == cloud_id:
                 return image
         raise NotFound(f"there is no image {cloud_id} on cloud {self.name}")
+
+    def add_image(self, name: str, file: Path) -> Image:
+        """Upload a disk image, in a format that the cloud knows (Capability.ADD_IMAGE).
+
+        Raises Refused if the cloud does not take it; it is usable when this returns.
+        """
+        self._lacks(Capability.ADD_IMAGE)
+
+    def delete_image(self, cloud_id: str) -> None:
+        """Remove an image of this user's (Capability.DELETE_IMAGE). Raises NotFound, Conflict if in use."""
+        self._lacks(Capability.DELETE_IMAGE)
 
     def start(self, cloud_id: str) -> None:
         """Power a stopped machine on (Capability.START). Raises Conflict in other states, NotFound."""
