@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import simulated_notes
-from cloudmesh.cloud.client.cloud import Cloud
-from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.fanout.selection import chosen_clouds
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config
@@ -41,13 +40,12 @@ def change_all(
     """
     config.resolve(clouds)
 
-    def work(name: str) -> list[dict[str, str] | CloudmeshError]:
-        with Cloud(name, config) as cloud:
-            return [_change(cloud, action, thing, do) for thing in names]
+    def work(cloud: Cloud) -> list[dict[str, str] | CloudmeshError]:
+        return [_change(cloud, action, thing, do) for thing in names]
 
     rows: list[dict[str, str]] = []
     errors: list[CloudmeshError] = []
-    for cloud, answer in ask_all(clouds, work).items():
+    for cloud, answer in ask_each(config, clouds, work, calls=len(names)).items():
         ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
         errors += [each for each in ended if isinstance(each, CloudmeshError)]
         rows += [

@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, simulated_notes
-from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import matching
-from cloudmesh.cloud.fanout.ask_all import ask_all
 from cloudmesh.cloud.model.networks import SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.store.catalog import kept_listing
@@ -38,7 +37,7 @@ def list_catalog(
     with Inventory(open_store(config)) as inventory:
         database = inventory.database
         unknown = [name for name in clouds if refresh or kept_listing(database, kind, name) is None]
-        errors = _errors(_ask(config, unknown, partial(_read_catalog, kind)))
+        errors = _errors(ask_each(config, unknown, partial(_read_catalog, kind)))
         kept = {name: kept_listing(database, kind, name) for name in clouds}
     rows: Rows = []
     notes = []
@@ -127,27 +126,13 @@ def _listing(
     config: Config, clouds: Sequence[str], ask: Callable[[Cloud], Rows], columns: list[str]
 ) -> Answer:
     """Rows of all clouds that answered; a cloud that did not is named, and makes the exit code."""
-    answers = _ask(config, clouds, ask)
+    answers = ask_each(config, clouds, ask)
     errors = _errors(answers)
     if len(errors) == len(clouds):
         return _no_rows(errors)
     rows = [row for answer in answers.values() if not isinstance(answer, CloudmeshError) for row in answer]
     notes = [f"error: {name}: {error}" for name, error in errors.items()]
     return _answer(config, clouds, rows, columns, errors, notes)
-
-
-def _ask(
-    config: Config, clouds: Sequence[str], ask: Callable[[Cloud], Any]
-) -> dict[str, Any | CloudmeshError]:
-    """What each cloud answers, or its error; all that is missing is asked for before the first is called."""
-
-    def opened(name: str) -> Any:
-        with Cloud(name, config) as cloud:
-            return ask(cloud)
-
-    missing = config.unresolved(clouds) if clouds else {}
-    answers = ask_all([name for name in clouds if name not in missing], opened)
-    return {name: missing.get(name) or answers[name] for name in clouds}
 
 
 def _errors(answers: Mapping[str, Any]) -> dict[str, CloudmeshError]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudmesh.cloud.client.actions import ActionResult, MachineActions, RetrySingly
 from cloudmesh.cloud.client.booter import Booter, BootKeywords, BootOptions
@@ -16,7 +16,8 @@ from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudError, is_transient
-from cloudmesh.cloud.fanout.limits import require_seconds
+from cloudmesh.cloud.fanout.ask_all import ask_clouds
+from cloudmesh.cloud.fanout.limits import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.interface import BootRequest, Provider
@@ -30,6 +31,8 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+Told = TypeVar("Told")
 
 
 class Cloud(Catalog):
@@ -308,3 +311,24 @@ class Cloud(Catalog):
     def give_address(self, machine: MachineRecord, token: str = "") -> MachineRecord:
         """Give a machine a floating IP of its own; see ``PublicAddresses.give``."""
         return self.booter.addresses.give(machine, token)
+
+
+def ask_each(
+    config: Config,
+    clouds: Sequence[str],
+    ask: Callable[[Cloud], Told],
+    limits: QueryLimits | None = None,
+    failed: Mapping[str, CloudmeshError] | None = None,
+    calls: int = 1,
+) -> dict[str, Told | CloudmeshError]:
+    """What ``ask`` gives for each of these clouds, or its error, within limits; see ``ask_clouds``.
+
+    The clouds are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
+    than its own time.
+    """
+
+    def opened(name: str) -> Told:
+        with Cloud(name, config) as cloud:
+            return ask(cloud)
+
+    return ask_clouds(config, clouds, opened, limits, failed, calls)

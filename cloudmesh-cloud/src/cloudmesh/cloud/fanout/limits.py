@@ -1,4 +1,4 @@
-"""What is asked of clouds before the work on them begins: for how long, and who watches."""
+"""The limits of what is asked of clouds: how long it may take, and how much they may answer."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ NEVER = Deadline()
 
 @dataclass
 class QueryLimits:
-    """For how long clouds are asked what there is, and who watches that.
+    """For how long clouds are asked what there is, and who is told of the progress.
 
     Attributes:
         call_timeout: seconds for all that is asked of one cloud together; None for what its configuration,
@@ -82,7 +82,7 @@ class QueryLimits:
     watch: ProgressCallback | None = None
     deadline: Deadline = NEVER
 
-    def limit(self, configured: Mapping[str, float | None]) -> Callable[[str], float]:
+    def limit(self, configured: Mapping[str, float | None], calls: int = 1) -> Callable[[str], float]:
         """For how many seconds each of these clouds, with their ``call_timeout``, is waited for from now on.
 
         Where there are several, what hangs takes at most half of the time that is left for all together:
@@ -92,7 +92,8 @@ class QueryLimits:
         ends = Deadline.from_now(None if left is None else left / 2 if len(configured) > 1 else left)
 
         def seconds(cloud: str) -> float:
-            own = self.call_timeout or (configured[cloud] or CALL_TIMEOUT) + ReadRetry.ceiling
+            usual = calls * (configured[cloud] or CALL_TIMEOUT) + ReadRetry.ceiling
+            own = self.call_timeout or usual
             until = ends.left()
             return own if until is None else min(own, until)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, simulated_notes
@@ -140,24 +139,10 @@ def _refresh(
     asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
     if not asked:
         return {}
-    from cloudmesh.cloud.fanout.ask_all import ask_all
-    from cloudmesh.cloud.fanout.limits import QueryLimits, call_timeouts
+    from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
-    # All that is missing is asked for before the first cloud is called.
-    errors: dict[str, CloudmeshError] = {**config.unresolved(asked)}
-    configured = call_timeouts(config, asked, errors)
-    # One that hangs keeps nobody from seeing the others for ever.
-    answers = ask_all([*configured], partial(_reconcile, config), QueryLimits().limit(configured))
-    errors.update({name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)})
-    return {name: errors[name] for name in asked if name in errors}
-
-
-def _reconcile(config: Config, name: str) -> None:
-    """Bring what is known of a cloud up to date, in whatever thread."""
-    from cloudmesh.cloud.client.cloud import Cloud
-
-    with Cloud(name, config) as cloud:
-        cloud.reconcile()
+    answers = ask_each(config, asked, Cloud.reconcile)
+    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
 
 
 def _old(known: Sequence[KnownMachine], cloud: str) -> str:
