@@ -18,8 +18,8 @@ from cloudmesh.cloud.errors import (
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.retry import ONCE
-from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config.check.findings import check

@@ -133,9 +133,30 @@ def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
     vanished = inventory.replace("uc", [vm("b")], asked=1004.0)
     assert [each.machine for each in vanished] == [vm("a")]
     assert states(inventory) == {"b": "active"}, "no other command finds it"
-    (told,) = inventory.vanished(["uc", "tacc"])
-    assert (told.machine.name, told.machine.state, told.refreshed) == ("a", State.DELETED, 1000.0)
-    assert inventory.vanished(["uc"]) == []
+    for reader in ("shell", "rest"):
+        (told,) = inventory.vanished(["uc", "tacc"], reader)
+        assert (told.machine.name, told.machine.state, told.refreshed) == ("a", State.DELETED, 1000.0)
+        assert inventory.vanished(["uc"], reader) == []
+    assert inventory.vanished(["uc"], "sh") != [], "a reader has a whole word"
+    inventory.save(vm("b"))
+    now[0] = 1000.0 + 31 * 86400
+    inventory.replace("uc", [], asked=now[0])
+    assert [each.machine.name for each in inventory.vanished(["uc"])] == ["b"]
+    assert [each.machine.name for each in inventory.vanished(["uc"], "python")] == ["b"], (
+        "the old is forgotten"
+    )
+
+
+def test_a_store_from_before_there_were_readers_tells_each(inventory, now):
+    inventory.save(vm("a"))
+    inventory.replace("uc", [], asked=1001.0)
+    (record,) = inventory.database.find("vanished")
+    inventory.database.delete("vanished", cloud="uc")
+    del record["told"], record["noticed"]
+    inventory.database.upsert("vanished", record, key=["cloud", "cloud_id"])
+    for reader in ("shell", "python"):
+        assert [each.machine.name for each in inventory.vanished(["uc"], reader)] == ["a"]
+        assert inventory.vanished(["uc"], reader) == []
 
 
 def test_a_machine_that_was_just_booted_need_not_be_listed_yet(inventory, now):

@@ -12,8 +12,8 @@ from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, is_transient
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.provider.tokens import mark
 from cloudmesh.plugin.errors import CloudmeshError
 
 # How long a new machine may be without a port that an address can lead to, in seconds.

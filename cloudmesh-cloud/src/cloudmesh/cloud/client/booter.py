@@ -29,6 +29,7 @@ class BootOptions:
         userdata: for cloud-init: the text itself, or a Path to it.
         metadata: written on the machine.
         public: whether it gets a public address, which may cost money.
+        extra: values for what this kind of cloud declares beside these; see ``Provider.boot_parameters``.
     """
 
     image: str | None = None
@@ -39,6 +40,7 @@ class BootOptions:
     userdata: str | Path | None = field(default=None, repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
+    extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
 class BootKeywords(TypedDict, total=False):
@@ -49,6 +51,7 @@ class BootKeywords(TypedDict, total=False):
     userdata: str | Path | None
     metadata: Mapping[str, str]
     public: bool
+    extra: Mapping[str, str | int | float | bool]
 
 
 class Booter:
@@ -63,6 +66,7 @@ class Booter:
         """Look up by name what booting a machine needs; for further machines replace the name in it."""
         options = options or BootOptions()
         self._require_options(options)
+        extra = self._extra(options)
         image, flavor = self._choice("image", options.image), self._choice("flavor", options.flavor)
         key = options.key or self.connection.defaults.get("key")
         networks = self._several("network", options.network)
@@ -77,6 +81,7 @@ class Booter:
             userdata=self._userdata(options),
             metadata=dict(options.metadata),
             public=options.public,
+            extra=extra,
         )
 
     def boot_as(self, request: BootRequest, maybe_done: bool = False) -> MachineRecord:
@@ -174,6 +179,15 @@ class Booter:
         ways = {Capability.BOOT_PUBLIC, Capability.FLOATING_IPS}
         if options.public and not ways & self.connection.provider.capabilities:
             raise Unsupported(cannot(self.connection.name, Capability.BOOT_PUBLIC))
+
+    def _extra(self, options: BootOptions) -> dict[str, str | int | float | bool]:
+        """The values of parameters that only this kind of cloud takes. Raises UsageError for any other."""
+        declared = self.connection.provider.boot_parameters
+        for name in options.extra:
+            if name not in declared:
+                known = f"; it takes {', '.join(declared)}" if declared else ""
+                raise UsageError(f"cloud {self.connection.name} takes no {name} for a new machine{known}")
+        return {name: declared[name].value(given) for name, given in options.extra.items()}
 
     def _choice(self, kind: str, given: str | None) -> str:
         chosen = given or self.connection.defaults.get(kind)

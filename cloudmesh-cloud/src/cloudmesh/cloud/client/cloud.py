@@ -20,10 +20,10 @@ from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.limits import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import BootRequest, Provider
 from cloudmesh.cloud.provider.registry import provider_class
 from cloudmesh.cloud.provider.retry import ONCE, ReadRetry
-from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store

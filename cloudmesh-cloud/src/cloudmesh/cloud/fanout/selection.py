@@ -68,18 +68,22 @@ def clouds_of_names(
 
     Args:
         names: as ``cloudmesh.plugin.names.expand`` gives them.
-        chosen: gives the clouds for names without a colon; called only if there is one.
+        chosen: gives the clouds for names without a colon; called once, and only if there is such a name.
 
     Raises:
         UnknownName: a cloud before a colon is not configured.
         ConfigError: it is not active; or as ``chosen`` raises.
     """
+    # By what stands before the colon; thousands of names have few clouds.
+    known: dict[str | None, list[str]] = {}
     wanted: list[tuple[Name, list[str]]] = []
     for name in names:
-        if name.cloud is not None:
-            config.cloud(name.cloud)
-            config.require_active(name.cloud)
-        wanted.append((name, [name.cloud] if name.cloud is not None else [*chosen()]))
+        if name.cloud not in known:
+            if name.cloud is not None:
+                config.cloud(name.cloud)
+                config.require_active(name.cloud)
+            known[name.cloud] = list(chosen()) if name.cloud is None else [name.cloud]
+        wanted.append((name, known[name.cloud]))
     return wanted
 
 

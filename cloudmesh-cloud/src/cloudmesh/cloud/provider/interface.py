@@ -9,51 +9,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.capability import Capability
-from cloudmesh.cloud.model.networks import Network, SecurityGroup
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.networks import NetworkProvider
 from cloudmesh.plugin.errors import CloudmeshError
 
-__all__ = ["BootRequest", "Capability", "Provider"]
+__all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
 
 Self = TypeVar("Self", bound="Provider")
-
-
-@dataclass(frozen=True)
-class BootRequest:
-    """What is needed to boot a machine: things of the cloud, already found by name.
-
-    What a cloud is not declared to be capable of is never in a request that a provider gets.
-
-    Attributes:
-        networks: the networks to be on; none leaves the choice to the cloud.
-        security_groups: the groups to be under; none leaves the choice to the cloud.
-        userdata: handed to the machine as it is, for cloud-init; may hold secrets (Capability.USERDATA).
-        metadata: written on the machine (Capability.BOOT_METADATA).
-        public: whether the cloud gives it a public address of its own accord (Capability.BOOT_PUBLIC). On a
-            cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
-        token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
-            keep it (``cloudmesh.cloud.provider.tokens``), for ``Provider.find_booted``; empty for none.
-    """
-
-    name: str
-    image: Image
-    flavor: Flavor
-    key: KeyPair | None = None
-    networks: tuple[Network, ...] = ()
-    security_groups: tuple[SecurityGroup, ...] = ()
-    userdata: str = field(default="", repr=False)
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    public: bool = False
-    token: str = ""
 
 
 class Provider(NetworkProvider, ABC):
@@ -69,6 +39,7 @@ class Provider(NetworkProvider, ABC):
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
             host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
             after all others.
+        boot_parameters: what a user may say of a new machine beside what all clouds take, by name.
         bulk: the most machines that one call can be about, by the name of the verb in the verb table or
             "boot"; empty where each machine needs a call of its own. An instance may set its own when it is
             made: this is asked of one that is not open.
@@ -83,6 +54,7 @@ class Provider(NetworkProvider, ABC):
     capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
     settings_keys: ClassVar[tuple[str, ...]] = ()
+    boot_parameters: ClassVar[Mapping[str, BootParameter]] = MappingProxyType({})
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
     settling: ClassVar[float] = 0.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.tokens import mark
+from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.db import Database, open_store
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
 # and promises nothing; what is deleted elsewhere so soon is told of that much later.
 HIDES_NEW = 30.0
-# For how many seconds after a machine was last seen those who were not told yet can be told that it vanished.
+# For how many seconds after a listing lacked a machine further readers can be told that it vanished.
 _KEEPS_VANISHED = 30 * 86400.0
 # How many machines are written in one transaction, for which other processes wait.
 _PAGE = 200
@@ -168,15 +168,17 @@ class Inventory:
             ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
             self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
         surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
-        records = [{**_record(each.machine, each.refreshed), "told": ""} for each in surprising]
+        records = [
+            {**_record(each.machine, each.refreshed), "told": "", "noticed": asked} for each in surprising
+        ]
         self._database.upsert_many(VANISHED, records, key=_KEY)
         return surprising
 
     def vanished(self, clouds: Iterable[str], reader: str = "shell") -> list[KnownMachine]:
         """The machines that vanished from these clouds, as they were last seen, in state deleted.
 
-        Each reader is told of a machine once. One that was told is kept for other readers, until 30 days
-        after it was last seen.
+        Each reader is told of a machine once. One that was told is kept for other readers for 30 days after
+        a listing lacked it.
 
         Args:
             reader: one word that says who is told: shell, rest, python, ...
@@ -204,16 +206,17 @@ class Inventory:
         """The same as machines, which counts as told; forgets those that are back, and the oldest."""
         from cloudmesh.db import gt, lt
 
-        told, marks = [], []
+        told, marks, now = [], [], time.time()
         for record in self._untold(cloud, reader):
             known = _known(record)
             if self.find(known.machine):
                 self._database.delete(VANISHED, cloud=cloud, cloud_id=known.machine.cloud_id)
                 continue
             told.append(known)
-            marks.append({**record, "told": " ".join([*_readers(record), reader])})
+            readers = " ".join([*_readers(record), reader])
+            marks.append({"noticed": now, **record, "told": readers})
         self._database.upsert_many(VANISHED, marks, key=_KEY)
-        self._database.delete(VANISHED, cloud=cloud, told=gt(""), refreshed=lt(time.time() - _KEEPS_VANISHED))
+        self._database.delete(VANISHED, cloud=cloud, told=gt(""), noticed=lt(now - _KEEPS_VANISHED))
         return told
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:

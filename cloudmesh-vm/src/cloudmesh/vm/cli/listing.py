@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, simulated_notes
-from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.store.catalog import kept_listing
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
@@ -158,13 +158,9 @@ def _places(config: Config, names: Sequence[str], option: str | None) -> list[st
         return chosen_clouds(config, option)
     from cloudmesh.plugin.names import expand
 
-    named = [each.cloud for each in expand(names)]
-    for cloud in named:
-        if cloud:
-            config.cloud(cloud)
-            config.require_active(cloud)
-    chosen = chosen_clouds(config, option) if None in named else []
-    return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
+    wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, option))
+    wanted.sort(key=lambda each: each[0].cloud is not None)
+    return list(dict.fromkeys(cloud for _, clouds in wanted for cloud in clouds))
 
 
 def _named(
