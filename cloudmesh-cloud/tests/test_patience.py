@@ -192,7 +192,7 @@ def test_the_first_good_answer_or_lasting_error_ends_it(failures, attempts):
     time = Time()
     expected = next((number for number, each in enumerate(failures, 1) if each in LASTING), len(failures) + 1)
     try:
-        assert time.patience(attempts=attempts).insist(call) == "well"
+        assert time.patience(attempts=attempts).call(call) == "well"
         assert len(calls) == len(failures) + 1 <= attempts
     except kinds.CLOUD_ERRORS as error:
         assert error is failures[len(calls) - 1]

@@ -11,14 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.capability import Capability, cannot
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.networks import NetworkProvider
 from cloudmesh.plugin.errors import CloudmeshError
 
 __all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
@@ -26,7 +26,7 @@ __all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
 Self = TypeVar("Self", bound="Provider")
 
 
-class Provider(NetworkProvider, ABC):
+class Provider(ABC):
     """One cloud, signed in to. Used by one thread at a time.
 
     Every method may raise the errors in ``cloudmesh.cloud.errors.CLOUD_ERRORS``, and no other; none turns an
@@ -79,10 +79,10 @@ class Provider(NetworkProvider, ABC):
     ) -> None:
         self.close()
 
-    def open(self) -> None:
+    def open(self) -> None:  # noqa: B027 there may be nothing to do
         """Get ready; sign-in may wait until the first call."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 there may be nothing to do
         """Give back what ``open`` took."""
 
     def most(self, verb: str) -> int:
@@ -263,3 +263,57 @@ class Provider(NetworkProvider, ABC):
     def quotas(self) -> list[Quota]:
         """What this user may have and has (Capability.QUOTAS)."""
         self._lacks(Capability.QUOTAS)
+
+    def networks(self) -> list[Network]:
+        """The networks that this user can see (Capability.NETWORKS)."""
+        self._lacks(Capability.NETWORKS)
+
+    def security_groups(self) -> list[SecurityGroup]:
+        """This user's security groups, with their rules (Capability.SECURITY_GROUPS)."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
+        """Make a group; a cloud may put rules of its own into it. Raises Refused if the name is taken."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def delete_security_group(self, cloud_id: str) -> None:
+        """Remove a group. Raises NotFound, and Conflict while a machine is under it."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
+        """Let something through. Raises NotFound, and Conflict if the group has this rule."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
+        """Take a rule, as it was listed, out of its group. Raises NotFound."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def floating_ips(self) -> list[FloatingIP]:
+        """The public addresses that are this user's (Capability.FLOATING_IPS)."""
+        self._lacks(Capability.FLOATING_IPS)
+
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        """Take a public address, from the network of this name or id, or from the cloud's only one.
+
+        The description, of at most 255 letters, is kept where the cloud can; an address whose machine is
+        not known, since the process that took it was killed, is found by it.
+        """
+        self._lacks(Capability.FLOATING_IPS)
+
+    def delete_floating_ip(self, cloud_id: str) -> None:
+        """Give an address back, also one that is attached. Raises NotFound."""
+        self._lacks(Capability.FLOATING_IPS)
+
+    def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
+        """Let an address lead to a machine. Raises NotFound, and Conflict if it leads to one already.
+
+        Raises Conflict too while the machine has no port yet: it may be asked again a moment later.
+        """
+        self._lacks(Capability.FLOATING_IPS)
+
+    def detach_floating_ip(self, cloud_id: str) -> None:
+        """Let an address lead nowhere; it stays the user's. Raises NotFound, Conflict if it leads nowhere."""
+        self._lacks(Capability.FLOATING_IPS)
+
+    def _lacks(self, capability: Capability) -> NoReturn:
+        raise Unsupported(cannot(self.name, capability))
