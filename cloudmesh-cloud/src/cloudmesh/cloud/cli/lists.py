@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cloudmesh.cloud.cli.notes import age_text, simulated_notes
+from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import matching
 from cloudmesh.cloud.model.networks import SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.store.catalog import kept_listing
 from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.listings import kept_listing
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError
@@ -49,7 +49,7 @@ def list_catalog(
             old = f"; its {kind}s are as of {age_text(listing[1])} ago" if listing else ""
             notes.append(f"error: {name}: {errors[name]}{old}")
     if errors and not any(kept.values()):
-        return _no_rows(errors)
+        return no_rows(errors)
     return _answer(config, clouds, rows, _COLUMNS[kind], errors, notes)
 
 
@@ -129,7 +129,7 @@ def _listing(
     answers = ask_each(config, clouds, ask)
     errors = _errors(answers)
     if len(errors) == len(clouds):
-        return _no_rows(errors)
+        return no_rows(errors)
     rows = [row for answer in answers.values() if not isinstance(answer, CloudmeshError) for row in answer]
     notes = [f"error: {name}: {error}" for name, error in errors.items()]
     return _answer(config, clouds, rows, columns, errors, notes)
@@ -137,15 +137,6 @@ def _listing(
 
 def _errors(answers: Mapping[str, Any]) -> dict[str, CloudmeshError]:
     return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
-
-
-def _no_rows(errors: Mapping[str, CloudmeshError]) -> Answer:
-    """No cloud answered, and that is not the same as "there is none": no list is shown."""
-    if len(errors) == 1:
-        raise next(iter(errors.values()))
-    notes = [f"error: {name}: {error}" for name, error in errors.items()]
-    code = max(error.exit_code for error in errors.values())
-    return Answer(text="", notes=notes, errors=list(errors.values()), exit_code=code)
 
 
 def _answer(

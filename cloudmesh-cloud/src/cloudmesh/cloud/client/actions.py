@@ -81,7 +81,7 @@ class MachineActions:
                 self._addresses.release(machine)
             return self._act_on_successor(machine, verb, argument, maybe_done)
         if deletes:
-            # Also those of one that was deleted before: whoever did that may have been killed.
+            # Also those of one that was deleted before: the process that did that may have been killed.
             self._addresses.release(machine)
         return done
 
@@ -117,7 +117,7 @@ class MachineActions:
     def _act_when_known(
         self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool
     ) -> ActionResult:
-        """``_act``, with some patience with a cloud that may not know yet what it has just made."""
+        """``_act``, retried while the cloud may not know yet what it has just made."""
         waited = 0.0
         while True:
             try:

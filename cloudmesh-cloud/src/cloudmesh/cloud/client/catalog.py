@@ -12,7 +12,7 @@ from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.store.catalog import keep_listing
+from cloudmesh.cloud.store.listings import keep_listing
 from cloudmesh.plugin.errors import UnknownName
 
 

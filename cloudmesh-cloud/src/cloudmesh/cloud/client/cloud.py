@@ -143,6 +143,7 @@ class Cloud(Catalog):
 
     @read_retry.setter
     def read_retry(self, policy: ReadRetry) -> None:
+        """Retry by another policy from now on."""
         self.connection.read_retry = policy
 
     @contextmanager

@@ -49,7 +49,7 @@ class Connection:
         self._opened = provider, inventory
 
     def detach(self) -> None:
-        """Be closed again; whoever opened provider and store closes them."""
+        """Be closed again; those who opened provider and store close them."""
         self._opened = None
 
     @property

@@ -1,4 +1,4 @@
-"""Waiting until one machine is in a state, by asking its cloud for it after growing pauses."""
+"""Waiting until one machine is in a state, by polling its cloud for it with growing pauses."""
 
 from __future__ import annotations
 

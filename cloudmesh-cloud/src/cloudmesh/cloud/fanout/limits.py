@@ -19,7 +19,7 @@ Listed = TypeVar("Listed")
 MOST_MACHINES, MOST_ENTRIES = 200_000, 100_000
 # Seconds that one call may take, where nothing else is configured.
 CALL_TIMEOUT = 300.0
-# What the watch is told is going on.
+# The name of the step that a progress callback is told of.
 LIST = "list"
 
 
@@ -74,7 +74,7 @@ class QueryLimits:
     Attributes:
         call_timeout: seconds for all that is asked of one cloud together; None for what its configuration,
             or the usual, says of one call, and the time in which a read may be tried again.
-        watch: is told which clouds have answered.
+        watch: a callback that is told which clouds have answered.
         deadline: when the time for all of the command is over.
     """
 
@@ -100,9 +100,9 @@ class QueryLimits:
         return seconds
 
     def tell(self, clouds: Sequence[str], answers: Mapping[str, object]) -> None:
-        """Tell the watch who has answered."""
+        """Report the progress: which clouds have answered."""
         if self.watch is not None:
-            self.watch(LIST, [_tally(cloud, answers) for cloud in clouds])
+            self.watch(LIST, [_progress(cloud, answers) for cloud in clouds])
 
 
 def call_timeouts(
@@ -119,7 +119,7 @@ def call_timeouts(
     return found
 
 
-def _tally(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
+def _progress(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
     if cloud not in answers:
         return CloudProgress(cloud, total=1, done=0, failed=0, running=1)
     failed = isinstance(answers[cloud], CloudmeshError)

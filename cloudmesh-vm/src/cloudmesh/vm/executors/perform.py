@@ -14,7 +14,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.changes import Recorder, StoreChange
-from cloudmesh.cloud.store.shared_listings import SharedListings
+from cloudmesh.cloud.store.listings import SharedListings
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, Access, Call, Ended, Reply
 
