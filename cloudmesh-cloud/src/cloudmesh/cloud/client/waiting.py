@@ -34,7 +34,7 @@ def wait_until(
         NotFound: it vanished meanwhile.
         CloudError: the cloud refuses to tell.
     """
-    awaited = AwaitedMachine(machine, state, True, connection.provider.settling)
+    awaited = AwaitedMachine(machine, state, True, settling=connection.provider.settling)
     seconds = TIMEOUT if timeout is None else timeout
     began, pause, trouble = time.monotonic(), _FIRST_PAUSE, ""
     while True:

@@ -25,12 +25,14 @@ class AwaitedMachine:
         machine: as it was shown last.
         state: the one that it is to reach.
         was_set_going: whether something was just done that leads it there.
+        is_new: whether it was just booted, whatever state its cloud gave it.
         settling: for how many seconds its cloud may not show a machine that it has just made.
     """
 
     machine: MachineRecord
     state: State
     was_set_going: bool
+    is_new: bool = False
     settling: float = 0.0
     _was_shown: bool = False
     _at_rest_since: float | None = None
@@ -63,7 +65,8 @@ class AwaitedMachine:
         if self.state is State.DELETED:
             self.machine = replace(self.machine, state=State.DELETED)
             return True
-        if self._was_shown or not self.was_set_going or waited >= max(_SHOWN_LATE, self.settling):
+        may_be_late = not self._was_shown and (self.is_new or self.was_set_going)
+        if not may_be_late or waited >= max(_SHOWN_LATE, self.settling):
             raise NotFound(f"it is no longer on cloud {self.machine.cloud}")
         return False
 
