@@ -1,6 +1,7 @@
 """What was opened for others: waiting in Python, limits of size, more to say of a boot, images, addresses."""
 
 import itertools
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,12 +9,23 @@ from types import SimpleNamespace
 import pytest
 
 from cloudmesh.cloud import BootParameter, Cloud, MachineRecord, State
+from cloudmesh.cloud.cli.changes import change_all
+from cloudmesh.cloud.cli.checking import check_clouds
+from cloudmesh.cloud.cli.lists import (
+    list_addresses,
+    list_catalog,
+    list_groups,
+    list_keys,
+    list_networks,
+)
+from cloudmesh.cloud.cli.overview import cloud_info
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NotFound, RateLimited, Unsupported
 from cloudmesh.cloud.fanout import limits
 from cloudmesh.cloud.model.awaited import AwaitedMachine
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Image
+from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
@@ -82,6 +94,47 @@ def test_a_machine_that_ends_in_error_or_vanishes_is_waited_for_no_longer(uc, sp
     with pytest.raises(NotFound, match="uc:vm2: it is no longer on cloud uc"):
         uc.boot("vm2", wait=True)
     assert "vm2" not in {each.machine.name for each in uc.inventory.known("uc")}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        lambda config: list_catalog(config, ["uc", "tacc"], "image", refresh=True),
+        lambda config: list_keys(config, ["uc", "tacc"]),
+        lambda config: list_networks(config, ["uc", "tacc"]),
+        lambda config: list_groups(config, ["uc", "tacc"]),
+        lambda config: list_addresses(config, ["uc", "tacc"]),
+        lambda config: check_clouds(config, ["uc", "tacc"]),
+        lambda config: cloud_info(config, "uc", refresh=True),
+        lambda config: change_all(config, ["uc", "tacc"], "delete", ["default"], Cloud.delete_key),
+    ],
+)
+def test_no_command_waits_for_ever_for_a_cloud_that_hangs(configure, monkeypatch, hang, command):
+    monkeypatch.setattr(ReadRetry, "ceiling", -0.7)
+    config = configure({"uc": {"call_timeout": 1}, "tacc": {}})
+    for method in ("check", "images", "key_pairs", "networks", "security_groups", "floating_ips", "quotas"):
+        hang(method)
+    answer = command(config)
+    told = [error for error in answer.errors if isinstance(error, CloudTimeout)]
+    assert str(told[0]) == "cloud uc did not answer in 0.3 seconds"
+    assert len(told) == 1 and answer.exit_code in (1, 4)
+
+
+@pytest.fixture
+def hang(monkeypatch):
+    """Lets a call of the cloud uc take as long as the test."""
+    free = threading.Event()
+
+    def make(method):
+        original = getattr(SimulatedProvider, method)
+
+        def call(self, *words):
+            return free.wait(60) and [] if self.name == "uc" else original(self, *words)
+
+        monkeypatch.setattr(SimulatedProvider, method, call)
+
+    yield make
+    free.set()
 
 
 def vm(state, **more):
