@@ -2,9 +2,11 @@
 
 import functools
 import json
+from contextlib import ExitStack
 
 import pytest
 
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated import inside as simulated
@@ -106,6 +108,13 @@ def configure(home):
         return Config.load()
 
     return write
+
+
+@pytest.fixture
+def open_cloud(configure):
+    """Opens the cloud uc with settings; it is closed after the test."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Cloud("uc", configure({"uc": settings})))
 
 
 @pytest.fixture
