@@ -11,13 +11,7 @@ import pytest
 from cloudmesh.cloud import BootParameter, Cloud, MachineRecord, State
 from cloudmesh.cloud.cli.changes import change_all
 from cloudmesh.cloud.cli.checking import check_clouds
-from cloudmesh.cloud.cli.lists import (
-    list_addresses,
-    list_catalog,
-    list_groups,
-    list_keys,
-    list_networks,
-)
+from cloudmesh.cloud.cli.lists import list_catalog, list_things
 from cloudmesh.cloud.cli.overview import cloud_info
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NotFound, RateLimited, Unsupported
@@ -100,10 +94,10 @@ def test_a_machine_that_ends_in_error_or_vanishes_is_waited_for_no_longer(uc, sp
     "command",
     [
         lambda config: list_catalog(config, ["uc", "tacc"], "image", refresh=True),
-        lambda config: list_keys(config, ["uc", "tacc"]),
-        lambda config: list_networks(config, ["uc", "tacc"]),
-        lambda config: list_groups(config, ["uc", "tacc"]),
-        lambda config: list_addresses(config, ["uc", "tacc"]),
+        *(
+            lambda config, kind=kind: list_things(config, ["uc", "tacc"], kind)
+            for kind in ("key", "network", "group", "address")
+        ),
         lambda config: check_clouds(config, ["uc", "tacc"]),
         lambda config: cloud_info(config, "uc", refresh=True),
         lambda config: change_all(config, ["uc", "tacc"], "delete", ["default"], Cloud.delete_key),

@@ -58,20 +58,13 @@ def _read_catalog(kind: str, cloud: Cloud) -> None:
     cloud.images() if kind == "image" else cloud.flavors()
 
 
-def list_keys(config: Config, clouds: Sequence[str]) -> Answer:
-    """The key pairs that the clouds keep."""
-    return _listing(config, clouds, _key_rows, ["cloud", "name", "fingerprint"])
-
-
-def list_networks(config: Config, clouds: Sequence[str]) -> Answer:
-    """The networks that machines can be on, and those that lead out."""
-    columns = ["cloud", "name", "subnets", "external", "shared", "cloud_id"]
-    return _listing(config, clouds, _network_rows, columns)
-
-
-def list_groups(config: Config, clouds: Sequence[str]) -> Answer:
-    """The security groups, with the number of their rules."""
-    return _listing(config, clouds, _group_rows, ["cloud", "name", "rules", "description", "cloud_id"])
+def list_things(config: Config, clouds: Sequence[str], kind: str) -> Answer:
+    """What the clouds have of a kind, asked now: ``key``, ``network``, ``group`` or ``address``."""
+    columns, ask = _THINGS[kind]
+    answer = _listing(config, clouds, ask, columns)
+    if kind == "address":
+        answer.names = "address"
+    return answer
 
 
 def list_rules(config: Config, clouds: Sequence[str], group: str) -> Answer:
@@ -80,24 +73,25 @@ def list_rules(config: Config, clouds: Sequence[str], group: str) -> Answer:
     return _listing(config, clouds, lambda cloud: _rule_rows(cloud.security_group(group)), columns)
 
 
-def list_addresses(config: Config, clouds: Sequence[str]) -> Answer:
-    """The floating IPs, and the machines that they lead to."""
-    columns = ["cloud", "address", "machine", "pool", "cloud_id"]
-    answer = _listing(config, clouds, _address_rows, columns)
-    answer.names = "address"
-    return answer
+def _address_rows(cloud: Cloud) -> Rows:
+    """The floating IPs, each with the name of the machine that it leads to, as far as that is known."""
+    addresses = cloud.floating_ips()
+    names = {each.machine.cloud_id: each.machine.name for each in cloud.inventory.known(cloud.name)}
+    return [{**vars(each), "machine": names.get(each.machine_id, each.machine_id)} for each in addresses]
 
 
-def _key_rows(cloud: Cloud) -> Rows:
-    return [vars(key) for key in cloud.key_pairs()]
-
-
-def _network_rows(cloud: Cloud) -> Rows:
-    return [{**vars(network), "subnets": list(network.subnets)} for network in cloud.networks()]
-
-
-def _group_rows(cloud: Cloud) -> Rows:
-    return [{**vars(group), "rules": len(group.rules)} for group in cloud.security_groups()]
+_THINGS: Mapping[str, tuple[list[str], Callable[[Cloud], Rows]]] = {
+    "key": (["cloud", "name", "fingerprint"], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
+    "network": (
+        ["cloud", "name", "subnets", "external", "shared", "cloud_id"],
+        lambda cloud: [{**vars(each), "subnets": list(each.subnets)} for each in cloud.networks()],
+    ),
+    "group": (
+        ["cloud", "name", "rules", "description", "cloud_id"],
+        lambda cloud: [{**vars(each), "rules": len(each.rules)} for each in cloud.security_groups()],
+    ),
+    "address": (["cloud", "address", "machine", "pool", "cloud_id"], _address_rows),
+}
 
 
 def _rule_rows(group: SecurityGroup) -> Rows:
@@ -105,12 +99,6 @@ def _rule_rows(group: SecurityGroup) -> Rows:
         {**vars(rule), "cloud": group.cloud, "group": group.name, "ports": port_text(rule)}
         for rule in group.rules
     ]
-
-
-def _address_rows(cloud: Cloud) -> Rows:
-    addresses = cloud.floating_ips()
-    names = {each.machine.cloud_id: each.machine.name for each in cloud.inventory.known(cloud.name)}
-    return [{**vars(each), "machine": names.get(each.machine_id, each.machine_id)} for each in addresses]
 
 
 def port_text(rule: SecurityRule) -> str:

@@ -53,18 +53,18 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _run(arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli import addresses
-    from cloudmesh.cloud.cli.lists import list_addresses
+    from cloudmesh.cloud.cli import changes
+    from cloudmesh.cloud.cli.lists import list_things
     from cloudmesh.cloud.fanout.selection import chosen_clouds
     from cloudmesh.config import Config
 
     config, option = Config.load(), arguments["--cloud"]
     if arguments["list"]:
-        return list_addresses(config, chosen_clouds(config, option))
+        return list_things(config, chosen_clouds(config, option), "address")
     if arguments["create"]:
-        return addresses.create_address(config, option, arguments["--pool"] or "")
+        return changes.create_address(config, option, arguments["--pool"] or "")
     if arguments["delete"]:
-        return addresses.delete_addresses(config, option, arguments["ADDRESSES"], arguments["--yes"])
+        return changes.delete_addresses(config, option, arguments["ADDRESSES"], arguments["--yes"])
     if arguments["attach"]:
-        return addresses.attach_address(config, option, arguments["ADDRESS"], arguments["NAME"])
-    return addresses.detach_address(config, option, arguments["ADDRESS"])
+        return changes.attach_address(config, option, arguments["ADDRESS"], arguments["NAME"])
+    return changes.detach_address(config, option, arguments["ADDRESS"])

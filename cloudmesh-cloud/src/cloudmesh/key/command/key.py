@@ -50,7 +50,7 @@ class KeyCommand(PluginCommand):  # type: ignore[misc]
 
 def _run(arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_public_key
-    from cloudmesh.cloud.cli.lists import list_keys
+    from cloudmesh.cloud.cli.lists import list_things
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.fanout.selection import chosen_clouds
     from cloudmesh.config import Config
@@ -58,7 +58,7 @@ def _run(arguments: dict[str, Any]) -> Answer:
     config = Config.load()
     clouds = chosen_clouds(config, arguments["--cloud"])
     if arguments["list"]:
-        return list_keys(config, clouds)
+        return list_things(config, clouds, "key")
     if arguments["delete"]:
         return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_key)
     text = read_public_key(arguments["FILE"])

@@ -62,7 +62,7 @@ class SecgroupCommand(PluginCommand):  # type: ignore[misc]
 
 def _run(arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_rule
-    from cloudmesh.cloud.cli.lists import list_groups, list_rules
+    from cloudmesh.cloud.cli.lists import list_rules, list_things
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.fanout.selection import chosen_clouds
     from cloudmesh.config import Config
@@ -73,7 +73,7 @@ def _run(arguments: dict[str, Any]) -> Answer:
         rule = read_rule(*words)
     clouds = chosen_clouds(config, arguments["--cloud"])
     if arguments["list"]:
-        return list_rules(config, clouds, name) if name else list_groups(config, clouds)
+        return list_rules(config, clouds, name) if name else list_things(config, clouds, "group")
     if arguments["delete"]:
         return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_security_group)
     if arguments["create"]:
