@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from cloudmesh.cloud.client.acting import ActionResult
+from cloudmesh.cloud.client.actions import ActionResult
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,

@@ -6,11 +6,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudmesh.cloud.client.booting import Booting
+from cloudmesh.cloud.client.booter import Booter
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import SecurityRule
@@ -39,6 +41,8 @@ CALLS: Mapping[Capability, Callable[[Provider, MachineRecord], Any]] = {
     Capability.SECURITY_GROUPS: lambda provider, _: provider.security_groups(),
     Capability.FLOATING_IPS: lambda provider, _: provider.floating_ips(),
     Capability.QUOTAS: lambda provider, _: provider.quotas(),
+    Capability.ADD_IMAGE: lambda provider, _: provider.add_image("a", Path("a")),
+    Capability.DELETE_IMAGE: lambda provider, _: provider.delete_image("a"),
 }
 FURTHER_CALLS: tuple[tuple[Capability, Callable[[Provider], Any]], ...] = (
     (Capability.KEYS, lambda provider: provider.add_key("a", "b")),
@@ -59,12 +63,11 @@ def new_name() -> str:
     return f"conformance-{uuid.uuid4().hex[:8]}"
 
 
-class Around(Booting):
-    """The context ``Cloud`` around a provider that is open already, with a store that nobody keeps."""
+class Around(Booter):
+    """Boots by a provider that is open already, with a store that nobody keeps."""
 
     def __init__(self, provider: Provider) -> None:
-        super().__init__(provider.name)
-        self._provider, self._inventory, self._defaults = provider, Inventory(Database(":memory:")), {}
+        super().__init__(Connection(provider.name, provider, Inventory(Database(":memory:"))))
 
 
 class Base:

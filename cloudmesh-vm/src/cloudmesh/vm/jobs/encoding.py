@@ -74,6 +74,8 @@ def decode_request(text: str) -> BootRequest:
         userdata=_userdata(data["userdata"]),
         metadata=data["metadata"],
         public=data["public"],
+        # Jobs from before there were such parameters have none.
+        extra=data.get("extra", {}),
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from cloudmesh.cloud.client.booting import BootOptions
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS, Refused
+from cloudmesh.cloud.fanout.selection import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.clouds.session import CloudSession
@@ -39,8 +40,9 @@ class BootPlan:
 
     def __init__(self, session: CloudSession, names: str | Sequence[str], explicit: bool) -> None:
         self._session = session
-        wanted = ((cloud, name.name) for name in expand(names) for cloud in self._places(name, explicit))
-        self.places = list(dict.fromkeys(wanted))
+        self._explicit = explicit
+        wanted = clouds_of_names(session.config, _named(names), self._chosen)
+        self.places = list(dict.fromkeys((cloud, name.name) for name, clouds in wanted for cloud in clouds))
 
     def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> Plan:
         """What is to be booted, each machine with a token of its own.
@@ -72,17 +74,21 @@ class BootPlan:
             tasks += boot_tasks(name, free, found.request, found.afterwards)
         return Plan(BOOT, tasks, parts, names, wait, missing)
 
-    def _places(self, name: Name, explicit: bool) -> list[str]:
-        if name.is_glob or not _GOOD_NAME.fullmatch(name.name):
-            raise _bad_name(name.name)
-        if name.cloud:
-            self._session.config.cloud(name.cloud)
-            self._session.config.require_active(name.cloud)
-            return [name.cloud]
+    def _chosen(self) -> list[str]:
+        """The clouds for names that do not say theirs."""
         clouds = self._session.clouds
-        if len(clouds) > 1 and not explicit:
+        if len(clouds) > 1 and not self._explicit:
             raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
         return clouds
+
+
+def _named(names: str | Sequence[str]) -> list[Name]:
+    """The names of new machines. Raises UsageError for what clouds do not take as a name."""
+    named = expand(names)
+    for name in named:
+        if name.is_glob or not _GOOD_NAME.fullmatch(name.name):
+            raise _bad_name(name.name)
+    return named
 
 
 @dataclass(frozen=True)

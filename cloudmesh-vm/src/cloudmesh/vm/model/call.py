@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudmesh.cloud.client.acting import ActionResult
-from cloudmesh.cloud.client.many import RetrySingly
+from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudError
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cloudmesh.cloud.client.many import RetrySingly
+from cloudmesh.cloud.client.actions import RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError

@@ -67,7 +67,7 @@ class Poller:
                 try:
                     cloud = cloud or stack.enter_context(Cloud(name, self._config))
                     # Who waits asks again by itself, and wants to know of trouble before that.
-                    cloud.patience = ONCE
+                    cloud.read_retry = ONCE
                     self._seen.put(PollResult(name, cloud.machines()))
                 except BaseException as error:  # noqa: BLE001 it is judged in the thread that asked
                     self._seen.put(PollResult(name, error))

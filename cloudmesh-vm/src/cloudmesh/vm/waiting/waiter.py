@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
 from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
+from cloudmesh.cloud.model.awaited import AwaitedMachine
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
@@ -31,15 +32,6 @@ _SILENCE = 1.0
 # What a clock may be off, in seconds.
 _EXACT = 0.001
 
-# How long a machine that was set on its way may still be shown at rest before we say that it will not
-# change: some clouds show the old state for a moment after they accepted an action.
-_GRACE = 10.0
-# How long a machine that was just booted may be missing from listings at least: some clouds show a new one
-# only a moment after they told of it.
-_SHOWN_LATE = 10.0
-_AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
-_AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
-
 
 def has_shown(outcome: Outcome) -> bool:
     """Whether it was seen how the machine fares: it is there, or cannot come there any more.
@@ -50,14 +42,9 @@ def has_shown(outcome: Outcome) -> bool:
 
 
 @dataclass
-class _Waiting:
+class _Waiting(AwaitedMachine):
     """A machine that is waited for, until it has an outcome."""
 
-    machine: MachineRecord
-    state: State
-    was_set_going: bool
-    was_shown: bool = False
-    at_rest_since: float | None = None
     outcome: Outcome | None = None
 
 
@@ -130,7 +117,7 @@ class Waiter:
         self._ends = self._began + self.timeout
         wanted = [self.state] * len(machines) if states is None else states
         waiting = [
-            _Waiting(machine, state, machine.state.is_passing)
+            _Waiting(machine, state, machine.state.is_passing, self.booted)
             for machine, state in zip(machines, wanted, strict=True)
         ]
         lanes = self._lanes(waiting)
@@ -225,42 +212,13 @@ class Waiter:
             self._end(each, Status.FAILED, error)
 
     def _judge(self, each: _Waiting, now: MachineRecord | None) -> None:
-        if now is None and each.state is State.DELETED:
-            each.machine = replace(each.machine, state=State.DELETED)
-            self._end(each, Status.DONE)
-        elif now is None and self._may_be_shown_late(each):
-            return
-        elif now is None:
-            self._end(each, Status.FAILED, NotFound(f"it is no longer on cloud {each.machine.cloud}"))
-        else:
-            each.machine, each.was_shown = now, True
-            if now.state is each.state:
+        if now is None:
+            each.settling = self.session.declared(each.machine.cloud).settling
+        try:
+            if each.has_reached(now, self.clock() - self._began):
                 self._end(each, Status.DONE)
-            elif reason := self._hopeless(each, now):
-                self._end(each, Status.FAILED, Conflict(reason))
-
-    def _may_be_shown_late(self, each: _Waiting) -> bool:
-        """Whether a machine that is not listed may be so new that its cloud does not show it yet."""
-        if each.was_shown or not (self.booted or each.was_set_going):
-            return False
-        patience = max(_SHOWN_LATE, self.session.declared(each.machine.cloud).settling)
-        return self.clock() - self._began < patience
-
-    def _hopeless(self, each: _Waiting, now: MachineRecord) -> str:
-        """Why the machine cannot reach the state any more; empty as long as it can."""
-        if now.state is State.ERROR and each.state is not State.DELETED:
-            return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
-        if now.state is State.DELETED or (now.state is State.DELETING and each.state not in _AFTER_DELETING):
-            return f"it is {now.state}"
-        if each.state is State.BUILDING and now.state is not State.UNKNOWN:
-            return f"it is {now.state}, and a machine is built only once"
-        if now.state not in _AT_REST and now.state is not State.ERROR:
-            each.at_rest_since = None
-            return ""
-        each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since
-        if each.was_set_going and self.clock() - each.at_rest_since < _GRACE:
-            return ""
-        return f"it is {now.state}, and nothing is bringing it to {each.state}"
+        except (Conflict, NotFound) as error:
+            self._end(each, Status.FAILED, error)
 
     def _end(self, each: _Waiting, status: Status, error: CloudmeshError | None = None) -> None:
         each.outcome = self._outcome(each.machine, status, error)

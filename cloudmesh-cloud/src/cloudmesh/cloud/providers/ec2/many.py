@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.boot import TOKEN_KEY
 from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY
 from cloudmesh.cloud.providers.ec2 import group
 from cloudmesh.cloud.providers.ec2.network import Ec2Network
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
-from cloudmesh.cloud.provider.tokens import unmarked
+from cloudmesh.cloud.provider.boot import unmarked
 
 _STATES = {
     "ACTIVE": State.ACTIVE,

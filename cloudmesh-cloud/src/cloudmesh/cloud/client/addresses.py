@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from cloudmesh.cloud.client.surroundings import Surroundings
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, is_transient
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.tokens import mark
-from cloudmesh.plugin.errors import CloudmeshError, StoreError
+from cloudmesh.cloud.provider.boot import mark
+from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.plugin.errors import CloudmeshError
 
 # How long a new machine may be without a port that an address can lead to, in seconds.
 _PORT_SECONDS = 300.0
 # The states of machines that never get one.
 _HOPELESS = (State.ERROR, State.DELETING, State.DELETED)
-_FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
+_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.2, 1.5, 5.0
 
 
-class PublicAddresses(Surroundings):
-    """The part of ``Cloud`` that gives machines floating IPs of their own."""
+class PublicAddresses:
+    """Gives machines floating IPs of their own, and gives those back when the machines are deleted."""
 
-    _sleep: Callable[[float], None] = staticmethod(time.sleep)
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
-    def give_address(self, machine: MachineRecord, token: str = "") -> MachineRecord:
-        """The machine with a floating IP of its own; if that fails the machine stays, the address does not.
+    def give(self, machine: MachineRecord, token: str = "") -> MachineRecord:
+        """Give a machine a floating IP of its own; if that fails the machine stays, the address does not.
 
         Args:
             token: that of the machine's boot. An address which an earlier call with it took, perhaps in a
@@ -39,12 +41,12 @@ class PublicAddresses(Surroundings):
         """
         try:
             if token:
-                self.inventory.expect_address(machine, token)
+                self.connection.inventory.expect_address(machine, token)
             address = self._own_address(machine, token)
         except CloudmeshError as error:
             raise _no_address(machine, error) from error
         try:
-            self.inventory.keep_address(address, machine)
+            self.connection.inventory.keep_address(address, machine)
             if not address.machine_id:
                 self._attach_soon(address, machine)
         except BaseException as error:
@@ -54,7 +56,7 @@ class PublicAddresses(Surroundings):
             raise _no_address(machine, error, left) from error
         others = [each for each in machine.public_ips if each != address.address]
         now = replace(machine, public_ips=[*others, address.address])
-        self._keep(now, f"{machine.qualified_name} was booted with {address.address}")
+        self.connection.save(now, f"{machine.qualified_name} was booted with {address.address}")
         return now
 
     def _own_address(self, machine: MachineRecord, token: str) -> FloatingIP:
@@ -63,7 +65,8 @@ class PublicAddresses(Surroundings):
         if taken is not None:
             return taken
         try:
-            return self.create_floating_ip("", mark(token) if token else "")
+            with self.connection.calling() as provider:
+                return provider.create_floating_ip("", mark(token) if token else "")
         except CloudError as error:
             lost = error.outcome_unknown and is_transient(error)
             taken = self._taken(machine, token) if lost else None
@@ -75,24 +78,20 @@ class PublicAddresses(Surroundings):
         """The address that is marked with this token, unless it leads to another machine by now."""
         if not token:
             return None
-        for address in self.floating_ips():
+        for address in self._listed():
             if address.description == mark(token) and address.machine_id in ("", machine.cloud_id):
                 return address
         return None
 
-    def _keep(self, machine: MachineRecord, happened: str) -> None:
-        """Write down what the cloud has done; if that fails the user must still learn that it was done."""
-        try:
-            self.inventory.save(machine)
-        except StoreError as error:
-            raise StoreError(f"{happened}, but that could not be written down: {error}") from error
+    def _listed(self) -> list[FloatingIP]:
+        return list(self.connection.listing(Provider.floating_ips))
 
     def _attach_soon(self, address: FloatingIP, machine: MachineRecord) -> None:
         """Attach the address as soon as the machine has a port."""
-        ends, tick = time.monotonic() + _PORT_SECONDS, _FIRST_TICK
+        ends, pause = time.monotonic() + _PORT_SECONDS, _FIRST_PAUSE
         while True:
             try:
-                with self.calling() as provider:
+                with self.connection.calling() as provider:
                     return provider.attach_floating_ip(address.cloud_id, machine.cloud_id)
             except Conflict as error:
                 if time.monotonic() >= ends:
@@ -100,15 +99,15 @@ class PublicAddresses(Surroundings):
                     raise Conflict(
                         f"it cannot be attached after {_PORT_SECONDS:g} seconds: {error}"
                     ) from error
-                self._require_hope(machine, error)
-            self._sleep(tick)
-            tick = min(tick * _GROWTH, _LONGEST_TICK)
+                self._require_possible(machine, error)
+            self.connection.sleep(pause)
+            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
-    def _require_hope(self, machine: MachineRecord, refused: Conflict) -> None:
+    def _require_possible(self, machine: MachineRecord, refused: Conflict) -> None:
         """Raises Conflict if a machine without a port will never have one, and NotFound if it is gone."""
         asked = time.time()
         try:
-            with self.calling() as provider:
+            with self.connection.calling() as provider:
                 now = provider.machine(machine.cloud_id)
         except CloudError as error:
             if is_transient(error):
@@ -116,41 +115,41 @@ class PublicAddresses(Surroundings):
                 return
             raise
         if now.state in _HOPELESS:
-            self.inventory.save(now, asked)
+            self.connection.inventory.save(now, asked)
             told = f" ({now.fault})" if now.fault else ""
             raise Conflict(f"its state is {now.state} now{told}: {refused}") from refused
 
     def _give_back(self, address: FloatingIP) -> CloudmeshError | None:
         """Release an address; why that failed, with what to do."""
         try:
-            with suppress(NotFound), self.calling() as provider:
+            with suppress(NotFound), self.connection.calling() as provider:
                 provider.delete_floating_ip(address.cloud_id)
-            self.inventory.forget_address(address)
+            self.connection.inventory.forget_address(address)
         except CloudmeshError as error:
             return _reworded(
                 error,
                 f"; its address {address.address} could not be given back ({error}): "
-                f"cms ip delete {address.address} --cloud={self.name}",
+                f"cms ip delete {address.address} --cloud={self.connection.name}",
             )
         return None
 
-    def release_addresses(self, machine: MachineRecord) -> None:
+    def release(self, machine: MachineRecord) -> None:
         """Give back the addresses that were taken for a machine which is deleted, or on its way there.
 
         Raises:
             CloudmeshError: one could not be given back; it may go on costing money. It is of the kind that
                 says what went wrong, and ``outcome_unknown``, as the machine itself is deleted.
         """
-        taken = self.inventory.addresses_of(machine)
+        taken = self.connection.inventory.addresses_of(machine)
         if not taken:
             return
         try:
-            listed = self.floating_ips()
+            listed = self._listed()
         except CloudmeshError as error:
             shown = ", ".join(each.address or "one that may have been taken" for each in taken)
             told = (
                 f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
-                f"back: {error}; see cms ip list --cloud={self.name}"
+                f"back: {error}; see cms ip list --cloud={self.connection.name}"
             )
             raise _reworded(error, told, outcome_unknown=True) from error
         unused = _unused(machine, taken, listed)
@@ -161,7 +160,7 @@ class PublicAddresses(Surroundings):
             raise _reworded(next(filter(is_transient, left), left[0]), told, outcome_unknown=True)
         for expected in taken:
             if not expected.address:
-                self.inventory.forget_address(expected)
+                self.connection.inventory.forget_address(expected)
 
 
 def _unused(

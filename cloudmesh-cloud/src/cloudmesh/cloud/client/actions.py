@@ -1,26 +1,31 @@
-"""Doing something to a machine, whatever the store believes of it."""
+"""Bringing verbs about on machines, one or many in a call, whatever the store believes of them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cloudmesh.cloud.client.booting import LOOK_AGAIN, Booting
-from cloudmesh.cloud.errors import Conflict, Gone, NotFound
+from cloudmesh.cloud.client.addresses import PublicAddresses
+from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.machines import LOOK_AGAIN, MachineList, not_known_yet
+from cloudmesh.cloud.errors import Conflict, NotFound, RateLimited, Refused, ServerFailure, Unsupported
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb, impossible
-from cloudmesh.plugin.errors import UsageError
+from cloudmesh.plugin.errors import CloudmeshError
+
+# What one machine of several can be the reason of. A quota or a full cloud is among them: some may still fit.
+_OF_ONE = (NotFound, Conflict, Unsupported, Refused)
+_OF_ALL = (RateLimited, ServerFailure)
 
 
 @dataclass(frozen=True)
 class ActionResult:
-    """A verb that came true.
+    """What became of a verb on one machine.
 
     Attributes:
         machine: as it is now.
         changed: whether there was anything to do.
-        target: where the verb leads this machine.
+        target: the state to which the verb leads this machine.
     """
 
     machine: MachineRecord
@@ -28,53 +33,25 @@ class ActionResult:
     target: State | None = None
 
 
-class Acting(Booting):
-    """The part of ``Cloud`` that lists machines and brings verbs about on them.
+@dataclass(frozen=True)
+class RetrySingly:
+    """Nothing was done to this machine, or nothing that a call for it alone would repeat: make that call."""
 
-    Attributes:
-        share: gives machines as another thread was told of them moments ago, or lets ``machines`` ask; for
-            whoever acts on many, of which many may have vanished. None where each time is the first.
-    """
 
-    share: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
+def singly(error: CloudmeshError) -> CloudmeshError | RetrySingly:
+    """What an error of a call for several machines is to each: RetrySingly if surely nothing was done."""
+    if error.outcome_unknown or not isinstance(error, _OF_ONE) or isinstance(error, _OF_ALL):
+        return error
+    return RetrySingly()
 
-    def machines(self) -> list[MachineRecord]:
-        """All machines, asked from the cloud now and written down."""
-        found: list[MachineRecord] = []
 
-        def passing() -> Iterator[MachineRecord]:
-            for machine in self._listed():
-                found.append(machine)
-                yield machine
+class MachineActions:
+    """Brings verbs about on machines of one cloud; what the cloud tells meanwhile is written down."""
 
-        self.inventory.replace(self.name, passing(), time.time())
-        return found
-
-    def reconcile(self) -> None:
-        """Write down all machines as the cloud tells of them now, page by page, and keep none in memory."""
-        self.inventory.replace(self.name, self._listed(), time.time())
-
-    def _listed(self) -> Iterator[MachineRecord]:
-        with self.calling() as provider:
-            yield from provider.machines()
-
-    def argument(self, verb: Verb, given: str | Mapping[str, str | None] | None) -> Argument:
-        """What a verb takes beside the machine, looked up on this cloud.
-
-        Raises:
-            UsageError: the verb needs one and there is none, or the other way round.
-            UnknownName: the cloud has no such image or flavor.
-        """
-        if bool(verb.takes) != (given is not None):
-            needs = f"needs the {verb.takes}" if verb.takes else "takes nothing"
-            raise UsageError(f"{verb.words} {needs} beside the machine")
-        if verb.takes and verb.capability:
-            self.require(verb.capability)
-        if verb.takes == "image":
-            return self.image(str(given))
-        if verb.takes == "flavor":
-            return self.flavor(str(given))
-        return given
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.machines = MachineList(connection)
+        self._addresses = PublicAddresses(connection)
 
     def act(
         self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
@@ -82,9 +59,9 @@ class Acting(Booting):
         """Bring a verb about on a known machine, with one call where its known state allows the verb.
 
         Args:
-            argument: what the verb takes, as ``argument`` gave it.
-            again: an earlier call may have done it. So the cloud is asked for the true state first; what is
-                so already, or on its way, is not done a second time.
+            argument: what the verb takes, as ``Cloud.argument`` gave it.
+            maybe_done: an earlier call may have done it. So the cloud is asked for the true state first; what
+                is so already, or on its way, is not done a second time.
 
         Raises:
             Conflict: it is impossible in the machine's true state, or another machine has the name now; or
@@ -97,15 +74,15 @@ class Acting(Booting):
         try:
             done = self._act_when_known(machine, verb, argument, maybe_done)
         except NotFound as error:
-            if self._may_be_hidden(machine, error):
-                raise _not_known_yet(machine, error) from error
-            self.inventory.forget(machine)
+            if self.machines.may_be_hidden(machine, error):
+                raise not_known_yet(machine, error) from error
+            self.connection.inventory.forget(machine)
             if deletes:
-                self.release_addresses(machine)
+                self._addresses.release(machine)
             return self._act_on_successor(machine, verb, argument, maybe_done)
         if deletes:
-            # Also those of one that was deleted before: whoever did that may have been killed.
-            self.release_addresses(machine)
+            # Also those of one that was deleted before: the process that did that may have been killed.
+            self._addresses.release(machine)
         return done
 
     def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:
@@ -115,18 +92,18 @@ class Acting(Booting):
         said, since the store may be out of date in either direction.
         """
         if verb.capability:
-            self.require(verb.capability)
+            self.connection.require(verb.capability)
         # What leads back to where the machine was must know for sure where that is.
         returns = verb.target is None and verb.passing is not None
         if returns or verb.fitness(machine.state) is not Fitness.POSSIBLE:
-            machine = self._refreshed(machine)
+            machine = self.machines.ask(machine)
         return self._judge(machine, verb)
 
     def _foresee_maybe_done(self, machine: MachineRecord, verb: Verb, argument: Argument) -> ActionResult:
         """The same where an earlier call may have done it; raises Conflict if nothing tells whether."""
         if verb.capability:
-            self.require(verb.capability)
-        now = self._refreshed(machine)
+            self.connection.require(verb.capability)
+        now = self.machines.ask(machine)
         if not verb.repeatable:
             if now.state is not verb.passing:
                 raise _not_repeated(verb, now)
@@ -137,40 +114,21 @@ class Acting(Booting):
         # On its way it does not show where it came from, and may be led back to.
         return replace(judged, target=verb.leads_to(machine.state)) if now.state is verb.passing else judged
 
-    def refresh(self, machine: MachineRecord) -> MachineRecord:
-        """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
-        try:
-            return self._refreshed(machine)
-        except NotFound as error:
-            if self._may_be_hidden(machine, error):
-                raise _not_known_yet(machine, error) from error
-            self.inventory.forget(machine)
-            raise
-
     def _act_when_known(
         self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool
     ) -> ActionResult:
-        """``_act``, with some patience with a cloud that may not know yet what it has just made."""
+        """``_act``, retried while the cloud may not know yet what it has just made."""
         waited = 0.0
         while True:
             try:
                 return self._act(machine, verb, argument, maybe_done)
             except NotFound as error:
-                if waited >= self.provider.settling or not self._may_be_hidden(machine, error):
+                if waited >= self.connection.provider.settling or not self.machines.may_be_hidden(
+                    machine, error
+                ):
                     raise
-            self._sleep(LOOK_AGAIN)
+            self.connection.sleep(LOOK_AGAIN)
             waited += LOOK_AGAIN
-
-    def _may_be_hidden(self, machine: MachineRecord, error: NotFound) -> bool:
-        """Whether a machine that is not found was made so shortly ago that it may be there all the same.
-
-        To take such a one for deleted would leave it running, and nobody would know of it.
-        """
-        if isinstance(error, Gone) or error.outcome_unknown or machine.state is not State.BUILDING:
-            return False
-        # A cloud's clock may be ahead; and that it does not tell the time is no proof of age.
-        age = max(0.0, time.time() - machine.created) if machine.created else 0.0
-        return age < self.provider.hides_new
 
     def _act(
         self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool = False
@@ -183,22 +141,22 @@ class Acting(Booting):
         machine = foreseen.machine
         words = [] if argument is None else [argument]
         try:
-            with self.calling() as provider:
+            with self.connection.calling() as provider:
                 getattr(provider, verb.call)(machine.cloud_id, *words)
         except Conflict:
-            judged = self._judge(self._refreshed(machine), verb)
+            judged = self._judge(self.machines.ask(machine), verb)
             if judged.changed:
                 raise
             return judged
         now = after(machine, verb, argument)
-        self._keep(now, f"{verb.words} was accepted for {machine.qualified_name}")
+        self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
         return ActionResult(now, changed=True, target=foreseen.target)
 
     def _judge(self, machine: MachineRecord, verb: Verb) -> ActionResult:
         """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
         fitness = verb.fitness(machine.state)
         if fitness is Fitness.IMPOSSIBLE:
-            raise impossible(verb, machine, self.provider.capabilities)
+            raise impossible(verb, machine, self.connection.provider.capabilities)
         return ActionResult(machine, fitness is Fitness.POSSIBLE, verb.leads_to(machine.state))
 
     def _act_on_successor(
@@ -210,7 +168,7 @@ class Acting(Booting):
         if deletes and maybe_done:
             return deleted
         # If it may have been done already, nothing is done to another one.
-        named = [] if maybe_done else self._others_named(gone)
+        named = [] if maybe_done else self.machines.others_named(gone)
         if named and verb.destroys:
             # Nobody agreed to lose what is on this one.
             raise Conflict(
@@ -223,22 +181,62 @@ class Acting(Booting):
             return self._act(named[0], verb, argument)
         raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
 
-    def _others_named(self, gone: MachineRecord) -> list[MachineRecord]:
-        """The machines that have the name of one that has vanished; a shared listing may still have that."""
-        found = self.share(self.machines) if self.share else self.machines()
-        return [
-            each
-            for each in found
-            if each.name == gone.name and each.cloud_id != gone.cloud_id and each.state is not State.DELETED
-        ]
+    def act_many(
+        self, machines: Sequence[MachineRecord], verb: Verb
+    ) -> list[ActionResult | CloudmeshError | RetrySingly]:
+        """Bring a verb about on several known machines, with one call for as many as the cloud takes at once.
 
-    def _refreshed(self, machine: MachineRecord) -> MachineRecord:
-        """The machine as the cloud tells of it now."""
-        asked = time.time()
-        with self.calling() as provider:
-            now = provider.machine(machine.cloud_id)
-        self.inventory.save(now, asked)
-        return now
+        Returns:
+            For each machine what ``act`` would have given or raised; or RetrySingly where only that can tell:
+
+            - the known state does not allow the verb, so that the true one must be asked for;
+            - addresses were taken for the machine, which go with it when it is deleted;
+            - the cloud refused the call for what may be the fault of one machine.
+
+            What concerns the whole cloud (it does not answer, too many calls, credentials), and what leaves
+            open whether the work was done, is the error of each machine.
+        """
+        results: dict[str, ActionResult | CloudmeshError | RetrySingly] = {}
+        together = [machine for machine in machines if self._fits(machine, verb)]
+        for group in _pieces(together, self.connection.provider.most(verb.name)):
+            results |= self._act_on(group, verb)
+        return [results.get(machine.cloud_id, RetrySingly()) for machine in machines]
+
+    def _fits(self, machine: MachineRecord, verb: Verb) -> bool:
+        """Whether nothing about the machine needs a call of its own."""
+        if self.connection.provider.most(verb.name) == 1 or verb.takes or verb.target is None:
+            return False
+        if verb.capability is not None and verb.capability not in self.connection.provider.capabilities:
+            return False
+        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+            return False
+        return verb.target is not State.DELETED or not self.connection.inventory.addresses_of(machine)
+
+    def _act_on(
+        self, machines: Sequence[MachineRecord], verb: Verb
+    ) -> dict[str, ActionResult | CloudmeshError | RetrySingly]:
+        """One call; the result of each machine by its id."""
+        ids = [machine.cloud_id for machine in machines]
+        try:
+            with self.connection.calling() as provider:
+                refused = provider.act_many(verb.name, ids)
+        except CloudmeshError as error:
+            return dict.fromkeys(ids, singly(error))
+        return {
+            machine.cloud_id: singly(refused[machine.cloud_id])
+            if machine.cloud_id in refused
+            else self._accepted(machine, verb)
+            for machine in machines
+        }
+
+    def _accepted(self, machine: MachineRecord, verb: Verb) -> ActionResult | CloudmeshError:
+        """Write down that the cloud has accepted a verb."""
+        now = after(machine, verb, None)
+        try:
+            self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
+        except CloudmeshError as error:
+            return error
+        return ActionResult(now, changed=True, target=verb.leads_to(machine.state))
 
 
 def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineRecord:
@@ -265,16 +263,14 @@ def _is_so(machine: MachineRecord, argument: Argument) -> bool:
     return isinstance(argument, str) and machine.name == argument
 
 
-def _not_known_yet(machine: MachineRecord, error: NotFound) -> NotFound:
-    return NotFound(
-        f"{machine.qualified_name} ({machine.cloud_id}) was just booted, and its cloud does not know it "
-        f"(yet): {error}; cms vm list --refresh --cloud={machine.cloud} shows whether it is there"
-    )
-
-
 def _not_repeated(verb: Verb, machine: MachineRecord) -> Conflict:
     return Conflict(
         f"{verb.words} of {machine.qualified_name} may have been done, since its answer was lost, and was "
         f"not repeated; the machine is {machine.state} now: look at it, and say it again if it was not done",
         outcome_unknown=True,
     )
+
+
+def _pieces(machines: Sequence[MachineRecord], most: int) -> Iterator[Sequence[MachineRecord]]:
+    for first in range(0, len(machines), most):
+        yield machines[first : first + most]
