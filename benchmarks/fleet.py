@@ -40,7 +40,7 @@ MOST_BYTES = 4096
 # What our side imports in the course of a start.
 OURS = (
     "ClusterShell.RangeSet",
-    "cloudmesh.cloud.providers.openstack.driver",
+    "cloudmesh.cloud.providers.openstack.services",
     "cloudmesh.cloud.providers.openstack.provider",
     "cloudmesh.config.settings.credentials",
     "cloudmesh.config.secrets.age",

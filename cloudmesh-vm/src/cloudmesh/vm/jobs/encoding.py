@@ -15,7 +15,7 @@ from typing import Any
 from cloudmesh.cloud.model.networks import Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair
 from cloudmesh.cloud.model.verbs import Argument
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 

@@ -12,8 +12,7 @@ from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS, Refused
 from cloudmesh.cloud.fanout.selection import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.boot import new_token
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.names import Name, expand
 from cloudmesh.vm.clouds.session import CloudSession

@@ -16,7 +16,7 @@ from cloudmesh.cloud.errors import CloudError
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Argument
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.secrets import MASK

@@ -8,7 +8,7 @@ from typing import Any
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.vm.model.outcome import Outcome, Status
 
 

@@ -1,22 +1,96 @@
-"""The machines that one call of RunInstances makes, and which of them is which.
+"""A new machine, or several in one call, in the words of EC2's RunInstances; and which of them is which.
 
-All are made with the same tags. So each first bears the tokens of the whole group, in order, and its place
-in it is its ``amiLaunchIndex``. Then it gets its own name and its own token, and those of the group go. In
-that way a machine is found by its token alone at any moment, though whoever asked for it was killed.
+All machines of one call are made with the same tags. So each first bears the tokens of the whole group, in
+order, and its place in it is its ``amiLaunchIndex``. Then it gets its own name and its own token, and the
+tokens of the group are removed. In that way a machine is found by its token alone at any moment, though
+the process that asked for it was killed.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.boot import TOKEN_KEY, marked
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.providers.ec2.reading import state_of, tags_of
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
+from cloudmesh.cloud.providers.ec2.query import numbered
+from cloudmesh.cloud.providers.ec2.records import state_of, tags_of
+
+
+def launch_parameters(wanted: BootRequest, hibernate: bool = False) -> dict[str, Any]:
+    """What RunInstances is sent; two calls with one token make one machine."""
+    named = {**wanted.metadata, "Name": wanted.name}
+    return _run_instances(wanted, 1, wanted.token, named, hibernate)
+
+
+def group_launch_parameters(requests: Sequence[BootRequest], hibernate: bool = False) -> dict[str, Any]:
+    """The same for several machines, which differ in nothing but their names, tokens and metadata."""
+    token, shared = client_token(requests), group_tags(requests)
+    return _run_instances(requests[0], len(requests), token, shared, hibernate)
+
+
+def _run_instances(
+    wanted: BootRequest, count: int, token: str, written: Mapping[str, str], hibernate: bool
+) -> dict[str, Any]:
+    sent: dict[str, Any] = {
+        "ImageId": wanted.image.cloud_id,
+        "InstanceType": wanted.flavor.cloud_id,
+        # All or none.
+        "MinCount": count,
+        "MaxCount": count,
+        "TagSpecification.1.ResourceType": "instance",
+        **tags("TagSpecification.1.Tag", written),
+        **_network_parameters(wanted),
+    }
+    if token:
+        sent["ClientToken"] = token
+    if wanted.key:
+        sent["KeyName"] = wanted.key.name
+    if wanted.userdata:
+        sent["UserData"] = base64.b64encode(wanted.userdata.encode()).decode()
+    if hibernate:
+        sent["HibernationOptions.Configured"] = "true"
+    return sent
+
+
+def tags(prefix: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Keys and values as EC2 takes them."""
+    sent: dict[str, str] = {}
+    for number, (key, value) in enumerate(values.items(), 1):
+        sent |= {f"{prefix}.{number}.Key": key, f"{prefix}.{number}.Value": value}
+    return sent
+
+
+def tag_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Keys of tags as DeleteTags takes them."""
+    return {f"Tag.{number}.Key": key for number, key in enumerate(keys, 1)}
+
+
+def _network_parameters(wanted: BootRequest) -> dict[str, Any]:
+    """Networks, security groups and the public address.
+
+    With an explicit interface, which a public address and several networks need, all of it belongs there.
+    """
+    subnets = [network.cloud_id for network in wanted.networks]
+    groups = [each.cloud_id for each in wanted.security_groups]
+    if not wanted.public and len(subnets) < 2:
+        return {**numbered("SecurityGroupId", groups), **({"SubnetId": subnets[0]} if subnets else {})}
+    sent: dict[str, Any] = {}
+    for number, subnet in enumerate(subnets or [""], 1):
+        prefix = f"NetworkInterface.{number}"
+        sent[f"{prefix}.DeviceIndex"] = number - 1
+        sent[f"{prefix}.DeleteOnTermination"] = "true"
+        if subnet:
+            sent[f"{prefix}.SubnetId"] = subnet
+        sent |= numbered(f"{prefix}.SecurityGroupId", groups)
+    if wanted.public:
+        sent["NetworkInterface.1.AssociatePublicIpAddress"] = "true"
+    return sent
+
 
 GROUP_KEY = f"{TOKEN_KEY}s-"
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
@@ -77,7 +151,7 @@ def is_gone(instance: Mapping[str, Any]) -> bool:
 
 
 @dataclass
-class Seen:
+class FoundInstances:
     """What EC2 shows of certain boots.
 
     Attributes:
@@ -100,18 +174,22 @@ class Seen:
         return token in self.promised and token not in self.instances
 
 
-def launched(
+def by_token(
     instances: Sequence[Mapping[str, Any]], requests: Sequence[BootRequest]
 ) -> dict[str, Mapping[str, Any]]:
     """The machines of an answer to RunInstances, which need not show tags, by the token of each request."""
-    ordered = sorted(instances, key=_place)
+    ordered = sorted(instances, key=_launch_index)
     if len(ordered) < len(requests):
         # The answer to a call that was made again may lack some; the others keep their places.
-        return {requests[_place(each)].token: each for each in ordered if _place(each) < len(requests)}
+        return {
+            requests[_launch_index(each)].token: each
+            for each in ordered
+            if _launch_index(each) < len(requests)
+        }
     return {request.token: instance for request, instance in zip(requests, ordered, strict=False)}
 
 
-def _place(instance: Mapping[str, Any]) -> int:
+def _launch_index(instance: Mapping[str, Any]) -> int:
     """Which one of its group a machine is."""
     index = str(instance.get("amiLaunchIndex") or "")
     return int(index) if index.isdecimal() else 0

@@ -7,23 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    Conflict,
-    Gone,
-    NotFound,
-    RateLimited,
-    Refused,
-    Unsupported,
-    only_looking,
-)
+from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
-from cloudmesh.cloud.providers.libcloud import arguments, capabilities, records
+from cloudmesh.cloud.providers.libcloud import records, settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
-_KNOWS_NOTHING = (BadAnswer, Conflict, NotFound, Refused, Unsupported)
+_NOT_SHOWN = (errors.BadAnswer, errors.Conflict, errors.NotFound, errors.Refused, errors.Unsupported)
 
 
 class DriverProvider(LibcloudProvider):
@@ -33,6 +24,8 @@ class DriverProvider(LibcloudProvider):
     always what its listing does, so a machine is looked for in the listing; for a verb the method will do.
     """
 
+    # libcloud's name of the driver; empty where ``driver:`` of the settings says it.
+    driver_name: ClassVar[str] = ""
     settling: ClassVar[float] = 5.0
     # There is no knowing for all of them.
     hides_new: ClassVar[float] = 600.0
@@ -42,11 +35,10 @@ class DriverProvider(LibcloudProvider):
     )
 
     def driver_class(self) -> type[Any]:
-        return arguments.driver_class(self.name, arguments.driver_name(self.name, self.settings))
+        return settings.find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        given = arguments.given(self.name, self.settings)
-        return [], arguments.fitting(self.name, self.driver_class(), given)
+        return [], settings.driver_arguments(self.name, self.driver_class(), self.settings)
 
     def open(self) -> None:
         super().open()
@@ -54,7 +46,7 @@ class DriverProvider(LibcloudProvider):
 
     def can(self) -> frozenset[Capability]:
         """What the open driver can do."""
-        return capabilities.capabilities(self.driver)
+        return records.capabilities_of(self.driver)
 
     def check(self) -> str:
         count = sum(1 for _ in self.machines())
@@ -82,21 +74,21 @@ class DriverProvider(LibcloudProvider):
         for node in self._nodes():
             if str(node.id) == cloud_id:
                 return self._alive(node)
-        raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+        raise errors.NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
     def _alive(self, node: Any) -> Any:
         if self._machine(node).state is State.DELETED:
-            raise Gone(f"machine {node.id} on cloud {self.name} is deleted")
+            raise errors.Gone(f"machine {node.id} on cloud {self.name} is deleted")
         return node
 
     def _node_to_change(self, cloud_id: str) -> Any:
         """The same, without a listing where the driver has a way to one machine by its id."""
-        get = capabilities.getter(self.driver)
+        get = records.getter_of(self.driver)
         try:
             with self.calling(f"show {cloud_id}"):
                 node = get(cloud_id) if get else None
-        except _KNOWS_NOTHING as error:
-            if isinstance(error, RateLimited):
+        except _NOT_SHOWN as error:
+            if isinstance(error, errors.RateLimited):
                 raise
             # Drivers say in many ways that there is none, or stumble over that; the listing is sure.
             node = None
@@ -105,7 +97,7 @@ class DriverProvider(LibcloudProvider):
 
     def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
-        with only_looking():
+        with errors.only_looking():
             size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
             image = self._native_image(request.image.cloud_id)
             more = self.boot_arguments(request)
@@ -129,10 +121,7 @@ class DriverProvider(LibcloudProvider):
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
-        more = self.settings.get("boot") or {}
-        if not isinstance(more, Mapping):
-            raise ConfigError(f"clouds.{self.name}.boot must be a section of 'key: value' lines")
-        more = {str(key): value for key, value in more.items()}
+        more = settings.section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
         if "location" in more:
             more["location"] = self.location(str(more["location"]))
         return more
@@ -157,10 +146,11 @@ class DriverProvider(LibcloudProvider):
                 )
 
     def _pick(self, kind: str, cloud_id: str, found: list[Any]) -> Any:
+        """The one of libcloud's objects that has this id. Raises NotFound."""
         for each in found:
             if str(each.id) == cloud_id:
                 return each
-        raise NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
+        raise errors.NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
 
     def _native_image(self, cloud_id: str) -> Any:
         return self._pick("image", cloud_id, self._native_images())
@@ -179,38 +169,25 @@ class DriverProvider(LibcloudProvider):
     def flavors(self) -> list[Flavor]:
         return [records.to_flavor(self.name, each) for each in self._sizes()]
 
-    def start(self, cloud_id: str) -> None:
-        self._act(Capability.START, cloud_id)
-
-    def stop(self, cloud_id: str) -> None:
-        self._act(Capability.STOP, cloud_id)
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act(Capability.REBOOT, cloud_id)
-
-    def _act(self, capability: Capability, cloud_id: str) -> None:
-        if capability not in self.capabilities:
-            self._lacks(capability)
-        self._call(capabilities.method(self.driver, capability), str(capability), cloud_id)
-
-    def delete(self, cloud_id: str) -> None:
-        self._call("destroy_node", "delete", cloud_id)
-
-    def _call(self, method: str, verb: str, cloud_id: str) -> None:
-        with only_looking():
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Call the driver's method for a verb; some drivers answer a mere no where others raise."""
+        if verb != "delete" and Capability(verb) not in self.capabilities:
+            self._lacks(Capability(verb))
+        method = "destroy_node" if verb == "delete" else records.method_for(self.driver, Capability(verb))
+        with errors.only_looking():
             node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):
             if getattr(self.driver, method)(node) is False:
-                self._raise_swallowed()
-                raise Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
+                self._raise_last_answer()
+                raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
 
-    def _raise_swallowed(self) -> None:
+    def _raise_last_answer(self) -> None:
         """Some drivers make a mere no of an error; the last answer still tells which."""
-        status = getattr(self.wire.answer, "status_code", 0)
+        status = getattr(self.tracker.answer, "status_code", 0)
         if status >= 400:
             from libcloud.common.exceptions import BaseHTTPError
 
-            raise BaseHTTPError(status, self.wire.answer.text)
+            raise BaseHTTPError(status, self.tracker.answer.text)
 
     def key_pairs(self) -> list[KeyPair]:
         self._need_keys()
@@ -223,7 +200,7 @@ class DriverProvider(LibcloudProvider):
     def add_key(self, name: str, public_key: str) -> KeyPair:
         self._need_keys()
         if any(each.name == name for each in self._native_keys()):
-            raise Refused(f"cloud {self.name} already has a key {name}; take another name")
+            raise errors.Refused(f"cloud {self.name} already has a key {name}; take another name")
         with self.calling(f"add the key {name}"):
             return records.to_key(self.name, self._import_key(name, public_key))
 
@@ -234,7 +211,7 @@ class DriverProvider(LibcloudProvider):
         self._need_keys()
         found = [each for each in self._native_keys() if each.name == name]
         if not found:
-            raise NotFound(f"there is no key {name} on cloud {self.name}")
+            raise errors.NotFound(f"there is no key {name} on cloud {self.name}")
         with self.calling(f"delete the key {name}"):
             self.driver.delete_key_pair(found[0])
 

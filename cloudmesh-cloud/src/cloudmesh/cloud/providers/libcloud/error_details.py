@@ -40,8 +40,8 @@ class ErrorDetails:
     reason: str = ""
 
 
-def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> ErrorDetails:
-    """The fault behind an error; ``answer`` is the last HTTP response, if it is known."""
+def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> ErrorDetails:
+    """What an error tells; ``answer`` is the last HTTP response, if it is known."""
     text = _text(error)
     if text == _RATE_LIMIT:
         # libcloud puts this in place of what the cloud said.
@@ -56,7 +56,7 @@ def read(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) 
     if is_page and not _PAGE.match(text):
         text = str(getattr(answer, "text", "") or "")
     words = _title(text) if is_page else text
-    return ErrorDetails(code, clean(words, secrets), is_page, seconds(headers), _reason(error))
+    return ErrorDetails(code, clean(words, secrets), is_page, retry_after(headers), _reason(error))
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
@@ -68,7 +68,7 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def seconds(headers: Mapping[str, Any]) -> float | None:
+def retry_after(headers: Mapping[str, Any]) -> float | None:
     """The header Retry-After, which is a number of seconds or a date."""
     import time
     from email.utils import mktime_tz, parsedate_tz
@@ -76,8 +76,10 @@ def seconds(headers: Mapping[str, Any]) -> float | None:
     value = _header(headers, "retry-after")
     if value is None:
         return None
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value.strip()):
-        return float(value)
+    # Stripped for float as well, which does not leave out every blank that strip does.
+    number = value.strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", number):
+        return float(number)
     date = parsedate_tz(value)
     try:
         return max(0.0, mktime_tz(date) - time.time()) if date else None

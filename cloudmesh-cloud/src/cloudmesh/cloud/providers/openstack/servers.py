@@ -9,68 +9,65 @@ from urllib.parse import quote
 
 from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION, OpenStackServices
+from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION, OpenStackServices
 
+# https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
+_ACTIONS: Mapping[str, Mapping[str, Any]] = {
+    "start": {"os-start": None},
+    "stop": {"os-stop": None},
+    "reboot": {"reboot": {"type": "SOFT"}},
+    "hard_reboot": {"reboot": {"type": "HARD"}},
+    "suspend": {"suspend": None},
+    "resume": {"resume": None},
+    "pause": {"pause": None},
+    "unpause": {"unpause": None},
+}
+_WORDS = {"hard_reboot": "reboot"}
 _CONSOLE_LINES = 1000
 # How long a resize may take, and how often it is looked at; seconds.
-RESIZE_PATIENCE = 900.0
-_LOOK = 1.0
+RESIZE_SECONDS = 900.0
+_POLL_SECONDS = 1.0
 
 
-class Actions(OpenStackServices):
+class OpenStackServers(OpenStackServices):
     """The part of the provider that changes machines."""
 
-    def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id, {"os-start": None})
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id, {"os-stop": None})
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, {"reboot": {"type": "SOFT"}})
-
-    def hard_reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, {"reboot": {"type": "HARD"}})
-
-    def suspend(self, cloud_id: str) -> None:
-        self._act("suspend", cloud_id, {"suspend": None})
-
-    def resume(self, cloud_id: str) -> None:
-        self._act("resume", cloud_id, {"resume": None})
-
-    def pause(self, cloud_id: str) -> None:
-        self._act("pause", cloud_id, {"pause": None})
-
-    def unpause(self, cloud_id: str) -> None:
-        self._act("unpause", cloud_id, {"unpause": None})
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Ask Nova for the action of a verb, or delete the server."""
+        with self.requesting(f"{_WORDS.get(verb, verb)} machine {cloud_id}"):
+            if verb == "delete":
+                self.compute("DELETE", f"/servers/{cloud_id}")
+            else:
+                self._post(cloud_id, _ACTIONS[verb])
 
     def rebuild(self, cloud_id: str, image: Image) -> None:
-        self._act("rebuild", cloud_id, {"rebuild": {"imageRef": image.cloud_id}})
+        with self.requesting(f"rebuild machine {cloud_id}"):
+            self._post(cloud_id, {"rebuild": {"imageRef": image.cloud_id}})
 
     def rename(self, cloud_id: str, name: str) -> None:
-        with self.asking(f"rename machine {cloud_id}"):
+        with self.requesting(f"rename machine {cloud_id}"):
             self.compute("PUT", f"/servers/{cloud_id}", {"server": {"name": name}})
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
-        with self.asking(f"resize machine {cloud_id}"):
+        with self.requesting(f"resize machine {cloud_id}"):
             status = self._server(cloud_id)["status"]
             if status not in ("RESIZE", "VERIFY_RESIZE"):
                 self._post(cloud_id, {"resize": {"flavorRef": flavor.cloud_id}})
                 status = "RESIZE"
             if status == "RESIZE":
-                self._await_question(cloud_id)
+                self._await_resize_question(cloud_id)
             self._post(cloud_id, {"confirmResize": None})
 
-    def _await_question(self, cloud_id: str) -> None:
+    def _await_resize_question(self, cloud_id: str) -> None:
         """Return when Nova asks whether the new size is right."""
-        deadline = time.monotonic() + RESIZE_PATIENCE
+        deadline = time.monotonic() + RESIZE_SECONDS
         while (server := self._server(cloud_id))["status"] == "RESIZE":
             if time.monotonic() > deadline:
                 raise CloudTimeout(
                     f"cloud {self.name} is still resizing machine {server['name']} after "
-                    f"{RESIZE_PATIENCE:.0f} seconds; resize it again later, to confirm"
+                    f"{RESIZE_SECONDS:.0f} seconds; resize it again later, to confirm"
                 )
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
         if server["status"] == "ERROR":
             told = (server.get("fault") or {}).get("message") or "Nova does not tell why"
             raise Refused(f"cloud {self.name} broke machine {server['name']} while resizing it: {told}")
@@ -85,7 +82,7 @@ class Actions(OpenStackServices):
         path = f"/servers/{cloud_id}/metadata"
         wanted = {key: value for key, value in changes.items() if value is not None}
         unwanted = changes.keys() - wanted.keys()
-        with self.asking(f"change the metadata of machine {cloud_id}"):
+        with self.requesting(f"change the metadata of machine {cloud_id}"):
             if unwanted:
                 for key in sorted(unwanted & self.compute("GET", path)["metadata"].keys()):
                     self.compute("DELETE", f"{path}/{quote(key, safe='')}")
@@ -93,13 +90,9 @@ class Actions(OpenStackServices):
                 self.compute("POST", path, {"metadata": wanted})
 
     def console(self, cloud_id: str) -> str:
-        with self.asking(f"show the console of machine {cloud_id}"):
+        with self.requesting(f"show the console of machine {cloud_id}"):
             answer = self._post(cloud_id, {"os-getConsoleOutput": {"length": _CONSOLE_LINES}})
             return str(answer["output"])
-
-    def _act(self, verb: str, cloud_id: str, action: Mapping[str, Any]) -> None:
-        with self.asking(f"{verb} machine {cloud_id}"):
-            self._post(cloud_id, action)
 
     def _post(self, cloud_id: str, action: Mapping[str, Any]) -> Any:
         return self.compute("POST", f"/servers/{cloud_id}/action", action)

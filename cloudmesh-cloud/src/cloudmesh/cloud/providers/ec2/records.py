@@ -8,6 +8,7 @@ from typing import Any
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.provider.boot import unmarked
 from cloudmesh.cloud.providers.ec2.query import items
+from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 STATES = {
@@ -35,7 +36,7 @@ def raw_state(instance: Mapping[str, Any]) -> str:
 
 
 def fault_of(instance: Mapping[str, Any]) -> str:
-    """Why EC2 itself stopped or ended the machine; empty if that was its user's wish, or if it runs.
+    """Why EC2 itself stopped or ended the machine; empty if its user asked for that, or if it runs.
 
     Reasons: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
     """
@@ -62,7 +63,7 @@ def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
         private_ips=_addresses(instance, "privateIpAddress"),
         public_ips=_addresses(instance, "ipAddress"),
         fault=fault_of(instance),
-        created=seconds(str(instance.get("launchTime") or "")),
+        created=epoch_seconds(instance.get("launchTime")),
         metadata=unmarked({key: value for key, value in tags.items() if key != "Name"}),
         zone=str(_section(instance, "placement").get("availabilityZone") or ""),
     )
@@ -91,17 +92,6 @@ def to_flavor(cloud: str, kind: Mapping[str, Any]) -> Flavor:
         ram=int(_section(kind, "memoryInfo").get("sizeInMiB") or 0),
         disk=int(_section(kind, "instanceStorageInfo").get("totalSizeInGB") or 0),
     )
-
-
-def seconds(time: str) -> float:
-    """Seconds since the epoch of an ISO 8601 time; 0 for none."""
-    from datetime import datetime, timezone
-
-    try:
-        told = datetime.fromisoformat(time.replace("Z", "+00:00"))
-    except ValueError:
-        return 0.0
-    return (told if told.tzinfo else told.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
