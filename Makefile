@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm
+PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check

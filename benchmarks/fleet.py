@@ -50,7 +50,7 @@ OURS = (
     "cloudmesh.db.sql.updates",
     "cloudmesh.db.sql.upserts",
     "cloudmesh.plugin.plain",
-    "cloudmesh.vm.executors.engine",
+    "cloudmesh.vm.executors.registry",
     "libcloud.compute.drivers.openstack",
 )
 

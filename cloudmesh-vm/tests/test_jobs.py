@@ -16,7 +16,7 @@ from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.jobs.jobs import Jobs
-from cloudmesh.vm.jobs.store import JOBS, PARTS, TASKS, lock_name
+from cloudmesh.vm.jobs.rows import JOBS, PARTS, TASKS, lock_name
 
 
 def statuses(result):

@@ -122,7 +122,7 @@ def interrupted(boot, monkeypatch):
 def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_others(
     interrupted, spy, hang, limit
 ):
-    from cloudmesh.vm.jobs.runner import RunOptions
+    from cloudmesh.vm.model.limits import RunOptions
 
     hang("a")
     call_timeout = limit.pop("call_timeout", None)

@@ -13,7 +13,7 @@ from cloudmesh.plugin.errors import CloudmeshError, CredentialsError
 from cloudmesh.vm import Machines, Status
 from cloudmesh.vm.cli.interrupted import describe
 from cloudmesh.vm.jobs.jobs import Jobs
-from cloudmesh.vm.jobs.store import JOBS, TASKS
+from cloudmesh.vm.jobs.rows import JOBS, TASKS
 
 
 def statuses(result):

@@ -26,7 +26,7 @@ from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.vm.model.call import Access, Call, Reply, RetrySingly, WorkerUnreachable
 from cloudmesh.vm.model.limits import CallSettings, JobLimits, call_timeout
-from cloudmesh.vm.model.task import Task
+from cloudmesh.vm.model.plan import Task
 from cloudmesh.vm.scheduler.retry import RetryPolicy
 from cloudmesh.vm.scheduler.scheduler import Scheduler
 
@@ -107,7 +107,7 @@ def tasks(count, cloud="a", verb="stop", **more):
 def runner(paper, lines=None, clouds=("a", "b", "c"), limits=None, policy=QUICK, roads=None, **more):
     known = {cloud: CallSettings(Access(cloud, {})) for cloud in clouds}
     return Scheduler(
-        {**known, **(roads or {})}, paper, lines or Lines(), limits or JobLimits(), policy, **more
+        {**known, **(roads or {})}, lambda: paper, lines or Lines(), limits or JobLimits(), policy, **more
     )
 
 

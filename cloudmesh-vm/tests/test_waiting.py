@@ -85,7 +85,7 @@ class Scene:
         self.closed = True
 
     def wait(self, machines, state, timeout=60.0, watch=None, states=None):
-        waiter = Waiter(self, state, timeout, watch, clock=lambda: self.now, lookout=self, booted=self.booted)
+        waiter = Waiter(self, state, timeout, watch, clock=lambda: self.now, poller=self, booted=self.booted)
         result = waiter.wait(machines, states)
         assert self.closed
         return result

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.config import Config
-from cloudmesh.vm.executors.engine import keep_own_pickling
+from cloudmesh.dask.connect import keep_own_pickling
 
 PATIENCE = 60
 THREADS = 4

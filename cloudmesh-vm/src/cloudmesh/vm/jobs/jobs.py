@@ -1,4 +1,4 @@
-"""The jobs in the store: what became of them, and going on with what was left."""
+"""The jobs in the store: creating them, what became of them, and going on with what was left."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudmesh.cloud.fanout.limits import QueryLimits
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.resume import JobResumer
-from cloudmesh.vm.jobs.runner import RunOptions
-from cloudmesh.vm.jobs.store import CANCELLED, INTERRUPTED, JOBS, RUNNING, TASKS, UNFINISHED, lock_name
+from cloudmesh.vm.jobs.rows import (
+    CANCELLED,
+    EVENTS,
+    INTERRUPTED,
+    JOBS,
+    PENDING,
+    RUNNING,
+    TASKS,
+    UNFINISHED,
+    lock_name,
+)
+from cloudmesh.vm.jobs.store import JobStore, add_event
+from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result, Status
+from cloudmesh.vm.model.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -25,10 +38,10 @@ class JobState:
     Attributes:
         number: by which it is called.
         verb, names, clouds: what was asked for.
-        status: running, done, failed, interrupted or cancelled.
+        status: pending, running, done, failed, interrupted or cancelled.
         machines: how many it is about.
         counts: how many of them by the status of their task.
-        waits: whether it also waits until they are where they are led.
+        waits: whether it also waits until they are in the state that the verb leads to.
         began, ended: seconds since the epoch; ended is 0 as long as it has not.
     """
 
@@ -59,8 +72,26 @@ class JobState:
         return sum(self.counts.get(each, 0) for each in UNFINISHED)
 
 
+@dataclass(frozen=True)
+class JobEvent:
+    """One thing that happened to a job.
+
+    Attributes:
+        number: greater than that of any event before it, also of other jobs.
+        task: the number of the task that it happened to; 0 for the job as a whole.
+        kind: for a job created, started, waiting, closed, interrupted or cancelled; for a task begun,
+            address, retried, done, already, failed or, after a wait, reached.
+        time: seconds since the epoch.
+    """
+
+    number: int
+    task: int
+    kind: str
+    time: float
+
+
 class Jobs:
-    """What is written down of jobs.
+    """The jobs in the store of a configuration.
 
     Every method raises StoreError if the store cannot be used, and UnknownName for a number that no job has.
     """
@@ -78,19 +109,44 @@ class Jobs:
             return [_state(database, job) for job in database.find(JOBS, order=desc("id"), limit=limit)]
 
     def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
-        """One job, and its tasks in their order."""
+        """One job, and the rows of its tasks in their order."""
         with open_store(self._config) as database:
             job = _find(database, number)
             tasks = database.find(TASKS, job=number) if database.has(TASKS) else []
             return _state(database, job), [dict(each) for each in tasks]
+
+    def events(self, number: int, after: int = 0) -> Sequence[JobEvent]:
+        """What happened to a job and its tasks, in order; only those with a number above ``after``."""
+        from cloudmesh.db.records.conditions import gt
+
+        with open_store(self._config) as database:
+            _find(database, number)
+            rows = database.find(EVENTS, job=number, id=gt(after)) if database.has(EVENTS) else []
+            return [JobEvent(row.id, row["task"], row["kind"], row["time"]) for row in rows]
 
     def interrupted(self) -> Sequence[JobState]:
         """The jobs that no process runs any more though they are not at their end."""
         with open_store(self._config) as database:
             return interrupted_jobs(database)
 
+    def create(self, plan: Plan) -> JobState:
+        """Write a job that is pending: any thread or process may ``run`` it by its number.
+
+        What cannot be stored is lost until then: user data that were given as text.
+        """
+        with Inventory(open_store(self._config)) as inventory:
+            store = JobStore.create(inventory, plan, pending=True)
+            try:
+                return _state(inventory.database, _find(inventory.database, store.number))
+            finally:
+                store.release()
+
     def cancel(self, number: int) -> JobState:
-        """End a job: one that is running begins no more calls; what an interrupted one left is not done."""
+        """End a job: one that is running begins no more calls; what another one has left is not done.
+
+        Raises:
+            CloudmeshError: the job is over already.
+        """
         with open_store(self._config) as database:
             _require_open(number, _status(database, _find(database, number)))
             hold = database.hold(lock_name(number))
@@ -98,13 +154,18 @@ class Jobs:
                 database.update(JOBS, {"cancel": 1}, id=number)
             else:
                 # Nobody can go on with it meanwhile, but it may have come to its end until now.
-                with hold:
+                with hold, database.atomic():
                     _require_open(number, _find(database, number)["status"])
                     database.update(JOBS, {"status": CANCELLED, "ended": time.time()}, id=number)
+                    add_event(database, number, CANCELLED)
             state = _state(database, _find(database, number))
         if state.status != CANCELLED:
             _require_open(number, state.status)
         return state
+
+    def run(self, number: int, *, timeout: float | None = None, options: RunOptions | None = None) -> Result:
+        """Run a job that is pending, or go on with one, to its end; see ``resume``."""
+        return self.resume(number, timeout=timeout, effort=options)
 
     def resume(
         self,
@@ -114,14 +175,17 @@ class Jobs:
         timeout: float | None = None,
         effort: RunOptions | None = None,
     ) -> Result:
-        """Go on with a job that was interrupted or cancelled, to its end; ``failed``: also with what failed.
+        """Go on with a job that is pending, or was interrupted or cancelled, to its end.
 
         A machine that a call may have reached before is looked up first: none is booted twice. What cannot
         be done since its cloud does not answer, or cannot be opened as it is configured, is left for another
         time.
 
         Args:
+            number: of the job.
+            failed: whether to retry what has failed.
             timeout: seconds for all of it together, looking included; see ``Machines.act``.
+            effort: how it is run.
 
         Returns:
             The outcomes of what was left; empty if nothing was.
@@ -130,11 +194,11 @@ class Jobs:
             CloudmeshError: a process is running the job.
             UsageError: ``timeout`` is no number of seconds above 0.
         """
-        effort = effort or RunOptions()
-        asking = QueryLimits(effort.call_timeout, effort.watch)
-        with CloudSession(config=self._config, asking=asking) as session:
+        options = effort or RunOptions()
+        limits = QueryLimits(options.call_timeout, options.watch)
+        with CloudSession(config=self._config, limits=limits) as session:
             job = _find(session.inventory.database, number)
-            return JobResumer(session, job).run(failed, timeout, effort)
+            return JobResumer(session, job).run(failed, timeout, options)
 
 
 def interrupted_jobs(database: Database) -> list[JobState]:
@@ -148,6 +212,7 @@ def interrupted_jobs(database: Database) -> list[JobState]:
 
 
 def _find(database: Database, number: int) -> Any:
+    """The row of a job. Raises UnknownName."""
     found = database.find(JOBS, id=number) if database.has(JOBS) else []
     if not found:
         known = [str(job.id) for job in database.find(JOBS)] if database.has(JOBS) else []
@@ -156,7 +221,8 @@ def _find(database: Database, number: int) -> Any:
 
 
 def _require_open(number: int, status: str) -> None:
-    if status not in (RUNNING, INTERRUPTED):
+    """Raise CloudmeshError if a job is at its end."""
+    if status not in (PENDING, RUNNING, INTERRUPTED):
         raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
 
 
@@ -169,6 +235,7 @@ def _status(database: Database, job: Any) -> str:
 
 
 def _state(database: Database, job: Any) -> JobState:
+    """A job as its row and those of its tasks tell."""
     return JobState(
         number=job.id,
         verb=job["verb"],
