@@ -75,10 +75,15 @@ class NameConflicts:
 
         found: dict[Place, Refused] = {}
         for cloud, wanted in names.items():
-            rows = self._database.find(
-                TASKS, job=in_(others), cloud=cloud, name=in_(wanted), status=in_(UNFINISHED), verb=BOOT
+            booting = self._database.find(
+                TASKS,
+                job=in_(others),
+                cloud=cloud,
+                name=in_(wanted),
+                status=in_(UNFINISHED),
+                verb=BOOT,
             )
-            for row in rows:
+            for row in booting:
                 job, name = row["job"], row["name"]
                 found[cloud, name] = Refused(
                     f"cloud {cloud}: job {job} is booting a machine {name} at this moment; "

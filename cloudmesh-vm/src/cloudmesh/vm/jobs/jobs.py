@@ -13,18 +13,8 @@ from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.resume import JobResumer
-from cloudmesh.vm.jobs.rows import (
-    CANCELLED,
-    EVENTS,
-    INTERRUPTED,
-    JOBS,
-    PENDING,
-    RUNNING,
-    TASKS,
-    UNFINISHED,
-    lock_name,
-)
 from cloudmesh.vm.jobs.store import JobStore, add_event
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result, Status
@@ -69,7 +59,7 @@ class JobState:
     @property
     def unfinished(self) -> int:
         """How many were not begun, or not seen to end."""
-        return sum(self.counts.get(each, 0) for each in UNFINISHED)
+        return sum(self.counts.get(each, 0) for each in rows.UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -102,17 +92,17 @@ class Jobs:
     def list(self, limit: int | None = None) -> list[JobState]:
         """All jobs, or the last ones, the newest first."""
         with open_store(self._config) as database:
-            if not database.has(JOBS):
+            if not database.has(rows.JOBS):
                 return []
             from cloudmesh.db.records.ordering import desc
 
-            return [_state(database, job) for job in database.find(JOBS, order=desc("id"), limit=limit)]
+            return [_state(database, job) for job in database.find(rows.JOBS, order=desc("id"), limit=limit)]
 
     def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
         """One job, and the rows of its tasks in their order."""
         with open_store(self._config) as database:
             job = _find(database, number)
-            tasks = database.find(TASKS, job=number) if database.has(TASKS) else []
+            tasks = database.find(rows.TASKS, job=number) if database.has(rows.TASKS) else []
             return _state(database, job), [dict(each) for each in tasks]
 
     def events(self, number: int, after: int = 0) -> Sequence[JobEvent]:
@@ -121,8 +111,8 @@ class Jobs:
 
         with open_store(self._config) as database:
             _find(database, number)
-            rows = database.find(EVENTS, job=number, id=gt(after)) if database.has(EVENTS) else []
-            return [JobEvent(row.id, row["task"], row["kind"], row["time"]) for row in rows]
+            found = database.find(rows.EVENTS, job=number, id=gt(after)) if database.has(rows.EVENTS) else []
+            return [JobEvent(row.id, row["task"], row["kind"], row["time"]) for row in found]
 
     def interrupted(self) -> Sequence[JobState]:
         """The jobs that no process runs any more though they are not at their end."""
@@ -149,17 +139,17 @@ class Jobs:
         """
         with open_store(self._config) as database:
             _require_open(number, _status(database, _find(database, number)))
-            hold = database.hold(lock_name(number))
+            hold = database.hold(rows.lock_name(number))
             if hold is None:
-                database.update(JOBS, {"cancel": 1}, id=number)
+                database.update(rows.JOBS, {"cancel": 1}, id=number)
             else:
                 # Nobody can go on with it meanwhile, but it may have come to its end until now.
                 with hold, database.atomic():
                     _require_open(number, _find(database, number)["status"])
-                    database.update(JOBS, {"status": CANCELLED, "ended": time.time()}, id=number)
-                    add_event(database, number, CANCELLED)
+                    database.update(rows.JOBS, {"status": rows.CANCELLED, "ended": time.time()}, id=number)
+                    add_event(database, number, rows.CANCELLED)
             state = _state(database, _find(database, number))
-        if state.status != CANCELLED:
+        if state.status != rows.CANCELLED:
             _require_open(number, state.status)
         return state
 
@@ -203,34 +193,37 @@ class Jobs:
 
 def interrupted_jobs(database: Database) -> list[JobState]:
     """See ``Jobs.interrupted``; next to nothing is read where no job is open."""
-    if not database.has(JOBS):
+    if not database.has(rows.JOBS):
         return []
     from cloudmesh.db.records.conditions import in_
 
-    states = [_state(database, job) for job in database.find(JOBS, status=in_([RUNNING, INTERRUPTED]))]
-    return [each for each in states if each.status == INTERRUPTED]
+    states = [
+        _state(database, job)
+        for job in database.find(rows.JOBS, status=in_([rows.RUNNING, rows.INTERRUPTED]))
+    ]
+    return [each for each in states if each.status == rows.INTERRUPTED]
 
 
 def _find(database: Database, number: int) -> Any:
     """The row of a job. Raises UnknownName."""
-    found = database.find(JOBS, id=number) if database.has(JOBS) else []
+    found = database.find(rows.JOBS, id=number) if database.has(rows.JOBS) else []
     if not found:
-        known = [str(job.id) for job in database.find(JOBS)] if database.has(JOBS) else []
+        known = [str(job.id) for job in database.find(rows.JOBS)] if database.has(rows.JOBS) else []
         raise UnknownName("job", str(number), known[::-1])
     return found[0]
 
 
 def _require_open(number: int, status: str) -> None:
     """Raise CloudmeshError if a job is at its end."""
-    if status not in (PENDING, RUNNING, INTERRUPTED):
+    if status not in (rows.PENDING, rows.RUNNING, rows.INTERRUPTED):
         raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
 
 
 def _status(database: Database, job: Any) -> str:
     """How a job stands: one whose process died without a word was interrupted."""
     status: str = job["status"]
-    if status == RUNNING and not database.is_held(lock_name(job.id)):
-        return INTERRUPTED
+    if status == rows.RUNNING and not database.is_held(rows.lock_name(job.id)):
+        return rows.INTERRUPTED
     return status
 
 
@@ -243,7 +236,7 @@ def _state(database: Database, job: Any) -> JobState:
         clouds=job["clouds"],
         status=_status(database, job),
         machines=job["machines"],
-        counts=database.tally(TASKS, "status", job=job.id),
+        counts=database.tally(rows.TASKS, "status", job=job.id),
         waits=bool(job["wait"]),
         began=job["began"],
         ended=job["ended"],

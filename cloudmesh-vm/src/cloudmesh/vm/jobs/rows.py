@@ -50,10 +50,11 @@ def owner() -> dict[str, Any]:
 
 def job_row(plan: Plan, status: str) -> dict[str, Any]:
     """The row of a new job."""
+    clouds = [*(task.cloud for task in plan.tasks), *(each.cloud for each in plan.missing if each.cloud)]
     return {
         "verb": plan.verb,
         "names": plan.names,
-        "clouds": plan.clouds,
+        "clouds": list(dict.fromkeys(clouds)),
         "machines": len(plan.tasks) + len(plan.missing),
         "wait": plan.wait,
         "began": time.time(),

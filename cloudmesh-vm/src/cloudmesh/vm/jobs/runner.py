@@ -16,7 +16,7 @@ from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.executors.registry import THREADS, open_executor
-from cloudmesh.vm.jobs.rows import WAITING
+from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
@@ -219,7 +219,7 @@ class JobRunner:
         if not machines:
             return acted
         with suppress(StoreError):
-            store.note(WAITING)
+            store.note(rows.WAITING)
         waiter = Waiter(
             self.session,
             State.ACTIVE,

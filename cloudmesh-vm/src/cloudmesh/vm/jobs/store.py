@@ -9,31 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
-from cloudmesh.vm.jobs.rows import (
-    CANCELLED,
-    CLOSED,
-    CREATED,
-    EVENTS,
-    INTERRUPTED,
-    JOBS,
-    OVER,
-    PARTS,
-    PENDING,
-    REACHED,
-    RUNNING,
-    STARTED,
-    TASKS,
-    UNFINISHED,
-    begun_event,
-    begun_values,
-    ended_values,
-    event_rows,
-    job_row,
-    lock_name,
-    missing_row,
-    owner,
-    task_row,
-)
+from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
 from cloudmesh.vm.model.plan import Plan, Task
@@ -90,13 +66,17 @@ class JobStore:
         try:
             with database.atomic():
                 _forget_old(database)
-                number = database.add(JOBS, job_row(plan, PENDING if pending else RUNNING))
+                number = database.add(
+                    rows.JOBS, rows.job_row(plan, rows.PENDING if pending else rows.RUNNING)
+                )
                 # Before others see the job: one that is running and not held counts as interrupted.
-                hold = database.hold(lock_name(number))
+                hold = database.hold(rows.lock_name(number))
                 if hold is None:
                     raise StoreError(f"job {number} is held by somebody, and was not there before")
                 plan, refused = _without_conflicts(inventory, plan, number)
-                numbers = _write_rows(database, number, plan, [CREATED] if pending else [CREATED, STARTED])
+                numbers = _write_rows(
+                    database, number, plan, [rows.CREATED] if pending else [rows.CREATED, rows.STARTED]
+                )
         except BaseException:
             if hold is not None:
                 hold.release()
@@ -112,12 +92,12 @@ class JobStore:
             CloudmeshError: a process runs it.
         """
         database = inventory.database
-        hold = database.hold(lock_name(number))
+        hold = database.hold(rows.lock_name(number))
         if hold is None:
             raise _running_elsewhere(database, number)
         with database.atomic():
-            database.update(JOBS, {**owner(), "status": RUNNING, "cancel": 0}, id=number)
-            add_event(database, number, STARTED)
+            database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
+            add_event(database, number, rows.STARTED)
         return cls(inventory, number, hold)
 
     def write(
@@ -131,15 +111,15 @@ class JobStore:
                 f"cms job resume {self.number} does so"
             )
         now = time.time()
-        rows = [ended_values(task, outcome, now) for task, outcome in ended]
-        rows += [begun_values(run, now) for run in begun]
+        values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
+        values += [rows.begun_values(run, now) for run in begun]
         events = [(task.number, outcome.status.value) for task, outcome in ended]
-        events += [(run.task.number, begun_event(run)) for run in begun]
+        events += [(run.task.number, rows.begun_event(run)) for run in begun]
         with self._database.atomic():
             apply_all(changes, self._inventory)
-            if rows:
-                self._database.update_many(TASKS, rows)
-                self._database.add_many(EVENTS, event_rows(self.number, events))
+            if values:
+                self._database.update_many(rows.TASKS, values)
+                self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
 
     def write_ends(self, ended: Iterable[tuple[Task, Outcome]]) -> None:
         """Write how tasks ended after all, as when waiting for their machines is over. Raises StoreError."""
@@ -147,11 +127,12 @@ class JobStore:
         if not ended:
             return
         events = [
-            (task.number, REACHED if outcome.succeeded else outcome.status.value) for task, outcome in ended
+            (task.number, rows.REACHED if outcome.succeeded else outcome.status.value)
+            for task, outcome in ended
         ]
         with self._database.atomic():
-            self._database.update_many(TASKS, [ended_values(*each, now) for each in ended])
-            self._database.add_many(EVENTS, event_rows(self.number, events))
+            self._database.update_many(rows.TASKS, [rows.ended_values(*each, now) for each in ended])
+            self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
 
     def note(self, kind: str) -> None:
         """Write that something happened to the job as a whole. Raises StoreError."""
@@ -159,7 +140,7 @@ class JobStore:
 
     def is_cancelled(self) -> bool:
         """Whether another process wants the job to end. Raises StoreError."""
-        return bool(self._database.count(JOBS, id=self.number, cancel=1))
+        return bool(self._database.count(rows.JOBS, id=self.number, cancel=1))
 
     def close(self, over: bool) -> None:
         """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell."""
@@ -167,8 +148,8 @@ class JobStore:
             if self._hold.is_valid():
                 status = self._status(over)
                 with self._database.atomic():
-                    self._database.update(JOBS, {"status": status, "ended": time.time()}, id=self.number)
-                    self.note(CLOSED if status in OVER else status)
+                    self._database.update(rows.JOBS, {"status": status, "ended": time.time()}, id=self.number)
+                    self.note(rows.CLOSED if status in rows.OVER else status)
         finally:
             self.release()
 
@@ -180,20 +161,20 @@ class JobStore:
         """How the job stands."""
         from cloudmesh.db.records.conditions import in_
 
-        unfinished = {"job": self.number, "status": in_(UNFINISHED)}
-        if self.left or not over or self._database.count(TASKS, unfinished):
-            return CANCELLED if self.is_cancelled() else INTERRUPTED
-        return "failed" if self._database.count(TASKS, job=self.number, status="failed") else "done"
+        unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
+        if self.left or not over or self._database.count(rows.TASKS, unfinished):
+            return rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
+        return "failed" if self._database.count(rows.TASKS, job=self.number, status="failed") else "done"
 
 
 def add_event(database: Database, job: int, kind: str) -> None:
     """Write that something happened to a job as a whole. Raises StoreError."""
-    database.add_many(EVENTS, event_rows(job, [(0, kind)]))
+    database.add_many(rows.EVENTS, rows.event_rows(job, [(0, kind)]))
 
 
 def _running_elsewhere(database: Database, number: int) -> CloudmeshError:
     """The error for a job that a process runs."""
-    (job,) = database.find(JOBS, id=number)
+    (job,) = database.find(rows.JOBS, id=number)
     return CloudmeshError(
         f"job {number} is being run by process {job['pid']} on {job['host']}; "
         f"cms job cancel {number} lets it end early"
@@ -216,26 +197,31 @@ def _without_conflicts(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan
 def _write_rows(database: Database, job: int, plan: Plan, events: Sequence[str]) -> Sequence[int]:
     """Write the parts, the tasks and the first events of a job, and give the numbers of the tasks."""
     parts = [{"job": job, "cloud": cloud, "what": what} for cloud, what in plan.parts.items()]
-    database.add_many(PARTS, parts)
-    numbers = database.add_many(TASKS, (task_row(job, task) for task in plan.tasks))
+    database.add_many(rows.PARTS, parts)
+    numbers = database.add_many(rows.TASKS, (rows.task_row(job, task) for task in plan.tasks))
     if plan.missing:
-        database.add_many(TASKS, (missing_row(job, plan.verb, each) for each in plan.missing))
-    database.add_many(EVENTS, event_rows(job, [(0, kind) for kind in events]))
-    database.index(TASKS, "job")
-    database.index(EVENTS, "job")
+        database.add_many(rows.TASKS, (rows.missing_row(job, plan.verb, each) for each in plan.missing))
+    database.add_many(rows.EVENTS, rows.event_rows(job, [(0, kind) for kind in events]))
+    database.index(rows.TASKS, "job")
+    database.index(rows.EVENTS, "job")
     return numbers
 
 
 def _forget_old(database: Database) -> None:
     """Remove jobs that came to their end long ago, with all that is known of them."""
-    if not database.has(JOBS):
+    if not database.has(rows.JOBS):
         return
     from cloudmesh.db.records.conditions import gt, in_, lt
 
-    ended = {"status": in_([*OVER, CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
-    if "ended" not in database.columns(JOBS):
+    ended = {"status": in_([*rows.OVER, rows.CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
+    if "ended" not in database.columns(rows.JOBS):
         return
-    for job in database.find(JOBS, ended):
-        for table, column in ((EVENTS, "job"), (TASKS, "job"), (PARTS, "job"), (JOBS, "id")):
+    for job in database.find(rows.JOBS, ended):
+        for table, column in (
+            (rows.EVENTS, "job"),
+            (rows.TASKS, "job"),
+            (rows.PARTS, "job"),
+            (rows.JOBS, "id"),
+        ):
             if database.has(table):
                 database.delete(table, where={column: job.id})

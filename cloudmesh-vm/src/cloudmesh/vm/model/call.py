@@ -6,7 +6,7 @@ the changes to be stored are part of the reply, and the scheduler writes them.
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +38,7 @@ class Access:
 
     cloud: str
     settings: Mapping[str, Any] = field(repr=False, compare=False)
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    key: str = field(default_factory=secrets.token_hex)
 
     def __repr__(self) -> str:
         return f"Access({self.cloud!r}, {MASK})"

@@ -71,9 +71,3 @@ class Plan:
     names: str = ""
     wait: bool = False
     missing: Sequence[UnresolvedName] = ()
-
-    @property
-    def clouds(self) -> list[str]:
-        """The clouds that the job is about, each once."""
-        clouds = [*(task.cloud for task in self.tasks), *(each.cloud for each in self.missing if each.cloud)]
-        return list(dict.fromkeys(clouds))

@@ -5,9 +5,8 @@ Nothing sleeps here: the scheduler is told the seconds, and does other things me
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
 from cloudmesh.plugin.errors import ConfigError
@@ -40,12 +39,9 @@ class RetryPolicy:
         """
         if not (is_transient(error) or isinstance(error, CallLost)):
             return None
-        from tenacity import stop_after_attempt
-
-        state = _state(tries)
-        if stop_after_attempt(self.attempts)(state) or silences >= self.silent_attempts:
+        if tries >= self.attempts or silences >= self.silent_attempts:
             return None
-        seconds = float(self._wait(state))
+        seconds = min(self.first * 2.0 ** (tries - 1), self.longest) + random.uniform(0, self.first)  # noqa: S311
         if isinstance(error, RateLimited) and error.retry_after is not None:
             return error.retry_after + seconds if self.obeys(error) else None
         return seconds
@@ -53,22 +49,6 @@ class RetryPolicy:
     def obeys(self, error: RateLimited) -> bool:
         """Whether the wait that the cloud asks for is short enough."""
         return error.retry_after is not None and error.retry_after <= self.obeyed
-
-    @cached_property
-    def _wait(self) -> Any:
-        """Tenacity's strategy for the seconds to wait."""
-        from tenacity import wait_exponential, wait_random
-
-        return wait_exponential(multiplier=self.first, max=self.longest) + wait_random(0, self.first)
-
-
-def _state(tries: int) -> Any:
-    """The state that tenacity's strategies look at."""
-    from tenacity import RetryCallState, Retrying
-
-    state = RetryCallState(Retrying(), None, (), {})
-    state.attempt_number = tries
-    return state
 
 
 def is_silence(error: BaseException) -> bool:
