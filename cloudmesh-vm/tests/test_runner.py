@@ -135,6 +135,15 @@ def test_nothing_to_do_is_a_success():
     assert runner(Paper()).run([]).exit_code == 0
 
 
+def test_another_function_than_that_of_clouds_may_be_run_and_give_values():
+    def uptime(call):
+        return Reply((done(call),), values=({"up": call.machines[0].name},))
+
+    with ThreadPoolExecutor(2) as threads:
+        result = runner(threads, perform=uptime).run(tasks(2, verb="ssh"))
+    assert [each.value for each in result] == [{"up": "a0"}, {"up": "a1"}]
+
+
 def test_what_was_already_so_is_told_apart():
     paper = Paper(lambda call, number: ActionResult(call.machines[0], changed=False, target=State.STOPPED))
     assert statuses(runner(paper).run(tasks(2))) == ["already", "already"]

@@ -34,7 +34,7 @@ S = State
 
 
 class Scene:
-    """Stands for session and lookout: each cloud plays its listings one after another, the last one for ever.
+    """Stands for session and poller: each cloud plays its listings one after another, the last one for ever.
 
     A listing is a list of machines, an error, or how many seconds the cloud takes for the next one. Time
     passes only while somebody waits for an answer.
@@ -84,8 +84,9 @@ class Scene:
     def close(self):
         self.closed = True
 
-    def wait(self, machines, state, timeout=60.0, watch=None, states=None):
-        waiter = Waiter(self, state, timeout, watch, clock=lambda: self.now, poller=self, booted=self.booted)
+    def wait(self, machines, state, timeout=60.0, watch=None, states=None, condition=None):
+        more = {"clock": lambda: self.now, "poller": self, "booted": self.booted, "condition": condition}
+        waiter = Waiter(self, state, timeout, watch, **more)
         result = waiter.wait(machines, states)
         assert self.closed
         return result
@@ -332,6 +333,18 @@ def test_each_machine_may_be_waited_for_in_a_state_of_its_own():
     shown = [vm("vm1", S.ACTIVE), vm("vm2", S.STOPPED)]
     result = Scene(a=[shown]).wait([vm("vm1"), vm("vm2", S.STOPPING)], S.ACTIVE, states=[S.ACTIVE, S.STOPPED])
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(("last", "reason"), [("10.0.0.1", None), ("", "it has no address and never will")])
+def test_another_condition_than_a_state_may_be_waited_for(last, reason):
+    shown = [[vm(state=S.ACTIVE)], [vm(state=S.ACTIVE, public_ips=(last,))]]
+
+    def has_address(machine):
+        return bool(machine.public_ips[0]) or reason if machine.public_ips else False
+
+    (outcome,) = Scene(a=shown).wait([vm()], S.ACTIVE, condition=has_address)
+    assert (str(outcome.error) if outcome.error else None) == reason
+    assert len(outcome.machine.public_ips) == 1
 
 
 def test_a_slow_cloud_holds_no_other_back():
