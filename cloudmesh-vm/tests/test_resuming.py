@@ -52,7 +52,7 @@ def dying(monkeypatch):
         if left["writes"] is None:
             close(self, result)
         else:
-            self._hold.release()
+            self.release()
 
     monkeypatch.setattr(JobStore, "write", counted)
     monkeypatch.setattr(JobStore, "close", closed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
@@ -123,20 +123,17 @@ class DaemonThreads(Executor):
 
     def _cancel(self) -> None:
         """Cancel what no thread took yet."""
-        marks = 0
-        while True:
-            try:
-                call = self._calls.get_nowait()
-            except Empty:
-                break
+        calls: list[_WorkItem | None] = []
+        with suppress(Empty):
+            while True:
+                calls.append(self._calls.get_nowait())
+        for call in calls:
             if call is None:
-                marks += 1
+                self._calls.put(None)
             else:
                 self._waiting -= 1
                 call.future.cancel()
                 call.future.set_running_or_notify_cancel()
-        for _ in range(marks):
-            self._calls.put(None)
 
     def _provide(self) -> None:
         """Make a thread if one is needed and allowed. Raises RuntimeError if there is none at all."""

@@ -90,26 +90,19 @@ class _CloudView:
         return self.error if never_asked or isinstance(self.error, CloudTimeout) else None
 
 
-@dataclass(frozen=True)
-class _Boot:
-    """A machine that is to be booted: its row, its id if one was made before, and the request."""
-
-    row: int
-    cloud_id: str
-    request: BootRequest
+# A row of a machine that is to be booted, and the request.
+_Boot = tuple[Any, BootRequest]
 
 
 def _view(boots: Mapping[str, Sequence[_Boot]], cloud: Cloud) -> _CloudView:
     """List a cloud, and find out whether machines with the names of new ones are the job's own."""
     view = _CloudView(cloud.machines())
-    namesakes = [
-        each
-        for each in boots[cloud.name]
-        if each.request.name in view.names and each.cloud_id not in view.by_id
+    foreign = [
+        row.id
+        for row, request in boots[cloud.name]
+        if request.name in view.names and row["cloud_id"] not in view.by_id and not cloud.was_booted(request)
     ]
-    return replace(
-        view, foreign=frozenset(each.row for each in namesakes if not cloud.was_booted(each.request))
-    )
+    return replace(view, foreign=frozenset(foreign))
 
 
 class JobResumer:
@@ -254,9 +247,8 @@ class JobResumer:
 
     def _boots(self, rows: Sequence[Any]) -> list[_Boot]:
         """What the rows of one cloud boot."""
-        boots = [row for row in rows if row["verb"] == BOOT]
         try:
-            return [_Boot(row.id, row["cloud_id"], self._request(row)) for row in boots]
+            return [(row, self._request(row)) for row in rows if row["verb"] == BOOT]
         except CloudmeshError:
             # Each task fails with the reason later.
             return []

@@ -66,7 +66,7 @@ class JobRunner:
         except StoreError as error:
             # What cannot be stored is not begun.
             return Result([task.outcome(Status.FAILED, error=error) for task in plan.tasks])
-        result = self.run_created(store, plan, deadline)
+        result = self.finish(store, plan.verb, store.tasks, plan.wait, deadline)
         refused = [each.outcome(plan.verb) for each in store.refused]
         return Result([*result, *refused], result.job, result.stopped)
 
@@ -80,10 +80,6 @@ class JobRunner:
         if self.session.config.engine() != THREADS:
             self._executor()
         return JobStore.create(self.session.inventory, plan)
-
-    def run_created(self, store: JobStore, plan: Plan, deadline: Deadline = NEVER) -> Result:
-        """Run the tasks of a job that ``create`` has written, and close it."""
-        return self.finish(store, plan.verb, store.tasks, plan.wait, deadline)
 
     def finish(
         self,

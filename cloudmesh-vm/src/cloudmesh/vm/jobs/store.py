@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
@@ -17,37 +17,36 @@ from cloudmesh.vm.model.plan import Plan, Task
 if TYPE_CHECKING:
     from cloudmesh.cloud.store.inventory import Inventory
     from cloudmesh.db import Database
+    from cloudmesh.db.locks.hold import Hold
     from cloudmesh.vm.scheduler.queue import TaskRun
 
 # Jobs that ended so many seconds ago are forgotten when another one is created.
 _KEPT = 90 * 24 * 3600.0
 
 
+@dataclass
 class JobStore:
     """Writes what happens to one job. It holds the job, so that no other process can run it meanwhile.
 
     Attributes:
+        inventory: the store.
         number: of the job.
+        hold: by which other processes see that the job is being run.
         tasks: what is to be done, each task with the number of its row; empty for a job that was taken over.
         refused: what is no task any more, since its name was taken after the plan was made.
         left: whether something is left to do, though every task has an outcome.
     """
 
-    def __init__(
-        self,
-        inventory: Inventory,
-        number: int,
-        hold: Any,
-        tasks: Sequence[Task] = (),
-        refused: Sequence[UnresolvedName] = (),
-    ) -> None:
-        self.number = number
-        self.tasks = tasks
-        self.refused = refused
-        self.left = False
-        self._inventory = inventory
-        self._database = inventory.database
-        self._hold = hold
+    inventory: Inventory
+    number: int
+    hold: Hold
+    tasks: Sequence[Task] = ()
+    refused: Sequence[UnresolvedName] = ()
+    left: bool = False
+
+    @property
+    def _database(self) -> Database:
+        return self.inventory.database
 
     @classmethod
     def create(cls, inventory: Inventory, plan: Plan, pending: bool = False) -> JobStore:
@@ -105,7 +104,7 @@ class JobStore:
     ) -> None:
         """Write a step of the scheduler, see ``OutcomeLog.write``."""
         # In PostgreSQL the connection that holds the job may break off alone.
-        if not self._hold.is_valid():
+        if not self.hold.is_valid():
             raise StoreError(
                 f"this process no longer holds job {self.number}, and another one may go on with it; "
                 f"cms job resume {self.number} does so"
@@ -116,7 +115,7 @@ class JobStore:
         events = [(task.number, outcome.status.value) for task, outcome in ended]
         events += [(run.task.number, rows.begun_event(run)) for run in begun]
         with self._database.atomic():
-            apply_all(changes, self._inventory)
+            apply_all(changes, self.inventory)
             if values:
                 self._database.update_many(rows.TASKS, values)
                 self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
@@ -145,7 +144,7 @@ class JobStore:
     def close(self, over: bool) -> None:
         """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell."""
         try:
-            if self._hold.is_valid():
+            if self.hold.is_valid():
                 status = self._status(over)
                 with self._database.atomic():
                     self._database.update(rows.JOBS, {"status": status, "ended": time.time()}, id=self.number)
@@ -155,7 +154,7 @@ class JobStore:
 
     def release(self) -> None:
         """Let other processes run the job."""
-        self._hold.release()
+        self.hold.release()
 
     def _status(self, over: bool) -> str:
         """How the job stands."""

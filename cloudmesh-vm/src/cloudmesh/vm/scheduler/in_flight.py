@@ -106,13 +106,6 @@ def note_batch(together: Sequence[TaskRun]) -> None:
             each.batch = 0, 0
 
 
-def refused(error: RuntimeError) -> CallLost:
-    """The error for calls that the executor does not take: they were certainly not made."""
-    return CallLost(
-        f"whoever should make the calls takes none: {error or type(error).__name__}", outcome_unknown=False
-    )
-
-
 def not_begun(run: TaskRun, how: Outcome) -> Outcome:
     """The outcome of a task that is given up for now; one whose first call was made counts as interrupted."""
     if how.status is Status.NOT_STARTED and run.began:
@@ -129,11 +122,6 @@ def _with_last_error(halted: CloudmeshError, last: CloudmeshError) -> CloudmeshE
     told.args = (f"{halted}; its last call failed: {last}",)
     told.outcome_unknown = getattr(last, "outcome_unknown", False)
     return told
-
-
-def unwritable(error: StoreError) -> Outcome:
-    """The outcome of all that is not begun since the store cannot be written."""
-    return Outcome("", "", "", Status.FAILED, error=error)
 
 
 def unrecorded(outcome: Outcome, error: StoreError) -> Outcome:

@@ -22,7 +22,7 @@ from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
-from cloudmesh.vm.model.call import Call, Reply
+from cloudmesh.vm.model.call import Call, CallLost, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
@@ -32,10 +32,8 @@ from cloudmesh.vm.scheduler.in_flight import (
     SchedulerStep,
     not_begun,
     note_batch,
-    refused,
     runs_of,
     unrecorded,
-    unwritable,
 )
 from cloudmesh.vm.scheduler.queue import CloudQueue, TaskRun, share_calls
 from cloudmesh.vm.scheduler.results import ResultHandler
@@ -256,7 +254,7 @@ class Scheduler:
             try:
                 cancelled = self.log.is_cancelled()
             except StoreError as error:
-                return unwritable(error)
+                return replace(stopped, status=Status.FAILED, error=error)
             if cancelled:
                 return stopped
         return None
@@ -301,7 +299,8 @@ class Scheduler:
         except StoreError as error:
             step.ended = [(run, unrecorded(outcome, error)) for run, outcome in step.ended]
             # Nobody could tell later what was asked of the cloud.
-            self._halted, self._hurry, self._results.halted = unwritable(error), True, True
+            self._halted = Outcome("", "", "", Status.FAILED, error=error)
+            self._hurry, self._results.halted = True, True
             step.left += [(each, not_begun(each, self._halted)) for each in begun]
             for call in step.calls:
                 call.queue.running -= 1
@@ -315,7 +314,8 @@ class Scheduler:
                 call.future = self.executor().submit(self.perform, self._message(call))
             except RuntimeError as error:
                 # It was shut down, or is broken for good: it will take no other call either.
-                reason = refused(error)
+                why = f"whoever should make the calls takes none: {error or type(error).__name__}"
+                reason = CallLost(why, outcome_unknown=False)
                 for queue in self._queues.values():
                     queue.closed = queue.closed or reason
                 call.future.set_exception(reason)
