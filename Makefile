@@ -6,7 +6,7 @@ PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloud
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build distributed hypothesis keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest requests-mock ruff sqlite-utils types-docopt types-tabulate
+TOOLS := build hypothesis keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest requests-mock ruff sqlite-utils types-docopt types-tabulate
 
 BED := $(BIN)/python tests/openstack/bed
 

@@ -27,8 +27,6 @@ PATIENCE = 60
 THREADS = 4
 # What is here, the workers can import.
 THERE = Path(__file__).parent / "there"
-# Dask needs not be there to use cloudmesh, but to test it.
-pytest.importorskip("distributed")
 # The other tests of this run are about errors as they are without Dask.
 keep_own_pickling()
 
