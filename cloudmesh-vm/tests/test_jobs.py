@@ -18,6 +18,7 @@ from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.jobs.rows import EVENTS, JOBS, PARTS, TASKS, lock_name, stored_error
+from cloudmesh.vm.model.plan import Plan
 
 
 def statuses(result):
@@ -58,6 +59,12 @@ def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
     ]
     with pytest.raises(CloudmeshError, match="is done already"):
         Jobs().cancel(job.number)
+
+
+def test_a_plan_without_tasks_is_no_job(config):
+    with pytest.raises(UsageError, match="nothing to do"):
+        Jobs().create(Plan("stop", []))
+    assert Jobs().list() == []
 
 
 def test_a_pending_job_can_be_cancelled_and_claims_no_names(config):

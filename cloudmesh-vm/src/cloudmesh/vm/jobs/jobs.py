@@ -11,7 +11,7 @@ from cloudmesh.cloud.fanout.limits import QueryLimits
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.resume import JobResumer
@@ -122,8 +122,13 @@ class Jobs:
     def create(self, plan: Plan) -> JobState:
         """Write a job that is pending: any thread or process may ``run`` it by its number.
 
-        What cannot be stored is lost until then: user data that were given as text.
+        User data that were given as text are not stored: a machine that needs them fails then.
+
+        Raises:
+            UsageError: the plan has nothing to do.
         """
+        if not plan.tasks:
+            raise UsageError("there is nothing to do, and so no job")
         with Inventory(open_store(self._config)) as inventory:
             store = JobStore.create(inventory, plan, pending=True)
             try:
