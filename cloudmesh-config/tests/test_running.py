@@ -85,9 +85,7 @@ def test_what_is_no_time_limit(write: Write, value: str) -> None:
 
 def test_an_engine_that_is_none(write: Write) -> None:
     path = write(f"cloudmesh:\n  engine: 5 threads\n{CLOUD}")
-    with pytest.raises(
-        ConfigError, match=r"cloudmesh\.engine must be the name of an executor; write"
-    ):
+    with pytest.raises(ConfigError, match=r"cloudmesh\.engine must be the name of an executor; write"):
         Config.load(path).engine()
     assert [line for line, _ in errors(path)] == [2]
 

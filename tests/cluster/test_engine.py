@@ -1,6 +1,5 @@
 """The executors behind the engine: threads, a real Dask cluster, and what is told when there is none."""
 
-import importlib.metadata
 import os
 import socketserver
 import subprocess
@@ -184,18 +183,6 @@ except Exception as error:
     )
     assert ended.stdout.startswith("ConfigError cloudmesh.engine is dask, which needs a library")
     assert "use: pip install ./cloudmesh-dask" in ended.stdout
-
-
-@pytest.mark.parametrize(
-    ("engine", "remedy"), [("dask", "use: pip install ./cloudmesh-dask"), ("dsak", "did you mean 'dask'")]
-)
-def test_an_engine_that_is_not_installed(configured, monkeypatch, engine, remedy):
-    found = importlib.metadata.entry_points
-    monkeypatch.setattr(
-        importlib.metadata, "entry_points", lambda **which: found(**which) if "name" not in which else ()
-    )
-    with pytest.raises(ConfigError, match=f"engine is {engine}, which no installed package brings; {remedy}"):
-        open_executor(configured(engine=engine), 4)
 
 
 def test_threads_load_nothing_of_dask(configured):
