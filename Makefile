@@ -2,11 +2,11 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm
+PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build distributed hypothesis keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest requests-mock ruff sqlite-utils types-docopt types-tabulate
+TOOLS := build hypothesis keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest requests-mock ruff sqlite-utils types-docopt types-tabulate
 
 BED := $(BIN)/python tests/openstack/bed
 

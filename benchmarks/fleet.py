@@ -48,7 +48,7 @@ OURS = (
     "cloudmesh.db.locks.file_lock",
     "cloudmesh.db.sql.upserts",
     "cloudmesh.plugin.plain",
-    "cloudmesh.vm.executors.engine",
+    "cloudmesh.vm.executors.registry",
     "libcloud.compute.drivers.openstack",
 )
 

@@ -1,4 +1,4 @@
-"""Imports run in one direction only: rest -> vm -> cloud -> db -> config -> plugin."""
+"""Imports run in one direction only: rest -> vm -> cloud -> db -> config -> plugin, and dask -> vm."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ LAYERS = {
     "cloudmesh-db": {"db"},
     "cloudmesh-cloud": {"cloud", "image", "flavor", "key", "secgroup", "ip", "network"},
     "cloudmesh-vm": {"vm", "job"},
+    "cloudmesh-dask": {"dask"},
     "cloudmesh-rest": {"rest"},
 }
 HEIGHT = {package: height for height, packages in enumerate(LAYERS.values()) for package in packages}
@@ -88,7 +89,7 @@ def test_every_package_lies_in_its_distribution(root):
     lower = {"plugin", "batch", "config", "db"}
     assert there - {"__pycache__"} >= {
         *lower,
-        *("cloud", "image", "flavor", "key", "secgroup", "ip", "network", "vm", "job"),
+        *("cloud", "image", "flavor", "key", "secgroup", "ip", "network", "vm", "job", "dask"),
     }
 
 

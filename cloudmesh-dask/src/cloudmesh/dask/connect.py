@@ -1,4 +1,4 @@
-"""Who makes the calls: threads of this process, or the workers of a Dask cluster."""
+"""Connects to a Dask cluster whose versions fit ours: the entry point ``dask`` of ``cloudmesh.executors``."""
 
 from __future__ import annotations
 
@@ -6,65 +6,48 @@ import copyreg
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import Any
+
+import distributed as typed_in_parts
 
 from cloudmesh.config import Config
+from cloudmesh.dask.executor import DaskExecutor
 from cloudmesh.plugin.errors import CloudError, CloudmeshError, ConfigError
-from cloudmesh.vm.executors.threads import DaemonThreads
 
-if TYPE_CHECKING:
-    from cloudmesh.vm.executors.cluster import ClusterExecutor
-
-# Seconds until a scheduler has answered, until its workers have, and for taking leave.
+distributed: Any = typed_in_parts
+# Seconds to wait for the scheduler's answer, for the first worker, and for closing the connection.
 _CONNECT, _MEET, _LEAVE = 10.0, 20.0, 3.0
-# Seconds that are spent on workers that are busy, once there is one that can be used.
+# Seconds to wait for further workers, once there is one that can be used.
 _MEET_ALL = 2.0
-# What must be the same on both sides, for what is sent to be understood.
+# What must have the same version on both sides, for what is sent to be understood.
 _SAME = ("python", "distributed", "dask", "msgpack", "cloudpickle")
 
 
-def open_engine(config: Config, parallel: int) -> AbstractContextManager[Executor]:
-    """The configured executor, open for a block; it makes up to ``parallel`` calls at once.
+@contextmanager
+def open_cluster(config: Config, parallel: int) -> Iterator[Executor]:
+    """The workers of the cluster at ``cloudmesh.scheduler`` as an executor, connected for a block.
 
-    An executor of a cluster may be able to make fewer; ``max_workers`` says how many.
+    They make as many calls at once as they have threads, whatever ``parallel`` is; see ``max_workers``.
 
     Raises:
-        ConfigError: the configuration names none that can be used, or what it needs is not installed.
-        CloudError: the scheduler does not answer, or has no workers.
+        ConfigError: no address is configured, certificates are missing, or versions differ.
+        CloudError: the scheduler does not answer, or has no free workers.
     """
-    if config.engine() == "dask":
-        return _cluster(config)
-    return _threads(parallel)
-
-
-@contextmanager
-def _threads(parallel: int) -> Iterator[Executor]:
-    executor = DaemonThreads(parallel)
-    try:
-        yield executor
-    finally:
-        # All that is wanted has ended; what hangs must not keep the user.
-        executor.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _cluster(config: Config) -> Iterator[Executor]:
     address = config.scheduler()
     if address is None:
         raise ConfigError(
             f"{config.path}: cloudmesh.engine is dask, and cloudmesh.scheduler does not say where; "
             "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT"
         )
-    distributed = _distributed()
-    from cloudmesh.vm.executors.cluster import ClusterExecutor
-
+    keep_own_pickling()
     with _silence():
-        client = _connect(distributed, address)
+        client = _connect(address)
         try:
-            executor = ClusterExecutor(client)
+            executor = DaskExecutor(client)
             try:
                 _meet(executor, address)
                 yield executor
@@ -74,38 +57,24 @@ def _cluster(config: Config) -> Iterator[Executor]:
             client.close(timeout=_LEAVE)
 
 
-def _distributed() -> Any:
-    try:
-        import distributed
-    except ImportError as error:
-        raise ConfigError(
-            f"cloudmesh.engine is dask, which needs a library that is not there ({error}); "
-            "use: pip install 'cloudmesh-vm[dask]'"
-        ) from error
-    keep_own_pickling()
-    return distributed
-
-
 def keep_own_pickling() -> None:
-    """Let our errors travel as they are made to, once Dask is loaded.
+    """Let our errors be pickled in their own way, once Dask is imported.
 
-    When it is imported it has all kinds of errors that there are pickled with their causes, and a cause can
-    hold what nobody must see (``tblib.pickling_support.install``).
+    Its import registers a reducer for all exceptions that pickles their causes too, and a cause may hold a
+    secret (``tblib.pickling_support.install``).
     """
     for kind in list(copyreg.dispatch_table):
         if issubclass(kind, CloudmeshError):
             del copyreg.dispatch_table[kind]
 
 
-def _connect(distributed: Any, address: str) -> Any:
+def _connect(address: str) -> Any:
     """A client of the scheduler, whose versions are the same as here."""
-    import warnings
-
     if address.startswith("tls://"):
-        _require_certificates(distributed, address)
+        _require_certificates(address)
     try:
         with warnings.catch_warnings():
-            # What differs is told below, in one sentence.
+            # Versions that differ are told below, in one sentence.
             warnings.simplefilter("ignore")
             client = distributed.Client(address, timeout=_CONNECT, set_as_default=False, name="cloudmesh")
     except Exception as error:
@@ -121,7 +90,7 @@ def _connect(distributed: Any, address: str) -> Any:
     return client
 
 
-def _require_certificates(distributed: Any, address: str) -> None:
+def _require_certificates(address: str) -> None:
     """Raise ConfigError if Dask's configuration has no certificates that can be used."""
     try:
         why = "" if distributed.Security().get_connection_args("client")["ssl_context"] else "it names none"
@@ -135,11 +104,7 @@ def _require_certificates(distributed: Any, address: str) -> None:
 
 
 def _compare(versions: dict[str, Any], address: str) -> None:
-    """Whether what runs on the cluster fits what runs here.
-
-    Raises:
-        ConfigError: it does not.
-    """
+    """Raise ConfigError unless scheduler and workers run the same versions as this process."""
     mine = _versions(versions["client"])
     others = {address: versions["scheduler"], **versions["workers"]}
     for place, told in others.items():
@@ -152,18 +117,19 @@ def _compare(versions: dict[str, Any], address: str) -> None:
 
 
 def _versions(told: dict[str, Any]) -> dict[str, str]:
+    """The versions that must be the same on both sides."""
     packages = {name: str(told["packages"].get(name)) for name in _SAME}
     # 3.11.4 and 3.11.7 understand each other.
     packages["python"] = ".".join(packages["python"].split(".")[:2])
     return packages
 
 
-def _meet(executor: ClusterExecutor, address: str) -> None:
+def _meet(executor: DaskExecutor, address: str) -> None:
     """Wait until a worker can be used.
 
     Raises:
-        ConfigError: none can, for what is installed there.
-        CloudError: there is none.
+        ConfigError: a worker cannot be used, for what is installed there.
+        CloudError: no worker is free.
     """
     ends = time.monotonic() + _MEET
     while executor.max_workers == 0:
@@ -183,7 +149,7 @@ def _meet(executor: ClusterExecutor, address: str) -> None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Dask writes to stderr what it thinks of a cluster; what matters of that is told as errors."""
+    """Drop Dask's log lines in this block, unless CLOUDMESH_DEBUG is 1; what matters is raised as errors."""
     if os.environ.get("CLOUDMESH_DEBUG") == "1":
         yield
         return
@@ -200,4 +166,5 @@ def _silence() -> Iterator[None]:
 
 
 def _nothing(record: logging.LogRecord) -> bool:
+    """A filter of log records that lets none pass."""
     return False

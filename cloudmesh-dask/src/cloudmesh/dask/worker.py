@@ -1,4 +1,4 @@
-"""What a worker of a cluster does, in a process that may be on another computer."""
+"""What runs on a worker of the cluster, in a process that may be on another computer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pyrage
 
 from cloudmesh.vm.model.call import CallLost, WorkerUnreachable
 
-# What is sent to this process is encrypted to this key, which nobody else ever has: so neither the scheduler
-# nor any log of the cluster can tell it, and no process that comes after this one can make its calls.
+# Calls are encrypted to this key, which exists only in this process: neither the scheduler nor a log of the
+# cluster can read them, and no later process at the same address can make them.
 _IDENTITY = pyrage.x25519.Identity.generate()
-# The calls that were begun here. One is given a second time only shortly after the first.
+# Names of the calls that were begun here; Dask sends one a second time only shortly after the first.
 _begun: OrderedDict[str, None] = OrderedDict()
 _MOST = 50_000
 _lock = threading.Lock()
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Introduction:
-    """Who a worker process is: the key that is its own, and what runs there."""
+    """A worker process: its public key, and the versions that run there."""
 
     key: str
     cloudmesh: str
@@ -33,12 +33,12 @@ class Introduction:
 
     @classmethod
     def of_this(cls) -> Introduction:
-        """That of the process in which it is called."""
+        """The introduction of the process in which it is called."""
         python = ".".join(platform.python_version_tuple()[:2])
         return cls(str(_IDENTITY.to_public()), version("cloudmesh-vm"), python)
 
     def difference(self, other: Introduction) -> str:
-        """What keeps two processes from working together, if anything does."""
+        """Which version differs between two processes; empty if they can work together."""
         for what in ("cloudmesh", "python"):
             theirs, ours = getattr(self, what), getattr(other, what)
             if theirs != ours:
@@ -46,7 +46,7 @@ class Introduction:
         return ""
 
 
-# A worker is asked for this by its name: a function of ours that it cannot import would end the worker.
+# A worker is asked for this by name: unpickling a function that it cannot import would end the worker.
 INTRODUCTION = f"{__name__}:HERE"
 HERE = Introduction.of_this()
 
@@ -66,12 +66,12 @@ class Delivery:
 
 
 def worker_lost() -> CallLost:
-    """A call was lost with its worker, and may have been made."""
+    """The error for a call that was lost with its worker, and may have been made."""
     return CallLost("the worker was lost before it told what came of the call")
 
 
-def line_lost() -> WorkerUnreachable:
-    """The worker of a call may be well and still at it, but will not be heard."""
+def connection_lost() -> WorkerUnreachable:
+    """The error for a call whose worker may still be running it, but cannot be reached."""
     return WorkerUnreachable(
         "the line to the Dask scheduler was lost during the call, so it may have been done or be done yet; "
         "give it the time of a call, then cms job resume JOB --failed looks first"
@@ -79,13 +79,12 @@ def line_lost() -> WorkerUnreachable:
 
 
 def run_here(name: str, sealed: bytes) -> bytes:
-    """Make a call, unless another process was meant or it was begun here before.
+    """Make a call, unless it was meant for another process or was begun here before.
 
-    It gives, pickled, ``(True, answer)`` or ``(False, error)``.
+    Returns ``(True, answer)`` or ``(False, error)``, pickled. It raises nothing, since Dask would log that.
 
-    A cluster gives what it lost with a worker to another one. That must not happen to a call of a cloud,
-    which may have been made: then whoever asked for it has to decide. It raises nothing, since a cluster
-    would log that.
+    Dask repeats on another worker what it lost with one. A call of a cloud may have been made by then, so
+    such a repetition is refused here and the caller decides.
     """
     try:
         function, args, kwargs = pickle.loads(pyrage.decrypt(sealed, [_IDENTITY]))  # noqa: S301 our user's
@@ -94,7 +93,7 @@ def run_here(name: str, sealed: bytes) -> bytes:
     except Exception as error:  # noqa: BLE001 what was sent needs something that is not here
         return _failure(error)
     if not _begin(name):
-        return pickle.dumps((False, line_lost()))
+        return pickle.dumps((False, connection_lost()))
     try:
         return pickle.dumps((True, function(*args, **kwargs)))
     except Exception as error:  # noqa: BLE001 it is raised where the call was asked for
@@ -113,9 +112,10 @@ def _begin(name: str) -> bool:
 
 
 def _failure(error: Exception) -> bytes:
+    """An error, pickled; errors of any library that cannot be pickled are told by their class."""
     try:
         answer = pickle.dumps((False, error))
         pickle.loads(answer)  # noqa: S301 what was pickled here
-    except Exception:  # noqa: BLE001 errors of any library, of which some cannot be sent
+    except Exception:  # noqa: BLE001 pickling may fail in any way
         return pickle.dumps((False, RuntimeError(f"the call ended by {type(error).__name__}")))
     return answer

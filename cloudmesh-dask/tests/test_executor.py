@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.dask.executor import DaskExecutor
 from cloudmesh.vm import Machines
-from cloudmesh.vm.executors.cluster import ClusterExecutor
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.model.call import CallLost, WorkerUnreachable
 
@@ -63,7 +63,7 @@ def dask():
 
 @pytest.fixture
 def executor(dask):
-    executor = ClusterExecutor(dask)
+    executor = DaskExecutor(dask)
     wait_until(lambda: executor.max_workers)
     yield executor
     dask.recover()
