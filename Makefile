@@ -6,7 +6,9 @@ PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloud
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build distributed hypothesis keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest requests-mock ruff sqlite-utils types-docopt types-tabulate
+TOOLS := build distributed hypothesis import-linter keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils types-docopt types-tabulate
+# How many processes run the quick tests. The slow ones run alone: some of them start a cluster on all cores.
+WORKERS ?= 2
 
 BED := $(BIN)/python tests/openstack/bed
 
@@ -27,7 +29,7 @@ test: test-quick test-slow ## run all tests, the quick ones first
 	else echo "NOT RUN: the tests on a real OpenStack, which need the Debian packages $$missing"; fi
 
 test-quick: $(VENV)/tools
-	$(BIN)/pytest -q -m "not slow and not openstack"
+	$(BIN)/pytest -q -n $(WORKERS) -m "not slow and not openstack"
 
 test-slow: $(VENV)/tools $(VENV)/moto/installed
 	$(BIN)/pytest -q -m "slow and not openstack"
@@ -38,6 +40,7 @@ test-openstack: $(VENV)/tools $(VENV)/moto/installed ## run the tests on a real 
 lint: $(VENV)/tools ## look for mistakes and bad style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 
 type: $(VENV)/tools ## check the types, strictly
 	$(BIN)/mypy $(SOURCES)
