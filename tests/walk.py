@@ -4,7 +4,7 @@
 
 The machine is known, and the cloud, which is pretended (``tests/fakes/fakestack``), was signed in to before.
 
-A file is *entered* when a function of it runs for the first time, in whatever thread; the files are told in this
+A file is *entered* when a function of it runs for the first time, in whatever thread; files are told in this
 order. What runs while a module is loaded is no entry: its body, the bodies of its classes, decorators.
 Consecutive files of one folder are one stop of the tour; a folder with two stops was left and entered again.
 Threads that run at the same time may enter two files in another order at the next walk.
