@@ -13,7 +13,7 @@ WORKERS ?= 2
 BED := $(BIN)/python tests/openstack/bed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow test-openstack lint type bench docs clean
+.PHONY: help install demo test test-quick test-slow test-openstack lint type sizes bench docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -44,6 +44,9 @@ lint: $(VENV)/tools ## look for mistakes and bad style
 
 type: $(VENV)/tools ## check the types, strictly
 	$(BIN)/mypy $(SOURCES)
+
+sizes: ## tell how large files and tests are, and what has no docstring
+	@$(PYTHON) tests/sizes.py
 
 bench: $(VENV)/tools ## measure speed, as ratios side by side
 	@if missing=$$($(BED) missing); then CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/python benchmarks/bench.py; \

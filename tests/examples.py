@@ -14,7 +14,7 @@ HTML comments, which a reader does not see, say what else is to be known:
 - ``<!-- file: PATH -->``: the next block is written to this file of the home.
 - ``<!-- not run: REASON -->``: the next block is not run, for one of the reasons of ``REASONS``.
 
-Questions are answered: ``Type 3 to delete:`` as asked for, the question for a value of the configuration with a text.
+Questions are answered: ``Type 3 to delete:`` as asked for, one for a value of the configuration with a text.
 """
 
 from __future__ import annotations

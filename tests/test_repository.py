@@ -24,7 +24,7 @@ COMMANDS = {
     "vm",
     "job",
 }
-TARGETS = {"help", "install", "demo", "test", "lint", "type", "bench"}
+TARGETS = {"help", "install", "demo", "test", "lint", "type", "sizes", "bench"}
 # Written in pieces, so that this file is not found itself.
 FORBIDDEN = ["../" + "shared", "/" + "work/"]
 
