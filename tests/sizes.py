@@ -92,7 +92,7 @@ def undocumented(text: str) -> list[str]:
 
 
 def public(parent: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
-    """The public definitions in a module or class; not tests, overloads and setters, nor what functions hold."""
+    """The public definitions in a module or class; not tests, overloads, setters, nor what functions hold."""
     for node in ast.iter_child_nodes(parent):
         if isinstance(node, ast.If | ast.Try):
             yield from public(node, prefix)
