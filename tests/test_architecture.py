@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pkgutil import resolve_name
 
 import pytest
 
@@ -47,3 +48,21 @@ def test_each_question_is_answered_by_few_files_that_exist(root, page):
         assert 0 < len(files) <= MOST, question
         for file in files:
             assert (root / file).exists() or [*root.glob(f"cloudmesh-*/src/cloudmesh/{file}")], file
+
+
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/*.md", "cloudmesh-*/README.md"]
+NAME = re.compile(r"`(cloudmesh\.(?:cloud|config|dask|db|plugin|vm)(?:\.\w+)*)(?:\(.*?\))?`")
+
+
+def test_the_names_that_the_pages_tell_are_there(root):
+    told = {
+        name for each in PAGES for page in root.glob(each) for name in NAME.findall(page.read_text("utf-8"))
+    }
+    assert len(told) > 20
+    missing = []
+    for name in sorted(told):
+        try:
+            resolve_name(name)
+        except (ImportError, AttributeError):
+            missing.append(name)
+    assert missing == []
