@@ -165,11 +165,7 @@ class Page:
 
     def _type(self, line: str, before: int = 0) -> tuple[int, str]:
         """Run a line as a user's own shell does, after one that ended with ``before``."""
-        words = ["--norc", "-c", f"(exit {before})\n{line}"]
-        shell = pexpect.spawn(
-            "bash", words, env=self.home.env, cwd=str(self.home.path), encoding="utf-8",
-            timeout=60, echo=False, dimensions=(50, 250),
-        )  # fmt: skip
+        shell = self.home.terminal("--norc", "-c", f"(exit {before})\n{line}", program=["bash"])
         printed = ""
         while shell.expect([QUESTION, pexpect.EOF]) == 0:
             printed += shell.before + shell.after
@@ -192,14 +188,7 @@ class Page:
     def _shell(self, lines: list[str]) -> None:
         """Type what stands after each prompt and question, into one shell."""
         transcript = io.StringIO()
-        shell = pexpect.spawn(
-            "cms",
-            env=self.home.env,
-            cwd=str(self.home.path),
-            encoding="utf-8",
-            timeout=60,
-            dimensions=(50, 250),
-        )
+        shell = self.home.terminal()
         shell.logfile_read = transcript
         for line in lines:
             question = QUESTION.match(line)
