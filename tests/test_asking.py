@@ -213,7 +213,7 @@ def leaks(text):
     return [word for word in HIDDEN if word in text]
 
 
-class ProgressCallback(threading.Thread):
+class CommandLineWatcher(threading.Thread):
     """Looks at the command lines of all processes, as fast as it can."""
 
     def __init__(self):
@@ -273,7 +273,7 @@ def test_a_long_run_leaves_the_password_nowhere(needy, debug):
     def type_(*words, typed=()):
         return typed_into(needy, said, *words, typed=typed, debug=debug)
 
-    with ProgressCallback() as watch:
+    with CommandLineWatcher() as watch:
         assert type_("config", "set", key, typed=[(f"{key}: ", PASSWORD)]) == 0
         assert run("config", "set", "clouds.c1.credentials.OS_USERNAME=me") == 0
         assert PASSWORD in needy.config.read_text()
@@ -310,7 +310,7 @@ def test_a_long_run_leaves_the_password_nowhere(needy, debug):
 
 
 def test_the_watch_can_fail():
-    with ProgressCallback() as watch:
+    with CommandLineWatcher() as watch:
         subprocess.run(["sleep", "0.3"], check=False, env={"X": PASSWORD})
         assert watch.found == []
         subprocess.run(["sh", "-c", "sleep 0.5; exit", PASSWORD], check=False)
