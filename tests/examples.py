@@ -46,9 +46,7 @@ TOKEN = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Indented code that should be a block with a language, since it is an example.
-INDENTED = re.compile(
-    r"^(?: {4}|\t)(?:\$ |cms [a-z]+ |from cloudmesh|import cloudmesh|with (?:Cloud|Machine)).*$", re.MULTILINE
-)
+INDENTED = re.compile(r"^(?: {4}|\t)(?:\$ |cms [a-z]+ |from \w+|import \w+|with \w+\W).*$", re.MULTILINE)
 # Runs what it gets, a JSON text a line, and answers each with the traceback, empty if there is none.
 INTERPRETER = """
 import json, sys, traceback
