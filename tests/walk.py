@@ -43,15 +43,15 @@ OPTIMIZED = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """A file at its first entry.
+    """A file that is entered.
 
     Attributes:
         file: its path below ``src/cloudmesh``.
-        function: the function that ran.
+        functions: those of it that run on the way, the first one first.
     """
 
     file: str
-    function: str
+    functions: Sequence[str]
 
     @property
     def folder(self) -> str:
@@ -60,7 +60,7 @@ class Entry:
 
 def trace(words: Sequence[str]) -> None:
     """Run ``cms WORDS`` in this process, and write down what it enters until a machine is acted on."""
-    entries: dict[str, str] = {}
+    entries: dict[str, dict[str, None]] = {}
     calls: list[str] = []
     arrived = threading.Event()
     here = threading.local()
@@ -72,7 +72,8 @@ def trace(words: Sequence[str]) -> None:
         elif event == "call" and code.co_flags & OPTIMIZED and not arrived.is_set():
             _, found, file = code.co_filename.partition("/src/cloudmesh/")
             if found and not getattr(here, "loading", 0):
-                entries.setdefault(file, code.co_qualname if hasattr(code, "co_qualname") else code.co_name)
+                name = getattr(code, "co_qualname", code.co_name)
+                entries.setdefault(file, {}).setdefault(name)
 
     original = http.client.HTTPConnection.putrequest
 
@@ -93,7 +94,8 @@ def trace(words: Sequence[str]) -> None:
         main()
     finally:
         sys.setprofile(None)
-        seen = {"entries": list(entries.items()), "calls": calls, "arrived": arrived.is_set()}
+        told = [(file, [*functions]) for file, functions in entries.items()]
+        seen = {"entries": told, "calls": calls, "arrived": arrived.is_set()}
         Path(os.environ[TRACE]).write_text(json.dumps(seen), encoding="utf-8")
 
 
@@ -156,10 +158,12 @@ def tour(entries: Sequence[Entry], call: str) -> str:
         lines.append(f"{number:3}. cloudmesh/{folder}{'   (again)' if folder in seen else ''}")
         seen.add(folder)
         for entry in files:
-            name = Path(entry.file).name
-            lines += [f"       {name:22} {entry.function}", f"       {'':22} {summary(entry.file)}"]
-    folders = len(seen)
-    return "\n".join([*lines, "", f"{len(entries)} files in {folders} folders, {len(stops(entries))} stops"])
+            first, *more = entry.functions
+            others = f", then {len(more)} more" if more else ""
+            lines.append(f"       {Path(entry.file).name:22} {first}{others}")
+            lines.append(f"       {'':22} {summary(entry.file)}")
+    counted = f"{len(entries)} files in {len(seen)} folders, {len(stops(entries))} stops"
+    return "\n".join([*lines, "", counted])
 
 
 def main() -> int:
