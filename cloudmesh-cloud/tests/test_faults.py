@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError
 

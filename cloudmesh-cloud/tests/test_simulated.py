@@ -12,7 +12,7 @@ import pytest
 
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, QuotaExceeded, Refused, Unreachable
 from cloudmesh.cloud.model.records import Flavor, Image, State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.account import fingerprint
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 

@@ -9,8 +9,7 @@ import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, MachineRecord
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY, new_token
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, new_token
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pytest
 from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack import services
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 

@@ -9,7 +9,7 @@ import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import ConfigError
 
 PAGE = "<!DOCTYPE html><html><head><title>Sign in to\n Hotel WiFi</title></head><body>hello</body></html>"

@@ -8,7 +8,7 @@ import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 
 REQUEST = BootRequest("web1", Image("cs", "ubuntu", "t"), Flavor("cs", "small", "s"), token="1" * 32)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import urllib3.util.connection
 
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 
 JSON = {"Content-Type": "application/json"}
 

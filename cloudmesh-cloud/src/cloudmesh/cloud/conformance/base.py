@@ -6,17 +6,20 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudmesh.cloud.client.booting import Booting
+from cloudmesh.cloud.client.booter import Booter
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Verb
-from cloudmesh.cloud.provider.interface import BootRequest, Provider
+from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
 
@@ -45,6 +48,8 @@ CALLS: Mapping[Capability, tuple[Callable[[Provider], Any], ...]] = {
         lambda provider: provider.attach_floating_ip("a", "b"),
         lambda provider: provider.detach_floating_ip("a"),
     ),
+    Capability.ADD_IMAGE: (lambda provider: provider.add_image("a", Path("a")),),
+    Capability.DELETE_IMAGE: (lambda provider: provider.delete_image("a"),),
 }
 
 
@@ -72,12 +77,11 @@ def call_verb(provider: Provider, verb: Verb, machine: MachineRecord) -> None:
     getattr(provider, verb.call)(machine.cloud_id, *arguments)
 
 
-class Around(Booting):
+class Around(Booter):
     """The context ``Cloud`` around a provider that is open already, with a store that nobody keeps."""
 
     def __init__(self, provider: Provider) -> None:
-        super().__init__(provider.name)
-        self._provider, self._inventory, self._defaults = provider, Inventory(Database(":memory:")), {}
+        super().__init__(Connection(provider.name, provider, Inventory(Database(":memory:"))))
 
 
 class ProviderTests:

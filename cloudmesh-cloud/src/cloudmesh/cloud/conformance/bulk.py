@@ -13,8 +13,8 @@ from cloudmesh.cloud.errors import Conflict, NotFound, Unsupported
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
-from cloudmesh.cloud.provider.interface import BootRequest, Provider
-from cloudmesh.cloud.provider.tokens import new_token
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 3

@@ -11,8 +11,8 @@ from cloudmesh.cloud.conformance.base import Around, ProviderTests, new_name
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.provider.tokens import new_token
 
 
 class MachineTests(ProviderTests):

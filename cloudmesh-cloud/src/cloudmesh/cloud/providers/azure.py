@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
+from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.model.capability import Capability
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import mark
+from cloudmesh.cloud.provider.boot import BootRequest, mark
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting

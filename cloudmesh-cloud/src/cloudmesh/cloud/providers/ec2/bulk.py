@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest
 from cloudmesh.cloud.providers.ec2 import launch
 from cloudmesh.cloud.providers.ec2.launch import tag_keys, tags
 from cloudmesh.cloud.providers.ec2.networks import Ec2Networks

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY, marked
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
 from cloudmesh.cloud.providers.ec2.query import numbered
 from cloudmesh.cloud.providers.ec2.records import state_of, tags_of
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.provider.tokens import unmarked
+from cloudmesh.cloud.provider.boot import unmarked
 from cloudmesh.cloud.providers.ec2.query import items
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 

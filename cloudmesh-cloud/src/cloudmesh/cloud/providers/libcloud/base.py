@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.verbs import VerbProvider
 from cloudmesh.cloud.providers.libcloud.settings import (
     CONNECTION_KEYS,

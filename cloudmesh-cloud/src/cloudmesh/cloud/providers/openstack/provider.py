@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
-from cloudmesh.cloud.provider.tokens import bears, marked
 from cloudmesh.cloud.providers.openstack import records
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
 from cloudmesh.cloud.providers.openstack.servers import OpenStackServers

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
-from cloudmesh.cloud.provider.tokens import unmarked
+from cloudmesh.cloud.provider.boot import unmarked
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 
 Json = Mapping[str, Any]

@@ -11,8 +11,7 @@ from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, Refused
 from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Fitness, Verb, impossible
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import marked, unmarked
+from cloudmesh.cloud.provider.boot import BootRequest, marked, unmarked
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
 from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings

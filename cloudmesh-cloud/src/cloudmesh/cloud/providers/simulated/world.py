@@ -17,7 +17,7 @@ from typing import Any
 
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY
+from cloudmesh.cloud.provider.boot import TOKEN_KEY
 
 _BUSY_SECONDS = 30.0
 # How many machines one listing call tells of.
