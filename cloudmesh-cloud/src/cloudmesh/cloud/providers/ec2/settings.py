@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from cloudmesh.cloud.providers.ec2.profiles import profile
 from cloudmesh.cloud.providers.libcloud.settings import true_or_false
-from cloudmesh.plugin.errors import ConfigError, CredentialsError
+from cloudmesh.config.settings import aws_files
+from cloudmesh.config.yaml.config_file import FileError
+from cloudmesh.plugin.errors import ConfigError, CredentialsError, suggest
 
 KEYS = ("port", "secure", "path", "region", "vpc", "hibernate", "image_owners", "image_names")
 DEFAULT_REGION = "us-east-1"
@@ -48,7 +51,7 @@ class Ec2Settings:
         """From the cloud's section. Raises ConfigError, CredentialsError."""
         credentials = settings.get("credentials") or {}
         named = str(credentials.get("EC2_PROFILE") or "")
-        kept = profile(named, cloud) if named else {}
+        kept = aws_profile(named, cloud) if named else {}
         access = credentials.get("EC2_ACCESS_KEY") or kept.get("aws_access_key_id")
         secret = credentials.get("EC2_SECRET_KEY") or kept.get("aws_secret_access_key")
         if not access or not secret:
@@ -106,3 +109,49 @@ def _words(cloud: str, key: str, settings: Mapping[str, Any]) -> tuple[str, ...]
         raise ConfigError(f"clouds.{cloud}.{key} must be a name or a list of names")
     # YAML drops nothing of an account id but its leading zeros.
     return tuple(f"{each:012d}" if isinstance(each, int) else str(each) for each in values)
+
+
+def aws_profile(name: str, cloud: str) -> dict[str, str]:
+    """The keys of a profile of Amazon's command line: ``aws_access_key_id``, ``region``, ...
+
+    Its files are read where its own program reads them, with the same precedence:
+    https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
+
+    Raises:
+        ConfigError: a file cannot be read, or there is no such profile.
+        CredentialsError: the profile signs in by a role or in a browser, which is not supported.
+    """
+    files = (
+        _file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        _file("AWS_CONFIG_FILE", "config"),
+    )
+    found = aws_files.merged(map(_profiles, files))
+    if name not in found:
+        raise ConfigError(
+            f"clouds.{cloud}.credentials.EC2_PROFILE names the profile {name!r}, which is not in "
+            f"{_file('AWS_SHARED_CREDENTIALS_FILE', 'credentials').parent}; {suggest(name, found)}"
+        )
+    keys = found[name]
+    other = aws_files.other_way(keys)
+    if other and "aws_access_key_id" not in keys:
+        raise CredentialsError(
+            f"the profile {name!r} of cloud {cloud} signs in by {other}, which is not supported; "
+            "name a profile with an access key, or give EC2_ACCESS_KEY, EC2_SECRET_KEY and EC2_SESSION_TOKEN"
+        )
+    return keys
+
+
+def _file(variable: str, name: str) -> Path:
+    given = os.environ.get(variable)
+    return Path(given).expanduser() if given else Path.home() / ".aws" / name
+
+
+def _profiles(file: Path) -> aws_files.Profiles:
+    try:
+        return aws_files.parse(file.read_text(encoding="utf-8"), file)
+    except FileNotFoundError:
+        return {}
+    except FileError:
+        raise ConfigError(f"{file} has a line that is none of an INI file; mend it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', 'it is no text')}") from error
