@@ -18,7 +18,7 @@ APART = 0.3
 BEGIN = """
 import signal, sys, time
 from queue import SimpleQueue
-from cloudmesh.plugin.signals import Stop, stopping
+from cloudmesh.plugin.signals import StopRequest, stopping
 
 def say(*words):
     print(*words, flush=True)
@@ -27,7 +27,7 @@ queue = SimpleQueue()
 """
 # Waits until it is woken, tells what was asked, and waits again.
 WORK = """
-with stopping(Stop(), lambda: queue.put("woken")) as stop:
+with stopping(StopRequest(), lambda: queue.put("woken")) as stop:
     say("ready", stop.requested)
     try:
         say(queue.get(), stop.requested, stop.first.name)
@@ -104,7 +104,7 @@ def test_a_burst_of_signals_is_one_request(run):
 @pytest.mark.skipif(not shutil.which("timeout"), reason="timeout(1) is not installed")
 def test_timeout_signals_twice_and_asks_once(run):
     code = """
-with stopping(Stop(), lambda: queue.put("woken")) as stop:
+with stopping(StopRequest(), lambda: queue.put("woken")) as stop:
     say(queue.get())
     time.sleep(0.05)
     say("ended in peace", stop.requested)
@@ -117,7 +117,7 @@ with stopping(Stop(), lambda: queue.put("woken")) as stop:
 def test_one_block_after_another_begins_anew(run):
     code = """
 for _ in range(2):
-    with stopping(Stop(), lambda: queue.put("woken")) as stop:
+    with stopping(StopRequest(), lambda: queue.put("woken")) as stop:
         say("ready", stop.requested)
         say(queue.get())
 try:
@@ -140,12 +140,12 @@ except KeyboardInterrupt:
 @pytest.mark.slow
 def test_a_block_within_another_hears_of_the_same_request(run):
     code = """
-with stopping(Stop(), lambda: queue.put("outer")) as outer:
-    with stopping(Stop(), lambda: queue.put("inner")) as inner:
+with stopping(StopRequest(), lambda: queue.put("outer")) as outer:
+    with stopping(StopRequest(), lambda: queue.put("inner")) as inner:
         say("ready", inner.requested)
         say(queue.get(), queue.get())
     say(outer.requested)
-    with stopping(Stop(), lambda: queue.put("later")) as later:
+    with stopping(StopRequest(), lambda: queue.put("later")) as later:
         say(later.requested)
     try:
         time.sleep(30)
@@ -164,7 +164,7 @@ with stopping(Stop(), lambda: queue.put("outer")) as outer:
 @pytest.mark.slow
 def test_what_the_user_ignores_stays_ignored(run):
     code = """
-with stopping(Stop(), lambda: queue.put("woken")) as stop:
+with stopping(StopRequest(), lambda: queue.put("woken")) as stop:
     say("ready", signal.getsignal(signal.SIGINT).name)
     say(queue.get(), stop.requested, stop.first.name)
 """
@@ -184,7 +184,7 @@ def own(number, frame):
     sys.exit(9)
 
 signal.signal(signal.SIGTERM, own)
-with stopping(Stop(), lambda: queue.put("woken")) as stop:
+with stopping(StopRequest(), lambda: queue.put("woken")) as stop:
     say("ready")
     say(queue.get())
 say("not reached")
@@ -209,7 +209,7 @@ asked = ended = 0
 end = time.monotonic() + 4
 while time.monotonic() < end:
     try:
-        with stopping(Stop(), int) as stop:
+        with stopping(StopRequest(), int) as stop:
             time.sleep(0.001)
         asked += stop.requested
     except KeyboardInterrupt:
@@ -231,7 +231,7 @@ def test_where_sigterm_is_as_ctrl_c_the_first_still_only_asks(run):
 from cloudmesh.plugin.signals import as_ctrl_c
 
 with as_ctrl_c():
-    with stopping(Stop(), lambda: queue.put("woken")) as stop:
+    with stopping(StopRequest(), lambda: queue.put("woken")) as stop:
         say("ready")
         say(queue.get(), stop.requested)
     try:
