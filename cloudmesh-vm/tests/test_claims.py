@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudmesh.cloud.client.booting import BootOptions
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.vm import Machines, Status
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.jobs.runner import JobRunner

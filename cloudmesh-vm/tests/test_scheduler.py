@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.client.acting import ActionResult
+from cloudmesh.cloud.client.actions import ActionResult
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
@@ -23,7 +23,7 @@ from cloudmesh.cloud.errors import (
     Unreachable,
 )
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.vm.model.call import Access, Call, Reply, RetrySingly, WorkerUnreachable
 from cloudmesh.vm.model.limits import CallSettings, JobLimits, call_timeout

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.client.booting import BootKeywords
+from cloudmesh.cloud.client.booter import BootKeywords
 from cloudmesh.cloud.model import records
 from cloudmesh.cloud.model.records import State
 from cloudmesh.config import Config

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.client.booting import BootKeywords, BootOptions
+from cloudmesh.cloud.client.booter import BootKeywords, BootOptions
 from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
 from cloudmesh.cloud.fanout.progress import ProgressCallback
 from cloudmesh.cloud.model.records import State

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from types import TracebackType
 from typing import TypeVar
 
-from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
-from cloudmesh.cloud.fanout.ask_all import ask_all
-from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits, call_timeouts
+from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
 from cloudmesh.cloud.fanout.selection import chosen_clouds
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
@@ -120,23 +119,13 @@ class CloudSession:
         They are asked in parallel, each in a thread that opens it anew; one that takes too long is given up,
         with a CloudTimeout. See ``QueryLimits``.
         """
-
-        def opened(name: str) -> Given:
-            with Cloud(name, self.config) as cloud:
-                return ask(cloud)
-
-        if not clouds:
-            return {}
-        # A secret cannot be asked for in another thread.
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
-        errors: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
-        configured = call_timeouts(self.config, clouds, errors)
-        asked, seconds = [*configured], self._limits.limit(configured)
-        tell = partial(self._limits.tell, asked)
-        answers = ask_all(asked, opened, seconds, tell) if asked else {}
+        failed = {**self.unresolved(clouds), **refused}
+        answers = ask_each(self.config, clouds, ask, self._limits, failed)
         refusals = CredentialsError | EndpointError
-        self.refusals |= {name: error for name, error in answers.items() if isinstance(error, refusals)}
-        return {name: errors[name] if name in errors else answers[name] for name in clouds}
+        asked = {name: answer for name, answer in answers.items() if name not in failed}
+        self.refusals |= {name: error for name, error in asked.items() if isinstance(error, refusals)}
+        return answers
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:

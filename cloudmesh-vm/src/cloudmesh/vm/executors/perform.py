@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from cloudmesh.cloud.client.acting import ActionResult
+from cloudmesh.cloud.client.actions import ActionResult
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.changes import Recorder, StoreChange
-from cloudmesh.cloud.store.shared_listings import SharedListings
+from cloudmesh.cloud.store.listings import SharedListings
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, Access, Call, CallResult, Reply
 
@@ -43,15 +43,15 @@ class _OpenCloud:
         self.in_use = threading.Lock()
         self.closing = False
         self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
-        self.cloud.patience = _READ_RETRY
-        self.cloud.share = partial(LISTINGS.get, access.key)
-        self.cloud.__enter__()
+        self.cloud.read_retry = _READ_RETRY
+        self.cloud.actions.machines.shared_listing = partial(LISTINGS.get, access.key)
+        self.cloud.open()
 
     def close(self) -> None:
         """Close it now, or let its thread do so after the call that is running."""
         self.closing = True
         if self.in_use.acquire(blocking=False):
-            self.cloud.__exit__(None, None, None)
+            self.cloud.close()
 
 
 class ThreadClouds:

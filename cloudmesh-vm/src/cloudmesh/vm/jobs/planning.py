@@ -15,16 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.client.booting import BootOptions
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS
+from cloudmesh.cloud.fanout.selection import clouds_of_names
 from cloudmesh.cloud.model.networks import Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.plugin.names import Name, expand
+from cloudmesh.plugin.names import expand
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.conflicts import name_taken, require_good_name
 from cloudmesh.vm.model.call import BOOT
@@ -121,8 +122,12 @@ class BootPlan:
 
     def __init__(self, session: CloudSession, names: str | Sequence[str], explicit: bool) -> None:
         self._session = session
-        wanted = ((cloud, name.name) for name in expand(names) for cloud in self._clouds(name, explicit))
-        self.places = list(dict.fromkeys(wanted))
+        self._explicit = explicit
+        named = expand(names)
+        for name in named:
+            require_good_name(name.name)
+        wanted = clouds_of_names(session.config, named, self._chosen)
+        self.places = list(dict.fromkeys((cloud, name.name) for name, clouds in wanted for cloud in clouds))
 
     def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> Plan:
         """One task for each machine, with a token of its own.
@@ -155,15 +160,10 @@ class BootPlan:
             tasks += [found.task(cloud, each) for each in machines if each not in found.taken]
         return Plan(BOOT, tasks, parts, names, wait, missing)
 
-    def _clouds(self, name: Name, explicit: bool) -> list[str]:
-        """The clouds on which a machine of this name is to be booted."""
-        require_good_name(name.name)
-        if name.cloud:
-            self._session.config.cloud(name.cloud)
-            self._session.config.require_active(name.cloud)
-            return [name.cloud]
+    def _chosen(self) -> list[str]:
+        """The clouds for names that do not say theirs."""
         clouds = self._session.clouds
-        if len(clouds) > 1 and not explicit:
+        if len(clouds) > 1 and not self._explicit:
             raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
         return clouds
 
@@ -250,6 +250,8 @@ def decode_request(text: str) -> BootRequest:
         userdata=_userdata(data["userdata"]),
         metadata=data["metadata"],
         public=data["public"],
+        # Jobs from before there were such parameters have none.
+        extra=data.get("extra", {}),
     )
 
 

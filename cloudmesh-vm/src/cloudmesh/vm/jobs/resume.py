@@ -14,7 +14,7 @@ from cloudmesh.cloud.fanout.limits import Deadline
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.conflicts import NameConflicts, name_taken

@@ -73,7 +73,7 @@ class Poller:
                 try:
                     cloud = cloud or stack.enter_context(Cloud(name, self._config))
                     # The waiter polls again by itself, and has to know of trouble before that.
-                    cloud.patience = ONCE
+                    cloud.read_retry = ONCE
                     self._results.put(PollResult(name, cloud.machines()))
                 except BaseException as error:  # noqa: BLE001 the thread that asked decides about it
                     self._results.put(PollResult(name, error))

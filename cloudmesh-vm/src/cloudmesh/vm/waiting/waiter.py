@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
 from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
+from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
@@ -31,18 +32,6 @@ _SILENCE = 1.0
 # The error of clocks, in seconds.
 _EXACT = 0.001
 
-# Seconds for which a machine that was set on its way may still be shown at rest before it counts as failed:
-# some clouds show the old state for a moment after they accepted an action.
-_GRACE = 10.0
-# Seconds for which a machine that was just booted may be missing from listings, at least.
-_SHOWN_LATE = 10.0
-_AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
-_AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
-
-# Looks at a machine as it was just listed: True if it is as wanted, False if it may come to be so, and a text
-# with the reason if it never will.
-Condition = Callable[[MachineRecord], bool | str]
-
 
 def was_seen(outcome: Outcome) -> bool:
     """Whether the end of a wait was seen: the machine has arrived, or cannot any more.
@@ -53,14 +42,9 @@ def was_seen(outcome: Outcome) -> bool:
 
 
 @dataclass
-class _Waiting:
+class _Waiting(AwaitedMachine):
     """One machine that is waited for, until it has an outcome."""
 
-    machine: MachineRecord
-    state: State
-    was_set_going: bool
-    was_shown: bool = False
-    at_rest_since: float | None = None
     outcome: Outcome | None = None
 
 
@@ -143,7 +127,7 @@ class Waiter:
         self._ends = self._began + self.timeout
         wanted = [self.state] * len(machines) if states is None else states
         waiting = [
-            _Waiting(machine, state, machine.state.is_passing)
+            _Waiting(machine, state, machine.state.is_passing, self.booted)
             for machine, state in zip(machines, wanted, strict=True)
         ]
         clouds = self._clouds(waiting)
@@ -241,45 +225,12 @@ class Waiter:
     def _check(self, each: _Waiting, listed: MachineRecord | None) -> None:
         """Give a machine its outcome if the listing, in which it may be missing, decides it."""
         if listed is None:
-            if each.state is State.DELETED:
-                each.machine = replace(each.machine, state=State.DELETED)
+            each.settling = self.session.declared(each.machine.cloud).settling
+        try:
+            if each.has_reached(listed, self.clock() - self._began, self.condition):
                 self._end(each, Status.DONE)
-            elif not self._may_be_shown_late(each):
-                self._end(each, Status.FAILED, NotFound(f"it is no longer on cloud {each.machine.cloud}"))
-            return
-        each.machine, each.was_shown = listed, True
-        met = self.condition(listed) if self.condition else self._is_in_state(each, listed)
-        if met is True:
-            self._end(each, Status.DONE)
-        elif met:
-            self._end(each, Status.FAILED, Conflict(str(met)))
-
-    def _is_in_state(self, each: _Waiting, listed: MachineRecord) -> bool | str:
-        """The default condition: whether the machine has reached its state, or why it cannot any more."""
-        return listed.state is each.state or self._hopeless(each, listed)
-
-    def _may_be_shown_late(self, each: _Waiting) -> bool:
-        """Whether a machine that is not listed may be too new for its cloud to show it."""
-        if each.was_shown or not (self.booted or each.was_set_going):
-            return False
-        seconds = max(_SHOWN_LATE, self.session.declared(each.machine.cloud).settling)
-        return self.clock() - self._began < seconds
-
-    def _hopeless(self, each: _Waiting, now: MachineRecord) -> str:
-        """Why the machine cannot reach the state any more; empty as long as it can."""
-        if now.state is State.ERROR and each.state is not State.DELETED:
-            return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
-        if now.state is State.DELETED or (now.state is State.DELETING and each.state not in _AFTER_DELETING):
-            return f"it is {now.state}"
-        if each.state is State.BUILDING and now.state is not State.UNKNOWN:
-            return f"it is {now.state}, and a machine is built only once"
-        if now.state not in _AT_REST and now.state is not State.ERROR:
-            each.at_rest_since = None
-            return ""
-        each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since
-        if each.was_set_going and self.clock() - each.at_rest_since < _GRACE:
-            return ""
-        return f"it is {now.state}, and nothing is bringing it to {each.state}"
+        except (Conflict, NotFound) as error:
+            self._end(each, Status.FAILED, error)
 
     def _end(self, each: _Waiting, status: Status, error: CloudmeshError | None = None) -> None:
         """Give a machine its outcome."""
