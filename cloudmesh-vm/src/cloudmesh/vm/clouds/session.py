@@ -44,7 +44,6 @@ class CloudSession:
         if cloud is not None:
             # A wrong name here is an error even where every machine's name brings its own cloud.
             self.clouds = chosen_clouds(self.config, cloud)
-        self.inventory = Inventory(open_store(self.config))
         self._open: dict[str, Cloud] = {}
         self._accesses: dict[str, Access] = {}
         self._declared: dict[str, Provider] = {}
@@ -55,8 +54,12 @@ class CloudSession:
         """The clouds that are meant where a name does not say. Raises as ``chosen_clouds`` does."""
         return chosen_clouds(self.config, self._cloud)
 
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The store, open until the session ends. Raises as ``open_store`` does."""
+        return self._stack.enter_context(Inventory(open_store(self.config)))
+
     def __enter__(self) -> CloudSession:
-        self._stack.enter_context(self.inventory)
         return self
 
     def __exit__(
