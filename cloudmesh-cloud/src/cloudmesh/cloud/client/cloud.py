@@ -173,6 +173,7 @@ class Cloud(Catalog):
 
         Raises:
             UnknownName: no such machine or action; the nearest is named.
+            UsageError: the action needs more than a machine: ``cloudmesh.vm.Machine`` has it as a method.
             Conflict: the action is impossible in the machine's state, and the possible ones are named; or
                 the machine cannot reach the state that is waited for.
             CloudTimeout: the machine is not in that state in time.
@@ -184,7 +185,8 @@ class Cloud(Catalog):
                 raise UsageError("wait=True needs an action, whose end is waited for")
             return self.refresh(self.find(name))
         verb = find_verb(action)
-        done = self.act(self.find(name), verb)
+        argument = self.argument(verb, None)
+        done = self.act(self.find(name), verb, argument)
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         return wait_until(self.connection, done.machine, done.target, timeout)
