@@ -157,8 +157,7 @@ class Cloud(Catalog):
 
     def check(self) -> str:
         """Sign in and make one cheap call; a sentence on what was found."""
-        with self.connection.calling() as provider:
-            return provider.check()
+        return self.connection.calls.check()
 
     def machine(
         self, name: str, action: str | None = None, *, wait: bool = False, timeout: float | None = None
@@ -248,8 +247,7 @@ class Cloud(Catalog):
 
     def console(self, machine: MachineRecord) -> str:
         """What the machine printed on its console."""
-        with self.connection.calling() as provider:
-            return provider.console(machine.cloud_id)
+        return self.connection.calls.console(machine.cloud_id)
 
     def argument(self, verb: Verb, given: str | Mapping[str, str | None] | None) -> Argument:
         """What a verb takes beside the machine, looked up on this cloud.
