@@ -9,7 +9,7 @@ import pytest
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
-from cloudmesh.cloud.providers.simulated import inside as simulated
+from cloudmesh.cloud.providers.simulated import account as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.config import Config

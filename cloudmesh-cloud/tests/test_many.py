@@ -22,8 +22,7 @@ from cloudmesh.cloud.errors import (
     Unsupported,
 )
 from cloudmesh.cloud.model.verbs import find_verb
-from cloudmesh.cloud.provider.boot import new_token
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError, StoreError
 

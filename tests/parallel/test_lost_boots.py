@@ -10,8 +10,7 @@ from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.conformance.base import Around
 from cloudmesh.cloud.errors import CloudError, is_transient
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.boot import new_token
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 LOST = ("error", "reset", "gateway", "error-after", "reset-after", "malformed", "truncated")

@@ -11,7 +11,7 @@ from cloudmesh.cloud.model import records
 from cloudmesh.cloud.model.records import State
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.jobs.plan_action import GivenArgument
+from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
 

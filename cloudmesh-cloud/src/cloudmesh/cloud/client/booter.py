@@ -15,7 +15,7 @@ from cloudmesh.cloud.client.machines import LOOK_AGAIN
 from cloudmesh.cloud.errors import Unsupported
 from cloudmesh.cloud.model.capability import Capability, cannot
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 
 

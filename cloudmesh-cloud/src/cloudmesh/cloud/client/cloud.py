@@ -20,8 +20,8 @@ from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.limits import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
-from cloudmesh.cloud.provider.boot import new_token
-from cloudmesh.cloud.provider.interface import BootRequest, Provider
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
 from cloudmesh.cloud.provider.retry import ONCE, ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine

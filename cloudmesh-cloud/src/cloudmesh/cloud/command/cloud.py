@@ -55,8 +55,9 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.cloud.cli.overview import cloud_info, list_clouds
         from cloudmesh.cloud.fanout.selection import expand_clouds
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        config, names = Config.load(), arguments["NAMES"]
+        config, names = Config.load(prompter=prompter_of(self)), arguments["NAMES"]
         if arguments["list"]:
             return list_clouds(config)
         if arguments["info"]:

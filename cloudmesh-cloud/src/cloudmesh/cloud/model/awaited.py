@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cloudmesh.cloud.errors import Conflict, NotFound
@@ -15,6 +16,11 @@ _GRACE = 10.0
 _SHOWN_LATE = 10.0
 _AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED, State.ERROR})
 _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
+
+
+# Looks at a machine as its cloud just showed it: True if it is as wanted, False if it may come to be so, and
+# a text with the reason if it never will.
+Condition = Callable[[MachineRecord], bool | str]
 
 
 @dataclass
@@ -37,7 +43,9 @@ class AwaitedMachine:
     _was_shown: bool = False
     _at_rest_since: float | None = None
 
-    def has_reached(self, shown: MachineRecord | None, waited: float) -> bool:
+    def has_reached(
+        self, shown: MachineRecord | None, waited: float, condition: Condition | None = None
+    ) -> bool:
         """Whether the machine is in the state now; False while it may still get there.
 
         Only a running machine changes by itself: one in another state that nothing is changing never gets
@@ -46,6 +54,7 @@ class AwaitedMachine:
         Args:
             shown: the machine as its cloud shows it; None if the cloud has no such machine.
             waited: for how many seconds it has been waited for by now.
+            condition: what is waited for in place of the state.
 
         Raises:
             Conflict: it cannot reach the state any more; the sentence tells its state, and not its name.
@@ -54,8 +63,11 @@ class AwaitedMachine:
         if shown is None:
             return self._has_vanished(waited)
         self.machine, self._was_shown = shown, True
-        if shown.state is self.state:
-            return True
+        met = condition(shown) if condition is not None else shown.state is self.state
+        if isinstance(met, str):
+            raise Conflict(met)
+        if met or condition is not None:
+            return met
         if reason := self._hopeless(shown, waited):
             raise Conflict(reason)
         return False

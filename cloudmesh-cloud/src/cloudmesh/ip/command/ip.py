@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
 
 VERBS = ("list", "create", "delete", "attach", "detach")
 
@@ -45,20 +48,22 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
 
             An address that cms vm boot --public took is given back by cms vm delete.
         """
-        return _run(arguments)
+        from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
+
+        return _run(Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_ip(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _run(arguments: dict[str, Any]) -> Answer:
+def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli import changes
     from cloudmesh.cloud.cli.lists import list_things
     from cloudmesh.cloud.fanout.selection import chosen_clouds
-    from cloudmesh.config import Config
 
-    config, option = Config.load(), arguments["--cloud"]
+    option = arguments["--cloud"]
     if arguments["list"]:
         return list_things(config, chosen_clouds(config, option), "address")
     if arguments["create"]:

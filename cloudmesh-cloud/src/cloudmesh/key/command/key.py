@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
 
 VERBS = ("list", "add", "delete")
 
@@ -41,21 +44,22 @@ class KeyCommand(PluginCommand):  # type: ignore[misc]
             says which and why), 2 wrong usage or unknown name, 4 a cloud could not be
             reached.
         """
-        return _run(arguments)
+        from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
+
+        return _run(Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_key(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _run(arguments: dict[str, Any]) -> Answer:
+def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_public_key
     from cloudmesh.cloud.cli.lists import list_things
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.fanout.selection import chosen_clouds
-    from cloudmesh.config import Config
 
-    config = Config.load()
     clouds = chosen_clouds(config, arguments["--cloud"])
     if arguments["list"]:
         return list_things(config, clouds, "key")

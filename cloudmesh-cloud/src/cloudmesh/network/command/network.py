@@ -31,8 +31,9 @@ class NetworkCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.cloud.cli.lists import list_things
         from cloudmesh.cloud.fanout.selection import chosen_clouds
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        config = Config.load()
+        config = Config.load(prompter=prompter_of(self))
         return list_things(config, chosen_clouds(config, arguments["--cloud"]), "network")
 
     def complete_network(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:

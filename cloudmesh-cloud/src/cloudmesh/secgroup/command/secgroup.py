@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
 
 VERBS = ("list", "create", "delete", "rule")
 
@@ -53,21 +56,23 @@ class SecgroupCommand(PluginCommand):  # type: ignore[misc]
             secgroup rule add web --port=443
             secgroup rule add web --port=22 --remote=192.0.2.0/24
         """
-        return _run(arguments)
+        from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
+
+        return _run(Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_secgroup(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _run(arguments: dict[str, Any]) -> Answer:
+def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_rule
     from cloudmesh.cloud.cli.lists import list_rules, list_things
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.fanout.selection import chosen_clouds
-    from cloudmesh.config import Config
 
-    config, name = Config.load(), arguments["NAME"]
+    name = arguments["NAME"]
     if arguments["rule"]:
         words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
         rule = read_rule(*words)

@@ -1,4 +1,4 @@
-"""The order in which machines are shown and worked on where a user gave none."""
+"""Finds the machines that names, ranges and globs stand for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = "*"
 
 @dataclass
 class Selection:
-    """The machines that are meant, each once in the order of the names, and what means none for certain."""
+    """The machines that names stand for, each once and in their order, and the names that stand for none."""
 
     machines: list[MachineRecord] = field(default_factory=list)
     missing: list[UnresolvedName] = field(default_factory=list)
