@@ -110,19 +110,8 @@ def test_what_is_no_address_is_told(url):
 def certificate(tmp_path):
     """A certificate that nobody signed, for localhost, with its key."""
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    words = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=localhost",
-    ]
-    subject = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    words = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost")
+    subject = ["-days", "1", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     subprocess.run([*words, *subject, "-keyout", key, "-out", cert], check=True, capture_output=True)
     return cert, key
 

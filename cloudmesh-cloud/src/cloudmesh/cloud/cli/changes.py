@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
+from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.selection import chosen_clouds
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config
@@ -46,7 +47,7 @@ def change_all(
     rows: list[dict[str, str]] = []
     errors: list[CloudmeshError] = []
     for cloud, answer in ask_each(config, clouds, work, calls=len(names)).items():
-        ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
+        ended = [_unsure(answer)] * len(names) if isinstance(answer, CloudmeshError) else answer
         errors += [each for each in ended if isinstance(each, CloudmeshError)]
         rows += [
             _row(cloud, thing, action, "failed", str(each)) if isinstance(each, CloudmeshError) else each
@@ -56,6 +57,13 @@ def change_all(
         raise errors[0]
     notes = simulated_notes(config, clouds)
     return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=int(bool(errors)))
+
+
+def _unsure(error: CloudmeshError) -> CloudmeshError:
+    """The error of a cloud; one that was given up in the middle may have done what it was to do."""
+    if not isinstance(error, CloudTimeout):
+        return error
+    return CloudTimeout(f"{error}; look whether it was done before you repeat it", outcome_unknown=True)
 
 
 def _change(

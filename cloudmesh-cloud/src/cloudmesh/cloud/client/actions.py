@@ -141,8 +141,7 @@ class MachineActions:
         machine = foreseen.machine
         words = [] if argument is None else [argument]
         try:
-            with self.connection.calling() as provider:
-                getattr(provider, verb.call)(machine.cloud_id, *words)
+            getattr(self.connection.calls, verb.call)(machine.cloud_id, *words)
         except Conflict:
             judged = self._judge(self.machines.ask(machine), verb)
             if judged.changed:
@@ -218,8 +217,7 @@ class MachineActions:
         """One call; the result of each machine by its id."""
         ids = [machine.cloud_id for machine in machines]
         try:
-            with self.connection.calling() as provider:
-                refused = provider.act_many(verb.name, ids)
+            refused = self.connection.calls.act_many(verb.name, ids)
         except CloudmeshError as error:
             return dict.fromkeys(ids, singly(error))
         return {

@@ -65,8 +65,7 @@ class PublicAddresses:
         if taken is not None:
             return taken
         try:
-            with self.connection.calling() as provider:
-                return provider.create_floating_ip("", mark(token) if token else "")
+            return self.connection.calls.create_floating_ip("", mark(token) if token else "")
         except CloudError as error:
             lost = error.outcome_unknown and is_transient(error)
             taken = self._taken(machine, token) if lost else None
@@ -91,8 +90,7 @@ class PublicAddresses:
         ends, pause = time.monotonic() + _PORT_SECONDS, _FIRST_PAUSE
         while True:
             try:
-                with self.connection.calling() as provider:
-                    return provider.attach_floating_ip(address.cloud_id, machine.cloud_id)
+                return self.connection.calls.attach_floating_ip(address.cloud_id, machine.cloud_id)
             except Conflict as error:
                 if time.monotonic() >= ends:
                     # The cloud did answer, all the time: no timeout, and nothing to be tried again.
@@ -107,8 +105,7 @@ class PublicAddresses:
         """Raises Conflict if a machine without a port will never have one, and NotFound if it is gone."""
         asked = time.time()
         try:
-            with self.connection.calling() as provider:
-                now = provider.machine(machine.cloud_id)
+            now = self.connection.calls.machine(machine.cloud_id)
         except CloudError as error:
             if is_transient(error):
                 # It is only a look; the next one may tell more.
@@ -122,8 +119,8 @@ class PublicAddresses:
     def _give_back(self, address: FloatingIP) -> CloudmeshError | None:
         """Release an address; why that failed, with what to do."""
         try:
-            with suppress(NotFound), self.connection.calling() as provider:
-                provider.delete_floating_ip(address.cloud_id)
+            with suppress(NotFound):
+                self.connection.calls.delete_floating_ip(address.cloud_id)
             self.connection.inventory.forget_address(address)
         except CloudmeshError as error:
             return _reworded(

@@ -95,8 +95,7 @@ class Booter:
         wanted = replace(request, public=False) if afterwards else request
         machine = self.booted_before(wanted) if maybe_done else None
         if machine is None:
-            with self.connection.calling() as provider:
-                machine = provider.boot(wanted)
+            machine = self.connection.calls.boot(wanted)
         self.connection.save(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
         return self.addresses.give(machine, request.token) if afterwards else machine
 
@@ -118,8 +117,7 @@ class Booter:
         if not self._alike(requests):
             return [RetrySingly() for _ in requests]
         try:
-            with self.connection.calling() as provider:
-                booted = provider.boot_many(requests, maybe_done)
+            booted = self.connection.calls.boot_many(requests, maybe_done)
         except CloudmeshError as error:
             return [singly(error)] * len(requests)
         return [self._booted(each) if isinstance(each, MachineRecord) else singly(each) for each in booted]
@@ -146,8 +144,7 @@ class Booter:
 
     def was_booted(self, request: BootRequest) -> bool:
         """Whether a machine that is there now comes from this request, as far as the cloud can tell."""
-        with self.connection.calling() as provider:
-            return provider.find_booted(request) is not None
+        return self.connection.calls.find_booted(request) is not None
 
     def booted_before(self, request: BootRequest) -> MachineRecord | None:
         """The machine that an earlier call with this token made; None if that did not come about.
@@ -158,8 +155,7 @@ class Booter:
             raise CloudmeshError(f"whether {request.name} was booted before is not known without a token")
         waited = 0.0
         while True:
-            with self.connection.calling() as provider:
-                machine = provider.find_booted(request)
+            machine = self.connection.calls.find_booted(request)
             if machine is not None or waited >= self.connection.provider.settling:
                 return machine
             self.connection.sleep(LOOK_AGAIN)

@@ -44,22 +44,20 @@ class Catalog:
             return pick("image", name, self.name, self.images())
         except UnknownName:
             # Some clouds have more images than they list.
-            with suppress(NotFound), self.connection.calling() as provider:
-                return provider.image(name)
+            with suppress(NotFound):
+                return self.connection.calls.image(name)
             raise
 
     def add_image(self, name: str, file: Path) -> Image:
         """Upload a disk image from a file. Raises Refused if the cloud does not take it."""
         self.connection.require(Capability.ADD_IMAGE)
-        with self.connection.calling() as provider:
-            return provider.add_image(name, file)
+        return self.connection.calls.add_image(name, file)
 
     def delete_image(self, name: str) -> Image:
         """Remove an image of this user's. Raises Conflict while it is in use."""
         self.connection.require(Capability.DELETE_IMAGE)
         image = self.image(name)
-        with self.connection.calling() as provider:
-            provider.delete_image(image.cloud_id)
+        self.connection.calls.delete_image(image.cloud_id)
         return image
 
     def flavors(self) -> list[Flavor]:
@@ -82,14 +80,12 @@ class Catalog:
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         """Let the cloud keep a public key, in OpenSSH's form of one line. Raises Refused if it cannot."""
-        with self.connection.calling() as provider:
-            return provider.add_key(name, public_key)
+        return self.connection.calls.add_key(name, public_key)
 
     def delete_key(self, name: str) -> None:
         """Let the cloud forget a key pair; machines that have it keep it."""
         key = self.key_pair(name)
-        with self.connection.calling() as provider:
-            provider.delete_key(key.name)
+        self.connection.calls.delete_key(key.name)
 
     def quotas(self) -> list[Quota]:
         """List how much this user may have on the cloud, and has."""
@@ -113,28 +109,24 @@ class Catalog:
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
         """Make a security group. Raises Refused if the cloud has one of this name."""
-        with self.connection.calling() as provider:
-            return provider.create_security_group(name, description)
+        return self.connection.calls.create_security_group(name, description)
 
     def delete_security_group(self, name: str) -> SecurityGroup:
         """Remove a security group. Raises Conflict while a machine is under it."""
         group = self.security_group(name)
-        with self.connection.calling() as provider:
-            provider.delete_security_group(group.cloud_id)
+        self.connection.calls.delete_security_group(group.cloud_id)
         return group
 
     def add_rule(self, group: str, rule: SecurityRule) -> SecurityRule:
         """Let something through a group. Raises Conflict if the group does already."""
         found = self.security_group(group)
-        with self.connection.calling() as provider:
-            return provider.add_rule(found.cloud_id, rule)
+        return self.connection.calls.add_rule(found.cloud_id, rule)
 
     def remove_rule(self, group: str, rule: SecurityRule) -> None:
         """No longer let something through a group. Raises NotFound if the group has no such rule."""
         found = self.security_group(group)
         same = next((each for each in found.rules if each == rule), rule)
-        with self.connection.calling() as provider:
-            provider.remove_rule(found.cloud_id, same)
+        self.connection.calls.remove_rule(found.cloud_id, same)
 
     def floating_ips(self) -> list[FloatingIP]:
         """List the public addresses that are this user's."""
@@ -146,27 +138,23 @@ class Catalog:
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         """Take a public address; it may cost money until it is given back."""
-        with self.connection.calling() as provider:
-            return provider.create_floating_ip(pool, description)
+        return self.connection.calls.create_floating_ip(pool, description)
 
     def delete_floating_ip(self, address: str) -> FloatingIP:
         """Give a public address back, also one that leads to a machine."""
         found = self.floating_ip(address)
-        with self.connection.calling() as provider:
-            provider.delete_floating_ip(found.cloud_id)
+        self.connection.calls.delete_floating_ip(found.cloud_id)
         self.connection.inventory.forget_address(found)
         return found
 
     def attach_floating_ip(self, address: str, machine: MachineRecord) -> None:
         """Let a public address lead to a machine. Raises Conflict if it leads to one already."""
         found = self.floating_ip(address)
-        with self.connection.calling() as provider:
-            provider.attach_floating_ip(found.cloud_id, machine.cloud_id)
+        self.connection.calls.attach_floating_ip(found.cloud_id, machine.cloud_id)
 
     def detach_floating_ip(self, address: str) -> None:
         """Let a public address lead nowhere; it stays this user's. Raises Conflict if it does already."""
         found = self.floating_ip(address)
-        with self.connection.calling() as provider:
-            provider.detach_floating_ip(found.cloud_id)
+        self.connection.calls.detach_floating_ip(found.cloud_id)
         # The user has another use for it: it is not given back with the machine any more.
         self.connection.inventory.forget_address(found)

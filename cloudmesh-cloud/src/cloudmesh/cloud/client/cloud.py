@@ -157,8 +157,7 @@ class Cloud(Catalog):
 
     def check(self) -> str:
         """Sign in and make one cheap call; a sentence on what was found."""
-        with self.connection.calling() as provider:
-            return provider.check()
+        return self.connection.calls.check()
 
     def machine(
         self, name: str, action: str | None = None, *, wait: bool = False, timeout: float | None = None
@@ -173,6 +172,7 @@ class Cloud(Catalog):
 
         Raises:
             UnknownName: no such machine or action; the nearest is named.
+            UsageError: the action needs more than a machine: ``cloudmesh.vm.Machine`` has it as a method.
             Conflict: the action is impossible in the machine's state, and the possible ones are named; or
                 the machine cannot reach the state that is waited for.
             CloudTimeout: the machine is not in that state in time.
@@ -184,7 +184,8 @@ class Cloud(Catalog):
                 raise UsageError("wait=True needs an action, whose end is waited for")
             return self.refresh(self.find(name))
         verb = find_verb(action)
-        done = self.act(self.find(name), verb)
+        argument = self.argument(verb, None)
+        done = self.act(self.find(name), verb, argument)
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         return wait_until(self.connection, done.machine, done.target, timeout)
@@ -246,8 +247,7 @@ class Cloud(Catalog):
 
     def console(self, machine: MachineRecord) -> str:
         """What the machine printed on its console."""
-        with self.connection.calling() as provider:
-            return provider.console(machine.cloud_id)
+        return self.connection.calls.console(machine.cloud_id)
 
     def argument(self, verb: Verb, given: str | Mapping[str, str | None] | None) -> Argument:
         """What a verb takes beside the machine, looked up on this cloud.

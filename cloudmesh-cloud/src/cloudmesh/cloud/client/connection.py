@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
 from cloudmesh.cloud.fanout.limits import bounded
@@ -67,11 +67,10 @@ class Connection:
             raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
         return self._opened
 
-    @contextmanager
-    def calling(self) -> Iterator[Provider]:
-        """The provider, with errors mapped as ``mapped`` does, and reads that fail retried."""
-        with self.mapped():
-            yield cast("Provider", RetryingReader(self.provider, self.read_retry))
+    @property
+    def calls(self) -> Provider:
+        """The provider: reads that fail are retried, and errors are mapped as ``mapped`` does."""
+        return cast("Provider", _MappedProvider(self))
 
     @contextmanager
     def mapped(self) -> Iterator[None]:
@@ -94,8 +93,8 @@ class Connection:
             BadAnswer: the listing has more entries than any true one; see ``fanout.limits``.
         """
         kind = method.__name__
-        with self.calling() as provider:
-            yield from bounded(getattr(provider, kind)(), self.name, kind)
+        with self.mapped():
+            yield from bounded(getattr(self.calls, kind)(), self.name, kind)
 
     def require(self, capability: Capability) -> None:
         """Raises Unsupported if this cloud cannot do it."""
@@ -111,3 +110,15 @@ class Connection:
             self.inventory.save(machine)
         except StoreError as error:
             raise StoreError(f"{done}, but that could not be written down: {error}") from error
+
+
+class _MappedProvider(RetryingReader):
+    """The provider of a connection, whose reads are retried and whose errors are mapped."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.provider, connection.read_retry)
+        self._mapped = connection.mapped
+
+    def __getattr__(self, name: str) -> Any:
+        found = super().__getattr__(name)
+        return self._mapped()(found) if callable(found) else found

@@ -79,8 +79,7 @@ class MachineList:
     def ask(self, machine: MachineRecord) -> MachineRecord:
         """The same, but nothing is forgotten."""
         asked = time.time()
-        with self.connection.calling() as provider:
-            now = provider.machine(machine.cloud_id)
+        now = self.connection.calls.machine(machine.cloud_id)
         self.connection.inventory.save(now, asked)
         return now
 
