@@ -111,25 +111,6 @@ def test_keys_that_only_mean_the_same_are_found(write: Write) -> None:
     assert found(write("clouds: {uc: {type: free}}\n1: a\n1.0: b\n"))[0][:2] == ("error", 3)
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        (f"a: 1\nb: [{SECRET}\n", 2),
-        (f"a: 1\nb: {SECRET}: {SECRET}\n", 2),
-        (f"a: 1\nb: *{SECRET}\n", 2),
-        (f"a: 1\nb: !{SECRET} x\n", 2),
-        (f"a: 1\n{SECRET}\x01: \n", 2),
-        (f"- {SECRET}\n", 1),
-        ("", 1),
-        ("a: 2001-99-99\n", 1),
-        ("a: &a [*a]\n", 1),
-        ("a: " + "[" * 1200, 1),
-    ],
-)
-def test_what_is_no_configuration_is_one_error(write: Write, text: str, line: int) -> None:
-    assert [finding[:2] for finding in found(write(text))] == [("error", line)]
-
-
 def test_a_missing_file_and_a_directory_are_findings(home: Path) -> None:
     assert "cms config init" in check(home / "class.yaml")[0].remedy
     assert [finding.level for finding in check(home)][-1] == "error"
