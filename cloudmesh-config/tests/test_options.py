@@ -85,10 +85,18 @@ def test_what_is_no_time_limit(write: Write, value: str) -> None:
 
 
 def test_an_engine_that_is_none(write: Write) -> None:
-    path = write(f"cloudmesh:\n  engine: dsak\n{CLOUD}")
-    with pytest.raises(ConfigError, match=r"cloudmesh\.engine must be threads or dask; did you mean 'dask'"):
+    path = write(f"cloudmesh:\n  engine: 5 threads\n{CLOUD}")
+    with pytest.raises(ConfigError, match=r"cloudmesh\.engine must be the name of an executor; write"):
         Config.load(path).engine()
     assert [line for line, _ in errors(path)] == [2]
+
+
+def test_an_engine_that_is_not_installed(write: Write) -> None:
+    path = write(f"cloudmesh:\n  engine: dsak\n{CLOUD}")
+    assert Config.load(path).engine() == "dsak"
+    ((line, sentence),) = errors(path)
+    assert line == 2
+    assert "must be the name of an installed executor; did you mean 'dask'?" in sentence
 
 
 def test_dask_must_be_told_where(write: Write) -> None:

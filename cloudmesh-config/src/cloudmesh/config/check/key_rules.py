@@ -99,7 +99,7 @@ def _kind(value: Any) -> str:
 
 _TOP: Mapping[str, Callable[[Any], object]] = {
     "parallel": options.count,
-    "engine": options.engine,
+    "engine": options.installed_engine,
     "scheduler": options.scheduler,
 }
 _CLOUD: Mapping[str, Callable[[Any], object]] = {"parallel": options.count, "call_timeout": options.seconds}

@@ -1,9 +1,10 @@
 """The options of the file that are neither clouds nor secrets: how calls are made, and where the store is.
 
 ``cloudmesh.parallel`` is how many calls may run at the same time in all; ``parallel`` in a cloud's section
-how many of them on that cloud. ``cloudmesh.engine`` says who makes them: threads of this computer, or the
-workers of a Dask cluster, whose scheduler ``cloudmesh.scheduler`` names. ``database`` is the URL of the
-store, if that is not the file beside the configuration.
+how many of them on that cloud. ``cloudmesh.engine`` says who makes them: threads of this computer, or an
+executor that a package brings by the entry-point group ``cloudmesh.executors``, such as the workers of a Dask
+cluster, whose scheduler ``cloudmesh.scheduler`` names. ``database`` is the URL of the store, if that is
+not the file beside the configuration.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cloudmesh.plugin.errors import ConfigError, suggest
 T = TypeVar("T")
 
 THREADS, DASK = "threads", "dask"
-ENGINES = (THREADS, DASK)
+EXECUTORS = "cloudmesh.executors"
 TOP = ("parallel", "engine", "scheduler")
 CLOUD = ("parallel", "call_timeout")
 # How the URL of a PostgreSQL database begins (libpq's own two spellings).
@@ -66,12 +67,22 @@ def seconds(value: Any) -> float:
 
 
 def engine(value: Any) -> str:
-    """One of ENGINES. Raises WrongValueError."""
-    if value not in ENGINES:
-        raise WrongValueError(
-            f"must be {' or '.join(ENGINES)}", suggest(value if isinstance(value, str) else "", ENGINES)
-        )
-    return str(value)
+    """The name of an executor; whether it is installed is seen when it is used. Raises WrongValueError."""
+    if not (isinstance(value, str) and value.isidentifier()):
+        raise WrongValueError("must be the name of an executor", f"write {THREADS}, or remove the key")
+    return value
+
+
+def installed_engine(value: Any) -> object:
+    """An engine that is installed now. Raises WrongValueError."""
+    name = engine(value)
+    if name not in (THREADS, DASK):
+        from importlib.metadata import entry_points
+
+        known = sorted({THREADS, DASK, *(point.name for point in entry_points(group=EXECUTORS))})
+        if name not in known:
+            raise WrongValueError("must be the name of an installed executor", suggest(name, known))
+    return name
 
 
 def scheduler(value: Any) -> str:

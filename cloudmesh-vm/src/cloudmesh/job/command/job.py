@@ -108,7 +108,7 @@ def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.cli.options import effort, seconds
     from cloudmesh.vm.cli.progress import Progress
     from cloudmesh.vm.jobs.jobs import Jobs
-    from cloudmesh.vm.jobs.runner import RunOptions
+    from cloudmesh.vm.model.limits import RunOptions
 
     number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
