@@ -52,6 +52,12 @@ def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) 
     return values.interpret(given, old, keys.hidden(parts))
 
 
+def set_list(path: Path, key: str, names: list[str]) -> None:
+    """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
+    parts = keys.split(key)
+    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
+
+
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
     """Set a dotted key to what ``change`` makes of the names that are there; give the new names.
 
