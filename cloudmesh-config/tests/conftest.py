@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,23 @@ class Typed(RefusingPrompter):
 def typed() -> Typed:
     """Somebody to ask, who types what the test says."""
     return Typed()
+
+
+@pytest.fixture
+def install_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Make modules importable, and their classes providers: the distribution of somebody else."""
+    made: list[str] = []
+
+    def install(entry_points: str, **modules: str) -> None:
+        info = tmp_path / "site" / "outside-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[cloudmesh.providers]\n{entry_points}\n")
+        for name, code in modules.items():
+            (tmp_path / "site" / f"{name}.py").write_text(code)
+        made.extend(modules)
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    yield install
+    for name in made:
+        sys.modules.pop(name, None)

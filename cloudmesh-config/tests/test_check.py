@@ -1,13 +1,17 @@
-"""The findings of a check: each with its line and a remedy, on one line, never with a secret."""
+"""The findings of a check: each with its line and a remedy, on one line, never with a secret.
+
+At the end: what the ways to sign in need.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cloudmesh.config.check import credential_rules
 from cloudmesh.config.check.findings import Finding, check
 
 Write = Callable[..., Path]
@@ -16,23 +20,14 @@ HEAD = "cloudmesh: {default: uc}\n"
 
 
 @pytest.fixture(autouse=True)
-def providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def providers(install_providers: Callable[..., None]) -> None:
     """An installed distribution with three providers: one that needs credentials, one free, one broken."""
-    site = tmp_path / "site"
-    info = site / "outside-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[cloudmesh.providers]\n"
-        "rented = outside_cloud:Rented\nfree = outside_cloud:Free\nbroken = outside_broken:Nothing\n"
+    install_providers(
+        "rented = outside_cloud:Rented\nfree = outside_cloud:Free\nbroken = outside_broken:Nothing",
+        outside_cloud="class Rented:\n    required_credentials = ('OS_USERNAME', 'OS_PASSWORD')\n\n"
+        "class Free:\n    pass\n",
+        outside_broken=f"raise RuntimeError('{SECRET}')\n",
     )
-    (site / "outside_cloud.py").write_text(
-        "class Rented:\n    required_credentials = ('OS_USERNAME', 'OS_PASSWORD')\n\nclass Free:\n    pass\n"
-    )
-    (site / "outside_broken.py").write_text(f"raise RuntimeError('{SECRET}')\n")
-    monkeypatch.syspath_prepend(str(site))
-    yield
-    sys.modules.pop("outside_cloud", None)
 
 
 def found(path: Path) -> list[tuple[str, int, str]]:
@@ -116,25 +111,6 @@ def test_keys_that_only_mean_the_same_are_found(write: Write) -> None:
     assert found(write("clouds: {uc: {type: free}}\n1: a\n1.0: b\n"))[0][:2] == ("error", 3)
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        (f"a: 1\nb: [{SECRET}\n", 2),
-        (f"a: 1\nb: {SECRET}: {SECRET}\n", 2),
-        (f"a: 1\nb: *{SECRET}\n", 2),
-        (f"a: 1\nb: !{SECRET} x\n", 2),
-        (f"a: 1\n{SECRET}\x01: \n", 2),
-        (f"- {SECRET}\n", 1),
-        ("", 1),
-        ("a: 2001-99-99\n", 1),
-        ("a: &a [*a]\n", 1),
-        ("a: " + "[" * 1200, 1),
-    ],
-)
-def test_what_is_no_configuration_is_one_error(write: Write, text: str, line: int) -> None:
-    assert [finding[:2] for finding in found(write(text))] == [("error", line)]
-
-
 def test_a_missing_file_and_a_directory_are_findings(home: Path) -> None:
     assert "cms config init" in check(home / "class.yaml")[0].remedy
     assert [finding.level for finding in check(home)][-1] == "error"
@@ -201,3 +177,76 @@ def test_only_the_providers_in_use_are_loaded(write: Write) -> None:
     assert "outside_cloud" not in sys.modules
     assert found(write("clouds: {uc: {type: free}}\n")) == []
     assert "outside_cloud" in sys.modules
+
+
+URL = "      OS_AUTH_URL: https://x.org/v3\n"
+USER = "      OS_USERNAME: me\n      OS_PASSWORD: TBD\n"
+PROJECT = "      OS_PROJECT_NAME: p\n"
+ID, NAME = "      OS_APPLICATION_CREDENTIAL_ID: i\n", "      OS_APPLICATION_CREDENTIAL_NAME: n\n"
+APP_SECRET = "      OS_APPLICATION_CREDENTIAL_SECRET: ${APP_SECRET}\n"
+
+
+def missing(write: Write, credentials: str) -> list[str]:
+    """The keys that are said to be missing, each an error with a line and a remedy."""
+    path = write(f"clouds:\n  uc:\n    type: openstack\n    credentials:\n{credentials}")
+    found = [finding for finding in check(path) if "is missing" in finding.message]
+    for finding in found:
+        key = finding.message.split()[0]
+        assert finding.level == "error"
+        assert finding.remedy == f"'cms config set {key}' asks for it and stores it"
+        assert finding.line == 4 or f"{key.split('.')[-1]}: ''" in credentials
+    return [finding.message.split()[0].removeprefix("clouds.uc.credentials.") for finding in found]
+
+
+@pytest.mark.parametrize(
+    ("credentials", "keys"),
+    [
+        (URL + USER + PROJECT, []),
+        (URL + USER + "      OS_TENANT_ID: t\n", []),
+        (URL + USER + PROJECT + "      OS_AUTH_TYPE: v3password\n", []),
+        (URL + USER, ["OS_PROJECT_NAME"]),
+        (URL + PROJECT, ["OS_USERNAME", "OS_PASSWORD"]),
+        (USER + PROJECT + "      OS_AUTH_URL: ''\n", ["OS_AUTH_URL"]),
+        (URL + ID + APP_SECRET, []),
+        (URL + ID + APP_SECRET + "      OS_AUTH_TYPE: v3applicationcredential\n", []),
+        (URL + NAME + APP_SECRET, []),
+        (URL + ID, ["OS_APPLICATION_CREDENTIAL_SECRET"]),
+        (URL + APP_SECRET, ["OS_APPLICATION_CREDENTIAL_ID"]),
+        (ID + APP_SECRET, ["OS_AUTH_URL"]),
+        (
+            URL + USER + PROJECT + "      OS_AUTH_TYPE: v3applicationcredential\n",
+            ["OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_SECRET"],
+        ),
+        (URL + "      OS_AUTH_TYPE: v3oidcpassword\n", []),
+        (URL + "      OS_AUTH_TYPE: v3token\n", []),
+        ("", ["OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"]),
+    ],
+)
+def test_each_way(write: Write, credentials: str, keys: list[str]) -> None:
+    assert missing(write, credentials) == keys
+
+
+def test_other_types_are_asked_nothing(write: Write) -> None:
+    path = write("clouds:\n  uc: {type: vsphere}\n  b: {type: [openstack]}\n")
+    assert not any("is missing" in finding.message for finding in check(path))
+
+
+def test_what_can_stand_instead_is_told(write: Write) -> None:
+    path = write(f"clouds:\n  uc:\n    type: openstack\n    credentials:\n{URL}{USER}")
+    assert any(
+        "(or OS_PROJECT_ID, OS_TENANT_NAME, OS_TENANT_ID) is missing" in f.message for f in check(path)
+    )
+
+
+@pytest.mark.parametrize(
+    ("credentials", "lacking"),
+    [
+        ({}, ["EC2_ACCESS_KEY", "EC2_SECRET_KEY"]),
+        ({"EC2_ACCESS_KEY": "A"}, ["EC2_SECRET_KEY"]),
+        ({"EC2_ACCESS_KEY": "A", "EC2_SECRET_KEY": "S"}, []),
+        ({"EC2_PROFILE": "work"}, []),
+    ],
+)
+def test_ec2_needs_a_key_or_a_profile(credentials: dict[str, str], lacking: list[str]) -> None:
+    for kind in ("ec2", "aws"):
+        assert [key for key, *_ in credential_rules.missing(kind, credentials)] == lacking

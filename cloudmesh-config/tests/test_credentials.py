@@ -7,12 +7,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cloudmesh.config import Config
 from cloudmesh.config.editing import encryption
+from cloudmesh.config.secrets.prompt import RefusingPrompter, prompter_of
 from cloudmesh.config.yaml import references
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
 
@@ -74,6 +77,17 @@ def test_parallel_threads_ask_once(write: Write, typed, monkeypatch: pytest.Monk
         thread.join()
     assert found == [{"OS_PASSWORD": "pw"}] * 16
     assert len(typed.asked) == 1
+
+
+def test_answers_are_kept_by_their_prompter_alone(write: Write, typed) -> None:
+    path = write(TEXT)
+    typed.lines = ["pw"]
+    assert Config.load(path, typed).credentials("tacc") == {"OS_PASSWORD": "pw"}
+    with pytest.raises(CredentialsError, match="no terminal to ask at"):
+        Config.load(path, RefusingPrompter()).credentials("tacc")
+    assert replace(Config.load(path, typed), path=path).credentials("tacc") == {"OS_PASSWORD": "pw"}
+    shell, other = SimpleNamespace(), SimpleNamespace()
+    assert prompter_of(shell) is prompter_of(shell) is not prompter_of(other)
 
 
 def test_without_a_terminal_cloud_and_key_are_named(write: Write, typed) -> None:

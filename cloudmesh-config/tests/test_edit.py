@@ -1,7 +1,8 @@
-"""Changing one key: the new text, character by character."""
+"""Changing one key: the new text, character by character; and a list of names while others do the same."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,7 +135,7 @@ LIST = "a:\n  l:\n  # one\n  - x  # first\n  - 'y'\n  # three\n  - z\n# next\nb:
 )
 def test_a_list_on_lines_keeps_the_lines_of_what_stays(write: Write, names: list[str], new: str) -> None:
     path = write(LIST)
-    edit.change_list(path, "a.l", lambda _: names)
+    edit.set_list(path, "a.l", names)
     assert path.read_text() == new
 
 
@@ -150,13 +151,13 @@ def test_a_list_on_lines_keeps_the_lines_of_what_stays(write: Write, names: list
 )
 def test_a_list_of_clouds_is_set_whatever_was_there(write: Write, old: str, new: str) -> None:
     path = write(old)
-    edit.change_list(path, "cloudmesh.active", lambda _: ["uc", "tacc"])
+    edit.set_list(path, "cloudmesh.active", ["uc", "tacc"])
     assert path.read_text() == new
 
 
 def test_the_sample_gets_clouds_that_exist(write: Write, sample: str) -> None:
     path = write(sample)
-    edit.change_list(path, "cloudmesh.active", lambda _: ["uc", "tacc"])
+    edit.set_list(path, "cloudmesh.active", ["uc", "tacc"])
     edit.set_value(path, "cloudmesh.default", "uc")
     assert reader.load(path)["cloudmesh"] == {"default": "uc", "active": ["uc", "tacc"]}
     assert len(path.read_text().splitlines()) == len(sample.splitlines())
@@ -216,7 +217,7 @@ def test_a_refused_file_is_not_edited(write: Write, mode: int) -> None:
     with pytest.raises(ConfigError, match="chmod 600"):
         edit.set_value(path, "a", "y")
     with pytest.raises(ConfigError, match="chmod 600"):
-        edit.change_list(path, "a", lambda _: ["y"])
+        edit.set_list(path, "a", ["y"])
     assert path.read_text() == "a: x\n"
 
 
@@ -224,3 +225,85 @@ def test_a_missing_file_leaves_no_trace(home: Path) -> None:
     with pytest.raises(ConfigError, match="cms config init"):
         edit.set_value(home / "class.yaml", "a", "y")
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "old"),
+    [
+        ("cloudmesh:\n  active: [x, 'y ', x]  # c\n", ["x", "y"]),
+        ("cloudmesh:\n  active: x\n", ["x"]),
+        ("cloudmesh:\n  active: []\n", []),
+        ("cloudmesh:\n  active:\n", None),
+        ("version: 5.0\n", None),
+    ],
+)
+def test_the_change_gets_what_is_there_and_gives_what_will_be(
+    write: Write, text: str, old: list[str] | None
+) -> None:
+    path = write(text)
+    seen: list[list[str] | None] = []
+
+    def change(names: list[str] | None) -> list[str]:
+        seen.append(names)
+        return [*(names or []), "new"]
+
+    assert edit.change_list(path, "cloudmesh.active", change) == [*(old or []), "new"]
+    assert seen == [old]
+    assert reader.load(path)["cloudmesh"]["active"] == [*(old or []), "new"]
+
+
+@pytest.mark.parametrize("value", ["5", "[x, 5]", "{x: 1}", "[[x]]"])
+def test_what_is_no_list_of_names_is_refused_and_left(write: Write, value: str) -> None:
+    text = f"cloudmesh:\n  active: {value}\n"
+    path = write(text)
+    with pytest.raises(ConfigError, match=r"cloudmesh\.active must be a name or a list of names"):
+        edit.change_list(path, "cloudmesh.active", lambda names: names or [])
+    assert path.read_text() == text
+
+
+def test_a_change_that_raises_leaves_the_file_and_the_lock(write: Write) -> None:
+    text = "cloudmesh:\n  active: [x]\n"
+    path = write(text)
+
+    def change(names: list[str] | None) -> list[str]:
+        raise ConfigError("not so")
+
+    with pytest.raises(ConfigError, match="not so"):
+        edit.change_list(path, "cloudmesh.active", change)
+    assert path.read_text() == text
+    assert edit.change_list(path, "cloudmesh.active", lambda _: ["y"]) == ["y"]
+
+
+def test_processes_that_add_and_remove_at_once_lose_nothing(write: Write) -> None:
+    path = write("# top\ncloudmesh:\n  active: []  # c\n")
+
+    def work(process: int) -> None:
+        for number in range(10):
+            name = f"p{process}n{number}"
+            edit.change_list(path, "cloudmesh.active", lambda names, name=name: [*(names or []), name])
+            if number % 2:
+                edit.change_list(
+                    path,
+                    "cloudmesh.active",
+                    lambda names, name=name: [each for each in names or [] if each != name],
+                )
+
+    children = [_start(work, process) for process in range(6)]
+    assert {os.waitpid(child, 0)[1] for child in children} == {0}
+    expected = {f"p{process}n{number}" for process in range(6) for number in range(0, 10, 2)}
+    active = reader.load(path)["cloudmesh"]["active"]
+    assert len(active) == len(expected) and set(active) == expected
+    assert path.read_text().startswith("# top\n") and path.read_text().endswith("# c\n")
+
+
+def _start(work: Callable[[int], None], process: int) -> int:
+    """Run the work in a child process, which ends with 0 only if it raises nothing."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work(process)
+            code = 0
+        finally:
+            os._exit(code)
+    return child

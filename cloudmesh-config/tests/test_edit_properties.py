@@ -186,7 +186,7 @@ def test_any_text_is_kept_to_the_character(value: str, old: str) -> None:
         path.chmod(0o600)
         edit.set_value(path, "k", value)
         assert reader.load(path) == {"x": ["one"], "k": value, "y": 2}
-        edit.change_list(path, "x", lambda _: [value, "b"])
+        edit.set_list(path, "x", [value, "b"])
         assert reader.load(path) == {"x": [value, "b"], "k": value, "y": 2}
 
 

@@ -144,9 +144,9 @@ def test_rekey(write: Write, keys: Keys) -> None:
     assert settings_["keys"] == names(keys, "other", "rsa")
     assert [line.split()[-1] for line in settings_["recipients"]] == ["other@test", "rsa@test"]
     for name in ("other", "rsa"):
-        edit.change_list(path, "cloudmesh.encryption.keys", lambda _, name=name: names(keys, name))
+        edit.set_list(path, "cloudmesh.encryption.keys", names(keys, name))
         assert Config.load(path).credentials("private")["OS_PASSWORD"] == "x: y"
-    edit.change_list(path, "cloudmesh.encryption.keys", lambda _: names(keys, "ed25519"))
+    edit.set_list(path, "cloudmesh.encryption.keys", names(keys, "ed25519"))
     with pytest.raises(CredentialsError, match="not to"):
         Config.load(path).credentials("private")
 

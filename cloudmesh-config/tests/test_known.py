@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,10 @@ SECRET = "hunter2"
 
 
 @pytest.fixture(autouse=True)
-def providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def providers(install_providers: Callable[..., None]) -> None:
     """A provider that names its keys, and one that does not."""
-    site = tmp_path / "site"
-    info = site / "outside-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[cloudmesh.providers]\ntold = outside:Told\nsilent = outside:Silent\n"
-    )
-    (site / "outside.py").write_text(
-        "class Told:\n    settings_keys = ('boot_seconds', 'region')\n\nclass Silent:\n    pass\n"
-    )
-    monkeypatch.syspath_prepend(str(site))
-    yield
-    sys.modules.pop("outside", None)
+    code = "class Told:\n    settings_keys = ('boot_seconds', 'region')\n\nclass Silent:\n    pass\n"
+    install_providers("told = outside:Told\nsilent = outside:Silent", outside=code)
 
 
 def found(path: Path) -> list[tuple[str, int, str]]:

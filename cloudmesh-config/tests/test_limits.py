@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +188,18 @@ FAULTS = {
     ),
     "list": (f"- {SECRET}\n", 1, "this file is a list, not a section"),
     "no blanks at all": (f"a:{SECRET}\n", 1, "this file is one single value, not a section"),
+    "text": (f"{SECRET}\n", 1, "this file is one single value, not a section"),
+    "python object": (f"a: 1\nb: !!python/name:{SECRET} x\n", 2, "a value begins with ! (a tag)"),
+    "bracket at the end": (f"a: 1\nb: [{SECRET},\n", 2, "a bracket or brace is opened here"),
+    "deep duplicate": (f"a:\n  b: {SECRET}\n  c: 2\n  b: x\n", 4, "same key already"),
+    "duplicate password": (f"a: 1\nOS_PASSWORD: x\nc: 2\nOS_PASSWORD: {SECRET}\n", 4, "same key already"),
+    "control character": (f"a: 1\nb: {SECRET}\x00\n", 2, "there is a control character"),
+    "control character in a key": (f"a: 1\n{SECRET}\x01: \n", 2, "there is a control character"),
+    "section as key": (f"a: 1\n? {{b: {SECRET}}}\n: c\n", 2, "a list or a section is used as a key"),
+    "no number": (f"a: !!int {SECRET}\n", 1, "a date, number or tag is impossible"),
+    "first date": ("a: 2001-99-99\n", 1, "a date, number or tag is impossible"),
+    "alias in itself": ("a: &a [*a]\n", 1, "an alias refers to itself"),
+    "deep": ("a: " + "[" * 1200, 1, "sections are nested deeper than 64 levels"),
 }
 
 
@@ -199,7 +212,8 @@ def test_each_fault_has_its_line_and_its_sentence(write: Write, text: str, line:
     assert message.startswith(f"{path}:{line}: ")
     assert sentence in message
     assert message.count("; ") == 1
-    assert SECRET not in message
+    assert "\n" not in message
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
     # A duplicate key is not the end: the rest is looked at too.
     findings = check(path)
     assert len(findings) == 1 or "same key" in sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from cloudmesh.plugin.adapter import tell
 Arguments = Mapping[str, Any]
 
 
-def edit(path: Path, arguments: Arguments) -> Answer:
+def edit(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """Let the user edit the file; what is still wrong with it is told by number."""
     edited = edit_file(path, _again)
     if not edited.changed:
@@ -43,7 +43,7 @@ def _again(errors: list[Finding]) -> bool:
     return answer.strip().lower() in ("", "y", "yes") and answer.endswith("\n")
 
 
-def take(path: Path, arguments: Arguments) -> Answer:
+def import_clouds(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """Import the clouds of a file; a row a cloud."""
     options = ImportOptions(
         form=arguments["--format"],
@@ -71,13 +71,13 @@ def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def encrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """``config encrypt``."""
+    """Encrypt all secrets of the file, and tell how many there were."""
     count = encryption.encrypt(path, arguments["--key"])
     return Answer(notes=[f"{_secrets(count)} in {path} encrypted", *_owners(path)])
 
 
 def decrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """``config decrypt``."""
+    """Write all secrets back in clear text, and tell how many there were."""
     count = encryption.decrypt(path, prompter)
     return Answer(
         notes=[f"{_secrets(count)} in {path} decrypted: all its secrets are now in clear text in this file"]
@@ -85,13 +85,23 @@ def decrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
 
 
 def rekey(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """``config rekey``."""
+    """Encrypt the encrypted secrets to other keys, and tell how many there were."""
     count = encryption.rekey(path, arguments["--key"], prompter)
     return Answer(notes=[f"{_secrets(count)} in {path} encrypted anew", *_owners(path)])
 
 
+# Each gets the file, the words of the command, and whom to ask for a passphrase.
+VERBS: Mapping[str, Callable[[Path, Arguments, Prompter], Answer]] = {
+    "edit": edit,
+    "import": import_clouds,
+    "encrypt": encrypt,
+    "decrypt": decrypt,
+    "rekey": rekey,
+}
+
+
 def set_in_keyring(path: Path, key: str, value: str, notes: list[str]) -> Answer:
-    """``config set --keyring``: the value goes to the keyring, ``TBD`` to the file."""
+    """Store a value in the system keyring, and ``TBD`` in the file."""
     check_keyring_key(path, key)
     references.to_keyring(keys.join(keys.split(key)), value)
     set_value(path, key, references.TO_BE_DEFINED)

@@ -129,9 +129,7 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             "get": _get,
             "set": _set,
             "check": _check,
-            "edit": _edit,
-            "import": _import,
-            **dict.fromkeys(("encrypt", "decrypt", "rekey"), _secrets),
+            **dict.fromkeys(("edit", "import", "encrypt", "decrypt", "rekey"), _answered),
         }
         verb = next(verb for verb in VERBS if arguments[verb])
         return verbs[verb](config_file(), arguments, prompter_of(self))
@@ -196,13 +194,12 @@ def _in_clear(
     return age.all_decrypted(value, parts, data, path, prompter)
 
 
-def _secrets(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """The verbs that encrypt and decrypt."""
+def _answered(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    """The verbs that change the file as a whole."""
     from cloudmesh.config.cli import answers
 
-    verb = next(verb for verb in ("encrypt", "decrypt", "rekey") if arguments[verb])
-    answer: Answer = getattr(answers, verb)(path, arguments, prompter)
-    return answer
+    verb = next(verb for verb in answers.VERBS if arguments[verb])
+    return answers.VERBS[verb](path, arguments, prompter)
 
 
 def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
@@ -273,18 +270,6 @@ def _check(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     rows = [asdict(finding) for finding in findings]
     columns = ("level", "path", "line", "message", "remedy")
     return Answer(rows=rows, columns=columns, names="message", exit_code=code)
-
-
-def _edit(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    from cloudmesh.config.cli import answers
-
-    return answers.edit(path, arguments)
-
-
-def _import(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    from cloudmesh.config.cli import answers
-
-    return answers.take(path, arguments)
 
 
 def _keys(text: str) -> list[str]:

@@ -52,6 +52,12 @@ def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) 
     return values.interpret(given, old, keys.hidden(parts))
 
 
+def set_list(path: Path, key: str, names: list[str]) -> None:
+    """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
+    parts = keys.split(key)
+    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
+
+
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
     """Set a dotted key to what ``change`` makes of the names that are there; give the new names.
 
@@ -98,13 +104,20 @@ def without(text: str, parts: list[str], path: Path) -> str:
     """The text without one key; raises UnknownName, ConfigError."""
     data = reader.parse(text, path)
     keys.find(data, keys.join(parts), str(path))
-    return _same(lambda: edit_text.remove(text, parts), _removed(data, parts), parts, path)
+    return verified(lambda: edit_text.remove(text, parts), _removed(data, parts), path, _refusal(parts))
 
 
 def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> tuple[str, Any]:
     """Text and data with one value set."""
     expected = _put(data, parts, value.data, path)
-    return _same(lambda: edit_text.put(text, parts, value), expected, parts, path), expected
+    return verified(lambda: edit_text.put(text, parts, value), expected, path, _refusal(parts)), expected
+
+
+def _refusal(parts: list[str]) -> str:
+    return (
+        f"{keys.join(parts)} cannot be changed without touching other lines "
+        "(an anchor, an alias or an unusual form); edit it by hand"
+    )
 
 
 def _removed(data: Any, parts: list[str]) -> Any:
@@ -142,17 +155,18 @@ def _is_section(old: Any) -> bool:
     return isinstance(old, dict) or (isinstance(old, list) and any(isinstance(i, dict | list) for i in old))
 
 
-def _same(cut: Callable[[], str], expected: Any, parts: list[str], path: Path) -> str:
-    """The changed text, read again and found to differ in nothing but what was asked."""
+def verified(change: Callable[[], str], expected: Any, path: Path, refusal: str) -> str:
+    """The text that ``change`` gives, read again and found to hold exactly the expected data.
+
+    Raises ConfigError if it holds anything else, or if there is no safe way to make the change. ``refusal``
+    is the sentence of the error, without the file.
+    """
     try:
-        changed = cut()
+        changed = change()
         # repr tells 5 from 5.0 and shows the order of keys, which == does not.
         safe = repr(reader.parse(changed, path)) == repr(expected)
     except (edit_text.CannotEditError, YAMLError, ConfigError, LookupError, RecursionError):
         safe = False
     if not safe:
-        raise ConfigError(
-            f"{path}: {keys.join(parts)} cannot be changed without touching other lines "
-            "(an anchor, an alias or an unusual form); edit it by hand"
-        )
+        raise ConfigError(f"{path}: {refusal}")
     return changed

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from cloudmesh.config.check.findings import check_text
 from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.editing import edit
@@ -17,7 +15,6 @@ from cloudmesh.config.importers.recognize import read_clouds
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
 from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
-from cloudmesh.config.yaml.edit_text import CannotEditError
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.plugin.plain import harmless
 
@@ -159,21 +156,19 @@ def _inserted(text: str, data: dict[str, Any], clouds: list[FoundCloud], path: P
     blocks = [insert_text.Block(cloud.name, cloud.section, origin) for cloud in clouds]
     added = [block for block in blocks if block.name not in there]
     expected = {**data, "clouds": {**there, **{block.name: dict(block.section) for block in blocks}}}
-    try:
+
+    def change() -> str:
         changed = text
         for block in blocks:
             if block.name in there:
                 changed = insert_text.replace(changed, "clouds", block)
-        changed = insert_text.add(changed, "clouds", added) if added else changed
-        safe = repr(reader.parse(changed, path)) == repr(expected)
-    except (CannotEditError, YAMLError, ConfigError, LookupError, RecursionError):
-        safe = False
-    if not safe:
-        raise ConfigError(
-            f"{path}: the clouds cannot be added without touching other lines "
-            "(an anchor, an alias or an unusual form); add them by hand with 'cms config edit'"
-        )
-    return changed
+        return insert_text.add(changed, "clouds", added) if added else changed
+
+    refusal = (
+        "the clouds cannot be added without touching other lines "
+        "(an anchor, an alias or an unusual form); add them by hand with 'cms config edit'"
+    )
+    return edit.verified(change, expected, path, refusal)
 
 
 def _carried(text: str, found: ImportedClouds, path: Path) -> str:

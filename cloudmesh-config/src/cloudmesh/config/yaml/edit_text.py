@@ -83,12 +83,16 @@ class TextEditor:
             node, parent = below[1], node
         return node, parent, len(parts)
 
+    def with_span(self, start: int, end: int, new: str) -> str:
+        """The text with ``new`` in place of what stands between two indices."""
+        return self.text[:start] + new + self.text[end:]
+
     def replace(self, node: Node, value: Value) -> str:
         """Write the value over a scalar or a list."""
         if isinstance(node, SequenceNode) and not node.flow_style:
             return self._replace_block_list(node, value)
         start, end, new = self.cut(node, value)
-        return f"{self.text[:start]}{new}{self.text[end:]}"
+        return self.with_span(start, end, new)
 
     def cut(self, node: Node, value: Value) -> tuple[int, int, str]:
         """From where to where the text of a scalar or a list in brackets goes, and what comes there."""
@@ -110,7 +114,7 @@ class TextEditor:
         if self.text[line:start].strip():
             raise CannotEditError
         end = min(self._line_end(end) + len(self.newline), len(self.text))
-        return self.text[:line] + self.text[end:]
+        return self.with_span(line, end, "")
 
     def _remove_flow(self, start: int, end: int) -> str:
         """The same in braces: with the comma after it, else with the one before it."""
@@ -119,7 +123,7 @@ class TextEditor:
             end = after.end_mark.index
             return self.text[:start] + self.text[end:].lstrip(" ")
         before = [token for token in self.tokens if token.start_mark.index < start][-1]
-        return self.text[: before.start_mark.index] + self.text[end:]
+        return self.with_span(before.start_mark.index, end, "")
 
     def append(self, mapping: MappingNode, parts: list[str], value: Value) -> str:
         """Add a key at the end of a section: after its last value, before the comments that follow."""
@@ -127,7 +131,7 @@ class TextEditor:
             return self._append_flow(mapping, parts, value)
         column = mapping.value[0][0].start_mark.column
         place = self._line_end(self._last_token(mapping.start_mark.index, mapping.end_mark.index)[1])
-        return self.text[:place] + self._lines(column, parts, value) + self.text[place:]
+        return self.with_span(place, place, self._lines(column, parts, value))
 
     def open_section(self, node: Node, parent: Node | None, parts: list[str], value: Value) -> str:
         """Make a section out of a null: ``key:``, ``key: ~``."""
@@ -144,7 +148,7 @@ class TextEditor:
     def _append_flow(self, mapping: Node, parts: list[str], value: Value) -> str:
         token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
         comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
-        return f"{self.text[:place]}{comma}{_nest_flow(parts, value)}{self.text[place:]}"
+        return self.with_span(place, place, f"{comma}{_nest_flow(parts, value)}")
 
     def _lines(self, column: int, parts: list[str], value: Value) -> str:
         """The key of ``parts`` as lines of their own, to go at the end of a line."""
@@ -172,8 +176,9 @@ class TextEditor:
             lines.append(old[1] + old[2] if old else f"{dash}- {item.text}{self.newline}")
         lines[:0] = [comment for _, comment, _ in chunks]
         block = "".join(lines)
-        ends = self.text[:place].endswith("\n")
-        return self.text[:start] + (block if ends else block.removesuffix(self.newline)) + self.text[place:]
+        if not self.text[:place].endswith("\n"):
+            block = block.removesuffix(self.newline)
+        return self.with_span(start, place, block)
 
     def _item_lines(self, node: Node, start: int) -> tuple[list[tuple[str, str, str]], int]:
         """For each item its data, the comment lines above it and its own line; and where the list ends."""

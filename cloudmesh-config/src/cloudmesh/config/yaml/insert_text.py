@@ -70,7 +70,7 @@ def replace(text: str, parent: str, block: Block) -> str:
         raise CannotEditError
     key, old = pairs[0]
     if node.flow_style:
-        return inserter.replace_flow(old, _flow(block.section))
+        return inserter.replace(old, _flow(block.section))
     return inserter.replace_block(key, old, block)
 
 
@@ -80,12 +80,14 @@ class _Inserter(TextEditor):
     def add_parent(self, parent: str, blocks: list[Block]) -> str:
         """The top section with the blocks in it, at the end."""
         lines = [f"{string(parent).text}:", *self._written(blocks, self._step())]
-        return self._after(self._end_of(self.root, 0), lines)
+        place = self._end_of(self.root, 0)
+        return self.with_span(place, place, self._joined(lines))
 
     def add_blocks(self, node: Node, blocks: list[Block]) -> str:
         """The blocks behind the last section, and behind the comments that belong to it."""
         column = node.value[0][0].start_mark.column
-        return self._after(self._end_of(node, column), self._written(blocks, column))
+        place = self._end_of(node, column)
+        return self.with_span(place, place, self._joined(self._written(blocks, column)))
 
     def fill(self, node: Node, blocks: list[Block]) -> str:
         """The blocks in place of ``{}`` or null; a comment beside it stays."""
@@ -104,12 +106,7 @@ class _Inserter(TextEditor):
         last = max(old.end_mark.index, key.end_mark.index + 1)
         end = self._line_end(self._last_token(key.start_mark.index, last)[1])
         lines = self._written([block], key.start_mark.column)
-        return self.text[:start] + self.newline.join(lines) + self.text[end:]
-
-    def replace_flow(self, old: Node, value: Value) -> str:
-        """The same inside braces."""
-        start, end = self._extent(old)
-        return self.text[:start] + value.text + self.text[end:]
+        return self.with_span(start, end, self.newline.join(lines))
 
     def _end_of(self, node: Node, column: int) -> int:
         """Where a section ends: behind the comments that follow it and are indented as far as its keys."""
@@ -120,9 +117,6 @@ class _Inserter(TextEditor):
                 break
             place = at if line[2] else place
         return place
-
-    def _after(self, place: int, lines: list[str]) -> str:
-        return self.text[:place] + self._joined(lines) + self.text[place:]
 
     def _joined(self, lines: list[str]) -> str:
         return "".join(f"{self.newline}{line}" for line in lines)
