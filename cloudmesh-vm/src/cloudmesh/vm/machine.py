@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.client.booting import BootKeywords
+from cloudmesh.cloud.client.booter import BootKeywords
 from cloudmesh.cloud.model import records
 from cloudmesh.cloud.model.records import State
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.jobs.plan_action import GivenArgument
+from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
 

@@ -9,7 +9,7 @@ class Capability(str, Enum):
     """What only some clouds can do. Listing, booting and deleting are not here: every cloud can.
 
     Those up to METADATA are verbs on a machine, and named as in the table of ``cloudmesh.cloud.model.verbs``.
-    The last three are what a boot request may ask for.
+    USERDATA, BOOT_METADATA and BOOT_PUBLIC are what a boot request may ask for.
     """
 
     START = "start"
@@ -33,6 +33,8 @@ class Capability(str, Enum):
     USERDATA = "userdata"
     BOOT_METADATA = "boot_metadata"
     BOOT_PUBLIC = "boot_public"
+    ADD_IMAGE = "add_image"
+    DELETE_IMAGE = "delete_image"
 
     def __str__(self) -> str:
         return self.value
@@ -51,6 +53,8 @@ WITHOUT = {
     Capability.USERDATA: "hand user data to a machine",
     Capability.BOOT_METADATA: "boot a machine with metadata",
     Capability.BOOT_PUBLIC: "give a new machine a public address",
+    Capability.ADD_IMAGE: "take images from users",
+    Capability.DELETE_IMAGE: "delete images",
 }
 
 

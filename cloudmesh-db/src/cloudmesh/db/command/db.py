@@ -72,6 +72,7 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
             cms db export machine --output=csv > machines.csv
             cms db backup ~/cloudmesh-backup.db
         """
+        from cloudmesh.config.secrets.prompt import prompter_of
         from cloudmesh.db import cli
         from cloudmesh.db.store import open_store
 
@@ -86,7 +87,7 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
             "check": cli.check,
         }
         word = next(word for word in _SUBCOMMANDS if arguments[word])
-        with open_store() as database:
+        with open_store(prompter=prompter_of(self)) as database:
             return works[word](database, arguments)
 
     def complete_db(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:

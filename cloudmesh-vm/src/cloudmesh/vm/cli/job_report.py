@@ -13,7 +13,7 @@ from cloudmesh.vm.cli.folding import fold_rows
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.report import report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
-from cloudmesh.vm.jobs.store import CANCELLED, INTERRUPTED, PENDING, RUNNING
+from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, PENDING, RUNNING
 from cloudmesh.vm.model.outcome import Result, Status
 
 _LAST = 20

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
-from cloudmesh.cloud.cli.notes import age_text, simulated_notes
-from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
+from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.networks import FloatingIP
-from cloudmesh.cloud.store.catalog import kept_listing
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
+from cloudmesh.cloud.store.listings import kept_listing
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
@@ -43,13 +42,13 @@ def list_machines(
             for name in clouds
             for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
         ]
-        vanished = inventory.take_vanished(clouds) if gone and not names else []
+        vanished = inventory.vanished(clouds, "shell") if gone and not names else []
         left = [address for each in vanished for address in inventory.addresses_of(each.machine)]
         called = _names_of_images(inventory, [*known, *vanished])
         jobs = interrupted_notes(inventory.database)
     if errors and not known and not vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
-        return _nothing(errors)
+        return no_rows(errors)
     shown, unknown = _named(known, names, errors) if names else (known, [])
     if unknown and not shown:
         raise unknown[0]
@@ -79,15 +78,6 @@ def _gone(vanished: Sequence[KnownMachine]) -> list[str]:
         f"note: {names}{more} {verb} no longer on the cloud, and nobody deleted {whom} here; "
         "this is shown once"
     ]
-
-
-def _nothing(errors: Mapping[str, CloudmeshError]) -> Answer:
-    """What is told in place of a list: the errors of all clouds; a single one is raised."""
-    if len(errors) == 1:
-        raise next(iter(errors.values()))
-    notes = [f"error: {name}: {error}" for name, error in errors.items()]
-    code = max(error.exit_code for error in errors.values())
-    return Answer(text="", notes=notes, errors=list(errors.values()), exit_code=code)
 
 
 def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
@@ -140,24 +130,10 @@ def _refresh(
     asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
     if not asked:
         return {}
-    from cloudmesh.cloud.fanout.ask_all import ask_all
-    from cloudmesh.cloud.fanout.limits import QueryLimits, call_timeouts
+    from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
-    # All that is missing is asked for before the first cloud is called.
-    errors: dict[str, CloudmeshError] = {**config.unresolved(asked)}
-    configured = call_timeouts(config, asked, errors)
-    # One that hangs keeps nobody from seeing the others for ever.
-    answers = ask_all([*configured], partial(_reconcile, config), QueryLimits().limit(configured))
-    errors.update({name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)})
-    return {name: errors[name] for name in asked if name in errors}
-
-
-def _reconcile(config: Config, name: str) -> None:
-    """Bring what is known of a cloud up to date, in whatever thread."""
-    from cloudmesh.cloud.client.cloud import Cloud
-
-    with Cloud(name, config) as cloud:
-        cloud.reconcile()
+    answers = ask_each(config, asked, Cloud.reconcile)
+    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
 
 
 def _old(known: Sequence[KnownMachine], cloud: str) -> str:
@@ -173,13 +149,9 @@ def _places(config: Config, names: Sequence[str], option: str | None) -> list[st
         return chosen_clouds(config, option)
     from cloudmesh.plugin.names import expand
 
-    named = [each.cloud for each in expand(names)]
-    for cloud in named:
-        if cloud:
-            config.cloud(cloud)
-            config.require_active(cloud)
-    chosen = chosen_clouds(config, option) if None in named else []
-    return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
+    wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, option))
+    wanted.sort(key=lambda each: each[0].cloud is not None)
+    return list(dict.fromkeys(cloud for _, clouds in wanted for cloud in clouds))
 
 
 def _named(

@@ -12,7 +12,7 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 if TYPE_CHECKING:
     from cloudmesh.vm.cli.progress import Progress
-    from cloudmesh.vm.jobs.runner import RunKeywords
+    from cloudmesh.vm.model.limits import RunKeywords
 
 
 _SHOWN = 10

@@ -16,7 +16,7 @@ from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.folding import fold_rows
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.plan_action import ActionPlan, GivenArgument
+from cloudmesh.vm.jobs.planning import ActionPlan, GivenArgument
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 
 if TYPE_CHECKING:

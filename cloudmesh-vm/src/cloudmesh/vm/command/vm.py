@@ -129,9 +129,10 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
             vm list --output=json
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        config = Config.load()
+        config = Config.load(prompter=prompter_of(self))
         answer = _FACES.get(verb, _act)(config, verb, arguments)
         if verb != "list":
             from cloudmesh.vm.cli.interrupted import notes_from_store
