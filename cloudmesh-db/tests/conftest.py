@@ -32,6 +32,20 @@ def url(postgresql: Any) -> str:
 
 
 @pytest.fixture
+def end_sessions(url: str) -> Callable[[], None]:
+    """Ends all sessions of stores at the server, as happens when it is started again."""
+    sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cloudmesh'"
+
+    def end() -> None:
+        import psycopg
+
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql)
+
+    return end
+
+
+@pytest.fixture
 def ask() -> Ask:
     """Plain sqlite behind the back of the store: the rows that a statement gives; changes are committed."""
 

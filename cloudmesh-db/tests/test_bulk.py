@@ -21,11 +21,6 @@ def test_a_generator_of_more_than_a_batch_keeps_its_order(db: Database) -> None:
     assert db.add("vm", {"n": -1}) == 2501
 
 
-def test_no_records_are_no_error(db: Database) -> None:
-    assert list(db.add_many("vm", [])) == []
-    assert not db.has("vm")
-
-
 def test_one_that_cannot_be_stored_leaves_nothing_of_the_others(db: Database) -> None:
     db.add("vm", {"n": 0})
     for bad in ({"n": object()}, {"n": {1: 2}}, None, {"n": 10**5000}):

@@ -216,17 +216,9 @@ def test_the_example_of_the_first_design(db: Database) -> None:
 def test_generate_has_a_type_for_each_kind_of_value() -> None:
     record = {"t": "x", "i": 1, "r": 1.5, "y": True, "b": b"x", "l": [1], "n": None, "d": date(2026, 1, 1)}
     sql = Database.generate(record, "kinds")
-    for line in (
-        '"t" TEXT',
-        '"i" INTEGER',
-        '"r" REAL',
-        '"y" INTEGER',
-        '"b" BLOB',
-        '"l" TEXT',
-        '"n" BLOB',
-        '"d" TEXT',
-    ):
-        assert f"    {line},\n" in sql
+    types = {"t": "TEXT", "i": "INTEGER", "r": "REAL", "y": "INTEGER", "b": "BLOB", "l": "TEXT", "n": "BLOB"}
+    for column, kind in {**types, "d": "TEXT"}.items():
+        assert f'    "{column}" {kind},\n' in sql
 
 
 def test_ids_grow_and_are_not_used_again(db: Database) -> None:
@@ -283,11 +275,8 @@ def test_tables_that_differ_in_case_alone_are_refused(db: Database) -> None:
 
 def test_nothing_is_changed_when_nothing_was_said(db: Database) -> None:
     db.add("vm", {"a": 1})
-    for change in (
-        lambda: db.delete("vm"),
-        lambda: db.delete("vm", where={}),
-        lambda: db.update("vm", {"a": 2}),
-    ):
+    deletes = (lambda: db.delete("vm"), lambda: db.delete("vm", where={}))
+    for change in (*deletes, lambda: db.update("vm", {"a": 2})):
         with pytest.raises(StoreError, match="condition"):
             change()
     assert db.find("vm") == [{"a": 1}]
@@ -336,16 +325,7 @@ def test_upsert_needs_a_key_that_names_one_record(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [
-        {"x": object()},
-        {"x": [{1: 2}]},
-        {"x": {1, 2}},
-        {"x": 10**5000},
-        [],
-        {"x": [object()]},
-        {"x": bytearray(b"")},
-    ],
+    "bad", [[], *({"x": bad} for bad in (object(), [{1: 2}], {1, 2}, 10**5000, [object()], bytearray(b"")))]
 )
 def test_what_cannot_be_stored_stores_nothing(db: Database, bad: Any) -> None:
     with pytest.raises(StoreError):

@@ -355,20 +355,10 @@ def test_holding_brings_nothing_heavy_to_the_start() -> None:
     assert result.stdout.strip() == "set()"
 
 
-def end_sessions(url: str) -> None:
-    """As a server does that is started anew."""
-    psycopg = pytest.importorskip("psycopg")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'cloudmesh' AND pid <> pg_backend_pid()"
-        )
-
-
-def test_a_lost_connection_loses_the_hold_and_it_says_so(url: str) -> None:
+def test_a_lost_connection_loses_the_hold_and_it_says_so(url: str, end_sessions: Any) -> None:
     with Database(url) as one, Database(url) as two:
         hold, second = taken(one, "x"), taken(one, "y")
-        end_sessions(url)
+        end_sessions()
         assert not hold.is_valid()
         assert not second.is_valid()
         again = taken(one, "x")
@@ -378,10 +368,10 @@ def test_a_lost_connection_loses_the_hold_and_it_says_so(url: str) -> None:
         assert two.is_held("x") and two.hold("x") is None
 
 
-def test_a_lost_connection_that_nobody_noticed_is_told(url: str) -> None:
+def test_a_lost_connection_that_nobody_noticed_is_told(url: str, end_sessions: Any) -> None:
     with Database(url) as one:
         hold = taken(one, "x")
-        end_sessions(url)
+        end_sessions()
         with pytest.raises(StoreError, match="broken off|cannot do this"):
             one.hold("y")
         assert not hold.is_valid()
@@ -399,6 +389,5 @@ def test_a_session_that_holds_is_not_ended_for_its_silence(url: str) -> None:
     with Database(url) as db:
         taken(db, "x")
         session = db.engine.dialect._session._connection  # type: ignore[attr-defined]
-        shown = [session.execute(f"SHOW {name}").fetchone()[0] for name in ("idle_session_timeout",)]
-        assert shown == ["0"]
+        assert session.execute("SHOW idle_session_timeout").fetchone()[0] == "0"
         assert session.execute("SHOW tcp_keepalives_idle").fetchone()[0] in ("30", "30s")

@@ -142,6 +142,7 @@ def test_more_than_a_batch_from_a_generator(db: Database) -> None:
 
 
 def test_no_records_are_no_error(db: Database) -> None:
+    assert list(db.add_many("vm", [])) == []
     assert db.upsert_many("vm", [], key=KEY) == []
     assert db.update_many("vm", []) == 0
     assert not db.has("vm")

@@ -90,15 +90,8 @@ def test_a_search_path_that_leads_nowhere(postgresql: Any) -> None:
 
 def test_long_names_and_names_of_the_system_keep_apart(db: Database) -> None:
     long = "x" * 70
-    record = {
-        long + "a": 1,
-        long + "b": 2,
-        "é" * 40: 3,
-        "é" * 41: 4,
-        "xmin": 5,
-        "ctid": 6,
-        long: {long: {"d": 7}},
-    }
+    record = {long + "a": 1, long + "b": 2, "é" * 40: 3, "é" * 41: 4, "xmin": 5, "ctid": 6}
+    record[long] = {long: {"d": 7}}
     for _ in range(3):
         db.add("vm", record)
     assert db.find("vm") == [record] * 3
@@ -150,13 +143,9 @@ def test_a_store_in_use_for_too_long(url: str, monkeypatch: pytest.MonkeyPatch) 
             assert other.count("vm") == 2
 
 
-def test_a_connection_that_broke_off_is_told_and_made_again(db: Database, url: str) -> None:
+def test_a_connection_that_broke_off_is_told_and_made_again(db: Database, end_sessions: Any) -> None:
     db.add("vm", {"a": 1})
-    run(
-        url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE application_name = 'cloudmesh' AND pid <> pg_backend_pid()",
-    )
+    end_sessions()
     with pytest.raises(StoreError, match="broken off|cannot do this"), db.atomic():
         db.add("vm", {"a": 2})
     assert db.find("vm") == [{"a": 1}]

@@ -109,12 +109,15 @@ class SessionHold(Hold):
 
     @property
     def is_open(self) -> bool:
+        """Whether the session has it, as far as is known here."""
         return self._session.holds(self._key)
 
     def is_valid(self) -> bool:
+        """Whether the server still knows the session; asks it."""
         return self._session.has(self._key)
 
     def release(self) -> None:
+        """Give the name back to the server."""
         self._session.release(self._key)
 
 

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
         """The part of DB-API's cursor (PEP 249) that is used here."""
 
         @property
-        def description(self) -> Any: ...
+        def description(self) -> Any:
+            """The names of the columns, each first in a sequence."""
 
         @property
-        def rowcount(self) -> int: ...
+        def rowcount(self) -> int:
+            """How many rows were changed."""
 
-        def fetchone(self) -> Any: ...
+        def fetchone(self) -> Any:
+            """The next row, or None."""
 
-        def fetchall(self) -> list[Any]: ...
+        def fetchall(self) -> list[Any]:
+            """All rows that are left."""
 
 
 # The format of a store as this version makes it, see ``sqlite_file`` for those before it.

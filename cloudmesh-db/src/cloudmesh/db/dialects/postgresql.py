@@ -94,10 +94,12 @@ class PostgreSQL(Dialect):
             return self.connection.execute(sql, bound, prepare=False)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of the rows, which psycopg sends in a pipeline."""
         with self._sentences(), _unbindable(), self.connection.cursor() as cursor:
             cursor.executemany(sql, rows)
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
+        """Add a row, within a savepoint, and give the id that the server made."""
         names = ", ".join(map(self.quote, columns))
         marks = ", ".join(["%s"] * len(columns))
         sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608

@@ -82,9 +82,11 @@ class SQLite(Dialect):
             self._fail(error)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement, prepared once, for each of the rows."""
         self._bind(self.connection.executemany, sql, rows)
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
+        """Add a row and give its rowid, which is the id."""
         return int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:

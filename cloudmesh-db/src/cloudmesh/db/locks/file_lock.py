@@ -128,9 +128,11 @@ class FileHold(Hold):
 
     @property
     def is_open(self) -> bool:
+        """Whether this process has the descriptor of the lock."""
         return self._file.number is not None
 
     def is_valid(self) -> bool:
+        """Whether the file that is locked still stands at its path."""
         number = self._file.number
         if number is None:
             return False
@@ -141,6 +143,7 @@ class FileHold(Hold):
             return False
 
     def release(self) -> None:
+        """Remove the file, and with it the lock."""
         if not self.is_open:
             return
         try:
