@@ -34,7 +34,7 @@ __all__ = [
 _HOMES = {
     "Cloud": "cloudmesh.cloud.client.cloud",
     "BootRequest": "cloudmesh.cloud.provider.interface",
-    "Capability": "cloudmesh.cloud.model.capability",
+    "Capability": "cloudmesh.cloud.model.verbs",
     "FloatingIP": "cloudmesh.cloud.model.networks",
     "Network": "cloudmesh.cloud.model.networks",
     "Provider": "cloudmesh.cloud.provider.interface",

@@ -10,8 +10,8 @@ from typing import TypedDict
 from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.public import PublicAddresses
 from cloudmesh.cloud.errors import Unsupported
-from cloudmesh.cloud.model.capability import Capability, cannot
 from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 

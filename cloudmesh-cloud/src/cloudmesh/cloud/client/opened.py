@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import cast
 
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
-from cloudmesh.cloud.model.capability import Capability, cannot
+from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import ONCE, ReadRetry, RetryingReader
 from cloudmesh.cloud.store.inventory import Inventory

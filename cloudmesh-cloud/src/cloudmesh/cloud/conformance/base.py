@@ -12,9 +12,9 @@ import pytest
 
 from cloudmesh.cloud.client.booting import Booting
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import BootRequest, Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database

@@ -10,9 +10,8 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import Base, new_name
 from cloudmesh.cloud.errors import Conflict, NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.model.verbs import VERBS, Capability
 from cloudmesh.cloud.provider.interface import BootRequest, Provider
 from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.plugin.errors import CloudmeshError

@@ -14,9 +14,9 @@ from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import Network, SecurityGroup
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.networks import NetworkProvider
 from cloudmesh.plugin.errors import CloudmeshError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 from cloudmesh.cloud.errors import Unsupported
-from cloudmesh.cloud.model.capability import Capability, cannot
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.verbs import Capability, cannot
 
 
 class NetworkProvider:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import mark
 from cloudmesh.cloud.providers.libcloud.arguments import credential

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.arguments import credential

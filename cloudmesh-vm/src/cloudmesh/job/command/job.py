@@ -103,14 +103,14 @@ def _show(config: Config, arguments: dict[str, Any]) -> Answer:
 
 def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.cli.job_report import report_resumed
-    from cloudmesh.vm.cli.options import effort, seconds
+    from cloudmesh.vm.cli.options import run_options, seconds
     from cloudmesh.vm.cli.progress import Progress
     from cloudmesh.vm.jobs.jobs import Jobs
     from cloudmesh.vm.jobs.runner import RunOptions
 
     number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
-    spent = RunOptions(**effort(arguments, progress))
+    spent = RunOptions(**run_options(arguments, progress))
     with progress:
         result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=spent)
     return report_resumed(config, number, result, progress.seconds)

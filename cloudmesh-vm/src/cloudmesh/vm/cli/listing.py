@@ -21,6 +21,17 @@ _SHOWN = 10
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
 
 
+def answer_list(config: Config, arguments: Mapping[str, Any]) -> Answer:
+    """Run ``cms vm list``."""
+    # Names are for other commands, which find no machine that has vanished.
+    only_names = arguments["--output"] == "names"
+    names, clouds = arguments["NAMES"], arguments["--cloud"]
+    answer = list_machines(config, names, clouds, arguments["--refresh"], gone=not only_names)
+    if only_names:
+        return qualify(answer, bool(clouds) or any(":" in name for name in names))
+    return answer
+
+
 def list_machines(
     config: Config, names: Sequence[str], cloud: str | None, refresh: bool, gone: bool = True
 ) -> Answer:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.verbs import Capability
 
 # The methods that bring a capability about, the first that a driver has is called. libcloud's base class has
 # some of them too, where they only raise NotImplementedError.
