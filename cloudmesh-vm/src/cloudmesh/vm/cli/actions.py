@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cloudmesh.cloud.cli.notes import age_text, simulated_notes
+from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.limits import Deadline
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.output import Answer
-from cloudmesh.vm.cli.info import machine_info, machine_metadata
 from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.options import read_changes, read_pairs, run_options, seconds
 from cloudmesh.vm.cli.progress import Progress
-from cloudmesh.vm.cli.report import dry_run, report
+from cloudmesh.vm.cli.report import describe, dry_run, report
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.plan_action import GivenArgument
 from cloudmesh.vm.machine import Machine
@@ -70,7 +72,7 @@ def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
     verb, argument = _flagged(verb, arguments), _argument(verb, arguments)
     if verb.takes == Kind.METADATA and not argument:
         with _machines(config, arguments) as machines:
-            return machine_metadata(config, machines)
+            return _metadata(config, machines)
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
     with _machines(config, arguments, progress) as machines:
@@ -157,10 +159,54 @@ def _machines(config: Config, arguments: Arguments, progress: Progress | None = 
     return Machines(arguments["NAMES"] or arguments["NAME"], arguments["--cloud"], config, **more)
 
 
-def _info(config: Config, arguments: Arguments) -> Answer:
-    return machine_info(config, arguments["NAME"], arguments["--cloud"])
-
-
 def _console(config: Config, arguments: Arguments) -> Answer:
     with Machine(arguments["NAME"], arguments["--cloud"], config) as machine:
         return Answer(text=machine.console())
+
+
+def _info(config: Config, arguments: Arguments) -> Answer:
+    """Everything about a machine. If its cloud does not answer, what was last known, with the error.
+
+    Raises:
+        UnknownName: no machine has the name.
+        NotFound: it has vanished from its cloud.
+    """
+    with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
+        machine = machines.select().machine()
+        try:
+            now = machines.session.cloud(machine.cloud).refresh(machine)
+        except NotFound:
+            raise
+        except CloudmeshError as error:
+            known = machines.session.inventory.find(machine)
+            if known is None:
+                raise
+            note = f"error: {error}; this is as of {age_text(known.age)} ago"
+            answer = describe(config, machine, known.refreshed, [note])
+            answer.exit_code = error.exit_code
+            return answer
+        return describe(config, now, time.time())
+
+
+def _metadata(config: Config, machines: Machines) -> Answer:
+    """What is written on the machines, asked from their clouds now; one that fails is named."""
+    rows: list[dict[str, str]] = []
+    errors: list[CloudmeshError] = []
+    selection = machines.select()
+    for machine in selection.machines:
+        try:
+            now = machines.session.cloud(machine.cloud).refresh(machine)
+        except CloudmeshError as error:
+            errors.append(error)
+            continue
+        place = {"cloud": now.cloud, "name": now.name}
+        rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
+    errors += [each.error for each in selection.missing]
+    clouds = [machine.cloud for machine in selection.machines]
+    return Answer(
+        rows,
+        columns=("cloud", "name", "key", "value"),
+        notes=[*(f"error: {error}" for error in errors), *simulated_notes(config, clouds)],
+        errors=errors,
+        exit_code=max((error.exit_code for error in errors), default=0),
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import BOOT, VERBS, Kind, Parameter, Verb
@@ -42,8 +42,7 @@ _CLOUD_HELP = (
 )
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(NamedTuple):
     """One pattern of the usage: verbs that take the same, and what that is."""
 
     verbs: tuple[str, ...]
