@@ -2,16 +2,18 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm
+PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build distributed hypothesis keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest requests-mock ruff sqlite-utils types-docopt types-tabulate
+TOOLS := build hypothesis import-linter keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils types-docopt types-tabulate
+# How many processes run the quick tests. The slow ones run alone: some of them start a cluster on all cores.
+WORKERS ?= 2
 
 BED := $(BIN)/python tests/openstack/bed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow test-openstack lint type bench docs clean
+.PHONY: help install demo test test-quick test-slow test-openstack lint type sizes bench docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -27,7 +29,7 @@ test: test-quick test-slow ## run all tests, the quick ones first
 	else echo "NOT RUN: the tests on a real OpenStack, which need the Debian packages $$missing"; fi
 
 test-quick: $(VENV)/tools
-	$(BIN)/pytest -q -m "not slow and not openstack"
+	$(BIN)/pytest -q -n $(WORKERS) -m "not slow and not openstack"
 
 test-slow: $(VENV)/tools $(VENV)/moto/installed
 	$(BIN)/pytest -q -m "slow and not openstack"
@@ -38,9 +40,13 @@ test-openstack: $(VENV)/tools $(VENV)/moto/installed ## run the tests on a real 
 lint: $(VENV)/tools ## look for mistakes and bad style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 
 type: $(VENV)/tools ## check the types, strictly
 	$(BIN)/mypy $(SOURCES)
+
+sizes: ## tell how large files and tests are, and what has no docstring
+	@$(PYTHON) tests/sizes.py
 
 bench: $(VENV)/tools ## measure speed, as ratios side by side
 	@if missing=$$($(BED) missing); then CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/python benchmarks/bench.py; \

@@ -15,7 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
+
+# A machine that is busy with other tests must not fail one.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Debian keeps the programs of each version here, and only clients in PATH.
 DEBIAN = Path("/usr/lib/postgresql")

@@ -40,17 +40,15 @@ MOST_BYTES = 4096
 # What our side imports in the course of a start.
 OURS = (
     "ClusterShell.RangeSet",
-    "cloudmesh.cloud.providers.openstack.driver",
+    "cloudmesh.cloud.providers.openstack.services",
     "cloudmesh.cloud.providers.openstack.provider",
     "cloudmesh.config.settings.credentials",
-    "cloudmesh.config.secrets.encrypted",
     "cloudmesh.config.secrets.age",
     "cloudmesh.db.sql.bulk",
     "cloudmesh.db.locks.file_lock",
-    "cloudmesh.db.sql.updates",
     "cloudmesh.db.sql.upserts",
     "cloudmesh.plugin.plain",
-    "cloudmesh.vm.executors.engine",
+    "cloudmesh.vm.executors.registry",
     "libcloud.compute.drivers.openstack",
 )
 

@@ -6,19 +6,25 @@ import importlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 import yaml
 
 CMS = Path(sys.executable).parent / "cms"
 TIMEOUT = 60
+# Of a terminal.
+LINES, COLUMNS = 40, 200
 
 Ended = subprocess.CompletedProcess[str]
 
@@ -85,20 +91,36 @@ class Home:
 
     def cms(self, *words: str, code: int | None = 0, stdin: str = "", **env: str) -> Ended:
         """Run the program to its end; the exit code must be ``code`` unless that is None."""
-        ended = subprocess.run(
-            [*self.program, *words],
-            env={**self.env, **env},
-            cwd=self.path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-        if code is not None:
-            told = f"cms {' '.join(words)}: exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-            assert ended.returncode == code, told
+        return self.run(*self.program, *words, code=code, stdin=stdin, **env)
+
+    def python(self, source: str, *words: str, code: int | None = 0) -> Ended:
+        """Run a program of Python."""
+        return self.run(sys.executable, "-c", textwrap.dedent(source), *words, code=code)
+
+    def run(self, *words: str | Path, code: int | None = 0, stdin: str = "", **env: str) -> Ended:
+        """Run any program here, as ``cms`` is run."""
+        pipes: dict[str, Any] = {"input": stdin, "capture_output": True, "text": True, "timeout": 2 * TIMEOUT}
+        ended = subprocess.run(words, env={**self.env, **env}, cwd=self.path, check=False, **pipes)
+        told = f"{words}: exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
+        assert code is None or ended.returncode == code, told
         return ended
+
+    def terminal(self, *words: str, program: Sequence[str] = (), **env: str) -> pexpect.spawn[str]:
+        """Start the program, or another one, at a terminal."""
+        first, *more = [*(program or self.program), *words]
+        options = {"env": {**self.env, **env}, "cwd": str(self.path), "dimensions": (LINES, COLUMNS)}
+        return pexpect.spawn(first, more, encoding="utf-8", timeout=TIMEOUT, **options)
+
+    @property
+    def world(self) -> Path:
+        """The file in which the simulated cloud ``local`` keeps its machines."""
+        return self.directory / "machines" / "simulated-local.db"
+
+    def holding(self, words: Sequence[str]) -> list[str]:
+        """The files in which one of these words stands, but for the configuration."""
+        files = [file for file in self.path.rglob("*") if file.is_file() and file != self.config]
+        texts = {str(file.relative_to(self.path)): file.read_bytes() for file in files}
+        return [name for name, text in texts.items() if any(word.encode() in text for word in words)]
 
     def json(self, *words: str, code: int | None = 0) -> Any:
         """What the program says as data."""
@@ -107,6 +129,26 @@ class Home:
     def states(self) -> dict[str, str]:
         """The state of each machine on the default cloud, asked from it now."""
         return {row["name"]: row["state"] for row in self.json("vm", "list", "--refresh")}
+
+
+def query(file: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Rows of an sqlite file, looked up behind everybody's back; none if file or table is not there."""
+    if not file.exists():
+        return []
+    with closing(sqlite3.connect(file, timeout=10)) as connection:
+        try:
+            return connection.execute(statement, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until it is so, while the process runs."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture

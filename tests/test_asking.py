@@ -75,17 +75,6 @@ def calls(home):
     return file.read_text().splitlines() if file.exists() else []
 
 
-def terminal(home, *words, **env):
-    return pexpect.spawn(
-        home.program[0],
-        list(words),
-        env={**home.env, **env},
-        cwd=str(home.path),
-        encoding="utf-8",
-        timeout=30,
-    )
-
-
 def answer(child, cloud):
     """Type the user name, which is shown, and the password, which is not."""
     child.expect_exact(f"cloud {cloud}: OS_USERNAME: ")
@@ -112,7 +101,7 @@ def without_terminal(home, *words, code):
 
 
 def test_five_clouds_ask_each_secret_once_before_any_call(needy):
-    child = terminal(needy, "cloud", "check")
+    child = needy.terminal("cloud", "check")
     for cloud in CLOUDS:
         answer(child, cloud)
         assert calls(needy) == [], "nothing is called before all is known"
@@ -122,19 +111,19 @@ def test_five_clouds_ask_each_secret_once_before_any_call(needy):
 
 def test_a_refresh_and_a_boot_on_several_clouds_ask_first(needy):
     for words in (["vm", "list", "--refresh", "--cloud=c1,c2"], ["vm", "boot", "a[1-2]", "--cloud=c1,c2"]):
-        child = terminal(needy, *words)
+        child = needy.terminal(*words)
         for cloud in ("c1", "c2"):
             answer(child, cloud)
             assert not calls(needy) or words[1] == "boot"
         assert ended(child) == 0
     assert {line.split()[0] for line in calls(needy)} == {"c1", "c2"}
-    child = terminal(needy, "vm", "stop", "c1:a1", "--wait")
+    child = needy.terminal("vm", "stop", "c1:a1", "--wait")
     answer(child, "c1")
     assert ended(child) == 0, "the other cloud has nothing to do with it"
 
 
 def test_a_shell_asks_once_until_it_is_left(needy):
-    child = terminal(needy)
+    child = needy.terminal()
     child.expect_exact("cms> ")
     child.sendline("cloud check c1")
     answer(child, "c1")
@@ -157,7 +146,7 @@ def test_a_shell_asks_once_until_it_is_left(needy):
 def test_a_script_asks_once(needy):
     script = needy.path / "script.txt"
     script.write_text("cloud check c1\ncloud check c1\nvm list --refresh --cloud=c1\n")
-    child = terminal(needy, "batch", str(script))
+    child = needy.terminal("batch", str(script))
     answer(child, "c1")
     assert ended(child) == 0
     assert len(calls(needy)) == 3
@@ -178,7 +167,7 @@ def test_without_a_terminal_the_exit_code_is_3(needy):
 
 
 def test_ctrl_c_while_asked(needy):
-    child = terminal(needy, "cloud", "check", "c1")
+    child = needy.terminal("cloud", "check", "c1")
     child.expect_exact("OS_USERNAME: ")
     child.sendintr()
     assert ended(child) == 130
@@ -204,7 +193,7 @@ def test_a_wrong_passphrase_and_no_key_are_one_sentence(needy):
     set_passwords(needy, "c1")
     needy.cms("config", "encrypt")
     for typed in (["wrong", "wrong"], ["wrong", PASSPHRASE]):
-        child = terminal(needy, "cloud", "check", "c1")
+        child = needy.terminal("cloud", "check", "c1")
         for word in typed:
             child.expect_exact("passphrase of ~/.ssh/id_ed25519: ")
             child.sendline(word)
@@ -224,13 +213,7 @@ def leaks(text):
     return [word for word in HIDDEN if word in text]
 
 
-def written(home):
-    """The files under the home, but for the configuration, in which a secret stands."""
-    files = [file for file in home.path.rglob("*") if file.is_file() and file != home.config]
-    return [file.name for file in files if leaks(file.read_bytes().decode("utf-8", errors="replace"))]
-
-
-class ProgressCallback(threading.Thread):
+class CommandLineWatcher(threading.Thread):
     """Looks at the command lines of all processes, as fast as it can."""
 
     def __init__(self):
@@ -262,7 +245,7 @@ class ProgressCallback(threading.Thread):
 
 def typed_into(home, said, *words, typed, debug):
     """Run at a terminal, type what is asked for, and keep what was said."""
-    child = terminal(home, *words, CLOUDMESH_DEBUG=debug)
+    child = home.terminal(*words, CLOUDMESH_DEBUG=debug)
     for prompt, line in typed:
         child.expect_exact(prompt)
         said.append(child.before)
@@ -290,12 +273,12 @@ def test_a_long_run_leaves_the_password_nowhere(needy, debug):
     def type_(*words, typed=()):
         return typed_into(needy, said, *words, typed=typed, debug=debug)
 
-    with ProgressCallback() as watch:
+    with CommandLineWatcher() as watch:
         assert type_("config", "set", key, typed=[(f"{key}: ", PASSWORD)]) == 0
         assert run("config", "set", "clouds.c1.credentials.OS_USERNAME=me") == 0
         assert PASSWORD in needy.config.read_text()
         assert run("config", "encrypt") == 0
-        assert written(needy) == [] and not leaks(needy.config.read_text())
+        assert needy.holding(HIDDEN) == [] and not leaks(needy.config.read_text())
         assert run("config", "set", "clouds.c2.credentials.OS_PASSWORD", stdin=f"{PASSWORD}\n") == 0
         assert run("config", "set", "clouds.c2.credentials.OS_USERNAME=me") == 0
         assert not leaks(needy.config.read_text()), "encrypted at once"
@@ -315,19 +298,19 @@ def test_a_long_run_leaves_the_password_nowhere(needy, debug):
         assert run("config", "check") == 3
         assert run("cloud", "check", "c1") == 3
         needy.config.write_text(good)
-        assert written(needy) == [] and not leaks(needy.config.read_text())
+        assert needy.holding(HIDDEN) == [] and not leaks(needy.config.read_text())
         assert type_("config", "decrypt", typed=unlock) == 0
         assert needy.config.read_text().count(PASSWORD) == 2
         shown = type_("config", "get", key, "--secrets")
         assert shown == 0 and leaks(said.pop()), "the search finds what is there"
     assert [line for line in said if leaks(line)] == []
-    assert written(needy) == []
+    assert needy.holding(HIDDEN) == []
     assert watch.looks > 20 and watch.found == []
     assert "c1 me True" in calls(needy) and "c3 me True" in calls(needy)
 
 
 def test_the_watch_can_fail():
-    with ProgressCallback() as watch:
+    with CommandLineWatcher() as watch:
         subprocess.run(["sleep", "0.3"], check=False, env={"X": PASSWORD})
         assert watch.found == []
         subprocess.run(["sh", "-c", "sleep 0.5; exit", PASSWORD], check=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,7 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing_behind(root, home):
     before = sorted(home.path.rglob("*"))
     folder = home.path.parent / "temporary"
     folder.mkdir()
-    ended = subprocess.run(
-        [root / "docs" / "demo.sh", Path(home.program[0]).parent],
-        env={**home.env, "TMPDIR": str(folder)}, cwd=home.path,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = home.run(root / "docs" / "demo.sh", Path(home.program[0]).parent, TMPDIR=str(folder))
     assert "Traceback" not in ended.stdout + ended.stderr
     answers = by_command(ended.stdout)
     assert states(answers["cms vm boot web[01-03] --wait"]) == dict.fromkeys(NAMES, "active")

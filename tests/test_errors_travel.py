@@ -36,6 +36,7 @@ def kinds():
 
 KINDS = kinds()
 MACHINE = MachineRecord("uc", "vm1", "id1", State.ACTIVE)
+GONE = errors.Unreachable("gone", outcome_unknown=True)
 # As they are made where the constructor takes other things than a sentence.
 MADE = [
     UsageError("no such word", "Usage: cms vm"),
@@ -45,20 +46,7 @@ MADE = [
     errors.CloudTimeout("late", outcome_unknown=True),
     errors.BadAnswer("half a page", outcome_unknown=False),
     errors.ProviderDefect("odd"),
-    ActionFailed(
-        Result(
-            [
-                Outcome(
-                    "uc",
-                    "vm1",
-                    "stop",
-                    Status.FAILED,
-                    MACHINE,
-                    errors.Unreachable("gone", outcome_unknown=True),
-                )
-            ]
-        )
-    ),
+    ActionFailed(Result([Outcome("uc", "vm1", "stop", Status.FAILED, MACHINE, GONE)])),
 ]
 
 

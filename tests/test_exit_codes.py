@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
-import time
 
 import pytest
+
+from .conftest import query, wait_until
 
 
 def sentence(ended):
@@ -35,12 +35,8 @@ def test_1_a_verb_that_cannot_be_names_the_one_that_can(machines):
 
 def test_1_one_unknown_name_does_not_stop_the_others(machines):
     rows = machines.json("vm", "stop", "web[01-04]", "--wait", code=1)
-    assert {row["name"]: row["result"] for row in rows} == {
-        "web01": "done",
-        "web02": "done",
-        "web03": "done",
-        "web04": "failed",
-    }
+    results = {"web01": "done", "web02": "done", "web03": "done", "web04": "failed"}
+    assert {row["name"]: row["result"] for row in rows} == results
     assert "web04" in rows[3]["reason"] and "web03" in rows[3]["reason"], "the nearest name is told"
     assert set(machines.states().values()) == {"stopped"}
 
@@ -146,11 +142,7 @@ def interrupt(home, words, when, number=signal.SIGINT, **options):
     """Press Ctrl-C on a running program as soon as ``when`` is true; its exit code, stdout and stderr."""
     process = home.start(*words, **options)
     try:
-        deadline = time.monotonic() + 30
-        while not when():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(when, process)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     finally:
@@ -185,7 +177,7 @@ def test_130_an_interrupted_boot_tells_what_was_not_asked(home, cloud_settings):
 def silent(home, cloud_settings):
     """A home whose cloud never answers, and how to know that it is asked: only then its file is made."""
     home.configure(local=cloud_settings(latency_seconds=1000))
-    return home, (home.directory / "machines" / "simulated-local.db").exists
+    return home, home.world.exists
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -206,19 +198,10 @@ def test_130_ends_a_script_that_is_piped_into_the_shell(silent, number):
     assert "large" not in home.config.read_text()
 
 
-def asked(home, query):
+def asked(home, statement):
     """A number from the file of the simulated cloud, looked up behind its back; 0 if there is none."""
-    file = home.directory / "machines" / "simulated-local.db"
-    if not file.exists():
-        return 0
-    connection = sqlite3.connect(file, timeout=10)
-    try:
-        row = connection.execute(query).fetchone()
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        connection.close()
-    return row[0] if row else 0
+    rows = query(home.world, statement)
+    return rows[0][0] if rows else 0
 
 
 CASES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 
 import pytest
@@ -89,10 +88,7 @@ NEVER = (
 
 def bare(home, code, *words):
     """The modules that a piece of Python without the shell ends with, and what it tells on stderr."""
-    ended = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        env=home.env, cwd=home.path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    ended = home.python(code, *words)
     return set(ended.stdout.split()), ended.stderr
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import stat
 import time
 from collections import Counter
@@ -16,6 +15,8 @@ import yaml
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
+
+from .conftest import query, wait_until
 
 
 def kill(process):
@@ -34,27 +35,21 @@ def kill_after(home, seconds, *words):
 
 
 def integrity(file):
-    if not file.exists():
-        return "ok"
-    connection = sqlite3.connect(file)
-    try:
-        return connection.execute("PRAGMA integrity_check").fetchone()[0]
-    finally:
-        connection.close()
+    """What is wrong in a store; a file that was never made is sound."""
+    return query(file, "PRAGMA integrity_check") if file.exists() else [("ok",)]
 
 
 def check(home, config_keys):
     """Everything a user relies on after a crash."""
     assert stat.S_IMODE(home.config.stat().st_mode) == 0o600
     assert set(local(home)) == config_keys
-    world = home.directory / "machines" / "simulated-local.db"
-    assert integrity(home.directory / "cloudmesh.db") == "ok"
-    assert integrity(world) == "ok"
+    assert integrity(home.directory / "cloudmesh.db") == integrity(home.world) == [("ok",)]
     stored = rows(home)
-    assert set(stored) <= set(names_of(world)), "no row of a machine that never was"
+    machines = [name for (name,) in query(home.world, "SELECT name FROM machine")]
+    assert set(stored) <= set(machines), "no row of a machine that never was"
     assert set(Counter(stored).values()) <= {1}, "none twice"
     told = Counter(row["name"] for row in home.json("vm", "list", "--refresh"))
-    assert told == Counter(names_of(world)), "each machine of the cloud once, and no other"
+    assert told == Counter(machines), "each machine of the cloud once, and no other"
 
 
 def rows(home):
@@ -63,19 +58,6 @@ def rows(home):
         known = inventory.known("local")
     assert all(each.refreshed > 0 and isinstance(each.machine.state, State) for each in known)
     return [each.machine.name for each in known]
-
-
-def names_of(world):
-    """The machines of the simulated cloud, looked up behind everybody's back."""
-    if not world.exists():
-        return []
-    connection = sqlite3.connect(world)
-    try:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'machine'").fetchall():
-            return []
-        return [row[0] for row in connection.execute("SELECT name FROM machine")]
-    finally:
-        connection.close()
 
 
 def rounds(home, count, seed):
@@ -139,10 +121,7 @@ def test_the_journal_tells_which_task_a_killed_program_was_at(machines):
     home.change("local", latency_seconds=1.0)
     process = home.start("vm", "stop", "web[01-03]")
     store = home.directory / "cloudmesh.db"
-    deadline = time.monotonic() + 20
-    while ("web01", "running") not in tasks(store, "stop"):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: ("web01", "running") in tasks(store, "stop"), process)
     kill(process)
     assert tasks(store, "stop") == [("web01", "running"), ("web02", "pending"), ("web03", "pending")]
     home.change("local", latency_seconds=0)
@@ -158,8 +137,4 @@ def test_the_journal_tells_which_task_a_killed_program_was_at(machines):
 
 
 def tasks(store, verb):
-    connection = sqlite3.connect(store, timeout=10)
-    try:
-        return connection.execute("SELECT name, status FROM task WHERE verb = ?", [verb]).fetchall()
-    finally:
-        connection.close()
+    return query(store, "SELECT name, status FROM task WHERE verb = ?", verb)

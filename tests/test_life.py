@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import textwrap
 
 import pexpect
 import pytest
@@ -54,14 +51,7 @@ def test_a_dry_run_shows_and_does_nothing(machines):
 @pytest.fixture
 def shell(home):
     """The shell, waiting at its prompt in a pseudo-terminal."""
-    child = pexpect.spawn(
-        home.program[0],
-        env=home.env,
-        cwd=str(home.path),
-        encoding="utf-8",
-        timeout=20,
-        dimensions=(40, 200),
-    )
+    child = home.terminal()
     child.expect_exact(PROMPT)
     yield child
     child.close(force=True)
@@ -165,20 +155,12 @@ SCRIPT = """
 
 
 def test_python(home):
-    script = home.path / "life.py"
-    script.write_text(textwrap.dedent(SCRIPT), encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, script], env=home.env, cwd=home.path, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (0, "0\n"), ended.stderr
-    assert ended.stderr == "", "libraries print nothing"
+    ended = home.python(SCRIPT)
+    assert (ended.stdout, ended.stderr) == ("0\n", ""), "libraries print nothing"
 
 
 def test_entering_an_unknown_cloud_names_the_known_ones(home):
-    code = "from cloudmesh.cloud import Cloud\nwith Cloud('lokal') as c: pass"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env=home.env, cwd=home.path, capture_output=True, text=True, check=False
-    )
+    ended = home.python("from cloudmesh.cloud import Cloud\nwith Cloud('lokal') as c: pass", code=1)
     assert "UnknownName" in ended.stderr and "'local'" in ended.stderr
 
 
@@ -204,11 +186,7 @@ def test_a_script_piped_into_jq(home):
         "vm list --refresh --output=json",
     )
     line = f"set -o pipefail; {home.program[0]} batch life.txt | jq -c 'map(.state)'"
-    ended = subprocess.run(
-        ["bash", "-c", line], env=home.env, cwd=home.path, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    documents = [json.loads(each) for each in ended.stdout.splitlines()]
+    documents = [json.loads(each) for each in home.run("bash", "-c", line).stdout.splitlines()]
     assert len(documents) == 7, "nothing but the answers is on stdout"
     assert documents[0] == ["active"] * 3
     assert documents[2] == ["active", "stopped", "active"]

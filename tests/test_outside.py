@@ -52,15 +52,8 @@ def acme_home(home, outside, cloud_settings):
 def test_it_passes_the_suite_that_every_provider_passes(acme_home):
     test = acme_home.path / "test_acme.py"
     test.write_text(textwrap.dedent(SUITE), encoding="utf-8")
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", test],
-        cwd=acme_home.path,
-        env=acme_home.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", test]
+    ended = acme_home.run(sys.executable, *words)
     assert "skipped" not in ended.stdout and int(ended.stdout.split(" passed")[0].split()[-1]) > 15
 
 

@@ -19,6 +19,7 @@ PACKAGES = {
     "db": ["db"],
     "cloud": ["cloud", "image", "flavor", "key", "secgroup", "ip", "network"],
     "vm": ["vm", "job"],
+    "dask": [],
 }
 # The types of clouds that come along.
 OWN = ["aws", "azure", "digitalocean", "ec2", "google", "libcloud", "openstack", "simulated"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 PASSWORD = "Zq9-gReM1in_s3"
@@ -94,14 +91,7 @@ def leaks(text):
 
 
 def written(home):
-    """The files under the home, but for the configuration itself, in which a secret stands."""
-    found = {}
-    for file in home.path.rglob("*"):
-        if file.is_file() and file != home.config:
-            content = file.read_bytes().decode("utf-8", errors="replace")
-            if leaks(content):
-                found[str(file.relative_to(home.path))] = leaks(content)
-    return found
+    return home.holding(HIDDEN)
 
 
 @pytest.mark.slow
@@ -113,7 +103,7 @@ def test_no_command_shows_or_keeps_a_secret(secret_home, debug):
         if leaks(ended.stdout + ended.stderr):
             shown[line] = leaks(ended.stdout + ended.stderr)
     assert shown == {}
-    assert written(secret_home) == {}
+    assert written(secret_home) == []
     assert TYPED in secret_home.config.read_text(encoding="utf-8"), "it was set all the same"
 
 
@@ -122,7 +112,7 @@ def test_the_check_can_fail(secret_home):
     ended = secret_home.cms("config", "get", "clouds.tacc.credentials.OS_PASSWORD", "--secrets")
     assert leaks(ended.stdout) and PASSWORD in ended.stdout
     (secret_home.path / "history").write_text(PASSWORD, encoding="utf-8")
-    assert list(written(secret_home)) == ["history"]
+    assert written(secret_home) == ["history"]
 
 
 def test_a_script_shows_and_keeps_none(secret_home):
@@ -132,18 +122,13 @@ def test_a_script_shows_and_keeps_none(secret_home):
     assert ended.stderr.count("-:") > 5 and "Traceback" in ended.stderr
     shown = [line for line in (ended.stdout + ended.stderr).splitlines() if leaks(line)]
     assert shown == []
-    assert written(secret_home) == {}
+    assert written(secret_home) == []
 
 
 @pytest.mark.slow
 def test_a_shell_shows_and_keeps_none(secret_home):
     """At a terminal too, where a history is kept; what the terminal echoes is not looked at."""
-    import pexpect
-
-    env = {**secret_home.env, "CLOUDMESH_DEBUG": "1"}
-    shell = pexpect.spawn(
-        secret_home.program[0], env=env, cwd=str(secret_home.path), encoding="utf-8", timeout=30
-    )
+    shell = secret_home.terminal(CLOUDMESH_DEBUG="1")
     shell.setecho(False)
     shell.expect_exact("cms> ")
     for line in COMMANDS:
@@ -155,9 +140,8 @@ def test_a_shell_shows_and_keeps_none(secret_home):
         answer = shell.before.replace(line, "")
         assert leaks(answer) == [], (line, answer)
     shell.sendline("quit")
-    shell.expect(pexpect.EOF)
-    shell.close()
-    assert written(secret_home) == {}
+    shell.wait()
+    assert written(secret_home) == []
 
 
 BROKEN = {
@@ -178,15 +162,11 @@ def test_a_broken_configuration_is_not_quoted(home, kind):
     ended = home.cms("batch", "--keep-going", "-", code=3, stdin=text, CLOUDMESH_DEBUG="1")
     assert ended.stderr.count("-:") == 3, "each of the three lines fails"
     assert leaks(ended.stdout + ended.stderr) == []
-    assert written(home) == {}
+    assert written(home) == []
 
 
 def test_python_shows_no_secret_in_a_traceback(secret_home):
     secret_home.cms("cloud", "activate", "tacc")
-    code = "from cloudmesh.cloud import Cloud\nwith Cloud('tacc') as c: print(c)"
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env=secret_home.env, cwd=secret_home.path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ended.returncode and "ConfigError" in ended.stderr and "OS_AUTH_URL" in ended.stderr
+    ended = secret_home.python("from cloudmesh.cloud import Cloud\nwith Cloud('tacc') as c: print(c)", code=1)
+    assert "ConfigError" in ended.stderr and "OS_AUTH_URL" in ended.stderr
     assert leaks(ended.stdout + ended.stderr) == []

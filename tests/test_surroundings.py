@@ -28,19 +28,8 @@ def test_a_machine_with_all_that_belongs_to_it(two, tmp_path):
     two.cms("secgroup", "rule", "add", "web", "--port=443")
     assert two.json("secgroup", "list", "web")[-1]["ports"] == "443"
     (tmp_path / "init.sh").write_text("#!/bin/sh\n")
-    two.cms(
-        *(
-            "vm",
-            "boot",
-            "web1",
-            "--key=me",
-            "--network=priv*",
-            "--secgroup=default,web",
-            "--public",
-            "--wait",
-        ),
-        *(f"--userdata={tmp_path / 'init.sh'}", "--metadata=role=web server"),
-    )
+    words = ["boot", "web1", "--key=me", "--network=priv*", "--secgroup=default,web", "--public", "--wait"]
+    two.cms("vm", *words, f"--userdata={tmp_path / 'init.sh'}", "--metadata=role=web server")
     (machine,) = two.json("vm", "list")
     assert len(machine["addresses"]) == 2
     assert two.json("vm", "metadata", "web1") == [

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pexpect
 import pyte
 import pytest
 
+from .conftest import COLUMNS, LINES
+
 pytestmark = pytest.mark.slow
 
-COLUMNS, LINES = 100, 24
 WORDS = ["vm", "stop", "web[01-03]", "--parallel=1"]
 
 
@@ -22,13 +21,9 @@ def slow(machines):
     return machines
 
 
-def seen(home, words, *expected, **env):
+def seen(home, words, *expected, program=(), **env):
     """All that went to the terminal, after what is expected came one after another; and the exit code."""
-    child = pexpect.spawn(
-        *(home.program[0], words),
-        **{"env": {**home.env, **env}, "cwd": str(home.path), "encoding": "utf-8", "timeout": 60},
-        dimensions=(LINES, COLUMNS),
-    )
+    child = home.terminal(*words, program=program, **env)
     told = ""
     for each in expected:
         if isinstance(each, str):
@@ -97,9 +92,7 @@ def test_pipes_get_data_alone(slow):
 
 def test_data_goes_into_its_pipe_while_progress_goes_to_the_terminal(slow):
     line = f"{slow.program[0]} {' '.join(WORDS)} --output=json > out.json"
-    _, code = seen(slow.__class__(slow.path, ["/bin/sh"], slow.extra), ["-c", line], "stop local")
+    _, code = seen(slow, ["-c", line], "stop local", program=["/bin/sh"])
     assert code == 0
-    told = subprocess.run(
-        ["cat", "out.json"], cwd=slow.path, capture_output=True, text=True, check=True
-    ).stdout
+    told = (slow.path / "out.json").read_text()
     assert told.startswith("[") and "\x1b" not in told

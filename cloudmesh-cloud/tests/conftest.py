@@ -2,12 +2,14 @@
 
 import functools
 import json
+from contextlib import ExitStack
 
 import pytest
 
-from cloudmesh.cloud.client.opened import Opened
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
-from cloudmesh.cloud.providers.simulated import inside as simulated
+from cloudmesh.cloud.providers.simulated import account as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.config import Config
@@ -62,7 +64,7 @@ def _spied(spy, method):
 @pytest.fixture(autouse=True)
 def asked_once(monkeypatch):
     """Trouble is told at once; what is tried again is tested where that is meant."""
-    monkeypatch.setattr(Opened, "patience", ONCE)
+    monkeypatch.setattr(Connection, "read_retry", ONCE)
 
 
 @pytest.fixture
@@ -106,6 +108,13 @@ def configure(home):
         return Config.load()
 
     return write
+
+
+@pytest.fixture
+def open_cloud(configure):
+    """Opens the cloud uc with settings; it is closed after the test."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(Cloud("uc", configure({"uc": settings})))
 
 
 @pytest.fixture

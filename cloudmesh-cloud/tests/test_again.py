@@ -2,7 +2,6 @@
 
 import pytest
 
-from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS
@@ -21,20 +20,14 @@ SLOW = 5
 
 
 @pytest.fixture
-def cloud(configure, clock):
+def cloud(open_cloud, clock):
     """Loses the answers of all verbs; ``begin`` tells whether after the work, or before."""
-    opened = []
 
     def begin(verb, after, error="reset"):
         rule = {"verb": verb, "error": error, "after": after, "times": 1}
-        config = configure({"uc": {"fail": rule, "boot_seconds": SLOW, "action_seconds": SLOW}})
-        made = Cloud("uc", config)
-        opened.append(made.__enter__())
-        return made
+        return open_cloud(fail=rule, boot_seconds=SLOW, action_seconds=SLOW)
 
-    yield begin
-    for each in opened:
-        each.__exit__(None, None, None)
+    return begin
 
 
 def ready(cloud, clock, verb):

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.client import public
-from cloudmesh.cloud.client.booting import Booting
 from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import (
     CloudError,
     Conflict,
@@ -18,8 +17,8 @@ from cloudmesh.cloud.errors import (
 )
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS, Capability
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.retry import ONCE
-from cloudmesh.cloud.provider.tokens import new_token
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config.check.findings import check
@@ -145,7 +144,7 @@ def test_an_address_that_was_detached_by_the_user_stays(uc):
 
 
 def test_a_machine_without_a_port_yet_is_waited_for(uc, monkeypatch):
-    monkeypatch.setattr(Booting, "_sleep", staticmethod(lambda _: None))
+    monkeypatch.setattr(Connection, "sleep", staticmethod(lambda _: None))
     original, calls = SimulatedProvider.attach_floating_ip, []
 
     def attach(self, cloud_id, machine_id):
@@ -161,7 +160,7 @@ def test_a_machine_without_a_port_yet_is_waited_for(uc, monkeypatch):
 
 def test_a_machine_that_gets_no_port_is_told_once_and_its_address_is_given_back(uc, spy, monkeypatch):
     """The cloud did answer: it must not count as silent, nor the address be tried for again and again."""
-    monkeypatch.setattr(public, "_PORT_SECONDS", 0.0)
+    monkeypatch.setattr("cloudmesh.cloud.client.addresses._PORT_SECONDS", 0.0)
     spy.trouble["uc", "attach_floating_ip"] = Conflict("it has no port yet")
     with pytest.raises(Conflict, match="cannot be attached after 0 seconds: it has no port yet") as caught:
         uc.boot("vm1", public=True)
@@ -204,7 +203,7 @@ def test_an_address_that_cannot_be_given_back_is_named_with_the_command_that_doe
 @pytest.mark.parametrize("kind", [Unreachable, RateLimited])
 def test_whether_giving_back_may_be_tried_again_is_told(uc, spy, verb, kind):
     machine = uc.boot("vm1", public=True)
-    uc.patience = ONCE
+    uc.read_retry = ONCE
     spy.trouble["uc", verb] = kind("not now")
     with pytest.raises(kind, match="uc:vm1 is deleted") as caught:
         uc.machine("vm1", "delete")
@@ -270,7 +269,7 @@ def test_the_address_that_a_killed_process_took_stays_if_the_user_has_another_us
 
 
 def test_an_address_that_may_have_been_taken_is_told_while_the_cloud_does_not_list_any(uc, lost, spy):
-    uc.patience = ONCE
+    uc.read_retry = ONCE
     spy.trouble["uc", "floating_ips"] = Unreachable("not now")
     with pytest.raises(Unreachable, match=r"vm1 is deleted, but .* \(one that may have been taken\)"):
         uc.act(lost, VERBS["delete"])
@@ -376,7 +375,7 @@ def test_the_token_is_no_metadata_of_the_user_and_stays_on_the_machine(uc):
     machine = uc.boot_as(request)
     uc.act(machine, VERBS["metadata"], {"a": "b"})
     assert uc.machine("vm1").metadata == {"a": "b"}
-    assert uc.booted_before(request).cloud_id == machine.cloud_id
+    assert uc.booter.booted_before(request).cloud_id == machine.cloud_id
 
 
 def test_a_machine_of_the_same_name_from_another_boot_is_not_taken_for_it(uc):
@@ -401,7 +400,7 @@ def test_a_cloud_that_is_still_at_work_is_asked_more_than_once(uc, spy, monkeypa
             uc.provider.boot(request)
 
     monkeypatch.setattr(type(uc.provider), "settling", 5.0)
-    monkeypatch.setattr(Booting, "_sleep", staticmethod(wait))
+    monkeypatch.setattr(Connection, "sleep", staticmethod(wait))
     machine = uc.boot_as(request, maybe_done=True)
     assert [each.cloud_id for each in uc.machines()] == [machine.cloud_id] and len(waited) == 3
     other = replace(a_request(uc), name="vm2")

@@ -76,21 +76,21 @@ def test_a_cloud_is_opened_once_at_a_time_and_again_later(config):
         assert cloud.machines() == []
 
 
-def test_an_unknown_cloud_names_the_known_ones(config):
-    with pytest.raises(UnknownName, match=r"there is no cloud 'ucc'; did you mean 'uc'.*uc, tacc, off"):
-        Cloud("ucc").__enter__()
-
-
-def test_an_inactive_cloud_is_not_called(config, spy):
-    with pytest.raises(ConfigError, match="'off' is not active"):
-        Cloud("off").__enter__()
-    assert spy.calls == []
-
-
-def test_a_cloud_without_a_type_is_a_fault_of_the_configuration(configure):
-    configure({"uc": {"type": None}})
-    with pytest.raises(ConfigError, match="cloud uc has no type; cms config set"):
-        Cloud("uc").__enter__()
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("ucc", UnknownName, r"there is no cloud 'ucc'; did you mean 'uc'.*uc, tacc, off"),
+        ("off", ConfigError, "'off' is not active"),
+        ("tacc", ConfigError, "cloud tacc has no type; cms config set"),
+    ],
+)
+def test_a_cloud_that_cannot_be_used_is_told_and_not_called(configure, monkeypatch, name, kind, words):
+    calls = []
+    monkeypatch.setattr(SimulatedProvider, "open", calls.append)
+    configure({"uc": {}, "tacc": {"type": None}, "off": {}}, active=["uc", "tacc"])
+    with pytest.raises(kind, match=words):
+        Cloud(name).open()
+    assert calls == []
 
 
 def test_wrong_defaults_leave_nothing_open(configure, monkeypatch):
@@ -180,38 +180,28 @@ def test_impossible_in_the_store_but_possible_at_the_cloud(uc, spy, behind):
     assert spy.taken() == ["machine", "suspend"]
 
 
-def test_possible_in_the_store_but_impossible_at_the_cloud(uc, spy, behind):
-    behind.stop(uc.find("vm1").cloud_id)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_impossible_at_the_cloud_names_what_is_possible(uc, spy, behind, is_known):
+    stopped = uc.machine("vm1", "stop") if is_known else behind.stop(uc.find("vm1").cloud_id)
+    assert (stopped is not None) is is_known and spy.taken() == ["stop"] * is_known
     with pytest.raises(
         Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, .*delete"
     ):
         uc.machine("vm1", "suspend")
+    assert is_known is (spy.taken() == ["machine"]), "known to be impossible, no verb is called"
     assert known(uc) == {"vm1": "stopped"}, "what was learned is written down"
 
 
-def test_impossible_in_both_names_what_is_possible_and_calls_no_verb(uc, spy):
-    uc.machine("vm1", "stop")
-    spy.taken()
-    with pytest.raises(
-        Conflict, match="cannot suspend uc:vm1 while it is stopped; possible now: start, .*delete"
-    ):
-        uc.machine("vm1", "suspend")
-    assert spy.taken() == ["machine"]
-
-
-def test_a_conflict_that_the_cloud_insists_on_is_handed_on(uc, spy):
-    spy.trouble["uc", "stop"] = Conflict("the machine is locked by its owner")
-    with pytest.raises(Conflict, match="locked by its owner"):
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [(Conflict("locked by its owner"), ["stop", "machine"]), (Refused("on Sundays"), ["stop"])],
+)
+def test_the_error_that_a_cloud_insists_on_is_handed_on_and_nothing_is_written(uc, spy, error, calls):
+    spy.trouble["uc", "stop"] = error
+    with pytest.raises(type(error), match=str(error)):
         uc.machine("vm1", "stop")
     assert known(uc) == {"vm1": "active"}
-
-
-def test_other_errors_of_a_verb_are_handed_on_and_nothing_is_written(uc, spy):
-    spy.trouble["uc", "stop"] = Refused("not on Sundays")
-    with pytest.raises(Refused, match="not on Sundays"):
-        uc.machine("vm1", "stop")
-    assert known(uc) == {"vm1": "active"}
-    assert spy.taken() == ["stop"]
+    assert spy.taken() == calls
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "suspend", "resume", "reboot", None])

@@ -41,7 +41,7 @@ def test_nothing_is_rebuilt_that_nobody_meant(uc, replaced):
 
 def test_a_shared_listing_from_before_shows_no_other_machine(uc):
     old = uc.find("vm1")
-    uc.share = lambda ask: [old]
+    uc.actions.machines.shared_listing = lambda ask: [old]
     uc.provider.delete(old.cloud_id)
     assert uc.act(old, find_verb("delete")).changed is False
 
@@ -72,7 +72,7 @@ def hiding(uc, monkeypatch):
     kind, slept = type(uc.provider), []
     monkeypatch.setattr(kind, "hides_new", 60.0)
     monkeypatch.setattr(kind, "settling", 2.0)
-    monkeypatch.setattr(type(uc), "_sleep", staticmethod(slept.append))
+    monkeypatch.setattr(type(uc.connection), "sleep", staticmethod(slept.append))
 
     def hide(times, error=NotFound):
         machine, left = uc.boot("new"), [times]

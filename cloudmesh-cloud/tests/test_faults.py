@@ -6,22 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    CloudError,
-    CloudTimeout,
-    CredentialsError,
-    NoCapacity,
-    NotFound,
-    QuotaExceeded,
-    RateLimited,
-    Refused,
-    ServerFailure,
-    TlsFailure,
-    Unreachable,
-)
+from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError
 
@@ -40,7 +27,7 @@ def fails(call, *args):
         answer = call(*args)
         if isinstance(answer, Iterator):
             list(answer)
-    except (CloudError, ConfigError):
+    except (errors.CloudError, ConfigError):
         return True
     return False
 
@@ -50,9 +37,9 @@ def key_faults(cloud, wanted):
     for name in wanted:
         try:
             cloud.delete_key(name)
-        except Unreachable:
+        except errors.Unreachable:
             found.setdefault(name, []).append(True)
-        except CloudError:
+        except errors.CloudError:
             found.setdefault(name, []).append(False)
     return found
 
@@ -97,17 +84,17 @@ def test_a_rate_of_zero_never_fails_and_of_one_always(provider, rate, failed):
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("unreachable", Unreachable),
-        ("refused", Refused),
-        ("quota", QuotaExceeded),
-        ("capacity", NoCapacity),
-        ("rate", RateLimited),
-        ("tls", TlsFailure),
-        ("timeout", CloudTimeout),
-        ("reset", Unreachable),
-        ("server", ServerFailure),
-        ("malformed", BadAnswer),
-        ("credentials", CredentialsError),
+        ("unreachable", errors.Unreachable),
+        ("refused", errors.Refused),
+        ("quota", errors.QuotaExceeded),
+        ("capacity", errors.NoCapacity),
+        ("rate", errors.RateLimited),
+        ("tls", errors.TlsFailure),
+        ("timeout", errors.CloudTimeout),
+        ("reset", errors.Unreachable),
+        ("server", errors.ServerFailure),
+        ("malformed", errors.BadAnswer),
+        ("credentials", errors.CredentialsError),
     ],
 )
 def test_each_kind_of_fault_is_its_error_and_says_it_was_asked_for(provider, kind, error):
@@ -125,24 +112,24 @@ def test_an_answer_is_lost_after_the_work_was_done(provider, kind):
         {"verb": verb, "error": kind, "after": True} for verb in ("boot", "metadata", "add_key", "delete")
     ]
     cloud = provider(boot_seconds=0, fail=rules)
-    with pytest.raises(CloudError) as caught:
+    with pytest.raises(errors.CloudError) as caught:
         boot(cloud, "vm1")
     assert caught.value.outcome_unknown
     (machine,) = cloud.machines()
-    with pytest.raises(CloudError):
+    with pytest.raises(errors.CloudError):
         cloud.set_metadata(machine.cloud_id, {"a": "b"})
     assert cloud.machine(machine.cloud_id).metadata == {"a": "b"}
-    with pytest.raises(CloudError):
+    with pytest.raises(errors.CloudError):
         cloud.add_key("k", PUBLIC_KEY)
     assert [each.name for each in cloud.key_pairs()] == ["k"]
-    with pytest.raises(CloudError):
+    with pytest.raises(errors.CloudError):
         cloud.delete(machine.cloud_id)
     assert cloud.machine(machine.cloud_id).state is State.DELETING
 
 
 def test_what_is_refused_is_refused_though_its_answer_were_to_be_lost(provider):
     cloud = provider(fail={"verb": "delete", "error": "reset", "after": True})
-    with pytest.raises(NotFound):
+    with pytest.raises(errors.NotFound):
         cloud.delete("sim-000001")
 
 
@@ -183,11 +170,11 @@ def test_times_are_counted_over_all_connections(provider):
 def test_of_several_rules_the_first_that_applies_counts(provider):
     rules = [{"verb": "boot", "names": "db*", "error": "quota"}, {"verb": "boot", "error": "refused"}]
     cloud = provider(fail=rules)
-    with pytest.raises(QuotaExceeded):
+    with pytest.raises(errors.QuotaExceeded):
         boot(cloud, "db1")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(errors.Refused) as caught:
         boot(cloud, "web1")
-    assert type(caught.value) is Refused
+    assert type(caught.value) is errors.Refused
 
 
 def test_a_machine_with_a_fault_ends_in_error_in_its_time(provider, clock):
@@ -236,6 +223,11 @@ def test_a_verb_with_a_fault_ends_in_error(provider, clock):
         ("fail", {"after": True, "error": "quota"}, "takes 'after: true' with timeout, reset, server"),
         ("fail", {"after": True}, "takes 'after: true' with timeout, reset, server"),
         ("fail", {"times": True}, "needs a whole number of 0 or more as times"),
+        ("quota", 5, "must hold lines such as 'machines: 10'"),
+        ("quota", {"machine": 1}, "has an unknown key 'machine' (did you mean 'machines'?"),
+        ("quota", {"machines": -1}, "needs a whole number of 0 or more as machines"),
+        ("quota", {"machines": "ten"}, "needs a whole number of 0 or more as machines"),
+        ("quota", {"ram": True}, "needs a whole number of 0 or more as ram"),
         ("file", 7, "must be the path of a file"),
         ("file", "~nobody-of-this-name/x.db", "begins with the home of an unknown user"),
     ],

@@ -123,7 +123,7 @@ def test_a_long_listing_that_breaks_off_makes_no_machine_vanish(inventory, now):
         inventory.replace("uc", broken(), asked=1001.0)
     assert {"a", "b0", "b399"} <= set(states(inventory)), "what came before is known, what did not come stays"
     assert not inventory.was_refreshed("uc")
-    assert inventory.take_vanished(["uc"]) == []
+    assert inventory.vanished(["uc"]) == []
 
 
 def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
@@ -133,9 +133,30 @@ def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
     vanished = inventory.replace("uc", [vm("b")], asked=1004.0)
     assert [each.machine for each in vanished] == [vm("a")]
     assert states(inventory) == {"b": "active"}, "no other command finds it"
-    (told,) = inventory.take_vanished(["uc", "tacc"])
-    assert (told.machine.name, told.machine.state, told.refreshed) == ("a", State.DELETED, 1000.0)
-    assert inventory.take_vanished(["uc"]) == []
+    for reader in ("shell", "rest"):
+        (told,) = inventory.vanished(["uc", "tacc"], reader)
+        assert (told.machine.name, told.machine.state, told.refreshed) == ("a", State.DELETED, 1000.0)
+        assert inventory.vanished(["uc"], reader) == []
+    assert inventory.vanished(["uc"], "sh") != [], "a reader has a whole word"
+    inventory.save(vm("b"))
+    now[0] = 1000.0 + 31 * 86400
+    inventory.replace("uc", [], asked=now[0])
+    assert [each.machine.name for each in inventory.vanished(["uc"])] == ["b"]
+    assert [each.machine.name for each in inventory.vanished(["uc"], "python")] == ["b"], (
+        "the old is forgotten"
+    )
+
+
+def test_a_store_from_before_there_were_readers_tells_each(inventory, now):
+    inventory.save(vm("a"))
+    inventory.replace("uc", [], asked=1001.0)
+    (record,) = inventory.database.find("vanished")
+    inventory.database.delete("vanished", cloud="uc")
+    del record["told"], record["noticed"]
+    inventory.database.upsert("vanished", record, key=["cloud", "cloud_id"])
+    for reader in ("shell", "python"):
+        assert [each.machine.name for each in inventory.vanished(["uc"], reader)] == ["a"]
+        assert inventory.vanished(["uc"], reader) == []
 
 
 def test_a_machine_that_was_just_booted_need_not_be_listed_yet(inventory, now):
@@ -149,7 +170,7 @@ def test_a_machine_that_was_just_booted_need_not_be_listed_yet(inventory, now):
     now[0] = 1031.0
     inventory.replace("uc", [], asked=1031.0)
     assert states(inventory) == {}
-    assert [each.machine.name for each in inventory.take_vanished(["uc"])] == ["old", "new"]
+    assert [each.machine.name for each in inventory.vanished(["uc"])] == ["old", "new"]
 
 
 def test_what_came_back_has_not_vanished(inventory, now):
@@ -157,7 +178,7 @@ def test_what_came_back_has_not_vanished(inventory, now):
     now[0] = 1002.0
     inventory.replace("uc", [], asked=1001.0)
     inventory.replace("uc", [vm("a")], asked=1002.0)
-    assert inventory.take_vanished(["uc"]) == []
+    assert inventory.vanished(["uc"]) == []
 
 
 def test_an_older_listing_brings_nothing_back(inventory, now):
@@ -203,7 +224,7 @@ def test_hundreds_that_vanish_at_once_are_all_told(inventory, now):
     names = {each.machine.name for each in vanished}
     assert len(vanished) == 498 and not names & {"vm7", "vm8"}
     assert states(inventory) == {"vm8": "active"} and states(inventory, "tacc") == {"vm7": "active"}
-    assert {each.machine.name for each in inventory.take_vanished(["uc"])} == names
+    assert {each.machine.name for each in inventory.vanished(["uc"])} == names
 
 
 def test_a_listing_takes_few_statements(inventory, monkeypatch):

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud import Cloud, State
-from cloudmesh.cloud.client.acting import ActionResult
-from cloudmesh.cloud.client.many import RetrySingly
+from cloudmesh.cloud import State
+from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
@@ -14,6 +13,7 @@ from cloudmesh.cloud.errors import (
     CredentialsError,
     NoCapacity,
     NotFound,
+    ProviderDefect,
     QuotaExceeded,
     RateLimited,
     Refused,
@@ -22,8 +22,7 @@ from cloudmesh.cloud.errors import (
     Unsupported,
 )
 from cloudmesh.cloud.model.verbs import find_verb
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import new_token
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError, StoreError
 
@@ -31,30 +30,27 @@ NAMES = ("vm1", "vm2", "vm3")
 
 
 @pytest.fixture
-def opened(configure, spy):
+def opened(open_cloud, spy):
     """Opens a cloud with settings, and three active machines on it; calls are counted from here."""
-    clouds = []
 
     def make(**settings):
-        cloud = Cloud("uc", configure({"uc": {"bulk": 100, **settings}}))
-        clouds.append(cloud.__enter__())
+        cloud = open_cloud(**{"bulk": 100, **settings})
         machines = [cloud.refresh(cloud.boot(name)) for name in NAMES]
         spy.taken()
         return cloud, machines
 
-    yield make
-    for cloud in clouds:
-        cloud.__exit__(None, None, None)
+    return make
 
 
 def states(cloud):
     return [machine.state for machine in cloud.machines()]
 
 
-def test_one_call_for_all_and_each_is_written_down(opened, spy):
-    cloud, machines = opened()
+@pytest.mark.parametrize(("bulk", "calls"), [(100, 1), (2, 2)])
+def test_few_calls_for_all_and_each_is_written_down(opened, spy, bulk, calls):
+    cloud, machines = opened(bulk=bulk)
     results = cloud.act_many(machines, find_verb("stop"))
-    assert spy.taken() == ["act_many"]
+    assert spy.taken() == ["act_many"] * calls
     assert [(each.machine.name, each.changed, each.target) for each in results] == [
         (name, True, State.STOPPED) for name in NAMES
     ]
@@ -90,12 +86,6 @@ def test_deleted_machines_are_gone(opened):
     assert states(cloud) == []
 
 
-def test_more_than_one_call_holds(opened, spy):
-    cloud, machines = opened(bulk=2)
-    assert all(isinstance(each, ActionResult) for each in cloud.act_many(machines, find_verb("stop")))
-    assert spy.taken() == ["act_many", "act_many"]
-
-
 def test_what_the_known_state_does_not_allow_goes_singly(opened, spy):
     cloud, machines = opened()
     stopped = cloud.act(machines[1], find_verb("stop")).machine
@@ -105,17 +95,14 @@ def test_what_the_known_state_does_not_allow_goes_singly(opened, spy):
     assert spy.taken() == ["act_many"]
 
 
-@pytest.mark.parametrize("verb", ["rebuild", "resize", "rename", "reboot", "metadata"])
-def test_verbs_that_no_call_takes_for_several_go_singly(opened, spy, verb):
-    cloud, machines = opened()
+@pytest.mark.parametrize(
+    ("verb", "bulk"),
+    [*((verb, 100) for verb in ("rebuild", "resize", "rename", "reboot", "metadata")), ("stop", 1)],
+)
+def test_verbs_that_no_call_takes_for_several_go_singly(opened, spy, verb, bulk):
+    cloud, machines = opened(bulk=bulk)
     assert cloud.act_many(machines, find_verb(verb)) == [RetrySingly()] * 3
-    assert spy.taken() == []
-
-
-def test_a_cloud_that_declares_nothing_is_not_asked(opened, spy):
-    cloud, machines = opened(bulk=1)
-    assert cloud.act_many(machines, find_verb("stop")) == [RetrySingly()] * 3
-    assert (cloud.most("stop"), spy.taken()) == (1, [])
+    assert (cloud.provider.most(verb), spy.taken()) == (1, [])
 
 
 def test_a_machine_with_an_address_is_deleted_singly_and_stopped_with_the_others(opened, spy):
@@ -145,20 +132,18 @@ def test_a_refusal_that_one_machine_may_be_the_reason_of(opened, spy, kind):
     [
         *(RateLimited("slowly", 5.0), Unreachable("nobody"), CredentialsError("who"), ConfigError("what")),
         *(ServerFailure("broken"), BadAnswer("x"), CloudTimeout("late", outcome_unknown=True)),
-        *(Refused("half done", outcome_unknown=True), NotFound("?", outcome_unknown=True)),
+        *(Refused("half done", outcome_unknown=True), NotFound("?", outcome_unknown=True), KeyError("x")),
     ],
 )
 def test_what_concerns_all_or_is_unsure_is_the_error_of_each(opened, spy, error):
     cloud, machines = opened()
     spy.trouble["uc", "act_many"] = error
-    assert cloud.act_many(machines, find_verb("stop")) == [error] * 3
+    results = cloud.act_many(machines, find_verb("stop"))
+    if isinstance(error, KeyError):
+        assert [type(each) for each in results] == [ProviderDefect] * 3, "a mistake of the provider"
+    else:
+        assert results == [error] * 3
     assert spy.taken() == ["act_many"]
-
-
-def test_a_mistake_of_the_provider_is_an_error_of_each(opened, spy):
-    cloud, machines = opened()
-    spy.trouble["uc", "act_many"] = KeyError("x")
-    assert {type(each).__name__ for each in cloud.act_many(machines, find_verb("stop"))} == {"ProviderDefect"}
 
 
 def test_an_answer_about_each_machine_is_told_to_each(opened, monkeypatch):
@@ -232,20 +217,16 @@ def test_a_wrong_bulk_is_an_error_of_the_configuration(value):
 
 
 @pytest.fixture
-def empty(configure, spy):
+def empty(open_cloud, spy):
     """Opens an empty cloud with settings; gives it and requests for three machines."""
-    clouds = []
 
     def make(**settings):
-        cloud = Cloud("uc", configure({"uc": {"bulk": 100, **settings}}))
-        clouds.append(cloud.__enter__())
+        cloud = open_cloud(**{"bulk": 100, **settings})
         first = cloud.boot_request("vm1")
         spy.taken()
         return cloud, [replace(first, name=name, token=new_token()) for name in NAMES]
 
-    yield make
-    for cloud in clouds:
-        cloud.__exit__(None, None, None)
+    return make
 
 
 def listed(cloud):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cloudmesh.cloud import errors as kinds
 from cloudmesh.cloud.cli import checking
 from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.provider.interface import Provider
@@ -69,7 +70,7 @@ def time():
 def uc(configure, spy, time):
     with Cloud("uc", configure({"uc": {}})) as cloud:
         cloud.boot("vm1")
-        cloud.patience = time.patience()
+        cloud.read_retry = time.patience()
         spy.taken()
         yield cloud
 
@@ -118,7 +119,7 @@ def test_what_does_not_pass_is_told_at_once(uc, monkeypatch, time, error):
 def test_no_verb_is_ever_called_twice(uc, monkeypatch, name):
     verb = VERBS[name]
     calls = failing(monkeypatch, uc, verb.call, *[kinds.Unreachable("nobody listens")] * 9)
-    with uc.calling() as provider, pytest.raises(kinds.Unreachable):
+    with uc.connection.calling() as provider, pytest.raises(kinds.Unreachable):
         getattr(provider, verb.call)("sim-000001")
     assert len(calls) == 1
 
@@ -127,7 +128,7 @@ def test_all_that_is_asked_for_again_is_known_to_change_nothing():
     """Whoever adds a method to the interface must say on which side it is."""
     changes = {
         *(verb.call for verb in VERBS.values()),
-        *("boot", "act_many", "boot_many", "add_key", "delete_key"),
+        *("boot", "act_many", "boot_many", "add_key", "delete_key", "add_image", "delete_image"),
         *("create_security_group", "delete_security_group", "add_rule", "remove_rule"),
         *("create_floating_ip", "delete_floating_ip", "attach_floating_ip", "detach_floating_ip"),
     }
@@ -152,7 +153,7 @@ def test_nobody_waits_longer_than_a_minute_because_the_cloud_says_so(uc, monkeyp
         uc.images()
     assert len(calls) == 3 and time.now < 60
     monkeypatch.undo()
-    uc.patience = time.patience()
+    uc.read_retry = time.patience()
     calls = failing(monkeypatch, uc, "images", kinds.RateLimited("slowly", 3600.0))
     with pytest.raises(kinds.RateLimited):
         uc.images()
@@ -191,7 +192,7 @@ def test_the_first_good_answer_or_lasting_error_ends_it(failures, attempts):
     time = Time()
     expected = next((number for number, each in enumerate(failures, 1) if each in LASTING), len(failures) + 1)
     try:
-        assert time.patience(attempts=attempts).insist(call) == "well"
+        assert time.patience(attempts=attempts).call(call) == "well"
         assert len(calls) == len(failures) + 1 <= attempts
     except kinds.CLOUD_ERRORS as error:
         assert error is failures[len(calls) - 1]
@@ -274,12 +275,12 @@ def test_who_wants_to_know_how_it_is_now_is_told_at_once(uc, monkeypatch, time):
     with pytest.raises(kinds.Unreachable), uc.asking_once():
         uc.machines()
     assert len(calls) == 1 and time.slept == []
-    assert uc.patience is not ONCE
+    assert uc.read_retry is not ONCE
 
 
 def test_a_check_asks_once(configure, spy, monkeypatch):
     config = configure({"uc": {}})
-    monkeypatch.setattr(Cloud, "patience", Time().patience())
+    monkeypatch.setattr(Connection, "read_retry", Time().patience())
     spy.trouble["uc", "check"] = kinds.Unreachable("nobody listens")
     answer = checking.check_clouds(config, ["uc"])
     assert answer.exit_code == 4 and spy.taken() == ["check"]

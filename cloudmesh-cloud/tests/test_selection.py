@@ -2,8 +2,9 @@
 
 import pytest
 
-from cloudmesh.cloud.fanout.selection import chosen_clouds, expand_clouds
+from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names, expand_clouds
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.plugin.names import expand
 
 CLOUDS = {name: {} for name in ("uc", "tacc", "aws1", "aws2", "aws3")}
 
@@ -86,3 +87,21 @@ def test_without_a_default_it_is_said_how_to_choose(configure, section):
 
 def test_several_defaults_are_all_meant_in_their_order(configure):
     assert chosen_clouds(configure(CLOUDS, default=["tacc", "uc"])) == ["tacc", "uc"]
+
+
+def test_a_name_says_its_cloud_before_the_colon_or_means_the_chosen_ones(config):
+    asked = []
+
+    def chosen():
+        asked.append(1)
+        return ["uc", "tacc"]
+
+    wanted = clouds_of_names(config, expand("a,aws1:b,c"), chosen)
+    assert [(str(name), clouds) for name, clouds in wanted] == [
+        *(("a", ["uc", "tacc"]), ("aws1:b", ["aws1"]), ("c", ["uc", "tacc"])),
+    ]
+    assert clouds_of_names(config, expand("aws3:b"), chosen)[0][1] == ["aws3"] and asked == [1]
+    with pytest.raises(UnknownName, match="there is no cloud 'ucc'"):
+        clouds_of_names(config, expand("ucc:a"), chosen)
+    with pytest.raises(ConfigError, match="'aws2' is not active"):
+        clouds_of_names(config, expand("aws2:a"), chosen)

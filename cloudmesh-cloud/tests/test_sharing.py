@@ -7,7 +7,7 @@ import pytest
 
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.store.shared_listings import SharedListings
+from cloudmesh.cloud.store.listings import SharedListings
 
 VM = MachineRecord("uc", "vm1", "id-1", State.ACTIVE)
 

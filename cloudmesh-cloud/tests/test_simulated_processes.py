@@ -13,7 +13,7 @@ import pytest
 
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 EACH = 8

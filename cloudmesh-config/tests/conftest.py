@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cloudmesh.config.secrets import prompt
+from cloudmesh.config.secrets.prompt import RefusingPrompter
 
 # The sample of the design document, as data: two clouds, and a default that is neither of them.
 SAMPLE = """\
@@ -121,33 +120,20 @@ def passphrase() -> str:
     return PASSPHRASE
 
 
-@pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """A terminal at which a user types these lines; what was asked is kept."""
-    terminal = Typed()
-    monkeypatch.setattr(prompt, "_hidden", terminal.hidden)
-    monkeypatch.setattr(prompt, "_visible", terminal.visible)
-    return terminal
+class Typed(RefusingPrompter):
+    """A user who types these lines; what was asked is kept, with a star if the answer is not shown."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.asked: list[str] = []
 
-@dataclass
-class Typed:
-    """What the user types, and what was asked: prompts, those answered without showing with a star."""
-
-    lines: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def hidden(self, prompt: str) -> str | None:
-        return self.visible(f"*{prompt}")
-
-    def visible(self, prompt: str) -> str | None:
-        self.asked.append(prompt)
+    def _read(self, question: str, hidden: bool) -> str | None:
+        self.asked.append(f"*{question}" if hidden else question)
         return self.lines.pop(0) if self.lines else None
 
 
-@pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    """No test knows what another one was told, and none asks the user who runs them."""
-    prompt.reset()
-    yield
-    prompt.reset()
+@pytest.fixture
+def typed() -> Typed:
+    """Somebody to ask, who types what the test says."""
+    return Typed()

@@ -13,7 +13,6 @@ import pytest
 
 from cloudmesh.config import Config
 from cloudmesh.config.editing import encryption
-from cloudmesh.config.secrets import prompt
 from cloudmesh.config.yaml import references
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
 
@@ -40,7 +39,7 @@ clouds:
 
 
 def test_each_missing_value_is_asked_once(write: Write, typed) -> None:
-    config = Config.load(write(TEXT))
+    config = Config.load(write(TEXT), typed)
     typed.lines = ["me", "pw", "b", "pw-tacc"]
     config.resolve(["uc", "tacc", "uc"])
     assert typed.asked == [
@@ -57,21 +56,16 @@ def test_each_missing_value_is_asked_once(write: Write, typed) -> None:
         "nothing": None,
         "tokens": ["a", {"b": "b"}],
     }
-    assert Config.load(config.path).credentials("tacc") == {"OS_PASSWORD": "pw-tacc"}
+    assert Config.load(config.path, typed).credentials("tacc") == {"OS_PASSWORD": "pw-tacc"}
     assert len(typed.asked) == 4
     assert "pw" not in config.path.read_text()
 
 
-def test_parallel_threads_ask_once(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Config.load(write(TEXT))
-    asked = []
-
-    def slowly(prompt: str) -> str:
-        asked.append(prompt)
-        time.sleep(0.05)
-        return "pw"
-
-    monkeypatch.setattr(prompt, "_hidden", slowly)
+def test_parallel_threads_ask_once(write: Write, typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config.load(write(TEXT), typed)
+    typed.lines = ["pw"] * 16
+    ask = typed.ask
+    monkeypatch.setattr(typed, "ask", lambda *words, **told: time.sleep(0.05) or ask(*words, **told))
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(config.credentials("tacc"))) for _ in range(16)]
     for thread in threads:
@@ -79,23 +73,23 @@ def test_parallel_threads_ask_once(write: Write, monkeypatch: pytest.MonkeyPatch
     for thread in threads:
         thread.join()
     assert found == [{"OS_PASSWORD": "pw"}] * 16
-    assert len(asked) == 1
+    assert len(typed.asked) == 1
 
 
 def test_without_a_terminal_cloud_and_key_are_named(write: Write, typed) -> None:
     path = write(TEXT)
     with pytest.raises(CredentialsError) as caught:
-        Config.load(path).resolve(["tacc"])
+        Config.load(path, typed).resolve(["tacc"])
     sentence = str(caught.value)
     for word in ("clouds.tacc.credentials.OS_PASSWORD", str(path), "terminal", "cms config set", "${NAME}"):
         assert word in sentence
     assert caught.value.exit_code == 3
-    errors = Config.load(path).unresolved(["bare", "tacc", "odd", "uc"])
+    errors = Config.load(path, typed).unresolved(["bare", "tacc", "odd", "uc"])
     assert list(errors) == ["tacc", "odd", "uc"]
     assert "OS_USERNAME" in str(errors["uc"])
     typed.lines = [""]
     with pytest.raises(CredentialsError, match="nothing was typed"):
-        Config.load(path).credentials("tacc")
+        Config.load(path, typed).credentials("tacc")
 
 
 def test_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +125,7 @@ def test_a_tag_without_a_name_is_an_error_with_its_line(write: Write, tag: str) 
 def test_only_what_is_used_is_decrypted(write: Write, keys: Keys, typed, passphrase: str) -> None:
     path = write(TEXT)
     encryption.encrypt(path, [str(keys["locked"])])
-    config = Config.load(path)
+    config = Config.load(path, typed)
     assert config.settings("bare") == {"type": "x"}
     assert typed.asked == []
     typed.lines = [passphrase, "me", "pw", "b"]
@@ -150,7 +144,7 @@ def test_a_wrong_passphrase_is_told_once_for_all_clouds(write: Write, keys: Keys
     encryption.encrypt(path, [str(keys["locked"])])
     typed.lines = ["wrong"] * 9
     with pytest.raises(CredentialsError, match=r"locked was wrong, so clouds\.a\..*try again"):
-        Config.load(path).unresolved(["a", "b"])
+        Config.load(path, typed).unresolved(["a", "b"])
     assert len(typed.asked) == 2
 
 
@@ -196,7 +190,7 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> Kept:
 
 def test_the_keyring_goes_before_the_terminal(write: Write, keyring: Kept, typed) -> None:
     keyring.entries["clouds.tacc.credentials.OS_PASSWORD"] = "kept"
-    assert Config.load(write(TEXT)).credentials("tacc") == {"OS_PASSWORD": "kept"}
+    assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "kept"}
     assert typed.asked == []
 
 
@@ -204,7 +198,7 @@ def test_a_keyring_that_fails_is_one_sentence(write: Write, keyring: Kept, typed
     keyring.fails = True
     typed.lines = ["pw"]
     with pytest.raises(CredentialsError, match="keyring does not answer") as caught:
-        Config.load(write(TEXT)).credentials("tacc")
+        Config.load(write(TEXT), typed).credentials("tacc")
     assert "pw-secret" not in str(caught.value) and caught.value.__suppress_context__
     with pytest.raises(ConfigError, match="did not take") as refused:
         references.to_keyring("k", "pw-secret")
@@ -214,7 +208,7 @@ def test_a_keyring_that_fails_is_one_sentence(write: Write, keyring: Kept, typed
 def test_no_keyring_at_all_is_silent(write: Write, monkeypatch: pytest.MonkeyPatch, typed) -> None:
     typed.lines = ["pw", "pw"]
     monkeypatch.setitem(sys.modules, "keyring", None)
-    assert Config.load(write(TEXT)).credentials("tacc") == {"OS_PASSWORD": "pw"}
+    assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "pw"}
     with pytest.raises(ConfigError, match="pip install"):
         references.to_keyring("k", "v")
 
@@ -227,7 +221,7 @@ def test_a_system_without_a_backend_is_silent(write: Write, monkeypatch: pytest.
     library.set_keyring(Keyring())
     try:
         typed.lines = ["pw"]
-        assert Config.load(write(TEXT)).credentials("tacc") == {"OS_PASSWORD": "pw"}
+        assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "pw"}
         with pytest.raises(ConfigError, match="no keyring"):
             references.to_keyring("k", "v")
     finally:
@@ -252,7 +246,7 @@ def test_the_arguments_of_a_driver_are_resolved_too(
 ) -> None:
     monkeypatch.setenv("OTHER_SECRET", "from outside")
     text = "clouds: {o: {type: libcloud, arguments: {key: TBD, secret: '${OTHER_SECRET}', region: fra}}}\n"
-    config = Config.load(write(text))
+    config = Config.load(write(text), typed)
     typed.lines = ["typed in"]
     assert config.settings("o")["arguments"] == {"key": "typed in", "secret": "from outside", "region": "fra"}
     assert typed.asked == ["*cloud o: key: "], "the bare key of a driver is not shown while it is typed"

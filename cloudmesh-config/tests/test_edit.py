@@ -134,7 +134,7 @@ LIST = "a:\n  l:\n  # one\n  - x  # first\n  - 'y'\n  # three\n  - z\n# next\nb:
 )
 def test_a_list_on_lines_keeps_the_lines_of_what_stays(write: Write, names: list[str], new: str) -> None:
     path = write(LIST)
-    edit.set_list(path, "a.l", names)
+    edit.change_list(path, "a.l", lambda _: names)
     assert path.read_text() == new
 
 
@@ -150,13 +150,13 @@ def test_a_list_on_lines_keeps_the_lines_of_what_stays(write: Write, names: list
 )
 def test_a_list_of_clouds_is_set_whatever_was_there(write: Write, old: str, new: str) -> None:
     path = write(old)
-    edit.set_list(path, "cloudmesh.active", ["uc", "tacc"])
+    edit.change_list(path, "cloudmesh.active", lambda _: ["uc", "tacc"])
     assert path.read_text() == new
 
 
 def test_the_sample_gets_clouds_that_exist(write: Write, sample: str) -> None:
     path = write(sample)
-    edit.set_list(path, "cloudmesh.active", ["uc", "tacc"])
+    edit.change_list(path, "cloudmesh.active", lambda _: ["uc", "tacc"])
     edit.set_value(path, "cloudmesh.default", "uc")
     assert reader.load(path)["cloudmesh"] == {"default": "uc", "active": ["uc", "tacc"]}
     assert len(path.read_text().splitlines()) == len(sample.splitlines())
@@ -216,7 +216,7 @@ def test_a_refused_file_is_not_edited(write: Write, mode: int) -> None:
     with pytest.raises(ConfigError, match="chmod 600"):
         edit.set_value(path, "a", "y")
     with pytest.raises(ConfigError, match="chmod 600"):
-        edit.set_list(path, "a", ["y"])
+        edit.change_list(path, "a", lambda _: ["y"])
     assert path.read_text() == "a: x\n"
 
 

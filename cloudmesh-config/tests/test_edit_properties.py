@@ -161,7 +161,7 @@ def _change(path: Path, data: dict[str, Any], choose: st.DataObject, number: int
     fresh = (*section, f"{new[0]}{number}", *new[1:])
     parts = choose.draw(st.sampled_from([*_settable(data), fresh]), label="key")
     given_text, value = choose.draw(st.sampled_from(_given(number)), label="value")
-    old = edit._old(data, list(parts))
+    old = keys.follow(data, list(parts))
     before = path.read_bytes().decode()
 
     edit.set_value(path, keys.join(parts), given_text)
@@ -182,11 +182,11 @@ def _change(path: Path, data: dict[str, Any], choose: st.DataObject, number: int
 def test_any_text_is_kept_to_the_character(value: str, old: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "class.yaml"
-        path.write_text(f"x: [1]\nk: {old}\ny: 2\n")
+        path.write_text(f"x: [one]\nk: {old}\ny: 2\n")
         path.chmod(0o600)
         edit.set_value(path, "k", value)
-        assert reader.load(path) == {"x": [1], "k": value, "y": 2}
-        edit.set_list(path, "x", [value, "b"])
+        assert reader.load(path) == {"x": ["one"], "k": value, "y": 2}
+        edit.change_list(path, "x", lambda _: [value, "b"])
         assert reader.load(path) == {"x": [value, "b"], "k": value, "y": 2}
 
 

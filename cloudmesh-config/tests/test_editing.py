@@ -181,7 +181,7 @@ def test_an_editor_that_is_none(write: Write, home: Path, monkeypatch: pytest.Mo
 
 
 def test_no_editor_at_all(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from cloudmesh.config.editing import editor as module
+    from cloudmesh.config.editing import in_editor as module
     from cloudmesh.plugin.errors import ConfigError
 
     monkeypatch.delenv("VISUAL", raising=False)
@@ -189,18 +189,18 @@ def test_no_editor_at_all(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(ConfigError, match="no terminal"):
-        module.choose()
+        module.choose_editor()
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     with pytest.raises(ConfigError, match="export EDITOR=nano"):
-        module.choose()
+        module.choose_editor()
     vi = tmp_path / "vi"
     vi.write_text("#!/bin/sh\n")
     vi.chmod(0o700)
-    assert module.choose() == ["vi"]
+    assert module.choose_editor() == ["vi"]
     monkeypatch.setenv("EDITOR", "code --wait")
-    assert module.choose() == ["code", "--wait"]
+    assert module.choose_editor() == ["code", "--wait"]
     monkeypatch.setenv("VISUAL", "'my editor'")
-    assert module.choose() == ["my editor"]
+    assert module.choose_editor() == ["my editor"]
 
 
 def test_a_copy_that_the_editor_removed(write: Write, home: Path, editor: Editor) -> None:

@@ -66,7 +66,7 @@ SECRETS = {
     "clouds.private.credentials.OS_PASSWORD": "x: y",
     "clouds.private.credentials.pin": "4711",
 }
-ARMOUR = re.compile(r'"-----BEGIN AGE[^"]*"')
+ENCRYPTED = re.compile(r'"-----BEGIN AGE[^"]*"')
 
 
 def names(keys: Keys, *which: str) -> list[str]:
@@ -82,7 +82,7 @@ def test_only_the_secrets_change(write: Write, keys: Keys) -> None:
     assert encryption.encrypt(path, names(keys, "ed25519")) == len(SECRETS)
     text = path.read_text()
     assert not any(secret in text for secret in ("hunter2", "two three", "x: y", "4711"))
-    bare = ARMOUR.sub("§", text)
+    bare = ENCRYPTED.sub("§", text)
     assert bare.count("§") == len(SECRETS)
     expected = TEXT.replace("hunter2", "§").replace("[one, 'two three']", "[§, §]")
     expected = expected.replace('"x: y"', "§").replace("4711", "§")
@@ -125,9 +125,9 @@ def test_back_in_clear_text(write: Write, keys: Keys) -> None:
 def test_a_value_that_was_copied_is_changed_too(write: Write, keys: Keys) -> None:
     path = write("a:\n  OS_PASSWORD: pw\n")
     encryption.encrypt(path, names(keys, "ed25519"))
-    armoured = value(path, "a.OS_PASSWORD")
+    encrypted = value(path, "a.OS_PASSWORD")
     with path.open("a") as file:
-        file.write(f"b: {json.dumps(armoured)}\nc: &c {json.dumps(armoured)}\nd_token: *c\n")
+        file.write(f"b: {json.dumps(encrypted)}\nc: &c {json.dumps(encrypted)}\nd_token: *c\n")
     assert encryption.rekey(path, names(keys, "other")) == 3
     assert encryption.decrypt(path) == 3
     assert reader.load(path) == {"a": {"OS_PASSWORD": "pw"}, "b": "pw", "c": "pw", "d_token": "pw"}
@@ -144,9 +144,9 @@ def test_rekey(write: Write, keys: Keys) -> None:
     assert settings_["keys"] == names(keys, "other", "rsa")
     assert [line.split()[-1] for line in settings_["recipients"]] == ["other@test", "rsa@test"]
     for name in ("other", "rsa"):
-        edit.set_list(path, "cloudmesh.encryption.keys", names(keys, name))
+        edit.change_list(path, "cloudmesh.encryption.keys", lambda _, name=name: names(keys, name))
         assert Config.load(path).credentials("private")["OS_PASSWORD"] == "x: y"
-    edit.set_list(path, "cloudmesh.encryption.keys", names(keys, "ed25519"))
+    edit.change_list(path, "cloudmesh.encryption.keys", lambda _: names(keys, "ed25519"))
     with pytest.raises(CredentialsError, match="not to"):
         Config.load(path).credentials("private")
 
@@ -159,10 +159,11 @@ def test_a_failure_leaves_the_file_as_it_was(write: Write, keys: Keys, tmp_path:
     assert path.read_text() == TEXT
     encryption.encrypt(path, names(keys, "locked"))
     text = path.read_text()
-    for call in (encryption.decrypt, lambda path: encryption.rekey(path, names(keys, "rsa"))):
+    rsa = names(keys, "rsa")
+    for call in (encryption.decrypt, lambda path, prompter: encryption.rekey(path, rsa, prompter)):
         typed.lines = ["wrong", "wrong"]
         with pytest.raises(CredentialsError, match="wrong"):
-            call(path)
+            call(path, typed)
         assert path.read_text() == text
     assert [entry.name for entry in path.parent.iterdir() if entry.suffix == ".tmp"] == []
 
@@ -172,8 +173,8 @@ def test_the_passphrase_is_asked_once_for_all(write: Write, keys: Keys, typed, p
     encryption.encrypt(path, names(keys, "locked"))
     assert typed.asked == [], "encrypting needs none"
     typed.lines = [passphrase]
-    encryption.rekey(path, names(keys, "locked", "rsa"))
-    encryption.decrypt(path)
+    encryption.rekey(path, names(keys, "locked", "rsa"), typed)
+    encryption.decrypt(path, typed)
     assert len(typed.asked) == 1
 
 
@@ -186,7 +187,7 @@ def test_the_usual_key_is_taken(write: Write, keys: Keys, monkeypatch, tmp_path:
     shutil.copy(keys["rsa"], tmp_path / ".ssh" / "id_rsa")
     encryption.encrypt(path, [])
     assert value(path, "cloudmesh.encryption.keys") == ["~/.ssh/id_rsa"]
-    edit.remove_keys(path, ["cloudmesh.encryption.keys"])
+    edit.rewrite(path, lambda text: edit.without(text, ["cloudmesh", "encryption", "keys"], path))
     assert Config.load(path).credentials("private")["OS_PASSWORD"] == "x: y"
 
 
@@ -195,8 +196,8 @@ def test_age_decrypts_a_value_of_the_file(write: Write, keys: Keys) -> None:
     path = write(TEXT)
     encryption.encrypt(path, names(keys, "ed25519"))
     words = [AGE, "-d", "-i", keys["ed25519"]]
-    armoured = str(value(path, "clouds.uc.credentials.OS_PASSWORD")).encode()
-    assert subprocess.run(words, input=armoured, capture_output=True, check=True).stdout == b"hunter2"
+    encrypted = str(value(path, "clouds.uc.credentials.OS_PASSWORD")).encode()
+    assert subprocess.run(words, input=encrypted, capture_output=True, check=True).stdout == b"hunter2"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ def test_unusual_forms_come_back_as_they_were(write: Write, keys: Keys, text: st
     path = write(text)
     before = reader.load(path)
     assert encryption.encrypt(path, names(keys, "ed25519")) > 0
-    assert "pw" not in ARMOUR.sub("", path.read_text()).replace(str(keys["ed25519"]), "")
+    assert "pw" not in ENCRYPTED.sub("", path.read_text()).replace(str(keys["ed25519"]), "")
     encryption.decrypt(path)
     after = reader.load(path)
     assert {**after, "cloudmesh": None} == {**before, "cloudmesh": None}
@@ -334,20 +335,22 @@ class Anything(RuleBasedStateMachine):
             now = {**config.cloud(cloud), "credentials": _opened(config, cloud)}
             assert repr(now) == repr(section)
         assert ("cloudmesh" in config.data) == self.is_encrypted
-        armoured = len(ARMOUR.findall(text))
+        encrypted = len(ENCRYPTED.findall(text))
         secrets = [each for section in self.model["clouds"].values() for each in _secrets(section)]
-        assert armoured == (len(secrets) if self.is_encrypted else 0)
+        assert encrypted == (len(secrets) if self.is_encrypted else 0)
 
 
 def _opened(config: Config, cloud: str) -> object:
-    from cloudmesh.config.secrets import encrypted
+    from cloudmesh.config.secrets import age
 
     section = config.cloud(cloud)["credentials"]
-    return encrypted.all_opened(section, ("clouds", cloud, "credentials"), config.data, config.path)
+    return age.all_decrypted(
+        section, ("clouds", cloud, "credentials"), config.data, config.path, config.prompter
+    )
 
 
 def _secrets(section: dict) -> list[str]:
-    from cloudmesh.config.secrets import encrypted
+    from cloudmesh.config.secrets import age
 
     found = section["credentials"]
     flat = [
@@ -355,7 +358,7 @@ def _secrets(section: dict) -> list[str]:
         for key, value in found.items()
         for item in (value if isinstance(value, list) else [value])
     ]
-    return [item for key, item in flat if encrypted.is_plain_secret([key], item)]
+    return [item for key, item in flat if age.is_plain_secret([key], item)]
 
 
 @pytest.mark.parametrize("examples", [12, pytest.param(150, marks=pytest.mark.slow)])
@@ -370,7 +373,7 @@ def test_any_sequence_of_changes_keeps_order_comments_and_values(
 CHANGE_FOR_EVER = """
 import sys
 from pathlib import Path
-from cloudmesh.config import encryption
+from cloudmesh.config.editing import encryption
 path, first, second = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 while True:
     encryption.encrypt(path, [first])
@@ -395,10 +398,10 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(write: Write, k
             time.sleep(chance.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
         config = Config.load(path)
-        sealed = [age.is_encrypted(config.get(key)) for key in SECRETS]
-        assert len(set(sealed)) == 1, "all of them or none"
+        encrypted = [age.is_encrypted(config.get(key)) for key in SECRETS]
+        assert len(set(encrypted)) == 1, "all of them or none"
         owners = config.data.get("cloudmesh", {}).get("encryption")
-        assert bool(owners) == sealed[0]
+        assert bool(owners) == encrypted[0]
         states.add(str(owners["keys"]) if owners else "clear")
         assert config.credentials("private") in (
             {"OS_PASSWORD": "x: y", "pin": "4711"},

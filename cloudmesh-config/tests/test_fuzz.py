@@ -29,7 +29,7 @@ FILES = 10_500
 PROCESSES = 60
 LONGEST_SECONDS = 5
 CMS = Path(sys.executable).parent / "cms"
-ARMOUR = (
+ENCRYPTED = (
     rf'"-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5{SECRET}cHRpb24=\n-----END AGE ENCRYPTED FILE-----\n"'
 )
 HOSTILE = (
@@ -98,7 +98,7 @@ def texts(sample: str) -> list[str]:
     short = sample[: sample.index("  tacc:")]
     secret = short.replace("OS_PASSWORD: TBD", f"OS_PASSWORD: {SECRET}")
     own = f"clouds:\n  uc:\n    type: x\n    credentials:\n      OS_TOKEN: '{SECRET}'\n"
-    encrypted = short.replace("OS_PASSWORD: TBD", f"OS_PASSWORD: {ARMOUR}").replace(
+    encrypted = short.replace("OS_PASSWORD: TBD", f"OS_PASSWORD: {ENCRYPTED}").replace(
         "cloudmesh:\n", "cloudmesh:\n  encryption: {recipients: [ssh-ed25519 AAAA me]}\n"
     )
     return [secret, encrypted, starter.TEXT.replace("clouds:\n", own, 1)]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.config.importers.shell_words import OpenQuoteError, Word, commands
+from cloudmesh.config.importers.openrc import OpenQuoteError, Word, commands
 
 plain = st.text(st.sampled_from("abc $`'\"\\#;&|()\n\t=*{}é"), max_size=12)
 

@@ -1,14 +1,45 @@
-"""Processes of their own for tests: what shares a store, holds a name, or is killed."""
+"""Stores, what plain sqlite finds in their files, and child processes that share them or are killed."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cloudmesh.db import Database
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def db(place: str) -> Iterator[Database]:
+    """An empty store, of each kind."""
+    with Database(place) as database:
+        yield database
+
+
+@pytest.fixture
+def url(postgresql: Any) -> str:
+    """The URL of an empty store in PostgreSQL."""
+    return str(postgresql.new_place())
+
+
+@pytest.fixture
+def ask() -> Ask:
+    """Plain sqlite behind the back of the store: the rows that a statement gives; changes are committed."""
+
+    def run(path: Path, sql: str, *bound: Any) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            return connection.execute(sql, bound).fetchall()
+
+    return run
 
 
 class Children:

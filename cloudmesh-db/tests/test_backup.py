@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.db import Database
-from cloudmesh.db.care.backup import backup, copy
-from cloudmesh.db.care.check import findings
+from cloudmesh.db.care import backup, copy, findings
 from cloudmesh.plugin.errors import StoreError, UsageError
 
 RECORDS: dict[str, list[dict[str, Any]]] = {
@@ -111,13 +110,12 @@ def test_a_whole_store_has_no_findings(db: Database) -> None:
         ("INSERT INTO _columns (tab, col, path, kind) VALUES ('vm', 'gone', '[\"gone\"]', 'text')", "gone"),
     ],
 )
-def test_what_is_wrong_is_found_in_its_table(tmp_path: Path, harm: str, words: str) -> None:
+def test_what_is_wrong_is_found_in_its_table(tmp_path: Path, ask: Any, harm: str, words: str) -> None:
     path = tmp_path / "x.db"
     with Database(path) as db:
         db.add_many("vm", RECORDS["vm"])
         db.add("other", {"a": 1})
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(harm)
+    ask(path, harm)
     with Database(path) as db:
         results = {finding.part: finding.result for finding in findings(db)}
     assert words in results["vm"]

@@ -13,12 +13,6 @@ from cloudmesh.db import Database
 from cloudmesh.plugin.errors import StoreError
 
 
-@pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
-
-
 def test_a_generator_of_more_than_a_batch_keeps_its_order(db: Database) -> None:
     ids = db.add_many("vm", ({"n": n, "data": {"even": n % 2 == 0}} for n in range(2500)))
     assert list(ids) == list(range(1, 2501))

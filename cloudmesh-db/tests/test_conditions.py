@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -40,12 +40,6 @@ VALUES = NUMBERS | TEXTS | MOMENTS | st.sampled_from([None, True, False, b"", b"
 ORDERED = NUMBERS | TEXTS | MOMENTS | st.sampled_from([b"", b"a"])
 
 
-@pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
-
-
 def kind(value: Any) -> str:
     """Which values can be put in order with each other, written down another way."""
     name = type(value).__name__
@@ -67,7 +61,7 @@ def found(db: Database, **where: Any) -> list[int]:
     return numbers
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(VALUES, min_size=1, max_size=6), ORDERED, ORDERED)
 def test_an_order_is_that_of_python(
     new_place: Callable[[], str], values: list[Any], wanted: Any, other: Any
@@ -87,7 +81,7 @@ def test_an_order_is_that_of_python(
         assert found(db, a=gt(wanted) | lt(other)) == either
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(VALUES, min_size=1, max_size=6), st.lists(VALUES, max_size=4))
 def test_in_and_ne_are_made_of_equal(
     new_place: Callable[[], str], values: list[Any], wanted: list[Any]
@@ -105,7 +99,7 @@ def test_in_and_ne_are_made_of_equal(
             assert {record.id for record in db.find("vm")} == everything - equal
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(VALUES, min_size=1, max_size=6),
     st.sampled_from(["*", "w*", "web?", "web[[]1]", "[!a]*", "é", "a*b"]),
@@ -133,7 +127,7 @@ def rank(value: Any) -> Any:
     return RANKS.index(name), (0, value) if name == "number" else value
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(VALUES.filter(lambda value: not isinstance(value, (list, dict))), min_size=1, max_size=7))
 def test_records_come_in_order_with_nothing_last(new_place: Callable[[], str], values: list[Any]) -> None:
     with Database(new_place()) as db:

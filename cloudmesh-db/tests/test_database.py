@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -58,12 +58,6 @@ RECORDS = st.dictionaries(
 )
 
 
-@pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
-
-
 def exact(value: Any) -> Any:
     """A value in which True differs from 1, 5 from 5.0 and 0.0 from -0.0, and nan is nan."""
     if isinstance(value, dict):
@@ -73,7 +67,7 @@ def exact(value: Any) -> Any:
     return type(value), repr(value) if isinstance(value, float) else value
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(RECORDS, min_size=1, max_size=5))
 def test_the_same_dicts_come_out(new_place: Callable[[], str], records: list[dict[str, Any]]) -> None:
     place = new_place()
@@ -88,7 +82,7 @@ def test_the_same_dicts_come_out(new_place: Callable[[], str], records: list[dic
         assert [list(row) for row in reader.rows("vm")] == [reader.columns("vm")] * len(records) * 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RECORDS, RECORDS)
 def test_upsert_leaves_nothing_of_the_old_record(
     new_place: Callable[[], str], old: dict[str, Any], new: dict[str, Any]
@@ -113,7 +107,7 @@ def merged(record: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(RECORDS, RECORDS)
 def test_update_merges_dicts_and_replaces_leaves(
     new_place: Callable[[], str], record: dict[str, Any], values: dict[str, Any]
@@ -137,7 +131,7 @@ def equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.fixed_dictionaries({}, optional={"a": SCALARS, "b": SCALARS}), min_size=1, max_size=8),
     SCALARS,

@@ -16,15 +16,8 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database, Hold
-from cloudmesh.db.dialects import base
+from cloudmesh.db import Database, Hold, locks
 from cloudmesh.plugin.errors import StoreError
-
-
-@pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
 
 
 @pytest.fixture
@@ -328,7 +321,7 @@ def test_a_place_where_nothing_can_be_made_is_a_sentence(tmp_path: Path) -> None
 def test_a_guard_that_somebody_keeps_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
-    monkeypatch.setattr(base, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(locks, "BUSY_SECONDS", 0.02)
     with Database(tmp_path / "x.db") as db:
         hold = taken(db, "x")
         with (tmp_path / "x.db-locks" / "guard").open() as guard:
@@ -360,11 +353,6 @@ def test_holding_brings_nothing_heavy_to_the_start() -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
-
-
-@pytest.fixture
-def url(postgresql: Any) -> str:
-    return str(postgresql.new_place())
 
 
 def end_sessions(url: str) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,11 @@ from cloudmesh.plugin.errors import StoreError
 KEY = ["cloud", "name"]
 
 
-def ask(path: Path, sql: str, *bound: Any) -> list[tuple[Any, ...]]:
-    """The rows that plain sqlite gives, behind the back of the database."""
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql, bound).fetchall()
-
-
-def indexes(path: Path) -> list[str]:
-    return [name for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'index' AND sql > ''")]
+@pytest.fixture
+def indexes(path: Path, ask: Any) -> Callable[[], list[str]]:
+    """The names of the indexes that are in the file when it is called."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql > ''"
+    return lambda: [name for (name,) in ask(path, sql)]
 
 
 def statements(db: Database) -> list[str]:
@@ -37,7 +33,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "x.db"
 
 
-def test_the_record_of_a_key_is_searched_by_the_index(path: Path) -> None:
+def test_the_record_of_a_key_is_searched_by_the_index(path: Path, ask: Any) -> None:
     with Database(path) as db:
         db.upsert("vm", {"cloud": "uc", "name": "a"}, key=KEY)
         told = statements(db)
@@ -48,7 +44,7 @@ def test_the_record_of_a_key_is_searched_by_the_index(path: Path) -> None:
     assert "SCAN" not in plan and "TEMP B-TREE" not in plan
 
 
-def test_the_index_is_looked_after_once(path: Path) -> None:
+def test_the_index_is_looked_after_once(path: Path, indexes: Any) -> None:
     with Database(path) as db:
         db.upsert("vm", {"cloud": "uc", "name": "a"}, key=KEY)
         told = statements(db)
@@ -56,10 +52,10 @@ def test_the_index_is_looked_after_once(path: Path) -> None:
             db.upsert("vm", {"cloud": "uc", "name": str(number)}, key=KEY)
             db.upsert("vm", {"cloud": "uc", "name": str(number)}, key=[*reversed(KEY)])
         assert not [each for each in told if "INDEX" in each]
-    assert indexes(path) == ['_index ["vm", "cloud", "name"]']
+    assert indexes() == ['_index ["vm", "cloud", "name"]']
 
 
-def test_each_key_has_its_own_index_whatever_the_names(path: Path) -> None:
+def test_each_key_has_its_own_index_whatever_the_names(path: Path, indexes: Any) -> None:
     keys = [["a", "b_c"], ["a_b", "c"], ["a"], ['q"x'], ["a b"]]
     record = {"a": 1, "b_c": 2, "a_b": 3, "c": 4, 'q"x': 5, "a b": 6}
     with Database(path) as db:
@@ -67,7 +63,7 @@ def test_each_key_has_its_own_index_whatever_the_names(path: Path) -> None:
             db.upsert('t"1', record, key=key)
         assert db.find('t"1') == [record]
         assert db.tables() == ['t"1']
-    assert len(indexes(path)) == len(keys)
+    assert len(indexes()) == len(keys)
 
 
 def test_records_that_are_there_twice_stay_and_are_told(path: Path) -> None:
@@ -81,15 +77,15 @@ def test_records_that_are_there_twice_stay_and_are_told(path: Path) -> None:
         assert db.count("vm") == 3
 
 
-def test_an_index_that_was_undone_is_made_again(path: Path) -> None:
+def test_an_index_that_was_undone_is_made_again(path: Path, indexes: Any) -> None:
     with Database(path) as db:
         db.add("vm", {"cloud": "uc", "name": "a"})
         with pytest.raises(RuntimeError), db.atomic():
             db.upsert("vm", {"cloud": "uc", "name": "b"}, key=KEY)
             raise RuntimeError
-        assert indexes(path) == []
+        assert indexes() == []
         db.upsert("vm", {"cloud": "uc", "name": "b"}, key=KEY)
-        assert len(indexes(path)) == 1
+        assert len(indexes()) == 1
         assert db.count("vm") == 2
 
 
@@ -103,7 +99,9 @@ def test_values_of_any_type_are_found_again(path: Path, values: list[Any]) -> No
         assert db.count("vm", attempt=1) == len(values)
 
 
-def test_processes_that_upsert_the_same_keys_at_once_make_each_record_once(children: Any, path: Path) -> None:
+def test_processes_that_upsert_the_same_keys_at_once_make_each_record_once(
+    children: Any, path: Path, ask: Any, indexes: Any
+) -> None:
     def work(process: int) -> None:
         with Database(path) as db:
             for number in range(60):
@@ -114,5 +112,5 @@ def test_processes_that_upsert_the_same_keys_at_once_make_each_record_once(child
     with Database(path) as db:
         names = [record["name"] for record in db.find("vm")]
     assert len(names) == 60 and set(names) == {f"vm{number}" for number in range(60)}
-    assert len(indexes(path)) == 1
+    assert len(indexes()) == 1
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]

@@ -15,12 +15,6 @@ from cloudmesh.plugin.errors import StoreError, UnknownName
 KEY = ["cloud", "name"]
 
 
-@pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
-
-
 # Few values, so that keys meet, and kinds and widths of columns change on the way.
 words = st.sampled_from(["a", "b", "A", "", "é", "\0", "\ud800", "%s"])
 numbers = st.sampled_from([0, 1, 2, True, False, 1.0, -0.0, 0.5, float("nan"), 2**63, 2**70, -(2**63)])
@@ -58,7 +52,7 @@ def outcome(work: Callable[[list[Any]], Any], some: list[Any]) -> Any:
         return str(error)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     before=st.lists(records, max_size=3), many=st.lists(st.lists(records, max_size=6), max_size=3), key=keys
 )
@@ -83,7 +77,7 @@ def test_upsert_many_is_a_loop_of_upserts(
             assert content(db, "many") == content(db, "loop")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     before=st.lists(records, max_size=5),
     many=st.lists(st.lists(st.tuples(st.integers(-1, 6), odd), max_size=6), max_size=3),

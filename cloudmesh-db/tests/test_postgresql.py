@@ -9,16 +9,10 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database
-from cloudmesh.db.dialects import base
+from cloudmesh.db import Database, locks
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 psycopg = pytest.importorskip("psycopg")
-
-
-@pytest.fixture
-def url(postgresql: Any) -> str:
-    return str(postgresql.new_place())
 
 
 @pytest.fixture
@@ -144,7 +138,7 @@ def test_a_failed_statement_does_not_end_the_transaction_around_it(db: Database)
 
 
 def test_a_store_in_use_for_too_long(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "BUSY_SECONDS", 0.1)
     with Database(url) as db, Database(url) as other:
         db.add("vm", {"a": 1})
         with db.atomic():

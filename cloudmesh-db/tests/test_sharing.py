@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.db import Database
-from cloudmesh.db.care.check import findings
+from cloudmesh.db.care import findings
 
 
 def is_whole(place: str) -> bool:
@@ -30,9 +30,12 @@ def add_many(path: str, writer: int, count: int) -> None:
             db.add("vm", {"writer": writer, "number": number, f"shared{number % 15}": number, **own})
 
 
-def check_writers(children: Any, path: str, writers: int, count: int) -> None:
+@pytest.mark.parametrize(("writers", "count"), [(4, 200), pytest.param(16, 1000, marks=pytest.mark.slow)])
+def test_processes_lose_nothing_while_they_make_and_widen_a_table(
+    children: Any, place: str, writers: int, count: int
+) -> None:
     assert children.succeeded(
-        [children.start(lambda writer=writer: add_many(path, writer, count)) for writer in range(writers)]
+        [children.start(lambda writer=writer: add_many(place, writer, count)) for writer in range(writers)]
     )
     expected = {
         (writer, number): {
@@ -44,22 +47,13 @@ def check_writers(children: Any, path: str, writers: int, count: int) -> None:
         for writer in range(writers)
         for number in range(count)
     }
-    with Database(path) as db:
+    with Database(place) as db:
         found = db.find("vm")
         columns = db.columns("vm")
     assert len(found) == writers * count
     assert {(record["writer"], record["number"]): record for record in found} == expected
     assert len(columns) == len(set(columns)) == 3 + 15 + 20 * writers
-    assert is_whole(path)
-
-
-def test_four_processes_lose_nothing_while_they_make_and_widen_a_table(children: Any, place: str) -> None:
-    check_writers(children, place, 4, 200)
-
-
-@pytest.mark.slow
-def test_sixteen_processes_lose_nothing(children: Any, place: str) -> None:
-    check_writers(children, place, 16, 1000)
+    assert is_whole(place)
 
 
 def test_many_processes_may_make_the_file_at_once(children: Any, tmp_path: Path) -> None:
@@ -194,25 +188,28 @@ def write_until_killed(path: str, said: int, first: int) -> None:
             number += 1
 
 
-def kill_writers(children: Any, path: str, times: int) -> None:
+@pytest.mark.parametrize("times", [30, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_writers_leave_a_whole_file_with_all_that_was_added(
+    children: Any, place: str, times: int
+) -> None:
     chance = random.Random(times)
     # Signing in takes longer than opening a file.
-    longest = 0.2 if path.startswith("postgresql") else 0.06
+    longest = 0.2 if place.startswith("postgresql") else 0.06
     returned: set[int] = set()
     for attempt in range(times):
         reader, writer = os.pipe()
         child = children.start(
-            lambda writer=writer, attempt=attempt: write_until_killed(path, writer, attempt * 100_000)
+            lambda writer=writer, attempt=attempt: write_until_killed(place, writer, attempt * 100_000)
         )
         os.close(writer)
         time.sleep(chance.uniform(0.001, longest))
         children.kill(child)
         with open(reader, "rb") as stream:  # noqa: PTH123 a descriptor
             returned |= {int(line) for line in stream.read().split(b"\n")[:-1]}
-        assert attempt % 10 or is_whole(path)
+        assert attempt % 10 or is_whole(place)
     assert len(returned) > times
-    assert is_whole(path)
-    with Database(path) as db:
+    assert is_whole(place)
+    with Database(place) as db:
         halves = [(record["number"], record["half"]) for record in db.find("pair")]
         numbers = [record["number"] for record in db.find("single")]
     assert returned <= set(numbers)
@@ -220,12 +217,3 @@ def kill_writers(children: Any, path: str, times: int) -> None:
     pairs = {number for number, _ in halves}
     assert set(numbers) <= pairs
     assert sorted(halves) == sorted((number, half) for number in pairs for half in (1, 2))
-
-
-def test_killed_writers_leave_a_whole_file_with_all_that_was_added(children: Any, place: str) -> None:
-    kill_writers(children, place, 30)
-
-
-@pytest.mark.slow
-def test_many_killed_writers_leave_a_whole_file(children: Any, place: str) -> None:
-    kill_writers(children, place, 200)

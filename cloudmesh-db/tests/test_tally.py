@@ -16,12 +16,6 @@ from cloudmesh.db import Database, ge, ne
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
 
-@pytest.fixture
-def db(place: str) -> Iterator[Database]:
-    with Database(place) as database:
-        yield database
-
-
 def test_the_tasks_of_a_job_by_their_status(db: Database) -> None:
     tasks = [{"job": n % 3, "status": ("done", "failed", "pending")[n % 5 % 3], "n": n} for n in range(300)]
     db.add_many("task", tasks)
@@ -75,7 +69,7 @@ def test_names_that_do_not_exist(db: Database) -> None:
 cells = st.sampled_from([1, 2, 2.0, 0.5, "a", "b", "\ud800", None, 2**64, -0.0, b"", {"x": 1}, {}])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=st.lists(cells, max_size=8), others=st.sampled_from([None, 5, "x"]))
 def test_each_number_is_that_of_count(values: list[Any], others: Any) -> None:
     with Database(":memory:") as db:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 Cms = Callable[..., "subprocess.CompletedProcess[str]"]
+Bash = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 PROBE = '''
 """A command of a third party, for tests."""
@@ -93,11 +94,18 @@ class ForeignCommand(PluginCommand):
 
 
 def add_command(root: Path, name: str, source: str) -> None:
+    """Make a package with a command of this source."""
     folder = root / "cloudmesh" / name / "command"
     folder.mkdir(parents=True)
     (folder.parent / "__init__.py").touch()
     (folder / "__init__.py").touch()
     (folder / f"{name}.py").write_text(source)
+
+
+@pytest.fixture(name="add_command")
+def adds_commands() -> Callable[[Path, str, str], None]:
+    """The function of that name, for tests that make packages of their own."""
+    return add_command
 
 
 @pytest.fixture
@@ -145,3 +153,17 @@ def cms(tmp_path: Path, environment: dict[str, str], program: str) -> Cms:
         )
 
     return run
+
+
+@pytest.fixture
+def bash(tmp_path: Path, environment: dict[str, str], program: str) -> Bash:
+    """Run a line of bash in tmp_path, in which ``cms`` is the program."""
+    path = f"{Path(program).parent}:{os.environ['PATH']}"
+    return lambda line: subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        env={**environment, "PATH": path},
+        cwd=tmp_path,
+        check=False,
+    )

@@ -15,6 +15,7 @@ import pytest
 WORDS = ["", "a b", 'say "hi"', "it's", "$HOME", "$cloud", "a\\b", "~", "two\nlines", "ü😀", "*", "x=y"]
 
 Cms = Callable[..., "subprocess.CompletedProcess[str]"]
+Bash = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
 def test_one_shot_words_arrive_unharmed(cms: Cms) -> None:
@@ -136,38 +137,18 @@ def test_on_a_terminal_the_repl_survives_ctrl_c(program: str, environment: dict[
     assert '["after"]' in out
 
 
-def test_reader_that_leaves_early(program: str, environment: dict[str, str]) -> None:
-    line = f"'{program}' probe rows 100000 --output=names | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, check=False)
+def test_reader_that_leaves_early(bash: Bash) -> None:
+    done = bash("cms probe rows 100000 --output=names | head -1; exit ${PIPESTATUS[0]}")
     assert (done.returncode, done.stdout, done.stderr) == (141, "web0\n", "")
 
 
-def test_full_disk(program: str, environment: dict[str, str]) -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [program, "probe", "rows"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            check=False,
-        )
+@pytest.mark.parametrize(
+    ("redirection", "reason"), [(">/dev/full", "no space left on device"), (">&-", "stdout is closed")]
+)
+def test_output_that_cannot_be_written(bash: Bash, redirection: str, reason: str) -> None:
+    done = bash(f"cms probe rows {redirection}")
     assert done.returncode == 1
-    assert done.stderr == "cms probe: the output cannot be written: no space left on device\n"
-
-
-def test_closed_stdout(program: str, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"'{program}' probe rows >&-"],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (
-        1,
-        "cms probe: the output cannot be written: stdout is closed\n",
-    )
+    assert done.stderr == f"cms probe: the output cannot be written: {reason}\n"
 
 
 def test_output_in_an_encoding_that_lacks_the_character(cms: Cms) -> None:
@@ -176,6 +157,5 @@ def test_output_in_an_encoding_that_lacks_the_character(cms: Cms) -> None:
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
-def test_exit_code_without_stderr(program: str, environment: dict[str, str], redirection: str) -> None:
-    line = f"'{program}' probe fail CloudError {redirection}"
-    assert subprocess.run(["bash", "-c", line], env=environment, check=False).returncode == 4
+def test_exit_code_without_stderr(bash: Bash, redirection: str) -> None:
+    assert bash(f"cms probe fail CloudError {redirection}").returncode == 4

@@ -9,10 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 Cms = Callable[..., "subprocess.CompletedProcess[str]"]
+Bash = Callable[[str], "subprocess.CompletedProcess[str]"]
 Script = Callable[..., str]
 
 
@@ -73,12 +75,7 @@ def test_wrong_words_and_unknown_commands(cms: Cms, script: Script) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        ("foreign exit 7", 7),
-        ("probe fail interrupt", 130),
-        ("!exit 5", 5),
-    ],
+    ("line", "code"), [("foreign exit 7", 7), ("probe fail interrupt", 130), ("!exit 5", 5)]
 )
 def test_failures_count(cms: Cms, script: Script, line: str, code: int) -> None:
     done = cms("batch", script("probe text", line, "probe text"))
@@ -126,13 +123,9 @@ def test_every_kind_of_command(cms: Cms, script: Script) -> None:
     assert '["uc", "/h"]' in done.stdout
 
 
-def test_broken_packages_of_others(cms: Cms, script: Script, packages: Path) -> None:
-    for name, source in (("broken", "import nothing_of_this_name\n"), ("worse", "raise RuntimeError('x')\n")):
-        folder = packages / "cloudmesh" / name / "command"
-        folder.mkdir(parents=True)
-        (folder.parent / "__init__.py").touch()
-        (folder / "__init__.py").touch()
-        (folder / f"{name}.py").write_text(source)
+def test_broken_packages_of_others(cms: Cms, script: Script, packages: Path, add_command: Any) -> None:
+    add_command(packages, "broken", "import nothing_of_this_name\n")
+    add_command(packages, "worse", "raise RuntimeError('x')\n")
     done = cms("batch", "--keep-going", script("broken x", "worse x", "bare a"))
     assert (done.returncode, done.stdout) == (1, "bare a\n")
     assert "cms broken: the module cloudmesh.broken.command.broken cannot be imported" in done.stderr
@@ -187,14 +180,9 @@ def test_unusable_files(cms: Cms, tmp_path: Path, file: str, reason: str) -> Non
     )
 
 
-def test_reader_that_leaves_early_ends_the_script(
-    program: str, environment: dict[str, str], tmp_path: Path
-) -> None:
-    (tmp_path / "s.txt").write_text("probe rows 100000 --output=names\n!touch reached\n")
-    line = f"'{program}' batch --keep-going s.txt | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", line], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
-    )
+def test_reader_that_leaves_early_ends_the_script(bash: Bash, script: Script, tmp_path: Path) -> None:
+    name = script("probe rows 100000 --output=names", "!touch reached")
+    done = bash(f"cms batch --keep-going {name} | head -1; exit ${{PIPESTATUS[0]}}")
     assert (done.returncode, done.stdout, done.stderr) == (141, "web0\n", "")
     assert not (tmp_path / "reached").exists()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cloudmesh.plugin import errors
@@ -52,3 +54,47 @@ def test_of_many_unknown_names_the_first_are_told_the_nearest(monkeypatch: pytes
     assert str(errors.UnknownName("machine", "x", errors.KnownNames([]))) == (
         "there is no machine 'x'; none is known"
     )
+
+
+class Busy(errors.CloudError):
+    """As another package may add one to the tree."""
+
+    def __init__(self, machine: str, retry_after: float) -> None:
+        super().__init__(f"{machine} is busy", outcome_unknown=True)
+        self.retry_after = retry_after
+        self.machines = [machine]
+        self.answer = object()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.CloudmeshError("it failed"),
+        errors.UnknownName("cloud", "a", ["b"]),
+        errors.UsageError("no", usage="vm list"),
+        errors.CloudError("lost", outcome_unknown=True),
+        Busy("web01", 2.5),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_is_made_again_from_its_record(error: errors.CloudmeshError) -> None:
+    again = errors.error_from_record(json.loads(json.dumps(error.to_record())))
+    assert type(again) is type(error) and str(again) == str(error)
+    assert (again.exit_code, again.outcome_unknown) == (error.exit_code, error.outcome_unknown)
+    assert again.to_record() == error.to_record()
+    fields = {name: value for name, value in vars(error).items() if name != "answer"}
+    assert vars(again) == {"outcome_unknown": False, **fields}
+
+
+def test_a_record_holds_neither_cause_nor_notes() -> None:
+    error = errors.CloudmeshError("no")
+    error.__cause__ = ValueError("secret")
+    error.add_note("secret")
+    assert "secret" not in json.dumps(error.to_record())
+
+
+def test_a_record_of_an_unknown_kind_keeps_what_it_says() -> None:
+    record = {**Busy("web01", 2.5).to_record(), "kind": "OfALaterVersion"}
+    error = errors.error_from_record(record)
+    assert type(error) is errors.CloudmeshError and str(error) == "web01 is busy"
+    assert (error.exit_code, error.outcome_unknown, error.retry_after) == (4, True, 2.5)  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cloudmesh.cloud.client.opened import Opened
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.config import Config
@@ -56,7 +56,7 @@ def _spied(spy, method):
 @pytest.fixture(autouse=True)
 def asked_once(monkeypatch):
     """Trouble is told at once; what is tried again is tested where that is meant."""
-    monkeypatch.setattr(Opened, "patience", ONCE)
+    monkeypatch.setattr(Connection, "read_retry", ONCE)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudmesh.cloud.client.booting import BootOptions
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.vm import Machines, Status
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.jobs.runner import JobRunner
@@ -25,9 +25,9 @@ def elsewhere(config):
     """A job of somebody else that is about to boot web1 on cloud a."""
     with Machines("web1", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        journal, _, claimed = JobStore.found(machines.session.inventory, plan)
-        assert claimed == []
-        yield journal
+        store = JobStore.create(machines.session.inventory, plan)
+        assert store.refused == []
+        yield store
 
 
 @pytest.fixture
@@ -106,11 +106,11 @@ def test_a_name_is_free_again_when_its_machine_was_renamed(planned, others):
 def test_a_job_is_not_gone_on_with_where_another_one_boots_the_same(config, spy):
     with Machines("web[1-2]", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        left, _, _ = JobStore.found(machines.session.inventory, plan)
+        left = JobStore.create(machines.session.inventory, plan)
         left.close(over=False)
     with Machines("web1", "a") as machines:
         plan = machines.boot_plan().plan(BootOptions())
-        JobStore.found(machines.session.inventory, plan)
+        JobStore.create(machines.session.inventory, plan)
         result = Jobs().resume(1)
     assert sorted(told(result)) == [
         ("web1", BOOTING.replace("job 1", "job 2").replace("show 1", "show 2")),

@@ -10,7 +10,7 @@ from cloudmesh.cloud.errors import Refused
 from cloudmesh.db import open_store
 from cloudmesh.job.command.job import VERBS, JobCommand
 from cloudmesh.vm.command.vm import VmCommand
-from cloudmesh.vm.jobs.store import JOBS
+from cloudmesh.vm.jobs.rows import JOBS
 
 
 @pytest.fixture

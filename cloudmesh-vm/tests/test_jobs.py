@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.cloud.errors import CloudTimeout, Refused
+from cloudmesh.cloud.client.booting import BootOptions
+from cloudmesh.cloud.errors import CloudTimeout, RateLimited, Refused
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.jobs.jobs import Jobs
-from cloudmesh.vm.jobs.store import JOBS, PARTS, TASKS, lock_name
+from cloudmesh.vm.jobs.rows import EVENTS, JOBS, PARTS, TASKS, lock_name, stored_error
+from cloudmesh.vm.model.plan import Plan
 
 
 def statuses(result):
@@ -41,6 +43,75 @@ def test_a_job_tells_what_was_asked_and_how_it_ended(boot, spy):
         ("web2", "failed", "not this one"),
         ("web3", "done", ""),
     ]
+
+
+def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
+    """The third step may be another thread's, or another process's, as here another session's."""
+    with Machines("web[1-2]", "a") as machines:
+        plan = machines.boot_plan().plan(BootOptions(), "web[1-2]", wait=True)
+    job = Jobs().create(plan)
+    assert (job.status, job.unfinished, Jobs().interrupted()) == ("pending", 2, [])
+    assert not [method for _, method, _ in spy.taken() if method == "boot"]
+    result = Jobs().run(job.number, timeout=30)
+    assert (statuses(result), result.job) == (["done", "done"], job.number)
+    assert [each.kind for each in Jobs().events(job.number) if not each.task] == [
+        *("created", "started", "waiting", "closed")
+    ]
+    with pytest.raises(CloudmeshError, match="is done already"):
+        Jobs().cancel(job.number)
+
+
+def test_a_plan_without_tasks_is_no_job(config):
+    with pytest.raises(UsageError, match="nothing to do"):
+        Jobs().create(Plan("stop", []))
+    assert Jobs().list() == []
+
+
+def test_a_pending_job_can_be_cancelled_and_claims_no_names(config):
+    with Machines("web1", "a") as machines:
+        job = Jobs().create(machines.boot_plan().plan(BootOptions()))
+        assert machines.boot().exit_code == 0
+    (outcome,) = Jobs().run(job.number)
+    assert "already has a machine web1" in str(outcome.error)
+    with Machines("web2", "a") as machines:
+        job = Jobs().create(machines.boot_plan().plan(BootOptions()))
+    assert Jobs().cancel(job.number).status == "cancelled"
+    assert [each.kind for each in Jobs().events(job.number)] == ["created", "cancelled"]
+
+
+def test_what_happens_is_told_as_events_in_order(boot, spy, home):
+    boot("web[1-2]", "a")
+    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    with Machines("web[1-2]", "a", parallel=1) as machines:
+        number = machines.stop().job
+    events = Jobs().events(number)
+    web1, web2 = (each["id"] for each in task_rows(home, number))
+    assert [(each.task, each.kind) for each in events] == [
+        *((0, "created"), (0, "started"), (web1, "begun"), (web1, "done")),
+        *((web2, "begun"), (web2, "failed"), (0, "closed")),
+    ]
+    assert [each.number for each in events] == sorted({each.number for each in events})
+    assert Jobs().events(number, after=events[4].number) == events[5:]
+    with pytest.raises(UnknownName):
+        Jobs().events(7)
+
+
+def test_what_went_wrong_is_kept_with_its_kind_and_fields(boot, spy, home):
+    boot("web1", "a")
+    spy.trouble["a", "stop"] = RateLimited("slower", retry_after=86400.0)
+    with Machines("web1", "a") as machines:
+        number = machines.stop().job
+    (row,) = task_rows(home, number)
+    error = stored_error(row)
+    assert isinstance(error, RateLimited)
+    assert (str(error), error.retry_after, row["error"]) == ("slower", 86400.0, "slower")
+    old = {**row, "failure": None}
+    assert (type(stored_error(old)), str(stored_error(old))) == (CloudmeshError, "slower")
+
+
+def task_rows(home, number):
+    with Database(home / "cloudmesh.db") as database:
+        return database.rows(TASKS, job=number)
 
 
 def refuse(name, which):
@@ -114,7 +185,7 @@ def test_jobs_that_ended_long_ago_are_forgotten(boot, home):
         machines.stop()
     assert [job.number for job in Jobs().list()] == [2]
     with Database(home / "cloudmesh.db") as database:
-        assert database.count(TASKS, job=1) == database.count(PARTS, job=1) == 0
+        assert {database.count(table, job=1) for table in (TASKS, PARTS, EVENTS)} == {0}
 
 
 def test_a_store_that_is_full_begins_nothing(boot, spy, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError

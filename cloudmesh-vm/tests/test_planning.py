@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 
@@ -18,9 +19,9 @@ from cloudmesh.vm.jobs.store import JobStore
 
 @pytest.fixture
 def hang(spy):
-    """Lets a cloud hang in listings for as long as the test lasts: ``hang("a")``."""
+    """Lets a cloud hang for as long as the test lasts, in listings or another method: ``hang("a")``."""
     free = threading.Event()
-    yield lambda cloud: spy.trouble.update({(cloud, "machines"): lambda name: free.wait(60)})
+    yield lambda cloud, method="machines": spy.trouble.update({(cloud, method): lambda name: free.wait(60)})
     spy.trouble.clear()
     free.set()
 
@@ -92,13 +93,9 @@ def test_where_the_question_leaves_no_time_each_machine_fails_with_that_reason(
 def test_what_was_asked_before_counts_as_time_of_the_job(boot, spy, hang):
     boot("web1", "b")
     hang("a")
-    stop = threading.Event()
-    spy.trouble["b", "stop"] = lambda name: stop.wait(60)
-    try:
-        with Machines("web*") as machines:
-            result = machines.stop(timeout=1.0)
-    finally:
-        stop.set()
+    hang("b", "stop")
+    with Machines("web*") as machines:
+        result = machines.stop(timeout=1.0)
     assert "the 1 seconds of the job were over" in str(result[0].error)
 
 
@@ -108,11 +105,8 @@ def interrupted(boot, monkeypatch):
     boot("web1", "a")
     boot("web1", "b")
 
-    def dead(*_):
-        raise Died
-
     with monkeypatch.context() as patched:
-        patched.setattr(JobStore, "write", dead)
+        patched.setattr(JobStore, "write", Mock(side_effect=Died))
         with pytest.raises(Died), Machines("a:web1,b:web1") as machines:
             machines.stop()
     return 3
@@ -122,7 +116,7 @@ def interrupted(boot, monkeypatch):
 def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_others(
     interrupted, spy, hang, limit
 ):
-    from cloudmesh.vm.jobs.runner import RunOptions
+    from cloudmesh.vm.model.limits import RunOptions
 
     hang("a")
     call_timeout = limit.pop("call_timeout", None)
@@ -142,7 +136,7 @@ def test_a_dry_run_does_not_wait_for_a_cloud_that_hangs(boot, spy, hang, cms):
     boot("web[1-2]", "b")
     hang("a")
     # The true state is asked for, since stopped machines are not known to be there.
-    spy.trouble["a", "machine"] = spy.trouble["a", "machines"]
+    hang("a", "machine")
     code, out, _ = cms("start a:web[1-2],b:web[1-2] --dryrun --timeout=2 --output=json")
     rows = {(row["cloud"], row["name"]): row for row in json.loads(out)}
     assert code == 1
@@ -155,12 +149,8 @@ def test_a_dry_run_does_not_wait_for_a_cloud_that_hangs(boot, spy, hang, cms):
 def test_the_time_is_told_as_it_was_given(boot, spy, hang, cms):
     boot("web1", "b")
     hang("a")
-    stop = threading.Event()
-    spy.trouble["b", "stop"] = lambda name: stop.wait(60)
-    try:
-        code, out, _ = cms("stop web* --timeout=2 --output=json")
-    finally:
-        stop.set()
+    hang("b", "stop")
+    code, out, _ = cms("stop web* --timeout=2 --output=json")
     assert code == 1
     assert "the 2 seconds of the job were over" in json.loads(out)[0]["reason"]
 

@@ -13,7 +13,7 @@ from cloudmesh.plugin.errors import CloudmeshError, CredentialsError
 from cloudmesh.vm import Machines, Status
 from cloudmesh.vm.cli.interrupted import describe
 from cloudmesh.vm.jobs.jobs import Jobs
-from cloudmesh.vm.jobs.store import JOBS, TASKS
+from cloudmesh.vm.jobs.rows import JOBS, TASKS
 
 
 def statuses(result):
@@ -52,7 +52,7 @@ def dying(monkeypatch):
         if left["writes"] is None:
             close(self, result)
         else:
-            self._hold.release()
+            self.release()
 
     monkeypatch.setattr(JobStore, "write", counted)
     monkeypatch.setattr(JobStore, "close", closed)
@@ -63,14 +63,25 @@ def dying(monkeypatch):
     return after
 
 
+@pytest.fixture
+def die(dying):
+    """Does something to machines until its process dies, when it has written so many times; gives the job."""
+
+    def act(writes, action, names, cloud=None, parallel=None, **options):
+        dying(writes)
+        with pytest.raises(Died), Machines(names, cloud, parallel=parallel) as machines:
+            machines.act(action) if action in VERBS and not options else getattr(machines, action)(**options)
+        dying(None)
+        (job,) = Jobs().interrupted()
+        return job
+
+    return act
+
+
 # One at a time, a job of four writes five times: what ends, together with what is begun next.
 @pytest.mark.parametrize("writes", range(5))
-def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, dying, writes):
-    dying(writes)
-    with pytest.raises(Died), Machines("web[1-4]", "a", parallel=1) as machines:
-        machines.boot()
-    dying(None)
-    (job,) = Jobs().interrupted()
+def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, die, writes):
+    job = die(writes, "boot", "web[1-4]", "a", parallel=1)
     assert job.unfinished > 0
     booted = [name for _, method, name in spy.taken() if method == "boot"]
     result = Jobs().resume(job.number)
@@ -82,12 +93,9 @@ def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, dying, wri
 
 
 @pytest.fixture
-def died_before_web3(config, dying):
+def died_before_web3(config, die):
     """Job 1 boots web1 to web3, and its process died before it asked for web3."""
-    dying(2)
-    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
-        machines.boot()
-    dying(None)
+    die(2, "boot", "web[1-3]", "a", parallel=1)
     assert counts(1)["pending"] == 1
 
 
@@ -133,14 +141,10 @@ def test_whether_a_name_is_free_is_not_guessed_where_the_cloud_does_not_answer(d
 
 @pytest.mark.parametrize("verb", ["stop", "delete", "hard_reboot"])
 @pytest.mark.parametrize("writes", range(4))
-def test_an_action_that_died_anywhere_is_done_once_or_told(boot, spy, dying, verb, writes):
+def test_an_action_that_died_anywhere_is_done_once_or_told(boot, spy, die, verb, writes):
     boot("web[1-3]", "a")
     method = "reboot" if verb == "hard_reboot" else verb
-    dying(writes)
-    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
-        machines.act(verb)
-    dying(None)
-    (job,) = Jobs().interrupted()
+    job = die(writes, verb, "web[1-3]", "a", parallel=1)
     before = [name for _, called, name in spy.taken() if called in (method, verb)]
     result = Jobs().resume(job.number)
     after = [name for _, called, name in spy.taken() if called in (method, verb)]
@@ -152,13 +156,9 @@ def test_an_action_that_died_anywhere_is_done_once_or_told(boot, spy, dying, ver
         assert result.exit_code == 0
 
 
-def test_a_job_that_waits_goes_on_waiting(config, configure, dying):
+def test_a_job_that_waits_goes_on_waiting(config, configure, die):
     configure({"a": {"boot_seconds": 0.5}}, default="a")
-    dying(2)
-    with pytest.raises(Died), Machines("web[1-2]", "a", parallel=1) as machines:
-        machines.boot(wait=True)
-    dying(None)
-    (job,) = Jobs().interrupted()
+    job = die(2, "boot", "web[1-2]", "a", parallel=1, wait=True)
     result = Jobs().resume(job.number)
     assert {str(each.state) for each in result} == {"active"}
     assert Jobs().show(job.number)[0].status == "done"
@@ -249,13 +249,9 @@ def test_what_failed_is_tried_again_on_demand(boot, spy):
     assert Jobs().show(number)[0].status == "done"
 
 
-def test_a_cancelled_job_is_told_no_more_and_can_still_be_gone_on_with(boot, dying):
+def test_a_cancelled_job_is_told_no_more_and_can_still_be_gone_on_with(boot, die):
     boot("web[1-3]", "a")
-    dying(1)
-    with pytest.raises(Died), Machines("web[1-3]", "a", parallel=1) as machines:
-        machines.stop()
-    dying(None)
-    (job,) = Jobs().interrupted()
+    job = die(1, "stop", "web[1-3]", "a", parallel=1)
     assert Jobs().cancel(job.number).status == "cancelled"
     assert Jobs().interrupted() == []
     with pytest.raises(CloudmeshError, match="is cancelled already"):
@@ -264,13 +260,9 @@ def test_a_cancelled_job_is_told_no_more_and_can_still_be_gone_on_with(boot, dyi
     assert Jobs().show(job.number)[0].done == 3
 
 
-def test_a_cloud_that_is_away_when_the_job_is_resumed_fails_with_the_reason(boot, spy, dying):
+def test_a_cloud_that_is_away_when_the_job_is_resumed_fails_with_the_reason(boot, spy, die):
     boot("web[1-2]", "a")
-    dying(0)
-    with pytest.raises(Died), Machines("web[1-2]", "a") as machines:
-        machines.stop()
-    dying(None)
-    (job,) = Jobs().interrupted()
+    job = die(0, "stop", "web[1-2]", "a")
     spy.trouble.update({("a", method): Unreachable("away") for method in ("machines", "machine", "stop")})
     result = Jobs().resume(job.number)
     assert statuses(result) == ["failed", "failed"]
@@ -279,14 +271,11 @@ def test_a_cloud_that_is_away_when_the_job_is_resumed_fails_with_the_reason(boot
 
 
 def test_a_cloud_that_left_the_configuration_fails_with_the_reason_and_others_go_on(
-    boot, configure, spy, dying
+    boot, configure, spy, die
 ):
     boot("web1", "a")
     boot("web2", "b")
-    dying(0)
-    with pytest.raises(Died), Machines("a:web1,b:web2") as machines:
-        machines.stop()
-    dying(None)
+    die(0, "stop", "a:web1,b:web2")
     configure({"b": {}}, default="b")
     (job,) = Jobs().interrupted()
     result = {each.name: each for each in Jobs().resume(job.number)}
@@ -294,12 +283,9 @@ def test_a_cloud_that_left_the_configuration_fails_with_the_reason_and_others_go
     assert "'a'" in str(result["web1"].error) and not result["web1"].succeeded
 
 
-def test_a_machine_that_vanished_meanwhile_is_told(boot, behind, dying):
+def test_a_machine_that_vanished_meanwhile_is_told(boot, behind, die):
     boot("web[1-2]", "a")
-    dying(0)
-    with pytest.raises(Died), Machines("web[1-2]", "a") as machines:
-        machines.stop()
-    dying(None)
+    die(0, "stop", "web[1-2]", "a")
     behind("a", "delete", "web1")
     (job,) = Jobs().interrupted()
     result = Jobs().resume(job.number)
@@ -307,26 +293,20 @@ def test_a_machine_that_vanished_meanwhile_is_told(boot, behind, dying):
     assert "no longer on its cloud" in str(result[0].error)
 
 
-def test_user_data_stay_out_of_the_store_and_are_read_again(config, spy, dying, home, tmp_path):
+def test_user_data_stay_out_of_the_store_and_are_read_again(config, spy, die, home, tmp_path):
     file = tmp_path / "cloud-init"
     file.write_text("#cloud-config\npassword: hunter2-secret\n")
-    dying(1)
-    with pytest.raises(Died), Machines("web[1-2]", "a", parallel=1) as machines:
-        machines.boot(userdata=file)
-    dying(None)
+    die(1, "boot", "web[1-2]", "a", parallel=1, userdata=file)
     assert b"hunter2" not in b"".join(each.read_bytes() for each in home.rglob("*") if each.is_file())
     (job,) = Jobs().interrupted()
     assert Jobs().resume(job.number).exit_code == 0
 
 
 @pytest.mark.parametrize("how", ["changed", "gone", "text"])
-def test_user_data_that_are_not_the_same_any_more_are_told(config, spy, dying, tmp_path, how):
+def test_user_data_that_are_not_the_same_any_more_are_told(config, spy, die, tmp_path, how):
     file = tmp_path / "cloud-init"
     file.write_text("#cloud-config\n")
-    dying(0)
-    with pytest.raises(Died), Machines("web1", "a") as machines:
-        machines.boot(userdata="#cloud-config\n" if how == "text" else file)
-    dying(None)
+    die(0, "boot", "web1", "a", userdata="#cloud-config\n" if how == "text" else file)
     if how == "changed":
         file.write_text("#cloud-config\nother: things\n")
     elif how == "gone":
@@ -354,11 +334,8 @@ def test_an_address_is_taken_once_though_the_process_dies_between(config, spy, d
             assert len(cloud.floating_ips()) == writes + 1, "none is left over"
 
 
-def test_an_address_whose_taking_was_never_written_down_goes_with_its_machine(config, spy, dying):
-    dying(2)
-    with pytest.raises(Died), Machines("pub", "a") as machines:
-        machines.boot(public=True)
-    dying(None)
+def test_an_address_whose_taking_was_never_written_down_goes_with_its_machine(config, spy, die):
+    die(2, "boot", "pub", "a", public=True)
     with Cloud("a") as cloud:
         assert len(cloud.floating_ips()) == 1
         with Machines("pub", "a") as machines:
@@ -366,27 +343,19 @@ def test_an_address_whose_taking_was_never_written_down_goes_with_its_machine(co
         assert cloud.floating_ips() == []
 
 
-def test_boots_are_gone_on_with_without_opening_their_clouds_one_after_another(config, dying, opened_by_main):
-    dying(1)
-    with pytest.raises(Died), Machines("pub[1-2]", "a,b") as machines:
-        machines.boot(public=True)
-    dying(None)
-    (job,) = Jobs().interrupted()
+def test_boots_are_gone_on_with_without_opening_their_clouds_one_after_another(config, die, opened_by_main):
+    job = die(1, "boot", "pub[1-2]", "a,b", public=True)
     result = Jobs().resume(job.number)
     assert statuses(result) == ["done"] * 4 and opened_by_main == []
     assert all(each.machine.public_ips for each in result)
 
 
 @pytest.mark.parametrize("writes", range(3))
-def test_addresses_are_given_back_though_the_process_dies_while_it_deletes(config, spy, dying, writes):
+def test_addresses_are_given_back_though_the_process_dies_while_it_deletes(config, spy, die, writes):
     with Machines("pub[1-2]", "a") as machines:
         machines.boot(public=True).raise_for_failures()
         machines.wait("active").raise_for_failures()
-    dying(writes)
-    with pytest.raises(Died), Machines("pub[1-2]", "a", parallel=1) as machines:
-        machines.delete()
-    dying(None)
-    (job,) = Jobs().interrupted()
+    job = die(writes, "delete", "pub[1-2]", "a", parallel=1)
     assert Jobs().resume(job.number).exit_code == 0
     with Cloud("a") as cloud:
         assert cloud.floating_ips() == []
@@ -431,25 +400,19 @@ def boots(monkeypatch):
     return calls
 
 
-def test_a_call_for_many_is_the_very_same_when_it_is_made_again(configure, dying, boots):
+def test_a_call_for_many_is_the_very_same_when_it_is_made_again(configure, die, boots):
     """EC2 does it once then, even if it shows nothing of its machines yet."""
     configure({"a": {"bulk": 5}}, default="a")
-    dying(1)
-    with pytest.raises(Died), Machines("web[01-12]", "a", parallel=1) as machines:
-        machines.boot()
-    dying(None)
+    die(1, "boot", "web[01-12]", "a", parallel=1)
     assert boots == [([f"web{number:02}" for number in range(1, 6)], False)]
     assert Jobs().resume(1).exit_code == 0
     assert boots[1] == (boots[0][0], True)
     assert sorted(len(names) for names, _ in boots) == [2, 5, 5, 5]
 
 
-def test_where_one_of_a_call_for_many_has_ended_each_is_looked_for(configure, dying, boots, home):
+def test_where_one_of_a_call_for_many_has_ended_each_is_looked_for(configure, die, boots, home):
     configure({"a": {"bulk": 5}}, default="a")
-    dying(1)
-    with pytest.raises(Died), Machines("web[01-05]", "a") as machines:
-        machines.boot()
-    dying(None)
+    die(1, "boot", "web[01-05]", "a")
     with Database(home / "cloudmesh.db") as database:
         database.update(TASKS, {"status": "failed"}, name="web03")
     assert Jobs().resume(1).exit_code == 0
@@ -503,12 +466,9 @@ def test_what_could_not_be_planned_is_part_of_the_job(configure, spy):
     ]
 
 
-def test_a_cloud_with_a_spoilt_section_keeps_no_other_from_being_resumed(configure, dying):
+def test_a_cloud_with_a_spoilt_section_keeps_no_other_from_being_resumed(configure, die):
     configure({"a": {}, "b": {}}, default=["a", "b"])
-    dying(2)
-    with pytest.raises(Died), Machines("web[1-2]", ["a", "b"], parallel=1) as machines:
-        machines.boot()
-    dying(None)
+    die(2, "boot", "web[1-2]", ["a", "b"], parallel=1)
     configure({"a": {}, "b": {"latency_seconds": "soon"}}, default=["a", "b"])
     resumed = Jobs().resume(1)
     assert {each.status.value for each in resumed if each.cloud == "a"} == {"done"}
@@ -517,12 +477,9 @@ def test_a_cloud_with_a_spoilt_section_keeps_no_other_from_being_resumed(configu
     assert len(resumed) > len(spoilt)
 
 
-def test_what_may_have_been_done_is_said_of_a_cloud_that_is_configured_no_more(configure, dying):
+def test_what_may_have_been_done_is_said_of_a_cloud_that_is_configured_no_more(configure, die):
     configure({"a": {}, "b": {}}, default=["a", "b"])
-    dying(1)
-    with pytest.raises(Died), Machines("a:web1", parallel=1) as machines:
-        machines.boot()
-    dying(None)
+    die(1, "boot", "a:web1", parallel=1)
     configure({"b": {}}, default="b")
     (outcome,) = Jobs().resume(1)
     assert outcome.status is Status.FAILED and "may have been done" in str(outcome.error)
@@ -555,14 +512,11 @@ def unusable(configure, spy, monkeypatch):
 
 
 @pytest.fixture
-def died_deleting(unusable, dying):
+def died_deleting(unusable, die):
     """Job 2 deletes web1 to web4 on a, and its process died when web1 was deleted and web2 was asked for."""
     with Machines("web[1-4]", "a") as machines:
         machines.boot().raise_for_failures()
-    dying(2)
-    with pytest.raises(Died), Machines("web[1-4]", "a", parallel=1) as machines:
-        machines.delete()
-    dying(None)
+    die(2, "delete", "web[1-4]", "a", parallel=1)
 
 
 def on_cloud():

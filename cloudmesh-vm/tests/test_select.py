@@ -51,10 +51,7 @@ def test_only_the_clouds_of_the_option_are_looked_at(four):
     assert chosen("web*", "b") == (["b:web9"], [])
     with pytest.raises(UnknownName, match="there is no machine 'web1' on b; .*web9"):
         chosen("web1", "b")
-
-
-def test_a_cloud_before_the_colon_goes_over_the_option(four):
-    assert chosen("a:web1", "b") == (["a:web1"], [])
+    assert chosen("a:web1", "b") == (["a:web1"], []), "but where the name says another one"
 
 
 @pytest.mark.parametrize(("cloud", "error"), [("x", UnknownName), ("c", ConfigError)])
@@ -175,12 +172,13 @@ def test_a_name_could_be_on_a_cloud_that_was_never_listed_and_does_not_answer(bo
     assert chosen("a:web1,web1") == (["a:web1"], ["web1"])
 
 
-def test_a_name_is_not_in_doubt_for_the_cloud_that_it_is_known_on(boot, spy):
+@pytest.mark.parametrize(("away", "unlisted"), [("a", "a"), ("b", "none")])
+def test_a_name_that_is_known_needs_neither_its_own_cloud_nor_one_that_was_listed(boot, spy, away, unlisted):
     boot("web1", "a")
     boot("web2", "b")
     with Inventory() as inventory:
-        inventory.database.delete("refresh", cloud="a")
-    spy.trouble["a", "machines"] = Unreachable("a is away")
+        inventory.database.delete("refresh", cloud=unlisted)
+    spy.trouble[away, "machines"] = Unreachable("it is away")
     assert chosen("web1") == (["a:web1"], [])
 
 
@@ -218,22 +216,10 @@ def test_a_name_in_doubt_fails_in_its_job_and_when_that_is_tried_again(four, boo
     assert stopped(spy) == []
 
 
-def test_a_name_that_is_found_needs_no_listed_cloud_that_is_away(boot, spy):
-    boot("web1", "a")
-    boot("web2", "b")
+@pytest.mark.parametrize("name", ["web7", "web1*"])
+def test_a_name_is_neither_unknown_nor_that_of_one_machine_while_a_cloud_does_not_answer(four, spy, name):
     spy.trouble["b", "machines"] = Unreachable("b is away")
-    assert chosen("web1") == (["a:web1"], [])
-
-
-def test_a_name_that_could_be_on_a_cloud_that_does_not_answer_is_not_called_unknown(four, spy):
-    spy.trouble["b", "machines"] = Unreachable("b is away")
-    with pytest.raises(Unreachable, match="b is away"):
-        chosen("web7")
-
-
-def test_one_machine_is_only_meant_if_all_clouds_could_be_asked(four, spy):
-    spy.trouble["b", "machines"] = Unreachable("b is away")
-    with Machines("web1*") as machines, pytest.raises(Unreachable, match="b is away"):
+    with Machines(name) as machines, pytest.raises(Unreachable, match="b is away"):
         machines.select().machine()
 
 

@@ -21,14 +21,12 @@ from typing import Any
 import pytest
 
 from cloudmesh.config import Config
-from cloudmesh.vm.executors.engine import keep_own_pickling
+from cloudmesh.dask.connect import keep_own_pickling
 
 PATIENCE = 60
 THREADS = 4
 # What is here, the workers can import.
 THERE = Path(__file__).parent / "there"
-# Dask needs not be there to use cloudmesh, but to test it.
-pytest.importorskip("distributed")
 # The other tests of this run are about errors as they are without Dask.
 keep_own_pickling()
 

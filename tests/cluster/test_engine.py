@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import pytest
 
+from cloudmesh.dask.connect import _compare
+from cloudmesh.dask.worker import HERE
 from cloudmesh.plugin.errors import CloudError, ConfigError
-from cloudmesh.vm.executors.engine import _compare, open_engine
-from cloudmesh.vm.executors.on_worker import HERE
+from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.model.call import CallLost
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def lines(file):
 
 
 def test_calls_on_two_workers(cluster, configured, tmp_path):
-    with open_engine(configured(engine="dask", scheduler=cluster.address), 32) as executor:
+    with open_executor(configured(engine="dask", scheduler=cluster.address), 32) as executor:
         assert executor.max_workers == 8, "four threads on each of two workers"
         futures = [executor.submit(divmod, number, 7) for number in range(200)]
         assert [each.result(PATIENCE) for each in futures] == [divmod(number, 7) for number in range(200)]
@@ -51,7 +52,7 @@ def test_calls_on_two_workers(cluster, configured, tmp_path):
 
 
 def test_a_worker_gets_no_more_calls_than_it_has_threads(cluster, configured):
-    with open_engine(configured(engine="dask", scheduler=cluster.address), 32) as executor:
+    with open_executor(configured(engine="dask", scheduler=cluster.address), 32) as executor:
         futures = [executor.submit(time.sleep, 1) for _ in range(24)]
         while not any(each.done() for each in futures):
             assert sum(each.running() for each in futures) <= 8
@@ -61,7 +62,7 @@ def test_a_worker_gets_no_more_calls_than_it_has_threads(cluster, configured):
 
 
 def test_the_block_ends_though_calls_run(cluster, configured):
-    with open_engine(configured(engine="dask", scheduler=cluster.address), 32) as executor:
+    with open_executor(configured(engine="dask", scheduler=cluster.address), 32) as executor:
         running = [executor.submit(time.sleep, 3) for _ in range(8)]
         waiting = [executor.submit(time.sleep, 3) for _ in range(3)]
         while not all(each.running() for each in running):
@@ -82,7 +83,7 @@ def test_no_scheduler(configured, new_cluster):
         pytest.raises(
             CloudError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 .*dask scheduler"
         ),
-        open_engine(configured(engine="dask", scheduler="tcp://127.0.0.1:1"), 4),
+        open_executor(configured(engine="dask", scheduler="tcp://127.0.0.1:1"), 4),
     ):
         pass
 
@@ -97,20 +98,20 @@ def test_something_else_answers(configured):
         address = f"tcp://127.0.0.1:{server.server_address[1]}"
         with (
             pytest.raises(CloudError, match="no Dask scheduler answers"),
-            open_engine(configured(engine="dask", scheduler=address), 4),
+            open_executor(configured(engine="dask", scheduler=address), 4),
         ):
             pass
         server.shutdown()
 
 
 def test_a_scheduler_without_workers(configured, new_cluster, monkeypatch):
-    monkeypatch.setattr("cloudmesh.vm.executors.engine._MEET", 1.0)
+    monkeypatch.setattr("cloudmesh.dask.connect._MEET", 1.0)
     address = new_cluster.start(workers=0).address
     with (
         pytest.raises(
             CloudError, match=f"has no workers that are free; start one with 'dask worker {address}'"
         ),
-        open_engine(configured(engine="dask", scheduler=address), 4),
+        open_executor(configured(engine="dask", scheduler=address), 4),
     ):
         pass
 
@@ -122,16 +123,16 @@ def test_a_worker_without_cloudmesh(configured, new_cluster):
         pytest.raises(
             ConfigError, match=r"the Dask worker tcp://.* cannot be used: it cannot load cloudmesh-vm"
         ),
-        open_engine(configured(engine="dask", scheduler=new_cluster.address), 4),
+        open_executor(configured(engine="dask", scheduler=new_cluster.address), 4),
     ):
         pass
 
 
 def test_another_version_of_cloudmesh(configured, cluster, monkeypatch):
-    monkeypatch.setattr("cloudmesh.vm.executors.cluster.HERE", replace(HERE, cloudmesh="9.9"))
+    monkeypatch.setattr("cloudmesh.dask.executor.HERE", replace(HERE, cloudmesh="9.9"))
     with (
         pytest.raises(ConfigError, match=r"cannot be used: cloudmesh is 5\.0\.0 there and 9\.9 here"),
-        open_engine(configured(engine="dask", scheduler=cluster.address), 4),
+        open_executor(configured(engine="dask", scheduler=cluster.address), 4),
     ):
         pass
 
@@ -150,7 +151,7 @@ def test_no_certificates_for_tls(configured, cluster):
     address = cluster.address.replace("tcp", "tls")
     with (
         pytest.raises(ConfigError, match="needs certificates, by distributed.comm.tls"),
-        open_engine(configured(engine="dask", scheduler=address), 4),
+        open_executor(configured(engine="dask", scheduler=address), 4),
     ):
         pass
 
@@ -158,7 +159,7 @@ def test_no_certificates_for_tls(configured, cluster):
 def test_the_configuration_names_no_scheduler(configured):
     with (
         pytest.raises(ConfigError, match="scheduler does not say where"),
-        open_engine(configured(engine="dask"), 4),
+        open_executor(configured(engine="dask"), 4),
     ):
         pass
 
@@ -170,9 +171,9 @@ import sys
 sys.modules["distributed"] = None
 from pathlib import Path
 from cloudmesh.config import Config
-from cloudmesh.vm.executors.engine import open_engine
+from cloudmesh.vm.executors.registry import open_executor
 try:
-    with open_engine(Config.load(Path({str(config.path)!r})), 4):
+    with open_executor(Config.load(Path({str(config.path)!r})), 4):
         pass
 except Exception as error:
     print(type(error).__name__, error)
@@ -181,7 +182,7 @@ except Exception as error:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert ended.stdout.startswith("ConfigError cloudmesh.engine is dask, which needs a library")
-    assert "pip install 'cloudmesh-vm[dask]'" in ended.stdout
+    assert "use: pip install ./cloudmesh-dask" in ended.stdout
 
 
 def test_threads_load_nothing_of_dask(configured):
@@ -189,8 +190,8 @@ def test_threads_load_nothing_of_dask(configured):
 import sys
 from pathlib import Path
 from cloudmesh.config import Config
-from cloudmesh.vm.executors.engine import open_engine
-with open_engine(Config.load(Path({str(configured().path)!r})), 4) as executor:
+from cloudmesh.vm.executors.registry import open_executor
+with open_executor(Config.load(Path({str(configured().path)!r})), 4) as executor:
     executor.submit(int).result()
 print([name for name in ("dask", "distributed", "tornado") if name in sys.modules])
 """

@@ -6,7 +6,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from cloudmesh.vm.executors.engine import open_engine
+from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.model.call import CallLost, WorkerUnreachable
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def check(futures, file, lost_pids):
 
 
 def test_a_worker_that_is_killed(settings, own_cluster, traced, file, until):
-    with open_engine(settings, 32) as executor:
+    with open_executor(settings, 32) as executor:
         futures = [executor.submit(traced.trace, str(file), str(number), 1.0) for number in range(24)]
         until(lambda: len(begun(file)) >= 8)
         killed = own_cluster.processes["worker0"].pid
@@ -61,7 +61,7 @@ def test_a_worker_that_comes_back_at_the_same_address(configured, new_cluster, t
     new_cluster.start(workers=0)
     address = ["--worker-port", str(new_cluster.port + 1)]
     new_cluster.add("old", *address)
-    with open_engine(configured(engine="dask", scheduler=new_cluster.address), 8) as executor:
+    with open_executor(configured(engine="dask", scheduler=new_cluster.address), 8) as executor:
         futures = [executor.submit(traced.trace, str(file), str(number), 2.0) for number in range(6)]
         until(lambda: len(begun(file)) == 4)
         killed = new_cluster.processes["old"].pid
@@ -78,7 +78,7 @@ def test_a_new_process_refuses_what_was_meant_for_another(cluster, configured, t
 
     from distributed import Client
 
-    from cloudmesh.vm.executors.on_worker import HERE, Delivery
+    from cloudmesh.dask.worker import HERE, Delivery
 
     sent = pickle.dumps(Delivery("name", HERE.key, pickle.dumps((traced.trace, (str(file), "x"), {}))))
     with Client(cluster.address, set_as_default=False) as client:
@@ -92,7 +92,7 @@ def test_a_new_process_refuses_what_was_meant_for_another(cluster, configured, t
 def test_a_worker_that_is_retired(settings, own_cluster, traced, file, until):
     from distributed import Client
 
-    with open_engine(settings, 32) as executor, Client(own_cluster.address, set_as_default=False) as other:
+    with open_executor(settings, 32) as executor, Client(own_cluster.address, set_as_default=False) as other:
         futures = [executor.submit(traced.trace, str(file), str(number), 1.0) for number in range(24)]
         until(lambda: len(begun(file)) >= 8)
         (address,) = [
@@ -108,7 +108,7 @@ def test_a_worker_that_is_retired(settings, own_cluster, traced, file, until):
 def test_a_worker_that_stops_answering_is_not_replaced_before_it_is_gone(
     settings, own_cluster, traced, file, until
 ):
-    with open_engine(settings, 32) as executor:
+    with open_executor(settings, 32) as executor:
         futures = [executor.submit(traced.trace, str(file), str(number), 1.0) for number in range(8)]
         until(lambda: len(begun(file)) >= 8)
         own_cluster.processes["worker0"].send_signal(signal.SIGSTOP)
@@ -122,7 +122,7 @@ def test_the_line_to_the_scheduler_breaks_off_for_a_moment(
 ):
     """The workers are well, and go on with what they have begun."""
     line = make_line(own_cluster)
-    with open_engine(configured(engine="dask", scheduler=line.address), 32) as executor:
+    with open_executor(configured(engine="dask", scheduler=line.address), 32) as executor:
         futures = [executor.submit(traced.trace, str(file), str(number), 3.0) for number in range(8)]
         until(lambda: len(begun(file)) == 8)
         line.break_off()
@@ -135,7 +135,7 @@ def test_the_line_to_the_scheduler_breaks_off_for_a_moment(
 
 
 def test_the_scheduler_is_killed(settings, own_cluster, traced, file, until, monkeypatch):
-    with open_engine(settings, 32) as executor:
+    with open_executor(settings, 32) as executor:
         monkeypatch.setattr(executor, "_grace", 1.0)
         futures = [executor.submit(traced.trace, str(file), str(number), 1.0) for number in range(24)]
         until(lambda: len(begun(file)) >= 8)
@@ -153,7 +153,7 @@ def test_the_scheduler_is_killed(settings, own_cluster, traced, file, until, mon
 
 def test_the_last_worker_is_killed(configured, new_cluster, traced, file, until, monkeypatch):
     new_cluster.start(workers=1)
-    with open_engine(configured(engine="dask", scheduler=new_cluster.address), 8) as executor:
+    with open_executor(configured(engine="dask", scheduler=new_cluster.address), 8) as executor:
         monkeypatch.setattr(executor, "_grace", 1.0)
         futures = [executor.submit(traced.trace, str(file), str(number), 30.0) for number in range(6)]
         until(lambda: len(begun(file)) == 4)

@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from cloudmesh.vm.executors.engine import open_engine
 from cloudmesh.vm.executors.perform import perform
+from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.model.call import Access, Call
 
 pytestmark = pytest.mark.slow
@@ -68,7 +68,7 @@ def test_calls_that_run_end_and_fail(own_cluster, configured, traced, tmp_path, 
     from distributed import Client
 
     config = configured(engine="dask", scheduler=own_cluster.address)
-    with open_engine(config, 8) as executor, Client(own_cluster.address, set_as_default=False) as client:
+    with open_executor(config, 8) as executor, Client(own_cluster.address, set_as_default=False) as client:
         reply = executor.submit(perform, call()).result(PATIENCE)
         assert SECRET not in repr(reply)
         for kind in ("plain", "odd", "lambda"):
@@ -90,7 +90,7 @@ def test_calls_that_are_lost(own_cluster, configured, traced, tmp_path, until):
     from distributed import Client
 
     config = configured(engine="dask", scheduler=own_cluster.address)
-    with open_engine(config, 8) as executor, Client(own_cluster.address, set_as_default=False) as client:
+    with open_executor(config, 8) as executor, Client(own_cluster.address, set_as_default=False) as client:
         file = tmp_path / "trace"
         futures = [executor.submit(traced.trace, str(file), SECRET, 3.0) for _ in range(8)]
         until(lambda: file.exists() and len(file.read_text().splitlines()) == 8)
@@ -103,7 +103,7 @@ def test_calls_that_are_lost(own_cluster, configured, traced, tmp_path, until):
 def test_the_scheduler_needs_nothing_of_ours(configured, new_cluster, traced, tmp_path):
     """It may be anybody's: what it cannot load, Dask would write into its log."""
     new_cluster.start(workers=1, begin="import sys; sys.modules['cloudmesh.vm'] = None")
-    with open_engine(configured(engine="dask", scheduler=new_cluster.address), 8) as executor:
+    with open_executor(configured(engine="dask", scheduler=new_cluster.address), 8) as executor:
         file = tmp_path / "trace"
         assert executor.submit(traced.trace, str(file), SECRET).result(PATIENCE) == SECRET
     logs = {log.name: log.read_text() for log in new_cluster.folder.glob("*.log")}
@@ -126,7 +126,7 @@ def test_the_search_can_find(own_cluster, tmp_path):
 CAUSED = f"""
 import pickle
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.executors.engine import keep_own_pickling
+from cloudmesh.dask.connect import keep_own_pickling
 import distributed
 error = CloudmeshError("no answer")
 error.__cause__ = OSError({SECRET!r})

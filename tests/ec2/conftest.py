@@ -67,6 +67,14 @@ class Gate(ThreadingHTTPServer):
             calls, self.calls = self.calls, Counter()
         return dict(calls)
 
+    def refuse(self, action, code, message="no", status=400):
+        """Answer the next call of an action with an error."""
+        self.answers[action] = [(status, REFUSED.format(code, message))]
+
+    def lose(self, action):
+        """Do what the next call of an action asks for, and lose the answer."""
+        self.answers[action] = [None]
+
     def handle_error(self, request, client_address):
         """Callers that go away are part of some tests."""
 
@@ -244,3 +252,27 @@ def make_provider(settings):
 def provider(make_provider):
     with make_provider() as made:
         yield made
+
+
+@pytest.fixture
+def await_that():
+    """Waits until something is so, for ten seconds at most."""
+
+    def wait(holds):
+        deadline = time.monotonic() + 10
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come about"
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def arrive(await_that):
+    """Waits until machines are in a state; gives them as they are then."""
+
+    def wait(provider, state, *machines):
+        await_that(lambda: all(provider.machine(each.cloud_id).state is state for each in machines))
+        return [provider.machine(each.cloud_id) for each in machines]
+
+    return wait

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 
 pytestmark = pytest.mark.slow
 
-ERROR = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
-    "</Error></Errors><RequestID>1</RequestID></Response>"
-)
 CHANGED = (
     "<Response><instancesSet><item><instanceId>{}</instanceId><previousState><name>{}</name></previousState>"
     "</item></instancesSet></Response>"
@@ -23,22 +17,12 @@ CHANGED = (
 
 
 @pytest.fixture
-def machines(provider, gate):
+def machines(provider, gate, arrive):
     flavor, image = Flavor("aws", "t3.nano", "t3.nano"), provider.images()[0]
     booted = [provider.boot(BootRequest(f"vm{number}", image, flavor)) for number in range(3)]
-    arrive(provider, booted, State.ACTIVE)
+    arrive(provider, State.ACTIVE, *booted)
     gate.taken()
     return booted
-
-
-def arrive(provider, machines, state):
-    for machine in machines:
-        for _ in range(200):
-            now = provider.machine(machine.cloud_id)
-            if now.state is state:
-                break
-            time.sleep(0.05)
-        assert now.state is state
 
 
 @pytest.mark.parametrize(
@@ -48,32 +32,24 @@ def arrive(provider, machines, state):
         ("reboot", {"DescribeInstances": 1, "RebootInstances": 1}, State.ACTIVE),
     ],
 )
-def test_one_call_is_about_all(provider, machines, gate, verb, calls, state):
+def test_one_call_is_about_all(provider, machines, gate, arrive, verb, calls, state):
     assert provider.act_many(verb, [each.cloud_id for each in machines]) == {}
     assert gate.taken() == calls
     sent = gate.sent[-1][2]
     assert [sent[f"InstanceId.{number}"] for number in (1, 2, 3)] == [each.cloud_id for each in machines]
-    arrive(provider, machines, state)
+    arrive(provider, state, *machines)
 
 
-def test_started_again_and_deleted(provider, machines, gate):
+def test_started_again_and_deleted(provider, machines, gate, arrive, await_that):
     ids = [each.cloud_id for each in machines]
     provider.act_many("stop", ids)
-    arrive(provider, machines, State.STOPPED)
+    arrive(provider, State.STOPPED, *machines)
     provider.act_many("start", ids)
-    arrive(provider, machines, State.ACTIVE)
+    arrive(provider, State.ACTIVE, *machines)
     provider.act_many("delete", ids)
-    assert gate.taken().keys() == {
-        "StopInstances",
-        "StartInstances",
-        "TerminateInstances",
-        "DescribeInstances",
-    }
-    for _ in range(200):
-        if not list(provider.machines()):
-            return
-        time.sleep(0.05)
-    raise AssertionError(list(provider.machines()))
+    asked = {"StopInstances", "StartInstances", "TerminateInstances", "DescribeInstances"}
+    assert gate.taken().keys() == asked
+    await_that(lambda: list(provider.machines()) == [])
 
 
 def test_a_hundred_in_one_call_and_no_hibernating(make_provider):
@@ -95,18 +71,18 @@ def test_a_hundred_in_one_call_and_no_hibernating(make_provider):
     ],
 )
 def test_a_refusal_is_sure(provider, gate, code, kind):
-    gate.answers["StartInstances"] = [(400, ERROR.format(code, "i-1"))]
+    gate.refuse("StartInstances", code)
     with pytest.raises(kind, match="start 2 machines") as caught:
         provider.act_many("start", ["i-1", "i-2"])
     assert not caught.value.outcome_unknown
 
 
-def test_a_lost_answer_is_unsure(provider, machines, gate):
-    gate.answers["StopInstances"] = [None]
+def test_a_lost_answer_is_unsure(provider, machines, gate, arrive):
+    gate.lose("StopInstances")
     with pytest.raises(errors.Unreachable) as caught:
         provider.act_many("stop", [each.cloud_id for each in machines])
     assert caught.value.outcome_unknown
-    arrive(provider, machines, State.STOPPED)
+    arrive(provider, State.STOPPED, *machines)
 
 
 def test_a_wrong_id_refuses_all(provider, machines, gate):

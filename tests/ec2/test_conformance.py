@@ -6,7 +6,7 @@ import pytest
 
 from cloudmesh.cloud.conformance import ProviderSuite
 from cloudmesh.cloud.model.records import Flavor
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
 
 pytestmark = pytest.mark.slow

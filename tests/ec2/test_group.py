@@ -9,17 +9,11 @@ import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, MachineRecord
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY, new_token
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, new_token
 
 pytestmark = pytest.mark.slow
 
-ERROR = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message>'
-    "</Error></Errors><RequestID>1</RequestID></Response>"
-)
 NAMES = [f"web{number}" for number in range(1, 5)]
-BUSY = (503, ERROR.format("RequestLimitExceeded", "slowly"))
 
 
 @pytest.fixture
@@ -35,6 +29,21 @@ def requests_for(provider, gate):
         ]
 
     return make
+
+
+@pytest.fixture
+def lose_boot(provider, requests_for, gate):
+    """Boots machines by a call whose answer is lost; gives its requests."""
+
+    def lose(**more):
+        gate.lose("RunInstances")
+        wanted = requests_for(**more)
+        with pytest.raises(errors.Unreachable) as caught:
+            provider.boot_many(wanted)
+        assert caught.value.outcome_unknown
+        return wanted
+
+    return lose
 
 
 def names(provider):
@@ -77,12 +86,8 @@ def test_a_hundred_have_tokens_that_fit_into_tags(provider, requests_for, gate):
     assert len(written) <= 50 and all(len(value) <= 256 for value in written)
 
 
-def test_a_lost_answer_is_asked_for_again_and_makes_no_more(provider, requests_for, gate):
-    gate.answers["RunInstances"] = [None]
-    wanted = requests_for()
-    with pytest.raises(errors.Unreachable) as caught:
-        provider.boot_many(wanted)
-    assert caught.value.outcome_unknown
+def test_a_lost_answer_is_asked_for_again_and_makes_no_more(provider, lose_boot):
+    wanted = lose_boot()
     made = provider.boot_many(wanted, maybe_done=True)
     assert [machine.name for machine in made] == NAMES == names(provider)
     assert tags(provider) == {"Name": 4, TOKEN_KEY: 4}
@@ -92,12 +97,9 @@ def test_a_lost_answer_of_a_call_that_never_arrived(provider, requests_for):
     assert [machine.name for machine in provider.boot_many(requests_for(), maybe_done=True)] == NAMES
 
 
-def test_after_a_lost_answer_each_is_found_alone_and_named(provider, requests_for, gate):
+def test_after_a_lost_answer_each_is_found_alone_and_named(provider, lose_boot):
     """As after a kill: whoever goes on knows nothing of the group."""
-    gate.answers["RunInstances"] = [None]
-    wanted = requests_for(own={"web2": {"a": "b"}})
-    with pytest.raises(errors.Unreachable):
-        provider.boot_many(wanted)
+    wanted = lose_boot(own={"web2": {"a": "b"}})
     found = {each.name: provider.find_booted(each) for each in reversed(wanted)}
     assert {name: machine.name for name, machine in found.items()} == {name: name for name in NAMES}
     assert len({machine.cloud_id for machine in found.values()}) == 4
@@ -105,16 +107,14 @@ def test_after_a_lost_answer_each_is_found_alone_and_named(provider, requests_fo
     assert {each.name: each.metadata for each in provider.machines()}["web2"] == {"a": "b"}
 
 
-def test_a_token_of_another_group_finds_nothing(provider, requests_for, gate):
-    gate.answers["RunInstances"] = [None]
-    with pytest.raises(errors.Unreachable):
-        provider.boot_many(requests_for())
+def test_a_token_of_another_group_finds_nothing(provider, requests_for, lose_boot):
+    lose_boot()
     (other,) = requests_for(["other"])
     assert provider.find_booted(other) is None
 
 
 def test_too_many_calls_end_the_naming_and_nothing_is_lost(provider, requests_for, gate):
-    gate.answers["CreateTags"] = [BUSY]
+    gate.refuse("CreateTags", "RequestLimitExceeded", status=503)
     wanted = requests_for()
     made = provider.boot_many(wanted)
     assert gate.taken()["CreateTags"] == 1
@@ -129,7 +129,7 @@ def test_too_many_calls_end_the_naming_and_nothing_is_lost(provider, requests_fo
 
 
 def test_one_that_is_not_known_yet_is_named_later(provider, requests_for, gate):
-    gate.answers["CreateTags"] = [(400, ERROR.format("InvalidInstanceID.NotFound", "i-x"))]
+    gate.refuse("CreateTags", "InvalidInstanceID.NotFound")
     wanted = requests_for()
     first, *others = provider.boot_many(wanted)
     assert isinstance(first, errors.CloudTimeout) and first.outcome_unknown and errors.is_transient(first)
@@ -138,11 +138,8 @@ def test_one_that_is_not_known_yet_is_named_later(provider, requests_for, gate):
     assert names(provider) == NAMES
 
 
-def test_one_that_must_be_there_and_is_not_shown_is_not_made_twice(provider, requests_for, gate):
-    gate.answers["RunInstances"] = [None]
-    wanted = requests_for()
-    with pytest.raises(errors.Unreachable):
-        provider.boot_many(wanted)
+def test_one_that_must_be_there_and_is_not_shown_is_not_made_twice(provider, lose_boot, gate):
+    wanted = lose_boot()
     # Of four machines EC2 shows the first.
     answer = provider.query.send("DescribeInstances")
     first = answer["reservationSet"][0]["instancesSet"][0]
@@ -165,12 +162,9 @@ def test_one_that_must_be_there_and_is_not_shown_is_not_made_twice(provider, req
     assert gate.taken()["RunInstances"] == 1
 
 
-def test_a_group_of_which_only_a_part_is_shown_is_not_made_twice(provider, requests_for, gate):
+def test_a_group_of_which_only_a_part_is_shown_is_not_made_twice(provider, lose_boot, gate):
     """However often and in whatever company its machines are asked for."""
-    gate.answers["RunInstances"] = [None]
-    wanted = requests_for()
-    with pytest.raises(errors.Unreachable):
-        provider.boot_many(wanted)
+    wanted = lose_boot()
     made = provider.query.send("DescribeInstances")["reservationSet"][0]["instancesSet"]
     first, *others = [each["instanceId"] for each in sorted(made, key=lambda each: each["amiLaunchIndex"])]
     gate.hidden.update(others)
@@ -211,7 +205,7 @@ def test_what_was_deleted_meanwhile_is_told(provider, requests_for):
     ],
 )
 def test_a_refusal_has_made_none(provider, requests_for, gate, code, kind, outcome_unknown):
-    gate.answers["RunInstances"] = [(400, ERROR.format(code, "no"))]
+    gate.refuse("RunInstances", code)
     with pytest.raises(kind, match="boot 4 machines") as caught:
         provider.boot_many(requests_for())
     assert caught.value.outcome_unknown is outcome_unknown

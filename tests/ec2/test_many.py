@@ -10,7 +10,7 @@ import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 
 pytestmark = pytest.mark.slow
 

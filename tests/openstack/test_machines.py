@@ -11,8 +11,8 @@ import pytest
 from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.providers.openstack import wire
+from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.providers.openstack import services
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack
@@ -226,13 +226,13 @@ def test_a_long_list_comes_in_pages_and_is_whole(counter, provider, request_of, 
     # Nova's list is in motion while machines are built.
     wait_until(lambda: all(machine.state is State.ACTIVE for machine in provider.machines()))
     counter.taken()
-    monkeypatch.setattr(wire, "PAGE", 2)
+    monkeypatch.setattr(services, "PAGE", 2)
     listing = provider.machines()
     assert next(listing).cloud == "bed"
     assert len(counter.taken()) == 1, "the second page is asked for when it is needed"
     assert len(list(listing)) == 4 and len(counter.taken()) == 2
     everything = provider.images(), provider.flavors(), provider.security_groups(), provider.networks()
-    monkeypatch.setattr(wire, "PAGE", 500)
+    monkeypatch.setattr(services, "PAGE", 500)
     assert everything == (
         provider.images(),
         provider.flavors(),

@@ -9,7 +9,7 @@ import pytest
 from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import Conflict, NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.networks import SecurityRule
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack

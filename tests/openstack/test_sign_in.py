@@ -13,7 +13,7 @@ import pytest
 from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import CredentialsError
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 pytestmark = pytest.mark.openstack

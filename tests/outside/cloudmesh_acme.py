@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cloudmesh.cloud import BootRequest, Capability, Flavor, Image, MachineRecord, Provider, State
 from cloudmesh.cloud.errors import Conflict, NotFound
-from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.provider.interface import BootRequest, Capability, Provider
 
 STATES = {"ON": State.ACTIVE, "OFF": State.STOPPED}
 

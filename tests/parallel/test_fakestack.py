@@ -16,7 +16,7 @@ from libcloud.compute.types import Provider
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 PAST = {

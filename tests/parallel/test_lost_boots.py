@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.client.booting import Booting
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.conformance.base import Around
 from cloudmesh.cloud.errors import CloudError, is_transient
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import new_token
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 LOST = ("error", "reset", "gateway", "error-after", "reset-after", "malformed", "truncated")
@@ -20,7 +19,7 @@ LOST = ("error", "reset", "gateway", "error-after", "reset-after", "malformed", 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(tmp_path / "cloudmesh"))
-    monkeypatch.setattr(Booting, "_sleep", staticmethod(lambda _: None))
+    monkeypatch.setattr(Connection, "sleep", staticmethod(lambda _: None))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +26,6 @@ class Loopback(ThreadingHTTPServer):
         self.asked = []
         self.answer = say("{}")
         self.leave = threading.Event()
-        self.scheme = "http"
 
     @property
     def place(self):
@@ -101,16 +101,12 @@ def circle(request):
 
 
 @pytest.fixture
-def serve():
-    """Starts servers on loopback; with a context for TLS if one is given."""
+def run_server():
+    """Runs HTTP servers in threads until the test is over; with a context for TLS if one is given."""
     started = []
 
-    def start(answer=None, tls=None):
-        server = Loopback()
-        if answer:
-            server.answer = answer
+    def start(server, tls=None):
         if tls:
-            server.scheme = "https"
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -119,10 +115,26 @@ def serve():
 
     yield start
     for server, thread in started:
-        server.leave.set()
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def serve(run_server):
+    """Starts servers on loopback that answer as they are told."""
+    started = []
+
+    def start(answer=None, tls=None):
+        server = Loopback()
+        server.answer = answer or server.answer
+        server.scheme = "https" if tls else "http"
+        started.append(server)
+        return run_server(server, tls)
+
+    yield start
+    for server in started:
+        server.leave.set()
 
 
 class ProbeProvider(LibcloudProvider):
@@ -255,10 +267,4 @@ def full_port():
 @pytest.fixture
 def answers():
     """The ways to answer."""
-
-    class Ways:
-        pass
-
-    for way in (say, hang, drop, cut, garble, circle):
-        setattr(Ways, way.__name__, staticmethod(way))
-    return Ways
+    return SimpleNamespace(say=say, hang=hang, drop=drop, cut=cut, garble=garble, circle=circle)

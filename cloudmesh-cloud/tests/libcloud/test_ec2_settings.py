@@ -1,9 +1,10 @@
-"""What an EC2 cloud's configuration means, and what is wrong with it."""
+"""What an EC2 cloud's configuration means, what is wrong with it, and where calls go to."""
 
 import pytest
 
 from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
 from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
+from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 KEYS = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "hush hush"}
@@ -11,6 +12,10 @@ KEYS = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "hush hush"}
 
 def read(**settings):
     return Ec2Settings.read("aws", {"credentials": KEYS, **settings})
+
+
+def read_profile(name="work", **credentials):
+    return read(credentials={"EC2_PROFILE": name, **credentials})
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def test_account_ids_keep_their_zeros():
 def test_a_missing_key_is_told_with_what_to_do(missing):
     credentials = {key: value for key, value in KEYS.items() if key != missing}
     with pytest.raises(CredentialsError, match=r"cms config set clouds\.aws\.credentials"):
-        Ec2Settings.read("aws", {"credentials": credentials})
+        read(credentials=credentials)
 
 
 def test_a_profile_gives_keys_token_and_region(profiles):
@@ -77,7 +82,7 @@ def test_a_profile_gives_keys_token_and_region(profiles):
         "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\naws_session_token = T1\n",
         "[profile work]\nregion = eu-west-1\n[default]\nregion = eu-west-3\n",
     )
-    own = Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+    own = read_profile()
     assert (own.access_key, own.secret_key, own.token, own.region) == ("A1", "S1", "T1", "eu-west-1")
 
 
@@ -85,34 +90,33 @@ def test_what_the_configuration_says_itself_goes_before_the_profile(profiles):
     profiles(
         "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\n", "[profile work]\nregion = eu-west-1"
     )
-    credentials = {"EC2_PROFILE": "work", "EC2_REGION": "us-west-2"}
-    assert Ec2Settings.read("aws", {"credentials": credentials}).region == "us-west-2"
+    assert read_profile(EC2_REGION="us-west-2").region == "us-west-2"
 
 
 def test_the_files_may_be_elsewhere(tmp_path, monkeypatch, profiles):
     file = tmp_path / "elsewhere"
     file.write_text("[p]\naws_access_key_id=A\naws_secret_access_key=S\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    assert Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "p"}}).access_key == "A"
+    assert read_profile("p").access_key == "A"
 
 
 def test_an_unknown_profile_names_the_nearest(profiles):
     profiles("[work]\naws_access_key_id=A\naws_secret_access_key=S\n")
     with pytest.raises(ConfigError, match="did you mean 'work'"):
-        Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "wrok"}})
+        read_profile("wrok")
 
 
 @pytest.mark.parametrize("way", ["role_arn", "sso_session", "credential_process"])
 def test_a_profile_of_another_way_to_sign_in_is_no_empty_one(profiles, way):
     profiles(config=f"[profile work]\n{way} = x\n")
     with pytest.raises(CredentialsError, match=way):
-        Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+        read_profile()
 
 
 def test_a_broken_file_shows_none_of_its_lines(profiles):
     profiles("[work\naws_secret_access_key hush\n")
     with pytest.raises(ConfigError, match=r"\.aws/credentials") as caught:
-        Ec2Settings.read("aws", {"credentials": {"EC2_PROFILE": "work"}})
+        read_profile()
     assert "hush" not in str(caught.value)
 
 
@@ -120,3 +124,29 @@ def test_the_secret_of_a_profile_is_kept_out_of_messages(profiles):
     profiles("[work]\naws_access_key_id=A\naws_secret_access_key=of-the-profile\n")
     provider = Ec2Provider("aws", {"credentials": {"EC2_PROFILE": "work"}})
     assert "of-the-profile" in provider._secrets
+
+
+EUROPE = {**KEYS, "EC2_REGION": "eu-west-1"}
+KEYSTONE = {
+    "OS_AUTH_URL": "https://keystone.example.org:5000/v3",
+    "OS_USERNAME": "me",
+    "OS_PASSWORD": "geheim",
+    "OS_PROJECT_NAME": "ours",
+}
+
+
+LOCAL = {"host": "127.0.0.1", "port": 5000, "secure": False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "credentials", "settings", "url"),
+    [
+        (Ec2Provider, EUROPE, {}, "https://ec2.eu-west-1.amazonaws.com:443"),
+        (Ec2Provider, EUROPE, LOCAL, "http://127.0.0.1:5000"),
+        (OpenStackProvider, KEYSTONE, {"insecure": True}, "https://keystone.example.org:5000"),
+    ],
+)
+def test_the_endpoint_is_the_configured_one_and_nobody_is_called(kind, credentials, settings, url):
+    with kind("uc", {"credentials": credentials, **settings}) as provider:
+        endpoint = provider.endpoint()
+    assert (endpoint.url, endpoint.insecure) == (url, settings.get("insecure", False))

@@ -1,13 +1,18 @@
-"""No exception of the libraries underneath stays as it is."""
+"""No exception of the libraries underneath stays as it is; what a cloud says becomes one harmless line."""
 
 import importlib
+import json
 import pkgutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from libcloud.common.exceptions import BaseHTTPError
 
 from cloudmesh.cloud import errors
+from cloudmesh.cloud.providers.libcloud.error_details import retry_after
 from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 from cloudmesh.plugin.errors import CloudError, CredentialsError
 
@@ -126,18 +131,44 @@ def test_googles_quota_of_calls_is_no_quota_of_machines(reason, words, kind):
 
 
 def test_what_is_no_librarys_error_is_left_alone():
-    assert translate(KeyError("x"), CALL) is None
-    assert translate(ZeroDivisionError(), CALL) is None
-
-
-def test_our_own_error_stays_itself():
+    assert translate(KeyError("x"), CALL) is translate(ZeroDivisionError(), CALL) is None
     error = errors.Conflict("as it is")
-    assert translate(error, CALL) is error
+    assert translate(error, CALL) is error, "our own error stays itself"
 
 
 def test_a_redirection_to_nowhere_is_one_too():
-    from libcloud.common.exceptions import BaseHTTPError
-
     answer = SimpleNamespace(status_code=302, headers={"location": "http://["}, text="")
     error = translate(BaseHTTPError(302, "Found"), replace(CALL, answer=answer))
     assert type(error) is errors.Refused and "sends us on to an address that is none (HTTP 302)" in str(error)
+
+
+SECRET = "s3cr3t/+ value"
+WORDS = st.text(max_size=40) | st.just(SECRET) | st.just(f"password {SECRET} is wrong")
+SAID = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(said=SAID, status=st.integers(min_value=400, max_value=599), as_text=st.booleans())
+def test_any_words_of_any_form(said, status, as_text):
+    message = json.dumps(said) if as_text else said
+    ours = translate(BaseHTTPError(status, message), replace(CALL, secrets=(SECRET,)))
+    assert isinstance(ours, errors.CloudError | errors.CredentialsError)
+    told = str(ours)
+    assert "acme" in told and SECRET not in told and len(told) < 600
+    assert told.isprintable() or not any(ord(letter) < 32 for letter in told)
+
+
+@given(text=st.text(max_size=60))
+@example("\x1f0")
+def test_retry_after_is_a_number_or_nothing(text):
+    seconds = retry_after({"Retry-After": text})
+    assert seconds is None or seconds >= 0
+
+
+@given(headers=st.dictionaries(st.text(max_size=12), st.text(max_size=12), max_size=3))
+def test_other_headers_say_nothing(headers):
+    kept = {key: value for key, value in headers.items() if key.lower() != "retry-after"}
+    assert retry_after(kept) is None

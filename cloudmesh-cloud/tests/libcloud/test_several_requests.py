@@ -8,8 +8,8 @@ import pytest
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
+from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 
 REQUEST = BootRequest("web1", Image("cs", "ubuntu", "t"), Flavor("cs", "small", "s"), token="1" * 32)
 CATALOG = {
@@ -127,7 +127,7 @@ def test_what_may_have_been_done_before_the_last_request(
     """A look beforehand changes nothing, where it is known to be a look."""
     server = serve(lambda request: answers.say("", BUSY if request.path == "/last" else 200)(request))
     provider = probe(server)
-    provider.wire.get_reads = get_reads
+    provider.tracker.get_reads = get_reads
     with pytest.raises(errors.OutOfService) as caught, provider.changing("boot web1"):
         provider.driver.connection.request("/first", method=looked)
         provider.driver.connection.request("/last", method="POST")

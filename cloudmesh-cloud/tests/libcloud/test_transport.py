@@ -3,7 +3,8 @@
 import pytest
 from libcloud.http import LibcloudConnection
 
-from cloudmesh.cloud.providers.libcloud.transport import Transport, Wire, connection_class
+from cloudmesh.cloud.providers.libcloud.settings import ConnectionSettings
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
 
 CALLS = {
     "plain": ("GET", "/nodes", {}),
@@ -18,6 +19,7 @@ CALLS = {
     "headers": ("HEAD", "/", {"headers": {"user-agent": "probe", "X-Count": 3, "X-Half": 0.5}}),
     "header of nothing": ("GET", "/", {"headers": {"X-Auth-Token": None, "Accept": None}}),
 }
+OURS = connection_class(ConnectionSettings(), CallTracker())
 
 
 def keep(calls):
@@ -39,7 +41,7 @@ def keep(calls):
 def test_a_call_is_the_same_as_over_a_connection_of_libcloud(name, serve):
     method, url, options = CALLS[name]
     calls = {}
-    for kind in (LibcloudConnection, connection_class(Transport(), Wire())):
+    for kind in (LibcloudConnection, OURS):
         calls[kind] = []
         server = serve(keep(calls[kind]))
         connection = kind("127.0.0.1", server.server_port, secure=False)
@@ -73,7 +75,9 @@ def send_on(status, place):
 def test_only_what_stays_the_same_is_sent_on(method, status, serve):
     """A DELETE that became a GET would be taken for done."""
     server = serve(send_on(status, "/here"))
-    connection = connection_class(Transport(), Wire())("127.0.0.1", server.server_port, secure=False)
+    connection = connection_class(ConnectionSettings(), CallTracker())(
+        "127.0.0.1", server.server_port, secure=False
+    )
     connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
     stays = method == "GET" or status in (307, 308)
     assert server.asked == [f"{method} /there", *([f"{method} /here"] if stays else [])]
@@ -85,6 +89,8 @@ def test_nothing_is_sent_on_to_another_host(method, serve):
     """It would get the token."""
     other = serve()
     server = serve(send_on(307, f"http://{other.place}/here"))
-    connection = connection_class(Transport(), Wire())("127.0.0.1", server.server_port, secure=False)
+    connection = connection_class(ConnectionSettings(), CallTracker())(
+        "127.0.0.1", server.server_port, secure=False
+    )
     connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
     assert connection.status == 307 and other.asked == []

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext
-from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails
-from cloudmesh.cloud.providers.openstack import faults, records
+from cloudmesh.cloud.providers.openstack import errors, records
 from cloudmesh.cloud.providers.openstack.records import raw_state, state_of
 
 
@@ -78,7 +78,7 @@ def test_a_fault_that_is_over_is_not_told():
 
 
 def told(code, words):
-    return faults.explain(ErrorDetails(code, words), CallContext("uc", "boot vm1", "nova.example.org"))
+    return errors.explain(ErrorDetails(code, words), CallContext("uc", "boot vm1", "nova.example.org"))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
     from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
-    from cloudmesh.cloud.provider.interface import BootRequest, Capability, Provider
+    from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
+    from cloudmesh.cloud.provider.interface import Capability, Provider
 
 __all__ = [
+    "BootParameter",
     "BootRequest",
     "Capability",
     "Cloud",
@@ -33,7 +35,8 @@ __all__ = [
 
 _HOMES = {
     "Cloud": "cloudmesh.cloud.client.cloud",
-    "BootRequest": "cloudmesh.cloud.provider.interface",
+    "BootParameter": "cloudmesh.cloud.provider.boot",
+    "BootRequest": "cloudmesh.cloud.provider.boot",
     "Capability": "cloudmesh.cloud.model.verbs",
     "FloatingIP": "cloudmesh.cloud.model.networks",
     "Network": "cloudmesh.cloud.model.networks",

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import sys
-import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import SourceFileLoader
@@ -11,6 +10,10 @@ from pathlib import Path
 
 import pytest
 import urllib3.util.connection
+
+from cloudmesh.cloud.provider.boot import BootRequest
+
+JSON = {"Content-Type": "application/json"}
 
 
 class Replay(ThreadingHTTPServer):
@@ -60,13 +63,9 @@ class Answer(BaseHTTPRequestHandler):
             mock.type = self.server.types[line]
         given = self.server.answers.get(line)
         if self.path.partition("?")[0].endswith("/no-such-machine"):
-            status, content, headers = (
-                404,
-                '{"message": "there is none"}',
-                {"Content-Type": "application/json"},
-            )
+            status, content, headers = 404, '{"message": "there is none"}', JSON
         elif given:
-            status, content, headers = (*given.pop(0), {"Content-Type": "application/json"})
+            status, content, headers = (*given.pop(0), JSON)
         else:
             question = (self.command, self.path, body, dict(self.headers))
             status, content, headers, _ = mock._get_request(*question)
@@ -122,17 +121,14 @@ def recorded():
 
 
 @pytest.fixture
-def replay(certificate, monkeypatch):
+def replay(certificate, monkeypatch, run_server):
     """Starts a server that stands for some hosts; all connections of the test lead to it."""
     started = []
 
     def start(names, mocks):
         context, file = certificate(*names)
-        server = Replay(mocks)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        started.append((server, thread))
+        server = run_server(Replay(mocks), context)
+        started.append(server)
         real = urllib3.util.connection.create_connection
         monkeypatch.setattr(
             urllib3.util.connection,
@@ -143,11 +139,23 @@ def replay(certificate, monkeypatch):
         return server
 
     yield start
-    for server, thread in started:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    for server in started:
         assert not server.failed, server.failed[0]
+
+
+@pytest.fixture
+def check_found_by_token(monkeypatch):
+    """Checks that a provider finds the machine that bears a token under this key of libcloud's objects."""
+
+    def check(provider, key, image, flavor):
+        nodes = provider.driver.list_nodes()
+        nodes[0].extra[key] = {"a": "b", "cloudmesh-token": "t0"}
+        monkeypatch.setattr(type(provider), "_nodes", lambda self: nodes)
+        found = provider.find_booted(BootRequest("any", image, flavor, token="t0"))
+        assert found.cloud_id == str(nodes[0].id) and found.metadata == {"a": "b"}
+        assert provider.find_booted(BootRequest(found.name, image, flavor, token="t1")) is None
+
+    return check
 
 
 @pytest.fixture(autouse=True)

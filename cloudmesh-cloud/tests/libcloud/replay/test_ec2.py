@@ -5,7 +5,7 @@ import pytest
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, State
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
 
 

@@ -87,14 +87,8 @@ def test_a_machine_is_booted(provider, server):
     assert sent["machineType"].endswith("/n1-standard-1")
 
 
-def test_a_machine_is_found_by_the_label_of_its_token(provider, monkeypatch):
-    image, flavor = provider.images()[0], provider.flavors()[0]
-    nodes = provider.driver.list_nodes()
-    nodes[0].extra["labels"] = {"a": "b", "cloudmesh-token": "t0"}
-    monkeypatch.setattr(type(provider), "_nodes", lambda self: nodes)
-    found = provider.find_booted(BootRequest("any", image, flavor, token="t0"))
-    assert found.cloud_id == str(nodes[0].id) and found.metadata == {"a": "b"}
-    assert provider.find_booted(BootRequest(found.name, image, flavor, token="t1")) is None
+def test_a_machine_is_found_by_the_label_of_its_token(provider, check_found_by_token):
+    check_found_by_token(provider, "labels", provider.images()[0], provider.flavors()[0])
 
 
 @pytest.mark.parametrize(

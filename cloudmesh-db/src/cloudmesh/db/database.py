@@ -85,13 +85,13 @@ class Database:
         Raises:
             StoreError: the dictionary, or the name of the table, is none that can be stored.
         """
-        from cloudmesh.db.sql import catalog
+        from cloudmesh.db.sql.tables import create_sql
 
         sqlite = dialect(":memory:")
         check_name(table, sqlite.limits)
         made = Table(table, sqlite.limits)
         made.widen(leaves(dictionary))
-        return catalog.create_sql(sqlite, made)
+        return create_sql(sqlite, made)
 
     @contextmanager
     def atomic(self) -> Iterator[Database]:
@@ -211,9 +211,7 @@ class Database:
             StoreError: the column has lists or dicts, or numbers beside True or False, which a dict cannot
                 have as its keys.
         """
-        from cloudmesh.db.sql.tallies import tally
-
-        return tally(self._engine.tables, self._engine.search, table, column, {**(where or {}), **equals})
+        return self._engine.search.tally(table, column, {**(where or {}), **equals})
 
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
@@ -242,7 +240,7 @@ class Database:
         Raises:
             StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
         """
-        from cloudmesh.db.sql.updates import update_many
+        from cloudmesh.db.sql.bulk import update_many
 
         return update_many(self._engine, table, records)
 
@@ -273,10 +271,7 @@ class Database:
         Raises:
             StoreError: the name is empty or no text, or no lock can be had from the system.
         """
-        from cloudmesh.db.locks.hold import Hold
-
-        lock = self._dialect.lock(_held(name))
-        return Hold(name, lock) if lock else None
+        return self._dialect.lock(_held(name))
 
     def is_held(self, name: str, /) -> bool:
         """Whether somebody has a name, this process included, without taking it."""

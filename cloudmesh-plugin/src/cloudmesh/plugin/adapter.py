@@ -1,9 +1,15 @@
-"""The decorator that makes a ``do_x`` method a well-behaved command of the cms shell.
+"""The decorator ``command``, which makes a ``do_x`` method a well-behaved command of the cms shell.
 
 cmd5 re-joins the words of a one-shot call, replaces names in them and always exits with 0. The adapter
-takes the true words, parses them with docopt, prints what the command returns, turns errors into one
-sentence on stderr, and ends a one-shot call with the right exit code. A REPL on a terminal survives
-everything; lines from elsewhere end where one is interrupted.
+
+1. takes the words as they were typed (``_parse``),
+2. lets docopt find the arguments in them (``cloudmesh.plugin.usage``),
+3. calls the method and prints the ``Answer`` that it returns (``cloudmesh.plugin.output``),
+4. turns an error into one sentence on stderr (``report``),
+5. ends a one-shot call with the exit code of the answer or the error (``command``).
+
+A REPL on a terminal survives every error; a shell that reads its lines from elsewhere ends when one of them
+is interrupted.
 """
 
 from __future__ import annotations
@@ -16,11 +22,12 @@ import textwrap
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from cloudmesh.plugin import variables
+from cloudmesh.plugin import output, variables
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.plain import harmless
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -78,15 +85,16 @@ def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str
         return report(name, Interrupted("interrupted"))
     except BrokenPipeError:
         # Whoever read our output has left, as in "cms vm list | head -1": nothing more can be said there.
-        _abandon(sys.stdout)
+        output.abandon(sys.stdout)
         return BROKEN_PIPE
     except SystemExit as error:
         return exit_code(error)
-    except Exception as error:  # noqa: BLE001 the outermost face: an error must not end the REPL
+    except Exception as error:  # noqa: BLE001 an error must not end the REPL
         return report(name, error)
 
 
 def _answer(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
+    """Parse the words, call the method and print its answer; give the exit code. Errors pass through."""
     arguments = _parse(name, doc, words)
     if arguments is None:
         return 0
@@ -107,19 +115,16 @@ def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
         except ValueError as error:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
     if "-h" in words or "--help" in words:
-        _write(parse.help_text(doc))
+        output.write(parse.help_text(doc))
         return None
     arguments = parse.parse(doc, words, name)
     if arguments.get("--output"):
-        from cloudmesh.plugin import output
-
         output.check_format(arguments["--output"])
     return arguments
 
 
 def _print(answer: Answer, form: str) -> None:
-    from cloudmesh.plugin import output
-
+    """Print an answer: its rows or text to stdout in this format, its notes to stderr."""
     text = answer.text if answer.text is not None else output.render(answer, form)
     if text:
         output.write(text)
@@ -129,23 +134,13 @@ def _print(answer: Answer, form: str) -> None:
         _debug(error)
 
 
-def _write(text: str) -> None:
-    from cloudmesh.plugin import output
-
-    output.write(text)
-
-
-def _abandon(stream: TextIO) -> None:
-    from cloudmesh.plugin import output
-
-    output.abandon(stream)
-
-
 def report(name: str, error: Exception) -> int:
     """Print an error of the command ``name`` as one sentence on stderr and give its exit code."""
     _debug(error)
     if isinstance(error, CloudmeshError):
-        tell(f"cms {name}: {_on_a_terminal(str(error))}")
+        # A cloud may have put what acts on a terminal into the message; its line ends are ours.
+        message = "\n".join(map(harmless, str(error).split("\n")))
+        tell(f"cms {name}: {message}")
         if isinstance(error, UsageError) and error.usage:
             tell(f"\n{error.usage}")
         return error.exit_code
@@ -154,6 +149,7 @@ def report(name: str, error: Exception) -> int:
 
 
 def _debug(error: BaseException) -> None:
+    """Print the traceback of an error if the user has asked for tracebacks."""
     if os.environ.get("CLOUDMESH_DEBUG") == "1":
         tell("".join(traceback.format_exception(error)))
 
@@ -163,7 +159,7 @@ def tell(sentence: str) -> None:
     try:
         print(sentence, file=sys.stderr)
     except OSError:
-        _abandon(sys.stderr)
+        output.abandon(sys.stderr)
 
 
 def exit_code(error: SystemExit) -> int:
@@ -173,13 +169,6 @@ def exit_code(error: SystemExit) -> int:
         return (error.code and (error.code & 0xFF or 1)) or 0
     tell(str(error.code))
     return 1
-
-
-def _on_a_terminal(message: str) -> str:
-    """The message with what a cloud may have smuggled in made visible, its own line ends kept."""
-    from cloudmesh.plugin.plain import harmless
-
-    return "\n".join(harmless(line) for line in message.split("\n"))
 
 
 def _describe(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A script of shell lines run in one process: what ``cms batch`` does."""
+"""Runs a script of shell lines in one process: what ``cms batch`` does."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ class ScriptLine:
 def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
     """Run the lines of a script in this shell; give the exit code of the first that failed, else 0.
 
-    ``file`` is a path or ``-`` for stdin. Each failing line is told as ``FILE:LINE: text``. The script
-    ends at the first one unless ``keep_going``; at Ctrl-C, or when nobody reads the output, it always does.
+    ``file`` is a path or ``-`` for stdin. Each failing line is shown by ``tell`` as ``FILE:LINE: text``. The
+    script ends at the first one unless ``keep_going``; it always ends at Ctrl-C, and when nobody reads its
+    output.
 
     Raises:
         UsageError: the file cannot be read as a script, or the script runs itself.

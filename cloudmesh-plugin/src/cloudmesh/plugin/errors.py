@@ -12,15 +12,18 @@
     └── Interrupted           130   the user pressed Ctrl-C
 
 Each message is one sentence for the user: what is wrong, where, and what to do.
+
+``CloudmeshError.to_record`` gives an error as plain data, to be stored or sent; ``error_from_record`` makes
+the error again. Classes that other packages derive from the tree take part in this without further ado.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-# Unknown names that are compared with all that are known.
+# So many unknown names are compared with all known ones, see KnownNames.
 _COMPARED = 10
 
 
@@ -39,7 +42,24 @@ class CloudmeshError(Exception):
     outcome_unknown = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self.args, dict(vars(self)))
+        return _rebuild, (type(self), self.args, dict(vars(self)))
+
+    def to_record(self) -> dict[str, Any]:
+        """The error as plain data (texts, numbers, lists, dicts); ``error_from_record`` makes it again.
+
+        The keys are ``kind`` (the name of the class), ``message``, ``exit_code``, ``outcome_unknown``, and
+        ``fields``: the public attributes that are plain data, such as ``retry_after``. Other attributes are
+        left out, and so are the error that it was raised from and the traceback.
+        """
+        fields = {name: value for name, value in vars(self).items() if name[0] != "_" and _is_plain(value)}
+        fields.pop("outcome_unknown", None)
+        return {
+            "kind": type(self).__name__,
+            "message": str(self),
+            "exit_code": self.exit_code,
+            "outcome_unknown": self.outcome_unknown,
+            "fields": fields,
+        }
 
 
 class UsageError(CloudmeshError):
@@ -97,11 +117,42 @@ class Interrupted(CloudmeshError):
     exit_code = 130
 
 
-def _remade(kind: type[CloudmeshError], args: tuple[Any, ...], state: dict[str, Any]) -> CloudmeshError:
-    """An error as it was; its constructor, which makes the sentence from other things, is not called."""
+def error_from_record(record: Mapping[str, Any]) -> CloudmeshError:
+    """The error that ``CloudmeshError.to_record`` described.
+
+    Its class is looked up by name among all imported classes of the tree. A name that none of them has, such
+    as one of a later version, gives a CloudmeshError with the same message, exit code and fields.
+    """
+    classes = {each.__name__: each for each in _descendants(CloudmeshError)}
+    kind = classes.get(record["kind"])
+    state = {**record.get("fields", {}), "outcome_unknown": record.get("outcome_unknown", False)}
+    if kind is None:
+        kind = CloudmeshError
+        state["exit_code"] = record.get("exit_code", kind.exit_code)
+    return _rebuild(kind, (record["message"],), state)
+
+
+def _descendants(kind: type[CloudmeshError]) -> Iterator[type[CloudmeshError]]:
+    """The class and all that are derived from it."""
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _descendants(each)
+
+
+def _rebuild(kind: type[CloudmeshError], args: tuple[Any, ...], state: dict[str, Any]) -> CloudmeshError:
+    """An error as it was, without a call of its constructor, which makes the message from other things."""
     error = kind.__new__(kind, *args)
     vars(error).update(state)
     return error
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is made of nothing but what JSON has."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
+    return value is None or isinstance(value, str | int | float)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

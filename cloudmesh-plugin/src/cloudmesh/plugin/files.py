@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def private_draft(path: Path, content: bytes) -> Iterator[Path]:
     Rename or link it into place within the block; the directory is synced afterwards. Its name is
     ``.NAME.*.tmp``, see ``sweep_drafts``.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
         descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as file:

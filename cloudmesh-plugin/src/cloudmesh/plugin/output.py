@@ -1,4 +1,8 @@
-"""What a command returns: rows, and how they are to be shown."""
+"""The answer of a command: its rows, their text in each output format, and its way to stdout.
+
+A command returns an ``Answer``; ``render`` makes the text of it, ``write`` prints a text. A new format is one
+function beside ``_table``, ``_json``, ``_yaml``, ``_csv`` and ``_names``, and its name in ``FORMATS``.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,16 @@ from cloudmesh.plugin.plain import harmless, plain
 Row = Mapping[str, Any]
 
 
+FORMATS = ("table", "json", "yaml", "csv", "names")
+
+# In JSON these can only stand inside a string, where their escape means the same.
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+# Words that every version of YAML reads as a text when they are bare.
+_BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
+_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+
 @dataclass
 class Answer:
     """The outcome of a command, not yet printed.
@@ -33,7 +47,7 @@ class Answer:
         record: one thing in place of rows: an object in json and yaml, a line a key in a table or csv.
         text: printed as it is, in place of rows, for an answer that is prose.
         notes: sentences for a person; they go to stderr, so that stdout stays data.
-        errors: what went wrong in parts of the work, told in rows or notes already; with
+        errors: what went wrong in parts of the work, as rows or notes say already; with
             CLOUDMESH_DEBUG=1 their tracebacks are shown.
         exit_code: what one-shot mode and ``cms batch`` end with.
     """
@@ -48,16 +62,6 @@ class Answer:
     errors: Sequence[BaseException] = ()
     exit_code: int = 0
     table_rows: Sequence[Row] | None = None
-
-
-FORMATS = ("table", "json", "yaml", "csv", "names")
-
-# In JSON these can only stand inside a string, where their escape means the same.
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-# Words that every version of YAML reads as a text when they are bare.
-_BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
-_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
 def check_format(form: str) -> None:
@@ -146,6 +150,7 @@ def _columns(answer: Answer) -> list[str]:
 
 
 def _table(answer: Answer) -> str:
+    """Columns under their names, for a person; cells are on one line and harmless to a terminal."""
     columns = _columns(answer)
     if not columns:
         return ""
@@ -183,6 +188,7 @@ def _compact(value: object) -> str:
 
 
 def _names(answer: Answer) -> str:
+    """One name a line, to be handed to another command. Raises UsageError if no row has one."""
     rows = answer.rows if answer.record is None else [answer.record]
     names = [row[answer.names] for row in rows if row.get(answer.names) is not None]
     if rows and not names:
@@ -193,17 +199,20 @@ def _names(answer: Answer) -> str:
 
 
 def _json(answer: Answer) -> str:
+    """Strict JSON; what could act on a terminal is escaped."""
     text = json.dumps(_data(answer), indent=2, ensure_ascii=False, allow_nan=False)
     return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _data(answer: Answer) -> Any:
+    """What JSON and YAML show: the record, or the list of rows."""
     if answer.record is not None:
         return plain(answer.record)
     return [plain(row) for row in answer.rows]
 
 
 def _csv(answer: Answer) -> str:
+    """Comma-separated values with a head line; lists and dicts are JSON in their cell."""
     columns = _columns(answer)
     if not columns:
         return ""
@@ -225,6 +234,7 @@ def _csv_cell(value: object) -> str:
 
 
 def _yaml(answer: Answer) -> str:
+    """YAML that versions 1.1 and 1.2 read alike."""
     from ruamel.yaml import YAML
     from ruamel.yaml.representer import SafeRepresenter
 
@@ -251,6 +261,3 @@ def _yaml(answer: Answer) -> str:
     stream = io.StringIO()
     yaml.dump(_data(answer), stream)
     return stream.getvalue()
-
-
-__all__ = ["FORMATS", "abandon", "check_format", "render", "write"]

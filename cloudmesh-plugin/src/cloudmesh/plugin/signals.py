@@ -1,4 +1,13 @@
-"""SIGTERM as a second Ctrl-C: a command that is told to end says so, and gives the same exit code."""
+"""SIGINT (Ctrl-C) and SIGTERM while a command runs: they interrupt it, or ask it to stop in good order.
+
+``as_ctrl_c`` is for whole commands: SIGTERM raises KeyboardInterrupt as Ctrl-C does, so that the command
+says that it was interrupted and gives the same exit code. ``stopping`` is for work within a command that must
+not be cut off at any point: the first signal only notes a ``StopRequest``, the second one interrupts.
+
+Signal handlers belong to the whole process, and Python lets only the main thread set them and calls them
+only there. So both functions replace handlers for the length of a block and put the old ones back, and in
+any other thread they change nothing. A signal that the process ignores stays ignored.
+"""
 
 from __future__ import annotations
 
@@ -15,41 +24,6 @@ from typing import Any
 # group, and a parent may pass on a Ctrl-C that the terminal has sent to all.
 TOGETHER = 0.1
 
-
-class Interrupting:
-    """What SIGTERM calls meanwhile: it interrupts, once for all that come together."""
-
-    def __init__(self) -> None:
-        self._last = float("-inf")
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if now - self._last >= TOGETHER:
-            self._last = now
-            raise KeyboardInterrupt
-
-
-@contextmanager
-def as_ctrl_c() -> Iterator[None]:
-    """Within the block, or the function that is decorated with it, SIGTERM raises KeyboardInterrupt.
-
-    Python itself would let it end the process on the spot, without a word. A handler of the program's own
-    stays, and so does a signal that is ignored. Outside of the main thread nothing is changed, since only
-    that one is given signals.
-    """
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
-    ):
-        yield
-        return
-    signal.signal(signal.SIGTERM, Interrupting())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -65,58 +39,104 @@ class StopRequest:
     requested: int = 0
     first: signal.Signals | None = None
 
+    def add(self, number: int) -> None:
+        """Count one more request, made by this signal."""
+        self.requested += 1
+        self.first = self.first or signal.Signals(number)
 
-class _Handler:
-    """What both signals call while the work goes on, and who is told by it."""
+
+class _Repeats:
+    """Tells a new request from a signal that came together with the one before."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def is_new(self) -> bool:
+        """Whether the signal that has just come is a request of its own."""
+        now = time.monotonic()
+        if now - self._last < TOGETHER:
+            return False
+        self._last = now
+        return True
+
+
+class _InterruptHandler:
+    """The handler of SIGTERM that raises KeyboardInterrupt, once for all signals that come together."""
+
+    def __init__(self) -> None:
+        self._repeats = _Repeats()
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._repeats.is_new():
+            raise KeyboardInterrupt
+
+
+class _StopHandler:
+    """The handler of both signals that tells listeners of the first request, and interrupts at the second.
+
+    Attributes:
+        listeners: the requests to count up, each with the function that ends a wait.
+        seen: every signal that came.
+        ending: whether the work is over, so that nothing is left to be interrupted.
+    """
 
     def __init__(self) -> None:
         self.listeners: list[tuple[StopRequest, Callable[[], None]]] = []
         self.seen: list[int] = []
-        self.requested = 0
         self.ending = False
-        self._last = float("-inf")
+        self._requests = 0
+        self._repeats = _Repeats()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.seen.append(number)
-        now = time.monotonic()
-        if now - self._last < TOGETHER:
+        if not self._repeats.is_new():
             return
-        self._last = now
-        self.requested += 1
+        self._requests += 1
         for stop, _ in self.listeners:
-            _ask(stop, signal.Signals(number))
-        if self.requested > 1 and not self.ending:
+            stop.add(number)
+        if self._requests > 1 and not self.ending:
             raise KeyboardInterrupt
         for _, wake in self.listeners:
             wake()
 
 
-def _ask(stop: StopRequest, number: signal.Signals) -> None:
-    stop.requested += 1
-    stop.first = stop.first or number
+@contextmanager
+def as_ctrl_c() -> Iterator[None]:
+    """Within the block, or the function that is decorated with it, SIGTERM raises KeyboardInterrupt.
+
+    Python itself would let it end the process on the spot, without a word. A handler that the program has set
+    itself stays.
+    """
+    if not _in_main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _InterruptHandler())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
 def stopping(stop: StopRequest, wake: Callable[[], None]) -> Iterator[StopRequest]:
     """Within the block the first SIGINT or SIGTERM only asks to stop; the second raises KeyboardInterrupt.
 
-    Afterwards both signals do again what they did before; a handler that the program has set itself is then
-    called for what came meanwhile. A block within another hears of what that one was asked before, too. A
-    signal that is ignored stays so. Outside of the main thread nothing is changed, since only that one is
-    given signals.
+    At the end of the block a handler that the program had set itself is called for each kind of signal that
+    came meanwhile. Blocks may be nested: an inner one shares the handler of the outer one, and learns at its
+    beginning of a request that was made before.
 
     Args:
         stop: where requests are counted.
         wake: called at a request, to end a wait. It runs between any two steps of the main thread, so it
             may take no lock: ``SimpleQueue.put`` is made for that.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if not _in_main_thread():
         yield stop
         return
-    outer = next((each for each in map(signal.getsignal, _SIGNALS) if isinstance(each, _Handler)), None)
-    handler = outer or _Handler()
+    outer = next((each for each in map(signal.getsignal, _SIGNALS) if isinstance(each, _StopHandler)), None)
+    handler = outer or _StopHandler()
     if handler.seen:
-        _ask(stop, signal.Signals(handler.seen[0]))
+        stop.add(handler.seen[0])
     listener = (stop, wake)
     handler.listeners = [*handler.listeners, listener]
     try:
@@ -127,7 +147,8 @@ def stopping(stop: StopRequest, wake: Callable[[], None]) -> Iterator[StopReques
 
 
 @contextmanager
-def _installed(handler: _Handler) -> Iterator[None]:
+def _installed(handler: _StopHandler) -> Iterator[None]:
+    """Let both signals call this handler within the block."""
     before: dict[int, Any] = {}
     try:
         for number in _SIGNALS:
@@ -144,6 +165,10 @@ def _installed(handler: _Handler) -> Iterator[None]:
     for seen in dict.fromkeys(handler.seen):
         own = before[seen]
         # These would interrupt what has ended in good order by now.
-        usual_ones = own is signal.default_int_handler or isinstance(own, Interrupting)
-        if callable(own) and not usual_ones:
+        interrupts = own is signal.default_int_handler or isinstance(own, _InterruptHandler)
+        if callable(own) and not interrupts:
             own(seen, None)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,11 +1,14 @@
-"""The variables of the shell, as ``cms set name=value`` keeps them: read with care, and kept from harm."""
+"""The variables of the shell, as ``cms set name=value`` keeps them in the file ``variables.dat`` of cmd5.
+
+``variable`` reads one of them. ``guard`` replaces the method of cmd5 that writes the file, for the whole
+process: cmd5 makes its objects in many places, so that there is no single one that could be given a better
+method.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 from cloudmesh.plugin.errors import ConfigError
 
 # How long another process may need to write the file, in seconds.
-_PATIENCE = 1.0
+_WRITE_SECONDS = 1.0
 
 
 def variable(name: str) -> str | None:
@@ -26,7 +29,7 @@ def variable(name: str) -> str | None:
     from cloudmesh.common.base import Base
 
     path = Path(Base(create=False).path) / "variables.dat"
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _WRITE_SECONDS
     while True:
         try:
             values = _values(path)
@@ -71,8 +74,10 @@ def guard() -> None:
 
 
 def _flush(store: Any) -> None:
-    """What takes the place of ``YamlDB.flush``."""
+    """Write the variables of a ``YamlDB``; what takes the place of its method ``flush``."""
     import yaml
+
+    from cloudmesh.plugin.files import replace_private  # few processes write
 
     path = Path(store.path)
     new = yaml.safe_dump(store._db, default_flow_style=False, sort_keys=False)
@@ -82,10 +87,7 @@ def _flush(store: Any) -> None:
         if old == new or (not old and not store._db):
             return
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(new)
-        Path(temporary).replace(path)
+        replace_private(path, new.encode())
     except OSError:
         if store._db:
             raise

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.client.booting import BootKeywords
+from cloudmesh.cloud.client.booter import BootKeywords
 from cloudmesh.cloud.fanout.limits import Deadline
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Kind, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.jobs.plan_action import GivenArgument
+from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
 from cloudmesh.vm.verb_methods import add_verbs

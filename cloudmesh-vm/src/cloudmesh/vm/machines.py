@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.client.booting import BootKeywords, BootOptions
+from cloudmesh.cloud.client.booter import BootKeywords, BootOptions
 from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
 from cloudmesh.cloud.fanout.progress import ProgressCallback
 from cloudmesh.cloud.model.records import MachineRecord, State
@@ -17,9 +17,10 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.clouds.select import Selection, Selector
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.plan_action import ActionPlan, GivenArgument
-from cloudmesh.vm.jobs.plan_boot import BootPlan, check_name
-from cloudmesh.vm.jobs.runner import JobRunner, RunKeywords, RunOptions
+from cloudmesh.vm.jobs.conflicts import check_name
+from cloudmesh.vm.jobs.planning import ActionPlan, BootPlan, GivenArgument
+from cloudmesh.vm.jobs.runner import JobRunner
+from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
 from cloudmesh.vm.verb_methods import add_each, add_verbs

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
-from cloudmesh.cloud.store.catalog import kept_listing
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
+from cloudmesh.cloud.store.listings import kept_listing
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.vm.clouds.session import CloudSession
-    from cloudmesh.vm.jobs.plan_action import GivenArgument
+    from cloudmesh.vm.jobs.planning import GivenArgument
     from cloudmesh.vm.machines import Machines
     from cloudmesh.vm.model.outcome import UnresolvedName
 
@@ -59,6 +58,7 @@ def known_machines(
     cloud: str | None,
     refresh: bool,
     gone: bool = True,
+    reader: str = "shell",
 ) -> KnownMachines:
     """The machines of the chosen clouds as they were last seen.
 
@@ -67,6 +67,7 @@ def known_machines(
         cloud: as in ``--cloud=``.
         refresh: ask the clouds first, side by side; one that was never asked is asked anyway.
         gone: whether machines that vanished are told, if no names are given.
+        reader: who asks; each reader is told once of a machine that vanished.
 
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
@@ -78,7 +79,7 @@ def known_machines(
         for name in clouds
         for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
     ]
-    vanished = inventory.take_vanished(clouds) if gone and not names else []
+    vanished = inventory.vanished(clouds, reader) if gone and not names else []
     addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
     images = _names_of_images(inventory, [*known, *vanished])
     shown, unknown = _named(known, names, errors) if names else (known, [])
@@ -93,13 +94,9 @@ def _places(config: Config, names: Sequence[str], option: str | None) -> list[st
         return chosen_clouds(config, option)
     from cloudmesh.plugin.names import expand
 
-    named = [each.cloud for each in expand(names)]
-    for cloud in named:
-        if cloud:
-            config.cloud(cloud)
-            config.require_active(cloud)
-    chosen = chosen_clouds(config, option) if None in named else []
-    return list(dict.fromkeys([*chosen, *(cloud for cloud in named if cloud)]))
+    wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, option))
+    wanted.sort(key=lambda each: each[0].cloud is not None)
+    return list(dict.fromkeys(cloud for _, clouds in wanted for cloud in clouds))
 
 
 def _refresh(
@@ -109,24 +106,10 @@ def _refresh(
     asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
     if not asked:
         return {}
-    from cloudmesh.cloud.fanout.ask_all import ask_all
-    from cloudmesh.cloud.fanout.limits import QueryLimits, call_timeouts
+    from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
-    # All that is missing is asked for before the first cloud is called.
-    errors: dict[str, CloudmeshError] = {**config.unresolved(asked)}
-    configured = call_timeouts(config, asked, errors)
-    # One that hangs keeps nobody from seeing the others for ever.
-    answers = ask_all([*configured], partial(_reconcile, config), QueryLimits().limit(configured))
-    errors.update({name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)})
-    return {name: errors[name] for name in asked if name in errors}
-
-
-def _reconcile(config: Config, name: str) -> None:
-    """Bring what is known of a cloud up to date, in whatever thread."""
-    from cloudmesh.cloud.client.cloud import Cloud
-
-    with Cloud(name, config) as cloud:
-        cloud.reconcile()
+    answers = ask_each(config, asked, Cloud.reconcile)
+    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
 
 
 def _named(
@@ -197,7 +180,7 @@ def foresee(
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
     from cloudmesh.cloud.fanout.limits import Deadline
-    from cloudmesh.vm.jobs.plan_action import ActionPlan
+    from cloudmesh.vm.jobs.planning import ActionPlan
 
     verb, session = find_verb(action), machines.session
     deadline = Deadline.after(timeout)

@@ -1,4 +1,4 @@
-"""Making and removing what clouds have beside machines, on one cloud or on several at once."""
+"""Making and removing what clouds have beside machines: keys, groups, rules and floating IPs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import simulated_notes
-from cloudmesh.cloud.client.cloud import Cloud
-from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.fanout.selection import chosen_clouds
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config
@@ -41,13 +40,12 @@ def change_all(
     """
     config.resolve(clouds)
 
-    def work(name: str) -> list[dict[str, str] | CloudmeshError]:
-        with Cloud(name, config) as cloud:
-            return [_change(cloud, action, thing, do) for thing in names]
+    def work(cloud: Cloud) -> list[dict[str, str] | CloudmeshError]:
+        return [_change(cloud, action, thing, do) for thing in names]
 
     rows: list[dict[str, str]] = []
     errors: list[CloudmeshError] = []
-    for cloud, answer in ask_all(clouds, work).items():
+    for cloud, answer in ask_each(config, clouds, work, calls=len(names)).items():
         ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
         errors += [each for each in ended if isinstance(each, CloudmeshError)]
         rows += [
@@ -72,6 +70,49 @@ def _change(
 
 def _row(cloud: str, name: str, action: str, result: str, reason: str) -> dict[str, str]:
     return {"cloud": cloud, "name": name, "action": action, "result": result, "reason": reason}
+
+
+def create_address(config: Config, option: str | None, pool: str) -> Answer:
+    """Take a floating IP on the only cloud that is meant; the row tells which it is."""
+    name = one_cloud(config, option)
+    config.resolve([name])
+    with Cloud(name, config) as cloud:
+        made = cloud.create_floating_ip(pool)
+    row = {"cloud": name, "address": made.address, "pool": made.pool, "cloud_id": made.cloud_id}
+    return Answer([row], columns=list(row), names="address", notes=simulated_notes(config, [name]))
+
+
+def delete_addresses(config: Config, option: str | None, addresses: Sequence[str], sure: bool) -> Answer:
+    """Give floating IPs back; one that leads to a machine only if the user is sure."""
+
+    def delete(cloud: Cloud, address: str) -> None:
+        found = cloud.floating_ip(address)
+        if found.machine_id and not sure:
+            raise UsageError(
+                f"{found.address} leads to machine {found.machine_id} on cloud {cloud.name}; "
+                f"cms ip detach {found.address} first, or say --yes"
+            )
+        cloud.delete_floating_ip(found.address)
+
+    return change_all(config, [one_cloud(config, option)], "delete", list(dict.fromkeys(addresses)), delete)
+
+
+def attach_address(config: Config, option: str | None, address: str, machine: str) -> Answer:
+    """Let a floating IP lead to a machine; a machine given as cloud:name says the cloud."""
+    prefix, _, own = machine.rpartition(":")
+    name = one_cloud(config, prefix or option)
+
+    def attach(cloud: Cloud, address: str) -> None:
+        found = cloud.find(own)
+        cloud.attach_floating_ip(address, found)
+        cloud.refresh(found)
+
+    return change_all(config, [name], f"attach to {own}", [address], attach)
+
+
+def detach_address(config: Config, option: str | None, address: str) -> Answer:
+    """Let a floating IP lead nowhere."""
+    return change_all(config, [one_cloud(config, option)], "detach", [address], Cloud.detach_floating_ip)
 
 
 def read_public_key(given: str | None) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import defaults
-from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.model.records import Quota
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.endpoint import look_up, shake_hands
@@ -30,27 +30,26 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
     A row each; what comes after a failed step of the first three is not tried. The exit code is that of the
     worst failure.
     """
-    missing = config.unresolved(names)
-    answers = ask_all([name for name in names if name not in missing], partial(_check, config))
+    checks = {name: _Checks(name) for name in names}
+    answers = ask_each(config, names, lambda cloud: _check(config, cloud, checks[cloud.name]))
     rows: list[Row] = []
     errors: list[CloudmeshError] = []
-    for name in names:
-        answer = missing.get(name) or answers[name]
+    for name, answer in answers.items():
+        # One that was given up in the middle may go on in its thread.
+        rows += list(checks[name].rows)
+        errors += list(checks[name].errors)
         if isinstance(answer, CloudmeshError):
-            rows.append(_row(name, "configuration", "failed", 0.0, str(answer)))
+            step = "answer" if isinstance(answer, CloudTimeout) else "configuration"
+            rows.append(_row(name, step, "failed", 0.0, str(answer)))
             errors.append(answer)
-        else:
-            rows += answer[0]
-            errors += answer[1]
     code = max((error.exit_code for error in errors), default=0)
     return Answer(rows, columns=COLUMNS, errors=errors, exit_code=code)
 
 
-def _check(config: Config, name: str) -> tuple[list[Row], list[CloudmeshError]]:
-    """The rows of one cloud, and the errors among them."""
-    checks = _Checks(name)
+def _check(config: Config, cloud: Cloud, checks: _Checks) -> None:
+    """Check one cloud, step by step."""
     # What is told is how it is now, and at once.
-    with Cloud(name, config) as cloud, cloud.asking_once():
+    with cloud.asking_once():
         endpoint = cloud.provider.endpoint()
         steps: list[tuple[str, Callable[[], str]]] = [("sign-in", cloud.check)]
         if endpoint is not None:
@@ -63,7 +62,6 @@ def _check(config: Config, name: str) -> tuple[list[Row], list[CloudmeshError]]:
             checks.passes("quota", partial(_quota, cloud))
             for kind in ("image", "flavor"):
                 checks.passes(kind, partial(_default, config, cloud, kind))
-    return checks.rows, checks.errors
 
 
 class _Checks:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from cloudmesh.cloud.cli.notes import age_text, simulated_notes
-from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import matching
-from cloudmesh.cloud.fanout.ask_all import ask_all
 from cloudmesh.cloud.model.networks import SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
-from cloudmesh.cloud.store.catalog import kept_listing
 from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.listings import kept_listing
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError
@@ -38,7 +37,7 @@ def list_catalog(
     with Inventory(open_store(config)) as inventory:
         database = inventory.database
         unknown = [name for name in clouds if refresh or kept_listing(database, kind, name) is None]
-        errors = _errors(_ask(config, unknown, partial(_read_catalog, kind)))
+        errors = _errors(ask_each(config, unknown, partial(_read_catalog, kind)))
         kept = {name: kept_listing(database, kind, name) for name in clouds}
     rows: Rows = []
     notes = []
@@ -50,7 +49,7 @@ def list_catalog(
             old = f"; its {kind}s are as of {age_text(listing[1])} ago" if listing else ""
             notes.append(f"error: {name}: {errors[name]}{old}")
     if errors and not any(kept.values()):
-        return _no_rows(errors)
+        return no_rows(errors)
     return _answer(config, clouds, rows, _COLUMNS[kind], errors, notes)
 
 
@@ -59,20 +58,13 @@ def _read_catalog(kind: str, cloud: Cloud) -> None:
     cloud.images() if kind == "image" else cloud.flavors()
 
 
-def list_keys(config: Config, clouds: Sequence[str]) -> Answer:
-    """The key pairs that the clouds keep."""
-    return _listing(config, clouds, _key_rows, ["cloud", "name", "fingerprint"])
-
-
-def list_networks(config: Config, clouds: Sequence[str]) -> Answer:
-    """The networks that machines can be on, and those that lead out."""
-    columns = ["cloud", "name", "subnets", "external", "shared", "cloud_id"]
-    return _listing(config, clouds, _network_rows, columns)
-
-
-def list_groups(config: Config, clouds: Sequence[str]) -> Answer:
-    """The security groups, with the number of their rules."""
-    return _listing(config, clouds, _group_rows, ["cloud", "name", "rules", "description", "cloud_id"])
+def list_things(config: Config, clouds: Sequence[str], kind: str) -> Answer:
+    """What the clouds have of a kind, asked now: ``key``, ``network``, ``group`` or ``address``."""
+    columns, ask = _THINGS[kind]
+    answer = _listing(config, clouds, ask, columns)
+    if kind == "address":
+        answer.names = "address"
+    return answer
 
 
 def list_rules(config: Config, clouds: Sequence[str], group: str) -> Answer:
@@ -81,24 +73,25 @@ def list_rules(config: Config, clouds: Sequence[str], group: str) -> Answer:
     return _listing(config, clouds, lambda cloud: _rule_rows(cloud.security_group(group)), columns)
 
 
-def list_addresses(config: Config, clouds: Sequence[str]) -> Answer:
-    """The floating IPs, and the machines that they lead to."""
-    columns = ["cloud", "address", "machine", "pool", "cloud_id"]
-    answer = _listing(config, clouds, _address_rows, columns)
-    answer.names = "address"
-    return answer
+def _address_rows(cloud: Cloud) -> Rows:
+    """The floating IPs, each with the name of the machine that it leads to, as far as that is known."""
+    addresses = cloud.floating_ips()
+    names = {each.machine.cloud_id: each.machine.name for each in cloud.inventory.known(cloud.name)}
+    return [{**vars(each), "machine": names.get(each.machine_id, each.machine_id)} for each in addresses]
 
 
-def _key_rows(cloud: Cloud) -> Rows:
-    return [vars(key) for key in cloud.key_pairs()]
-
-
-def _network_rows(cloud: Cloud) -> Rows:
-    return [{**vars(network), "subnets": list(network.subnets)} for network in cloud.networks()]
-
-
-def _group_rows(cloud: Cloud) -> Rows:
-    return [{**vars(group), "rules": len(group.rules)} for group in cloud.security_groups()]
+_THINGS: Mapping[str, tuple[list[str], Callable[[Cloud], Rows]]] = {
+    "key": (["cloud", "name", "fingerprint"], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
+    "network": (
+        ["cloud", "name", "subnets", "external", "shared", "cloud_id"],
+        lambda cloud: [{**vars(each), "subnets": list(each.subnets)} for each in cloud.networks()],
+    ),
+    "group": (
+        ["cloud", "name", "rules", "description", "cloud_id"],
+        lambda cloud: [{**vars(each), "rules": len(each.rules)} for each in cloud.security_groups()],
+    ),
+    "address": (["cloud", "address", "machine", "pool", "cloud_id"], _address_rows),
+}
 
 
 def _rule_rows(group: SecurityGroup) -> Rows:
@@ -106,12 +99,6 @@ def _rule_rows(group: SecurityGroup) -> Rows:
         {**vars(rule), "cloud": group.cloud, "group": group.name, "ports": port_text(rule)}
         for rule in group.rules
     ]
-
-
-def _address_rows(cloud: Cloud) -> Rows:
-    addresses = cloud.floating_ips()
-    names = {each.machine.cloud_id: each.machine.name for each in cloud.inventory.known(cloud.name)}
-    return [{**vars(each), "machine": names.get(each.machine_id, each.machine_id)} for each in addresses]
 
 
 def port_text(rule: SecurityRule) -> str:
@@ -127,40 +114,17 @@ def _listing(
     config: Config, clouds: Sequence[str], ask: Callable[[Cloud], Rows], columns: list[str]
 ) -> Answer:
     """Rows of all clouds that answered; a cloud that did not is named, and makes the exit code."""
-    answers = _ask(config, clouds, ask)
+    answers = ask_each(config, clouds, ask)
     errors = _errors(answers)
     if len(errors) == len(clouds):
-        return _no_rows(errors)
+        return no_rows(errors)
     rows = [row for answer in answers.values() if not isinstance(answer, CloudmeshError) for row in answer]
     notes = [f"error: {name}: {error}" for name, error in errors.items()]
     return _answer(config, clouds, rows, columns, errors, notes)
 
 
-def _ask(
-    config: Config, clouds: Sequence[str], ask: Callable[[Cloud], Any]
-) -> dict[str, Any | CloudmeshError]:
-    """What each cloud answers, or its error; all that is missing is asked for before the first is called."""
-
-    def opened(name: str) -> Any:
-        with Cloud(name, config) as cloud:
-            return ask(cloud)
-
-    missing = config.unresolved(clouds) if clouds else {}
-    answers = ask_all([name for name in clouds if name not in missing], opened)
-    return {name: missing.get(name) or answers[name] for name in clouds}
-
-
 def _errors(answers: Mapping[str, Any]) -> dict[str, CloudmeshError]:
     return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
-
-
-def _no_rows(errors: Mapping[str, CloudmeshError]) -> Answer:
-    """No cloud answered, and that is not the same as "there is none": no list is shown."""
-    if len(errors) == 1:
-        raise next(iter(errors.values()))
-    notes = [f"error: {name}: {error}" for name, error in errors.items()]
-    code = max(error.exit_code for error in errors.values())
-    return Answer(text="", notes=notes, errors=list(errors.values()), exit_code=code)
 
 
 def _answer(

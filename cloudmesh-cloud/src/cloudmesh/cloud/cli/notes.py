@@ -1,10 +1,12 @@
-"""What a user must be told beside the rows."""
+"""What a user must be told beside the rows, or in place of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.output import Answer
 
 
 def is_simulated(config: Config, cloud: str) -> bool:
@@ -19,6 +21,15 @@ def simulated_notes(config: Config, clouds: Iterable[str]) -> list[str]:
         return []
     verb = "is a simulated cloud" if len(names) == 1 else "are simulated clouds"
     return [f"note: {', '.join(names)} {verb}: no real machine runs there and nothing costs money"]
+
+
+def no_rows(errors: Mapping[str, CloudmeshError]) -> Answer:
+    """What is shown where no cloud answered: not an empty list. A single error is raised."""
+    if len(errors) == 1:
+        raise next(iter(errors.values()))
+    notes = [f"error: {name}: {error}" for name, error in errors.items()]
+    code = max(error.exit_code for error in errors.values())
+    return Answer(text="", notes=notes, errors=list(errors.values()), exit_code=code)
 
 
 def age_text(seconds: float) -> str:

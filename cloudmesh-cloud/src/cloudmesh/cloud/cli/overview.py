@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import is_simulated, simulated_notes
-from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.provider.registry import provider_class
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
@@ -67,8 +67,8 @@ def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:
 
 
 def _quotas(config: Config, name: str) -> list[dict[str, Any]]:
-    config.resolve([name])
-    with Cloud(name, config) as cloud:
-        quotas = cloud.quotas()
+    quotas = ask_each(config, [name], Cloud.quotas)[name]
+    if isinstance(quotas, CloudmeshError):
+        raise quotas
     keys = ("name", "used", "limit", "unit")
     return [{key: getattr(quota, key) for key in keys} for quota in quotas]

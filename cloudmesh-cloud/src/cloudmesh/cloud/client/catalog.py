@@ -1,74 +1,172 @@
-"""What a cloud offers and what the account holds: images, flavors, key pairs, quotas."""
+"""What a cloud has beside machines: images, flavors, keys, quotas, networks, groups, public addresses."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.lookup import pick
-from cloudmesh.cloud.client.opened import Opened
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, Quota
-from cloudmesh.cloud.store.catalog import keep_listing
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
+from cloudmesh.cloud.model.verbs import Capability
+from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.cloud.store.listings import keep_listing
 from cloudmesh.plugin.errors import UnknownName
 
 
-class Catalog(Opened):
-    """The part of ``Cloud`` that is about what machines are made of. Lists are written into the store."""
+class Catalog:
+    """Lists, finds, makes and removes what a cloud has beside machines.
+
+    A thing is given by its name (a floating IP by its address), by its id, or by a glob that means one: else
+    UnknownName (none is meant, the nearest is named) or UsageError (several are) is raised. A cloud without
+    such things raises Unsupported, one that cannot be asked CloudError.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @property
+    def name(self) -> str:
+        """The cloud's name in the configuration."""
+        return self.connection.name
 
     def images(self) -> list[Image]:
-        """What machines can boot from, asked now."""
-        with self.calling() as provider:
-            images = provider.images()
-        keep_listing(self.inventory.database, "image", self.name, images)
+        """List what machines can boot from, and write the listing into the store."""
+        images = list(self.connection.listing(Provider.images))
+        keep_listing(self.connection.inventory.database, "image", self.name, images)
         return images
 
-    def flavors(self) -> list[Flavor]:
-        """The sizes of machines on offer, asked now."""
-        with self.calling() as provider:
-            flavors = provider.flavors()
-        keep_listing(self.inventory.database, "flavor", self.name, flavors)
-        return flavors
-
     def image(self, name: str) -> Image:
-        """The image of a name, an id, or a glob that means one.
-
-        Raises:
-            UnknownName: there is none; the nearest is named.
-            UsageError: several are meant.
-        """
+        """Find an image; one that the cloud does not list is found by its id."""
         try:
             return pick("image", name, self.name, self.images())
         except UnknownName:
             # Some clouds have more images than they list.
-            with suppress(NotFound), self.calling() as provider:
+            with suppress(NotFound), self.connection.calling() as provider:
                 return provider.image(name)
             raise
 
+    def add_image(self, name: str, file: Path) -> Image:
+        """Upload a disk image from a file. Raises Refused if the cloud does not take it."""
+        self.connection.require(Capability.ADD_IMAGE)
+        with self.connection.calling() as provider:
+            return provider.add_image(name, file)
+
+    def delete_image(self, name: str) -> Image:
+        """Remove an image of this user's. Raises Conflict while it is in use."""
+        self.connection.require(Capability.DELETE_IMAGE)
+        image = self.image(name)
+        with self.connection.calling() as provider:
+            provider.delete_image(image.cloud_id)
+        return image
+
+    def flavors(self) -> list[Flavor]:
+        """List the sizes of machines on offer, and write the listing into the store."""
+        flavors = list(self.connection.listing(Provider.flavors))
+        keep_listing(self.connection.inventory.database, "flavor", self.name, flavors)
+        return flavors
+
     def flavor(self, name: str) -> Flavor:
-        """The flavor of a name, an id, or a glob that means one; raises as ``image``."""
+        """Find a flavor."""
         return pick("flavor", name, self.name, self.flavors())
 
     def key_pairs(self) -> list[KeyPair]:
-        """The key pairs kept by the cloud."""
-        with self.calling() as provider:
-            return provider.key_pairs()
+        """List the key pairs that the cloud keeps."""
+        return list(self.connection.listing(Provider.key_pairs))
 
     def key_pair(self, name: str) -> KeyPair:
-        """The key pair of a name, or of a glob that means one; raises as ``image``."""
+        """Find a key pair."""
         return pick("key", name, self.name, self.key_pairs())
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         """Let the cloud keep a public key, in OpenSSH's form of one line. Raises Refused if it cannot."""
-        with self.calling() as provider:
+        with self.connection.calling() as provider:
             return provider.add_key(name, public_key)
 
     def delete_key(self, name: str) -> None:
-        """Let the cloud forget a key pair; machines that have it keep it. Raises UnknownName."""
+        """Let the cloud forget a key pair; machines that have it keep it."""
         key = self.key_pair(name)
-        with self.calling() as provider:
+        with self.connection.calling() as provider:
             provider.delete_key(key.name)
 
     def quotas(self) -> list[Quota]:
-        """What this user may have on the cloud and has."""
-        with self.calling() as provider:
-            return provider.quotas()
+        """List how much this user may have on the cloud, and has."""
+        return list(self.connection.listing(Provider.quotas))
+
+    def networks(self) -> list[Network]:
+        """List the networks that machines can be on, and those that lead out."""
+        return list(self.connection.listing(Provider.networks))
+
+    def network(self, name: str) -> Network:
+        """Find a network."""
+        return pick("network", name, self.name, self.networks())
+
+    def security_groups(self) -> list[SecurityGroup]:
+        """List the security groups with their rules."""
+        return list(self.connection.listing(Provider.security_groups))
+
+    def security_group(self, name: str) -> SecurityGroup:
+        """Find a security group."""
+        return pick("security group", name, self.name, self.security_groups())
+
+    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
+        """Make a security group. Raises Refused if the cloud has one of this name."""
+        with self.connection.calling() as provider:
+            return provider.create_security_group(name, description)
+
+    def delete_security_group(self, name: str) -> SecurityGroup:
+        """Remove a security group. Raises Conflict while a machine is under it."""
+        group = self.security_group(name)
+        with self.connection.calling() as provider:
+            provider.delete_security_group(group.cloud_id)
+        return group
+
+    def add_rule(self, group: str, rule: SecurityRule) -> SecurityRule:
+        """Let something through a group. Raises Conflict if the group does already."""
+        found = self.security_group(group)
+        with self.connection.calling() as provider:
+            return provider.add_rule(found.cloud_id, rule)
+
+    def remove_rule(self, group: str, rule: SecurityRule) -> None:
+        """No longer let something through a group. Raises NotFound if the group has no such rule."""
+        found = self.security_group(group)
+        same = next((each for each in found.rules if each == rule), rule)
+        with self.connection.calling() as provider:
+            provider.remove_rule(found.cloud_id, same)
+
+    def floating_ips(self) -> list[FloatingIP]:
+        """List the public addresses that are this user's."""
+        return list(self.connection.listing(Provider.floating_ips))
+
+    def floating_ip(self, address: str) -> FloatingIP:
+        """Find a floating IP by its address."""
+        return pick("floating IP", address, self.name, self.floating_ips())
+
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        """Take a public address; it may cost money until it is given back."""
+        with self.connection.calling() as provider:
+            return provider.create_floating_ip(pool, description)
+
+    def delete_floating_ip(self, address: str) -> FloatingIP:
+        """Give a public address back, also one that leads to a machine."""
+        found = self.floating_ip(address)
+        with self.connection.calling() as provider:
+            provider.delete_floating_ip(found.cloud_id)
+        self.connection.inventory.forget_address(found)
+        return found
+
+    def attach_floating_ip(self, address: str, machine: MachineRecord) -> None:
+        """Let a public address lead to a machine. Raises Conflict if it leads to one already."""
+        found = self.floating_ip(address)
+        with self.connection.calling() as provider:
+            provider.attach_floating_ip(found.cloud_id, machine.cloud_id)
+
+    def detach_floating_ip(self, address: str) -> None:
+        """Let a public address lead nowhere; it stays this user's. Raises Conflict if it does already."""
+        found = self.floating_ip(address)
+        with self.connection.calling() as provider:
+            provider.detach_floating_ip(found.cloud_id)
+        # The user has another use for it: it is not given back with the machine any more.
+        self.connection.inventory.forget_address(found)

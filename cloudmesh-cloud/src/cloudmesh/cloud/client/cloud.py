@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloudmesh.cloud.client.booting import BootKeywords, BootOptions
+from cloudmesh.cloud.client.actions import ActionResult, MachineActions, RetrySingly
+from cloudmesh.cloud.client.booter import Booter, BootKeywords, BootOptions
+from cloudmesh.cloud.client.catalog import Catalog
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.lookup import defaults
-from cloudmesh.cloud.client.many import Many
-from cloudmesh.cloud.errors import CloudError, Conflict, is_transient
-from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.model.verbs import find_verb
+from cloudmesh.cloud.client.waiting import wait_until
+from cloudmesh.cloud.errors import CloudError, is_transient
+from cloudmesh.cloud.fanout.ask_all import ask_clouds
+from cloudmesh.cloud.fanout.limits import QueryLimits, require_seconds
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
+from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
-from cloudmesh.cloud.provider.tokens import new_token
-from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.provider.retry import ONCE, ReadRetry
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+Told = TypeVar("Told")
 
-class Cloud(Many):
-    """A cloud of the configuration.
+
+class Cloud(Catalog):
+    """A cloud of the configuration; beside its machines it has what a ``Catalog`` lists.
 
     ::
 
         with Cloud('local') as c:
-            vm = c.machine('vm1', 'start')
+            vm = c.machine('vm1', 'start', wait=True)
 
-    What the cloud tells is written down in the store.
+    What the cloud tells is written down in the store. Used by one thread.
 
-    Args:
-        name: the cloud's name in the configuration.
-        config: another configuration than the user's own.
-        inventory: an open store to share; else the user's own is opened and closed.
-        settings: the cloud's section with its secrets, where there is no configuration to read it from, as
-            in a process on another machine; needs ``inventory``.
+    Attributes:
+        connection: the provider and the store underneath.
+        actions, booter: bring verbs about on machines, and boot them; most is called from here.
     """
 
     def __init__(
@@ -50,33 +57,65 @@ class Cloud(Many):
         inventory: Inventory | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(name)
+        """Name a cloud; ``open`` or a ``with`` block opens it.
+
+        Args:
+            name: the cloud's name in the configuration.
+            config: another configuration than the user's own.
+            inventory: an open store to share; else the user's own is opened and closed.
+            settings: the cloud's section with its secrets, where there is no configuration to read it from,
+                as in a process on another machine; needs ``inventory``.
+        """
+        super().__init__(Connection(name))
+        self.actions = MachineActions(self.connection)
+        self.booter = Booter(self.connection)
+        self._machines = self.actions.machines
         self._config = config
         self._shared = inventory
         self._settings = settings
 
+    def __repr__(self) -> str:
+        state = self.provider.__class__.__name__ if self.connection.is_open else "closed"
+        return f"<Cloud {self.name!r}: {state}>"
+
     def __enter__(self) -> Cloud:
-        """Open the cloud.
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> Cloud:
+        """Open the cloud, and give it back; ``close`` must follow. A ``with`` block does both.
 
         Raises:
             UnknownName: no cloud has this name; the message lists the known ones.
             ConfigError: the configuration or the cloud's settings cannot be used, or a secret is missing.
         """
-        if self._provider is not None:
+        if self.connection.is_open:
             raise CloudmeshError(f"cloud {self.name} is already open; use one 'with' block at a time")
-        config = self._config
-        if self._settings is None:
-            config = config or Config.load()
+        settings = self._settings
+        if settings is None:
+            config = self._config or Config.load()
             config.require_active(self.name)
-            settings: Mapping[str, Any] = config.settings(self.name)
-            self._defaults = defaults(config, self.name)
-        else:
-            settings, self._defaults = self._settings, {}
+            settings = config.settings(self.name)
+            self.connection.defaults = defaults(config, self.name)
         provider = self.unopened(settings)
-        with self.mapped():
+        with self.connection.mapped():
             provider.open()
-        self._provider, self._inventory = provider, self._shared or Inventory(open_store(self._config))
+        self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
+
+    def close(self) -> None:
+        """Leave the cloud, and the store if it is not shared. Raises CloudmeshError if it is not open."""
+        provider, inventory = self.provider, self.inventory
+        try:
+            provider.close()
+        finally:
+            self.connection.detach()
+            if self._shared is None:
+                inventory.close()
 
     def unopened(self, settings: Mapping[str, Any]) -> Provider:
         """A provider for these settings that is not open: nobody was called, and what it declares is known.
@@ -84,37 +123,71 @@ class Cloud(Many):
         Raises:
             ConfigError: no installed package brings its type, or the settings cannot be used.
         """
-        with self.mapped():
+        with self.connection.mapped():
             return provider_class(settings.get("type"), self.name)(self.name, settings)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.provider.close()
-        finally:
-            if self._shared is None:
-                self.inventory.close()
-            self._provider = self._inventory = None
+    @property
+    def provider(self) -> Provider:
+        """The provider underneath, for what only this kind of cloud has."""
+        return self.connection.provider
 
-    def machine(self, name: str, action: str | None = None) -> MachineRecord:
+    @property
+    def inventory(self) -> Inventory:
+        """The store of what is known."""
+        return self.connection.inventory
+
+    @property
+    def read_retry(self) -> ReadRetry:
+        """How calls that change nothing are retried; may be set."""
+        return self.connection.read_retry
+
+    @read_retry.setter
+    def read_retry(self, policy: ReadRetry) -> None:
+        """Retry by another policy from now on."""
+        self.connection.read_retry = policy
+
+    @contextmanager
+    def asking_once(self) -> Iterator[None]:
+        """Retry nothing in this block: its owner does so itself, or wants to know how the cloud is now."""
+        before, self.read_retry = self.read_retry, ONCE
+        try:
+            yield
+        finally:
+            self.read_retry = before
+
+    def check(self) -> str:
+        """Sign in and make one cheap call; a sentence on what was found."""
+        with self.connection.calling() as provider:
+            return provider.check()
+
+    def machine(
+        self, name: str, action: str | None = None, *, wait: bool = False, timeout: float | None = None
+    ) -> MachineRecord:
         """The machine of this name, after ``action`` (start, stop, suspend, resume, reboot, delete).
 
         An action that is already true changes nothing and is no error.
 
+        Args:
+            wait: whether to wait until the machine is in the state that the action leads to.
+            timeout: seconds to wait at most; None for 600.
+
         Raises:
             UnknownName: no such machine or action; the nearest is named.
-            Conflict: the action is impossible in the machine's state; the possible ones are named.
+            Conflict: the action is impossible in the machine's state, and the possible ones are named; or
+                the machine cannot reach the state that is waited for.
+            CloudTimeout: the machine is not in that state in time.
             CloudError: the cloud could not be reached or refused.
         """
-        if action is not None:
-            return self.act(self.find(name), find_verb(action)).machine
-        return self.refresh(self.find(name))
-
-    def check(self) -> str:
-        """Sign in and make one cheap call; a sentence on what was found."""
-        with self.calling() as provider:
-            return provider.check()
+        require_seconds("timeout", timeout)
+        if action is None:
+            if wait:
+                raise UsageError("wait=True needs an action, whose end is waited for")
+            return self.refresh(self.find(name))
+        verb = find_verb(action)
+        done = self.act(self.find(name), verb)
+        if not wait or verb.passing is None or done.target in (None, done.machine.state):
+            return done.machine
+        return wait_until(self.connection, done.machine, done.target, timeout)
 
     def boot(
         self,
@@ -122,49 +195,141 @@ class Cloud(Many):
         image: str | None = None,
         flavor: str | None = None,
         key: str | None = None,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
         **more: Unpack[BootKeywords],
     ) -> MachineRecord:
         """Boot a machine; what is not given is taken from the cloud's defaults in the configuration.
 
         Args:
             image, flavor, key, more: see ``BootOptions``.
+            wait, timeout: wait until it is active, as for ``machine``.
 
         Raises:
             UnknownName: the cloud has no such image, flavor, key, network or security group.
             ConfigError: image or flavor is neither given nor configured.
-            CloudError: the cloud could not be reached or refused.
+            CloudError: the cloud could not be reached or refused, or waiting ended as for ``machine``.
         """
+        require_seconds("timeout", timeout)
         request = replace(self.boot_request(name, BootOptions(image, flavor, key, **more)), token=new_token())
         try:
-            return self.boot_as(request)
+            machine = self.boot_as(request)
         except CloudError as error:
             if not (error.outcome_unknown and is_transient(error)):
                 raise
-        # The answer was lost: the token tells whether the machine is there.
-        return self.boot_as(request, maybe_done=True)
+            # The answer was lost: the token tells whether the machine is there.
+            machine = self.boot_as(request, maybe_done=True)
+        if not wait or machine.state is State.ACTIVE:
+            return machine
+        return wait_until(self.connection, machine, State.ACTIVE, timeout)
+
+    def machines(self) -> list[MachineRecord]:
+        """All machines, asked from the cloud now and written down."""
+        return self._machines.all()
+
+    def reconcile(self) -> None:
+        """Write down all machines as the cloud tells of them now, and keep none in memory."""
+        self._machines.reconcile()
+
+    def find(self, name: str) -> MachineRecord:
+        """The machine of this name as it is known; see ``MachineList.find``."""
+        return self._machines.find(name)
+
+    def refresh(self, machine: MachineRecord) -> MachineRecord:
+        """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
+        return self._machines.refresh(machine)
+
+    def vanished(self, reader: str = "python") -> list[KnownMachine]:
+        """The machines that vanished from the cloud though nobody deleted them here; once to each reader."""
+        return self.inventory.vanished([self.name], reader)
 
     def console(self, machine: MachineRecord) -> str:
         """What the machine printed on its console."""
-        with self.calling() as provider:
+        with self.connection.calling() as provider:
             return provider.console(machine.cloud_id)
 
-    def find(self, name: str) -> MachineRecord:
-        """The machine of this name as it is known; the cloud is asked only where none or several are.
+    def argument(self, verb: Verb, given: str | Mapping[str, str | None] | None) -> Argument:
+        """What a verb takes beside the machine, looked up on this cloud.
 
         Raises:
-            UnknownName: the cloud has no machine of this name.
-            Conflict: it has several.
+            UsageError: the verb needs one and there is none, or the other way round.
+            UnknownName: the cloud has no such image or flavor.
         """
-        found = [each.machine for each in self.inventory.known(self.name) if each.machine.name == name]
-        if len(found) != 1:
-            # Of several, those deleted meanwhile are still in the store; the cloud knows which.
-            listed = self.machines()
-            found = [machine for machine in listed if machine.name == name]
-            if not found:
-                raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {self.name}")
-        if len(found) > 1:
-            ids = ", ".join(machine.cloud_id for machine in found)
-            raise Conflict(
-                f"cloud {self.name} has {len(found)} machines named {name} ({ids}); rename all but one"
-            )
-        return found[0]
+        if bool(verb.takes) != (given is not None):
+            needs = f"needs the {verb.takes}" if verb.takes else "takes nothing"
+            raise UsageError(f"{verb.words} {needs} beside the machine")
+        if verb.takes and verb.capability:
+            self.connection.require(verb.capability)
+        if verb.takes == "image":
+            return self.image(str(given))
+        if verb.takes == "flavor":
+            return self.flavor(str(given))
+        return given
+
+    def act(
+        self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
+    ) -> ActionResult:
+        """Bring a verb about on a known machine; see ``MachineActions.act``."""
+        return self.actions.act(machine, verb, argument, maybe_done)
+
+    def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:
+        """What a verb would come to, without doing it; see ``MachineActions.foresee``."""
+        return self.actions.foresee(machine, verb)
+
+    def act_many(
+        self, machines: Sequence[MachineRecord], verb: Verb
+    ) -> list[ActionResult | CloudmeshError | RetrySingly]:
+        """Bring a verb about on several machines with few calls; see ``MachineActions.act_many``."""
+        return self.actions.act_many(machines, verb)
+
+    def boot_request(self, name: str, options: BootOptions | None = None) -> BootRequest:
+        """Look up by name what booting a machine needs; see ``Booter.boot_request``."""
+        return self.booter.boot_request(name, options)
+
+    def boot_as(self, request: BootRequest, maybe_done: bool = False) -> MachineRecord:
+        """Boot the machine that the request names; see ``Booter.boot_as``."""
+        return self.booter.boot_as(request, maybe_done)
+
+    def boot_many(
+        self, requests: Sequence[BootRequest], maybe_done: bool = False
+    ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
+        """Boot several machines with one call; see ``Booter.boot_many``."""
+        return self.booter.boot_many(requests, maybe_done)
+
+    def was_booted(self, request: BootRequest) -> bool:
+        """Whether a machine that is there now comes from this request, as far as the cloud can tell."""
+        return self.booter.was_booted(request)
+
+    def wants_address(self, request: BootRequest) -> bool:
+        """Whether a machine that is booted so has to be given its public address once it is there."""
+        return self.provider.wants_address(request)
+
+    def userdata_file(self, options: BootOptions) -> Path | None:
+        """The file that the user data of a new machine come from; None if from no file."""
+        return self.booter.userdata_file(options)
+
+    def give_address(self, machine: MachineRecord, token: str = "") -> MachineRecord:
+        """Give a machine a floating IP of its own; see ``PublicAddresses.give``."""
+        return self.booter.addresses.give(machine, token)
+
+
+def ask_each(
+    config: Config,
+    clouds: Sequence[str],
+    ask: Callable[[Cloud], Told],
+    limits: QueryLimits | None = None,
+    failed: Mapping[str, CloudmeshError] | None = None,
+    calls: int = 1,
+) -> dict[str, Told | CloudmeshError]:
+    """What ``ask`` gives for each of these clouds, or its error, within limits; see ``ask_clouds``.
+
+    The clouds are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
+    than its own time.
+    """
+
+    def opened(name: str) -> Told:
+        with Cloud(name, config) as cloud:
+            return ask(cloud)
+
+    return ask_clouds(config, clouds, opened, limits, failed, calls)

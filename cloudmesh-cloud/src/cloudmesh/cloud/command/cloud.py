@@ -51,41 +51,32 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
             Exit codes: 2 unknown cloud, 3 configuration or credentials, 4 a cloud
             could not be reached.
         """
+        from cloudmesh.cloud.cli.checking import check_clouds
+        from cloudmesh.cloud.cli.overview import cloud_info, list_clouds
+        from cloudmesh.cloud.fanout.selection import expand_clouds
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        config, names = Config.load(prompter=prompter_of(self)), arguments["NAMES"]
+        if arguments["list"]:
+            return list_clouds(config)
+        if arguments["info"]:
+            return cloud_info(config, arguments["NAME"], arguments["--refresh"])
+        if arguments["check"]:
+            return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
+        if arguments["default"]:
+            return _default(config, names)
+        return _activate(config, names) if arguments["activate"] else _deactivate(config, names)
 
     def complete_cloud(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.overview import list_clouds
-
-    return list_clouds(config)
-
-
-def _info(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.overview import cloud_info
-
-    return cloud_info(config, arguments["NAME"], arguments["--refresh"])
-
-
-def _check(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.checking import check_clouds
-    from cloudmesh.cloud.fanout.selection import expand_clouds
-
-    names = arguments["NAMES"]
-    return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
-
-
-def _default(config: Config, arguments: dict[str, Any]) -> Answer:
+def _default(config: Config, words: list[str]) -> Answer:
     from cloudmesh.cloud.fanout.selection import expand_clouds
     from cloudmesh.plugin.errors import ConfigError
 
-    words = arguments["NAMES"]
     if not words:
         return Answer([{"name": name} for name in config.default_clouds()])
 
@@ -99,20 +90,20 @@ def _default(config: Config, arguments: dict[str, Any]) -> Answer:
     return _write(config, "default", change)
 
 
-def _activate(config: Config, arguments: dict[str, Any]) -> Answer:
+def _activate(config: Config, words: list[str]) -> Answer:
     from cloudmesh.cloud.fanout.selection import expand_clouds
 
     def change(now: Config) -> list[str]:
-        return list(dict.fromkeys([*_active(now), *expand_clouds(now, arguments["NAMES"], active=False)]))
+        return list(dict.fromkeys([*_active(now), *expand_clouds(now, words, active=False)]))
 
     return _write(config, "active", change)
 
 
-def _deactivate(config: Config, arguments: dict[str, Any]) -> Answer:
+def _deactivate(config: Config, words: list[str]) -> Answer:
     from cloudmesh.plugin import UsageError
 
     def change(now: Config) -> list[str]:
-        named = _written_or_known(now, arguments["NAMES"])
+        named = _written_or_known(now, words)
         used = [name for name in named if name in (now.written("default") or [])]
         if used:
             raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
@@ -145,13 +136,3 @@ def _write(config: Config, section: str, change: Callable[[Config], list[str]]) 
     path = config.path
     names = change_list(path, f"cloudmesh.{section}", lambda _: change(Config.load(path)))
     return Answer(text=f"{section}: {', '.join(names) or 'none'}")
-
-
-_ACTIONS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
-    "list": _list,
-    "info": _info,
-    "check": _check,
-    "default": _default,
-    "activate": _activate,
-    "deactivate": _deactivate,
-}

@@ -12,7 +12,16 @@ cloudmesh-cloud[conformance]``)::
             return lambda: AcmeProvider("acme", {...})
 
 The account should be empty; machines that the suite boots are named ``conformance-...`` and deleted.
-What a provider does not declare in ``capabilities`` must raise Unsupported.
+A test of what a provider does not declare in ``capabilities`` passes if all such calls raise Unsupported.
+
+=============  =============================================================================================
+``machines``   booting, listing, deleting; a boot is found by its token; images and flavors
+``verbs``      each verb leads to its state; a new verb is a row in a table there, or a test of its own
+``networks``   networks, security groups with their rules, floating IPs
+``account``    key pairs and quotas; what is not declared is unsupported
+``bulk``       several machines in one call, for providers that declare ``bulk``
+``base``       fixtures, waiting, and the calls that need each capability
+=============  =============================================================================================
 """
 
 from __future__ import annotations
@@ -27,4 +36,8 @@ __all__ = ["ProviderSuite"]
 
 
 class ProviderSuite(MachineTests, VerbTests, NetworkTests, AccountTests, BulkTests):
-    """Subclass it and give it the fixture ``make_provider``; set ``patience`` for slow clouds."""
+    """All tests. Subclass it and give it the fixture ``make_provider``.
+
+    ``patience``: how many seconds to wait for a machine to reach a state; raise it for slow clouds.
+    ``request`` and ``images`` may be replaced where the first image or the smallest flavor does not do.
+    """

@@ -1,4 +1,4 @@
-"""What the tests of all rooms of the suite share: providers, machines, and waiting for them."""
+"""What all tests of the suite share: providers, machines, waiting for them, and what is not declared."""
 
 from __future__ import annotations
 
@@ -6,52 +6,50 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudmesh.cloud.client.booting import Booting
+from cloudmesh.cloud.client.booter import Booter
+from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
-from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.interface import BootRequest, Provider
+from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
+from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
 
-# For each capability a call that needs it, on a machine where it is about one.
-CALLS: Mapping[Capability, Callable[[Provider, MachineRecord], Any]] = {
-    Capability.START: lambda provider, machine: provider.start(machine.cloud_id),
-    Capability.STOP: lambda provider, machine: provider.stop(machine.cloud_id),
-    Capability.REBOOT: lambda provider, machine: provider.reboot(machine.cloud_id),
-    Capability.HARD_REBOOT: lambda provider, machine: provider.hard_reboot(machine.cloud_id),
-    Capability.SUSPEND: lambda provider, machine: provider.suspend(machine.cloud_id),
-    Capability.RESUME: lambda provider, machine: provider.resume(machine.cloud_id),
-    Capability.PAUSE: lambda provider, machine: provider.pause(machine.cloud_id),
-    Capability.UNPAUSE: lambda provider, machine: provider.unpause(machine.cloud_id),
-    Capability.REBUILD: lambda provider, machine: provider.rebuild(machine.cloud_id, provider.images()[0]),
-    Capability.RESIZE: lambda provider, machine: provider.resize(machine.cloud_id, provider.flavors()[0]),
-    Capability.RENAME: lambda provider, machine: provider.rename(machine.cloud_id, f"{machine.name}-b"),
-    Capability.METADATA: lambda provider, machine: provider.set_metadata(machine.cloud_id, {"a": "b"}),
-    Capability.CONSOLE: lambda provider, machine: provider.console(machine.cloud_id),
-    Capability.KEYS: lambda provider, _: provider.key_pairs(),
-    Capability.NETWORKS: lambda provider, _: provider.networks(),
-    Capability.SECURITY_GROUPS: lambda provider, _: provider.security_groups(),
-    Capability.FLOATING_IPS: lambda provider, _: provider.floating_ips(),
-    Capability.QUOTAS: lambda provider, _: provider.quotas(),
+# The calls that need each capability which is no verb. The ids are of nothing that exists: a cloud that does
+# not declare the capability must say Unsupported before it looks for them.
+CALLS: Mapping[Capability, tuple[Callable[[Provider], Any], ...]] = {
+    Capability.CONSOLE: (lambda provider: provider.console("a"),),
+    Capability.QUOTAS: (lambda provider: provider.quotas(),),
+    Capability.NETWORKS: (lambda provider: provider.networks(),),
+    Capability.KEYS: (
+        lambda provider: provider.key_pairs(),
+        lambda provider: provider.add_key("a", "b"),
+        lambda provider: provider.delete_key("a"),
+    ),
+    Capability.SECURITY_GROUPS: (
+        lambda provider: provider.security_groups(),
+        lambda provider: provider.create_security_group("a"),
+        lambda provider: provider.delete_security_group("a"),
+        lambda provider: provider.add_rule("a", SecurityRule()),
+        lambda provider: provider.remove_rule("a", SecurityRule()),
+    ),
+    Capability.FLOATING_IPS: (
+        lambda provider: provider.floating_ips(),
+        lambda provider: provider.create_floating_ip(),
+        lambda provider: provider.delete_floating_ip("a"),
+        lambda provider: provider.attach_floating_ip("a", "b"),
+        lambda provider: provider.detach_floating_ip("a"),
+    ),
+    Capability.ADD_IMAGE: (lambda provider: provider.add_image("a", Path("a")),),
+    Capability.DELETE_IMAGE: (lambda provider: provider.delete_image("a"),),
 }
-FURTHER_CALLS: tuple[tuple[Capability, Callable[[Provider], Any]], ...] = (
-    (Capability.KEYS, lambda provider: provider.add_key("a", "b")),
-    (Capability.KEYS, lambda provider: provider.delete_key("a")),
-    (Capability.SECURITY_GROUPS, lambda provider: provider.create_security_group("a")),
-    (Capability.SECURITY_GROUPS, lambda provider: provider.delete_security_group("a")),
-    (Capability.SECURITY_GROUPS, lambda provider: provider.add_rule("a", SecurityRule())),
-    (Capability.SECURITY_GROUPS, lambda provider: provider.remove_rule("a", SecurityRule())),
-    (Capability.FLOATING_IPS, lambda provider: provider.create_floating_ip()),
-    (Capability.FLOATING_IPS, lambda provider: provider.delete_floating_ip("a")),
-    (Capability.FLOATING_IPS, lambda provider: provider.attach_floating_ip("a", "b")),
-    (Capability.FLOATING_IPS, lambda provider: provider.detach_floating_ip("a")),
-)
 
 
 def new_name() -> str:
@@ -59,16 +57,34 @@ def new_name() -> str:
     return f"conformance-{uuid.uuid4().hex[:8]}"
 
 
-class Around(Booting):
+def require_unsupported(provider: Provider, capability: Capability) -> None:
+    """Fail unless every call that needs this capability, which is no verb, raises Unsupported."""
+    for call in CALLS[capability]:
+        with pytest.raises(Unsupported):
+            call(provider)
+
+
+def call_verb(provider: Provider, verb: Verb, machine: MachineRecord) -> None:
+    """Call the provider's method for a verb, with any value for what the verb takes beside the machine."""
+    values: Mapping[str, Callable[[], Any]] = {
+        "image": lambda: provider.images()[0],
+        "flavor": lambda: provider.flavors()[0],
+        "name": lambda: f"{machine.name}-b",
+        "metadata": lambda: {"a": "b"},
+    }
+    arguments = [values[verb.takes]()] if verb.takes else []
+    getattr(provider, verb.call)(machine.cloud_id, *arguments)
+
+
+class Around(Booter):
     """The context ``Cloud`` around a provider that is open already, with a store that nobody keeps."""
 
     def __init__(self, provider: Provider) -> None:
-        super().__init__(provider.name)
-        self._provider, self._inventory, self._defaults = provider, Inventory(Database(":memory:")), {}
+        super().__init__(Connection(provider.name, provider, Inventory(Database(":memory:"))))
 
 
-class Base:
-    """Fixtures and helpers."""
+class ProviderTests:
+    """The fixtures and helpers of all classes of tests."""
 
     #: Seconds to wait for a machine to reach a state, or for another change to show.
     patience = 60.0
@@ -84,18 +100,15 @@ class Base:
         with make_provider() as provider:
             yield provider
             for machine in provider.machines():
-                if machine.name.startswith("conformance-") and machine.state not in (
-                    State.DELETING,
-                    State.DELETED,
-                ):
+                gone = machine.state in (State.DELETING, State.DELETED)
+                if machine.name.startswith("conformance-") and not gone:
                     with suppress(NotFound):
                         provider.delete(machine.cloud_id)
 
     @pytest.fixture
     def machine(self, provider: Provider) -> MachineRecord:
         """A new machine that is active."""
-        booted = provider.boot(self.request(provider))
-        return self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        return self.booted(provider, self.request(provider))
 
     def request(self, provider: Provider) -> BootRequest:
         """A boot request with the smallest flavor and the first image."""
@@ -105,6 +118,15 @@ class Base:
     def images(self, provider: Provider) -> Sequence[Image]:
         """The images that machines of the tests are made of; to be replaced where some fit no flavor."""
         return provider.images()
+
+    def booted(self, provider: Provider, request: BootRequest) -> MachineRecord:
+        """The machine of a boot request, once it is active."""
+        return self.await_state(provider, provider.boot(request).cloud_id, State.ACTIVE)
+
+    def deleted(self, provider: Provider, machine: MachineRecord) -> None:
+        """Delete a machine and wait until it is no longer listed."""
+        provider.delete(machine.cloud_id)
+        self.await_gone(provider, machine.cloud_id)
 
     def await_state(self, provider: Provider, cloud_id: str, state: State) -> MachineRecord:
         """Wait for a machine; fail when it is in error or takes longer than ``patience``."""
@@ -137,6 +159,9 @@ class Base:
         """Whether all these are declared; those that are not must say that they are unsupported."""
         missing = [each for each in capabilities if each not in provider.capabilities]
         for each in missing:
-            with pytest.raises(Unsupported):
-                CALLS[each](provider, machine)
+            if each in CALLS:
+                require_unsupported(provider, each)
+            else:
+                with pytest.raises(Unsupported):
+                    call_verb(provider, VERBS[each.value], machine)
         return not missing

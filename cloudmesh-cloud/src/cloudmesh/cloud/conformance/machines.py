@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.conformance.base import Around, Base, new_name
+from cloudmesh.cloud.conformance.base import Around, ProviderTests, new_name
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
+from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.provider.tokens import new_token
 
 
-class MachineTests(Base):
+class MachineTests(ProviderTests):
     """Booting and listing."""
 
     def test_check_says_something(self, provider: Provider) -> None:
@@ -52,8 +52,7 @@ class MachineTests(Base):
             request = replace(request, metadata={"conformance": "yes"})
         if Capability.USERDATA in provider.capabilities:
             request = replace(request, userdata="#!/bin/sh\ntrue\n")
-        booted = provider.boot(request)
-        machine = self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        machine = self.booted(provider, request)
         assert dict(request.metadata).items() <= machine.metadata.items()
 
     def test_a_machine_survives_the_way_through_the_store(self, machine: MachineRecord) -> None:
@@ -90,20 +89,15 @@ class MachineTests(Base):
 
     def test_a_machine_that_was_deleted_is_not_found_by_its_token(self, provider: Provider) -> None:
         request = replace(self.request(provider), name=new_name(), token=new_token())
-        booted = provider.boot(request)
-        self.await_state(provider, booted.cloud_id, State.ACTIVE)
-        provider.delete(booted.cloud_id)
-        self.await_gone(provider, booted.cloud_id)
+        self.deleted(provider, self.booted(provider, request))
         assert provider.find_booted(request) is None
 
     def test_delete(self, provider: Provider, machine: MachineRecord) -> None:
-        provider.delete(machine.cloud_id)
-        self.await_gone(provider, machine.cloud_id)
+        self.deleted(provider, machine)
 
     @pytest.mark.parametrize("verb", ["machine", "start", "stop", "reboot", "delete"])
     def test_an_unknown_id_is_not_found(self, provider: Provider, machine: MachineRecord, verb: str) -> None:
-        provider.delete(machine.cloud_id)
-        self.await_gone(provider, machine.cloud_id)
+        self.deleted(provider, machine)
         allowed = (NotFound,) if verb in ("machine", "delete") else (NotFound, Unsupported)
         with pytest.raises(allowed):
             getattr(provider, verb)(machine.cloud_id)

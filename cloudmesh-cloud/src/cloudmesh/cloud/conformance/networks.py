@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud.conformance.base import Base, new_name
+from cloudmesh.cloud.conformance.base import ProviderTests, new_name
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, Unsupported
 from cloudmesh.cloud.model.networks import FloatingIP, SecurityGroup, SecurityRule
-from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 
@@ -19,7 +19,7 @@ SSH = SecurityRule("ingress", "tcp", 22, 22, "192.0.2.0/24")
 WEB = SecurityRule("ingress", "tcp", 8000, 8080, "0.0.0.0/0")
 
 
-class NetworkTests(Base):
+class NetworkTests(ProviderTests):
     """What is around machines. What a test made is removed after it."""
 
     @pytest.fixture
@@ -59,8 +59,7 @@ class NetworkTests(Base):
         if Capability.NETWORKS not in provider.capabilities:
             return
         network = next(each for each in provider.networks() if not each.external)
-        booted = provider.boot(replace(self.request(provider), networks=(network,)))
-        machine = self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        machine = self.booted(provider, replace(self.request(provider), networks=(network,)))
         assert machine.addresses
 
     def test_security_groups_are_made_listed_and_deleted(
@@ -88,8 +87,7 @@ class NetworkTests(Base):
         with pytest.raises(CloudError):
             provider.add_rule(group.cloud_id, SSH)
         listed = self.group_now(provider, group).rules
-        assert listed.count(SSH) == 1
-        assert WEB in listed
+        assert listed.count(SSH) == 1 and WEB in listed
         provider.remove_rule(group.cloud_id, next(each for each in listed if each == SSH))
         assert SSH not in self.group_now(provider, group).rules
         assert WEB in self.group_now(provider, group).rules
@@ -101,12 +99,10 @@ class NetworkTests(Base):
     ) -> None:
         if group is None:
             return
-        booted = provider.boot(replace(self.request(provider), security_groups=(group,)))
-        self.await_state(provider, booted.cloud_id, State.ACTIVE)
+        machine = self.booted(provider, replace(self.request(provider), security_groups=(group,)))
         with pytest.raises(Conflict):
             provider.delete_security_group(group.cloud_id)
-        provider.delete(booted.cloud_id)
-        self.await_gone(provider, booted.cloud_id)
+        self.deleted(provider, machine)
         self.await_that(lambda: self.can_delete(provider, group), "the group cannot be deleted")
 
     def can_delete(self, provider: Provider, group: SecurityGroup) -> bool:

@@ -1,4 +1,4 @@
-"""Tests of what can be done to a machine, as far as its cloud can."""
+"""Tests of the verbs, as far as a cloud can: what is not declared must raise Unsupported."""
 
 from __future__ import annotations
 
@@ -6,49 +6,42 @@ from contextlib import suppress
 
 import pytest
 
-from cloudmesh.cloud.conformance.base import Base
+from cloudmesh.cloud.conformance.base import ProviderTests
 from cloudmesh.cloud.errors import Conflict, Unsupported
 from cloudmesh.cloud.model.records import Flavor, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 
+# A verb, the state that it leads an active machine to, and the verb that leads back.
+PAIRS = (
+    ("stop", State.STOPPED, "start"),
+    ("suspend", State.SUSPENDED, "resume"),
+    ("pause", State.PAUSED, "unpause"),
+)
+RESTARTS = ("reboot", "hard_reboot")
 
-class VerbTests(Base):
-    """Each verb with the state it leads to."""
 
-    def test_stop_and_start(self, provider: Provider, machine: MachineRecord) -> None:
-        if not self.supported(provider, machine, Capability.STOP, Capability.START):
+class VerbTests(ProviderTests):
+    """Each verb with the state it leads to: in a row of the tables above, or in a test of its own below."""
+
+    @pytest.mark.parametrize(("verb", "state", "opposite"), PAIRS, ids=[verb for verb, _, _ in PAIRS])
+    def test_a_verb_and_its_opposite(
+        self, provider: Provider, machine: MachineRecord, verb: str, state: State, opposite: str
+    ) -> None:
+        if not self.supported(provider, machine, Capability(verb), Capability(opposite)):
             return
-        provider.stop(machine.cloud_id)
-        self.await_state(provider, machine.cloud_id, State.STOPPED)
-        provider.start(machine.cloud_id)
+        getattr(provider, verb)(machine.cloud_id)
+        self.await_state(provider, machine.cloud_id, state)
+        getattr(provider, opposite)(machine.cloud_id)
         self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
-    def test_reboot(self, provider: Provider, machine: MachineRecord) -> None:
-        if self.supported(provider, machine, Capability.REBOOT):
-            provider.reboot(machine.cloud_id)
+    @pytest.mark.parametrize("verb", RESTARTS)
+    def test_a_verb_that_leads_back_to_active(
+        self, provider: Provider, machine: MachineRecord, verb: str
+    ) -> None:
+        if self.supported(provider, machine, Capability(verb)):
+            getattr(provider, verb)(machine.cloud_id)
             self.await_state(provider, machine.cloud_id, State.ACTIVE)
-
-    def test_hard_reboot(self, provider: Provider, machine: MachineRecord) -> None:
-        if self.supported(provider, machine, Capability.HARD_REBOOT):
-            provider.hard_reboot(machine.cloud_id)
-            self.await_state(provider, machine.cloud_id, State.ACTIVE)
-
-    def test_suspend_and_resume(self, provider: Provider, machine: MachineRecord) -> None:
-        if not self.supported(provider, machine, Capability.SUSPEND, Capability.RESUME):
-            return
-        provider.suspend(machine.cloud_id)
-        self.await_state(provider, machine.cloud_id, State.SUSPENDED)
-        provider.resume(machine.cloud_id)
-        self.await_state(provider, machine.cloud_id, State.ACTIVE)
-
-    def test_pause_and_unpause(self, provider: Provider, machine: MachineRecord) -> None:
-        if not self.supported(provider, machine, Capability.PAUSE, Capability.UNPAUSE):
-            return
-        provider.pause(machine.cloud_id)
-        self.await_state(provider, machine.cloud_id, State.PAUSED)
-        provider.unpause(machine.cloud_id)
-        self.await_state(provider, machine.cloud_id, State.ACTIVE)
 
     def test_rebuild_keeps_the_machine_and_changes_its_image(
         self, provider: Provider, machine: MachineRecord
@@ -67,16 +60,16 @@ class VerbTests(Base):
         if not self.supported(provider, machine, Capability.RESIZE):
             return
         larger = self.larger(provider, machine)
-        rest = State.ACTIVE
+        state = State.ACTIVE
         try:
             provider.resize(machine.cloud_id, larger)
         except Conflict:
             # Some clouds resize only what is stopped.
-            rest = State.STOPPED
+            state = State.STOPPED
             provider.stop(machine.cloud_id)
-            self.await_state(provider, machine.cloud_id, rest)
+            self.await_state(provider, machine.cloud_id, state)
             provider.resize(machine.cloud_id, larger)
-        resized = self.await_state(provider, machine.cloud_id, rest)
+        resized = self.await_state(provider, machine.cloud_id, state)
         assert resized.flavor in (larger.name, larger.cloud_id)
 
     def larger(self, provider: Provider, machine: MachineRecord) -> Flavor:

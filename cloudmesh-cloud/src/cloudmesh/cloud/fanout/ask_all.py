@@ -7,19 +7,50 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from cloudmesh.cloud.errors import CloudTimeout
+from cloudmesh.cloud.fanout.limits import QueryLimits, call_timeouts
+from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError
 
 Result = TypeVar("Result")
 
 # More at once would only wait for the network of this machine.
 _THREADS = 32
-# The main thread looks up so often, in seconds: to tell how far it is, and since on some systems a Ctrl-C
-# does not end a longer wait.
-_LOOK = 0.2
+# The main thread wakes so often, in seconds: to tell the progress, and since on some systems a Ctrl-C does
+# not end a longer wait.
+_POLL = 0.2
+
+
+def ask_clouds(
+    config: Config,
+    clouds: Sequence[str],
+    ask: Callable[[str], Result],
+    limits: QueryLimits | None = None,
+    failed: Mapping[str, CloudmeshError] | None = None,
+    calls: int = 1,
+) -> dict[str, Result | CloudmeshError]:
+    """What ``ask`` gives for each of these clouds, or its error, in the order of the clouds.
+
+    All secrets that are missing are asked for before the first cloud is called, since nobody could be asked
+    in another thread. A cloud that takes longer than its limit is given up.
+
+    Args:
+        ask: opens the cloud of this name and asks it; called in a thread of its own.
+        limits: how long a cloud may take, and who is told of the progress; the usual limits if None.
+        failed: clouds that are not asked, with their errors.
+        calls: how many calls ``ask`` makes to a cloud, each of which may take as long as is configured.
+    """
+    limits = limits or QueryLimits()
+    errors = dict(failed or {})
+    errors |= config.unresolved([cloud for cloud in clouds if cloud not in errors])
+    timeouts = call_timeouts(config, clouds, errors)
+    asked = [*timeouts]
+    answers = ask_all(asked, ask, limits.limit(timeouts, calls), partial(limits.tell, asked)) if asked else {}
+    return {cloud: errors[cloud] if cloud in errors else answers[cloud] for cloud in clouds}
 
 
 def ask_all(
@@ -39,11 +70,11 @@ def ask_all(
     """
     if len(clouds) < 2 and limit is None:
         return {cloud: _answer(cloud, ask) for cloud in clouds}
-    return _Round(clouds, ask, limit, tell).run()
+    return _Fanout(clouds, ask, limit, tell).run()
 
 
-class _Round(Generic[Result]):
-    """The clouds that wait for their turn, those that are being asked, and what they have answered."""
+class _Fanout(Generic[Result]):
+    """The clouds that are queued, those that are being asked, and what they have answered."""
 
     def __init__(
         self,
@@ -56,7 +87,7 @@ class _Round(Generic[Result]):
         self._ask = ask
         self._limit = limit
         self._tell = tell
-        self._waiting = deque(clouds)
+        self._queue = deque(clouds)
         # When each began to be asked, and for how many seconds it may be.
         self._asked: dict[str, tuple[float, float]] = {}
         self._ended: SimpleQueue[tuple[str, Result | BaseException]] = SimpleQueue()
@@ -64,7 +95,7 @@ class _Round(Generic[Result]):
 
     def run(self) -> dict[str, Result | CloudmeshError]:
         """Ask them all. Raises what nobody foresaw."""
-        while self._waiting or self._asked:
+        while self._queue or self._asked:
             self._begin()
             self._report()
             self._listen()
@@ -73,8 +104,8 @@ class _Round(Generic[Result]):
         return {cloud: self._answers[cloud] for cloud in self._clouds}
 
     def _begin(self) -> None:
-        while self._waiting and len(self._asked) < _THREADS:
-            cloud = self._waiting.popleft()
+        while self._queue and len(self._asked) < _THREADS:
+            cloud = self._queue.popleft()
             self._asked[cloud] = time.monotonic(), math.inf if self._limit is None else self._limit(cloud)
             # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
             threading.Thread(target=self._work, args=(cloud,), daemon=True, name=f"asking {cloud}").start()
@@ -93,7 +124,7 @@ class _Round(Generic[Result]):
         """Wait for a cloud, and take over what has come."""
         now = time.monotonic()
         ends = min((began + seconds for began, seconds in self._asked.values()), default=now)
-        wait = max(0.0, min(_LOOK, ends - now))
+        wait = max(0.0, min(_POLL, ends - now))
         try:
             while True:
                 cloud, answer = self._ended.get(timeout=wait) if wait > 0 else self._ended.get_nowait()

@@ -1,19 +1,25 @@
-"""What is asked of clouds before the work on them begins: for how long, and who watches."""
+"""The limits of what is asked of clouds: how long it may take, and how much they may answer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 
+Listed = TypeVar("Listed")
+
+# How many entries a listing may have.
+MOST_MACHINES, MOST_ENTRIES = 200_000, 100_000
 # Seconds that one call may take, where nothing else is configured.
 CALL_TIMEOUT = 300.0
-# What the watch is told is going on.
+# The name of the step that a progress callback is told of.
 LIST = "list"
 
 
@@ -63,12 +69,12 @@ NEVER = Deadline()
 
 @dataclass
 class QueryLimits:
-    """For how long clouds are asked what there is, and who watches that.
+    """For how long clouds are asked what there is, and who is told of the progress.
 
     Attributes:
         call_timeout: seconds for all that is asked of one cloud together; None for what its configuration,
             or the usual, says of one call, and the time in which a read may be tried again.
-        watch: is told which clouds have answered.
+        watch: a callback that is told which clouds have answered.
         deadline: when the time for all of the command is over.
     """
 
@@ -76,7 +82,7 @@ class QueryLimits:
     watch: ProgressCallback | None = None
     deadline: Deadline = NEVER
 
-    def limit(self, configured: Mapping[str, float | None]) -> Callable[[str], float]:
+    def limit(self, configured: Mapping[str, float | None], calls: int = 1) -> Callable[[str], float]:
         """For how many seconds each of these clouds, with their ``call_timeout``, is waited for from now on.
 
         Where there are several, what hangs takes at most half of the time that is left for all together:
@@ -86,16 +92,17 @@ class QueryLimits:
         ends = Deadline.from_now(None if left is None else left / 2 if len(configured) > 1 else left)
 
         def seconds(cloud: str) -> float:
-            own = self.call_timeout or (configured[cloud] or CALL_TIMEOUT) + ReadRetry.ceiling
+            usual = calls * (configured[cloud] or CALL_TIMEOUT) + ReadRetry.ceiling
+            own = self.call_timeout or usual
             until = ends.left()
             return own if until is None else min(own, until)
 
         return seconds
 
     def tell(self, clouds: Sequence[str], answers: Mapping[str, object]) -> None:
-        """Tell the watch who has answered."""
+        """Report the progress: which clouds have answered."""
         if self.watch is not None:
-            self.watch(LIST, [_tally(cloud, answers) for cloud in clouds])
+            self.watch(LIST, [_progress(cloud, answers) for cloud in clouds])
 
 
 def call_timeouts(
@@ -112,8 +119,30 @@ def call_timeouts(
     return found
 
 
-def _tally(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
+def _progress(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
     if cloud not in answers:
         return CloudProgress(cloud, total=1, done=0, failed=0, running=1)
     failed = isinstance(answers[cloud], CloudmeshError)
     return CloudProgress(cloud, total=1, done=int(not failed), failed=int(failed), running=0)
+
+
+def bounded(things: Iterable[Listed], cloud: str, kind: str) -> Iterator[Listed]:
+    """The entries of a listing, until there are more than any true listing has.
+
+    Args:
+        kind: what is listed, as the provider's method is called: machines, images, security_groups, ...
+
+    Raises:
+        BadAnswer: there are more than 200,000 machines, or 100,000 of anything else: an endless listing
+            must not fill the memory.
+    """
+    most = MOST_MACHINES if kind == "machines" else MOST_ENTRIES
+    for count, thing in enumerate(things):
+        if count == most:
+            error = BadAnswer(
+                f"cloud {cloud} lists more than {most:,} {kind.replace('_', ' ')}, which cannot be true; "
+                "ask its operators"
+            )
+            error.outcome_unknown = False
+            raise error
+        yield thing

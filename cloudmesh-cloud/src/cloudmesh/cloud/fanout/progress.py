@@ -1,4 +1,4 @@
-"""How far the work on each cloud has come, as it is told to whoever watches."""
+"""How far the work on each cloud has come, as a callback is told of it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ class CloudProgress:
     running: int
 
 
-# What is going on ("list" while clouds are asked what there is, then the verb, or "wait"), and one tally a
-# cloud. It is called in the main thread, at each change and each 0.2 seconds, and must not raise.
+# Called with what is going on ("list" while clouds are asked what there is, then the verb, or "wait") and the
+# progress on each cloud: in the main thread, at each change and each 0.2 seconds. It must not raise.
 ProgressCallback = Callable[[str, Sequence[CloudProgress]], None]

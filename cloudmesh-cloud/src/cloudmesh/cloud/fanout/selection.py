@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from cloudmesh.plugin.names import Name
 
 
 def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> list[str]:
@@ -55,6 +59,32 @@ def expand_clouds(config: Config, expression: str | Sequence[str], active: bool 
         if active:
             config.require_active(name)
     return names
+
+
+def clouds_of_names(
+    config: Config, names: Iterable[Name], chosen: Callable[[], Sequence[str]]
+) -> list[tuple[Name, list[str]]]:
+    """Each machine name with the clouds that it means: the one before its colon, else the chosen ones.
+
+    Args:
+        names: as ``cloudmesh.plugin.names.expand`` gives them.
+        chosen: gives the clouds for names without a colon; called once, and only if there is such a name.
+
+    Raises:
+        UnknownName: a cloud before a colon is not configured.
+        ConfigError: it is not active; or as ``chosen`` raises.
+    """
+    # By what stands before the colon; thousands of names have few clouds.
+    known: dict[str | None, list[str]] = {}
+    wanted: list[tuple[Name, list[str]]] = []
+    for name in names:
+        if name.cloud not in known:
+            if name.cloud is not None:
+                config.cloud(name.cloud)
+                config.require_active(name.cloud)
+            known[name.cloud] = list(chosen()) if name.cloud is None else [name.cloud]
+        wanted.append((name, known[name.cloud]))
+    return wanted
 
 
 def _expand(text: str, candidates: Sequence[str]) -> list[str]:

@@ -62,6 +62,8 @@ class MachineRecord:
         created: seconds since the epoch, 0 where the cloud does not tell.
         metadata: what users wrote on the machine: OpenStack's metadata, the tags of EC2.
         zone: the availability zone, empty where the cloud does not tell.
+        login_user: who to sign in as by ssh, empty where the cloud does not tell.
+        ssh_port: the port of its ssh server at ``ssh_address``.
     """
 
     cloud: str
@@ -78,6 +80,15 @@ class MachineRecord:
     created: float = 0.0
     metadata: dict[str, str] = field(default_factory=dict)
     zone: str = ""
+    login_user: str = ""
+    ssh_port: int = 22
+
+    @property
+    def ssh_address(self) -> str:
+        """Where to connect to: a public IPv4, else a global IPv6, else a private address; empty for none."""
+        public = [each for each in self.public_ips if ":" not in each]
+        outer = [each for each in self.addresses if ":" in each and _is_global(each)]
+        return next(iter([*public, *outer, *self.private_ips, *self.public_ips]), "")
 
     @property
     def qualified_name(self) -> str:
@@ -106,6 +117,16 @@ class MachineRecord:
         known = {item.name for item in fields(cls)}
         values = {key: value for key, value in record.items() if key in known}
         return cls(**{**values, "state": State(values["state"])})
+
+
+def _is_global(address: str) -> bool:
+    """Whether an address can be reached from everywhere."""
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

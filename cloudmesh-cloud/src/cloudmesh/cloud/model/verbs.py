@@ -320,7 +320,7 @@ class _FromTable(EnumMeta):
 class Capability(str, Enum, metaclass=_FromTable):
     """What only some clouds can do: START, STOP, ..., one for each verb that not every cloud can, and these.
 
-    The last three are what a boot request may ask for. Listing, booting and deleting are not here.
+    USERDATA and those of BOOT are what a boot request may ask for. Listing, booting and deleting are not here.
     """
 
     _ignore_ = "members verb"
@@ -337,6 +337,8 @@ class Capability(str, Enum, metaclass=_FromTable):
     USERDATA = "userdata"
     BOOT_METADATA = "boot_metadata"
     BOOT_PUBLIC = "boot_public"
+    ADD_IMAGE = "add_image"
+    DELETE_IMAGE = "delete_image"
 
     def __str__(self) -> str:
         return str(self.value)
@@ -353,15 +355,14 @@ WITHOUT: Mapping[Capability, str] = {
     Capability.USERDATA: "hand user data to a machine",
     Capability.BOOT_METADATA: "boot a machine with metadata",
     Capability.BOOT_PUBLIC: "give a new machine a public address",
+    Capability.ADD_IMAGE: "take images from users",
+    Capability.DELETE_IMAGE: "delete images",
 }
 
 
 def cannot(cloud: str, capability: Capability) -> str:
     """The sentence of an Unsupported error."""
-    if capability in WITHOUT:
-        what = WITHOUT[capability]
-    else:
-        what = VERBS[capability.value].deed or f"{capability} a machine"
+    what = WITHOUT.get(capability) or VERBS[capability.value].deed or f"{capability} a machine"
     return f"cloud {cloud} is of a type that cannot {what}"
 
 

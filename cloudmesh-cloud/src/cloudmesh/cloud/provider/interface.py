@@ -9,53 +9,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.networks import Network, SecurityGroup
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
-from cloudmesh.cloud.model.verbs import Capability
+from cloudmesh.cloud.model.verbs import Capability, cannot
+from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.networks import NetworkProvider
 from cloudmesh.plugin.errors import CloudmeshError
 
-__all__ = ["BootRequest", "Capability", "Provider"]
+__all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
 
 Self = TypeVar("Self", bound="Provider")
 
 
-@dataclass(frozen=True)
-class BootRequest:
-    """What is needed to boot a machine: things of the cloud, already found by name.
-
-    What a cloud is not declared to be capable of is never in a request that a provider gets.
-
-    Attributes:
-        networks: the networks to be on; none leaves the choice to the cloud.
-        security_groups: the groups to be under; none leaves the choice to the cloud.
-        userdata: handed to the machine as it is, for cloud-init; may hold secrets (Capability.USERDATA).
-        metadata: written on the machine (Capability.BOOT_METADATA).
-        public: whether the cloud gives it a public address of its own accord (Capability.BOOT_PUBLIC). On a
-            cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
-        token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
-            keep it (``cloudmesh.cloud.provider.tokens``), for ``Provider.find_booted``; empty for none.
-    """
-
-    name: str
-    image: Image
-    flavor: Flavor
-    key: KeyPair | None = None
-    networks: tuple[Network, ...] = ()
-    security_groups: tuple[SecurityGroup, ...] = ()
-    userdata: str = field(default="", repr=False)
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    public: bool = False
-    token: str = ""
-
-
-class Provider(NetworkProvider, ABC):
+class Provider(ABC):
     """One cloud, signed in to. Used by one thread at a time.
 
     Every method may raise the errors in ``cloudmesh.cloud.errors.CLOUD_ERRORS``, and no other; none turns an
@@ -68,6 +39,7 @@ class Provider(NetworkProvider, ABC):
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
             host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
             after all others.
+        boot_parameters: what a user may say of a new machine beside what all clouds take, by name.
         bulk: the most machines that one call can be about, by the name of the verb in the verb table or
             "boot"; empty where each machine needs a call of its own. An instance may set its own when it is
             made: this is asked of one that is not open.
@@ -82,6 +54,7 @@ class Provider(NetworkProvider, ABC):
     capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
     settings_keys: ClassVar[tuple[str, ...]] = ()
+    boot_parameters: ClassVar[Mapping[str, BootParameter]] = MappingProxyType({})
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
     settling: ClassVar[float] = 0.0
@@ -106,10 +79,10 @@ class Provider(NetworkProvider, ABC):
     ) -> None:
         self.close()
 
-    def open(self) -> None:
+    def open(self) -> None:  # noqa: B027 there may be nothing to do
         """Get ready; sign-in may wait until the first call."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 there may be nothing to do
         """Give back what ``open`` took."""
 
     def most(self, verb: str) -> int:
@@ -173,6 +146,17 @@ class Provider(NetworkProvider, ABC):
             if image.cloud_id == cloud_id:
                 return image
         raise NotFound(f"there is no image {cloud_id} on cloud {self.name}")
+
+    def add_image(self, name: str, file: Path) -> Image:
+        """Upload a disk image, in a format that the cloud knows (Capability.ADD_IMAGE).
+
+        Raises Refused if the cloud does not take it; it is usable when this returns.
+        """
+        self._lacks(Capability.ADD_IMAGE)
+
+    def delete_image(self, cloud_id: str) -> None:
+        """Remove an image of this user's (Capability.DELETE_IMAGE). Raises NotFound, Conflict if in use."""
+        self._lacks(Capability.DELETE_IMAGE)
 
     def start(self, cloud_id: str) -> None:
         """Power a stopped machine on (Capability.START). Raises Conflict in other states, NotFound."""
@@ -279,3 +263,57 @@ class Provider(NetworkProvider, ABC):
     def quotas(self) -> list[Quota]:
         """What this user may have and has (Capability.QUOTAS)."""
         self._lacks(Capability.QUOTAS)
+
+    def networks(self) -> list[Network]:
+        """The networks that this user can see (Capability.NETWORKS)."""
+        self._lacks(Capability.NETWORKS)
+
+    def security_groups(self) -> list[SecurityGroup]:
+        """This user's security groups, with their rules (Capability.SECURITY_GROUPS)."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
+        """Make a group; a cloud may put rules of its own into it. Raises Refused if the name is taken."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def delete_security_group(self, cloud_id: str) -> None:
+        """Remove a group. Raises NotFound, and Conflict while a machine is under it."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
+        """Let something through. Raises NotFound, and Conflict if the group has this rule."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
+        """Take a rule, as it was listed, out of its group. Raises NotFound."""
+        self._lacks(Capability.SECURITY_GROUPS)
+
+    def floating_ips(self) -> list[FloatingIP]:
+        """The public addresses that are this user's (Capability.FLOATING_IPS)."""
+        self._lacks(Capability.FLOATING_IPS)
+
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        """Take a public address, from the network of this name or id, or from the cloud's only one.
+
+        The description, of at most 255 letters, is kept where the cloud can; an address whose machine is
+        not known, since the process that took it was killed, is found by it.
+        """
+        self._lacks(Capability.FLOATING_IPS)
+
+    def delete_floating_ip(self, cloud_id: str) -> None:
+        """Give an address back, also one that is attached. Raises NotFound."""
+        self._lacks(Capability.FLOATING_IPS)
+
+    def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
+        """Let an address lead to a machine. Raises NotFound, and Conflict if it leads to one already.
+
+        Raises Conflict too while the machine has no port yet: it may be asked again a moment later.
+        """
+        self._lacks(Capability.FLOATING_IPS)
+
+    def detach_floating_ip(self, cloud_id: str) -> None:
+        """Let an address lead nowhere; it stays the user's. Raises NotFound, Conflict if it leads nowhere."""
+        self._lacks(Capability.FLOATING_IPS)
+
+    def _lacks(self, capability: Capability) -> NoReturn:
+        raise Unsupported(cannot(self.name, capability))

@@ -1,4 +1,4 @@
-"""Asking a cloud again, where asking changes nothing: a listing is not given up for one lost answer.
+"""The retry policy of reads: a listing is not given up for one lost answer.
 
 Only what is in ``READS`` is ever asked for twice here. Whether a call that changes something may be made
 again is for those to decide who know what it was for.
@@ -17,8 +17,6 @@ from cloudmesh.cloud.errors import is_transient, only_looking
 from cloudmesh.plugin.errors import CloudmeshError
 
 if TYPE_CHECKING:
-    from tenacity import RetryCallState
-
     from cloudmesh.cloud.model.records import MachineRecord
     from cloudmesh.cloud.provider.interface import Provider
 
@@ -36,7 +34,7 @@ READS = frozenset(
 
 @dataclass(frozen=True)
 class ReadRetry:
-    """How long the errors of a read that may pass are put up with; times are in seconds.
+    """How often and for how long a read that fails by a transient error is retried; times are in seconds.
 
     Attributes:
         attempts: how often the cloud is asked at most.
@@ -55,79 +53,50 @@ class ReadRetry:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def insist(self, call: Callable[[], Result]) -> Result:
-        """What the call gives, at the first or a later attempt.
+    def call(self, method: Callable[[], Result]) -> Result:
+        """What the method gives, at the first or a later attempt.
 
-        Raises the error of the last one, which leaves nothing unsure: the call changes nothing.
+        Raises the error of the last one, which leaves nothing unsure: the method changes nothing.
         """
+        began, attempt = self.clock(), 1
         with only_looking():
-            return self._insist(call)
+            while True:
+                try:
+                    return method()
+                except CloudmeshError as error:
+                    if attempt >= self.attempts or not is_transient(error):
+                        raise
+                    pause, limit = self._pause(attempt, getattr(error, "retry_after", None))
+                    if self.clock() - began + pause > limit:
+                        raise
+                self.sleep(pause)
+                attempt += 1
 
-    def _insist(self, call: Callable[[], Result]) -> Result:
-        began = self.clock()
-        try:
-            return call()
-        except CloudmeshError as error:
-            if self.attempts < 2 or not is_transient(error):
-                raise
-            failed = [error]
-
-        def attempt() -> Result:
-            # The first one was made already, without importing what is needed for others.
-            if failed:
-                raise failed.pop()
-            return call()
-
-        return self._again(attempt, began)
-
-    def _again(self, attempt: Callable[[], Result], began: float) -> Result:
-        from tenacity import Retrying, retry_if_exception, wait_random_exponential
-
-        backoff = wait_random_exponential(multiplier=self.first, max=self.longest)
-
-        def wait(state: RetryCallState) -> float:
-            told = _retry_after(state)
-            return backoff(state) if told is None else told + random.uniform(0, self.first)  # noqa: S311
-
-        def enough(state: RetryCallState) -> bool:
-            if state.attempt_number >= self.attempts:
-                return True
-            limit = self.quick if _retry_after(state) is None else self.ceiling
-            return self.clock() - began + state.upcoming_sleep > limit
-
-        retrying = Retrying(
-            sleep=self.sleep,
-            stop=enough,
-            wait=wait,
-            retry=retry_if_exception(is_transient),
-            reraise=True,
-        )
-        return retrying(attempt)
+    def _pause(self, attempt: int, retry_after: float | None) -> tuple[float, float]:
+        """How long to wait after this attempt, and after how long no other one is begun any more."""
+        if retry_after is not None:
+            return retry_after + random.uniform(0, self.first), self.ceiling  # noqa: S311
+        longest = min(self.longest, self.first * 2.0 ** (attempt - 1))
+        return random.uniform(0, longest), self.quick  # noqa: S311
 
 
-def _retry_after(state: RetryCallState) -> float | None:
-    error = state.outcome.exception() if state.outcome else None
-    told: float | None = getattr(error, "retry_after", None)
-    return told
-
-
-#: For whoever asks again by itself, or wants to know how it is now.
+#: For those who ask again themselves, or want to know how the cloud is now.
 ONCE = ReadRetry(attempts=1)
 
 
 class RetryingReader:
-    """A provider whose reads are tried again; everything else is the provider's own."""
+    """A provider whose reads are retried; everything else is the provider's own."""
 
-    def __init__(self, provider: Provider, patience: ReadRetry) -> None:
+    def __init__(self, provider: Provider, retry: ReadRetry) -> None:
         self._provider = provider
-        self._patience = patience
+        self._retry = retry
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._provider, name)
         return partial(self._read, found) if name in READS else found
 
     def _read(self, method: Callable[..., Result], *words: Any) -> Result:
-        return self._patience.insist(partial(method, *words))
+        return self._retry.call(partial(method, *words))
 
     def machines(self) -> Iterator[MachineRecord]:
         """The listing; one that breaks off is begun again, and nobody is told twice."""
@@ -143,6 +112,6 @@ class RetryingReader:
                 listing = None
                 raise
 
-        while (machine := self._patience.insist(following)) is not None:
+        while (machine := self._retry.call(following)) is not None:
             told.add(machine.cloud_id)
             yield machine

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
-from cloudmesh.cloud.providers.libcloud.arguments import credential
+from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.records import extra_of
+from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -30,6 +30,7 @@ class AzureProvider(DriverProvider):
     """
 
     get_reads = True
+    driver_name = "azure_arm"
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = _KEYS
@@ -37,12 +38,6 @@ class AzureProvider(DriverProvider):
         *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),
         *LibcloudProvider.settings_keys,
     )
-
-    def driver_class(self) -> type[Any]:
-        from libcloud.compute.drivers.azure_arm import AzureNodeDriver
-
-        found: type[Any] = AzureNodeDriver
-        return found
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [credential(self.name, self.settings, key) for key in _KEYS], {
@@ -53,13 +48,8 @@ class AzureProvider(DriverProvider):
         return super().can() | {Capability.BOOT_METADATA}
 
     def _setting(self, key: str) -> str:
-        value = self.settings.get(key)
-        if not value:
-            raise ConfigError(
-                f"cloud {self.name} has no {key}, which this needs; "
-                f"cms config set clouds.{self.name}.{key}=VALUE"
-            )
-        return str(value)
+        hint = f"has no {key}, which this needs; cms config set clouds.{self.name}.{key}=VALUE"
+        return required_setting(self.name, self.settings, key, hint)
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey
@@ -104,7 +94,7 @@ class AzureProvider(DriverProvider):
 
     def _machine(self, node: Any) -> MachineRecord:
         machine = super()._machine(node)
-        extra = node.extra if isinstance(node.extra, Mapping) else {}
+        extra = extra_of(node)
         inner = extra.get("properties") or {}
         return replace(
             machine,
@@ -116,5 +106,4 @@ class AzureProvider(DriverProvider):
 
 
 def _tags(node: Any) -> Mapping[str, Any]:
-    extra = node.extra if isinstance(node.extra, Mapping) else {}
-    return extra.get("tags") or {}
+    return extra_of(node).get("tags") or {}

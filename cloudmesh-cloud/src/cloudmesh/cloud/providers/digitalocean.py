@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import mark
-from cloudmesh.cloud.providers.libcloud.arguments import credential
+from cloudmesh.cloud.provider.boot import BootRequest, mark
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
-from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 
 _C = Capability
 
@@ -40,13 +38,8 @@ class DigitalOceanProvider(DriverProvider):
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)
         if "location" not in more:
-            region = self.settings.get("region")
-            if not region:
-                raise ConfigError(
-                    f"cloud {self.name} boots no machine without a region; "
-                    f"cms config set clouds.{self.name}.region=nyc3"
-                )
-            more["location"] = self.location(str(region))
+            hint = f"boots no machine without a region; cms config set clouds.{self.name}.region=nyc3"
+            more["location"] = self.location(required_setting(self.name, self.settings, "region", hint))
         attributes: dict[str, Any] = {"ssh_keys": [request.key.fingerprint]} if request.key else {}
         if request.token:
             attributes["tags"] = [mark(request.token)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +11,13 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import bears, marked, unmarked
-from cloudmesh.cloud.providers.libcloud.arguments import credential
+from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.driver_provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.records import extra_of
+from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.config.settings import places
+from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 # https://cloud.google.com/compute/docs/instances/instance-life-cycle; libcloud has one state for several.
@@ -38,29 +37,21 @@ class GoogleProvider(DriverProvider):
     """Instances of one project, in ``zone:``."""
 
     get_reads = True
+    driver_name = "gce"
     # What the driver has, told before it is open.
     capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.USERDATA, _C.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
 
-    def driver_class(self) -> type[Any]:
-        from libcloud.compute.drivers.gce import GCENodeDriver
-
-        found: type[Any] = GCENodeDriver
-        return found
-
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         file = Path(credential(self.name, self.settings, "GOOGLE_KEY_FILE")).expanduser()
         account = _service_account(self.name, file)
         project = credential(self.name, self.settings, "GOOGLE_PROJECT")
-        zone = self.settings.get("zone")
-        if not zone:
-            raise ConfigError(
-                f"cloud {self.name} has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
-            )
+        hint = f"has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
+        zone = required_setting(self.name, self.settings, "zone", hint)
         return [account["client_email"], account["private_key"]], {
             "project": project,
-            "datacenter": str(zone),
+            "datacenter": zone,
             "auth_type": "SA",
             "scopes": _SCOPES,
             "credential_file": str(self._token_file(account["client_email"], project)),
@@ -73,7 +64,7 @@ class GoogleProvider(DriverProvider):
             signer = _signer(email, key, self._connection_class())
             file = Path(named["credential_file"])
             if not _has_token(file):
-                _keep(file, json.dumps(signer.get_new_token()))
+                _save_token(file, json.dumps(signer.get_new_token()))
         super().open()
         # It renews the token when its hour is over, by the same connections.
         self.driver.connection.oauth2_credential.oauth2_conn = signer
@@ -108,8 +99,7 @@ class GoogleProvider(DriverProvider):
 
 
 def _labels(node: Any) -> Mapping[str, Any]:
-    extra = node.extra if isinstance(node.extra, Mapping) else {}
-    return extra.get("labels") or {}
+    return extra_of(node).get("labels") or {}
 
 
 def _signer(email: str, key: str, connection: type[Any]) -> Any:
@@ -127,14 +117,11 @@ def _has_token(file: Path) -> bool:
         return False
 
 
-def _keep(file: Path, text: str) -> None:
-    """Write the token, for nobody else to read, in one step."""
+def _save_token(file: Path, text: str) -> None:
+    """Write the token, for nobody else to read, in one step. Raises ConfigError."""
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as new:
-            new.write(text)
-        Path(name).replace(file)
+        files.make_private_directory(file.parent)
+        files.replace_private(file, text.encode())
     except OSError as error:
         raise ConfigError(f"{file.parent} cannot be written: {error.strerror}") from error
 

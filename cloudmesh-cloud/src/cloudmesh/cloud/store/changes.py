@@ -64,25 +64,34 @@ class Recorder(Inventory):
     def close(self) -> None:
         """There is nothing to leave."""
 
+    def _note(self, method: str, *words: Any) -> None:
+        self._changes.append(StoreChange(method, words))
+
     def save(self, machine: MachineRecord, asked: float | None = None) -> None:
-        # When it is written down counts as the time: the clock here may be another machine's.
-        self._changes.append(StoreChange("save", (machine,)))
+        """Note it; when it is written counts as the time, since the clock here may be another machine's."""
+        self._note("save", machine)
 
     def forget(self, machine: MachineRecord) -> None:
-        self._changes.append(StoreChange("forget", (machine,)))
+        """Note it."""
+        self._note("forget", machine)
 
     def replace(self, cloud: str, machines: Iterable[MachineRecord], asked: float) -> list[KnownMachine]:
-        self._changes.append(StoreChange("replace_listed", (cloud, list(machines), time.time() - asked)))
+        """Note it, with the age of the listing; who vanished is found where the store is."""
+        self._note("replace_listed", cloud, list(machines), time.time() - asked)
         return []
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:
-        self._changes.append(StoreChange("expect_address", (machine, token)))
+        """Note it."""
+        self._note("expect_address", machine, token)
 
     def keep_address(self, address: FloatingIP, machine: MachineRecord) -> None:
-        self._changes.append(StoreChange("keep_address", (address, machine)))
+        """Note it."""
+        self._note("keep_address", address, machine)
 
     def forget_address(self, address: FloatingIP) -> None:
-        self._changes.append(StoreChange("forget_address", (address,)))
+        """Note it."""
+        self._note("forget_address", address)
 
     def addresses_of(self, machine: MachineRecord) -> list[FloatingIP]:
+        """Those that were given to ``begin``."""
         return list(self._addresses)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.tokens import mark
+from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.db import Database, open_store
 
 if TYPE_CHECKING:
-    from cloudmesh.db import Condition
+    from cloudmesh.db import Condition, Record
 
 MACHINES = "machine"
 REFRESHES = "refresh"
@@ -28,6 +28,8 @@ _EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
 # and promises nothing; what is deleted elsewhere so soon is told of that much later.
 HIDES_NEW = 30.0
+# For how many seconds after a listing lacked a machine further readers can be told that it vanished.
+_KEEPS_VANISHED = 30 * 86400.0
 # How many machines are written in one transaction, for which other processes wait.
 _PAGE = 200
 
@@ -96,7 +98,8 @@ class Inventory:
                 newer = self._newer(page, asked) if asked else ()
                 refreshed = asked or time.time()
                 kept = (machine for machine in page if (machine.cloud, machine.cloud_id) not in newer)
-                self._put(MACHINES, [KnownMachine(machine, refreshed) for machine in kept])
+                records = [_record(machine, refreshed) for machine in kept]
+                self._database.upsert_many(MACHINES, records, key=_KEY)
 
     def _newer(self, machines: Sequence[MachineRecord], asked: float) -> set[tuple[str, str]]:
         """Which of the machines were written down after the time ``asked``, by cloud and id."""
@@ -109,10 +112,6 @@ class Inventory:
             refreshed=gt(asked) & le(time.time()),
         )
         return {(each.machine.cloud, each.machine.cloud_id) for each in found}
-
-    def _put(self, table: str, machines: Iterable[KnownMachine]) -> None:
-        records = (_record(each.machine, each.refreshed) for each in machines)
-        self._database.upsert_many(table, records, key=_KEY)
 
     def forget(self, machine: MachineRecord) -> None:
         """Remove a machine that its cloud no longer has."""
@@ -129,7 +128,7 @@ class Inventory:
 
         Returns:
             The machines that vanished though nobody deleted them here, as they were last seen. They are
-            kept apart until ``take_vanished`` tells of them.
+            kept apart, and ``vanished`` tells of them.
         """
         listing = iter(machines)
         while page := list(islice(listing, _PAGE)):
@@ -139,7 +138,7 @@ class Inventory:
         with self._database.atomic():
             if self._is_superseded(cloud, asked):
                 return []
-            vanished = self._vanished(cloud, asked)
+            vanished = self._forget_missing(cloud, asked)
             self._database.upsert(REFRESHES, {"cloud": cloud, "refreshed": asked}, key=["cloud"])
         return vanished
 
@@ -152,7 +151,7 @@ class Inventory:
         # A time to come was written before the clock was set back, and tells nothing.
         return asked < (self._refreshed(cloud) or 0.0) <= time.time()
 
-    def _vanished(self, cloud: str, asked: float) -> list[KnownMachine]:
+    def _forget_missing(self, cloud: str, asked: float) -> list[KnownMachine]:
         """Forget the machines of which the cloud told no more; those that nobody deleted here."""
         if not self._database.has(MACHINES):
             return []
@@ -169,25 +168,56 @@ class Inventory:
             ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
             self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
         surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
-        self._put(VANISHED, surprising)
+        records = [
+            {**_record(each.machine, each.refreshed), "told": "", "noticed": asked} for each in surprising
+        ]
+        self._database.upsert_many(VANISHED, records, key=_KEY)
         return surprising
 
-    def take_vanished(self, clouds: Iterable[str]) -> list[KnownMachine]:
+    def vanished(self, clouds: Iterable[str], reader: str = "shell") -> list[KnownMachine]:
         """The machines that vanished from these clouds, as they were last seen, in state deleted.
 
-        They are told once: this forgets them.
+        Each reader is told of a machine once. One that was told is kept for other readers for 30 days after
+        a listing lacked it.
+
+        Args:
+            reader: one word that says who is told: shell, rest, python, ...
         """
-        if not self._database.has(VANISHED):
+        untold = [cloud for cloud in clouds if self._untold(cloud, reader)]
+        if not untold:
+            # As nearly always: nothing is written, and nobody waits for it.
             return []
         told: list[KnownMachine] = []
         with self._database.atomic():
-            for cloud in clouds:
-                records = self._database.find(VANISHED, cloud=cloud)
-                if records:
-                    self._database.delete(VANISHED, cloud=cloud)
-                # One that is back has not vanished.
-                told += [each for each in map(_known, records) if self.find(each.machine) is None]
+            for cloud in untold:
+                told += self._tell(cloud, reader)
         return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
+
+    def _untold(self, cloud: str, reader: str) -> list[Record]:
+        """The records of vanished machines of which a reader was not told yet."""
+        if not self._database.has(VANISHED):
+            return []
+        from cloudmesh.db import ne
+
+        found = self._database.find(VANISHED, cloud=cloud, told=ne(reader))
+        return [record for record in found if reader not in _readers(record)]
+
+    def _tell(self, cloud: str, reader: str) -> list[KnownMachine]:
+        """The same as machines, which counts as told; forgets those that are back, and the oldest."""
+        from cloudmesh.db import gt, lt
+
+        told, marks, now = [], [], time.time()
+        for record in self._untold(cloud, reader):
+            known = _known(record)
+            if self.find(known.machine):
+                self._database.delete(VANISHED, cloud=cloud, cloud_id=known.machine.cloud_id)
+                continue
+            told.append(known)
+            readers = " ".join([*_readers(record), reader])
+            marks.append({"noticed": now, **record, "told": readers})
+        self._database.upsert_many(VANISHED, marks, key=_KEY)
+        self._database.delete(VANISHED, cloud=cloud, told=gt(""), noticed=lt(now - _KEEPS_VANISHED))
+        return told
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:
         """Remember that an address is about to be taken for a machine, marked with the token of its boot.
@@ -266,6 +296,11 @@ class Inventory:
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
+
+
+def _readers(record: Mapping[str, Any]) -> list[str]:
+    """Who was told of a vanished machine; stores from before there were several readers name none."""
+    return str(record.get("told") or "").split()
 
 
 def _may_be_new(known: KnownMachine, asked: float) -> bool:

@@ -36,8 +36,9 @@ class ImageCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.cloud.cli.lists import list_catalog
         from cloudmesh.cloud.fanout.selection import chosen_clouds
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        config = Config.load()
+        config = Config.load(prompter=prompter_of(self))
         clouds = chosen_clouds(config, arguments["--cloud"])
         return list_catalog(config, clouds, "image", arguments["--refresh"], arguments["--filter"])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
@@ -50,50 +49,27 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
             An address that cms vm boot --public took is given back by cms vm delete.
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _run(Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_ip(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.lists import list_addresses
+def _run(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.cli import changes
+    from cloudmesh.cloud.cli.lists import list_things
     from cloudmesh.cloud.fanout.selection import chosen_clouds
 
-    return list_addresses(config, chosen_clouds(config, arguments["--cloud"]))
-
-
-def _create(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.addresses import create_address
-
-    return create_address(config, arguments["--cloud"], arguments["--pool"] or "")
-
-
-def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.addresses import delete_addresses
-
-    return delete_addresses(config, arguments["--cloud"], arguments["ADDRESSES"], arguments["--yes"])
-
-
-def _attach(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.addresses import attach_address
-
-    return attach_address(config, arguments["--cloud"], arguments["ADDRESS"], arguments["NAME"])
-
-
-def _detach(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.addresses import detach_address
-
-    return detach_address(config, arguments["--cloud"], arguments["ADDRESS"])
-
-
-_ACTIONS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
-    "list": _list,
-    "create": _create,
-    "delete": _delete,
-    "attach": _attach,
-    "detach": _detach,
-}
+    option = arguments["--cloud"]
+    if arguments["list"]:
+        return list_things(config, chosen_clouds(config, option), "address")
+    if arguments["create"]:
+        return changes.create_address(config, option, arguments["--pool"] or "")
+    if arguments["delete"]:
+        return changes.delete_addresses(config, option, arguments["ADDRESSES"], arguments["--yes"])
+    if arguments["attach"]:
+        return changes.attach_address(config, option, arguments["ADDRESS"], arguments["NAME"])
+    return changes.detach_address(config, option, arguments["ADDRESS"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
@@ -46,45 +45,27 @@ class KeyCommand(PluginCommand):  # type: ignore[misc]
             reached.
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _run(Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_key(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.lists import list_keys
-    from cloudmesh.cloud.fanout.selection import chosen_clouds
-
-    return list_keys(config, chosen_clouds(config, arguments["--cloud"]))
-
-
-def _add(config: Config, arguments: dict[str, Any]) -> Answer:
+def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_public_key
+    from cloudmesh.cloud.cli.lists import list_things
+    from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.fanout.selection import chosen_clouds
 
     clouds = chosen_clouds(config, arguments["--cloud"])
+    if arguments["list"]:
+        return list_things(config, clouds, "key")
+    if arguments["delete"]:
+        return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_key)
     text = read_public_key(arguments["FILE"])
     return change_all(
         config, clouds, "add", [arguments["NAME"]], lambda cloud, name: cloud.add_key(name, text)
     )
-
-
-def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.changes import change_all
-    from cloudmesh.cloud.fanout.selection import chosen_clouds
-
-    clouds = chosen_clouds(config, arguments["--cloud"])
-    return change_all(
-        config, clouds, "delete", arguments["NAMES"], lambda cloud, name: cloud.delete_key(name)
-    )
-
-
-_ACTIONS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
-    "list": _list,
-    "add": _add,
-    "delete": _delete,
-}

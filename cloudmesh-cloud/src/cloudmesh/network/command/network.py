@@ -28,12 +28,13 @@ class NetworkCommand(PluginCommand):  # type: ignore[misc]
             network list    the networks that machines can be on, and the external ones,
                             from which floating IPs are taken
         """
-        from cloudmesh.cloud.cli.lists import list_networks
+        from cloudmesh.cloud.cli.lists import list_things
         from cloudmesh.cloud.fanout.selection import chosen_clouds
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        config = Config.load()
-        return list_networks(config, chosen_clouds(config, arguments["--cloud"]))
+        config = Config.load(prompter=prompter_of(self))
+        return list_things(config, chosen_clouds(config, arguments["--cloud"]), "network")
 
     def complete_network(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
 
 if TYPE_CHECKING:
-    from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.config import Config
 
 VERBS = ("list", "create", "delete", "rule")
@@ -59,62 +57,36 @@ class SecgroupCommand(PluginCommand):  # type: ignore[misc]
             secgroup rule add web --port=22 --remote=192.0.2.0/24
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
-        verb = next(each for each in VERBS if arguments[each])
-        return _ACTIONS[verb](Config.load(), arguments)
+        return _run(Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_secgroup(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
 
 
-def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.lists import list_groups, list_rules
+def _run(config: Config, arguments: dict[str, Any]) -> Answer:
+    from cloudmesh.cloud.cli.changes import change_all, read_rule
+    from cloudmesh.cloud.cli.lists import list_rules, list_things
+    from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.fanout.selection import chosen_clouds
 
-    clouds = chosen_clouds(config, arguments["--cloud"])
     name = arguments["NAME"]
-    return list_rules(config, clouds, name) if name else list_groups(config, clouds)
-
-
-def _create(config: Config, arguments: dict[str, Any]) -> Answer:
-    text = arguments["--description"] or ""
-    return _change(
-        config, arguments, [arguments["NAME"]], lambda cloud, name: cloud.create_security_group(name, text)
+    if arguments["rule"]:
+        words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
+        rule = read_rule(*words)
+    clouds = chosen_clouds(config, arguments["--cloud"])
+    if arguments["list"]:
+        return list_rules(config, clouds, name) if name else list_things(config, clouds, "group")
+    if arguments["delete"]:
+        return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_security_group)
+    if arguments["create"]:
+        text = arguments["--description"] or ""
+        return change_all(
+            config, clouds, "create", [name], lambda cloud, group: cloud.create_security_group(group, text)
+        )
+    action, change = ("add", Cloud.add_rule) if arguments["add"] else ("remove", Cloud.remove_rule)
+    return change_all(
+        config, clouds, f"rule {action}", [name], lambda cloud, group: change(cloud, group, rule)
     )
-
-
-def _delete(config: Config, arguments: dict[str, Any]) -> Answer:
-    return _change(
-        config, arguments, arguments["NAMES"], lambda cloud, name: cloud.delete_security_group(name)
-    )
-
-
-def _rule(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.changes import read_rule
-
-    words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
-    rule = read_rule(*words)
-    name = [arguments["NAME"]]
-    if arguments["add"]:
-        return _change(config, arguments, name, lambda cloud, group: cloud.add_rule(group, rule))
-    return _change(config, arguments, name, lambda cloud, group: cloud.remove_rule(group, rule))
-
-
-def _change(
-    config: Config, arguments: dict[str, Any], names: list[str], do: Callable[[Cloud, str], Any]
-) -> Answer:
-    from cloudmesh.cloud.cli.changes import change_all
-    from cloudmesh.cloud.fanout.selection import chosen_clouds
-
-    action = next(each for each in ("create", "delete", "add", "remove") if arguments[each])
-    words = f"rule {action}" if arguments["rule"] else action
-    return change_all(config, chosen_clouds(config, arguments["--cloud"]), words, names, do)
-
-
-_ACTIONS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
-    "list": _list,
-    "create": _create,
-    "delete": _delete,
-    "rule": _rule,
-}

@@ -10,8 +10,8 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cloudmesh.config.check import encryption_rules, rules
-from cloudmesh.config.yaml import config_file, errors, loader, positions, reader
+from cloudmesh.config.check import credential_rules, rules
+from cloudmesh.config.yaml import config_file, limits, positions, reader
 from cloudmesh.plugin.plain import harmless
 
 
@@ -77,12 +77,12 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         root = positions.compose(text, path)
         duplicates = sorted(set(_duplicate_lines(root, set())))
         for line in duplicates:
-            yield Finding("error", path, line, *errors.DUPLICATE)
+            yield Finding("error", path, line, *limits.DUPLICATE)
         data = _with_duplicates(text, path) if duplicates else reader.parse(text, path)
     except config_file.FileError as error:
         yield _from(error, path)
         return
-    for problem in [*rules.problems(data), *encryption_rules.problems(data)]:
+    for problem in [*rules.problems(data), *credential_rules.encryption_problems(data)]:
         yield Finding(
             problem.level, path, positions.line(root, problem.parts), problem.message, problem.remedy
         )
@@ -90,7 +90,7 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
 
 def _with_duplicates(text: str, path: Path) -> dict[str, Any]:
     """The data, of a key that is there twice the first value: the rest of the file is worth a look too."""
-    yaml = loader.yaml(pure=True)
+    yaml = reader.parser(pure=True)
     yaml.allow_duplicate_keys = True
     return reader.build(yaml, text, path)
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cloudmesh.config.check import known_keys, sign_in_rules
-from cloudmesh.config.settings import database, running
+from cloudmesh.config.check import credential_rules, key_rules
+from cloudmesh.config.check.problem import Problem
 from cloudmesh.config.settings.config import name_list, remove_name
 from cloudmesh.config.yaml import references
 from cloudmesh.config.yaml.keys import join, text_of
-from cloudmesh.config.yaml.problem import Problem
 from cloudmesh.plugin.errors import suggest
 
 __all__ = ["GROUP", "Problem", "problems"]
@@ -23,9 +22,8 @@ TO_BE_DEFINED = references.TO_BE_DEFINED
 
 def problems(data: dict[str, Any]) -> Iterator[Problem]:
     """All broken rules of a configuration."""
-    yield from known_keys.top(data)
-    yield from database.problems(data)
-    yield from running.problems(data)
+    yield from key_rules.top(data)
+    yield from key_rules.option_problems(data)
     clouds = data.get("clouds")
     if clouds is None or clouds == {}:
         yield Problem("error", ("clouds",), "no cloud is defined", "add one under clouds")
@@ -97,13 +95,13 @@ def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Prob
     if not isinstance(cloud, dict):
         yield _no_section("clouds", name)
         return
-    yield from known_keys.cloud(name, cloud, _settings_keys(types.get(text_of(cloud.get("type")))))
+    yield from key_rules.cloud(name, cloud, _settings_keys(types.get(text_of(cloud.get("type")))))
     credentials = cloud.get("credentials")
     if credentials is not None and not isinstance(credentials, dict):
         yield _no_section("clouds", name, "credentials")
         credentials = None
     yield from _type(name, cloud.get("type"), credentials or {}, types)
-    yield from _way_to_sign_in(name, cloud.get("type"), credentials or {})
+    yield from credential_rules.sign_in_problems(name, cloud.get("type"), credentials or {})
     for key, value in (credentials or {}).items():
         if isinstance(value, str) and value.strip() == TO_BE_DEFINED:
             yield _no_stored_value(name, str(key))
@@ -140,15 +138,6 @@ def _type(
         yield from _credentials(name, credentials, types[kind])
 
 
-def _way_to_sign_in(name: str, kind: Any, credentials: dict[str, Any]) -> Iterator[Problem]:
-    """What the chosen way to sign in lacks, for the types that are known without their provider."""
-    for key, *others in sign_in_rules.missing(kind, credentials) if isinstance(kind, str) else ():
-        parts = ("clouds", name, "credentials", key)
-        instead = f" (or {', '.join(others)})" if others else ""
-        message = f"{join(parts)}{instead} is missing, and type {kind!r} needs it"
-        yield Problem("error", parts, message, f"'cms config set {join(parts)}' asks for it and stores it")
-
-
 def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> Iterator[Problem]:
     try:
         required = tuple(getattr(point.load(), "required_credentials", ()))
@@ -156,7 +145,7 @@ def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> I
         message = f"the provider {point.name!r} of {GROUP} cannot be loaded ({type(error).__name__})"
         yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
         return
-    for key in () if sign_in_rules.knows(point.name) else required:
+    for key in () if credential_rules.knows(point.name) else required:
         value = credentials.get(key)
         if value is None or (isinstance(value, str) and not value.strip()):
             parts = ("clouds", name, "credentials", key)

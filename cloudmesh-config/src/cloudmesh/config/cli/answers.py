@@ -1,4 +1,4 @@
-"""``cms config edit`` and ``cms config import``: from the words of the command to its answer."""
+"""Answers of ``cms config`` that take more than a few lines: edit, import, encryption, the keyring."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.check.findings import Finding
+from cloudmesh.config.editing import encryption
+from cloudmesh.config.editing.edit import set_value
 from cloudmesh.config.editing.in_editor import edit_file
 from cloudmesh.config.importers.importing import ImportOptions, import_file
-from cloudmesh.config.secrets import show
-from cloudmesh.plugin import Answer
+from cloudmesh.config.secrets import age, show
+from cloudmesh.config.secrets.prompt import Prompter
+from cloudmesh.config.settings.config import Config
+from cloudmesh.config.yaml import keys, references
+from cloudmesh.plugin import Answer, UsageError
 from cloudmesh.plugin.adapter import tell
 
 Arguments = Mapping[str, Any]
@@ -40,14 +45,14 @@ def _again(errors: list[Finding]) -> bool:
 
 def take(path: Path, arguments: Arguments) -> Answer:
     """Import the clouds of a file; a row a cloud."""
-    wish = ImportOptions(
+    options = ImportOptions(
         form=arguments["--format"],
         kind=arguments["--type"],
         name=arguments["--name"],
         force=arguments["--force"],
         dryrun=arguments["--dryrun"],
     )
-    done = import_file(Path(arguments["FILE"]).expanduser(), path, wish)
+    done = import_file(Path(arguments["FILE"]).expanduser(), path, options)
     if (arguments["--output"] or "table") in ("table", "csv"):
         columns = ("cloud", "type", "key", "value", "action")
         return Answer(
@@ -63,3 +68,57 @@ def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in rows
         for key, value in (row["keys"] or {None: None}).items()
     ]
+
+
+def encrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    """``config encrypt``."""
+    count = encryption.encrypt(path, arguments["--key"])
+    return Answer(notes=[f"{_secrets(count)} in {path} encrypted", *_owners(path)])
+
+
+def decrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    """``config decrypt``."""
+    count = encryption.decrypt(path, prompter)
+    return Answer(
+        notes=[f"{_secrets(count)} in {path} decrypted: all its secrets are now in clear text in this file"]
+    )
+
+
+def rekey(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    """``config rekey``."""
+    count = encryption.rekey(path, arguments["--key"], prompter)
+    return Answer(notes=[f"{_secrets(count)} in {path} encrypted anew", *_owners(path)])
+
+
+def set_in_keyring(path: Path, key: str, value: str, notes: list[str]) -> Answer:
+    """``config set --keyring``: the value goes to the keyring, ``TBD`` to the file."""
+    check_keyring_key(path, key)
+    references.to_keyring(keys.join(keys.split(key)), value)
+    set_value(path, key, references.TO_BE_DEFINED)
+    return Answer(
+        notes=[f"{key} is in the system keyring; in {path} it is {references.TO_BE_DEFINED}", *notes]
+    )
+
+
+def check_keyring_key(path: Path, key: str) -> None:
+    """Raise UsageError for a key that is not looked for in the keyring, UnknownName for an unknown cloud."""
+    parts = keys.split(key)
+    if len(parts) < 4 or parts[0] != "clouds" or parts[2] != "credentials":
+        raise UsageError("the keyring is for credentials, and this is none; name clouds.NAME.credentials.KEY")
+    Config.load(path).cloud(parts[1])
+
+
+def _secrets(count: int) -> str:
+    return "1 secret" if count == 1 else f"{count or 'no'} secrets"
+
+
+def _owners(path: Path) -> list[str]:
+    """A warning if nobody here can decrypt what was encrypted."""
+    data = Config.load(path).data
+    if not age.recipients(data, path):
+        return []
+    names = age.key_files(data, path)
+    if any(Path(name).expanduser().exists() for name in names):
+        return []
+    missing = " or ".join(names)
+    return [f"warning: there is no private key {missing} here, so only others can decrypt these secrets"]

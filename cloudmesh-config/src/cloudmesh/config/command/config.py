@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, CloudmeshError, UsageError, command
 from cloudmesh.shell.command import PluginCommand
+
+if TYPE_CHECKING:
+    from cloudmesh.config.secrets.prompt import Prompter
 
 VERBS = ("check", "decrypt", "edit", "encrypt", "get", "import", "init", "list", "path", "rekey", "set")
 Arguments = Mapping[str, Any]
@@ -116,6 +119,7 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             cms config import ~/.config/openstack/clouds.yaml --dryrun
             cms config import CH-818664-openrc.sh --name=uc
         """
+        from cloudmesh.config.secrets.prompt import prompter_of
         from cloudmesh.config.settings.places import config_file
 
         verbs = {
@@ -130,7 +134,7 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             **dict.fromkeys(("encrypt", "decrypt", "rekey"), _secrets),
         }
         verb = next(verb for verb in VERBS if arguments[verb])
-        return verbs[verb](config_file(), arguments)
+        return verbs[verb](config_file(), arguments, prompter_of(self))
 
     def complete_config(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """The sub-commands, and after get and set the keys of the file."""
@@ -140,30 +144,32 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
         return _keys(text) if words[1] in ("get", "set") and len(words) == 2 else []
 
 
-def _init(path: Path, arguments: Arguments) -> Answer:
+def _init(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.editing import starter
 
     starter.write(path)
     return Answer(text=f"{path} is written, with one simulated cloud 'local', which runs no real machine")
 
 
-def _path(path: Path, arguments: Arguments) -> Answer:
+def _path(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     return Answer(text=str(path))
 
 
-def _list(path: Path, arguments: Arguments) -> Answer:
+def _list(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.yaml import reader
 
-    return _rows(_opened(path, (), reader.load(path), arguments), (), arguments["--secrets"])
+    data = reader.load(path)
+    return _rows(_in_clear((), data, data, path, arguments, prompter), (), arguments["--secrets"])
 
 
-def _get(path: Path, arguments: Arguments) -> Answer:
+def _get(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.secrets import show
-    from cloudmesh.config.settings.config import Config
-    from cloudmesh.config.yaml import keys
+    from cloudmesh.config.yaml import keys, reader
 
     parts = tuple(keys.split(arguments["KEY"]))
-    value = _opened(path, parts, Config.load(path).get(arguments["KEY"]), arguments)
+    data = reader.load(path)
+    found = keys.find(data, arguments["KEY"], str(path))
+    value = _in_clear(parts, found, data, path, arguments, prompter)
     form = arguments["--output"] or "table"
     if form in ("json", "yaml"):
         return Answer(text=show.document(show.masked(parts, value, arguments["--secrets"]), form))
@@ -174,21 +180,28 @@ def _get(path: Path, arguments: Arguments) -> Answer:
     return _rows(value, parts, arguments["--secrets"])
 
 
-def _opened(path: Path, parts: tuple[str, ...], value: Any, arguments: Arguments) -> Any:
-    """The value, what is encrypted in it in clear if secrets are asked for."""
+def _in_clear(
+    parts: tuple[str, ...],
+    value: Any,
+    data: dict[str, Any],
+    path: Path,
+    arguments: Arguments,
+    prompter: Prompter,
+) -> Any:
+    """A value of the file; what is encrypted in it is decrypted if secrets are to be shown."""
     if not arguments["--secrets"]:
         return value
-    from cloudmesh.config.cli import secrets
+    from cloudmesh.config.secrets import age
 
-    return secrets.opened(path, parts, value)
+    return age.all_decrypted(value, parts, data, path, prompter)
 
 
-def _secrets(path: Path, arguments: Arguments) -> Answer:
+def _secrets(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """The verbs that encrypt and decrypt."""
-    from cloudmesh.config.cli import secrets
+    from cloudmesh.config.cli import answers
 
     verb = next(verb for verb in ("encrypt", "decrypt", "rekey") if arguments[verb])
-    answer: Answer = getattr(secrets, verb)(path, arguments)
+    answer: Answer = getattr(answers, verb)(path, arguments, prompter)
     return answer
 
 
@@ -203,10 +216,10 @@ def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
     return Answer(rows=rows, columns=("key", "value"), names="key", formats={"value": show.scalar})
 
 
-def _set(path: Path, arguments: Arguments) -> Answer:
+def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     import sys
 
-    from cloudmesh.config.cli import secrets
+    from cloudmesh.config.cli import answers
     from cloudmesh.config.editing import edit
     from cloudmesh.config.yaml import config_file, keys
 
@@ -217,7 +230,7 @@ def _set(path: Path, arguments: Arguments) -> Answer:
     if value is None:
         config_file.read(path)
         if arguments["--keyring"]:
-            secrets.check_keyring_key(path, key)
+            answers.check_keyring_key(path, key)
         value = _ask(key)
     elif keys.hidden(parts) and word in sys.argv:
         notes.append(
@@ -225,7 +238,7 @@ def _set(path: Path, arguments: Arguments) -> Answer:
             f"'cms config set {key}' asks for it instead"
         )
     if arguments["--keyring"]:
-        return secrets.set_in_keyring(path, key, value, notes)
+        return answers.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
     return Answer(notes=[f"{keys.join(parts)} is set in {path}", *notes])
 
@@ -247,7 +260,7 @@ def _ask(key: str) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def _check(path: Path, arguments: Arguments) -> Answer:
+def _check(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from dataclasses import asdict
 
     from cloudmesh.config.check.findings import check
@@ -262,13 +275,13 @@ def _check(path: Path, arguments: Arguments) -> Answer:
     return Answer(rows=rows, columns=columns, names="message", exit_code=code)
 
 
-def _edit(path: Path, arguments: Arguments) -> Answer:
+def _edit(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.cli import answers
 
     return answers.edit(path, arguments)
 
 
-def _import(path: Path, arguments: Arguments) -> Answer:
+def _import(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.cli import answers
 
     return answers.take(path, arguments)

@@ -6,13 +6,13 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from cloudmesh.config.secrets import age, encrypted
+from cloudmesh.config.secrets import age
 from cloudmesh.config.settings.config import name_list
 from cloudmesh.config.yaml import config_file, edit_text, keys, reader, values
 from cloudmesh.plugin.errors import ConfigError, UnknownName
@@ -36,9 +36,9 @@ def set_values(path: Path, changes: Mapping[str, str]) -> None:
 
     def change(text: str) -> str:
         data = reader.parse(text, path)
-        recipients = encrypted.recipients(data, path)
+        recipients = age.recipients(data, path)
         for key, parts in split.items():
-            value = _interpreted(changes[key], _old(data, parts), parts, recipients)
+            value = _interpreted(changes[key], keys.follow(data, parts), parts, recipients)
             text, data = _set(text, data, parts, value, path)
         return text
 
@@ -46,16 +46,10 @@ def set_values(path: Path, changes: Mapping[str, str]) -> None:
 
 
 def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) -> values.Value:
-    if recipients and encrypted.is_plain_secret(parts, given):
+    if recipients and age.is_plain_secret(parts, given):
         return values.string(age.encrypt(given, recipients), '"')
     # What was encrypted was a text.
     return values.interpret(given, old, keys.hidden(parts))
-
-
-def set_list(path: Path, key: str, names: list[str]) -> None:
-    """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
-    parts = keys.split(key)
-    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
 
 
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
@@ -69,7 +63,7 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
     names: list[str] = []
 
     def new(text: str) -> str:
-        old = _old(reader.parse(text, path), parts)
+        old = keys.follow(reader.parse(text, path), parts)
         written = None if old is None else name_list(old)
         if old is not None and written is None:
             raise ConfigError(f"{path}: {key} must be a name or a list of names")
@@ -82,21 +76,6 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
 
 def _sequence(names: list[str]) -> values.Value:
     return values.sequence([values.string(name) for name in names])
-
-
-def remove_keys(path: Path, names: Iterable[str]) -> None:
-    """Remove dotted keys with all that is under them, and sections that are empty then, in one write.
-
-    Raises UnknownName for a key that is not there, ConfigError if the rest would suffer.
-    """
-    split = [keys.split(name) for name in names]
-
-    def change(text: str) -> str:
-        for parts in split:
-            text = without(text, parts, path)
-        return text
-
-    rewrite(path, change)
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> bool:
@@ -134,16 +113,6 @@ def _removed(data: Any, parts: list[str]) -> Any:
     below = _removed(data[found], parts[1:]) if len(parts) > 1 else None
     kept = data.items() if isinstance(data, dict) else ()
     return {key: below if key == found else item for key, item in kept if key != found or below}
-
-
-def _old(data: Any, parts: list[str]) -> Any:
-    """What is there now; None if nothing is."""
-    for part in parts:
-        found = keys.child(data, part)
-        if found is keys.MISSING:
-            return None
-        data = data[found]
-    return data
 
 
 def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:

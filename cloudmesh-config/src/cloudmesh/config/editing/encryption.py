@@ -11,8 +11,9 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cloudmesh.config.editing import edit
-from cloudmesh.config.secrets import age, encrypted, ssh_keys
-from cloudmesh.config.yaml import config_file, edit_text, keys, reader, values
+from cloudmesh.config.secrets import age, age_armor, ssh_keys
+from cloudmesh.config.secrets.prompt import Prompter, TerminalPrompter
+from cloudmesh.config.yaml import config_file, edit_text, keys, reader, references, values
 from cloudmesh.plugin.errors import ConfigError
 
 Parts = tuple[str, ...]
@@ -21,10 +22,10 @@ New = Callable[[Parts, ScalarNode], "str | None"]
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
-_NO_SECRET = {f"{_TAG}null", f"{_TAG}bool"}
+_NO_SECRET = {f"{_TAG}null", f"{_TAG}bool", references.ENVIRONMENT_TAG}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Swap:
     """The changed text, and how many values were changed in it."""
 
@@ -64,72 +65,73 @@ def encrypt(path: Path, names: Sequence[str]) -> int:
     Without ``names`` the keys that are remembered already are used, else the user's usual one.
     Raises ConfigError.
     """
-    count = 0
 
-    def change(text: str) -> str:
-        nonlocal count
+    def change(text: str) -> Swap:
         data = reader.parse(text, path)
-        known = encrypted.recipients(data, path)
+        known = age.recipients(data, path)
         owners = None if known and not names else Owners.of(names)
         if owners and known and _tags(owners.lines) != _tags(known):
             raise ConfigError(
                 f"{path} is encrypted to other keys already; 'cms config rekey --key=PATH' changes them"
             )
-        swap = _sealed(text, known or list(owners.lines if owners else ()), path)
-        count = swap.count
-        return swap.text if known or not owners else _with_owners(swap.text, owners, path)
+        swap = _all_encrypted(text, known or list(owners.lines if owners else ()), path)
+        return swap if known or not owners else Swap(_with_owners(swap.text, owners, path), swap.count)
 
-    edit.rewrite(path, change)
-    return count
+    return _rewrite(path, change)
 
 
-def decrypt(path: Path) -> int:
+def decrypt(path: Path, prompter: Prompter | None = None) -> int:
     """Write all encrypted values back in clear, and forget the keys; how many there were.
 
+    ``prompter`` is asked for passphrases, else the user at the terminal.
     Raises CredentialsError if one of them cannot be decrypted; the file is as it was then.
     """
-    count = 0
+    prompter = prompter or TerminalPrompter()
 
-    def change(text: str) -> str:
-        nonlocal count
-        swap = _opened(text, path)
-        count = swap.count
-        return _without(swap.text, encrypted.SECTION, path)
+    def change(text: str) -> Swap:
+        swap = _all_decrypted(text, path, prompter)
+        return Swap(_without(swap.text, age.SECTION, path), swap.count)
 
-    _unlock(path)
-    edit.rewrite(path, change)
-    return count
+    # Asks for passphrases now: not while others wait for the lock of the file.
+    _all_decrypted(config_file.read(path), path, prompter)
+    return _rewrite(path, change)
 
 
-def rekey(path: Path, names: Sequence[str]) -> int:
+def rekey(path: Path, names: Sequence[str], prompter: Prompter | None = None) -> int:
     """Encrypt all encrypted values anew, to these keys alone; how many there were. Raises as ``decrypt``."""
+    prompter = prompter or TerminalPrompter()
     owners = Owners.of(names)
+
+    def change(text: str) -> Swap:
+        swap = _all_decrypted(text, path, prompter, list(owners.lines))
+        if not swap.count and not age.recipients(reader.parse(text, path), path):
+            raise ConfigError(f"{path} is not encrypted; 'cms config encrypt --key=PATH' does that")
+        return Swap(_with_owners(swap.text, owners, path), swap.count)
+
+    _all_decrypted(config_file.read(path), path, prompter)
+    return _rewrite(path, change)
+
+
+def _rewrite(path: Path, change: Callable[[str], Swap]) -> int:
+    """Put the changed text in place; how many values were changed."""
     count = 0
 
-    def change(text: str) -> str:
+    def counted(text: str) -> str:
         nonlocal count
-        swap = _resealed(text, list(owners.lines), path)
+        swap = change(text)
         count = swap.count
-        if not count and not encrypted.recipients(reader.parse(text, path), path):
-            raise ConfigError(f"{path} is not encrypted; 'cms config encrypt --key=PATH' does that")
-        return _with_owners(swap.text, owners, path)
+        return swap.text
 
-    _unlock(path)
-    edit.rewrite(path, change)
+    edit.rewrite(path, counted)
     return count
 
 
-def _unlock(path: Path) -> None:
-    """Ask for passphrases now: not while others wait for the lock of the file."""
-    _opened(config_file.read(path), path)
-
-
-def _sealed(text: str, lines: list[str], path: Path) -> Swap:
+def _all_encrypted(text: str, recipients: list[str], path: Path) -> Swap:
     def new(parts: Parts, node: ScalarNode) -> str | None:
-        if node.tag in _NO_SECRET or node.tag == "!env" or not encrypted.is_plain_secret(parts, node.value):
+        if node.tag in _NO_SECRET or not age.is_plain_secret(parts, node.value):
             return None
         _refuse_if_ambiguous(parts, node, path)
-        return age.encrypt(node.value, lines)
+        return age.encrypt(node.value, recipients)
 
     return _swapped(text, new, path)
 
@@ -145,38 +147,29 @@ def _refuse_if_ambiguous(parts: Parts, node: ScalarNode, path: Path) -> None:
         raise config_file.FileError(path, line, message, "put it in quotes")
 
 
-def _opened(text: str, path: Path) -> Swap:
-    data = reader.parse(text, path)
-    return _swapped(
-        text,
-        lambda parts, node: (
-            encrypted.opened(node.value, parts, data, path) if age.is_encrypted(node.value) else None
-        ),
-        path,
-    )
-
-
-def _resealed(text: str, lines: list[str], path: Path) -> Swap:
+def _all_decrypted(text: str, path: Path, prompter: Prompter, recipients: list[str] | None = None) -> Swap:
+    """The text with all encrypted values in clear; with ``recipients`` encrypted to them instead."""
     data = reader.parse(text, path)
 
     def new(parts: Parts, node: ScalarNode) -> str | None:
-        if not age.is_encrypted(node.value):
+        if not age_armor.is_encrypted(node.value):
             return None
-        return age.encrypt(encrypted.opened(node.value, parts, data, path), lines)
+        clear = age.decrypted(node.value, parts, data, path, prompter)
+        return clear if recipients is None else age.encrypt(clear, recipients)
 
     return _swapped(text, new, path)
 
 
 def _swapped(text: str, new: New, path: Path) -> Swap:
     """The text with new scalars, read again and found to differ in nothing else."""
-    cutter = edit_text.TextEditor(text)
+    editor = edit_text.TextEditor(text)
     cuts: dict[int, tuple[int, int, str]] = {}
     swaps: set[tuple[str, str]] = set()
-    for parts, node in _scalars(cutter.root, (), set()):
+    for parts, node in _scalars(editor.root, (), set()):
         data = None if id(node) in cuts else new(parts, node)
         if data is not None:
             swaps.add((node.value, data))
-            cuts[id(node)] = cutter.cut(node, values.string(data, '"'))
+            cuts[id(node)] = editor.cut(node, values.string(data, '"'))
     changed = _cut(text, list(cuts.values()))
     try:
         same = _match(reader.parse(text, path), reader.parse(changed, path), swaps, ())
@@ -230,15 +223,15 @@ def _match(old: Any, new: Any, swaps: set[tuple[str, str]], parts: Parts) -> boo
         pairs = enumerate(zip(old, new, strict=False))
         return len(old) == len(new) and all(_match(a, b, swaps, (*parts, str(n))) for n, (a, b) in pairs)
     if (str(old), new) in swaps:
-        return keys.hidden(parts) or age.is_encrypted(old)
+        return keys.hidden(parts) or age_armor.is_encrypted(old)
     return repr(old) == repr(new)
 
 
 def _with_owners(text: str, owners: Owners, path: Path) -> str:
-    text = edit.with_value(text, list(encrypted.RECIPIENTS), _list(owners.lines), path)
+    text = edit.with_value(text, list(age.RECIPIENTS), _list(owners.lines), path)
     if owners.files:
-        return edit.with_value(text, list(encrypted.KEYS), _list(owners.files), path)
-    return _without(text, encrypted.KEYS, path)
+        return edit.with_value(text, list(age.KEYS), _list(owners.files), path)
+    return _without(text, age.KEYS, path)
 
 
 def _list(texts: Sequence[str]) -> values.Value:
@@ -247,11 +240,8 @@ def _list(texts: Sequence[str]) -> values.Value:
 
 def _without(text: str, parts: Sequence[str], path: Path) -> str:
     """The text without a key, if it has it."""
-    data: Any = reader.parse(text, path)
-    for part in parts:
-        if not isinstance(data, dict) or part not in data:
-            return text
-        data = data[part]
+    if keys.follow(reader.parse(text, path), parts) is None:
+        return text
     return edit.without(text, list(parts), path)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers import clouds_yaml, source
-from cloudmesh.config.importers.found import (
+from cloudmesh.config.importers.source import (
     FoundCloud,
     ImportedClouds,
     harmless_value,
@@ -36,7 +36,7 @@ def recognises(text: str, data: Any) -> bool:
     return isinstance(top, dict) and isinstance(top.get("cloud"), dict)
 
 
-def harvest(path: Path, text: str) -> ImportedClouds:
+def read_clouds(path: Path, text: str) -> ImportedClouds:
     """Its clouds, profile and default; raises FileError."""
     top = source.section(source.yaml(text, path).get(_TOP), path, _TOP)
     clouds = source.section(top.get("cloud"), path, f"{_TOP}.cloud")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.importers import source
-from cloudmesh.config.importers.found import (
+from cloudmesh.config.importers.source import (
     FoundCloud,
     ImportedClouds,
     harmless_value,
@@ -37,7 +37,7 @@ def recognises(text: str, data: Any) -> bool:
     )
 
 
-def harvest(path: Path, text: str) -> ImportedClouds:
+def read_clouds(path: Path, text: str) -> ImportedClouds:
     """The clouds of the file; raises ConfigError if it or ``secure.yaml`` cannot be read."""
     clouds = source.section(source.yaml(text, path).get("clouds"), path, "clouds")
     secure = next((beside for name in SECURE if (beside := path.with_name(name)).exists()), None)

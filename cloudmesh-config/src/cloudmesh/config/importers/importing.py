@@ -13,8 +13,8 @@ from ruamel.yaml.error import YAMLError
 from cloudmesh.config.check.findings import check_text
 from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.editing import edit
-from cloudmesh.config.importers.found import FoundCloud, ImportedClouds
-from cloudmesh.config.importers.recognize import harvest
+from cloudmesh.config.importers.recognize import read_clouds
+from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
 from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
 from cloudmesh.config.yaml.edit_text import CannotEditError
@@ -49,7 +49,7 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
 
-def import_file(file: Path, path: Path, wish: ImportOptions) -> Imported:
+def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
     """Add the clouds of ``file`` to the configuration at ``path``.
 
     Raises:
@@ -57,11 +57,11 @@ def import_file(file: Path, path: Path, wish: ImportOptions) -> Imported:
         ConfigError: the file or the configuration cannot be used or written; nothing is changed.
     """
     config_file.read(path)
-    found = _chosen(harvest(file, wish.form), wish, file)
+    found = _chosen(read_clouds(file, options.form), options, file)
     notes = [f"cloud {cloud.name}: {note}" for cloud in found.clouds for note in _notes(cloud)]
     result = Imported([], [*found.notes, *notes])
-    change = _change(found, path, file, wish, result)
-    if wish.dryrun:
+    change = _change(found, path, file, options, result)
+    if options.dryrun:
         change(config_file.read(path))
         result.notes.append(f"nothing was written, since this is a dry run; {path} is as it was")
     else:
@@ -73,22 +73,22 @@ def _notes(cloud: FoundCloud) -> list[str]:
     return [f"skipped, since {cloud.skipped}"] if cloud.skipped else cloud.notes
 
 
-def _chosen(found: ImportedClouds, wish: ImportOptions, file: Path) -> ImportedClouds:
-    """The clouds that are wished for, with the names and types they are to have."""
+def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> ImportedClouds:
+    """The clouds that the user asks for, with the names and types they are to have."""
     clouds = found.clouds
     usable = [cloud for cloud in clouds if not cloud.skipped]
-    if wish.name is not None:
+    if options.name is not None:
         if len(usable) == 1:
-            clouds = [replace(usable[0], name=wish.name)]
+            clouds = [replace(usable[0], name=options.name)]
         else:
-            clouds = [cloud for cloud in usable if cloud.name == wish.name]
+            clouds = [cloud for cloud in usable if cloud.name == options.name]
             found = replace(found, profile={}, default=None)
         if not clouds:
-            raise UnknownName("cloud", wish.name, (cloud.name for cloud in usable), f"in {file}")
+            raise UnknownName("cloud", options.name, (cloud.name for cloud in usable), f"in {file}")
     for cloud in clouds:
         _refuse_name(cloud.name, file)
-    if wish.kind:
-        clouds = [replace(cloud, section={**cloud.section, "type": wish.kind}) for cloud in clouds]
+    if options.kind:
+        clouds = [replace(cloud, section={**cloud.section, "type": options.kind}) for cloud in clouds]
     return replace(found, clouds=clouds)
 
 
@@ -100,7 +100,7 @@ def _refuse_name(name: str, file: Path) -> None:
 
 
 def _change(
-    found: ImportedClouds, path: Path, file: Path, wish: ImportOptions, result: Imported
+    found: ImportedClouds, path: Path, file: Path, options: ImportOptions, result: Imported
 ) -> Callable[[str], str]:
     """A function from the old text of the configuration to the new one, which fills in the result."""
     new = [cloud for cloud in found.clouds if not cloud.skipped]
@@ -108,12 +108,12 @@ def _change(
     def change(text: str) -> str:
         data = reader.parse(text, path)
         there = _names(data, path)
-        _refuse_existing([cloud.name for cloud in new if cloud.name in there], path, wish)
-        sealed = [_sealed(cloud, data, path) for cloud in new]
-        changed = _inserted(text, data, sealed, path, file)
+        _refuse_existing([cloud.name for cloud in new if cloud.name in there], path, options)
+        stored = [_as_stored(cloud, data, path) for cloud in new]
+        changed = _inserted(text, data, stored, path, file)
         changed = _carried(changed, found, path)
         result.rows = [_row(cloud, cloud.name in there) for cloud in found.clouds]
-        result.notes += _told(new, data, path, wish)
+        result.notes += _told(new, data, path, options)
         result.notes += _new_errors(text, changed, path)
         return changed
 
@@ -129,8 +129,8 @@ def _names(data: dict[str, Any], path: Path) -> set[str]:
     return {keys.text_of(name) for name in clouds or {}}
 
 
-def _refuse_existing(names: list[str], path: Path, wish: ImportOptions) -> None:
-    if names and not wish.force:
+def _refuse_existing(names: list[str], path: Path, options: ImportOptions) -> None:
+    if names and not options.force:
         clouds = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
         raise UsageError(
             f"the {clouds} already in {path}, and nothing was added; --force replaces, "
@@ -138,21 +138,18 @@ def _refuse_existing(names: list[str], path: Path, wish: ImportOptions) -> None:
         )
 
 
-def _sealed(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundCloud:
+def _as_stored(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundCloud:
     """The cloud as it is to be stored: its secrets encrypted if the file keeps them so."""
-    from cloudmesh.config.secrets import age, encrypted
+    from cloudmesh.config.secrets import age
 
-    recipients = encrypted.recipients(data, path)
+    recipients = age.recipients(data, path)
     if not recipients:
         return cloud
 
-    def seal(value: Any, parts: tuple[str, ...]) -> Any:
-        if isinstance(value, dict):
-            return {key: seal(item, (*parts, key)) for key, item in value.items()}
-        plain = encrypted.is_plain_secret(list(parts), value)
-        return age.encrypt(value, recipients) if plain else value
+    def stored(value: Any, parts: tuple[str, ...]) -> Any:
+        return age.encrypt(value, recipients) if age.is_plain_secret(parts, value) else value
 
-    return replace(cloud, section=seal(cloud.section, ("clouds", cloud.name)))
+    return replace(cloud, section=keys.map_leaves(cloud.section, ("clouds", cloud.name), stored))
 
 
 def _inserted(text: str, data: dict[str, Any], clouds: list[FoundCloud], path: Path, file: Path) -> str:
@@ -210,9 +207,11 @@ def _row(cloud: FoundCloud, there: bool) -> dict[str, Any]:
     return {"cloud": cloud.name, "type": cloud.section.get("type"), "keys": shown, "action": action}
 
 
-def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, wish: ImportOptions) -> list[str]:
+def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, options: ImportOptions) -> list[str]:
     count = f"{len(new)} cloud{'s' if len(new) != 1 else ''}"
-    notes = [] if wish.dryrun else [f"{count} of the file {'are' if len(new) != 1 else 'is'} in {path} now"]
+    notes = (
+        [] if options.dryrun else [f"{count} of the file {'are' if len(new) != 1 else 'is'} in {path} now"]
+    )
     section = data.get("cloudmesh")
     active = section.get("active") if isinstance(section, dict) else None
     if active is not None:

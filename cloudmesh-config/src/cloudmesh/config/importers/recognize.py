@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from cloudmesh.config.importers import aws, cloudmesh4, clouds_yaml, openrc, source
-from cloudmesh.config.importers.found import ImportedClouds
+from cloudmesh.config.importers.source import ImportedClouds
 from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 
@@ -20,7 +20,7 @@ FORMATS: dict[str, ModuleType] = {
 _YAML = (clouds_yaml, cloudmesh4)
 
 
-def harvest(path: Path, form: str | None = None) -> ImportedClouds:
+def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
     """What the file gives; ``form`` is one of FORMATS, else it is recognised.
 
     Raises UsageError for a file that is not there, UnknownName for another format, ConfigError for a file
@@ -33,7 +33,7 @@ def harvest(path: Path, form: str | None = None) -> ImportedClouds:
     if path.is_dir() and form in (None, "aws"):
         path = aws.in_directory(path)
     text = source.read(path)
-    found: ImportedClouds = (FORMATS[form] if form else _recognised(text, path)).harvest(path, text)
+    found: ImportedClouds = (FORMATS[form] if form else _recognised(text, path)).read_clouds(path, text)
     if not found.clouds:
         raise _nothing(path)
     if all(cloud.skipped for cloud in found.clouds):

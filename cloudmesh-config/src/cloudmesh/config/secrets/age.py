@@ -1,18 +1,71 @@
-"""Encrypted values: text of the ``age`` format, encrypted to ssh keys.
+"""Encrypted values: which values are secrets, to whom they are encrypted, and decrypting one of them.
 
-The program ``age`` decrypts them too: ``age -d -i ~/.ssh/id_ed25519``.
+The text is of the format ``age``, encrypted to ssh keys; the program ``age`` decrypts it too:
+``age -d -i ~/.ssh/id_ed25519``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cloudmesh.config.secrets import age_armor, ssh_keys
 from cloudmesh.config.secrets.age_armor import is_encrypted
+from cloudmesh.config.secrets.prompt import Prompter
+from cloudmesh.config.yaml import keys, references
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
-__all__ = ["decrypt", "encrypt", "is_encrypted"]
+SECTION = ("cloudmesh", "encryption")
+RECIPIENTS = (*SECTION, "recipients")
+KEYS = (*SECTION, "keys")
+
+
+def is_plain_secret(parts: Iterable[str], value: object) -> bool:
+    """Whether this is a secret that stands in the file in clear."""
+    if value is None or isinstance(value, bool | dict | list) or not str(value).strip():
+        return False
+    elsewhere = references.is_to_be_defined(value) or references.variable(value) is not None
+    return not elsewhere and not is_encrypted(value) and keys.hidden(tuple(parts))
+
+
+def recipients(data: dict[str, Any], path: Path) -> list[str]:
+    """The public keys to which new secrets are encrypted; none if the file is not encrypted."""
+    return _texts(data, RECIPIENTS, path)
+
+
+def key_files(data: dict[str, Any], path: Path) -> Sequence[str]:
+    """The private keys that open the values, as the user named them."""
+    return _texts(data, KEYS, path) or ssh_keys.USUAL
+
+
+def decrypted(value: str, parts: Sequence[str], data: dict[str, Any], path: Path, prompter: Prompter) -> str:
+    """An encrypted value in clear; raises CredentialsError. ``parts`` lead to it in ``data``."""
+    key = keys.join(parts)
+    remedy = f"'cms config set {key}' stores it anew"
+    return decrypt(value, key_files(data, path), f"{key} in {path}", remedy, prompter)
+
+
+def all_decrypted(
+    value: Any, parts: tuple[str, ...], data: dict[str, Any], path: Path, prompter: Prompter
+) -> Any:
+    """A value or a section in which each encrypted value is in clear; raises CredentialsError."""
+
+    def one(item: Any, below: tuple[str, ...]) -> Any:
+        return decrypted(item, below, data, path, prompter) if is_encrypted(item) else item
+
+    return keys.map_leaves(value, parts, one)
+
+
+def _texts(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:
+    """A list of texts, or a single one, under these parts; none if they are not there."""
+    value = keys.follow(data, parts)
+    if value is None:
+        return []
+    lines = value if isinstance(value, list) else [value]
+    if not all(isinstance(line, str) and line.strip() for line in lines):
+        raise ConfigError(f"{path}: {keys.join(parts)} must be a list of texts; 'cms config rekey' writes it")
+    return [line.strip() for line in lines]
 
 
 def encrypt(value: str, recipients: Sequence[str]) -> str:
@@ -30,19 +83,20 @@ def encrypt(value: str, recipients: Sequence[str]) -> str:
             "cloudmesh.encryption.recipients holds what is no public ssh key of the type ed25519 or RSA; "
             "'cms config check' tells which"
         )
-    keys = [pyrage.ssh.Recipient.from_str(line) for line in lines]
-    armoured: bytes = pyrage.encrypt(value.encode(), keys, armored=True)
-    return armoured.decode("ascii")
+    owners = [pyrage.ssh.Recipient.from_str(line) for line in lines]
+    armored: bytes = pyrage.encrypt(value.encode(), owners, armored=True)
+    return armored.decode("ascii")
 
 
-def decrypt(value: str, keys: Sequence[str], what: str, remedy: str) -> str:
+def decrypt(value: str, files: Sequence[str], what: str, remedy: str, prompter: Prompter) -> str:
     """The value in clear.
 
     Args:
         value: what ``encrypt`` or ``age -a`` wrote.
-        keys: the files of private ssh keys, as the user names them; the first that fits is used.
+        files: the files of private ssh keys, as the user names them; the first that fits is used.
         what: what is decrypted and where it stands, for the sentence of an error.
         remedy: what to do if the value is damaged.
+        prompter: who is asked for the passphrase of a key.
 
     Raises CredentialsError if no key is there, none fits, it is not unlocked, or the value is damaged.
     """
@@ -50,10 +104,10 @@ def decrypt(value: str, keys: Sequence[str], what: str, remedy: str) -> str:
 
     damaged = CredentialsError(f"{what} is damaged and cannot be decrypted; {remedy}")
     try:
-        name = _fitting(age_armor.tags(value), keys, what)
+        name = _fitting(age_armor.tags(value), files, what)
     except age_armor.DamagedError:
         raise damaged from None
-    identity = ssh_keys.opened(name, what)
+    identity = ssh_keys.unlocked(name, what, prompter)
     try:
         clear: bytes = pyrage.decrypt(value.strip().encode(), [identity])
         return clear.decode()
@@ -75,7 +129,7 @@ def _fitting(tags: frozenset[str], names: Sequence[str], what: str) -> str:
             f"{what} is encrypted, but not to {' or '.join(there)}; "
             "name the right key file under cloudmesh.encryption.keys"
         )
-    return min(fitting, key=ssh_keys.asks)
+    return min(fitting, key=ssh_keys.needs_passphrase)
 
 
 def _tag(name: str) -> str:

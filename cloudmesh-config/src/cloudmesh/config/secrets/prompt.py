@@ -1,7 +1,7 @@
-"""What is asked at the terminal, and the memory of it: each thing is asked once in the life of the process.
+"""Who is asked for a secret that is not stored: a user at the terminal, or nobody.
 
-This is the one place of the process that remembers secrets. They are in memory only, and ``reset`` forgets
-them. Threads take turns, so that two that miss the same secret ask once.
+A ``Prompter`` is handed to what may need a secret. It remembers what it was told, and the keys that it
+helped to open, in itself and in memory only; no two prompters know of each other.
 """
 
 from __future__ import annotations
@@ -12,50 +12,84 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import TextIO, TypeVar, cast
+from typing import Protocol, TextIO, TypeVar, cast
 
 from cloudmesh.plugin.errors import CredentialsError
 
-Thing = TypeVar("Thing")
-
-_lock = threading.RLock()
-_remembered: dict[tuple[str, ...], object] = {}
+T = TypeVar("T")
 
 
 class NotUnlockedError(CredentialsError):
-    """A key of the user stayed closed; everything that is encrypted to it does too."""
+    """A private key of the user was not unlocked, so nothing that is encrypted to it can be decrypted."""
 
 
-def remembered(slot: tuple[str, ...], get: Callable[[], Thing]) -> Thing:
-    """What ``get`` gave for this slot when it was first called; what it raises is not kept."""
-    with _lock:
-        if slot not in _remembered:
-            _remembered[slot] = get()
-        return cast("Thing", _remembered[slot])
+class Prompter(Protocol):
+    """Gives secrets that the configuration does not hold, each of them once."""
+
+    def ask(self, question: str, *, hidden: bool, reason: str, remedy: str) -> str:
+        """The answer to a question, which is not shown while it is typed if ``hidden``.
+
+        Args:
+            question: what the user reads, with a blank at its end.
+            hidden: whether the answer is a secret.
+            reason: half a sentence for the error: what is missing, and where.
+            remedy: half a sentence for the error: what to do about it.
+
+        Raises CredentialsError if there is no answer.
+        """
+        ...
+
+    def once(self, slot: tuple[str, ...], get: Callable[[], T]) -> T:
+        """What ``get`` returned when it was first called for this slot; what it raises is not kept."""
+        ...
 
 
-def reset() -> None:
-    """Forget all that was asked and unlocked."""
-    with _lock:
-        _remembered.clear()
+class RefusingPrompter:
+    """Asks nobody: every question is a CredentialsError. For programs that run unattended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._answers: dict[tuple[str, ...], object] = {}
+
+    def once(self, slot: tuple[str, ...], get: Callable[[], T]) -> T:
+        """See ``Prompter.once``. Of several threads that need the same, one gets it and the others wait."""
+        with self._lock:
+            if slot not in self._answers:
+                self._answers[slot] = get()
+            return cast("T", self._answers[slot])
+
+    def ask(self, question: str, *, hidden: bool, reason: str, remedy: str) -> str:
+        """See ``Prompter.ask``."""
+        line = self._read(question, hidden)
+        if line is None:
+            raise CredentialsError(f"{reason}, and there is no terminal to ask at; {remedy}")
+        if not line:
+            raise CredentialsError(f"{reason}, and nothing was typed; {remedy}")
+        return line
+
+    def _read(self, question: str, hidden: bool) -> str | None:
+        """The line that was typed; None if nobody can be asked."""
+        return None
 
 
-def ask(prompt: str, *, hidden: bool, reason: str, remedy: str) -> str:
-    """A line typed at the terminal, not shown there if ``hidden``.
+class TerminalPrompter(RefusingPrompter):
+    """Asks the user at the terminal of the process; refuses if there is none."""
 
-    Raises CredentialsError if there is no terminal or nothing is typed; ``reason`` tells in half a sentence
-    what is missing and where, ``remedy`` what to do.
+    def _read(self, question: str, hidden: bool) -> str | None:
+        try:
+            return _hidden(question) if hidden else _visible(question)
+        except (OSError, EOFError):
+            # Another program may own the terminal, or the user has closed it.
+            return None
+
+
+def prompter_of(shell: object) -> Prompter:
+    """The prompter of a shell: made at its first command and kept as long as the shell lives.
+
+    So a user is asked for each thing once in a session or a script, by whichever command needs it first.
     """
-    try:
-        line = _hidden(prompt) if hidden else _visible(prompt)
-    except (OSError, EOFError):
-        # Another program may own the terminal, or the user has closed it.
-        line = None
-    if line is None:
-        raise CredentialsError(f"{reason}, and there is no terminal to ask at; {remedy}")
-    if not line:
-        raise CredentialsError(f"{reason}, and nothing was typed; {remedy}")
-    return line
+    prompter: Prompter = vars(shell).setdefault("cloudmesh_prompter", TerminalPrompter())
+    return prompter
 
 
 def _hidden(prompt: str) -> str | None:

@@ -1,6 +1,6 @@
-"""The ssh keys of the user: which file holds which key, and how a private one is opened.
+"""The ssh keys of the user: which file holds which key, and how a private one is unlocked.
 
-Opened keys exist in memory only. No message holds anything of a key but the path of its file.
+Unlocked keys exist in memory only. No message holds anything of a key but the path of its file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cloudmesh.config.secrets import age_armor, prompt
+from cloudmesh.config.secrets import age_armor
+from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ def private_beside(name: str) -> str | None:
     return private if path.is_file() and _PEM.match(_read(private)) else None
 
 
-def asks(name: str) -> bool:
-    """Whether opening this private key needs a passphrase."""
+def needs_passphrase(name: str) -> bool:
+    """Whether this private key is protected by a passphrase."""
     return _is_protected(_read(name))
 
 
-def opened(name: str, wanted_for: str) -> Identity:
-    """The private key of a file, opened; a passphrase is asked for once in the life of the process.
+def unlocked(name: str, wanted_for: str, prompter: Prompter) -> Identity:
+    """The private key of a file, ready for use; ``prompter`` gives a passphrase and remembers the key.
 
     Raises CredentialsError if the passphrase is wrong twice, or nobody can be asked for it.
     """
@@ -91,10 +92,9 @@ def opened(name: str, wanted_for: str) -> Identity:
 
     def open_it() -> Identity:
         content = _read(name)
-        bare = _identity(content, name)
-        return bare or _unlocked(content, name, wanted_for)
+        return _identity(content, name) or _with_passphrase(content, name, wanted_for, prompter)
 
-    return prompt.remembered(("ssh key", str(path)), open_it)
+    return prompter.once(("ssh key", str(path)), open_it)
 
 
 def _identity(content: bytes, name: str) -> Identity | None:
@@ -119,11 +119,11 @@ def _is_protected(content: bytes) -> bool:
     return blob.startswith(_MAGIC) and _field(blob, len(_MAGIC))[0] != b"none"
 
 
-def _unlocked(content: bytes, name: str, wanted_for: str) -> Identity:
+def _with_passphrase(content: bytes, name: str, wanted_for: str, prompter: Prompter) -> Identity:
     """Ask for the passphrase, once again if it was wrong."""
     reason = f"{wanted_for} is encrypted, and the key {name} has a passphrase"
     for again in ("", "wrong, once more: "):
-        passphrase = prompt.ask(
+        passphrase = prompter.ask(
             f"{again}passphrase of {name}: ",
             hidden=True,
             reason=reason,
@@ -134,7 +134,7 @@ def _unlocked(content: bytes, name: str, wanted_for: str) -> Identity:
             identity = _identity(plain, name)
             if identity:
                 return identity
-    raise prompt.NotUnlockedError(
+    raise NotUnlockedError(
         f"the passphrase of {name} was wrong, so {wanted_for} cannot be decrypted; try again"
     )
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cloudmesh.config.settings import places
+from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
+from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, reader
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
+
+if TYPE_CHECKING:
+    from cloudmesh.config.settings.credentials import ValueResolver
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,16 +27,22 @@ class Config:
     Attributes:
         path: the file.
         data: all of it, in its order.
+        prompter: who is asked for secrets that are not stored. It remembers the answers, so configurations
+            that share it ask for each thing once.
     """
 
     path: Path
     data: dict[str, Any] = field(repr=False)
+    prompter: Prompter = field(default_factory=TerminalPrompter, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Config:
-        """Read ``path``, else the user's own file; raises ConfigError."""
+    def load(cls, path: Path | None = None, prompter: Prompter | None = None) -> Config:
+        """Read ``path``, else the user's own file; raises ConfigError.
+
+        Without ``prompter`` secrets are asked for at the terminal, and remembered in this object alone.
+        """
         path = path or places.config_file()
-        return cls(path, reader.load(path))
+        return cls(path, reader.load(path), prompter or TerminalPrompter())
 
     @property
     def clouds(self) -> dict[str, dict[str, Any]]:
@@ -63,7 +76,8 @@ class Config:
         active = self.active_clouds()
         for name in names:
             if name not in active:
-                raise self._wrong(
+                raise options.error_at(
+                    self.path,
                     ("cloudmesh", "default"),
                     f"the default cloud {name!r} is not active; "
                     f"'cms cloud activate {shlex.quote(name)}' makes it so",
@@ -74,7 +88,8 @@ class Config:
         """Raise UnknownName if there is no such cloud, ConfigError if it is not active."""
         self.cloud(name)
         if name not in self.active_clouds():
-            raise self._wrong(
+            raise options.error_at(
+                self.path,
                 ("clouds", name),
                 f"the cloud {name!r} is not active; 'cms cloud activate {shlex.quote(name)}' makes it so",
             )
@@ -84,61 +99,55 @@ class Config:
 
         Raises ConfigError if it is no such URL, CredentialsError if what it refers to is not there.
         """
-        if self.data.get("database") is None:
-            return None
-        from cloudmesh.config.settings import database
+        from cloudmesh.config.yaml import references
 
-        return database.url(self)
+        value = self.data.get("database")
+        if value is None:
+            return None
+        if not references.is_to_be_defined(value):
+            value = self._resolver().value(("database",), value)
+        return options.converted(self.path, ("database",), value, options.database)
 
     def parallel(self, cloud: str | None = None) -> int | None:
         """How many calls may run at the same time: on this cloud, or in all; None if that is not said.
 
         Raises ConfigError, UnknownName if there is no such cloud.
         """
-        from cloudmesh.config.settings import running
-
         if cloud is None:
-            return running.of_top(self, "parallel", running.count)
-        return running.of_cloud(self, cloud, "parallel", running.count)
+            return self._common("parallel", options.count)
+        return options.read(
+            self.path, ("clouds", cloud, "parallel"), self.cloud(cloud).get("parallel"), options.count
+        )
 
     def call_timeout(self, cloud: str) -> float | None:
         """After how many seconds one call of this cloud counts as failed; None if that is not said.
 
         Raises ConfigError, UnknownName if there is no such cloud.
         """
-        from cloudmesh.config.settings import running
-
-        return running.of_cloud(self, cloud, "call_timeout", running.seconds)
+        parts = ("clouds", cloud, "call_timeout")
+        return options.read(self.path, parts, self.cloud(cloud).get("call_timeout"), options.seconds)
 
     def engine(self) -> str:
         """Who makes the calls: ``threads`` of this process, or ``dask``. Raises ConfigError."""
-        from cloudmesh.config.settings import running
-
-        return running.of_top(self, "engine", running.engine) or running.THREADS
+        return self._common("engine", options.engine) or options.THREADS
 
     def scheduler(self) -> str | None:
         """The address of the Dask scheduler, ``tcp://HOST:PORT`` or ``tls://HOST:PORT``; None if none is set.
 
         Raises ConfigError, CredentialsError if it is taken from an environment variable that is not set.
         """
-        from cloudmesh.config.settings import running
-
-        return running.of_top(self, "scheduler", running.scheduler)
+        return self._common("scheduler", options.scheduler)
 
     def credentials(self, cloud: str) -> dict[str, Any]:
         """The credentials of a cloud, each value as it is needed: decrypted, looked up or asked for.
 
         Raises UnknownName, ConfigError (CredentialsError if a value is missing or cannot be decrypted).
         """
-        from cloudmesh.config.settings import credentials
-
-        return credentials.of_cloud(self, cloud)
+        return self._resolver().credentials(cloud, self.cloud(cloud).get("credentials"))
 
     def settings(self, cloud: str) -> dict[str, Any]:
         """The whole section of a cloud as its provider needs it; raises as ``credentials`` does."""
-        from cloudmesh.config.settings import credentials
-
-        return credentials.settings(self, cloud)
+        return self._resolver().settings(cloud, self.cloud(cloud))
 
     def resolve(self, clouds: Iterable[str]) -> None:
         """Ask for everything that these clouds miss, before work begins; raises as ``credentials`` does."""
@@ -148,11 +157,17 @@ class Config:
     def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
         """The same, but the errors are given by cloud, for a work that goes on with the others.
 
-        Raises CredentialsError if a key was not unlocked.
+        Raises NotUnlockedError if a key was not unlocked, for that concerns more than one cloud.
         """
-        from cloudmesh.config.settings import credentials
-
-        return credentials.unresolved(self, clouds)
+        errors: dict[str, ConfigError] = {}
+        for cloud in dict.fromkeys(clouds):
+            try:
+                self.settings(cloud)
+            except NotUnlockedError:
+                raise
+            except ConfigError as error:
+                errors[cloud] = error
+        return errors
 
     def get(self, key: str) -> Any:
         """The value under a dotted key (see ``cloudmesh.config.yaml.keys``); raises UnknownName."""
@@ -169,34 +184,45 @@ class Config:
         names = name_list(value)
         if names is None:
             parts = ("cloudmesh", section)
-            raise self._wrong(parts, f"cloudmesh.{section} must be the name of a cloud or a list of names")
+            raise options.error_at(
+                self.path, parts, f"cloudmesh.{section} must be the name of a cloud or a list of names"
+            )
         return names
+
+    def _resolver(self) -> ValueResolver:
+        # Imported only here: listing machines from the store needs no credentials.
+        from cloudmesh.config.settings.credentials import ValueResolver
+
+        return ValueResolver(self.path, self.data, self.prompter)
+
+    def _common(self, key: str, convert: Callable[[Any], T]) -> T | None:
+        """The option ``cloudmesh.KEY``; None if it is absent."""
+        section = self.data.get("cloudmesh") or {}
+        if not isinstance(section, dict):
+            raise options.error_at(self.path, ("cloudmesh",), "cloudmesh must be a section")
+        return options.read(self.path, ("cloudmesh", key), section.get(key), convert)
 
     def _section(self, name: str) -> dict[str, Any]:
         section = self.data.get(name)
         if section is None:
             return {}
         if not isinstance(section, dict):
-            raise self._wrong((name,), f"{name} must be a section of 'key: value' lines")
+            raise options.error_at(self.path, (name,), f"{name} must be a section of 'key: value' lines")
         return section
 
     def _require_section(self, name: Any, cloud: Any) -> dict[str, Any]:
         """The section of a cloud; raises ConfigError if it is none, or if its name is no text."""
         shown = keys.text_of(name)
         if not isinstance(name, str):
-            raise self._wrong(("clouds", shown), f"the cloud name {shown} is no text; put it in quotes")
+            raise options.error_at(
+                self.path, ("clouds", shown), f"the cloud name {shown} is no text; put it in quotes"
+            )
         if not isinstance(cloud, dict):
             where = ("clouds", name)
-            raise self._wrong(where, f"{keys.join(where)} must be a section of 'key: value' lines")
+            raise options.error_at(
+                self.path, where, f"{keys.join(where)} must be a section of 'key: value' lines"
+            )
         return cloud
-
-    def _wrong(self, parts: Sequence[str], sentence: str) -> ConfigError:
-        """The error for a key, with its line."""
-        from cloudmesh.config.yaml import positions
-        from cloudmesh.plugin.plain import harmless
-
-        # A name of the file may hold a line break.
-        return ConfigError(harmless(f"{positions.place(self.path, parts)}: {sentence}"))
 
     def _names(self, key: str) -> list[str] | None:
         """The cloud names under ``cloudmesh.KEY``, each defined; None if the key is absent or null."""
@@ -206,7 +232,8 @@ class Config:
         clouds = self.clouds
         for name in names:
             if name not in clouds:
-                raise self._wrong(
+                raise options.error_at(
+                    self.path,
                     ("cloudmesh", key),
                     f"cloudmesh.{key} names the cloud {name!r}, "
                     f"which is not under clouds; {remove_name(key, name, clouds)}",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
-import fcntl
 import os
 import re
-import secrets
 import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError
 
 # What group or others must not have on a file that may hold passwords: read and write.
@@ -139,16 +138,12 @@ def locked(path: Path) -> Iterator[None]:
     Raises ConfigError if the lock file beside it cannot be made.
     """
     target = path.resolve()
-    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        descriptor = os.open(target.with_name(f".{target.name}.lock"), flags, 0o600)
-    except OSError as error:
-        raise _unwritten(path, error) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(files.file_lock(target.with_name(f".{target.name}.lock")))
+        except OSError as error:
+            raise _unwritten(path, error) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def replace(path: Path, text: str) -> None:
@@ -157,11 +152,14 @@ def replace(path: Path, text: str) -> None:
     A symlink stays one: its target is written. Raises ConfigError, with the old file as it was.
     """
     target = path.resolve()
-    _sweep(target)
-    text = _byte_order_mark(target) + text
-    with _temporary(path, target, text) as temporary:
-        _give_to_owner(temporary, target)
-        temporary.replace(target)
+    files.sweep_drafts(target)
+    try:
+        content = _byte_order_mark(target) + text.encode()
+        with files.private_draft(target, content) as draft:
+            _give_to_owner(draft, target)
+            draft.replace(target)
+    except OSError as error:
+        raise _unwritten(path, error) from None
 
 
 def create(path: Path, text: str) -> None:
@@ -169,39 +167,16 @@ def create(path: Path, text: str) -> None:
 
     Raises ConfigError if anything of that name exists, a dangling symlink included.
     """
-    with _temporary(path, path, text) as temporary:
-        try:
-            # Unlike a rename, a link never goes over an existing name.
-            os.link(temporary, path, follow_symlinks=False)
-        except FileExistsError:
-            raise ConfigError(
-                f"{path} exists already and is not written over; edit it, or move it away"
-            ) from None
-
-
-@contextlib.contextmanager
-def _temporary(path: Path, target: Path, text: str) -> Iterator[Path]:
-    """A finished file beside the target, gone again afterwards; any OSError becomes one sentence."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        _write(temporary, text.encode())
-        yield temporary
-        _sync_directory(target.parent)
+        with files.private_draft(path, text.encode()) as draft:
+            # Unlike a rename, a link never goes over an existing name.
+            os.link(draft, path, follow_symlinks=False)
+    except FileExistsError:
+        raise ConfigError(
+            f"{path} exists already and is not written over; edit it, or move it away"
+        ) from None
     except OSError as error:
         raise _unwritten(path, error) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        # A umask such as 0777 takes even the owner's bits away.
-        os.fchmod(descriptor, 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def _give_to_owner(temporary: Path, target: Path) -> None:
@@ -211,28 +186,10 @@ def _give_to_owner(temporary: Path, target: Path) -> None:
         os.chown(temporary, old.st_uid, old.st_gid)
 
 
-def _byte_order_mark(target: Path) -> str:
+def _byte_order_mark(target: Path) -> bytes:
     """The mark that ``read`` leaves out, if the file has one."""
     with target.open("rb") as file:
-        return "\ufeff" if file.read(3) == codecs.BOM_UTF8 else ""
-
-
-def _sync_directory(directory: Path) -> None:
-    # Some file systems cannot sync a directory; the file itself is in place by now.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed writers left; with the lock held, no file of that pattern is in use."""
-    with contextlib.suppress(OSError):
-        for entry in list(target.parent.iterdir()):
-            if entry.name.startswith(f".{target.name}.") and entry.name.endswith(".tmp"):
-                entry.unlink(missing_ok=True)
+        return codecs.BOM_UTF8 if file.read(3) == codecs.BOM_UTF8 else b""
 
 
 def _unwritten(path: Path, error: OSError) -> ConfigError:

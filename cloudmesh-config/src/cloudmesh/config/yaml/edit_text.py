@@ -8,7 +8,6 @@ the caller, who reads the result again and compares.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -21,13 +20,11 @@ from ruamel.yaml.tokens import (
     Token,
 )
 
-from cloudmesh.config.yaml import loader
-from cloudmesh.config.yaml.keys import text_of
+from cloudmesh.config.yaml import positions, reader
 from cloudmesh.config.yaml.references import ENVIRONMENT_TAG
 from cloudmesh.config.yaml.values import Value, in_brackets, string
 
 DEFAULT_STEP = 2
-_NO_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null")}
 
 
 class CannotEditError(Exception):
@@ -37,31 +34,33 @@ class CannotEditError(Exception):
 def put(text: str, parts: list[str], value: Value) -> str:
     """The text with ``value`` under the key of ``parts``; sections that are missing are made.
 
-    Raises CannotCutError.
+    Raises CannotEditError.
     """
-    cutter = TextEditor(text)
-    node, parent, depth = cutter.descend(parts)
+    editor = TextEditor(text)
+    node, parent, depth = editor.descend(parts)
     rest = parts[depth:]
     if not rest:
-        return cutter.replace(node, value)
+        return editor.replace(node, value)
     if isinstance(node, MappingNode):
-        return cutter.append(node, rest, value)
-    return cutter.open_section(node, parent, rest, value)
+        return editor.append(node, rest, value)
+    return editor.open_section(node, parent, rest, value)
 
 
 def remove(text: str, parts: list[str]) -> str:
     """The text without the key of ``parts``, and without the sections that are empty then.
 
-    Raises CannotCutError.
+    Raises CannotEditError.
     """
-    cutter = TextEditor(text)
+    editor = TextEditor(text)
     for depth in reversed(range(len(parts))):
-        parent, _, reached = cutter.descend(parts[:depth])
+        parent, _, reached = editor.descend(parts[:depth])
         if reached < depth or not isinstance(parent, MappingNode):
             raise CannotEditError
         if len(parent.value) > 1:
-            found = [number for number, (key, _) in enumerate(parent.value) if _is_key(key, parts[depth])]
-            return cutter.remove(parent, found[-1])
+            found = [
+                number for number, (key, _) in enumerate(parent.value) if positions.is_key(key, parts[depth])
+            ]
+            return editor.remove(parent, found[-1])
     raise CannotEditError
 
 
@@ -70,7 +69,7 @@ class TextEditor:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.root: Node = loader.yaml(pure=True).compose(text)
+        self.root: Node = reader.parser(pure=True).compose(text)
         self.tokens: list[Token] = list(YAML(typ="safe", pure=True).scan(text))
         self.newline = "\r\n" if "\r\n" in text else "\n"
 
@@ -78,10 +77,10 @@ class TextEditor:
         """The deepest node that the parts lead to, the node around it, and how many parts that took."""
         node, parent = self.root, None
         for depth, part in enumerate(parts):
-            below = _child(node, part)
+            below = positions.child(node, part)
             if below is None:
                 return node, parent, depth
-            node, parent = below, node
+            node, parent = below[1], node
         return node, parent, len(parts)
 
     def replace(self, node: Node, value: Value) -> str:
@@ -236,23 +235,6 @@ class TextEditor:
         end = self.text.find("\n", index)
         end = len(self.text) if end < 0 else end
         return end - 1 if self.text[index:end].endswith("\r") else end
-
-
-def _child(node: Node, part: str) -> Node | None:
-    if isinstance(node, MappingNode):
-        return next((value for key, value in node.value if _is_key(key, part)), None)
-    if isinstance(node, SequenceNode):
-        items: list[Any] = node.value
-        return items[int(part)] if part.isdigit() and int(part) < len(items) else None
-    return None
-
-
-def _is_key(key: Node, part: str) -> bool:
-    if not isinstance(key, ScalarNode):
-        return False
-    if key.value == part or key.tag not in _NO_TEXT:
-        return bool(key.value == part)
-    return part == text_of(YAML(typ="safe").load(key.value or "~"))
 
 
 def _nest_flow(parts: list[str], value: Value) -> str:

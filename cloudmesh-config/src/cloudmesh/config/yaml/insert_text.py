@@ -1,6 +1,6 @@
 """Whole sections into a YAML text, such as a cloud under ``clouds``, and no other line of it changed.
 
-As in ``surgery``, the caller reads the result again and compares.
+As in ``edit_text``, the caller reads the result again and compares.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Block:
 def add(text: str, parent: str, blocks: list[Block]) -> str:
     """The text with the sections at the end of the top section ``parent``, which is made if it is missing.
 
-    Raises CannotCutError.
+    Raises CannotEditError.
     """
     inserter = _Inserter(text)
     if not isinstance(inserter.root, MappingNode):
@@ -60,7 +60,7 @@ def add(text: str, parent: str, blocks: list[Block]) -> str:
 
 
 def replace(text: str, parent: str, block: Block) -> str:
-    """The text with the section in place of the one of its name; raises CannotCutError."""
+    """The text with the section in place of the one of its name; raises CannotEditError."""
     inserter = _Inserter(text)
     node = inserter.descend([parent])[0]
     if not isinstance(node, MappingNode):

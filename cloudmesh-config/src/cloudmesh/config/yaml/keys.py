@@ -7,7 +7,7 @@ A part that holds a dot, a quote or an equals sign is written in double quotes:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from cloudmesh.plugin.errors import UnknownName, UsageError
@@ -100,6 +100,16 @@ def find(data: Any, key: str, where: str) -> Any:
     return data
 
 
+def follow(data: Any, parts: Sequence[str]) -> Any:
+    """The value that these parts lead to; None if nothing is there."""
+    for part in parts:
+        found = child(data, part)
+        if found is MISSING:
+            return None
+        data = data[found]
+    return data
+
+
 def flatten(data: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its parts, in the order of the file; a list of plain values is one value."""
     if isinstance(data, dict) and data:
@@ -110,3 +120,24 @@ def flatten(data: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield from flatten(value, (*parts, str(index)))
     else:
         yield parts, data
+
+
+def map_leaves(value: Any, parts: tuple[str, ...], change: Callable[[Any, tuple[str, ...]], Any]) -> Any:
+    """A copy in which each value that is no section and no list is what ``change(value, parts)`` gives."""
+    if isinstance(value, dict):
+        return {key: map_leaves(item, (*parts, text_of(key)), change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [map_leaves(item, (*parts, str(index)), change) for index, item in enumerate(value)]
+    return change(value, parts)
+
+
+def leaves(value: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each value that is no section and no list, with the parts that lead to it."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*parts, text_of(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, (*parts, str(index)))
+    else:
+        yield parts, value

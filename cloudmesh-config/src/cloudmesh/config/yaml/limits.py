@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, SafeConstructor
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node
@@ -20,12 +20,23 @@ from ruamel.yaml.nodes import MappingNode, Node
 MOST_LEVELS = 64
 MOST_COPIES = 100_000
 
-# What stands for our own errors among the parser's; ``syntax`` has the sentences.
-TOO_DEEP = "nested too deep"
-TOO_MANY_COPIES = "aliases multiply"
-INSIDE_ITSELF = "alias inside its own anchor"
-IMPOSSIBLE = "impossible value"
-DUPLICATE = "duplicate key"
+# What is wrong and what to do, half a sentence each.
+Sentence = tuple[str, str]
+TOO_DEEP = (f"sections are nested deeper than {MOST_LEVELS} levels", "write the file with fewer levels")
+TOO_MANY_COPIES = (
+    f"aliases (*) make more than {MOST_COPIES:,} copies up to here",
+    "write out what is needed",
+)
+INSIDE_ITSELF = (
+    "an alias refers to itself: it is inside of its own anchor",
+    "write out what it stands for",
+)
+IMPOSSIBLE = ("a date, number or tag is impossible", "put the value in quotes")
+DUPLICATE = ("this section has the same key already", "remove one of the two")
+UNHASHABLE = (
+    "a list or a section is used as a key",
+    "use a name, and put a value that begins with { or [ in quotes",
+)
 
 # Fewer levels than these many signs are no danger for the stack: each level costs a bracket or a blank.
 _HARMLESS_SIGNS = 400
@@ -33,8 +44,16 @@ _LONG_INDENT = re.compile(rf"^[ \t?:-]{{{_HARMLESS_SIGNS}}}", re.MULTILINE)
 _BAD_VALUE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
 
-class BoundsError(MarkedYAMLError):
-    """The text goes beyond a bound; ``problem`` is one of those above."""
+class OwnYamlError(MarkedYAMLError):
+    """An error that we find ourselves while the parser works; ``sentence`` is one of those above."""
+
+    def __init__(self, sentence: Sentence, mark: Any) -> None:
+        super().__init__(None, None, sentence[0], mark)
+        self.sentence = sentence
+
+
+class BoundsError(OwnYamlError):
+    """The text goes beyond a bound."""
 
 
 def tame(yaml: YAML) -> YAML:
@@ -96,7 +115,7 @@ class _Count:
         elif isinstance(event, CollectionStartEvent):
             self.open.append(_Section(event.anchor))
             if len(self.open) > MOST_LEVELS:
-                raise BoundsError(None, None, TOO_DEEP, event.start_mark)
+                raise BoundsError(TOO_DEEP, event.start_mark)
         elif isinstance(event, CollectionEndEvent):
             self._close(self.open.pop())
         elif isinstance(event, AliasEvent):
@@ -104,13 +123,13 @@ class _Count:
 
     def _alias(self, event: AliasEvent) -> None:
         if any(section.anchor == event.anchor for section in self.open):
-            raise BoundsError(None, None, INSIDE_ITSELF, event.start_mark)
+            raise BoundsError(INSIDE_ITSELF, event.start_mark)
         meant = self.known.get(event.anchor, _Section(None))
         self.copies += meant.size
         if self.copies > MOST_COPIES:
-            raise BoundsError(None, None, TOO_MANY_COPIES, event.start_mark)
+            raise BoundsError(TOO_MANY_COPIES, event.start_mark)
         if len(self.open) + meant.levels > MOST_LEVELS:
-            raise BoundsError(None, None, TOO_DEEP, event.start_mark)
+            raise BoundsError(TOO_DEEP, event.start_mark)
         self._close(_Section(None, meant.size, meant.levels))
 
     def _close(self, section: _Section) -> None:
@@ -127,11 +146,11 @@ class Guarded(SafeConstructor):
     def check_mapping_key(self, node: Node, key_node: Node, mapping: Any, key: Any, value: Any) -> bool:
         """Whether the key is new; unlike the parser's own this writes no values into its error."""
         if type(key) is tuple:
-            raise ConstructorError(None, None, "found unhashable key", key_node.start_mark)
+            raise OwnYamlError(UNHASHABLE, key_node.start_mark)
         if key not in mapping:
             return True
         if not self.allow_duplicate_keys:
-            raise DuplicateKeyError(None, None, DUPLICATE, key_node.start_mark)
+            raise OwnYamlError(DUPLICATE, key_node.start_mark)
         return False
 
     def flatten_mapping(self, node: MappingNode) -> None:
@@ -144,7 +163,7 @@ class Guarded(SafeConstructor):
         for key, _ in before:
             if isinstance(key.value, str):
                 if (key.tag, key.value) in seen:
-                    raise DuplicateKeyError(None, None, DUPLICATE, key.start_mark)
+                    raise OwnYamlError(DUPLICATE, key.start_mark)
                 seen.add((key.tag, key.value))
 
 
@@ -155,7 +174,7 @@ def _placed(construct: Callable[[Any, Node], Any]) -> Callable[[Any, Node], Any]
         try:
             return construct(self, node)
         except _BAD_VALUE:
-            raise ConstructorError(None, None, IMPOSSIBLE, node.start_mark) from None
+            raise OwnYamlError(IMPOSSIBLE, node.start_mark) from None
 
     return function
 

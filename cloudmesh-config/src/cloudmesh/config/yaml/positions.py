@@ -8,7 +8,7 @@ from pathlib import Path
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cloudmesh.config.yaml import config_file, limits, loader
+from cloudmesh.config.yaml import config_file, limits, reader
 from cloudmesh.config.yaml.errors import fault, too_deep
 from cloudmesh.config.yaml.keys import text_of
 from cloudmesh.plugin.errors import ConfigError
@@ -30,9 +30,9 @@ def compose(text: str, path: Path) -> Node | None:
 def _composed(text: str) -> Node | None:
     """By the parser in C, else by the other one, as the reader does."""
     try:
-        root: Node | None = loader.yaml(pure=False).compose(text)
+        root: Node | None = reader.parser(pure=False).compose(text)
     except YAMLError:
-        root = loader.yaml(pure=True).compose(text)
+        root = reader.parser(pure=True).compose(text)
     return root
 
 
@@ -40,7 +40,7 @@ def line(node: Node | None, parts: Sequence[str]) -> int:
     """The line of the deepest key of these parts that is in the file, counted from 1."""
     found = 1
     for part in parts:
-        pair = _pair(node, part)
+        pair = child(node, part)
         if pair is None:
             break
         found, node = pair[0].start_mark.line + 1, pair[1]
@@ -55,20 +55,21 @@ def place(path: Path, parts: Sequence[str]) -> str:
         return str(path)
 
 
-def _pair(node: Node | None, part: str) -> tuple[Node, Node] | None:
+def child(node: Node | None, part: str) -> tuple[Node, Node] | None:
     """The key and the value, or twice the item, that the part means."""
     if isinstance(node, MappingNode):
-        return next((pair for pair in node.value if _means(pair[0], part)), None)
+        return next((pair for pair in node.value if is_key(pair[0], part)), None)
     if isinstance(node, SequenceNode) and part.isascii() and part.isdigit() and int(part) < len(node.value):
         item: Node = node.value[int(part)]
         return item, item
     return None
 
 
-def _means(key: Node, part: str) -> bool:
+def is_key(key: Node, part: str) -> bool:
+    """Whether a key of the text is the one that ``part`` names, which may be a number or null there."""
     if not isinstance(key, ScalarNode) or key.tag not in _NO_TEXT:
         return bool(key.value == part)
     try:
-        return text_of(loader.yaml(pure=False).load(key.value or "~")) == part
+        return text_of(reader.parser(pure=False).load(key.value or "~")) == part
     except YAMLError:
         return False

@@ -1,4 +1,7 @@
-"""A short YAML reader that keeps the order of the file, and never tells its text in an error."""
+"""A YAML reader for the safe part of YAML and the tag ``!env NAME``.
+
+It keeps the order of the file, and never tells its text in an error.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,42 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import Node, ScalarNode
 
-from cloudmesh.config.yaml import config_file, limits, loader
+from cloudmesh.config.yaml import config_file, limits
 from cloudmesh.config.yaml.config_file import FileError
+from cloudmesh.config.yaml.limits import Guarded, OwnYamlError, tame
+from cloudmesh.config.yaml.references import ENVIRONMENT_TAG, reference
 
 # What ruamel.yaml raises for a scalar that its form promises to be something else.
 _BAD_VALUE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 # One half of a pair in UTF-16, which is no character of its own; only the C parser refuses it.
 _HALF_CHARACTER = re.compile(r"\\[uU](0000)?[dD][89a-fA-F]")
+
+
+NO_VARIABLE = ("after !env there is no name of a variable", "write it as: !env NAME")
+
+
+class _Constructor(Guarded):
+    """A class of our own, so that the tag is known to our readers only."""
+
+
+def _environment(_: Any, node: Node) -> str:
+    """``!env NAME`` as the value ``${NAME}``, which means the same."""
+    value = reference(node.value) if isinstance(node, ScalarNode) else None
+    if value is None:
+        raise OwnYamlError(NO_VARIABLE, node.start_mark)
+    return value
+
+
+_Constructor.add_constructor(ENVIRONMENT_TAG, _environment)
+
+
+def parser(*, pure: bool) -> YAML:
+    """A YAML parser: the one in C, which is fast, or the pure one, which knows all of YAML."""
+    made = YAML(typ="safe", pure=pure)
+    made.Constructor = _Constructor
+    return tame(made)
 
 
 class _TooDeepError(Exception):
@@ -35,11 +66,11 @@ def parse(text: str, path: Path) -> dict[str, Any]:
     """The same for a text that was read from ``path`` already."""
     # The C parser is fast, but does not know all of YAML, as [https://host]; the other has the last word.
     try:
-        return build(loader.yaml(pure=False), text, path)
+        return build(parser(pure=False), text, path)
     except FileError as error:
         first = error
     try:
-        data = build(loader.yaml(pure=True), text, path)
+        data = build(parser(pure=True), text, path)
     except FileError as error:
         raise (first if error.line is None else error) from None
     if _HALF_CHARACTER.search(text):
@@ -51,7 +82,7 @@ def build(yaml: YAML, text: str, path: Path) -> dict[str, Any]:
     """The same with a reader that may be set otherwise, such as one that takes duplicate keys."""
     try:
         limits.refuse_explosion(text)
-        data = _unshare(limits.tame(yaml).load(text))
+        data = _unshare(tame(yaml).load(text))
     except YAMLError as error:
         from cloudmesh.config.yaml import errors
 

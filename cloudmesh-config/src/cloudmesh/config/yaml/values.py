@@ -13,7 +13,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
-from cloudmesh.config.yaml import loader
+from cloudmesh.config.yaml import reader
 from cloudmesh.plugin.errors import UsageError
 
 # Texts that every version of YAML reads as a text when they are bare.
@@ -86,7 +86,7 @@ def interpret(text: str, old: Any, secret: bool) -> Value:
     if secret or isinstance(old, str):
         return string(text)
     try:
-        node = loader.yaml(pure=True).compose(text)
+        node = reader.parser(pure=True).compose(text)
         return _list(text, node) or _scalar(text, node) or string(text)
     except _NO_SCALAR:
         return string(text)

@@ -72,21 +72,22 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
             cms db export machine --output=csv > machines.csv
             cms db backup ~/cloudmesh-backup.db
         """
-        from cloudmesh.db.cli import answers
+        from cloudmesh.config.secrets.prompt import prompter_of
+        from cloudmesh.db import cli
         from cloudmesh.db.store import open_store
 
         works: dict[str, Callable[[Database, dict[str, Any]], Answer]] = {
-            "tables": answers.tables,
-            "columns": answers.columns,
-            "list": answers.find,
-            "find": answers.find,
-            "delete": answers.delete,
-            "export": answers.export,
-            "backup": answers.back_up,
-            "check": answers.check,
+            "tables": cli.tables,
+            "columns": cli.columns,
+            "list": cli.find,
+            "find": cli.find,
+            "delete": cli.delete,
+            "export": cli.export,
+            "backup": cli.back_up,
+            "check": cli.check,
         }
         word = next(word for word in _SUBCOMMANDS if arguments[word])
-        with open_store() as database:
+        with open_store(prompter=prompter_of(self)) as database:
             return works[word](database, arguments)
 
     def complete_db(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:

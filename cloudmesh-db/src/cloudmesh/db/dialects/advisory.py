@@ -1,7 +1,7 @@
 """Names held by advisory locks of PostgreSQL, which it frees when the session ends ("Advisory Locks").
 
-They have a connection of their own, which is never made anew behind somebody's back: what it held is lost
-when it breaks off, and each of its holds says so.
+They have a connection of their own, which is not opened again by itself: when it breaks off, what it held is
+lost, and each of its holds says so.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
-from cloudmesh.db.locks.file_lock import Private
-from cloudmesh.db.locks.hold import Lock
+from cloudmesh.db.locks.file_lock import LockDescriptor
+from cloudmesh.db.locks.hold import Hold
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
 _IDLE, _INTERVAL, _COUNT = 30, 10, 3
@@ -40,7 +40,7 @@ class LockSession:
     def __init__(self, connection: Connection) -> None:
         """Use this connection, which nobody else does."""
         self._connection = connection
-        self._socket = Private(connection.fileno())
+        self._socket = LockDescriptor(connection.fileno())
         self._held: set[int] = set()
         for name, value in _SETTINGS.items():
             # Older servers do not know all of them.
@@ -53,7 +53,7 @@ class LockSession:
         """Whether it can be used: it is open, and not the copy of a forked child."""
         return self._socket.number is not None and not self._connection.closed
 
-    def take(self, name: str) -> SessionLock | None:
+    def take(self, name: str) -> SessionHold | None:
         """Take a name; None if somebody has it. Raises psycopg.Error."""
         key = _key(self._connection, name)
         # The server would give it to the same session once more.
@@ -63,7 +63,7 @@ class LockSession:
         if not has:
             return None
         self._held.add(key)
-        return SessionLock(self, key)
+        return SessionHold(self, name, key)
 
     def holds(self, key: int) -> bool:
         """Whether a name was taken and not given back, as far as is known here."""
@@ -80,7 +80,7 @@ class LockSession:
             return False
         return True
 
-    def let_go(self, key: int) -> None:
+    def release(self, key: int) -> None:
         """Give a name back."""
         if not self.holds(key):
             return
@@ -100,10 +100,11 @@ class LockSession:
             self._connection.close()
 
 
-class SessionLock(Lock):
+class SessionHold(Hold):
     """A name that a session holds."""
 
-    def __init__(self, session: LockSession, key: int) -> None:
+    def __init__(self, session: LockSession, name: str, key: int) -> None:
+        super().__init__(name)
         self._session, self._key = session, key
 
     @property
@@ -114,7 +115,7 @@ class SessionLock(Lock):
         return self._session.has(self._key)
 
     def release(self) -> None:
-        self._session.let_go(self._key)
+        self._session.release(self._key)
 
 
 def is_taken(connection: Connection, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a dialect of SQL must answer, and the transactions that all have alike."""
+"""What differs between databases (class ``Dialect``), and the transactions that all have alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudmesh.plugin.errors import StoreError
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from cloudmesh.db.locks.hold import Lock
+    from cloudmesh.db.locks.hold import Hold
 
     class Cursor(Protocol):
         """The part of DB-API's cursor (PEP 249) that is used here."""
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         def fetchall(self) -> list[Any]: ...
 
 
-# How long one program waits for another's transaction.
-BUSY_SECONDS = 30.0
+# The format of a store as this version makes it, see ``sqlite_file`` for those before it.
+FORMAT = 2
 
 
 class DialectLimits(NamedTuple):
@@ -59,7 +59,8 @@ class Dialect(ABC):
         limits: what it cannot hold.
         sql_types: the SQL type of a column of each kind (see ``values.KINDS``).
         id_type: the SQL type of the column ``id``, which numbers the rows by itself.
-        later: whether a column is made only when its first value is not None and tells its type.
+        later: whether a column is added to the table only with its first value that is not None, which
+            decides its type.
         mark: what stands in a statement for a bound value.
         columns_order: the hidden column of ``_columns`` that keeps the order of its rows.
     """
@@ -76,7 +77,7 @@ class Dialect(ABC):
         self.opened = 0
         self._depth = 0
         self._closed = False
-        self._locks: list[Lock] = []
+        self._holds: list[Hold] = []
 
     @property
     @abstractmethod
@@ -123,13 +124,13 @@ class Dialect(ABC):
     def restored(self, table: str) -> None:  # noqa: B027 most databases look at the ids themselves
         """Go on counting after ids that came from elsewhere."""
 
-    def lock(self, name: str) -> Lock | None:
+    def lock(self, name: str) -> Hold | None:
         """Take a name that no other may have at the same time; None if somebody has it; raises StoreError."""
         self._require_open()
-        lock = self._lock(name)
-        if lock is not None:
-            self._locks = [*(each for each in self._locks if each.is_open), lock]
-        return lock
+        hold = self._lock(name)
+        if hold is not None:
+            self._holds = [*(each for each in self._holds if each.is_open), hold]
+        return hold
 
     @abstractmethod
     def is_locked(self, name: str) -> bool:
@@ -148,7 +149,7 @@ class Dialect(ABC):
         """What the database itself finds wrong with its storage, a sentence each."""
 
     @abstractmethod
-    def _lock(self, name: str) -> Lock | None:
+    def _lock(self, name: str) -> Hold | None:
         """As ``lock``."""
 
     @abstractmethod
@@ -166,9 +167,9 @@ class Dialect(ABC):
     def close(self) -> None:
         """End the use; what was not committed is undone, and what was locked is free."""
         self._closed = True
-        for lock in self._locks:
-            lock.release()
-        self._locks.clear()
+        for hold in self._holds:
+            hold.release()
+        self._holds.clear()
         self._close()
 
     @contextmanager
@@ -208,10 +209,12 @@ class Dialect(ABC):
                 self.execute("ROLLBACK")
 
     def _require_open(self) -> None:
+        """Raise StoreError after ``close``."""
         if self._closed:
             raise StoreError(f"the store {self.place} is closed")
 
     def _undo(self, name: str) -> None:
+        """Roll back to a savepoint, or the whole of the outermost transaction."""
         # After some errors, a full disk among them, the whole transaction is already undone.
         if not self._in_transaction():
             return
@@ -224,3 +227,11 @@ class Dialect(ABC):
 
 class Unbindable(Exception):
     """A value that looked as if its column could hold it, and cannot: such as an int of 65 bits."""
+
+
+def too_new(place: str, version: int) -> StoreError:
+    """The error for a store that a newer cloudmesh has made."""
+    return StoreError(
+        f"the store {place} has the format {version} of a newer cloudmesh, this one knows {FORMAT}; "
+        "upgrade cloudmesh-db"
+    )

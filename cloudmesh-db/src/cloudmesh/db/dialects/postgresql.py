@@ -18,13 +18,14 @@ import psycopg
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
-from cloudmesh.db.dialects import advisory, base, migrations
-from cloudmesh.db.dialects.base import Dialect, DialectLimits, Unbindable
+from cloudmesh.db import locks
+from cloudmesh.db.dialects import advisory
+from cloudmesh.db.dialects.base import FORMAT, Dialect, DialectLimits, Unbindable, too_new
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
-    from cloudmesh.db.locks.hold import Lock
+    from cloudmesh.db.locks.hold import Hold
 
 CONNECT_SECONDS = 10
 NAME_BYTES = 63
@@ -75,6 +76,7 @@ class PostgreSQL(Dialect):
 
     @property
     def exists(self) -> bool:
+        """A server can always be asked."""
         return True
 
     @property
@@ -87,7 +89,7 @@ class PostgreSQL(Dialect):
         return self._connection
 
     def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
-        # Not prepared: the answer of "SELECT *" may not change for a prepared statement.
+        """Run one statement, not prepared, since the columns of a prepared ``SELECT *`` may not change."""
         with self._sentences():
             return self.connection.execute(sql, bound, prepare=False)
 
@@ -103,7 +105,7 @@ class PostgreSQL(Dialect):
             return int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
-        # Single records of other programs take numbers from the same sequence meanwhile.
+        """Add rows by COPY, with ids taken before it, since others may take some of the sequence too."""
         numbers = self.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
             (_quoted(table), len(rows)),
@@ -118,6 +120,7 @@ class PostgreSQL(Dialect):
         return ids
 
     def restored(self, table: str) -> None:
+        """Let the sequence go on after the greatest id."""
         sequence = "pg_get_serial_sequence(%s, 'id')"
         last = (
             f"SELECT setval({sequence}, greatest(max(id), 1), max(id) IS NOT NULL) FROM {self.quote(table)}"  # noqa: S608
@@ -127,6 +130,7 @@ class PostgreSQL(Dialect):
     def find_ids(
         self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
     ) -> list[Sequence[Any]]:
+        """The rows with these keys, by a join with one array for each column."""
         names = [f"t.{self.quote(column)}" for column in columns]
         # The types of arrays have no collation.
         types = [self.sql_types[kind].partition(" COLLATE")[0] for kind in columns.values()]
@@ -142,24 +146,26 @@ class PostgreSQL(Dialect):
             return self.connection.execute(sql, bound, prepare=False).fetchall()
 
     def is_locked(self, name: str) -> bool:
+        """Whether a session has the advisory lock of a name; raises StoreError."""
         with self._sentences():
             return advisory.is_taken(self.connection, name)
 
-    def _lock(self, name: str) -> Lock | None:
+    def _lock(self, name: str) -> Hold | None:
         with self._sentences():
             if self._session is None or not self._session.is_ours:
                 self._session = advisory.LockSession(self._open(**advisory.KEEPALIVES))
             return self._session.take(name)
 
     def quote(self, name: str) -> str:
-        # A percent sign would be taken for the begin of a mark.
+        """A name in double quotes; a percent sign, which would begin a mark, is doubled."""
         return _quoted(name).replace("%", "%%")
 
     def index_name(self, table: str, columns: Sequence[str]) -> str:
-        # A longer name would be cut, and an index of that name taken for this one.
+        """The name of an index: a digest, since PostgreSQL cuts longer names, so that two could be one."""
         return f"_index_{hashlib.sha256(json.dumps([table, *columns]).encode()).hexdigest()[:32]}"
 
     def check(self) -> list[str]:
+        """The indexes that are not valid."""
         invalid = self.execute(
             "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
             "WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace"
@@ -168,7 +174,7 @@ class PostgreSQL(Dialect):
 
     @contextmanager
     def undoable(self) -> Iterator[None]:
-        # Here a statement that fails ends the whole transaction, unless a savepoint is before it.
+        """Set a savepoint, since here a statement that fails ends the whole transaction."""
         if not self._depth:
             yield
             return
@@ -241,13 +247,13 @@ class PostgreSQL(Dialect):
             raise StoreError(
                 f"the store {self.place} has no schema for tables; create one, or set the search_path"
             )
-        milliseconds = int(base.BUSY_SECONDS * 1000)
+        milliseconds = int(locks.BUSY_SECONDS * 1000)
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{milliseconds}ms",))
         if connection.execute("SELECT to_regclass('_store')").fetchone() == (None,):
             self._found(connection)
         version = self._version(connection)
-        if version > migrations.FORMAT:
-            raise migrations.too_new(self.place, version)
+        if version > FORMAT:
+            raise too_new(self.place, version)
 
     def _found(self, connection: psycopg.Connection[Any]) -> None:
         """Make the first tables, unless another program is quicker."""
@@ -267,7 +273,7 @@ class PostgreSQL(Dialect):
                     "or another schema with ?options=-csearch_path%3DNAME"
                 )
             connection.execute(_FOUND)
-            connection.execute("INSERT INTO _store VALUES (%s)", (migrations.FORMAT,))
+            connection.execute("INSERT INTO _store VALUES (%s)", (FORMAT,))
 
     @staticmethod
     def _version(connection: psycopg.Connection[Any]) -> int:
@@ -284,7 +290,7 @@ class PostgreSQL(Dialect):
 
     def _fail(self, error: psycopg.Error) -> NoReturn:
         if isinstance(error, errors.LockNotAvailable):
-            sentence = f"was in use by another program for {base.BUSY_SECONDS:.0f} seconds; try again later"
+            sentence = f"was in use by another program for {locks.BUSY_SECONDS:.0f} seconds; try again later"
         elif isinstance(error, errors.DiskFull):
             sentence = "cannot be written, the disk of its server is full; make room and try again"
         elif isinstance(error, errors.InsufficientPrivilege):

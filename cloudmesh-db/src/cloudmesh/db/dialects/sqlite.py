@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from cloudmesh.db.dialects import base, damage, migrations
+from cloudmesh.db import locks
+from cloudmesh.db.dialects import sqlite_file
 from cloudmesh.db.dialects.base import Dialect, DialectLimits, Unbindable
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.dialects.base import Cursor
-    from cloudmesh.db.locks.hold import Lock
-
-COLUMNS_TABLE = """\
-CREATE TABLE _columns (
-    tab TEXT NOT NULL,
-    col TEXT NOT NULL,
-    path TEXT,
-    kind TEXT NOT NULL,
-    PRIMARY KEY (tab, col)
-)"""
+    from cloudmesh.db.locks.hold import Hold
 
 # Words of sqlite's message, and what they mean to the user.
 _SENTENCES = (
@@ -63,12 +53,13 @@ class SQLite(Dialect):
         self.in_memory = str(path) == ":memory:"
         self._own = own
         self._connection: sqlite3.Connection | None = None
-        self._file: damage.FileId | None = None
+        self._file: sqlite_file.FileId | None = None
         self._last_insert: tuple[str, Sequence[str], str] = ("", (), "")
         self._names: set[str] = set()
 
     @property
     def exists(self) -> bool:
+        """Whether there is a file, or a store in memory."""
         return self.in_memory or self._connection is not None or self.path.exists()
 
     @property
@@ -84,6 +75,7 @@ class SQLite(Dialect):
         return self._connection
 
     def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
+        """Run one statement; raises StoreError. sqlite keeps it prepared for the next time."""
         try:
             return self.connection.execute(sql, bound)
         except sqlite3.Error as error:
@@ -96,18 +88,19 @@ class SQLite(Dialect):
         return int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
+        """Add rows by one statement. Nobody else writes meanwhile, so AUTOINCREMENT counts one by one."""
         self._bind(self.connection.executemany, self._insert_sql(table, columns), rows)
-        # Nobody else writes meanwhile, so AUTOINCREMENT counted one by one.
         (last,) = self.execute("SELECT last_insert_rowid()").fetchone()
         return range(last - len(rows) + 1, last + 1)
 
     def find_ids(
         self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
     ) -> list[Sequence[Any]]:
+        """The rows with these keys, by a join with ``VALUES``: each key is looked up in the index."""
         names = [f"t.{self.quote(column)}" for column in columns]
         marks = f"({', '.join('?' * len(names))})"
         equal = " AND ".join(f"{name} = k.column{number}" for number, name in enumerate(names, 1))
-        # The columns of VALUES have these names. CROSS JOIN: each key is looked up in the index.
+        # The columns of VALUES are named column1, column2, ...; CROSS JOIN keeps the order of the tables.
         sql = (
             f"SELECT t.id, {', '.join(names)} FROM (VALUES {', '.join([marks] * len(keys))}) AS k "  # noqa: S608
             f"CROSS JOIN {self.quote(table)} AS t WHERE {equal}"
@@ -117,42 +110,45 @@ class SQLite(Dialect):
         return found
 
     def is_locked(self, name: str) -> bool:
+        """Whether somebody has the lock file of a name; raises StoreError."""
         if self.in_memory:
             return name in self._names
-        from cloudmesh.db.locks.file_lock import FileLock
+        from cloudmesh.db.locks.file_lock import FileHold
 
         try:
-            return FileLock.is_taken(self._locks_folder, name)
+            return FileHold.is_taken(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
 
-    def _lock(self, name: str) -> Lock | None:
+    def _lock(self, name: str) -> Hold | None:
         if self.in_memory:
-            from cloudmesh.db.locks.hold import MemoryLock
+            from cloudmesh.db.locks.hold import MemoryHold
 
-            return None if name in self._names else MemoryLock(self._names, name)
-        from cloudmesh.db.locks.file_lock import FileLock
+            return None if name in self._names else MemoryHold(self._names, name)
+        from cloudmesh.db.locks.file_lock import FileHold
 
         try:
-            _make_directory(self._locks_folder.parent)
-            return FileLock.take(self._locks_folder, name)
+            sqlite_file.make_directory(self._locks_folder.parent)
+            return FileHold.take(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
 
     @property
     def _locks_folder(self) -> Path:
-        """Where the names are locked; the same one by whichever path the file is reached."""
+        """The folder of lock files; the same one by whichever path the store is reached."""
         path = self.path.resolve()
         return path.with_name(f"{path.name}-locks")
 
     def quote(self, name: str) -> str:
+        """A name in double quotes."""
         return '"' + name.replace('"', '""') + '"'
 
     def index_name(self, table: str, columns: Sequence[str]) -> str:
-        # Indexes and tables share their names, and no table begins with "_". JSON tells ab, c from a, bc.
+        """The name of an index: tables share the names of indexes, and none begins with "_"."""
         return f"_index {json.dumps([table, *columns])}"
 
     def check(self) -> list[str]:
+        """What ``PRAGMA integrity_check`` finds."""
         found = [str(line) for (line,) in self.execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
@@ -167,6 +163,7 @@ class SQLite(Dialect):
             target.close()
 
     def _insert_sql(self, table: str, columns: Sequence[str]) -> str:
+        """The INSERT of these columns; that of the call before is kept, since it mostly is the same."""
         last_table, last_columns, sql = self._last_insert
         if columns is not last_columns or table != last_table:
             names = ", ".join(map(self.quote, columns))
@@ -176,6 +173,7 @@ class SQLite(Dialect):
         return sql
 
     def _bind(self, run: Any, sql: str, bound: Any) -> Any:
+        """Run a statement with values; raises Unbindable for one that sqlite cannot take, or StoreError."""
         try:
             return run(sql, bound)
         except (OverflowError, UnicodeEncodeError) as error:
@@ -197,58 +195,22 @@ class SQLite(Dialect):
 
     def _open(self) -> sqlite3.Connection:
         if not self.in_memory:
-            _make_file(self.path)
-            self._file = damage.file_id(self.path)
+            sqlite_file.make_file(self.path)
+            self._file = sqlite_file.file_id(self.path)
         # One thread at a time uses it; it is closed by the thread that ends the work.
         connection = sqlite3.connect(
             str(self.path),
-            timeout=base.BUSY_SECONDS,
+            timeout=locks.BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
         )
         try:
-            self._prepare(connection)
+            sqlite_file.prepare(connection, self.place, self.in_memory)
         except BaseException:
             connection.close()
             raise
         return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = _version(connection)
-        if version == 0 and not self.in_memory:
-            _switch_to_wal(connection)
-        if version < migrations.FORMAT:
-            version = self._bring_up(connection)
-        if version > migrations.FORMAT:
-            raise migrations.too_new(self.place, version)
-        # With WAL a killed process loses nothing, and the file stays whole even without power.
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    def _bring_up(self, connection: sqlite3.Connection) -> int:
-        """Make an empty file a store, or an old store one of today, unless another process is quicker."""
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            version = _version(connection)
-            if version == 0:
-                self._found(connection)
-            elif version < migrations.FORMAT:
-                migrations.migrate(connection, version)
-            if version < migrations.FORMAT:
-                version = migrations.FORMAT
-                connection.execute(f"PRAGMA user_version={version}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return version
-
-    def _found(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StoreError(f"the store {self.place} is a database of another program; name another file")
-        connection.execute(COLUMNS_TABLE)
-        connection.execute(f"PRAGMA application_id={damage.APPLICATION_ID}")
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise the error as a sentence; a damaged file is set aside first."""
@@ -257,44 +219,7 @@ class SQLite(Dialect):
         text = str(error).lower()
         if any(words in text for words in _DAMAGED) and not self.in_memory:
             self._close()
-            raise StoreError(damage.dealt_with(self.path, self._file, self._own)) from error
+            raise StoreError(sqlite_file.set_damaged_aside(self.path, self._file, self._own)) from error
         reason = next((sentence for words, sentence in _SENTENCES if words in text), None)
-        sentence = reason.format(base.BUSY_SECONDS) if reason else f"cannot do this: {error}"
+        sentence = reason.format(locks.BUSY_SECONDS) if reason else f"cannot do this: {error}"
         raise StoreError(f"the store {self.place} {sentence}") from error
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; sqlite does not wait by itself when two processes do so at once."""
-    end = time.monotonic() + base.BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.005)
-
-
-def _make_file(path: Path) -> None:
-    """Make an empty file that only its owner can read, if there is none; sqlite's own would be 0644."""
-    if path.exists():
-        # Opening and closing it here would drop the locks that sqlite holds in this process.
-        return
-    _make_directory(path.parent)
-    with damage.directory_lock(path.parent):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return
-
-
-def _make_directory(path: Path) -> None:
-    """Make the directory and those above it, for their owner alone."""
-    if not path.exists():
-        _make_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)

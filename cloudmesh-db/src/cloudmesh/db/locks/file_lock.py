@@ -1,4 +1,4 @@
-"""Descriptors of locks that no forked child keeps: a lock belongs to the process that took it.
+"""Holds of a store in a file: each is a lock file, locked by a descriptor that no forked child keeps.
 
 A child that had one as well would keep the lock when its parent is killed. Programs that a child starts have
 none of them either, since ``os.open`` and psycopg close theirs on exec.
@@ -16,17 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloudmesh.db.dialects import base
-from cloudmesh.db.locks.hold import Lock
+from cloudmesh.db import locks
+from cloudmesh.db.locks.hold import Hold
 from cloudmesh.plugin.errors import StoreError
 
-# Held while descriptors come and go, so that no fork sees one that is not listed here.
+# State of the process, as its descriptors are: all that are open, so that a forked child can give up its
+# copies. The lock is held while descriptors come and go, so that no fork sees one that is not listed.
 _changing = threading.RLock()
-_listed: weakref.WeakSet[Private] = weakref.WeakSet()
+_listed: weakref.WeakSet[LockDescriptor] = weakref.WeakSet()
 
 
-class Private:
-    """One descriptor; ``number`` is None once it is closed, and in every forked child."""
+class LockDescriptor:
+    """The descriptor of a lock; ``number`` is None once it is closed, and in every forked child."""
 
     def __init__(self, number: int) -> None:
         """List a descriptor of somebody else's, who closes it."""
@@ -35,7 +36,7 @@ class Private:
             _listed.add(self)
 
     @classmethod
-    def opened(cls, path: os.PathLike[str], flags: int, mode: int = 0o600) -> Private:
+    def opened(cls, path: os.PathLike[str], flags: int, mode: int = 0o600) -> LockDescriptor:
         """Open a file; raises OSError."""
         with _changing:
             return cls(os.open(path, flags | os.O_CLOEXEC, mode))
@@ -48,12 +49,12 @@ class Private:
                 os.close(number)
 
     def forget(self) -> None:
-        """Strike it from the list; its owner closes it."""
+        """Take it off the list; its owner closes it."""
         with _changing:
             self.number = None
 
     def _abandon(self) -> None:
-        """Let go of the child's copy; what was locked by it stays locked for the parent."""
+        """Point the child's copy to nothing; what was locked by it stays locked for the parent."""
         number, self.number = self.number, None
         if number is None:
             return
@@ -64,6 +65,7 @@ class Private:
 
 
 def _in_child() -> None:
+    """Give up the copies of all descriptors, in a child that was just forked."""
     for each in list(_listed):
         each._abandon()
     _changing.release()
@@ -76,14 +78,15 @@ _GUARD = "guard"
 _PAUSE_SECONDS = 0.002
 
 
-class FileLock(Lock):
+class FileHold(Hold):
     """A name that is held by a lock on its file."""
 
-    def __init__(self, path: Path, file: Private) -> None:
+    def __init__(self, name: str, path: Path, file: LockDescriptor) -> None:
+        super().__init__(name)
         self._path, self._file = path, file
 
     @classmethod
-    def take(cls, folder: Path, name: str) -> FileLock | None:
+    def take(cls, folder: Path, name: str) -> FileHold | None:
         """Take a name; None if somebody has it, another thread of this process included.
 
         Raises:
@@ -93,10 +96,10 @@ class FileLock(Lock):
         folder.mkdir(mode=0o700, exist_ok=True)
         with _guarded(folder):
             path = folder / _file_name(name)
-            file = Private.opened(path, os.O_RDWR | os.O_CREAT)
+            file = LockDescriptor.opened(path, os.O_RDWR | os.O_CREAT)
             try:
                 if _locked(file):
-                    return cls(path, file)
+                    return cls(name, path, file)
             except OSError:
                 file.close()
                 raise
@@ -111,7 +114,7 @@ class FileLock(Lock):
             return False
         with _guarded(folder):
             try:
-                file = Private.opened(path, os.O_RDWR)
+                file = LockDescriptor.opened(path, os.O_RDWR)
             except FileNotFoundError:
                 return False
             try:
@@ -153,13 +156,14 @@ class FileLock(Lock):
 
 @contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
-    guard = Private.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)
-    end = time.monotonic() + base.BUSY_SECONDS
+    """Keep others from making or removing lock files in the folder; raises StoreError after BUSY_SECONDS."""
+    guard = LockDescriptor.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)
+    end = time.monotonic() + locks.BUSY_SECONDS
     try:
         while not _locked(guard):
             if time.monotonic() > end:
                 raise StoreError(
-                    f"the locks in {folder} were in use by another program for {base.BUSY_SECONDS:.0f} "
+                    f"the locks in {folder} were in use by another program for {locks.BUSY_SECONDS:.0f} "
                     "seconds; try again later"
                 )
             time.sleep(_PAUSE_SECONDS)
@@ -168,7 +172,7 @@ def _guarded(folder: Path) -> Iterator[None]:
         guard.close()
 
 
-def _locked(file: Private) -> bool:
+def _locked(file: LockDescriptor) -> bool:
     """Lock a file that was opened here; False if it is locked already."""
     assert file.number is not None  # noqa: S101 it was just opened
     try:
@@ -179,5 +183,5 @@ def _locked(file: Private) -> bool:
 
 
 def _file_name(name: str) -> str:
-    """A name that every file system takes, and tells from all others."""
+    """A file name for any name of a hold: a digest, which every file system takes."""
     return f"{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}.lock"

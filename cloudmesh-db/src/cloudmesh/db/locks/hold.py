@@ -1,4 +1,4 @@
-"""Holds: names that at most one holder in the world of a store has, until it lets go or dies."""
+"""Holds: names that at most one user of a store has, until it releases them or its process dies."""
 
 from __future__ import annotations
 
@@ -6,36 +6,18 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 
 
-class Lock(ABC):
-    """What stands behind a hold, of which each kind of store has its own."""
-
-    @property
-    @abstractmethod
-    def is_open(self) -> bool:
-        """Whether it was taken by this process and not released; asks nobody."""
-
-    @abstractmethod
-    def is_valid(self) -> bool:
-        """Whether it is still ours."""
-
-    @abstractmethod
-    def release(self) -> None:
-        """Let go of it, if that was not done."""
-
-
-class Hold:
-    """A name that this process has and no other; ``with`` lets go of it at its end.
+class Hold(ABC):
+    """A name that this process has and no other; ``with`` releases it at its end.
 
     The system frees it when the process dies, however that happens, and ``Database.close`` does so too. It
-    is not inherited by a forked child.
+    is not inherited by a forked child. Each kind of store has its own subclass.
 
     Attributes:
         name: what is held.
     """
 
-    def __init__(self, name: str, lock: Lock) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._lock = lock
 
     def __enter__(self) -> Hold:
         return self
@@ -48,23 +30,29 @@ class Hold:
     def __repr__(self) -> str:
         return f"Hold({self.name!r})"
 
-    def release(self) -> None:
-        """Let others have it; to do so again changes nothing."""
-        self._lock.release()
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether it was taken by this process and not released; asks nobody."""
 
+    @abstractmethod
     def is_valid(self) -> bool:
         """Whether it is still held: a hold is lost for good when the connection to PostgreSQL breaks off.
 
         In a file it is lost only if somebody removes the file. False after ``release``.
         """
-        return self._lock.is_valid()
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let others have it; to do so again changes nothing."""
 
 
-class MemoryLock(Lock):
+class MemoryHold(Hold):
     """A name in a set, for a store that nobody else can see."""
 
     def __init__(self, names: set[str], name: str) -> None:
-        self._names, self._name = names, name
+        super().__init__(name)
+        self._names = names
         self._is_held = True
         names.add(name)
 
@@ -78,4 +66,4 @@ class MemoryLock(Lock):
     def release(self) -> None:
         if self._is_held:
             self._is_held = False
-            self._names.discard(self._name)
+            self._names.discard(self.name)

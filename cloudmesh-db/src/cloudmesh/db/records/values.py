@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from cloudmesh.db.records.flat import MAX_DEPTH
@@ -38,6 +39,9 @@ _TAGS: dict[str, Any] = {
 }
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 def kind_of(value: Any) -> str:
     """The kind of a column whose first value this is."""
     kind = _KINDS.get(type(value))
@@ -47,7 +51,7 @@ def kind_of(value: Any) -> str:
 
 
 def encode(kind: str, value: Any, nul: bool = True) -> tuple[Any, bool]:
-    """The value as a column of this kind holds it, and whether that is the whole truth.
+    """The value as a column of this kind holds it, and whether that is exactly the value.
 
     If it is not, the exact value belongs in ``_json``; the first one is then None, or a number that is
     equal to the exact one. Values that are equal give natives that are equal in SQL.
@@ -113,12 +117,23 @@ def pack(kept: Mapping[str, Any]) -> str | None:
     )
 
 
-def unpack(text: str | None) -> dict[str, Any]:
-    """The columns and values of a ``_json``."""
+def unpack(text: str | None) -> Mapping[str, Any]:
+    """The columns and values of a ``_json``, not to be changed."""
     if text is None:
-        return {}
+        return _NOTHING
+    if '"$' not in text and text.endswith(":null}"):
+        nulls = _only_nulls(text)
+        if nulls:
+            return nulls
     values: dict[str, Any] = json.loads(text)
     return {key: _untagged(value) for key, value in values.items()} if '"$' in text else values
+
+
+@lru_cache(maxsize=1024)
+def _only_nulls(text: str) -> dict[str, None] | None:
+    """The columns of a ``_json`` that holds nothing but nulls, as it mostly does; None for any other."""
+    values: dict[str, Any] = json.loads(text)
+    return values if all(value is None for value in values.values()) else None
 
 
 def list_json(value: list[Any] | dict[str, Any]) -> str:
@@ -133,13 +148,6 @@ def list_json(value: list[Any] | dict[str, Any]) -> str:
     if usual and text.count('"') == 2 * (len(value) - 1):
         return f'["{text}"]'
     return to_json(value)
-
-
-@lru_cache(maxsize=1024)
-def only_nulls(text: str) -> frozenset[str] | None:
-    """The columns of a ``_json`` that holds nothing but nulls; None for any other."""
-    values = json.loads(text)
-    return frozenset(values) if all(value is None for value in values.values()) else None
 
 
 # How a column of these kinds becomes a value; those of the others are values already.

@@ -1,69 +1,85 @@
-"""Many records into a table at once."""
+"""Many records at once: added, or changed by their ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from cloudmesh.db.dialects.base import Unbindable
 from cloudmesh.db.records.flat import leaves
-from cloudmesh.db.sql.engine import BATCH, Engine
+from cloudmesh.db.sql.engine import BATCH, Engine, RowChange
+from cloudmesh.plugin.errors import StoreError
 
 Record = Mapping[str, Any]
 
 
-def add_many(engine: Engine, table: str, records: Iterable[Record]) -> Sequence[int]:
+def add_many(engine: Engine, name: str, records: Iterable[Record]) -> list[int]:
     """Add the records, all or none, and give their ids in order; raises StoreError."""
+    ids: list[int] = []
     with engine.atomic():
-        batch = _InsertBatch(engine, table)
-        for record in records:
-            batch.add(record)
-        batch.flush()
-    return batch.ids
+        for batch in batches(records):
+            start = 0
+            while start < len(batch):
+                made = _add_alike(engine, name, batch, start)
+                ids += made
+                start += len(made)
+    return ids
 
 
-class _InsertBatch:
-    """Rows that have the same columns and follow each other go to the database together."""
+def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records, as many at a time as are written together."""
+    remaining = iter(records)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self._engine = engine
-        self._name = name
-        self._table = engine.tables.known(name)
-        self._columns: tuple[str, ...] = ()
-        self._rows: list[tuple[Any, ...]] = []
-        self._records: list[Record] = []
-        self.ids: list[int] = []
 
-    def add(self, record: Record) -> None:
-        made = self._table.shapes.row(record) if self._table else None
-        if made is None:
-            self.flush()
-            self._add_one(record)
-            return
-        columns, row = made
-        if columns is not self._columns:
-            self.flush()
-            self._columns = columns
-        self._rows.append(row)
-        self._records.append(record)
-        if len(self._rows) == BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand over the rows that wait."""
-        rows, records = self._rows, self._records
-        if not rows:
-            return
-        self._rows, self._records = [], []
+def _add_alike(engine: Engine, name: str, records: list[Record], start: int) -> Sequence[int]:
+    """Add the record at ``start`` and those after it that have the same columns; gives their ids."""
+    table = engine.tables.known(name)
+    columns, rows = table.writer.rows(records, start) if table else ((), [])
+    if rows:
         try:
-            with self._engine.dialect.atomic():
-                self.ids += self._engine.dialect.insert_many(self._name, self._columns, rows)
+            with engine.dialect.atomic():
+                return engine.dialect.insert_many(name, columns, rows)
         except Unbindable:
-            for record in records:
-                self._add_one(record)
+            # Each of them goes the way that finds out what is special about it.
+            pass
+    return [_add_one(engine, name, record) for record in records[start : start + max(1, len(rows))]]
 
-    def _add_one(self, record: Record) -> None:
-        """The long way, on which the table grows where the record needs it."""
-        found = leaves(record)
-        self._table = self._engine.tables.widened(self._name, found)
-        self.ids.append(self._engine.insert(self._table, found))
+
+def _add_one(engine: Engine, name: str, record: Record) -> int:
+    """Add a record of any shape; the table grows where the record needs it."""
+    found = leaves(record)
+    return engine.insert(engine.tables.widened(name, found), found)
+
+
+def update_many(engine: Engine, name: str, records: Iterable[Record]) -> int:
+    """Set the values of each record in that with its ``id``, all or none; gives how many there were."""
+    changed = 0
+    changes: dict[int, RowChange] = {}
+    with engine.atomic():
+        for number, record in enumerate(records):
+            id = _id(name, record)
+            found = leaves({key: value for key, value in record.items() if key != "id"})
+            if number == 0:
+                engine.tables.table(name)
+                engine.tables.current(name)
+            table = engine.tables.widened(name, found)
+            if id in changes or len(changes) == BATCH:
+                changed += engine.apply(table, changes)
+                changes = {}
+            # No other number is ever that of a record, or can be looked for.
+            if 0 < id < 2**63:
+                changes[id] = RowChange.of(table, found)
+        if changes:
+            changed += engine.apply(engine.tables.table(name), changes)
+    return changed
+
+
+def _id(name: str, record: Record) -> int:
+    """The number of the record that is to be changed; raises StoreError if there is none."""
+    id = record.get("id") if isinstance(record, Mapping) else None
+    if not isinstance(id, int) or isinstance(id, bool):
+        raise StoreError(f"it was not said which record of {name!r} to update; give its number as 'id'")
+    return id

@@ -1,14 +1,15 @@
-"""Writing records, and what has to happen together."""
+"""Writing records: single ones, changes by conditions, and what several writers have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudmesh.db.dialects.base import Dialect, Unbindable
 from cloudmesh.db.records.flat import Leaf, Record, leaves
 from cloudmesh.db.records.values import pack, unpack
+from cloudmesh.db.sql.rows import Columns, Row
 from cloudmesh.db.sql.schema import Table
 from cloudmesh.db.sql.search import Conditions, Search
 from cloudmesh.db.sql.tables import Tables
@@ -18,8 +19,32 @@ from cloudmesh.plugin.errors import StoreError
 BATCH = 1000
 
 
+class RowChange(NamedTuple):
+    """What is to be set in a row.
+
+    Attributes:
+        touched: the columns of which ``_json`` has nothing old afterwards.
+        columns: the columns that are set, without ``_json``.
+        values: what they are set to.
+        kept: what ``_json`` gets.
+    """
+
+    touched: Columns
+    columns: Columns
+    values: Row
+    kept: dict[str, Any]
+
+    @classmethod
+    def of(cls, table: Table, found: list[Leaf]) -> RowChange:
+        """What sets these leaves, for which the table must have columns."""
+        native, kept = table.cells(found)
+        touched = table.touched(tuple([path for path, _ in found]))
+        columns = tuple([name for name in touched if table.columns[name].kind])
+        return cls(touched, columns, tuple(map(native.get, columns)), kept)
+
+
 class Engine:
-    """Writes rows of tables. What does so belongs into ``atomic``, except ``add``.
+    """Writes rows of tables. Call its methods within ``atomic``, except ``add``.
 
     Attributes:
         dialect: the connection.
@@ -46,12 +71,12 @@ class Engine:
     def add(self, name: str, record: Mapping[str, Any]) -> int:
         """Add a record and give its id; opens a transaction only where the table must grow."""
         table = self.tables.known(name)
-        made = table and table.shapes.row(record)
+        made = table and table.writer.row(record)
         if table and made:
             try:
                 return self.dialect.insert(name, *made)
             except Unbindable:
-                # The long way finds out what is special about it.
+                # A value does not fit its column; ``Table.row`` finds out which.
                 pass
         found = leaves(record)
         if table is None or not table.holds(found):
@@ -76,24 +101,36 @@ class Engine:
 
     def replace(self, table: Table, found: list[Leaf], id: int) -> None:
         """Make a row hold these leaves and nothing else."""
-        native, kept = table.cells(found)
-        names = [name for name, column in table.columns.items() if column.kind or name in native]
-        self._set(table, [*names, "_json"], [*map(native.get, names), pack(kept)], [id])
+        columns, row = table.row(found)
+        self.replace_many(table, columns, [(*row, id)])
+
+    def replace_many(self, table: Table, columns: Columns, rows: Iterable[Row]) -> None:
+        """Make rows hold these columns and nothing else; each row ends with its id."""
+        others = [name for name, column in table.columns.items() if column.kind and name not in columns]
+        self.dialect.executemany(self._update_sql(table, columns, others), rows)
 
     def change(self, table: Table, found: list[Leaf], conditions: Conditions) -> int:
         """Set the leaves in the rows that meet the conditions, and give their number."""
-        native, kept = table.cells(found)
-        touched = table.touched(tuple([path for path, _ in found]))
-        names = [name for name in touched if table.columns[name].kind]
-        values = [*map(native.get, names)]
+        change = RowChange.of(table, found)
         ids = self.search.ids(table, conditions)
-        groups: dict[str | None, list[int]] = {}
-        for id, old in self.kept(table, ids):
-            left = {name: value for name, value in unpack(old).items() if name not in touched}
-            groups.setdefault(pack({**left, **kept}), []).append(id)
-        for text, some in groups.items():
-            self._set(table, [*names, "_json"], [*values, text], some)
-        return len(ids)
+        return sum(self.apply(table, dict.fromkeys(some, change)) for some in _batches(ids))
+
+    def apply(self, table: Table, changes: Mapping[int, RowChange]) -> int:
+        """Change at most ``BATCH`` rows, by their ids; gives how many of them there are."""
+        groups: dict[Columns, list[Row]] = {}
+        marks = ", ".join([self.dialect.mark] * len(changes))
+        sql = f"SELECT id, _json FROM {self.dialect.quote(table.name)} WHERE id IN ({marks})"  # noqa: S608
+        rows = self.dialect.execute(sql, list(changes)).fetchall()
+        for id, text in rows:
+            touched, columns, values, kept = changes[id]
+            left = {name: value for name, value in unpack(text).items() if name not in touched}
+            groups.setdefault(columns, []).append((*values, pack({**left, **kept}), id))
+        for columns, cells in groups.items():
+            try:
+                self.dialect.executemany(self._update_sql(table, (*columns, "_json")), cells)
+            except Unbindable as error:
+                raise StoreError(f"table {table.name!r} cannot hold a value: {error.__cause__}") from error
+        return len(rows)
 
     def remove(self, table: Table, conditions: Conditions) -> int:
         """Delete the rows that meet the conditions, and give their number."""
@@ -103,16 +140,11 @@ class Engine:
             return self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount
         ids = self.search.ids(table, conditions)
         for some in _batches(ids):
-            self.dialect.execute(f"{delete} WHERE id IN ({self._marks(some)})", some)
+            marks = ", ".join([self.dialect.mark] * len(some))
+            self.dialect.execute(f"{delete} WHERE id IN ({marks})", some)
         return len(ids)
 
-    def kept(self, table: Table, ids: list[int]) -> Iterator[tuple[int, str | None]]:
-        """The ids of rows, each with its ``_json``."""
-        for some in _batches(ids):
-            sql = f"SELECT id, _json FROM {self.dialect.quote(table.name)} WHERE id IN ({self._marks(some)})"  # noqa: S608
-            yield from self.dialect.execute(sql, some).fetchall()
-
-    def update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
+    def _update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
         """The statement that sets columns of one row, and others to NULL; its id is bound last."""
         quote, mark = self.dialect.quote, self.dialect.mark
         changes = [
@@ -121,17 +153,8 @@ class Engine:
         ]
         return f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
 
-    def _set(self, table: Table, names: list[str], values: list[Any], ids: list[int]) -> None:
-        changes = ", ".join(f"{self.dialect.quote(name)} = {self.dialect.mark}" for name in names)
-        update = f"UPDATE {self.dialect.quote(table.name)} SET {changes}"  # noqa: S608
-        for some in _batches(ids):
-            with self.dialect.undoable():
-                self.dialect.execute(f"{update} WHERE id IN ({self._marks(some)})", [*values, *some])
-
-    def _marks(self, values: Sequence[Any]) -> str:
-        return ", ".join([self.dialect.mark] * len(values))
-
 
 def _batches(ids: list[int]) -> Iterator[list[int]]:
+    """The ids, as many at a time as one statement names."""
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

@@ -8,20 +8,11 @@ from typing import Any, NamedTuple
 from cloudmesh.db.dialects.base import DialectLimits
 from cloudmesh.db.records.flat import KeyPath, Leaf, column_name, fold
 from cloudmesh.db.records.values import encode, kind_of, pack
-from cloudmesh.db.sql.reading import RowReader
-from cloudmesh.db.sql.shapes import Shapes
+from cloudmesh.db.sql.rows import Column, RowReader, RowWriter
 from cloudmesh.plugin.errors import StoreError
 
 # Updates of more forms than these are not remembered.
 _MOST_TOUCHED = 500
-
-
-class Column(NamedTuple):
-    """A column, the keys that lead to its values, and their kind (see ``values.KINDS``)."""
-
-    name: str
-    path: KeyPath
-    kind: str
 
 
 class Cells(NamedTuple):
@@ -38,12 +29,12 @@ class Table:
         columns: the columns by name, in the order in which they were made; ``id`` is not among them.
         by_path: the same by path.
         taken: the names of columns, in lower case.
-        shapes: how records that look like earlier ones become rows.
+        writer: how records that look like earlier ones become rows.
         reader: how rows become records.
         selects: the statements for the usual conditions, by their columns.
     """
 
-    shapes: Shapes
+    writer: RowWriter
     reader: RowReader
     selects: dict[tuple[str, ...], str | None]
 
@@ -58,15 +49,15 @@ class Table:
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew with what was derived from the columns."""
-        self.shapes = Shapes(self)
-        self.reader = RowReader(self, ())
+        """Drop what was derived from the columns, since they have changed."""
+        self.writer = RowWriter(self.by_path)
+        self.reader = RowReader(self.columns, ())
         self.selects = {}
         self._touched: dict[tuple[KeyPath, ...], tuple[str, ...]] = {}
 
     @property
     def size(self) -> tuple[int, int]:
-        """How many rows ``_columns`` has for it, and how many of these tell a kind; ``id`` is one of both."""
+        """How many rows ``_columns`` has for the table, and how many of them name a kind."""
         return len(self.columns) + 1, sum(1 for column in self.columns.values() if column.kind) + 1
 
     def holds(self, found: Iterable[Leaf]) -> bool:
@@ -161,5 +152,6 @@ def check_name(table: str, limits: DialectLimits) -> None:
 
 
 def _one_within_other(one: KeyPath, other: KeyPath) -> bool:
+    """Whether one path leads through the place of the other, so that both cannot have values."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]

@@ -1,4 +1,4 @@
-"""Finding records: by SQL as far as it goes, by Python where it does not."""
+"""Finding and counting records: by SQL as far as it goes, by Python where it does not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.records.flat import Record
-from cloudmesh.db.sql.reading import RowReader, Stale
+from cloudmesh.db.records.values import decode, unpack
+from cloudmesh.db.sql.rows import Column, RowReader, StaleTable
 from cloudmesh.db.sql.schema import Table
 from cloudmesh.db.sql.tables import Tables
 from cloudmesh.plugin.errors import StoreError
@@ -63,6 +64,49 @@ class Search:
             return len(self.find(name, conditions))
         sql = f"SELECT count(*) FROM {self._dialect.quote(name)}{clause.sql}"  # noqa: S608
         return int(self._dialect.execute(sql, clause.bound).fetchone()[0])
+
+    def tally(self, name: str, column: str, conditions: Conditions) -> dict[Any, int]:
+        """The values of a column in the order in which they first come, with the number of records of each.
+
+        Raises:
+            UnknownName: there is no such table or column.
+            StoreError: a dict cannot have the values as its keys.
+        """
+        values: dict[Any, Any] = {}
+        counts: dict[Any, int] = {}
+        try:
+            for value, number in self._counted(name, column, conditions):
+                same = _compared(value)
+                values.setdefault(same, value)
+                counts[same] = counts.get(same, 0) + number
+        except TypeError as error:
+            raise StoreError(
+                f"the column {column!r} of table {name!r} has lists or dicts, no values"
+            ) from error
+        found = {value: counts[same] for same, value in values.items()}
+        if len(found) < len(values):
+            raise StoreError(f"the column {column!r} of table {name!r} has numbers beside True or False")
+        return found
+
+    def _counted(self, name: str, column: str, conditions: Conditions) -> Iterator[tuple[Any, int]]:
+        """Values with numbers of records; a value may come several times."""
+        table = self._tables.table(name, [column, *conditions])
+        known = Column("id", (), "integer") if column == "id" else table.columns[column]
+        clause = self.where(table, conditions)
+        if not clause.exact or not known.kind:
+            from cloudmesh.db.records.ordering import at
+
+            for record in self.find(name, conditions):
+                yield record.id if column == "id" else at(record, known.path), 1
+            return
+        quote = self._dialect.quote
+        # Most values stand in the column; those that it cannot hold are all in _json.
+        sql = (
+            f"SELECT {quote(column)}, CASE WHEN {quote(column)} IS NULL THEN _json END, count(*) "  # noqa: S608
+            f"FROM {quote(name)}{clause.sql} GROUP BY 1, 2 ORDER BY min(id)"
+        )
+        for native, kept, number in self._dialect.execute(sql, clause.bound).fetchall():
+            yield unpack(kept).get(column) if native is None else decode(known.kind, native), number
 
     def ids(self, table: Table, conditions: Conditions) -> list[int]:
         """The ids of the records that meet the conditions."""
@@ -138,11 +182,11 @@ class Search:
         reader = table.reader
         try:
             if reader.width != len(rows[0]):
-                reader = table.reader = RowReader(table, [column[0] for column in cursor.description])
+                reader = table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
                 if reader.misses:
-                    raise Stale
+                    raise StaleTable
             return list(map(reader.record, rows))
-        except Stale:
+        except StaleTable:
             return self._read_anew(table, cursor, rows)
         except (ValueError, AttributeError, TypeError) as error:
             raise self._damaged(table) from error
@@ -150,10 +194,10 @@ class Search:
     def _read_anew(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
         """The records of rows that are newer than what was known of their table."""
         fresh = self._tables.all().get(table.name, table)
-        fresh.reader = RowReader(fresh, [column[0] for column in cursor.description])
+        fresh.reader = RowReader(fresh.columns, [column[0] for column in cursor.description])
         try:
             return list(map(fresh.reader.record, rows))
-        except (Stale, ValueError, AttributeError, TypeError) as error:
+        except (StaleTable, ValueError, AttributeError, TypeError) as error:
             raise self._damaged(table) from error
 
     def _damaged(self, table: Table) -> StoreError:
@@ -195,3 +239,8 @@ def _checks(table: Table, conditions: Conditions) -> list[Any]:
         return lambda record: wanted.matches(at(record, path))
 
     return [check(name, condition(wanted)) for name, wanted in conditions.items()]
+
+
+def _compared(value: Any) -> Any:
+    """What is equal for values that a condition takes for equal: True is not 1, and nan is nan."""
+    return "nan" if value != value else (isinstance(value, bool), value)  # noqa: PLR0124

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, repeat
+from typing import Any
 
 from cloudmesh.db.dialects.base import Unbindable
 from cloudmesh.db.records.flat import Leaf, leaves
-from cloudmesh.db.sql.engine import BATCH, Engine
+from cloudmesh.db.sql.bulk import batches
+from cloudmesh.db.sql.engine import Engine
+from cloudmesh.db.sql.rows import Columns, Row, picker
 from cloudmesh.db.sql.schema import Table
 from cloudmesh.db.sql.where import MOST_VALUES
 from cloudmesh.plugin.errors import StoreError
@@ -36,114 +38,110 @@ def upsert(engine: Engine, name: str, record: Record, key: Sequence[str]) -> int
 
 def upsert_many(engine: Engine, name: str, records: Iterable[Record], key: Sequence[str]) -> list[int]:
     """Store the records in their order, all or none, and give their ids; raises StoreError."""
+    batch = _UpsertBatch(engine, name, key)
     with engine.atomic():
         engine.tables.current(name)
-        batch = _UpsertBatch(engine, name, key)
-        for record in records:
-            batch.add(record)
-        batch.flush()
+        for some in batches(records):
+            batch.write(some)
     return batch.ids
 
 
-class _Row(NamedTuple):
-    """A record as a row, ``_json`` last, and the values of its key as columns hold them."""
-
-    columns: tuple[str, ...]
-    cells: tuple[Any, ...]
-    key: Key
-    record: Record
-
-
 class _UpsertBatch:
-    """Records whose keys are looked up together, and which are written together."""
+    """Records whose keys are looked up together, and which are written together.
+
+    Attributes:
+        ids: those of all records that were written so far.
+    """
 
     def __init__(self, engine: Engine, name: str, key: Sequence[str]) -> None:
-        self._engine = engine
-        self._name = name
-        self._key = key
-        self._table = engine.tables.known(name)
-        self._columns: tuple[str, ...] = ()
-        self._places: list[int] = []
-        self._rows: list[_Row] = []
+        self._engine, self._name, self._key = engine, name, key
+        self._records: list[Record] = []
+        self._keys: list[Key] = []
+        # By its key the last record that has it, in the order of the first ones, with its columns.
+        self._rows: dict[Key, tuple[Columns, Row]] = {}
         self.ids: list[int] = []
 
-    def add(self, record: Record) -> None:
-        columns, cells = (self._table and self._table.shapes.row(record)) or self._the_long_way(record)
-        if columns is not self._columns:
-            self._columns, self._places = columns, self._places_of_key(columns)
-        if not self._places:
-            # A key that SQL cannot compare alone, or none at all, which the one record's way tells.
-            self.flush()
-            self._add_one(record)
-            return
-        self._rows.append(_Row(columns, cells, tuple([cells[place] for place in self._places]), record))
-        if len(self._rows) == BATCH:
-            self.flush()
+    def write(self, records: list[Record]) -> None:
+        """Store these records; raises StoreError."""
+        start = 0
+        while start < len(records):
+            columns, rows = self._rows_of(records, start)
+            self._take(columns, rows, records[start : start + len(rows)])
+            start += len(rows)
+        self._flush()
 
-    def flush(self) -> None:
-        """Hand over the rows that wait."""
-        rows, self._rows = self._rows, []
-        if not rows or self._table is None:
-            return
-        self._engine.tables.index(self._table, self._key)
-        try:
-            with self._engine.dialect.atomic():
-                self.ids += self._write(rows, self._table)
-        except Unbindable:
-            for row in rows:
-                self._add_one(row.record)
+    def _rows_of(self, records: list[Record], start: int) -> tuple[Columns, list[Row]]:
+        """The rows of the record at ``start`` and of those after it that have the same columns."""
+        table = self._engine.tables.known(self._name)
+        columns, rows = table.writer.rows(records, start) if table else ((), [])
+        if rows:
+            return columns, rows
+        found = leaves(records[start])
+        columns, row = self._engine.tables.widened(self._name, found).row(found)
+        return columns, [row]
 
-    def _the_long_way(self, record: Record) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-        """The columns and the row of a record, for which the table grows where it must."""
-        found = leaves(record)
-        self._table = self._engine.tables.widened(self._name, found)
-        return self._table.row(found)
-
-    def _places_of_key(self, columns: tuple[str, ...]) -> list[int]:
-        """Where in a row the values of the key are; none if one of them is not there as SQL compares it."""
-        table = self._table
-        if table is None or not all(
+    def _take(self, columns: Columns, rows: list[Row], records: list[Record]) -> None:
+        table = self._engine.tables.table(self._name)
+        if not self._key or not all(
             name in columns and name in table.columns and table.columns[name].kind != "json"
             for name in self._key
         ):
-            return []
-        return [columns.index(name) for name in self._key]
+            # A key that SQL cannot compare alone, or an incomplete one, which ``upsert`` tells.
+            self._flush()
+            self._write_singly(records)
+            return
+        keys = list(map(picker([columns.index(name) for name in self._key]), rows))
+        self._records += records
+        self._keys += keys
+        self._rows.update(zip(keys, zip(repeat(columns), rows), strict=True))
 
-    def _write(self, rows: list[_Row], table: Table) -> Iterator[int]:
-        # Of several records with one key the last stays, with the id and the place of the first.
-        last = {row.key: row for row in rows}
-        ids = self._known_ids(table, list(last))
-        self._replace(table, [(ids[key], row) for key, row in last.items() if key in ids])
-        new = [row for key, row in last.items() if key not in ids]
-        for columns, group in groupby(new, lambda row: row.columns):
-            some = list(group)
-            made = self._engine.dialect.insert_many(self._name, columns, [row.cells for row in some])
-            ids.update(zip([row.key for row in some], made, strict=True))
-        return (ids[row.key] for row in rows)
+    def _flush(self) -> None:
+        """Write what was taken."""
+        records, keys, rows = self._records, self._keys, self._rows
+        if not records:
+            return
+        self._records, self._keys, self._rows = [], [], {}
+        table = self._engine.tables.table(self._name)
+        self._engine.tables.index(table, self._key)
+        try:
+            with self._engine.dialect.atomic():
+                ids = self._known_ids(table, list(rows))
+                self._replace(table, rows, ids)
+                self._insert(rows, ids)
+            self.ids += map(ids.__getitem__, keys)
+        except Unbindable:
+            self._write_singly(records)
+
+    def _write_singly(self, records: list[Record]) -> None:
+        self.ids += [upsert(self._engine, self._name, record, self._key) for record in records]
 
     def _known_ids(self, table: Table, keys: list[Key]) -> dict[Key, int]:
-        """The ids of the records that have these keys."""
+        """The ids of the records in the table that have these keys."""
         columns = {name: table.columns[name].kind for name in self._key}
         most = max(1, MOST_VALUES // len(columns))
         ids: dict[Key, int] = {}
         for start in range(0, len(keys), most):
-            for id, *values in self._engine.dialect.find_ids(self._name, columns, keys[start : start + most]):
-                if ids.setdefault(tuple(values), id) != id:
+            for row in self._engine.dialect.find_ids(self._name, columns, keys[start : start + most]):
+                if ids.setdefault(tuple(row[1:]), row[0]) != row[0]:
                     raise _several(self._name, self._key)
         return ids
 
-    def _replace(self, table: Table, rows: list[tuple[int, _Row]]) -> None:
-        """Make the rows with these ids hold what is given, and nothing else."""
-        groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
-        for id, row in rows:
-            groups.setdefault(row.columns, []).append((*row.cells, id))
-        for columns, cells in groups.items():
-            others = [name for name, column in table.columns.items() if column.kind and name not in columns]
-            self._engine.dialect.executemany(self._engine.update_sql(table, columns, others), cells)
+    def _replace(self, table: Table, rows: dict[Key, tuple[Columns, Row]], ids: dict[Key, int]) -> None:
+        """Make the rows that are known by their ids hold what is given, and nothing else."""
+        groups: dict[Columns, list[Row]] = {}
+        for key, id in ids.items():
+            columns, row = rows[key]
+            groups.setdefault(columns, []).append((*row, id))
+        for columns, group in groups.items():
+            self._engine.replace_many(table, columns, group)
 
-    def _add_one(self, record: Record) -> None:
-        self.ids.append(upsert(self._engine, self._name, record, self._key))
-        self._table = self._engine.tables.known(self._name)
+    def _insert(self, rows: dict[Key, tuple[Columns, Row]], ids: dict[Key, int]) -> None:
+        """Add the rows that have no id yet, and take down theirs."""
+        new = [(key, row) for key, row in rows.items() if key not in ids]
+        for columns, group in groupby(new, lambda each: each[1][0]):
+            some = list(group)
+            made = self._engine.dialect.insert_many(self._name, columns, [row for _, (_, row) in some])
+            ids.update(zip([key for key, _ in some], made, strict=True))
 
 
 def _key_values(table: Table, found: list[Leaf], key: Sequence[str]) -> dict[str, Any]:

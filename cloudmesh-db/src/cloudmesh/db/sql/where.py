@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from cloudmesh.db.dialects.base import Dialect
 from cloudmesh.db.records.conditions import AllOf, Condition, Equal, Glob, OneOf, Order, Unequal, condition
 from cloudmesh.db.records.values import encode, kind_of
-from cloudmesh.db.sql.schema import Column, Table
+from cloudmesh.db.sql.rows import Column
+from cloudmesh.db.sql.schema import Table
 
 # Fewer than any database allows in one statement (sqlite 32766, PostgreSQL 65535).
 MOST_VALUES = 30_000
@@ -23,9 +24,10 @@ class Clause(NamedTuple):
     exact: bool
 
 
+# Every row meets the condition; no row does; Python must look at each.
 _ALL = Clause("1 = 1", [], True)
 _NONE = Clause("0 = 1", [], True)
-_LOOK = Clause("1 = 1", [], False)
+_UNDECIDED = Clause("1 = 1", [], False)
 
 
 def where(dialect: Dialect, table: Table, conditions: Mapping[str, Any]) -> Clause:
@@ -39,20 +41,23 @@ def where(dialect: Dialect, table: Table, conditions: Mapping[str, Any]) -> Clau
     """
     if not conditions:
         return Clause("", [], True)
-    clauses = [_Place(dialect, table, name).clause(condition(wanted)) for name, wanted in conditions.items()]
+    clauses = [
+        _ColumnConditions(dialect, table, name).clause(condition(wanted))
+        for name, wanted in conditions.items()
+    ]
     joined = _joined(" AND ", clauses)
     if len(joined.bound) > MOST_VALUES:
         return Clause("", [], False)
     return joined._replace(sql=f" WHERE {joined.sql}")
 
 
-class _Place:
+class _ColumnConditions:
     """One column, and what conditions on it are in SQL."""
 
     def __init__(self, dialect: Dialect, table: Table, name: str) -> None:
         self._dialect, self._table = dialect, table
         self._sql = f"{dialect.quote(table.name)}.{dialect.quote(name)}"
-        self._kept = f"({self._sql} IS NULL AND {dialect.quote(table.name)}._json IS NOT NULL)"
+        self._in_json = f"({self._sql} IS NULL AND {dialect.quote(table.name)}._json IS NOT NULL)"
         # None for the column "id".
         self._column: Column | None = None if name == "id" else table.columns[name]
 
@@ -74,7 +79,7 @@ class _Place:
             return _NONE
         if isinstance(wanted, Order):
             return self._order(self._column, wanted)
-        return self._glob(self._column, wanted) if isinstance(wanted, Glob) else _LOOK
+        return self._glob(self._column, wanted) if isinstance(wanted, Glob) else _UNDECIDED
 
     def _equal(self, value: Any) -> Clause:
         if self._column is None:
@@ -87,14 +92,14 @@ class _Place:
         native = self._native(value)
         if native is not None and self._column.kind != "json":
             return self._compared("=", native)
-        return _LOOK if self._column.kind == "json" else Clause(self._kept, [], False)
+        return _UNDECIDED if self._column.kind == "json" else Clause(self._in_json, [], False)
 
     def _unequal(self, value: Any) -> Clause:
         equal = self._equal(value)
         if equal is _ALL or equal is _NONE:
             return _NONE if equal is _ALL else _ALL
         if not equal.exact:
-            return _LOOK
+            return _UNDECIDED
         return Clause(
             f"({self._sql} <> {self._dialect.mark} OR {self._sql} IS NULL)", equal.bound, exact=True
         )
@@ -114,15 +119,17 @@ class _Place:
 
     def _order(self, column: Column, wanted: Order) -> Clause:
         if column.kind == "json":
-            return _LOOK
-        kept = Clause(self._kept, [], False)
+            return _UNDECIDED
+        in_json = Clause(self._in_json, [], False)
         own = kind_of(wanted.value)
         if own in ("integer", "real") and column.kind in ("integer", "real"):
-            return _joined(" OR ", [self._numbers(column.kind, wanted), kept])
+            return _joined(" OR ", [self._numbers(column.kind, wanted), in_json])
         if own != column.kind:
-            return kept
+            return in_json
         native = self._native(wanted.value)
-        return _LOOK if native is None else _joined(" OR ", [self._compared(wanted.sign, native), kept])
+        return (
+            _UNDECIDED if native is None else _joined(" OR ", [self._compared(wanted.sign, native), in_json])
+        )
 
     def _numbers(self, kind: str, wanted: Order) -> Clause:
         """A comparison that is exact although the column's type may not hold the number."""
@@ -133,14 +140,14 @@ class _Place:
 
     def _glob(self, column: Column, wanted: Glob) -> Clause:
         if column.kind == "json":
-            return _LOOK
-        kept = Clause(self._kept, [], False)
+            return _UNDECIDED
+        in_json = Clause(self._in_json, [], False)
         if column.kind != "text":
-            return kept
+            return in_json
         native = self._native(wanted.prefix)
         if not native:
-            return _LOOK
-        return _joined(" OR ", [_joined(" AND ", self._begins_with(native)), kept])
+            return _UNDECIDED
+        return _joined(" OR ", [_joined(" AND ", self._begins_with(native)), in_json])
 
     def _begins_with(self, prefix: str) -> list[Clause]:
         clauses = [self._compared(">=", prefix)]

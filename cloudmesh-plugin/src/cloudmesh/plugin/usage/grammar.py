@@ -1,4 +1,4 @@
-"""The lines of a usage as graphs of words: for ``refusal`` alone.
+"""The lines of a usage as graphs of words, which ``refusal`` follows to find the wrong word.
 
 docopt's own parser reads the usage. Its functions carry no types, hence the ``Any``.
 """
@@ -124,7 +124,7 @@ class Usage:
                 line.option_names |= described
 
     def _split(self) -> list[str]:
-        """The lines of the usage without the program's name, told apart as docopt does."""
+        """The lines of the usage without the program's name; docopt begins a line where that name stands."""
         _, program, *tokens = self.text.split()
         lines: list[list[str]] = [[]]
         for token in tokens:
@@ -136,6 +136,7 @@ class Usage:
 
     @cached_property
     def long_options(self) -> list[str]:
+        """The options with two dashes, each once."""
         return list(dict.fromkeys(option.long for option in self.options if option.long))
 
     def sample(self, name: str) -> str:

@@ -102,13 +102,14 @@ def _missing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
     expected = [leaf for line in lines for leaf in line.walk(given.positionals).expected]
     words = _unique(leaf.name for leaf in expected if usage.fits([*given.words, leaf.name]))
     if not words and not needed:
-        # More than one is missing: each is told in its turn.
+        # More than one is missing: the first is named, and the next one at the next call.
         required = [option for line in lines for option in line.required if option not in given.option_names]
         needed = [usage.sample(option) for option in required[:1]]
     return f"{label!r} needs {' or '.join(words + needed)}" if words or needed else None
 
 
 def _clashing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+    """The sentence for an option without which the words fit."""
     for option in given.options:
         if usage.fits(given.without(option)):
             label = _label(usage, given.positionals, name)

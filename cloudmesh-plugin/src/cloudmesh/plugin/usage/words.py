@@ -1,4 +1,4 @@
-"""The words of a call told apart, options from others, as docopt does it: for ``refusal`` alone."""
+"""Splits the words of a call into options and positional words, as docopt does it, for ``refusal``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GivenOption:
 
 @dataclass(frozen=True)
 class GivenWords:
-    """The words of a call, told apart as docopt does it."""
+    """The words of a call: all of them, the positional ones, and the options."""
 
     words: list[str]
     positionals: list[str]
@@ -32,14 +32,16 @@ class GivenWords:
 
     @property
     def option_names(self) -> set[str]:
+        """The full names of the options."""
         return {option.name for option in self.options}
 
     def without(self, option: GivenOption) -> list[str]:
+        """All words but those of an option and its value."""
         return self.words[: option.first] + self.words[option.last + 1 :]
 
 
 def scan(words: Sequence[str], usage: Usage) -> GivenWords:
-    """Tell options from other words. Raises Refused for an option that docopt refuses wherever it stands."""
+    """Split words into options and others; raises WordRefused for an option that fits nowhere."""
     given = GivenWords(list(words), [], [])
     at = 0
     while at < len(words):
@@ -100,6 +102,7 @@ def _shorts(words: Sequence[str], at: int, usage: Usage) -> tuple[list[str], int
 
 
 def _unknown_option(typed: str, known: Sequence[str]) -> str:
+    """The sentence for an option that the command does not have."""
     near = nearest(typed, known)
     if near:
         return f"unknown option {typed!r}; did you mean {near!r}?"

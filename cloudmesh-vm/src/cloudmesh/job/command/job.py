@@ -67,9 +67,10 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
             job show 12 --output=json
         """
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _FACES[verb](Config.load(), arguments)
+        return _FACES[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_job(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs, and of the numbers of jobs."""
@@ -79,10 +80,11 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
         if before not in (["show"], ["resume"], ["cancel"]):
             return []
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
         from cloudmesh.vm.jobs.jobs import Jobs
 
         try:
-            jobs = Jobs(Config.load()).list()
+            jobs = Jobs(Config.load(prompter=prompter_of(self))).list()
         except CloudmeshError:
             # A prompt is no place for it; the command itself will say so.
             return []
@@ -106,7 +108,7 @@ def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.cli.options import run_options, seconds
     from cloudmesh.vm.cli.progress import Progress
     from cloudmesh.vm.jobs.jobs import Jobs
-    from cloudmesh.vm.jobs.runner import RunOptions
+    from cloudmesh.vm.model.limits import RunOptions
 
     number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])

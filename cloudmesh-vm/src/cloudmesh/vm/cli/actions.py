@@ -21,7 +21,7 @@ from cloudmesh.vm.cli.options import read_changes, read_pairs, run_options, seco
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.report import describe, dry_run, report
 from cloudmesh.vm.clouds.select import Selection
-from cloudmesh.vm.jobs.plan_action import GivenArgument
+from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
 from cloudmesh.vm.machines import Machines
 

@@ -12,7 +12,7 @@ from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.report import fold_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
-from cloudmesh.vm.jobs.store import CANCELLED, INTERRUPTED, PENDING, RUNNING
+from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, PENDING, RUNNING
 from cloudmesh.vm.model.outcome import Result, Status
 
 _LAST = 20

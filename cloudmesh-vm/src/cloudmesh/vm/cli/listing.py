@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cloudmesh.cloud.cli.notes import age_text, simulated_notes
+from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
-from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import interrupted_notes
 from cloudmesh.vm.queries import known_machines
@@ -49,7 +48,7 @@ def list_machines(
         jobs = interrupted_notes(inventory.database)
     if found.errors and not found.known and not found.vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
-        return _nothing(found.errors)
+        return no_rows(found.errors)
     if found.unknown and not found.shown:
         raise found.unknown[0]
     notes = [f"error: {name}: {error}{_old(found.known, name)}" for name, error in found.errors.items()]
@@ -77,15 +76,6 @@ def _gone(vanished: Sequence[KnownMachine]) -> list[str]:
         f"note: {names}{more} {verb} no longer on the cloud, and nobody deleted {whom} here; "
         "this is shown once"
     ]
-
-
-def _nothing(errors: Mapping[str, CloudmeshError]) -> Answer:
-    """What is told in place of a list: the errors of all clouds; a single one is raised."""
-    if len(errors) == 1:
-        raise next(iter(errors.values()))
-    notes = [f"error: {name}: {error}" for name, error in errors.items()]
-    code = max(error.exit_code for error in errors.values())
-    return Answer(text="", notes=notes, errors=list(errors.values()), exit_code=code)
 
 
 def qualify(answer: Answer, cloud_was_named: bool) -> Answer:

@@ -9,7 +9,7 @@ from cloudmesh.plugin.errors import UsageError
 
 if TYPE_CHECKING:
     from cloudmesh.vm.cli.progress import Progress
-    from cloudmesh.vm.jobs.runner import RunKeywords
+    from cloudmesh.vm.model.limits import RunKeywords
 
 # More calls at once than any cloud takes from one user, and nearly what a process may have of open files.
 _MOST = 1000

@@ -14,7 +14,7 @@ from cloudmesh.cloud.model.verbs import VERBS, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
-from cloudmesh.vm.jobs.plan_action import GivenArgument
+from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.queries import Foreseen, foresee
 

@@ -1,4 +1,4 @@
-"""The order in which machines are shown and worked on where a user gave none."""
+"""Finds the machines that names, ranges and globs stand for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
+from cloudmesh.cloud.fanout.selection import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.store.inventory import by_name
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
@@ -19,7 +20,7 @@ ALL = "*"
 
 @dataclass
 class Selection:
-    """The machines that are meant, each once in the order of the names, and what means none for certain."""
+    """The machines that names stand for, each once and in their order, and the names that stand for none."""
 
     machines: list[MachineRecord] = field(default_factory=list)
     missing: list[UnresolvedName] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Selector:
             UnknownName, ConfigError: a cloud before a colon is unknown or not active, or a secret is missing.
         """
         selection = Selection()
-        wanted = [(name, self._places(name)) for name in expand(names)]
+        wanted = clouds_of_names(self._session.config, expand(names), lambda: self._session.clouds)
         self._session.resolve(cloud for name, clouds in wanted for cloud in self._needed(name, clouds))
         self._list_all([cloud for name, clouds in wanted for cloud in self._certain(name, clouds)])
         for name, clouds in wanted:
@@ -89,13 +90,6 @@ class Selector:
             else:
                 selection.machines += self._known([cloud])
         return selection
-
-    def _places(self, name: Name) -> list[str]:
-        if name.cloud is None:
-            return self._session.clouds
-        self._session.config.cloud(name.cloud)
-        self._session.config.require_active(name.cloud)
-        return [name.cloud]
 
     def _needed(self, name: Name, clouds: list[str]) -> list[str]:
         """The clouds that will be called on account of this name, as far as the store tells."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, partial
+from functools import cached_property
 from types import TracebackType
 from typing import TypeVar
 
-from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
-from cloudmesh.cloud.fanout.ask_all import ask_all
-from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits, call_timeouts
+from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
 from cloudmesh.cloud.fanout.selection import chosen_clouds
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
@@ -34,12 +33,12 @@ class CloudSession:
         self,
         cloud: str | Sequence[str] | None = None,
         config: Config | None = None,
-        asking: QueryLimits | None = None,
+        limits: QueryLimits | None = None,
     ) -> None:
-        """``cloud`` is as in ``--cloud=``; ``asking``: how long clouds may take to tell what there is."""
+        """Use these clouds, as ``--cloud=`` names them; ``limits``: how long they may take to list things."""
         self.config = config or Config.load()
-        self._asking = asking or QueryLimits()
-        # How clouds that were asked already have refused us: a wrong password is not tried twice.
+        self._limits = limits or QueryLimits()
+        # The errors of clouds that did not accept the credentials: a wrong password is not tried twice.
         self.refusals: dict[str, CredentialsError | EndpointError] = {}
         self._cloud = cloud
         if cloud is not None:
@@ -76,20 +75,19 @@ class CloudSession:
         self.config.resolve(name for name in clouds if name not in self._open)
 
     def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
-        """The same, but the errors are given by cloud, for a work that goes on with the others."""
+        """As ``resolve``, but the errors are given by cloud, for work that goes on with the other clouds."""
         return self.config.unresolved(name for name in clouds if name not in self._open)
 
     def declared(self, name: str) -> Provider:
-        """The provider of a cloud, for what it declares. It is not open.
+        """The provider of a cloud, not opened, for what it declares.
 
-        To open a cloud may be to sign in, and a slow one would hold all others back meanwhile.
+        Opening may sign in to the cloud, and a slow one would hold up all others meanwhile.
 
         Raises:
             UnknownName, ConfigError: as ``cloud`` does.
         """
         if name not in self._declared:
-            settings = self.access(name).settings
-            self._declared[name] = Cloud(name, self.config).unopened(settings)
+            self._declared[name] = Cloud(name, self.config).unopened(self.access(name).settings)
         return self._declared[name]
 
     def access(self, name: str) -> Access:
@@ -118,33 +116,23 @@ class CloudSession:
     ) -> dict[str, Given | CloudmeshError]:
         """What ``ask`` gives for each of these clouds, or its error, in their order.
 
-        They are asked side by side, each in a thread that opens it anew, so that a slow one costs no more
-        than its own time; one that takes too long is given up, with a CloudTimeout. See ``QueryLimits``.
+        They are asked in parallel, each in a thread that opens it anew; one that takes too long is given up,
+        with a CloudTimeout. See ``QueryLimits``.
         """
-
-        def opened(name: str) -> Given:
-            with Cloud(name, self.config) as cloud:
-                return ask(cloud)
-
-        if not clouds:
-            return {}
-        # Nobody could be asked for a secret in another thread.
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
-        errors: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
-        configured = call_timeouts(self.config, clouds, errors)
-        asked, limit = [*configured], self._asking.limit(configured)
-        tell = partial(self._asking.tell, asked)
-        answers = ask_all(asked, opened, limit, tell) if asked else {}
+        failed = {**self.unresolved(clouds), **refused}
+        answers = ask_each(self.config, clouds, ask, self._limits, failed)
         refusals = CredentialsError | EndpointError
-        self.refusals |= {name: error for name, error in answers.items() if isinstance(error, refusals)}
-        return {name: errors[name] if name in errors else answers[name] for name in clouds}
+        asked = {name: answer for name, answer in answers.items() if name not in failed}
+        self.refusals |= {name: error for name, error in asked.items() if isinstance(error, refusals)}
+        return answers
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:
-        """In this block clouds are asked for no longer than until then."""
-        before = self._asking.deadline
-        self._asking.deadline = deadline
+        """Give all questions to clouds in this block this deadline."""
+        before = self._limits.deadline
+        self._limits.deadline = deadline
         try:
             yield
         finally:
-            self._asking.deadline = before
+            self._limits.deadline = before

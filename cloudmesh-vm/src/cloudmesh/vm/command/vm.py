@@ -63,9 +63,10 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
     @_documented
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
         from cloudmesh.config import Config
+        from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in usage.verb_names() if arguments[each])
-        config = Config.load()
+        config = Config.load(prompter=prompter_of(self))
         if verb == "list":
             from cloudmesh.vm.cli.listing import answer_list
 

@@ -1,4 +1,7 @@
-"""Making calls: each thread keeps its clouds open between two calls, since drivers must not be shared."""
+"""Makes a call of a cloud: the function that every executor runs.
+
+Each thread keeps its clouds open between two calls, since the drivers of cloud libraries are not thread-safe.
+"""
 
 from __future__ import annotations
 
@@ -8,92 +11,93 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from cloudmesh.cloud.client.acting import ActionResult
+from cloudmesh.cloud.client.actions import ActionResult
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.changes import Recorder, StoreChange
-from cloudmesh.cloud.store.shared_listings import SharedListings
+from cloudmesh.cloud.store.listings import SharedListings
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.model.call import ADDRESS, BOOT, Access, Call, Ended, Reply
+from cloudmesh.vm.model.call import ADDRESS, BOOT, Access, Call, CallResult, Reply
 
-# What is only looked at is asked for again at once; for longer trouble the coordinator tries the whole again,
-# and lets other tasks go first meanwhile.
-_PATIENCE = ReadRetry(attempts=3, first=0.2, longest=1.0, quick=3.0, ceiling=3.0)
-
-
-# Many machines of one job may have vanished; one listing tells whether others have their names by now.
+# A read that failed is repeated at once, a few times; after longer trouble the scheduler repeats the whole
+# call, and lets other tasks go first meanwhile.
+_READ_RETRY = ReadRetry(attempts=3, first=0.2, longest=1.0, quick=3.0, ceiling=3.0)
+# Shared by all threads: where many machines of a job have vanished, one listing serves all of them.
 LISTINGS = SharedListings()
 
 
-class _Open:
-    """One cloud as one thread has it open.
+class _OpenCloud:
+    """One cloud that one thread has opened.
 
-    ``using`` is held by its thread during a call: to close a connection that another thread uses at this
-    moment can end the whole process.
+    Attributes:
+        in_use: held by its thread during a call, since closing a connection that another thread is using can
+            crash the process.
+        closing: whether it is closed, or will be after the call that is running.
     """
 
     def __init__(self, access: Access) -> None:
         self.key = access.key
         self.recorder = Recorder()
-        self.using = threading.Lock()
-        self.doomed = False
+        self.in_use = threading.Lock()
+        self.closing = False
         self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
-        self.cloud.patience = _PATIENCE
-        self.cloud.share = partial(LISTINGS.get, access.key)
-        self.cloud.__enter__()
+        self.cloud.read_retry = _READ_RETRY
+        self.cloud.actions.machines.shared_listing = partial(LISTINGS.get, access.key)
+        self.cloud.open()
 
     def close(self) -> None:
-        """Close it now, or let its thread do so after the call that it is in."""
-        self.doomed = True
-        if self.using.acquire(blocking=False):
-            self.cloud.__exit__(None, None, None)
+        """Close it now, or let its thread do so after the call that is running."""
+        self.closing = True
+        if self.in_use.acquire(blocking=False):
+            self.cloud.close()
 
 
 class ThreadClouds:
-    """The clouds that the threads of this process have open."""
+    """The clouds that the threads of this process have opened, for each thread its own."""
 
     def __init__(self) -> None:
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._all: list[_Open] = []
+        self._all: list[_OpenCloud] = []
 
     @contextmanager
-    def using(self, access: Access) -> Iterator[_Open]:
+    def using(self, access: Access) -> Iterator[_OpenCloud]:
         """The cloud, open for the calling thread. Raises as ``Cloud.__enter__`` does."""
         opened = self._of_thread(access)
-        # Nobody else waits for it.
-        opened.using.acquire()
+        opened.in_use.acquire()
         try:
             yield opened
         finally:
-            opened.using.release()
-            if opened.doomed:
+            opened.in_use.release()
+            if opened.closing:
                 opened.close()
 
-    def _of_thread(self, access: Access) -> _Open:
-        mine: dict[str, _Open] = self._local.__dict__.setdefault("open", {})
+    def _of_thread(self, access: Access) -> _OpenCloud:
+        """The calling thread's own, opened now if it is not open with this access."""
+        mine: dict[str, _OpenCloud] = self._local.__dict__.setdefault("open", {})
         known = mine.pop(access.cloud, None)
-        if known and known.key == access.key and not known.doomed:
+        if known and known.key == access.key and not known.closing:
             mine[access.cloud] = known
             return known
         if known:
-            # Somebody else's, or from before its settings were changed.
+            # It was opened by another session, or before its settings were changed.
             self._close(known)
-        opened = mine[access.cloud] = _Open(access)
+        opened = mine[access.cloud] = _OpenCloud(access)
         with self._lock:
             self._all.append(opened)
         return opened
 
     def close(self, keys: Iterable[str]) -> None:
-        """Close what was opened by these keys, in whatever thread."""
+        """Close the clouds that were opened with the accesses of these keys, in all threads."""
         wanted = set(keys)
         LISTINGS.forget(wanted)
         for each in [each for each in self._all if each.key in wanted]:
             self._close(each)
 
-    def _close(self, opened: _Open) -> None:
+    def _close(self, opened: _OpenCloud) -> None:
+        """Close a cloud, once."""
         with self._lock:
             if opened not in self._all:
                 return
@@ -105,7 +109,7 @@ HERE = ThreadClouds()
 
 
 def perform(call: Call) -> Reply:
-    """Make a call. It raises nothing: errors are values."""
+    """Make a call, for one machine or many. It raises nothing: errors are part of the reply."""
     began = time.monotonic()
     changes: tuple[StoreChange, ...] = ()
     try:
@@ -121,13 +125,14 @@ def perform(call: Call) -> Reply:
         kind = type(error).__name__
         sentence = f"cloud {call.access.cloud}: {call.verb} failed by {kind}, a mistake in cloudmesh itself"
         mistake = CloudmeshError(sentence)
-        # It may have happened after the cloud had answered.
+        # The cloud may have done what was asked for before it happened.
         mistake.outcome_unknown = True
         results = (mistake,) * len(call.machines)
     return Reply(results, changes, time.monotonic() - began)
 
 
-def _results(cloud: Cloud, call: Call) -> tuple[Ended, ...]:
+def _results(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
+    """Call the cloud, and give what came of it for each machine."""
     if len(call.machines) > 1:
         return _many(cloud, call)
     (machine,), (request,) = call.machines, call.requests
@@ -141,7 +146,7 @@ def _results(cloud: Cloud, call: Call) -> tuple[Ended, ...]:
     return (cloud.act(machine, find_verb(call.verb), call.argument, call.maybe_done),)
 
 
-def _many(cloud: Cloud, call: Call) -> tuple[Ended, ...]:
+def _many(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
     """The same for many machines in one call."""
     if call.verb == BOOT:
         booted = cloud.boot_many([each for each in call.requests if each], call.maybe_done)

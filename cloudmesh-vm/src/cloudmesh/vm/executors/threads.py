@@ -1,10 +1,11 @@
-"""Threads for calls that may hang for ever: they can be given up, and never keep a process from ending."""
+"""Threads for calls that may never return: a call can be given up, and none keeps the process from ending."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
@@ -12,12 +13,14 @@ from typing import Any, ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
-# Who waits looks up so often, in seconds, since on some systems a Ctrl-C does not end a longer wait.
-_LOOK = 0.5
+# Seconds of one wait: on some systems a Ctrl-C does not end a longer one.
+_WAIT = 0.5
 
 
 @dataclass(frozen=True)
 class _WorkItem:
+    """A function to be called, and the future that gets its answer."""
+
     future: Future[Any]
     function: Callable[[], Any]
 
@@ -31,6 +34,16 @@ class _WorkItem:
             self.future.set_exception(error)
         else:
             self.future.set_result(answer)
+
+
+@contextmanager
+def open_threads(parallel: int) -> Iterator[Executor]:
+    """So many threads as an executor, for a block; at its end calls that still run are left to themselves."""
+    executor = DaemonThreads(parallel)
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 class DaemonThreads(Executor):
@@ -47,12 +60,12 @@ class DaemonThreads(Executor):
         if max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, not {max_workers}")
         self._most = max_workers
-        # None is passed on from thread to thread, and each ends by it.
+        # None ends the thread that takes it, which puts it back for the next one.
         self._calls: SimpleQueue[_WorkItem | None] = SimpleQueue()
         self._change = threading.Condition()
         self._closed = False
-        # Guarded by the condition: calls that no thread took yet, threads that wait for one, all threads
-        # that count, and which calls are running.
+        # Guarded by the condition: calls that no thread has taken, threads that wait for one, all threads but
+        # those of calls that were given up, and the calls that are running.
         self._waiting = 0
         self._idle = 0
         self._threads = 0
@@ -80,7 +93,7 @@ class DaemonThreads(Executor):
         return future
 
     def abandon(self, future: Future[Any]) -> None:
-        """Give a call up: one that is waiting is cancelled, a running one does not count any more.
+        """Give a call up: one that is waiting is cancelled, a running one is not counted any more.
 
         Its thread ends when the call ever returns, and the future still gets that late answer. ``shutdown``
         does not wait for it.
@@ -106,24 +119,21 @@ class DaemonThreads(Executor):
             if first:
                 self._calls.put(None)
             while wait and self._threads:
-                self._change.wait(_LOOK)
+                self._change.wait(_WAIT)
 
     def _cancel(self) -> None:
         """Cancel what no thread took yet."""
-        marks = 0
-        while True:
-            try:
-                call = self._calls.get_nowait()
-            except Empty:
-                break
+        calls: list[_WorkItem | None] = []
+        with suppress(Empty):
+            while True:
+                calls.append(self._calls.get_nowait())
+        for call in calls:
             if call is None:
-                marks += 1
+                self._calls.put(None)
             else:
                 self._waiting -= 1
                 call.future.cancel()
                 call.future.set_running_or_notify_cancel()
-        for _ in range(marks):
-            self._calls.put(None)
 
     def _provide(self) -> None:
         """Make a thread if one is needed and allowed. Raises RuntimeError if there is none at all."""
@@ -141,7 +151,7 @@ class DaemonThreads(Executor):
         self._idle += 1
 
     def _work(self) -> None:
-        """Make one call after another, until the end or until one was given up meanwhile."""
+        """Make one call after another, until shutdown or until one was given up meanwhile."""
         counts = True
         try:
             while counts:
@@ -156,6 +166,7 @@ class DaemonThreads(Executor):
                 self._leave()
 
     def _leave(self) -> None:
+        """Count a thread that ends."""
         with self._change:
             self._threads -= 1
             self._idle -= 1

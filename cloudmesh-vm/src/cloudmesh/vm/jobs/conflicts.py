@@ -1,75 +1,122 @@
-"""Names that somebody else has taken for new machines since a boot was planned.
+"""Whether a new machine may have its name: what clouds take as a name, and names that others have taken.
 
-Between the listing that shows which names are free and the boot itself, another process of the same store
-may have done the same. So it is looked for once more where jobs are founded one after the other.
+Between the listing that shows which names are free and the boot itself, another process with the same store
+may take one. So it is looked for once more while the job is created, which one process does after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Refused
-from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.store.inventory import Inventory
-from cloudmesh.vm.jobs.plan_boot import name_taken
-from cloudmesh.vm.jobs.store import JOBS, RUNNING, TASKS, UNFINISHED, lock_name
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs.rows import JOBS, RUNNING, TASKS, UNFINISHED, lock_name
 from cloudmesh.vm.model.call import BOOT
 
+# What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
+_GOOD_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _GONE = (State.DELETING, State.DELETED)
+# A cloud, and the name of a machine there.
+Place = tuple[str, str]
 
 
-def claimed(
-    inventory: Inventory, places: Iterable[tuple[str, str]], job: int
-) -> dict[tuple[str, str], Refused]:
-    """Why machines must not be booted by a job, though a listing showed that their names are free.
+class NameConflicts:
+    """Finds names of new machines that somebody else has taken.
 
-    A few queries, however many names there are. Raises StoreError.
+    Args:
+        inventory: the store.
+        job: the number of the job that boots the new machines.
     """
-    wanted: dict[str, list[str]] = {}
-    for cloud, name in places:
-        wanted.setdefault(cloud, []).append(name)
-    if not wanted:
-        return {}
-    with inventory.database.atomic():
-        return _being_booted(inventory, wanted, job) | _booted(inventory, wanted)
+
+    def __init__(self, inventory: Inventory, job: int) -> None:
+        self._inventory = inventory
+        self._database = inventory.database
+        self._job = job
+
+    def find(self, places: Iterable[Place]) -> dict[Place, Refused]:
+        """Why machines must not be booted, though a listing showed that their names are free.
+
+        It costs a few queries, however many names there are. Raises StoreError.
+        """
+        names: dict[str, list[str]] = {}
+        for cloud, name in places:
+            names.setdefault(cloud, []).append(name)
+        if not names:
+            return {}
+        with self._database.atomic():
+            return self._being_booted(names) | self._booted(names)
+
+    def _booted(self, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
+        """The names of machines that are in the store, though the listing did not show them.
+
+        They are newer than the listing, which would have removed older ones from the store.
+        """
+        return {
+            (cloud, each.machine.name): name_taken(cloud, each.machine.name)
+            for cloud, wanted in names.items()
+            for each in self._inventory.named(cloud, wanted)
+            if each.machine.state not in _GONE
+        }
+
+    def _being_booted(self, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
+        """The names of machines that other running jobs boot; an interrupted job boots nothing."""
+        running = self._database.find(JOBS, verb=BOOT, status=RUNNING)
+        others = [
+            each.id for each in running if each.id != self._job and self._database.is_held(lock_name(each.id))
+        ]
+        if not others:
+            return {}
+        from cloudmesh.db.records.conditions import in_
+
+        found: dict[Place, Refused] = {}
+        for cloud, wanted in names.items():
+            booting = self._database.find(
+                TASKS,
+                job=in_(others),
+                cloud=cloud,
+                name=in_(wanted),
+                status=in_(UNFINISHED),
+                verb=BOOT,
+            )
+            for row in booting:
+                job, name = row["job"], row["name"]
+                found[cloud, name] = Refused(
+                    f"cloud {cloud}: job {job} is booting a machine {name} at this moment; "
+                    f"cms job show {job} tells what becomes of it"
+                )
+        return found
 
 
-def _booted(inventory: Inventory, wanted: dict[str, list[str]]) -> dict[tuple[str, str], Refused]:
-    """The names of machines that are known, though the listing did not show them: they are newer than that.
-
-    Had they been older, taking over the listing would have forgotten them.
-    """
-    return {
-        (cloud, each.machine.name): name_taken(cloud, each.machine.name)
-        for cloud, names in wanted.items()
-        for each in inventory.named(cloud, names)
-        if each.machine.state not in _GONE
-    }
+def name_taken(cloud: str, name: str) -> Refused:
+    """The error for a new machine whose name another machine on its cloud has."""
+    return Refused(f"cloud {cloud} already has a machine {name}; take another name")
 
 
-def _being_booted(
-    inventory: Inventory, wanted: dict[str, list[str]], job: int
-) -> dict[tuple[str, str], Refused]:
-    """The names of machines that jobs boot which a process runs; one that was interrupted boots nothing."""
-    database = inventory.database
-    running = database.find(JOBS, verb=BOOT, status=RUNNING)
-    others = [each.id for each in running if each.id != job and database.is_held(lock_name(each.id))]
-    if not others:
-        return {}
-    from cloudmesh.db.records.conditions import in_
-
-    found: dict[tuple[str, str], Refused] = {}
-    for cloud, names in wanted.items():
-        lines = database.find(
-            TASKS, job=in_(others), cloud=cloud, name=in_(names), status=in_(UNFINISHED), verb=BOOT
+def require_good_name(name: str) -> None:
+    """Raise UsageError unless all clouds take this as the name of a machine."""
+    if not _GOOD_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a machine; "
+            "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
         )
-        for line in lines:
-            found[cloud, line["name"]] = _claimed(cloud, line["name"], line["job"])
-    return found
 
 
-def _claimed(cloud: str, name: str, job: int) -> Refused:
-    return Refused(
-        f"cloud {cloud}: job {job} is booting a machine {name} at this moment; "
-        f"cms job show {job} tells what becomes of it"
-    )
+def check_name(name: str, machine: MachineRecord, session: CloudSession) -> None:
+    """Whether a machine can be given this name.
+
+    Raises:
+        UsageError: no machine can have such a name.
+        Refused: another machine on its cloud has it, as the cloud tells now.
+    """
+    require_good_name(name)
+    listed = session.ask_all([machine.cloud], Cloud.machines)[machine.cloud]
+    if isinstance(listed, CloudmeshError):
+        raise listed
+    for other in listed:
+        if other.name == name and other.cloud_id != machine.cloud_id and other.state is not State.DELETED:
+            raise name_taken(machine.cloud, name)

@@ -1,4 +1,4 @@
-"""The jobs in the store: what became of them, and going on with what was left."""
+"""The jobs in the store: creating them, what became of them, and going on with what was left."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudmesh.cloud.fanout.limits import QueryLimits
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.resume import JobResumer
-from cloudmesh.vm.jobs.runner import RunOptions
-from cloudmesh.vm.jobs.store import CANCELLED, INTERRUPTED, JOBS, RUNNING, TASKS, UNFINISHED, lock_name
+from cloudmesh.vm.jobs.store import JobStore, add_event
+from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result, Status
+from cloudmesh.vm.model.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,10 @@ class JobState:
     Attributes:
         number: by which it is called.
         verb, names, clouds: what was asked for.
-        status: running, done, failed, interrupted or cancelled.
+        status: pending, running, done, failed, interrupted or cancelled.
         machines: how many it is about.
         counts: how many of them by the status of their task.
-        waits: whether it also waits until they are where they are led.
+        waits: whether it also waits until they are in the state that the verb leads to.
         began, ended: seconds since the epoch; ended is 0 as long as it has not.
     """
 
@@ -56,11 +59,29 @@ class JobState:
     @property
     def unfinished(self) -> int:
         """How many were not begun, or not seen to end."""
-        return sum(self.counts.get(each, 0) for each in UNFINISHED)
+        return sum(self.counts.get(each, 0) for each in rows.UNFINISHED)
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """One thing that happened to a job.
+
+    Attributes:
+        number: greater than that of any event before it, also of other jobs.
+        task: the number of the task that it happened to; 0 for the job as a whole.
+        kind: for a job created, started, waiting, closed, interrupted or cancelled; for a task begun,
+            address, retried, done, already, failed or, after a wait, reached.
+        time: seconds since the epoch.
+    """
+
+    number: int
+    task: int
+    kind: str
+    time: float
 
 
 class Jobs:
-    """What is written down of jobs.
+    """The jobs in the store of a configuration.
 
     Every method raises StoreError if the store cannot be used, and UnknownName for a number that no job has.
     """
@@ -71,40 +92,75 @@ class Jobs:
     def list(self, limit: int | None = None) -> list[JobState]:
         """All jobs, or the last ones, the newest first."""
         with open_store(self._config) as database:
-            if not database.has(JOBS):
+            if not database.has(rows.JOBS):
                 return []
             from cloudmesh.db.records.ordering import desc
 
-            return [_state(database, job) for job in database.find(JOBS, order=desc("id"), limit=limit)]
+            return [_state(database, job) for job in database.find(rows.JOBS, order=desc("id"), limit=limit)]
 
     def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
-        """One job, and its tasks in their order."""
+        """One job, and the rows of its tasks in their order."""
         with open_store(self._config) as database:
             job = _find(database, number)
-            tasks = database.find(TASKS, job=number) if database.has(TASKS) else []
+            tasks = database.find(rows.TASKS, job=number) if database.has(rows.TASKS) else []
             return _state(database, job), [dict(each) for each in tasks]
+
+    def events(self, number: int, after: int = 0) -> Sequence[JobEvent]:
+        """What happened to a job and its tasks, in order; only those with a number above ``after``."""
+        from cloudmesh.db.records.conditions import gt
+
+        with open_store(self._config) as database:
+            _find(database, number)
+            found = database.find(rows.EVENTS, job=number, id=gt(after)) if database.has(rows.EVENTS) else []
+            return [JobEvent(row.id, row["task"], row["kind"], row["time"]) for row in found]
 
     def interrupted(self) -> Sequence[JobState]:
         """The jobs that no process runs any more though they are not at their end."""
         with open_store(self._config) as database:
             return interrupted_jobs(database)
 
+    def create(self, plan: Plan) -> JobState:
+        """Write a job that is pending: any thread or process may ``run`` it by its number.
+
+        User data that were given as text are not stored: a machine that needs them fails then.
+
+        Raises:
+            UsageError: the plan has nothing to do.
+        """
+        if not plan.tasks:
+            raise UsageError("there is nothing to do, and so no job")
+        with Inventory(open_store(self._config)) as inventory:
+            store = JobStore.create(inventory, plan, pending=True)
+            try:
+                return _state(inventory.database, _find(inventory.database, store.number))
+            finally:
+                store.release()
+
     def cancel(self, number: int) -> JobState:
-        """End a job: one that is running begins no more calls; what an interrupted one left is not done."""
+        """End a job: one that is running begins no more calls; what another one has left is not done.
+
+        Raises:
+            CloudmeshError: the job is over already.
+        """
         with open_store(self._config) as database:
             _require_open(number, _status(database, _find(database, number)))
-            hold = database.hold(lock_name(number))
+            hold = database.hold(rows.lock_name(number))
             if hold is None:
-                database.update(JOBS, {"cancel": 1}, id=number)
+                database.update(rows.JOBS, {"cancel": 1}, id=number)
             else:
                 # Nobody can go on with it meanwhile, but it may have come to its end until now.
-                with hold:
+                with hold, database.atomic():
                     _require_open(number, _find(database, number)["status"])
-                    database.update(JOBS, {"status": CANCELLED, "ended": time.time()}, id=number)
+                    database.update(rows.JOBS, {"status": rows.CANCELLED, "ended": time.time()}, id=number)
+                    add_event(database, number, rows.CANCELLED)
             state = _state(database, _find(database, number))
-        if state.status != CANCELLED:
+        if state.status != rows.CANCELLED:
             _require_open(number, state.status)
         return state
+
+    def run(self, number: int, *, timeout: float | None = None, options: RunOptions | None = None) -> Result:
+        """Run a job that is pending, or go on with one, to its end; see ``resume``."""
+        return self.resume(number, timeout=timeout, effort=options)
 
     def resume(
         self,
@@ -114,14 +170,17 @@ class Jobs:
         timeout: float | None = None,
         effort: RunOptions | None = None,
     ) -> Result:
-        """Go on with a job that was interrupted or cancelled, to its end; ``failed``: also with what failed.
+        """Go on with a job that is pending, or was interrupted or cancelled, to its end.
 
         A machine that a call may have reached before is looked up first: none is booted twice. What cannot
         be done since its cloud does not answer, or cannot be opened as it is configured, is left for another
         time.
 
         Args:
+            number: of the job.
+            failed: whether to retry what has failed.
             timeout: seconds for all of it together, looking included; see ``Machines.act``.
+            effort: how it is run.
 
         Returns:
             The outcomes of what was left; empty if nothing was.
@@ -130,45 +189,51 @@ class Jobs:
             CloudmeshError: a process is running the job.
             UsageError: ``timeout`` is no number of seconds above 0.
         """
-        effort = effort or RunOptions()
-        asking = QueryLimits(effort.call_timeout, effort.watch)
-        with CloudSession(config=self._config, asking=asking) as session:
+        options = effort or RunOptions()
+        limits = QueryLimits(options.call_timeout, options.watch)
+        with CloudSession(config=self._config, limits=limits) as session:
             job = _find(session.inventory.database, number)
-            return JobResumer(session, job).run(failed, timeout, effort)
+            return JobResumer(session, job).run(failed, timeout, options)
 
 
 def interrupted_jobs(database: Database) -> list[JobState]:
     """See ``Jobs.interrupted``; next to nothing is read where no job is open."""
-    if not database.has(JOBS):
+    if not database.has(rows.JOBS):
         return []
     from cloudmesh.db.records.conditions import in_
 
-    states = [_state(database, job) for job in database.find(JOBS, status=in_([RUNNING, INTERRUPTED]))]
-    return [each for each in states if each.status == INTERRUPTED]
+    states = [
+        _state(database, job)
+        for job in database.find(rows.JOBS, status=in_([rows.RUNNING, rows.INTERRUPTED]))
+    ]
+    return [each for each in states if each.status == rows.INTERRUPTED]
 
 
 def _find(database: Database, number: int) -> Any:
-    found = database.find(JOBS, id=number) if database.has(JOBS) else []
+    """The row of a job. Raises UnknownName."""
+    found = database.find(rows.JOBS, id=number) if database.has(rows.JOBS) else []
     if not found:
-        known = [str(job.id) for job in database.find(JOBS)] if database.has(JOBS) else []
+        known = [str(job.id) for job in database.find(rows.JOBS)] if database.has(rows.JOBS) else []
         raise UnknownName("job", str(number), known[::-1])
     return found[0]
 
 
 def _require_open(number: int, status: str) -> None:
-    if status not in (RUNNING, INTERRUPTED):
+    """Raise CloudmeshError if a job is at its end."""
+    if status not in (rows.PENDING, rows.RUNNING, rows.INTERRUPTED):
         raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
 
 
 def _status(database: Database, job: Any) -> str:
     """How a job stands: one whose process died without a word was interrupted."""
     status: str = job["status"]
-    if status == RUNNING and not database.is_held(lock_name(job.id)):
-        return INTERRUPTED
+    if status == rows.RUNNING and not database.is_held(rows.lock_name(job.id)):
+        return rows.INTERRUPTED
     return status
 
 
 def _state(database: Database, job: Any) -> JobState:
+    """A job as its row and those of its tasks tell."""
     return JobState(
         number=job.id,
         verb=job["verb"],
@@ -176,7 +241,7 @@ def _state(database: Database, job: Any) -> JobState:
         clouds=job["clouds"],
         status=_status(database, job),
         machines=job["machines"],
-        counts=database.tally(TASKS, "status", job=job.id),
+        counts=database.tally(rows.TASKS, "status", job=job.id),
         waits=bool(job["wait"]),
         began=job["began"],
         ended=job["ended"],

@@ -1,73 +1,41 @@
-"""Jobs at work: what the classes for Python, the shell and resuming share."""
+"""Runs jobs: creates them in the store, schedules their tasks, waits for the machines, and closes them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TypedDict
 from weakref import WeakSet
 
-from cloudmesh.cloud.fanout.limits import NEVER, Deadline, require_seconds
-from cloudmesh.cloud.fanout.progress import ProgressCallback
+from cloudmesh.cloud.fanout.limits import NEVER, Deadline
 from cloudmesh.cloud.model.records import State
-from cloudmesh.plugin.errors import CloudmeshError, StoreError, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.executors.registry import THREADS, open_executor
+from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
-from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits
+from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
-from cloudmesh.vm.model.plan import Plan
-from cloudmesh.vm.model.task import Task
+from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.scheduler.in_flight import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
-from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter, has_shown
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What is spent on a job.
-
-    Attributes:
-        parallel: the most calls at once; None for what is configured, else 32.
-        call_timeout: seconds for one call; None for what is configured.
-        executor: makes the calls; None for the configured engine.
-        watch: is told how far the work has come.
-    """
-
-    parallel: int | None = None
-    call_timeout: float | None = None
-    executor: Executor | None = None
-    watch: ProgressCallback | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no work could be done with. Raises UsageError."""
-        if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
-            raise UsageError(f"parallel={self.parallel!r} is no whole number from 1 on")
-        require_seconds("call_timeout", self.call_timeout)
-
-
-class RunKeywords(TypedDict, total=False):
-    """What ``Machines`` takes by name, of the same."""
-
-    executor: Executor | None
-    parallel: int | None
-    call_timeout: float | None
-    watch: ProgressCallback | None
+from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter, was_seen
 
 
 @dataclass
 class JobRunner:
-    """Runs jobs with the clouds and the store of one session; its threads stay between two of them."""
+    """Runs jobs with the clouds and the store of one session; its executor stays open between two jobs."""
 
     session: CloudSession
-    effort: RunOptions = field(default_factory=RunOptions)
+    options: RunOptions = field(default_factory=RunOptions)
     _stack: ExitStack = field(default_factory=ExitStack)
-    _engine: Executor | None = None
-    _begun: WeakSet[Generator[Outcome, None, None]] = field(default_factory=WeakSet)
+    _opened: Executor | None = None
+    _iterators: WeakSet[Generator[Outcome, None, None]] = field(default_factory=WeakSet)
 
     def __enter__(self) -> JobRunner:
         return self
@@ -75,197 +43,211 @@ class JobRunner:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # An iterator that somebody still has is left here, while there are threads and a store.
-        for each in list(self._begun):
+        # An iterator that was left early is finished here, while the executor and the store are open.
+        for each in list(self._iterators):
             each.close()
-        self._engine = None
+        self._opened = None
         self._stack.close()
 
     @property
     def parallel(self) -> int:
         """The most calls at once."""
-        return self.effort.parallel or self.session.config.parallel() or PARALLEL
+        return self.options.parallel or self.session.config.parallel() or PARALLEL
 
     def run(self, plan: Plan, deadline: Deadline = NEVER) -> Result:
-        """Found a job, run it, and wait if that is part of it; one outcome a task, in their order.
+        """Create a job and run it; one outcome a task, in their order.
 
-        What had to be left out when the job was founded has failed, and stands at the end.
+        What had to be left out when the job was created has failed, and stands at the end.
         """
         if not plan.tasks:
             return Result([])
-        # An engine that cannot be had is told before there is a job.
-        self._executor()
         try:
-            journal, tasks, claimed = JobStore.found(self.session.inventory, plan)
+            store = self.create(plan)
         except StoreError as error:
-            # What cannot be written down is not begun.
+            # What cannot be stored is not begun.
             return Result([task.outcome(Status.FAILED, error=error) for task in plan.tasks])
-        result = self.finish(journal, plan.verb, tasks, plan.wait, deadline)
-        refused = [each.outcome(plan.verb) for each in claimed]
+        result = self.finish(store, plan.verb, store.tasks, plan.wait, deadline)
+        refused = [each.outcome(plan.verb) for each in store.refused]
         return Result([*result, *refused], result.job, result.stopped)
+
+    def create(self, plan: Plan) -> JobStore:
+        """Write a job into the store, before any call is made; it has its number from then on.
+
+        Raises:
+            StoreError: it cannot be written.
+            ConfigError, CloudError: the configured executor cannot be had; there is no job then.
+        """
+        if self.session.config.engine() != THREADS:
+            self._executor()
+        return JobStore.create(self.session.inventory, plan)
 
     def finish(
         self,
-        journal: JobStore,
+        store: JobStore,
         verb: str,
         tasks: Sequence[Task],
         wait: bool,
         deadline: Deadline = NEVER,
-        reached: Sequence[tuple[Task, Outcome]] = (),
+        done: Sequence[tuple[Task, Outcome]] = (),
     ) -> Result:
-        """Run the tasks of a job that is in the store, wait if that is wanted, and close the job.
+        """Run the tasks of a job that is in the store, wait if that is part of it, and close the job.
 
-        ``reached``: what was done before and is still to be waited for.
+        ``done``: tasks that were done before, whose machines are waited for too.
         """
         over = False
         stop = StopRequest()
         try:
-            result = self._runner(journal, verb, tasks, deadline, stop).run(tasks)
-            outcomes = [*map(self.as_known, result), *(outcome for _, outcome in reached)]
-            tasks = [*tasks, *(task for task, _ in reached)]
-            result = Result(outcomes, journal.number, bool(stop.requested))
+            result = self._scheduler(store, verb, tasks, deadline, stop).run(tasks)
+            outcomes = [*map(self.as_known, result), *(outcome for _, outcome in done)]
+            tasks = [*tasks, *(task for task, _ in done)]
+            result = Result(outcomes, store.number, bool(stop.requested))
             if wait and not result.interrupted:
-                waited = self._then_wait(journal, tasks, result, deadline.left(), stop)
-                result = Result(waited, journal.number, bool(stop.requested))
+                waited = self._then_wait(store, tasks, result, deadline.left(), stop)
+                result = Result(waited, store.number, bool(stop.requested))
                 over = True
             else:
                 over = not wait
         finally:
-            _close(journal, over)
+            _close(store, over)
         return result
 
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
-        """Found a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
+        """Create a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
         each = self._each(plan, deadline)
-        self._begun.add(each)
+        self._iterators.add(each)
         return each
 
     def _each(self, plan: Plan, deadline: Deadline) -> Generator[Outcome, None, None]:
-        self._executor()
         try:
-            journal, tasks, claimed = JobStore.found(self.session.inventory, plan)
+            store = self.create(plan)
         except StoreError as error:
             yield from (task.outcome(Status.FAILED, error=error) for task in plan.tasks)
             return
         try:
-            yield from (each.outcome(plan.verb) for each in claimed)
-            # Left early, the work must have come to its end before the job is let go.
-            with closing(self._runner(journal, plan.verb, tasks, deadline).each(tasks)) as ended:
+            yield from (each.outcome(plan.verb) for each in store.refused)
+            # Left early, the calls in flight must have ended before the job is released.
+            with closing(self._scheduler(store, plan.verb, store.tasks, deadline).each(store.tasks)) as ended:
                 for _, outcome in ended:
                     yield self.as_known(outcome)
         finally:
-            # Who does not ask for all outcomes may still have had all of it done.
-            _close(journal, over=True)
+            # All may be done even if the caller did not ask for every outcome.
+            _close(store, over=True)
 
     def as_known(self, outcome: Outcome) -> Outcome:
-        """A failed outcome with what its call may have taught of the machine before it failed."""
+        """A failed outcome with what its call may have found out about the machine before it failed."""
         if outcome.succeeded or outcome.machine is None:
             return outcome
         try:
             known = self.session.inventory.find(outcome.machine)
         except StoreError:
-            # Then this is why the task failed, and its outcome says so already.
+            # The task failed for this reason too, and its outcome says so already.
             return outcome
         return replace(outcome, machine=known.machine) if known else outcome
 
-    def _runner(
+    def _scheduler(
         self,
-        journal: JobStore,
+        store: JobStore,
         verb: str,
         tasks: Sequence[Task],
         deadline: Deadline,
         stop: StopRequest | None = None,
     ) -> Scheduler:
-        executor = self._executor()
-        # More would only wait there, and that would count as the time of their calls.
-        most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
-        most = min(self.parallel, most or self.parallel)
         return Scheduler(
-            self._roads(verb, tasks),
-            executor,
-            journal,
-            JobLimits(most, deadline.seconds, self.effort.call_timeout, deadline.spent()),
-            watch=self.effort.watch,
-            stop=stop,
+            self._settings(verb, tasks),
+            self._executor,
+            store,
+            JobLimits(self._most_calls(), deadline.seconds, self.options.call_timeout, deadline.spent()),
+            watch=self.options.watch,
+            stop=stop or StopRequest(),
         )
 
+    def _most_calls(self) -> int:
+        """How many calls are given to the executor at once.
+
+        More than it can make would only wait there, and that would count as the time of their calls.
+        """
+        if self.options.executor is None and self.session.config.engine() == THREADS:
+            return self.parallel
+        executor = self._executor()
+        most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
+        return min(self.parallel, most or self.parallel)
+
     def _executor(self) -> Executor:
-        if self.effort.executor is not None:
-            return self.effort.executor
-        if self._engine is None:
-            from cloudmesh.vm.executors.engine import open_engine
+        """The executor that the caller gave, or the configured one, opened when it is first needed."""
+        if self.options.executor is not None:
+            return self.options.executor
+        if self._opened is None:
+            self._opened = self._stack.enter_context(open_executor(self.session.config, self.parallel))
+        return self._opened
 
-            self._engine = self._stack.enter_context(open_engine(self.session.config, self.parallel))
-        return self._engine
-
-    def _roads(self, verb: str, tasks: Sequence[Task]) -> dict[str, CallSettings | CloudmeshError]:
+    def _settings(self, verb: str, tasks: Sequence[Task]) -> dict[str, CallSettings | CloudmeshError]:
         """How each cloud is called, or why it cannot be."""
-        counts: dict[str, int] = {}
-        for task in tasks:
-            counts[task.cloud] = counts.get(task.cloud, 0) + 1
-        unresolved = self.session.unresolved(counts)
+        counts = Counter(task.cloud for task in tasks)
+        errors: dict[str, CloudmeshError] = {**self.session.unresolved(counts), **self.session.refusals}
         return {
-            cloud: self.session.refusals.get(cloud) or unresolved.get(cloud) or self._road(verb, cloud, count)
+            cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
             for cloud, count in counts.items()
         }
 
-    def _road(self, verb: str, cloud: str, count: int) -> CallSettings | CloudmeshError:
+    def _cloud_settings(self, verb: str, cloud: str, count: int) -> CallSettings | CloudmeshError:
         config = self.session.config
         try:
-            access, declared = self.session.access(cloud), self.session.declared(cloud)
-            bulk = declared.most(verb) if count > 1 else 1
+            access = self.session.access(cloud)
             limits = config.parallel(cloud), config.call_timeout(cloud)
-            return CallSettings(access, *limits, bulk, declared.boots_once)
+            if count == 1 and verb != BOOT:
+                return CallSettings(access, *limits)
+            declared = self.session.declared(cloud)
+            return CallSettings(access, *limits, declared.most(verb) if count > 1 else 1, declared.boots_once)
         except CloudmeshError as error:
             return error
 
     def _then_wait(
-        self, journal: JobStore, tasks: Sequence[Task], acted: Result, left: float | None, stop: StopRequest
+        self, store: JobStore, tasks: Sequence[Task], acted: Result, left: float | None, stop: StopRequest
     ) -> Sequence[Outcome]:
-        """Wait for those that succeeded; each outcome becomes that of the wait."""
+        """Wait for the machines of tasks that succeeded; their outcomes become those of the wait."""
         outcomes = list(acted)
         states = {
-            number: each.target
-            for number, each in enumerate(acted)
+            position: each.target
+            for position, each in enumerate(acted)
             if each.succeeded and each.target is not None and each.machine is not None
         }
-        machines = [machine for number in states if (machine := outcomes[number].machine)]
+        machines = [machine for position in states if (machine := outcomes[position].machine)]
         if not machines:
             return acted
-        seconds = TIMEOUT if left is None else left
-        booted = any(task.verb == BOOT for task in tasks)
+        with suppress(StoreError):
+            store.note(rows.WAITING)
         waiter = Waiter(
             self.session,
             State.ACTIVE,
-            seconds,
-            watch=self.effort.watch,
+            TIMEOUT if left is None else left,
+            watch=self.options.watch,
             stop=stop,
-            cancelled=journal.is_cancelled,
-            booted=booted,
+            cancelled=store.is_cancelled,
+            booted=any(task.verb == BOOT for task in tasks),
         )
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
-        for number, each in waited.items():
-            outcomes[number] = _merge(outcomes[number], each)
-        # What nobody has seen the end of stays done as it was: resuming the job waits again.
-        seen = [number for number, each in waited.items() if has_shown(each)]
-        journal.left = journal.left or len(seen) < len(waited)
+        for position, each in waited.items():
+            outcomes[position] = _merge(outcomes[position], each)
+        # A task whose end was not seen stays done as it was: resuming the job waits again.
+        seen = [position for position, each in waited.items() if was_seen(each)]
+        store.left = store.left or len(seen) < len(waited)
         try:
-            journal.write_ends((tasks[number], outcomes[number]) for number in seen)
+            store.write_ends((tasks[position], outcomes[position]) for position in seen)
         except StoreError as error:
-            for number in seen:
-                outcomes[number] = unrecorded(outcomes[number], error)
+            for position in seen:
+                outcomes[position] = unrecorded(outcomes[position], error)
         return outcomes
 
 
 def _merge(acted: Outcome, waited: Outcome) -> Outcome:
-    """What was done, as the wait has seen it end; told by the name that was meant, whatever it is by now."""
+    """The outcome of an action and the wait after it, by the name that was meant even if that has changed."""
     status = acted.status if waited.succeeded else waited.status
     seconds = acted.seconds + waited.seconds
     return replace(acted, status=status, machine=waited.machine, error=waited.error, seconds=seconds)
 
 
-def _close(journal: JobStore, over: bool) -> None:
+def _close(store: JobStore, over: bool) -> None:
     """Close the job in the store."""
-    # If that cannot be written down, each task still says how it ended; the job counts as interrupted then.
+    # If that fails, each task still has its row; the job counts as interrupted then.
     with suppress(StoreError):
-        journal.close(over)
+        store.close(over)

@@ -1,265 +1,226 @@
-"""Jobs in the store: what is to be done, before the clouds are called, and what came of it.
-
-Three tables: ``job``, a line for each job; ``part``, what it does on each of its clouds; ``task``, a line
-for each machine. A task is pending, then running, then done, already or failed. What is pending or running
-when its job is over was interrupted, and another process can go on with it.
-"""
+"""Writes one job into the store: what is to be done before clouds are called, and what came of it."""
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, find_verb
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
+from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.model.call import BOOT
-from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
-from cloudmesh.vm.model.plan import Plan
-from cloudmesh.vm.model.task import Task
+from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
+from cloudmesh.vm.model.plan import Plan, Task
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.store.inventory import Inventory
     from cloudmesh.db import Database
+    from cloudmesh.db.locks.hold import Hold
     from cloudmesh.vm.scheduler.queue import TaskRun
 
-JOBS, PARTS, TASKS = "job", "part", "task"
-PENDING, RUNNING, INTERRUPTED, CANCELLED = "pending", "running", "interrupted", "cancelled"
-UNFINISHED = (PENDING, RUNNING)
-# How jobs end by themselves.
-OVER = ("done", "failed")
-# The verbs that lead each machine back to where it was.
-RETURNING = frozenset(name for name, verb in VERBS.items() if verb.target is None and verb.passing)
-# Jobs that ended so long ago are forgotten when another one begins, in seconds.
+# Jobs that ended so many seconds ago are forgotten when another one is created.
 _KEPT = 90 * 24 * 3600.0
 
 
-def lock_name(job: int) -> str:
-    """The name of the hold that the process has which runs a job."""
-    return f"job-{job}"
-
-
+@dataclass
 class JobStore:
-    """What the coordinator writes of one job. Whoever has it holds the job, and no other process can.
+    """Writes what happens to one job. It holds the job, so that no other process can run it meanwhile.
 
     Attributes:
-        left: whether something is left to do, though every machine has an outcome.
+        inventory: the store.
+        number: of the job.
+        hold: by which other processes see that the job is being run.
+        tasks: what is to be done, each task with the number of its row; empty for a job that was taken over.
+        refused: what is no task any more, since its name was taken after the plan was made.
+        left: whether something is left to do, though every task has an outcome.
     """
 
-    def __init__(self, inventory: Inventory, number: int, hold: Any) -> None:
-        self.number = number
-        self.left = False
-        self._inventory = inventory
-        self._database = inventory.database
-        self._hold = hold
+    inventory: Inventory
+    number: int
+    hold: Hold
+    tasks: Sequence[Task] = ()
+    refused: Sequence[UnresolvedName] = ()
+    left: bool = False
+
+    @property
+    def _database(self) -> Database:
+        return self.inventory.database
 
     @classmethod
-    def found(cls, inventory: Inventory, plan: Plan) -> tuple[JobStore, list[Task], list[UnresolvedName]]:
-        """Write a new job down, and give its tasks with the numbers of their lines. Raises StoreError.
+    def create(cls, inventory: Inventory, plan: Plan, pending: bool = False) -> JobStore:
+        """Write a new job, with a number for itself and each of its tasks.
 
-        The third is what is no task any more: its name was taken since the plan was made.
+        Args:
+            inventory: the store.
+            plan: the job.
+            pending: whether somebody else will run it; ``release`` lets them.
+
+        Raises:
+            StoreError: it cannot be written; there is no job then.
         """
         database = inventory.database
         hold = None
         try:
             with database.atomic():
                 _forget_old(database)
-                number = database.add(JOBS, {**plan.record(), **_owner(), "status": RUNNING, "cancel": 0})
-                # Before anybody sees the job: one that is running and not held counts as interrupted.
-                hold = database.hold(lock_name(number))
+                number = database.add(
+                    rows.JOBS, rows.job_row(plan, rows.PENDING if pending else rows.RUNNING)
+                )
+                # Before others see the job: one that is running and not held counts as interrupted.
+                hold = database.hold(rows.lock_name(number))
                 if hold is None:
                     raise StoreError(f"job {number} is held by somebody, and was not there before")
-                plan, claimed = _without_claimed(inventory, plan, number)
-                lines = _write_lines(database, number, plan)
+                plan, refused = _without_conflicts(inventory, plan, number)
+                numbers = _write_rows(
+                    database, number, plan, [rows.CREATED] if pending else [rows.CREATED, rows.STARTED]
+                )
         except BaseException:
             if hold is not None:
                 hold.release()
             raise
-        tasks = [task.numbered(line) for task, line in zip(plan.tasks, lines, strict=True)]
-        return cls(inventory, number, hold), tasks, claimed
+        tasks = [replace(task, number=row) for task, row in zip(plan.tasks, numbers, strict=True)]
+        return cls(inventory, number, hold, tasks, refused)
 
     @classmethod
     def take_over(cls, inventory: Inventory, number: int) -> JobStore:
-        """Go on with a job that no process runs.
+        """Run a job that no process runs.
 
         Raises:
             CloudmeshError: a process runs it.
         """
         database = inventory.database
-        hold = database.hold(lock_name(number))
+        hold = database.hold(rows.lock_name(number))
         if hold is None:
-            raise running_elsewhere(database, number)
-        database.update(JOBS, {**_owner(), "status": RUNNING, "cancel": 0}, id=number)
+            raise _running_elsewhere(database, number)
+        with database.atomic():
+            database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
+            add_event(database, number, rows.STARTED)
         return cls(inventory, number, hold)
 
     def write(
         self, changes: Sequence[StoreChange], ended: Sequence[tuple[Task, Outcome]], begun: Sequence[TaskRun]
     ) -> None:
-        """See ``cloudmesh.vm.scheduler.scheduler.Journal``."""
-        # In a store of PostgreSQL the connection that holds the job may break off alone.
-        if not self._hold.is_valid():
+        """Write a step of the scheduler, see ``OutcomeLog.write``."""
+        # In PostgreSQL the connection that holds the job may break off alone.
+        if not self.hold.is_valid():
             raise StoreError(
                 f"this process no longer holds job {self.number}, and another one may go on with it; "
                 f"cms job resume {self.number} does so"
             )
         now = time.time()
-        records = [{"id": task.number, **_end(outcome, now)} for task, outcome in ended]
-        records += [{"id": each.task.number, **_begin(each, now)} for each in begun]
+        values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
+        values += [rows.begun_values(run, now) for run in begun]
+        events = [(task.number, outcome.status.value) for task, outcome in ended]
+        events += [(run.task.number, rows.begun_event(run)) for run in begun]
         with self._database.atomic():
-            apply_all(changes, self._inventory)
-            if records:
-                self._database.update_many(TASKS, records)
+            apply_all(changes, self.inventory)
+            if values:
+                self._database.update_many(rows.TASKS, values)
+                self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
 
     def write_ends(self, ended: Iterable[tuple[Task, Outcome]]) -> None:
         """Write how tasks ended after all, as when waiting for their machines is over. Raises StoreError."""
-        now = time.time()
-        records = [{"id": task.number, **_end(outcome, now)} for task, outcome in ended]
-        if records:
-            self._database.update_many(TASKS, records)
+        ended, now = list(ended), time.time()
+        if not ended:
+            return
+        events = [
+            (task.number, rows.REACHED if outcome.succeeded else outcome.status.value)
+            for task, outcome in ended
+        ]
+        with self._database.atomic():
+            self._database.update_many(rows.TASKS, [rows.ended_values(*each, now) for each in ended])
+            self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
+
+    def note(self, kind: str) -> None:
+        """Write that something happened to the job as a whole. Raises StoreError."""
+        add_event(self._database, self.number, kind)
 
     def is_cancelled(self) -> bool:
-        """Whether another process wants the job to end."""
-        return bool(self._database.count(JOBS, id=self.number, cancel=1))
+        """Whether another process wants the job to end. Raises StoreError."""
+        return bool(self._database.count(rows.JOBS, id=self.number, cancel=1))
 
     def close(self, over: bool) -> None:
-        """Write how the job stands, and let go of it; ``over``: nothing is left but what its lines tell."""
+        """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell."""
         try:
-            if not self._hold.is_valid():
-                return
-            status = self._status(over)
-            self._database.update(JOBS, {"status": status, "ended": time.time()}, id=self.number)
+            if self.hold.is_valid():
+                status = self._status(over)
+                with self._database.atomic():
+                    self._database.update(rows.JOBS, {"status": status, "ended": time.time()}, id=self.number)
+                    self.note(rows.CLOSED if status in rows.OVER else status)
         finally:
-            self._hold.release()
+            self.release()
+
+    def release(self) -> None:
+        """Let other processes run the job."""
+        self.hold.release()
 
     def _status(self, over: bool) -> str:
+        """How the job stands."""
         from cloudmesh.db.records.conditions import in_
 
-        unfinished = {"job": self.number, "status": in_(UNFINISHED)}
-        if self.left or not over or self._database.count(TASKS, unfinished):
-            return CANCELLED if self.is_cancelled() else INTERRUPTED
-        return "failed" if self._database.count(TASKS, job=self.number, status="failed") else "done"
+        unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
+        if self.left or not over or self._database.count(rows.TASKS, unfinished):
+            return rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
+        return "failed" if self._database.count(rows.TASKS, job=self.number, status="failed") else "done"
 
 
-def running_elsewhere(database: Database, number: int) -> CloudmeshError:
+def add_event(database: Database, job: int, kind: str) -> None:
+    """Write that something happened to a job as a whole. Raises StoreError."""
+    database.add_many(rows.EVENTS, rows.event_rows(job, [(0, kind)]))
+
+
+def _running_elsewhere(database: Database, number: int) -> CloudmeshError:
     """The error for a job that a process runs."""
-    (job,) = database.find(JOBS, id=number)
+    (job,) = database.find(rows.JOBS, id=number)
     return CloudmeshError(
         f"job {number} is being run by process {job['pid']} on {job['host']}; "
         f"cms job cancel {number} lets it end early"
     )
 
 
-def _without_claimed(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan, list[UnresolvedName]]:
-    """The plan without machines that others boot or have booted meanwhile, and those."""
+def _without_conflicts(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan, list[UnresolvedName]]:
+    """The plan without machines whose names others have taken meanwhile, and those."""
     if plan.verb != BOOT:
         return plan, []
-    from cloudmesh.vm.jobs.conflicts import claimed
+    from cloudmesh.vm.jobs.conflicts import NameConflicts
 
     places = [(task.cloud, task.name) for task in plan.tasks]
-    reasons = claimed(inventory, places, job)
+    reasons = NameConflicts(inventory, job).find(places)
     refused = [UnresolvedName(*place, reasons[place]) for place in places if place in reasons]
     tasks = [task for task, place in zip(plan.tasks, places, strict=True) if place not in reasons]
     return replace(plan, tasks=tasks, missing=[*plan.missing, *refused]), refused
 
 
-def _write_lines(database: Database, job: int, plan: Plan) -> Sequence[int]:
-    """The parts and the tasks of a job; the numbers of the tasks."""
+def _write_rows(database: Database, job: int, plan: Plan, events: Sequence[str]) -> Sequence[int]:
+    """Write the parts, the tasks and the first events of a job, and give the numbers of the tasks."""
     parts = [{"job": job, "cloud": cloud, "what": what} for cloud, what in plan.parts.items()]
-    database.add_many(PARTS, parts)
-    lines = database.add_many(TASKS, (_line(job, task) for task in plan.tasks))
+    database.add_many(rows.PARTS, parts)
+    numbers = database.add_many(rows.TASKS, (rows.task_row(job, task) for task in plan.tasks))
     if plan.missing:
-        database.add_many(TASKS, (_failed_line(job, plan.verb, each) for each in plan.missing))
-    database.index(TASKS, "job")
-    return lines
-
-
-def _owner() -> dict[str, Any]:
-    return {"pid": os.getpid(), "host": socket.gethostname()}
-
-
-def _line(job: int, task: Task) -> dict[str, Any]:
-    return {
-        "job": job,
-        "cloud": task.cloud,
-        "name": task.name,
-        "cloud_id": task.machine.cloud_id if task.machine else "",
-        "verb": task.verb,
-        "status": PENDING,
-        "error": "",
-        "seconds": 0.0,
-        "began": 0.0,
-        "token": task.request.token if task.request else "",
-    }
-
-
-def _failed_line(job: int, verb: str, missing: UnresolvedName) -> dict[str, Any]:
-    """The line of what was asked for and could not be planned."""
-    line = _line(job, Task(missing.cloud, missing.name, verb))
-    return {**line, "status": Status.FAILED.value, "error": str(missing.error), "ended": time.time()}
-
-
-def was_planned(row: Mapping[str, Any]) -> bool:
-    """Whether it was known for a task what to do to which machine."""
-    return bool(row["cloud_id"] or row["token"])
-
-
-def may_be_done(row: Mapping[str, Any]) -> bool:
-    """Whether a task that is not done may have been done all the same, by a call whose end nobody knows."""
-    if row["status"] != Status.FAILED.value:
-        return bool(row["status"] == RUNNING)
-    # One that was never called cannot; of lines from before this was written down it is not known.
-    outcome_unknown = row.get("unsure")
-    return bool(row["began"] and (outcome_unknown is None or outcome_unknown))
-
-
-def _begin(attempt: TaskRun, now: float) -> Mapping[str, Any]:
-    task = attempt.task
-    values: dict[str, Any] = {"status": RUNNING, "began": now}
-    if task.request is not None:
-        values |= _known_id(task.machine)
-        if attempt.seat is not None:
-            values["call"], values["seat"] = attempt.seat
-    elif task.machine is not None:
-        values |= _way_back(task.verb, find_verb(task.verb).leads_to(task.machine.state))
-    return values
-
-
-def _end(outcome: Outcome, now: float) -> Mapping[str, Any]:
-    return {
-        "status": outcome.status.value,
-        "error": str(outcome.error or ""),
-        "seconds": round(outcome.seconds, 3),
-        "ended": now,
-        "unsure": bool(outcome.error and outcome.error.outcome_unknown),
-        **_known_id(outcome.machine),
-        **_way_back(outcome.verb, outcome.target),
-    }
-
-
-def _known_id(machine: MachineRecord | None) -> Mapping[str, Any]:
-    """Which machine it is; what was written down before stays, where nobody knows better now."""
-    return {"cloud_id": machine.cloud_id} if machine else {}
-
-
-def _way_back(verb: str, target: State | None) -> Mapping[str, Any]:
-    """Where a verb leads that leads back to where the machine was: later its state does not tell any more."""
-    return {"target": target.value} if target is not None and verb in RETURNING else {}
+        database.add_many(rows.TASKS, (rows.missing_row(job, plan.verb, each) for each in plan.missing))
+    database.add_many(rows.EVENTS, rows.event_rows(job, [(0, kind) for kind in events]))
+    database.index(rows.TASKS, "job")
+    database.index(rows.EVENTS, "job")
+    return numbers
 
 
 def _forget_old(database: Database) -> None:
-    """Remove jobs that came to their end long ago."""
-    if not database.has(JOBS):
+    """Remove jobs that came to their end long ago, with all that is known of them."""
+    if not database.has(rows.JOBS):
         return
     from cloudmesh.db.records.conditions import gt, in_, lt
 
-    ended = {"status": in_([*OVER, CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
-    if "ended" not in database.columns(JOBS):
+    ended = {"status": in_([*rows.OVER, rows.CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
+    if "ended" not in database.columns(rows.JOBS):
         return
-    for job in database.find(JOBS, ended):
-        for table, column in ((TASKS, "job"), (PARTS, "job"), (JOBS, "id")):
-            database.delete(table, where={column: job.id})
+    for job in database.find(rows.JOBS, ended):
+        for table, column in (
+            (rows.EVENTS, "job"),
+            (rows.TASKS, "job"),
+            (rows.PARTS, "job"),
+            (rows.JOBS, "id"),
+        ):
+            if database.has(table):
+                database.delete(table, where={column: job.id})

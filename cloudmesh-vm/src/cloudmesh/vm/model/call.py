@@ -1,23 +1,22 @@
-"""What is handed to whoever calls the clouds, and what comes back: plain data, for any thread or process.
+"""A call of a cloud and its reply: plain data that can be pickled, for any thread or process.
 
-``perform`` is all that an executor runs. It touches no store: what is to be written down comes back in the
-reply, and the coordinator writes it.
+An executor runs one function, ``perform``, which takes a ``Call`` and gives a ``Reply``. It uses no store:
+the changes to be stored are part of the reply, and the scheduler writes them.
 """
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudmesh.cloud.client.acting import ActionResult
-from cloudmesh.cloud.client.many import RetrySingly
+from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudError
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Argument
-from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.secrets import MASK
@@ -28,17 +27,17 @@ ADDRESS = "address"
 
 @dataclass(frozen=True)
 class Access:
-    """How a cloud is called: its section of the configuration with all secrets, which nobody shows.
+    """With what a cloud is called: its section of the configuration, with all secrets, which are never shown.
 
     Attributes:
         cloud: its name.
         settings: its section; never part of a text.
-        key: names this access among others, so that a cloud stays open between two calls.
+        key: identifies this access: a thread keeps the cloud open for the next call with the same one.
     """
 
     cloud: str
     settings: Mapping[str, Any] = field(repr=False, compare=False)
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    key: str = field(default_factory=secrets.token_hex)
 
     def __repr__(self) -> str:
         return f"Access({self.cloud!r}, {MASK})"
@@ -51,11 +50,11 @@ class Call:
     Attributes:
         access: how to call the cloud.
         verb: one of the verb table; ``boot``; or ``address``, to give a booted machine its public address.
-        machines: the machines that are known; None in each place if they are to be booted.
-        requests: what to boot, in the same places; else None.
+        machines: the machines; None at each position if they are to be booted.
+        requests: what to boot, at the same positions; else None.
         argument: what the verb takes beside the machine.
-        again: whether an earlier call may have done it already.
-        addresses: what was taken for the machine, to be given back when it is deleted.
+        maybe_done: whether an earlier call may have done it already.
+        addresses: floating IPs that were taken for the machine, to be released when it is deleted.
     """
 
     access: Access
@@ -67,7 +66,7 @@ class Call:
     addresses: tuple[FloatingIP, ...] = ()
 
 
-Ended = ActionResult | CloudmeshError | RetrySingly
+CallResult = ActionResult | CloudmeshError | RetrySingly
 
 
 @dataclass(frozen=True)
@@ -76,20 +75,22 @@ class Reply:
 
     Attributes:
         results: how it ended for each machine.
-        changes: what is to be written down.
+        changes: what is to be written into the store.
         seconds: how long it took.
+        values: for each machine what the call has found out, as plain data; empty if the verb gives nothing.
     """
 
-    results: tuple[Ended, ...]
+    results: tuple[CallResult, ...]
     changes: tuple[StoreChange, ...] = ()
     seconds: float = 0.0
+    values: tuple[Any, ...] = ()
 
 
 class CallLost(CloudError):
-    """Whoever made a call was lost with it, such as a worker process that died."""
+    """The process that made a call was lost before it told the result; the call may have been made."""
 
     outcome_unknown = True
 
 
 class WorkerUnreachable(CallLost):
-    """Whoever makes a call may be well and still at it, unheard: no look at the cloud can tell yet."""
+    """The process that makes a call cannot be reached, and may still run it: the cloud cannot tell yet."""

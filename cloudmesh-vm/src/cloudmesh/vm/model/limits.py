@@ -1,31 +1,69 @@
-"""How much may happen at once and how long it may take, and how each cloud is called."""
+"""How much of a job may happen at once, how long it may take, and how each cloud is called."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypedDict
 
-from cloudmesh.cloud.fanout.limits import CALL_TIMEOUT
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.cloud.fanout.limits import CALL_TIMEOUT, require_seconds
+from cloudmesh.cloud.fanout.progress import ProgressCallback
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, Access
 
 PARALLEL = 32
-# Seconds that a call may take which waits for the cloud to finish its work.
+# Seconds that a call may take which waits until the cloud has finished its work.
 SLOW_CALL_TIMEOUT = 1200.0
 _SLOW = frozenset({"resize", ADDRESS})
-# Where one call boots many, each of them is given its name afterwards.
+# Seconds more for each further machine of a call that boots many: they are given their names one by one.
 _NAMING = 1.0
 
 
 @dataclass(frozen=True)
+class RunOptions:
+    """How a user wants a job to be run.
+
+    Attributes:
+        parallel: the most calls at once; None for what is configured, else 32.
+        call_timeout: seconds for one call; None for what is configured.
+        executor: makes the calls; None for the configured one.
+        watch: is told the progress.
+
+    Raises:
+        UsageError: ``parallel`` or ``call_timeout`` is no such number.
+    """
+
+    parallel: int | None = None
+    call_timeout: float | None = None
+    executor: Executor | None = None
+    watch: ProgressCallback | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that nothing could be run with. Raises UsageError."""
+        if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
+            raise UsageError(f"parallel={self.parallel!r} is no whole number from 1 on")
+        require_seconds("call_timeout", self.call_timeout)
+
+
+class RunKeywords(TypedDict, total=False):
+    """The attributes of ``RunOptions``, as ``Machines`` takes them by name."""
+
+    executor: Executor | None
+    parallel: int | None
+    call_timeout: float | None
+    watch: ProgressCallback | None
+
+
+@dataclass(frozen=True)
 class JobLimits:
-    """How much may happen at once, and how long it may take.
+    """How much of one job may happen at once, and how long it may take.
 
     Attributes:
         parallel: the most calls at once, on all clouds together.
-        timeout: seconds for all tasks together; None for as long as it takes.
-        call_timeout: seconds for one call; None for the cloud's own setting, or the usual.
-        spent: how many of the seconds of ``timeout`` were over before the first task.
+        timeout: seconds for all tasks together; None for no limit.
+        call_timeout: seconds for one call; None for the cloud's own setting, or the default.
+        spent: seconds of ``timeout`` that had passed before the first task.
     """
 
     parallel: int = PARALLEL
@@ -39,9 +77,9 @@ class CallSettings:
     """How one cloud is called.
 
     Attributes:
-        access: with what.
-        parallel: the most calls of it at once; None for no limit of its own.
-        call_timeout: seconds for one call; None for the usual.
+        access: its configuration.
+        parallel: the most calls of this cloud at once; None for no limit of its own.
+        call_timeout: seconds for one call; None for the default.
         bulk: the most machines in one call.
         boots_once: whether the cloud makes no second machine for one token, however soon it is asked again.
     """
@@ -53,11 +91,11 @@ class CallSettings:
     boots_once: bool = False
 
 
-def call_timeout(limits: JobLimits, road: CallSettings | None, step: str, machines: int = 1) -> float:
-    """Seconds that a call of this verb may take on this cloud, for so many machines."""
-    usual = SLOW_CALL_TIMEOUT if step in _SLOW else CALL_TIMEOUT
+def call_timeout(limits: JobLimits, settings: CallSettings | None, step: str, machines: int = 1) -> float:
+    """Seconds that a call with this verb may take on this cloud, for so many machines."""
+    default = SLOW_CALL_TIMEOUT if step in _SLOW else CALL_TIMEOUT
     more = _NAMING * (machines - 1) if step == BOOT else 0.0
-    return (limits.call_timeout or (road and road.call_timeout) or usual) + more
+    return (limits.call_timeout or (settings and settings.call_timeout) or default) + more
 
 
 CallSettingsByCloud = Mapping[str, CallSettings | CloudmeshError]

@@ -1,4 +1,4 @@
-"""What became of each machine, as values."""
+"""What became of each machine of an action, as plain data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from html import escape
-from typing import overload
+from typing import Any, overload
 
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.model.records import MachineRecord, State
@@ -40,6 +40,7 @@ class Outcome:
         error: why it failed.
         seconds: how long it took.
         target: the state that the machine is on its way to, or in; None if it is not known.
+        value: what a verb has found out, as plain data; None for verbs that only act.
     """
 
     cloud: str
@@ -50,6 +51,7 @@ class Outcome:
     error: CloudmeshError | None = None
     seconds: float = 0.0
     target: State | None = None
+    value: Any = None
 
     @property
     def succeeded(self) -> bool:
@@ -64,19 +66,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class UnresolvedName:
-    """A name, or a whole cloud, by which no machine or no certain one is meant, and why."""
+    """A name, or a whole cloud, that stands for no machine or for no certain one, and the reason."""
 
     cloud: str
     name: str
     error: CloudmeshError
 
     def outcome(self, verb: str) -> Outcome:
-        """The same, told as what became of a machine."""
+        """The same as the failed outcome of an action."""
         return Outcome(self.cloud, self.name, verb, Status.FAILED, error=self.error)
 
 
 class ActionFailed(CloudmeshError):
-    """Some machines of an action failed; ``result`` holds them all."""
+    """Some machines of an action failed; ``result`` holds the outcomes of all."""
 
     def __init__(self, result: Result) -> None:
         self.result = result

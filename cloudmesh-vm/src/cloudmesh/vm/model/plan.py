@@ -1,26 +1,67 @@
-"""What is to be done, complete, before the first cloud is called for it."""
+"""A job that is complete but not stored yet: what is to be done to which machine, as plain data."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudmesh.vm.model.outcome import UnresolvedName
-from cloudmesh.vm.model.task import Task
+from cloudmesh.cloud.model.networks import FloatingIP
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import Argument
+from cloudmesh.cloud.provider.interface import BootRequest
+from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to do to one machine.
+
+    Attributes:
+        cloud, name: which machine.
+        verb: boot, or one of the verb table.
+        machine: what is known of the machine; None if it is to be booted.
+        request: what to boot; its token is in the store before the cloud is called.
+        argument: what the verb takes beside the machine.
+        address: whether a booted machine is given a public address by a call of its own.
+        addresses: floating IPs that were taken for the machine, to be released when it is deleted.
+        number: its row in the store; 0 if it has none.
+        maybe_done: whether an earlier process may have begun it.
+        target: the state to which an earlier process set the machine on its way; None if its state tells.
+        batch: if an earlier process may have booted it together with others by one call: the number of that
+            call, and its position in it.
+    """
+
+    cloud: str
+    name: str
+    verb: str
+    machine: MachineRecord | None = None
+    request: BootRequest | None = field(default=None, repr=False)
+    argument: Argument = None
+    address: bool = False
+    addresses: tuple[FloatingIP, ...] = ()
+    number: int = 0
+    maybe_done: bool = False
+    target: State | None = None
+    batch: tuple[int, int] | None = None
+
+    def outcome(self, status: Status, **values: Any) -> Outcome:
+        """The outcome of this task; ``values`` are further attributes of ``Outcome``."""
+        if self.target is not None and values.get("target") is not None:
+            values["target"] = self.target
+        return Outcome(self.cloud, self.name, self.verb, status, **{"machine": self.machine, **values})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A job that is to be founded.
+    """A job before it is stored.
 
     Attributes:
         verb: what is done to all machines.
         tasks: one for each machine.
-        parts: what is done on each cloud, as ``cloudmesh.vm.jobs.encoding`` writes it.
-        names: the machines as the user said them.
-        wait: whether the job also waits until the machines are where the verb leads.
+        parts: for each cloud the argument or the boot request as text, see ``cloudmesh.vm.jobs.planning``.
+        names: the machines as the user named them.
+        wait: whether the job also waits until the machines are in the state that the verb leads to.
         missing: what was asked for too, and failed before there was a task for it.
     """
 
@@ -30,16 +71,3 @@ class Plan:
     names: str = ""
     wait: bool = False
     missing: Sequence[UnresolvedName] = ()
-
-    def record(self) -> dict[str, Any]:
-        """The line of the job in the store."""
-        clouds = [*(task.cloud for task in self.tasks), *(each.cloud for each in self.missing if each.cloud)]
-        return {
-            "verb": self.verb,
-            "names": self.names,
-            "clouds": list(dict.fromkeys(clouds)),
-            "machines": len(self.tasks) + len(self.missing),
-            "wait": self.wait,
-            "began": time.time(),
-            "ended": 0.0,
-        }

@@ -1,10 +1,10 @@
-"""Whose turn it is: the tasks of each cloud wait in a lane of their own, so that none holds others back."""
+"""The tasks of each cloud wait in a queue of their own, so that no cloud holds up the others."""
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,27 +12,27 @@ from itertools import count
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.model.call import ADDRESS
 from cloudmesh.vm.model.outcome import Outcome, Status
-from cloudmesh.vm.model.task import Task
+from cloudmesh.vm.model.plan import Task
 
 
 @dataclass(eq=False, slots=True)
 class TaskRun:
-    """A task on its way.
+    """A task that is being run, over one call or several.
 
     Attributes:
         task: what is to be done.
-        place: where its outcome belongs in the result.
+        place: the position of its outcome in the result.
         step: the verb of the next call: that of the task, or ``address`` after a boot.
         tries: how many calls were made in this step.
-        again: whether one of them may have done it.
+        maybe_done: whether one of them may have done it.
         singly: whether it must not share a call with others.
         seconds: how long its calls took.
-        began: when the first one was made, by the clock of the coordinator.
-        error: why the last one failed.
-        silences: how many in a row got no answer at all.
-        group: those that the last call was for, if they may have been booted together.
-        seat: the number of the last call that boots it with others, and its place in that; (0, 0) if it is
-            alone by now, None if it always was.
+        began: when the first call was made, by the clock of the scheduler; 0 before.
+        error: why the last call failed.
+        silences: how many calls in a row got no answer at all.
+        group: the same object for all tasks that the last call may have booted together; else None.
+        batch: the number of the last call that boots it with others, and its position in that; (0, 0) if it
+            is alone by now, None if it always was.
     """
 
     task: Task
@@ -46,26 +46,27 @@ class TaskRun:
     error: CloudmeshError | None = None
     silences: int = 0
     group: object = None
-    seat: tuple[int, int] | None = None
+    batch: tuple[int, int] | None = None
 
     def failed(self, error: CloudmeshError | None, status: Status = Status.FAILED) -> Outcome:
         """The outcome of a task that is not done; if one of its calls may have done it, the error says so."""
         if error is not None and error.outcome_unknown != self.maybe_done:
-            error = perhaps_done(error) if self.maybe_done else _not_done(error)
+            error = maybe_done(error) if self.maybe_done else _not_done(error)
         return self.task.outcome(status, error=error, seconds=self.seconds)
 
 
-def perhaps_done(error: CloudmeshError) -> CloudmeshError:
-    """The last error of a task whose earlier call may have done what was asked for."""
+def maybe_done(error: CloudmeshError) -> CloudmeshError:
+    """The error of a task that an earlier call may have done; one whose outcome is unknown says so itself."""
+    if error.outcome_unknown:
+        return error
     told = copy(error)
     told.outcome_unknown = True
-    if "may have been done" not in str(error):
-        told.args = (f"{error}; by an earlier call it may have been done: look before asking again",)
+    told.args = (f"{error}; by an earlier call it may have been done: look before asking again",)
     return told
 
 
 def _not_done(error: CloudmeshError) -> CloudmeshError:
-    """The error of somebody else's call, as the reason why a task was not even begun."""
+    """The error of another task's call, as the reason why this task was not begun."""
     told = copy(error)
     told.outcome_unknown = False
     return told
@@ -75,20 +76,21 @@ def _not_done(error: CloudmeshError) -> CloudmeshError:
 class CloudQueue:
     """The tasks of one cloud.
 
-    It begins with one call alone, so that a cloud that does not accept who we are, or that is dead, is
-    asked once and not by all tasks; so it goes on when the cloud falls silent.
+    It begins with one call alone, so that a cloud which does not accept the credentials, or which is down, is
+    asked once and not by all tasks; it does the same again when the cloud stops answering.
 
     Attributes:
         cloud: its name.
         limit: the most calls at once.
         bulk: the most machines in one call.
-        boots_once: whether a boot may be asked for again while the first call may still be made.
-        running: how many calls are being made.
-        probing: whether only one call at a time is risked.
+        boots_once: whether a boot may be repeated while the first call may still be running.
+        running: how many calls are in flight.
+        probing: whether only one call at a time is made.
         closed: why no call is made any more; None while calls are made.
-        answered: when the cloud last answered anything, by the clock of the coordinator.
+        answered: when the cloud last answered anything, by the clock of the scheduler.
         paused: until when the cloud asked to be left alone.
         served: when its last call was begun.
+        waiting: the tasks whose turn comes next, in order.
     """
 
     cloud: str
@@ -107,37 +109,37 @@ class CloudQueue:
 
     @property
     def unfinished(self) -> bool:
-        """Whether anything is left to be done, or under way."""
+        """Whether tasks are waiting, or calls in flight."""
         return bool(self.waiting or self._later or self.running)
 
     @property
     def wanted(self) -> int:
-        """How many calls it would make now if it could."""
+        """How many calls it would have in flight now if there were no other queues."""
         if self.probing:
-            # One that waits to be tried again is the one to try with.
+            # If a retry is due later, that is the one to probe with.
             return int(not self._later)
         return min(self.limit, self.running + len(self.waiting))
 
-    def put_off(self, attempt: TaskRun, due: float) -> None:
-        """Try again at that time."""
-        heapq.heappush(self._later, (due, next(self._numbers), attempt))
+    def retry_at(self, run: TaskRun, due: float) -> None:
+        """Run a task again at that time."""
+        heapq.heappush(self._later, (due, next(self._numbers), run))
 
     def wake(self, now: float) -> None:
-        """Let those come back whose time has come."""
+        """Put the retries that are due to the front, in their order."""
         awake: list[TaskRun] = []
         while self._later and self._later[0][0] <= now:
             awake.append(heapq.heappop(self._later)[2])
         self.waiting.extendleft(reversed(awake))
 
     def next_due(self, now: float) -> float | None:
-        """When the next one comes back; None if none does."""
+        """When there is something to do for this queue; None if only the end of a call gives it something."""
         due = self._later[0][0] if self._later else None
         if self.waiting and self.paused > now:
             return min(self.paused, due) if due is not None else self.paused
         return due
 
     def take(self) -> list[TaskRun]:
-        """The next task, or those that go into one call with it."""
+        """Remove the next task, with those that go into one call with it."""
         first = self.waiting.popleft()
         together = [first]
         while self.waiting and len(together) < self.bulk and _fit(first, self.waiting[0]):
@@ -145,7 +147,7 @@ class CloudQueue:
         return together
 
     def drop(self) -> list[TaskRun]:
-        """All that is not under way; none of it will be called."""
+        """Remove all tasks that have no call in flight."""
         dropped = [*self.waiting, *(each for _, _, each in sorted(self._later, key=lambda item: item[:2]))]
         self.waiting.clear()
         self._later.clear()
@@ -153,9 +155,10 @@ class CloudQueue:
 
 
 def _fit(first: TaskRun, other: TaskRun) -> bool:
-    """Whether two tasks can go into one call. Those of one job have one verb and one argument a cloud.
+    """Whether two tasks can go into one call; the tasks of one job have one verb and one argument a cloud.
 
-    Machines that a call may have booted together are asked for again together: so the cloud knows it.
+    Machines that one call may have booted together are asked for again together, since the cloud recognizes
+    the repeated call only as a whole.
     """
     if first.step != other.step:
         return False
@@ -164,29 +167,22 @@ def _fit(first: TaskRun, other: TaskRun) -> bool:
     return _is_plain(first) and _is_plain(other)
 
 
-def _is_plain(attempt: TaskRun) -> bool:
-    """Whether a task needs no look of its own before the call, and nothing after it."""
-    return not (attempt.singly or attempt.maybe_done or attempt.task.addresses or attempt.step == ADDRESS)
+def _is_plain(run: TaskRun) -> bool:
+    """Whether a task needs no look at the cloud before the call, and nothing after it."""
+    return not (run.singly or run.maybe_done or run.task.addresses or run.step == ADDRESS)
 
 
-def shares(lanes: Sequence[CloudQueue], parallel: int) -> dict[CloudQueue, int]:
-    """How many calls each lane may have at once, when all together may have ``parallel``.
+def share_calls(queues: Sequence[CloudQueue], parallel: int) -> dict[CloudQueue, int]:
+    """How many calls each queue may have in flight, when all together may have ``parallel``.
 
-    Everyone gets the same, and what one does not need goes to the others. Where there are fewer calls than
-    lanes, it is the turn of those that have waited longest.
+    All get the same, and what one does not need goes to the others. Where there are fewer calls than queues,
+    those that have waited longest get one.
     """
     granted: dict[CloudQueue, int] = {}
     left = parallel
-    enough = parallel >= len(lanes)
-    for number, lane in enumerate(sorted(lanes, key=lambda lane: lane.wanted if enough else lane.served)):
-        granted[lane] = min(lane.wanted, -(-left // (len(lanes) - number)))
-        left -= granted[lane]
+    enough = parallel >= len(queues)
+    ordered = sorted(queues, key=lambda queue: queue.wanted if enough else queue.served)
+    for number, queue in enumerate(ordered):
+        granted[queue] = min(queue.wanted, -(-left // (len(queues) - number)))
+        left -= granted[queue]
     return granted
-
-
-def by_cloud(attempts: Iterable[TaskRun]) -> dict[str, deque[TaskRun]]:
-    """The tasks of each cloud, in their order."""
-    found: dict[str, deque[TaskRun]] = {}
-    for attempt in attempts:
-        found.setdefault(attempt.task.cloud, deque()).append(attempt)
-    return found

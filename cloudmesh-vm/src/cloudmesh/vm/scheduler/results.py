@@ -1,15 +1,16 @@
-"""What a call that has ended means for its task, and for how carefully its cloud is asked from then on."""
+"""What the end of a call means for its tasks, and for how many calls its cloud gets from then on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from cloudmesh.cloud.client.many import RetrySingly
+from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, Ended, WorkerUnreachable
+from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
 from cloudmesh.vm.scheduler.in_flight import InFlightCall, SchedulerStep
 from cloudmesh.vm.scheduler.queue import CloudQueue, TaskRun
@@ -19,10 +20,10 @@ _SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
 
 
 class ResultHandler:
-    """Judges the calls of one job.
+    """Takes over the results of the calls of one job.
 
     Attributes:
-        halted: whether nothing is tried again any more.
+        halted: whether nothing is retried any more.
     """
 
     def __init__(self, policy: RetryPolicy, clock: Callable[[], float]) -> None:
@@ -30,125 +31,130 @@ class ResultHandler:
         self._policy = policy
         self._clock = clock
 
-    def judge(self, flight: InFlightCall, attempt: TaskRun, ended: Ended, turn: SchedulerStep) -> None:
-        """Take over how a call ended for one machine."""
-        lane = flight.lane
-        if isinstance(ended, RetrySingly):
-            attempt.singly = True
-            lane.waiting.append(attempt)
-            return
-        attempt.tries += 1
-        if isinstance(ended, CloudmeshError):
-            self._failed(flight, attempt, ended, turn)
-            return
-        self._heard(lane)
-        if attempt.task.address and attempt.step != ADDRESS:
-            attempt.task = replace(attempt.task, machine=ended.machine)
-            attempt.step, attempt.tries, attempt.maybe_done, attempt.error = ADDRESS, 0, False, None
-            if attempt.task.request is not None:
-                # Before it is taken: if that call is lost, deleting the machine still gives it back.
-                token = attempt.task.request.token
-                turn.changes.append(StoreChange("expect_address", (ended.machine, token)))
-            lane.waiting.appendleft(attempt)
-            return
-        status = Status.DONE if ended.changed else Status.ALREADY
-        outcome = attempt.task.outcome(
-            status, machine=ended.machine, target=ended.target, seconds=attempt.seconds
-        )
-        turn.ended.append((attempt, outcome))
+    def settle(self, call: InFlightCall, step: SchedulerStep) -> None:
+        """Take over the reply of a call that has ended, for each of its tasks."""
+        reply = call.reply()
+        step.changes += reply.changes
+        values = reply.values or (None,) * len(call.runs)
+        for run, result, value in zip(call.runs, reply.results, values, strict=True):
+            run.seconds += reply.seconds
+            if isinstance(result, RetrySingly):
+                run.singly = True
+                call.queue.waiting.append(run)
+                continue
+            run.tries += 1
+            if isinstance(result, CloudmeshError):
+                self._failed(call, run, result, step)
+            else:
+                self._succeeded(call.queue, run, result, value, step)
 
-    def overdue(self, flight: InFlightCall, attempt: TaskRun, turn: SchedulerStep) -> None:
+    def _succeeded(
+        self, queue: CloudQueue, run: TaskRun, result: ActionResult, value: Any, step: SchedulerStep
+    ) -> None:
+        """A call has done its work: the task is over, or a booted machine gets its public address next."""
+        self._answered(queue)
+        if run.task.address and run.step != ADDRESS:
+            run.task = replace(run.task, machine=result.machine)
+            run.step, run.tries, run.maybe_done, run.error = ADDRESS, 0, False, None
+            if run.task.request is not None:
+                # Stored before it is taken: if that call is lost, deleting the machine still releases it.
+                token = run.task.request.token
+                step.changes.append(StoreChange("expect_address", (result.machine, token)))
+            queue.waiting.appendleft(run)
+            return
+        status = Status.DONE if result.changed else Status.ALREADY
+        outcome = run.task.outcome(
+            status, machine=result.machine, target=result.target, seconds=run.seconds, value=value
+        )
+        step.ended.append((run, outcome))
+
+    def overdue(self, call: InFlightCall, run: TaskRun, step: SchedulerStep) -> None:
         """A call took too long, and is given up."""
-        lane, seconds = flight.lane, flight.ends - flight.began
-        suspected = lane.probing
+        queue, seconds = call.queue, call.ends - call.began
+        was_probing = queue.probing
         error = CloudTimeout(
-            f"cloud {lane.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=lane.cloud)}",
+            f"cloud {queue.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=queue.cloud)}",
             outcome_unknown=True,
         )
-        attempt.maybe_done = True
-        self._silent(flight)
-        if suspected and lane.probing:
-            lane.closed = error
-        turn.ended.append((attempt, attempt.failed(error)))
+        run.maybe_done = True
+        self._silent(call)
+        if was_probing and queue.probing:
+            queue.closed = error
+        step.ended.append((run, run.failed(error)))
 
-    def out_of_time(self, attempt: TaskRun, seconds: float, turn: SchedulerStep) -> None:
-        """The time for the job was over while a call was made."""
-        see = _SEE.format(cloud=attempt.task.cloud)
+    def out_of_time(self, run: TaskRun, seconds: float, step: SchedulerStep) -> None:
+        """The time for the job was over while a call was in flight."""
+        see = _SEE.format(cloud=run.task.cloud)
         sentence = f"the {seconds:g} seconds of the job were over meanwhile; {see}"
         error = CloudTimeout(sentence, outcome_unknown=True)
-        attempt.maybe_done = True
-        turn.left.append((attempt, attempt.failed(error, Status.INTERRUPTED)))
+        run.maybe_done = True
+        step.left.append((run, run.failed(error, Status.INTERRUPTED)))
 
-    def _failed(
-        self, flight: InFlightCall, attempt: TaskRun, error: CloudmeshError, turn: SchedulerStep
-    ) -> None:
-        """A call ended in an error: it is made again later, or the task has failed."""
-        lane = flight.lane
-        # One unlucky task is no proof, here and above: the cloud must have been suspected before.
-        suspected = lane.probing
-        self._note(flight, error)
-        pause = None if _would_meet(lane, attempt, error) else self._pause(flight, attempt, error)
-        attempt.error = error
-        attempt.maybe_done = attempt.maybe_done or bool(getattr(error, "outcome_unknown", False))
+    def _failed(self, call: InFlightCall, run: TaskRun, error: CloudmeshError, step: SchedulerStep) -> None:
+        """A call ended in an error: it is retried later, or the task has failed."""
+        queue = call.queue
+        # One failed call does not prove that the cloud is down: it must have been probed before.
+        was_probing = queue.probing
+        self._note_cloud(call, error)
+        pause = None if _might_double(queue, run, error) else self._pause(call, run, error)
+        run.error = error
+        run.maybe_done = run.maybe_done or error.outcome_unknown
         if pause is None:
-            if is_silence(error) and suspected and lane.probing:
-                lane.closed = error
-            turn.ended.append((attempt, attempt.failed(error)))
+            if is_silence(error) and was_probing and queue.probing:
+                queue.closed = error
+            step.ended.append((run, run.failed(error)))
         elif self.halted:
-            # It is not over: it can be resumed.
-            turn.left.append((attempt, attempt.failed(error, Status.INTERRUPTED)))
+            # It is not over: the job can be resumed.
+            step.left.append((run, run.failed(error, Status.INTERRUPTED)))
         else:
-            lane.put_off(attempt, flight.ended + pause)
+            queue.retry_at(run, call.ended + pause)
 
-    def _pause(self, flight: InFlightCall, attempt: TaskRun, error: CloudmeshError) -> float | None:
-        """Seconds until the task is tried again; the same for all machines of a call that fared alike.
+    def _pause(self, call: InFlightCall, run: TaskRun, error: CloudmeshError) -> float | None:
+        """Seconds until the task is retried; the same for all machines of a call that fared alike.
 
-        So those come back together, in their order, and can share a call again. For those that one call may
-        have booted together it must be so, whatever else is known of them: EC2 knows the call by all of them.
+        So they come back together, in their order, and can share a call again. Those that one call may have
+        booted together must do so whatever else is known of them: EC2 recognizes the call only as a whole.
         """
-        attempt.silences = attempt.silences + 1 if is_dead_silence(error) else 0
-        silences = attempt.silences if flight.lane.answered is None else 0
-        booted = (
-            attempt.step == BOOT
-            and len(flight.attempts) > 1
-            and bool(getattr(error, "outcome_unknown", False))
-        )
-        attempt.group = flight if booted else None
-        alike = (id(error), 0, 0) if booted else (id(error), attempt.tries, silences)
-        if alike not in flight.pauses:
-            flight.pauses[alike] = self._policy.pause(error, attempt.tries, silences)
-        return flight.pauses[alike]
+        run.silences = run.silences + 1 if is_dead_silence(error) else 0
+        silences = run.silences if call.queue.answered is None else 0
+        booted_together = run.step == BOOT and len(call.runs) > 1 and error.outcome_unknown
+        run.group = call if booted_together else None
+        alike = (id(error), 0, 0) if booted_together else (id(error), run.tries, silences)
+        if alike not in call.pauses:
+            call.pauses[alike] = self._policy.pause(error, run.tries, silences)
+        return call.pauses[alike]
 
-    def _note(self, flight: InFlightCall, error: CloudmeshError) -> None:
-        """What an error tells of its cloud."""
-        lane = flight.lane
+    def _note_cloud(self, call: InFlightCall, error: CloudmeshError) -> None:
+        """Take over what an error tells of its cloud."""
+        queue = call.queue
         if closes(error):
-            lane.closed = error
+            queue.closed = error
         elif is_silence(error):
-            self._silent(flight)
+            self._silent(call)
         elif not isinstance(error, CallLost):
-            self._heard(lane)
+            self._answered(queue)
         if isinstance(error, RateLimited) and error.retry_after is not None:
             if self._policy.obeys(error):
-                lane.paused = max(lane.paused, flight.ended + error.retry_after)
+                queue.paused = max(queue.paused, call.ended + error.retry_after)
             else:
                 # The cloud has said that it will refuse all the others too.
-                lane.closed = error
+                queue.closed = error
 
-    def _heard(self, lane: CloudQueue) -> None:
-        lane.answered = self._clock()
-        lane.probing = False
+    def _answered(self, queue: CloudQueue) -> None:
+        """The cloud has answered: it gets as many calls as it may have."""
+        queue.answered = self._clock()
+        queue.probing = False
 
-    def _silent(self, flight: InFlightCall) -> None:
-        """A call got no answer. If nobody else got one meanwhile, the cloud may be dead: go carefully."""
-        lane = flight.lane
-        lane.probing = lane.answered is None or lane.answered < flight.began
+    def _silent(self, call: InFlightCall) -> None:
+        """A call got no answer: if no other call got one meanwhile, the cloud may be down, and is probed."""
+        queue = call.queue
+        queue.probing = queue.answered is None or queue.answered < call.began
 
 
-def _would_meet(lane: CloudQueue, attempt: TaskRun, error: CloudmeshError) -> bool:
-    """Whether a second call could make a second thing, as the first may still be made after any look.
+def _might_double(queue: CloudQueue, run: TaskRun, error: CloudmeshError) -> bool:
+    """Whether a retry could make a second machine or address, as the first call may still be running.
 
-    What only changes a machine that is there does no harm when it is done twice, or is not done on a guess.
+    Verbs that only change an existing machine do no harm when they are done twice.
     """
-    making = attempt.step == ADDRESS or (attempt.step == BOOT and not lane.boots_once)
+    making = run.step == ADDRESS or (run.step == BOOT and not queue.boots_once)
     return making and isinstance(error, WorkerUnreachable)

@@ -1,13 +1,12 @@
-"""When a call that failed is made again, and how long to wait before.
+"""When a call that failed is made again, and after how long.
 
-Nobody sleeps here: the coordinator is told the seconds and does other things meanwhile.
+Nothing sleeps here: the scheduler is told the seconds, and does other things meanwhile.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
 from cloudmesh.plugin.errors import ConfigError
@@ -16,14 +15,14 @@ from cloudmesh.vm.model.call import CallLost
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How patient the coordinator is.
+    """How often a task is retried, and how long the pauses are.
 
     Attributes:
-        attempts: how often a task is tried at most.
-        silent_attempts: the same for one that gets no answer at all, as long as its cloud has not answered
-            anybody in this job.
-        first, longest: seconds to wait after the first failure, and at most; it doubles, and up to
-            ``first`` is added by chance so that not all come back at once.
+        attempts: the most calls for one task.
+        silent_attempts: the same for a task that gets no answer at all, as long as its cloud has not answered
+            any call of this job.
+        first, longest: seconds to wait after the first failure, and at most; the wait doubles, and up to
+            ``first`` is added at random so that not all tasks come back at once.
         obeyed: the longest wait in seconds that a cloud may ask for (Retry-After).
     """
 
@@ -34,40 +33,22 @@ class RetryPolicy:
     obeyed: float = 300.0
 
     def pause(self, error: Exception, tries: int, silences: int = 0) -> float | None:
-        """Seconds to wait before the task is tried again after ``tries`` times; None if it has failed.
+        """Seconds to wait before a task that was tried ``tries`` times is retried; None if it has failed.
 
-        ``silences``: how often in a row it got no answer at all, if its cloud has not answered anybody.
+        ``silences``: how many calls in a row got no answer at all, if its cloud has not answered any call.
         """
         if not (is_transient(error) or isinstance(error, CallLost)):
             return None
-        from tenacity import stop_after_attempt
-
-        state = _state(tries)
-        if stop_after_attempt(self.attempts)(state) or silences >= self.silent_attempts:
+        if tries >= self.attempts or silences >= self.silent_attempts:
             return None
-        seconds = float(self._wait(state))
+        seconds = min(self.first * 2.0 ** (tries - 1), self.longest) + random.uniform(0, self.first)  # noqa: S311
         if isinstance(error, RateLimited) and error.retry_after is not None:
             return error.retry_after + seconds if self.obeys(error) else None
         return seconds
 
     def obeys(self, error: RateLimited) -> bool:
-        """Whether it waits for as long as the cloud asks for."""
+        """Whether the wait that the cloud asks for is short enough."""
         return error.retry_after is not None and error.retry_after <= self.obeyed
-
-    @cached_property
-    def _wait(self) -> Any:
-        from tenacity import wait_exponential, wait_random
-
-        return wait_exponential(multiplier=self.first, max=self.longest) + wait_random(0, self.first)
-
-
-def _state(tries: int) -> Any:
-    """What tenacity's strategies look at."""
-    from tenacity import RetryCallState, Retrying
-
-    state = RetryCallState(Retrying(), None, (), {})
-    state.attempt_number = tries
-    return state
 
 
 def is_silence(error: BaseException) -> bool:
@@ -76,12 +57,12 @@ def is_silence(error: BaseException) -> bool:
 
 
 def is_dead_silence(error: BaseException) -> bool:
-    """Whether nobody seems to be there, as opposed to a connection that broke off or a gateway's answer."""
+    """Whether the cloud seems to be down, as opposed to a connection that broke off or a gateway's answer."""
     if isinstance(error, CloudTimeout):
         return True
     return isinstance(error, Unreachable) and not (isinstance(error, OutOfService) or error.outcome_unknown)
 
 
 def closes(error: BaseException) -> bool:
-    """Whether no other call of this cloud can do better: who we are, or where it is, is wrong."""
+    """Whether every other call of this cloud would fail too: its credentials or its address are wrong."""
     return isinstance(error, ConfigError)

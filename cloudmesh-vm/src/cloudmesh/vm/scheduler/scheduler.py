@@ -1,8 +1,8 @@
-"""The coordinator: the one place where tasks are run, and the only one that writes down what they do.
+"""Runs the tasks of a job in parallel: the one place where calls are begun and their results are stored.
 
-It runs in the thread that asks for the work. Calls are made by any ``concurrent.futures.Executor``; between
-two calls it decides whose turn is next, what is tried again, and when to stop. What is to be done is in the
-store before a call is made, and what came of it afterwards, in one transaction for all that happened then.
+The scheduler runs in the thread that asks for the work; any ``concurrent.futures.Executor`` makes the calls.
+Between two calls it decides which cloud is called next, what is retried, and when to stop. A task is in the
+store before its call is made, and its result afterwards, in one transaction for all that happened in a step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -22,35 +22,31 @@ from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
-from cloudmesh.vm.model.call import Call, Reply
+from cloudmesh.vm.model.call import Call, CallLost, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
-from cloudmesh.vm.model.task import Task
+from cloudmesh.vm.model.plan import Task
 from cloudmesh.vm.scheduler.in_flight import (
     InFlightCall,
+    ProgressCounter,
     SchedulerStep,
-    abandon,
-    attempts_of,
     not_begun,
-    refused,
-    reply_of,
-    take_seats,
+    note_batch,
+    runs_of,
     unrecorded,
-    unwritable,
 )
-from cloudmesh.vm.scheduler.progress import ProgressCounter
-from cloudmesh.vm.scheduler.queue import CloudQueue, TaskRun, by_cloud, shares
+from cloudmesh.vm.scheduler.queue import CloudQueue, TaskRun, share_calls
 from cloudmesh.vm.scheduler.results import ResultHandler
 from cloudmesh.vm.scheduler.retry import RetryPolicy
 
-# How often it looks around when nothing happens, in seconds.
-_LOOK = 0.2
+# Seconds between two steps when nothing happens, and between two looks whether the job was cancelled.
+_STEP_EVERY = 0.2
 _ASK_STORE = 1.0
 _INTERRUPTED = "interrupted during the call; cms vm list --refresh shows what became of it"
 
 
 class OutcomeLog(Protocol):
-    """Where it is written down what happens."""
+    """Where the scheduler writes what happens to tasks; ``JobStore`` is one."""
 
     def write(
         self, changes: Sequence[StoreChange], ended: Sequence[tuple[Task, Outcome]], begun: Sequence[TaskRun]
@@ -58,305 +54,308 @@ class OutcomeLog(Protocol):
         """Write, all or nothing, what is known of machines, how tasks ended and which are begun now.
 
         Raises:
-            StoreError: it cannot be written down.
+            StoreError: it cannot be written.
         """
 
     def is_cancelled(self) -> bool:
-        """Whether another process wants the job to end."""
+        """Whether another process wants the job to end. Raises StoreError."""
 
 
+@dataclass(eq=False)
 class Scheduler:
     """Runs the tasks of one job.
 
     Args:
-        roads: how each cloud is called, or why it cannot be.
-        executor: makes the calls.
-        journal: where everything is written down.
+        settings: how each cloud is called, or why it cannot be.
+        executor: gives the executor that makes the calls; it is asked for it before the first call.
+        log: where everything is written.
+        limits: how much at once, and for how long.
+        policy: what is retried.
+        watch: is told the progress.
         stop: may be asked to stop from elsewhere.
-        clock: seconds, that never go back.
+        clock: seconds that never go back.
+        perform: makes a call; a function that can be pickled and raises nothing.
     """
 
-    def __init__(
-        self,
-        roads: CallSettingsByCloud,
-        executor: Executor,
-        journal: OutcomeLog,
-        limits: JobLimits | None = None,
-        policy: RetryPolicy | None = None,
-        watch: ProgressCallback | None = None,
-        stop: StopRequest | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._roads = roads
-        self._executor = executor
-        self._journal = journal
-        self._limits = limits or JobLimits()
-        self._verdicts = ResultHandler(policy or RetryPolicy(), clock)
-        self._counter = ProgressCounter(watch)
-        self._stop = stop or StopRequest()
-        self._clock = clock
+    settings: CallSettingsByCloud
+    executor: Callable[[], Executor]
+    log: OutcomeLog
+    limits: JobLimits = field(default_factory=JobLimits)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    watch: ProgressCallback | None = None
+    stop: StopRequest = field(default_factory=StopRequest)
+    clock: Callable[[], float] = time.monotonic
+    perform: Callable[[Call], Reply] = perform
+
+    def __post_init__(self) -> None:
+        """Prepare a run."""
+        self._results = ResultHandler(self.policy, self.clock)
+        self._progress = ProgressCounter(self.watch)
+        # Calls that have ended; None only wakes the scheduler.
         self._events: SimpleQueue[InFlightCall | None] = SimpleQueue()
-        self._flights: dict[InFlightCall, None] = {}
-        self._lanes: dict[str, CloudQueue] = {}
-        self._asked_store = clock()
+        self._in_flight: dict[InFlightCall, None] = {}
+        self._queues: dict[str, CloudQueue] = {}
+        self._asked_store = self.clock()
+        # What becomes of all that is not begun yet; None while the work goes on.
         self._halted: Outcome | None = None
-        # Whether there is something to do before any call ends.
+        # Whether the next step has something to do before any call ends.
         self._hurry = True
 
     def run(self, tasks: Sequence[Task]) -> Result:
-        """Run all tasks; each ends in an outcome, in its place, whatever happens to the others."""
+        """Run all tasks; each ends in an outcome, at its position, whatever happens to the others."""
         outcomes: list[Outcome | None] = [None] * len(tasks)
-        with stopping(self._stop, self._wake):
+        with stopping(self.stop, self._wake):
             for place, outcome in self._each(tasks, nullcontext):
                 outcomes[place] = outcome
         return Result([each for each in outcomes if each is not None])
 
     def each(self, tasks: Sequence[Task]) -> Generator[tuple[int, Outcome], None, None]:
-        """The place and the outcome of each task as it ends.
+        """The position and the outcome of each task as it ends.
 
-        On Ctrl-C or SIGTERM nothing new is begun, and what is running is waited for; on a second one it is
-        not. So it is if this iterator is closed before its end. Signals are the caller's own while it has the
-        turn.
+        On Ctrl-C or SIGTERM no call is begun any more, and those in flight are waited for; on a second one
+        they are not. Closing this iterator before its end is like Ctrl-C. Signals have the caller's own
+        handlers while the caller's code runs.
         """
-        return self._each(tasks, lambda: stopping(self._stop, self._wake))
+        return self._each(tasks, lambda: stopping(self.stop, self._wake))
 
     def _each(
         self, tasks: Sequence[Task], signals: Callable[[], AbstractContextManager[object]]
     ) -> Generator[tuple[int, Outcome], None, None]:
         self._begin(tasks)
         try:
-            while self._flights or any(lane.unfinished for lane in self._lanes.values()):
+            while self._unfinished():
                 with signals():
-                    ended = self._turn()
-                for attempt, outcome in ended:
-                    self._untold.pop(attempt)
-                    yield attempt.place, outcome
+                    over = self._next_step()
+                for run, outcome in over:
+                    self._untold.pop(run)
+                    yield run.place, outcome
         except KeyboardInterrupt:
-            yield from self._left()
+            yield from self._rest()
         except GeneratorExit:
             self._finish()
             raise
 
+    def _unfinished(self) -> bool:
+        """Whether tasks are left, or calls in flight."""
+        return bool(self._in_flight) or any(queue.unfinished for queue in self._queues.values())
+
     def _begin(self, tasks: Sequence[Task]) -> None:
-        now = self._clock()
-        timeout = self._limits.timeout
-        self._ends = None if timeout is None else now + timeout - self._limits.spent
-        attempts = attempts_of(tasks)
-        self._now, self._untold = SchedulerStep(), dict.fromkeys(attempts)
-        self._counter.begin(attempts)
-        for cloud, waiting in by_cloud(attempts).items():
-            road = self._roads[cloud]
-            if isinstance(road, CloudmeshError):
-                self._lanes[cloud] = CloudQueue(cloud, 1, closed=road, waiting=waiting)
-                continue
-            limit = min(road.parallel or self._limits.parallel, self._limits.parallel)
-            self._lanes[cloud] = CloudQueue(cloud, limit, road.bulk, road.boots_once, waiting=waiting)
+        """Put each task into the queue of its cloud."""
+        now = self.clock()
+        timeout = self.limits.timeout
+        self._ends = None if timeout is None else now + timeout - self.limits.spent
+        runs = runs_of(tasks)
+        self._step, self._untold = SchedulerStep(), dict.fromkeys(runs)
+        self._progress.begin(runs)
+        for run in runs:
+            cloud = run.task.cloud
+            if cloud not in self._queues:
+                self._queues[cloud] = self._new_queue(cloud)
+            self._queues[cloud].waiting.append(run)
+
+    def _new_queue(self, cloud: str) -> CloudQueue:
+        settings = self.settings[cloud]
+        if isinstance(settings, CloudmeshError):
+            return CloudQueue(cloud, 1, closed=settings)
+        limit = min(settings.parallel or self.limits.parallel, self.limits.parallel)
+        return CloudQueue(cloud, limit, settings.bulk, settings.boots_once)
 
     def _wake(self) -> None:
-        """Let the coordinator look up at once."""
+        """Let the next step begin at once; safe to be called by the handler of a signal."""
         self._events.put(None)
 
-    def _turn(self) -> list[tuple[TaskRun, Outcome]]:
-        """Wait until something happens, write it down, and begin what can be begun then."""
-        turn = self._now = SchedulerStep()
-        for flight in self._happened():
-            self._settle(flight, turn)
-        now = self._clock()
-        self._give_up(now, turn)
-        self._look_out(now, turn)
-        self._choose(now, turn)
-        self._write(turn)
-        self._launch(turn)
-        over = [*turn.ended, *turn.left]
-        self._counter.count(over)
-        self._counter.tell(now, self._flights, news=bool(over or turn.flights))
+    def _next_step(self) -> list[tuple[TaskRun, Outcome]]:
+        """Wait until something happens, store it, and begin the next calls; the tasks that are over."""
+        step = self._step = SchedulerStep()
+        for call in self._ended_calls():
+            self._remove(call)
+            call.ended = self.clock()
+            self._results.settle(call, step)
+        now = self.clock()
+        self._give_up_late_calls(now, step)
+        self._drop_hopeless_tasks(now, step)
+        self._choose_calls(now, step)
+        self._write(step)
+        self._submit(step)
+        over = [*step.ended, *step.left]
+        self._progress.count(over)
+        self._progress.tell(now, self._in_flight, news=bool(over or step.calls))
         return over
 
-    def _happened(self) -> list[InFlightCall]:
+    def _ended_calls(self) -> list[InFlightCall]:
         """The calls that have ended; it waits for one, unless there is something else to do."""
-        happened: list[InFlightCall] = []
+        ended: list[InFlightCall] = []
         try:
-            first = self._events.get(timeout=self._patience())
+            first = self._events.get(timeout=self._seconds_to_wait())
             while True:
-                if first in self._flights and first is not None:
-                    happened.append(first)
+                if first in self._in_flight and first is not None:
+                    ended.append(first)
                 first = self._events.get_nowait()
         except Empty:
             pass
         except KeyboardInterrupt:
-            # Without our handler of signals, or at the second one.
-            self._stop.requested += 1
-        if self._stop.requested > 1:
+            # Without our handler of signals, or at the second signal.
+            self.stop.requested += 1
+        if self.stop.requested > 1:
             raise KeyboardInterrupt
-        return happened
+        return ended
 
-    def _patience(self) -> float:
-        """Seconds until it must look up, though no call has ended."""
+    def _seconds_to_wait(self) -> float:
+        """Seconds until there is something to do, though no call has ended."""
         if self._hurry:
             self._hurry = False
             return 0.0
-        now = self._clock()
-        times = [flight.ends for flight in self._flights]
-        times += [due for lane in self._lanes.values() if (due := lane.next_due(now)) is not None]
+        now = self.clock()
+        times = [call.ends for call in self._in_flight]
+        times += [due for queue in self._queues.values() if (due := queue.next_due(now)) is not None]
         times += [self._ends] if self._ends is not None and self._halted is None else []
-        return max(0.0, min([_LOOK, *(each - now for each in times)]))
+        return max(0.0, min([_STEP_EVERY, *(each - now for each in times)]))
 
-    def _settle(self, flight: InFlightCall, turn: SchedulerStep) -> None:
-        """Take over what a call came to."""
-        self._flights.pop(flight)
-        flight.lane.running -= 1
-        flight.ended = self._clock()
-        reply = reply_of(flight)
-        turn.changes += reply.changes
-        for attempt, ended in zip(flight.attempts, reply.results, strict=True):
-            attempt.seconds += reply.seconds
-            self._verdicts.judge(flight, attempt, ended, turn)
+    def _remove(self, call: InFlightCall) -> None:
+        """Count a call as in flight no more."""
+        self._in_flight.pop(call)
+        call.queue.running -= 1
 
-    def _give_up(self, now: float, turn: SchedulerStep) -> None:
-        """End the calls that take too long, and all of them when the time for the job is over."""
+    def _give_up_late_calls(self, now: float, step: SchedulerStep) -> None:
+        """Give up calls that take too long, and all of them when the time for the job is over."""
         late = self._ends is not None and now >= self._ends
-        for flight in [each for each in self._flights if late or now >= each.ends]:
-            self._flights.pop(flight)
-            flight.lane.running -= 1
-            abandon(self._executor, flight.future)
-            for attempt in flight.attempts:
-                attempt.seconds += now - flight.began
+        for call in [each for each in self._in_flight if late or now >= each.ends]:
+            self._remove(call)
+            call.abandon(self.executor())
+            for run in call.runs:
+                run.seconds += now - call.began
                 if late:
-                    self._verdicts.out_of_time(attempt, self._limits.timeout or 0.0, turn)
+                    self._results.out_of_time(run, self.limits.timeout or 0.0, step)
                 else:
-                    self._verdicts.overdue(flight, attempt, turn)
+                    self._results.overdue(call, run, step)
 
-    def _look_out(self, now: float, turn: SchedulerStep) -> None:
-        """Drop what is not to be begun any more: in a lane that is closed, or everywhere."""
+    def _drop_hopeless_tasks(self, now: float, step: SchedulerStep) -> None:
+        """Drop what will not be begun: in a queue that is closed, or everywhere once the work is halted."""
         if self._halted is None:
             self._halted = self._reason_to_halt(now)
-            # What would be tried again is over then.
-            self._verdicts.halted = self._halted is not None
-        for lane in self._lanes.values():
-            lane.wake(now)
+            self._results.halted = self._halted is not None
+        for queue in self._queues.values():
+            queue.wake(now)
             if self._halted is not None:
-                turn.left += [(each, not_begun(each, self._halted)) for each in lane.drop()]
-            elif lane.closed is not None:
-                turn.ended += [(each, each.failed(lane.closed)) for each in lane.drop()]
+                step.left += [(each, not_begun(each, self._halted)) for each in queue.drop()]
+            elif queue.closed is not None:
+                step.ended += [(each, each.failed(queue.closed)) for each in queue.drop()]
 
     def _reason_to_halt(self, now: float) -> Outcome | None:
         """What becomes of all that was not begun; None if the work goes on."""
         stopped = Outcome("", "", "", Status.NOT_STARTED)
-        if self._stop.requested:
+        if self.stop.requested:
             return stopped
         if self._ends is not None and now >= self._ends:
-            sentence = f"the {self._limits.timeout:g} seconds of the job were over before it began"
+            sentence = f"the {self.limits.timeout:g} seconds of the job were over before it began"
             return replace(stopped, error=CloudTimeout(sentence))
         if now - self._asked_store >= _ASK_STORE:
             self._asked_store = now
             try:
-                cancelled = self._journal.is_cancelled()
+                cancelled = self.log.is_cancelled()
             except StoreError as error:
-                return unwritable(error)
+                return replace(stopped, status=Status.FAILED, error=error)
             if cancelled:
                 return stopped
         return None
 
-    def _open_lanes(self, now: float) -> list[CloudQueue]:
+    def _choose_calls(self, now: float, step: SchedulerStep) -> None:
+        """Choose the next calls, from all queues in turn, as far as the limits allow."""
         if self._halted is not None:
-            return []
-        return [lane for lane in self._lanes.values() if lane.unfinished and lane.paused <= now]
-
-    def _choose(self, now: float, turn: SchedulerStep) -> None:
-        """Take the next tasks of all lanes in turn, as far as there is room."""
-        lanes = self._open_lanes(now)
-        granted = shares(lanes, self._limits.parallel) if lanes else {}
-        room = self._limits.parallel - len(self._flights)
-        eager = [lane for lane in lanes if lane.waiting]
+            return
+        queues = [each for each in self._queues.values() if each.unfinished and each.paused <= now]
+        granted = share_calls(queues, self.limits.parallel) if queues else {}
+        room = self.limits.parallel - len(self._in_flight)
+        eager = [queue for queue in queues if queue.waiting]
         while room > 0 and eager:
-            for lane in list(eager):
-                if not lane.waiting or lane.running >= granted[lane] or room <= 0:
-                    eager.remove(lane)
+            for queue in list(eager):
+                if not queue.waiting or queue.running >= granted[queue] or room <= 0:
+                    eager.remove(queue)
                     continue
                 room -= 1
-                turn.flights.append(self._flight(lane, now))
+                step.calls.append(self._new_call(queue, now))
 
-    def _flight(self, lane: CloudQueue, now: float) -> InFlightCall:
-        """The next call of a lane."""
-        together = lane.take()
-        lane.running += 1
-        lane.served = now
-        take_seats(together)
+    def _new_call(self, queue: CloudQueue, now: float) -> InFlightCall:
+        """The next call of a queue."""
+        together = queue.take()
+        queue.running += 1
+        queue.served = now
+        note_batch(together)
         for each in together:
             each.began = each.began or now
-        road = self._roads[lane.cloud]
-        known = None if isinstance(road, CloudmeshError) else road
-        seconds = call_timeout(self._limits, known, together[0].step, len(together))
-        return InFlightCall(lane, together, now, now + seconds)
+        settings = self.settings[queue.cloud]
+        known = None if isinstance(settings, CloudmeshError) else settings
+        seconds = call_timeout(self.limits, known, together[0].step, len(together))
+        return InFlightCall(queue, together, now, now + seconds)
 
-    def _write(self, turn: SchedulerStep) -> None:
-        """Write it all down; what cannot be written down is not begun, and what was done is told."""
-        ended = [(attempt.task, outcome) for attempt, outcome in turn.ended]
-        begun = [attempt for flight in turn.flights for attempt in flight.attempts]
-        if not (turn.changes or ended or begun):
+    def _write(self, step: SchedulerStep) -> None:
+        """Store it all; what cannot be stored is not begun, and what was done is told in the outcomes."""
+        ended = [(run.task, outcome) for run, outcome in step.ended]
+        begun = [run for call in step.calls for run in call.runs]
+        if not (step.changes or ended or begun):
             return
         try:
-            self._journal.write(turn.changes, ended, begun)
+            self.log.write(step.changes, ended, begun)
         except StoreError as error:
-            turn.ended = [(attempt, unrecorded(outcome, error)) for attempt, outcome in turn.ended]
+            step.ended = [(run, unrecorded(outcome, error)) for run, outcome in step.ended]
             # Nobody could tell later what was asked of the cloud.
-            self._halted, self._hurry, self._verdicts.halted = unwritable(error), True, True
-            turn.left += [(each, not_begun(each, self._halted)) for each in begun]
-            for flight in turn.flights:
-                flight.lane.running -= 1
-            turn.flights = []
+            self._halted = Outcome("", "", "", Status.FAILED, error=error)
+            self._hurry, self._results.halted = True, True
+            step.left += [(each, not_begun(each, self._halted)) for each in begun]
+            for call in step.calls:
+                call.queue.running -= 1
+            step.calls = []
 
-    def _launch(self, turn: SchedulerStep) -> None:
-        """Hand the calls out."""
-        for flight in turn.flights:
-            self._flights[flight] = None
+    def _submit(self, step: SchedulerStep) -> None:
+        """Hand the chosen calls to the executor."""
+        for call in step.calls:
+            self._in_flight[call] = None
             try:
-                flight.future = self._executor.submit(perform, self._call(flight))
+                call.future = self.executor().submit(self.perform, self._message(call))
             except RuntimeError as error:
-                # It was shut down, or is broken for good: nobody else's calls will be taken either.
-                reason = refused(error)
-                self._close_all(reason)
-                flight.future.set_exception(reason)
+                # It was shut down, or is broken for good: it will take no other call either.
+                why = f"whoever should make the calls takes none: {error or type(error).__name__}"
+                reason = CallLost(why, outcome_unknown=False)
+                for queue in self._queues.values():
+                    queue.closed = queue.closed or reason
+                call.future.set_exception(reason)
             except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
-                flight.future.set_exception(error)
-            flight.future.add_done_callback(partial(self._landed, flight))
+                call.future.set_exception(error)
+            call.future.add_done_callback(partial(self._call_ended, call))
 
-    def _close_all(self, error: CloudmeshError) -> None:
-        for lane in self._lanes.values():
-            lane.closed = lane.closed or error
+    def _call_ended(self, call: InFlightCall, future: Future[Reply]) -> None:
+        """Report the end of a call; this runs in whatever thread made it."""
+        self._events.put(call)
 
-    def _landed(self, flight: InFlightCall, future: Future[Reply]) -> None:
-        """A call has ended; this runs in whatever thread made it."""
-        self._events.put(flight)
-
-    def _call(self, flight: InFlightCall) -> Call:
-        first, road = flight.attempts[0], self._roads[flight.lane.cloud]
-        if isinstance(road, CloudmeshError):
-            raise road
+    def _message(self, call: InFlightCall) -> Call:
+        """The call as it is sent to whoever makes it."""
+        first, settings = call.runs[0], self.settings[call.queue.cloud]
+        if isinstance(settings, CloudmeshError):
+            raise settings
         return Call(
-            access=road.access,
+            access=settings.access,
             verb=first.step,
-            machines=tuple(each.task.machine for each in flight.attempts),
-            requests=tuple(each.task.request for each in flight.attempts),
+            machines=tuple(each.task.machine for each in call.runs),
+            requests=tuple(each.task.request for each in call.runs),
             argument=first.task.argument,
             maybe_done=first.maybe_done,
             addresses=first.task.addresses,
         )
 
     def _finish(self) -> None:
-        """Begin nothing new, wait for what runs, and write it down."""
-        self._stop.requested = max(1, self._stop.requested)
+        """Begin nothing new, wait for the calls in flight, and store their results."""
+        self.stop.requested = max(1, self.stop.requested)
         try:
-            while self._flights or any(lane.unfinished for lane in self._lanes.values()):
-                self._turn()
+            while self._unfinished():
+                self._next_step()
         except KeyboardInterrupt:
             return
 
-    def _left(self) -> Iterator[tuple[int, Outcome]]:
-        """What is told of everything that was not told yet, when nobody waits for it any more."""
-        known = dict([*self._now.ended, *self._now.left])
-        for attempt in list(self._untold):
-            outcome = known.get(attempt)
-            if outcome is None and attempt.began:
-                outcome = attempt.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
-            yield attempt.place, outcome or attempt.task.outcome(Status.NOT_STARTED)
+    def _rest(self) -> Iterator[tuple[int, Outcome]]:
+        """The outcomes that were not told yet, when the calls in flight are not waited for any more."""
+        known = dict([*self._step.ended, *self._step.left])
+        for run in list(self._untold):
+            outcome = known.get(run)
+            if outcome is None and run.began:
+                outcome = run.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
+            yield run.place, outcome or run.task.outcome(Status.NOT_STARTED)

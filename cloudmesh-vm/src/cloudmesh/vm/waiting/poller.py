@@ -1,4 +1,4 @@
-"""Looking at clouds again and again, each in a thread of its own: one that hangs holds no other back."""
+"""Lists clouds again and again, each in a thread of its own, so that one that hangs holds up no other."""
 
 from __future__ import annotations
 
@@ -18,56 +18,62 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 @dataclass(frozen=True)
 class PollResult:
-    """What a cloud showed: all its machines, or why it did not."""
+    """What one listing of a cloud gave.
+
+    Attributes:
+        cloud: its name.
+        listed: all its machines, or the error that the listing ended in.
+    """
 
     cloud: str
-    shown: Sequence[MachineRecord] | BaseException
+    listed: Sequence[MachineRecord] | BaseException
 
 
 class Poller:
-    """Lists clouds when asked to, and hands over what it sees; used by one thread.
+    """Lists clouds when asked to, and hands over the results; used by one thread.
 
-    The threads behind it open clouds and store for themselves and stay until ``close``. They are daemons:
-    nobody waits for a cloud that does not answer.
+    Each of its threads opens a cloud and the store for itself and stays until ``close``. They are daemons:
+    nothing waits for a cloud that does not answer.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._asked: dict[str, SimpleQueue[bool]] = {}
-        self._seen: SimpleQueue[PollResult | None] = SimpleQueue()
+        self._requests: dict[str, SimpleQueue[bool]] = {}
+        self._results: SimpleQueue[PollResult | None] = SimpleQueue()
 
     def ask(self, cloud: str) -> None:
-        """Let a cloud be listed; it must have answered before it is asked again."""
-        if cloud not in self._asked:
-            self._asked[cloud] = SimpleQueue()
-            work = (cloud, self._asked[cloud])
-            threading.Thread(target=self._look, args=work, daemon=True, name=f"listing {cloud}").start()
-        self._asked[cloud].put(True)
+        """Let a cloud be listed; the result of the last listing must have come before."""
+        if cloud not in self._requests:
+            self._requests[cloud] = SimpleQueue()
+            work = (cloud, self._requests[cloud])
+            threading.Thread(target=self._poll, args=work, daemon=True, name=f"listing {cloud}").start()
+        self._requests[cloud].put(True)
 
     def next(self, seconds: float) -> PollResult | None:
-        """The next answer; None if there is none for so long, or after ``wake``."""
+        """The next result; None if none comes within these seconds, or after ``wake``."""
         with contextlib.suppress(Empty):
-            return self._seen.get(timeout=seconds) if seconds > 0 else self._seen.get_nowait()
+            return self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
         return None
 
     def wake(self) -> None:
         """End a wait in ``next``; safe to be called by the handler of a signal."""
-        self._seen.put(None)
+        self._results.put(None)
 
     def close(self) -> None:
         """Let the threads end."""
-        for asked in self._asked.values():
-            asked.put(False)
+        for requests in self._requests.values():
+            requests.put(False)
 
-    def _look(self, name: str, asked: SimpleQueue[bool]) -> None:
-        # What cannot be closed well is of no use to anybody any more.
+    def _poll(self, name: str, requests: SimpleQueue[bool]) -> None:
+        """List a cloud at each request; this is what a thread runs."""
+        # An error while closing the cloud does not matter any more.
         with contextlib.suppress(CloudmeshError), ExitStack() as stack:
             cloud: Cloud | None = None
-            while asked.get():
+            while requests.get():
                 try:
                     cloud = cloud or stack.enter_context(Cloud(name, self._config))
-                    # Who waits asks again by itself, and wants to know of trouble before that.
-                    cloud.patience = ONCE
-                    self._seen.put(PollResult(name, cloud.machines()))
-                except BaseException as error:  # noqa: BLE001 it is judged in the thread that asked
-                    self._seen.put(PollResult(name, error))
+                    # The waiter polls again by itself, and has to know of trouble before that.
+                    cloud.read_retry = ONCE
+                    self._results.put(PollResult(name, cloud.machines()))
+                except BaseException as error:  # noqa: BLE001 the thread that asked decides about it
+                    self._results.put(PollResult(name, error))

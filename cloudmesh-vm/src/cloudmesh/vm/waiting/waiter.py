@@ -1,4 +1,4 @@
-"""Waiting until machines are in a state, at the cost of one listing a cloud and tick."""
+"""Waits until machines are in a state, or meet a condition, at the cost of one listing a cloud and tick."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
 from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
+from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
@@ -19,51 +20,45 @@ from cloudmesh.vm.waiting.poller import Poller, PollResult
 
 TIMEOUT = 600.0
 
-# Seconds between an answer of a cloud and its next listing: each cloud has its own tick. It grows whatever
-# the cloud shows, since a thousand machines that come one by one would be listed for each of them. So a
-# wait is at most half longer than it must be, and never by more than the longest tick; and a cloud is left
-# in peace for as long as it took to answer.
+# Seconds between the end of a listing and the next one of the same cloud. They grow whatever the cloud shows,
+# since a thousand machines that arrive one by one would be listed for each of them: a wait is at most half
+# longer than it must be, and never by more than the longest tick. A cloud is also left in peace for as long
+# as its last listing took.
 _FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
-# The watch is told, and a job may be cancelled, at least so often, in seconds.
-_LOOK, _ASK_STORE = 0.2, 1.0
-# A listing that takes longer, in seconds, is told of when the time is over.
+# Seconds without a report of progress at most, and between two looks whether the job was cancelled.
+_REPORT_EVERY, _ASK_STORE = 0.2, 1.0
+# A listing in flight for longer, in seconds, is mentioned when the time is over.
 _SILENCE = 1.0
-# What a clock may be off, in seconds.
+# The error of clocks, in seconds.
 _EXACT = 0.001
 
-# How long a machine that was set on its way may still be shown at rest before we say that it will not
-# change: some clouds show the old state for a moment after they accepted an action.
-_GRACE = 10.0
-# How long a machine that was just booted may be missing from listings at least: some clouds show a new one
-# only a moment after they told of it.
-_SHOWN_LATE = 10.0
-_AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED})
-_AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
+def was_seen(outcome: Outcome) -> bool:
+    """Whether the end of a wait was seen: the machine has arrived, or cannot any more.
 
-def has_shown(outcome: Outcome) -> bool:
-    """Whether it was seen how the machine fares: it is there, or cannot come there any more.
-
-    Otherwise the time was over, somebody ended the waiting, or its cloud would show nothing.
+    Otherwise the time was over, somebody ended the wait, or its cloud could not be listed.
     """
     return outcome.succeeded or isinstance(outcome.error, Conflict | NotFound)
 
 
 @dataclass
-class _Waiting:
-    """A machine that is waited for, until it has an outcome."""
+class _Waiting(AwaitedMachine):
+    """One machine that is waited for, until it has an outcome."""
 
-    machine: MachineRecord
-    state: State
-    was_set_going: bool
-    was_shown: bool = False
-    at_rest_since: float | None = None
     outcome: Outcome | None = None
 
 
 @dataclass
 class _PolledCloud:
-    """A cloud that is listed, and who waits there."""
+    """A cloud that is listed again and again.
+
+    Attributes:
+        waiting: the machines that are waited for there.
+        due: when it is listed next.
+        tick: seconds until the listing after that.
+        asked: when the listing in flight was begun; None if there is none.
+        trouble: why the last listing failed, if it is listed again.
+    """
 
     cloud: str
     waiting: list[_Waiting]
@@ -74,11 +69,11 @@ class _PolledCloud:
 
     @property
     def open(self) -> list[_Waiting]:
-        """Those that are not there yet."""
+        """The machines without an outcome."""
         return [each for each in self.waiting if each.outcome is None]
 
-    def tally(self) -> CloudProgress:
-        """How far it has come."""
+    def progress(self) -> CloudProgress:
+        """How many machines have arrived, have failed, or are on their way."""
         ended = [each.outcome.succeeded for each in self.waiting if each.outcome]
         total, done = len(self.waiting), sum(ended)
         return CloudProgress(self.cloud, total, done, len(ended) - done, total - len(ended))
@@ -90,14 +85,15 @@ class Waiter:
 
     Attributes:
         session: whose configuration and secrets are used.
-        state: where the machines are to come.
-        timeout: seconds; then it ends at once, whatever hangs.
-        watch: is told how far it has come.
+        state: the state that is waited for.
+        timeout: seconds; then the wait ends at once, whatever hangs.
+        watch: is told the progress.
         booted: whether the machines are new, whatever state their cloud gave them.
-        clock: seconds that only ever grow.
-        lookout: lists the clouds; it and the clock can be replaced in tests.
+        clock: seconds that never go back.
+        poller: lists the clouds; it and the clock can be replaced in tests.
         stop: may be asked to stop from elsewhere.
-        cancelled: whether another process wants it to end.
+        cancelled: whether another process wants it to end; it may raise StoreError.
+        condition: what is waited for in place of the state.
     """
 
     session: CloudSession
@@ -106,180 +102,156 @@ class Waiter:
     watch: ProgressCallback | None = None
     booted: bool = False
     clock: Callable[[], float] = time.monotonic
-    lookout: Poller | None = None
+    poller: Poller | None = None
     stop: StopRequest = field(default_factory=StopRequest)
     cancelled: Callable[[], bool] = bool
+    condition: Condition | None = None
     _began: float = 0.0
     _ends: float = 0.0
     _asked_store: float = 0.0
     _is_cancelled: bool = False
 
     def wait(self, machines: Sequence[MachineRecord], states: Sequence[State] | None = None) -> Result:
-        """Wait for all of them; a machine fails as soon as it cannot reach the state any more.
+        """Wait for all of them; a machine fails as soon as it cannot reach its state any more.
 
-        A machine in state error or vanished cannot (unless that is waited for), nor one that is not
-        running and that nothing is changing: only a running machine changes by itself. None is built
-        twice. One on its way that no listing has shown yet may be too new for that, for some seconds.
-        What the store knows may be out of date: no machine counts as there before its cloud has shown it
-        so.
+        A machine in state error or vanished cannot (unless that is waited for), nor one that is not running
+        and that nothing is changing: only a running machine changes by itself. None is built twice. For some
+        seconds a machine on its way may be too new for listings to show it. The store may be out of date, so
+        no machine counts as arrived before a listing has shown it.
 
         Args:
+            machines: as they are known.
             states: a state for each machine in place of the common one.
         """
         self._began = self.clock()
         self._ends = self._began + self.timeout
         wanted = [self.state] * len(machines) if states is None else states
         waiting = [
-            _Waiting(machine, state, machine.state.is_passing)
+            _Waiting(machine, state, machine.state.is_passing, self.booted)
             for machine, state in zip(machines, wanted, strict=True)
         ]
-        lanes = self._lanes(waiting)
-        lookout = self.lookout or Poller(self.session.config)
+        clouds = self._clouds(waiting)
+        poller = self.poller or Poller(self.session.config)
         status = Status.FAILED
         try:
-            with stopping(self.stop, lookout.wake):
-                self._watch(lookout, lanes)
+            with stopping(self.stop, poller.wake):
+                self._poll(poller, clouds)
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
         finally:
-            lookout.close()
+            poller.close()
         if self.stop.requested or self._is_cancelled:
             status = Status.INTERRUPTED
         return Result(
-            [each.outcome or self._left(each.machine, lanes[each.machine.cloud], status) for each in waiting],
+            [
+                each.outcome or self._not_arrived(each.machine, clouds[each.machine.cloud], status)
+                for each in waiting
+            ],
             stopped=bool(self.stop.requested),
         )
 
-    def _lanes(self, waiting: Sequence[_Waiting]) -> dict[str, _PolledCloud]:
-        """The clouds to list; whoever waits on one that cannot be opened has failed already."""
-        clouds = list(dict.fromkeys(each.machine.cloud for each in waiting))
-        lanes = {
-            cloud: _PolledCloud(cloud, [each for each in waiting if each.machine.cloud == cloud], self._began)
-            for cloud in clouds
+    def _clouds(self, waiting: Sequence[_Waiting]) -> dict[str, _PolledCloud]:
+        """The clouds to list; the machines of one that cannot be opened have failed already."""
+        names = list(dict.fromkeys(each.machine.cloud for each in waiting))
+        clouds = {
+            name: _PolledCloud(name, [each for each in waiting if each.machine.cloud == name], self._began)
+            for name in names
         }
-        for cloud, error in self.session.unresolved(clouds).items():
-            self._fail(lanes[cloud], error)
-        return lanes
+        for name, error in self.session.unresolved(names).items():
+            self._fail(clouds[name], error)
+        return clouds
 
-    def _watch(self, lookout: Poller, lanes: dict[str, _PolledCloud]) -> None:
-        """List and judge until nobody waits any more, or nobody may."""
-        self._tell(lanes)
-        while any(lane.open for lane in lanes.values()) and not self._is_to_end():
+    def _poll(self, poller: Poller, clouds: dict[str, _PolledCloud]) -> None:
+        """List clouds until every machine has an outcome, or the wait is to end."""
+        self._tell(clouds)
+        while any(cloud.open for cloud in clouds.values()) and not self._is_to_end():
             now = self.clock()
-            for lane in lanes.values():
-                if (
-                    lane.open
-                    and lane.asked is None
-                    and lane.due <= now + _EXACT
-                    and now <= self._ends + _EXACT
-                ):
-                    lane.asked = now
-                    lookout.ask(lane.cloud)
+            for cloud in clouds.values():
+                is_due = cloud.asked is None and cloud.due <= now + _EXACT
+                if cloud.open and is_due and now <= self._ends + _EXACT:
+                    cloud.asked = now
+                    poller.ask(cloud.cloud)
             late = now >= self._ends
-            sight = lookout.next(0.0 if late else min(_LOOK, self._next(lanes) - now))
-            if sight is not None:
-                self._see(lanes[sight.cloud], sight)
+            result = poller.next(0.0 if late else min(_REPORT_EVERY, self._next(clouds) - now))
+            if result is not None:
+                self._take(clouds[result.cloud], result)
             elif late:
                 break
-            self._tell(lanes)
+            self._tell(clouds)
 
     def _is_to_end(self) -> bool:
         """Whether somebody wants it to end, here or in another process."""
         if self.clock() - self._asked_store >= _ASK_STORE:
             self._asked_store = self.clock()
-            # What the store cannot tell now it may tell next time.
+            # If the store cannot be read now, it is asked again the next time.
             with suppress(StoreError):
                 self._is_cancelled = self.cancelled()
         return bool(self.stop.requested) or self._is_cancelled
 
-    def _next(self, lanes: dict[str, _PolledCloud]) -> float:
-        """When there is something to do, if no cloud answers before."""
-        return min([self._ends, *(lane.due for lane in lanes.values() if lane.open and lane.asked is None)])
+    def _next(self, clouds: dict[str, _PolledCloud]) -> float:
+        """When there is something to do, if no result comes before."""
+        dues = (cloud.due for cloud in clouds.values() if cloud.open and cloud.asked is None)
+        return min([self._ends, *dues])
 
-    def _see(self, lane: _PolledCloud, sight: PollResult) -> None:
-        """Judge by what a cloud showed, and settle when it is asked next."""
-        now = self.clock()
-        took = now - (lane.asked if lane.asked is not None else now)
-        lane.asked = None
-        lane.trouble = None
-        pause = max(lane.tick, took)
-        lane.tick = min(lane.tick * _GROWTH, _LONGEST_TICK)
-        if not isinstance(sight.shown, BaseException):
-            listed = {machine.cloud_id: machine for machine in sight.shown}
-            for each in lane.open:
-                self._judge(each, listed.get(each.machine.cloud_id))
-        elif not isinstance(sight.shown, CloudmeshError):
-            raise sight.shown
-        elif is_transient(sight.shown):
-            lane.trouble = sight.shown
-            if isinstance(sight.shown, RateLimited):
-                pause = max(pause, sight.shown.retry_after or 0.0)
+    def _take(self, cloud: _PolledCloud, result: PollResult) -> None:
+        """Take over the result of a listing, and settle when the cloud is listed next."""
+        now, listed = self.clock(), result.listed
+        took = now - (cloud.asked if cloud.asked is not None else now)
+        cloud.asked = None
+        cloud.trouble = None
+        pause = max(cloud.tick, took)
+        cloud.tick = min(cloud.tick * _GROWTH, _LONGEST_TICK)
+        if not isinstance(listed, BaseException):
+            by_id = {machine.cloud_id: machine for machine in listed}
+            for each in cloud.open:
+                self._check(each, by_id.get(each.machine.cloud_id))
+        elif not isinstance(listed, CloudmeshError):
+            raise listed
+        elif is_transient(listed):
+            cloud.trouble = listed
+            if isinstance(listed, RateLimited):
+                pause = max(pause, listed.retry_after or 0.0)
         else:
-            self._fail(lane, sight.shown)
-        # The last listing is begun so early that it can be answered in time.
+            self._fail(cloud, listed)
+        # The last listing is begun early enough to end in time.
         in_time = now + took < self._ends - _EXACT
-        lane.due = min(now + pause, max(now, self._ends - 2 * took)) if in_time else math.inf
+        cloud.due = min(now + pause, max(now, self._ends - 2 * took)) if in_time else math.inf
 
-    def _fail(self, lane: _PolledCloud, error: CloudmeshError) -> None:
-        for each in lane.open:
+    def _fail(self, cloud: _PolledCloud, error: CloudmeshError) -> None:
+        """Fail all machines of a cloud that have no outcome."""
+        for each in cloud.open:
             self._end(each, Status.FAILED, error)
 
-    def _judge(self, each: _Waiting, now: MachineRecord | None) -> None:
-        if now is None and each.state is State.DELETED:
-            each.machine = replace(each.machine, state=State.DELETED)
-            self._end(each, Status.DONE)
-        elif now is None and self._may_be_shown_late(each):
-            return
-        elif now is None:
-            self._end(each, Status.FAILED, NotFound(f"it is no longer on cloud {each.machine.cloud}"))
-        else:
-            each.machine, each.was_shown = now, True
-            if now.state is each.state:
+    def _check(self, each: _Waiting, listed: MachineRecord | None) -> None:
+        """Give a machine its outcome if the listing, in which it may be missing, decides it."""
+        if listed is None:
+            each.settling = self.session.declared(each.machine.cloud).settling
+        try:
+            if each.has_reached(listed, self.clock() - self._began, self.condition):
                 self._end(each, Status.DONE)
-            elif reason := self._hopeless(each, now):
-                self._end(each, Status.FAILED, Conflict(reason))
-
-    def _may_be_shown_late(self, each: _Waiting) -> bool:
-        """Whether a machine that is not listed may be so new that its cloud does not show it yet."""
-        if each.was_shown or not (self.booted or each.was_set_going):
-            return False
-        patience = max(_SHOWN_LATE, self.session.declared(each.machine.cloud).settling)
-        return self.clock() - self._began < patience
-
-    def _hopeless(self, each: _Waiting, now: MachineRecord) -> str:
-        """Why the machine cannot reach the state any more; empty as long as it can."""
-        if now.state is State.ERROR and each.state is not State.DELETED:
-            return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
-        if now.state is State.DELETED or (now.state is State.DELETING and each.state not in _AFTER_DELETING):
-            return f"it is {now.state}"
-        if each.state is State.BUILDING and now.state is not State.UNKNOWN:
-            return f"it is {now.state}, and a machine is built only once"
-        if now.state not in _AT_REST and now.state is not State.ERROR:
-            each.at_rest_since = None
-            return ""
-        each.at_rest_since = self.clock() if each.at_rest_since is None else each.at_rest_since
-        if each.was_set_going and self.clock() - each.at_rest_since < _GRACE:
-            return ""
-        return f"it is {now.state}, and nothing is bringing it to {each.state}"
+        except (Conflict, NotFound) as error:
+            self._end(each, Status.FAILED, error)
 
     def _end(self, each: _Waiting, status: Status, error: CloudmeshError | None = None) -> None:
+        """Give a machine its outcome."""
         each.outcome = self._outcome(each.machine, status, error)
 
     def _outcome(self, machine: MachineRecord, status: Status, error: CloudmeshError | None) -> Outcome:
         seconds = self.clock() - self._began
         return Outcome(machine.cloud, machine.name, "wait", status, machine, error, seconds)
 
-    def _left(self, machine: MachineRecord, lane: _PolledCloud, status: Status) -> Outcome:
-        """The outcome of a machine that is not there when the waiting ends."""
+    def _not_arrived(self, machine: MachineRecord, cloud: _PolledCloud, status: Status) -> Outcome:
+        """The outcome of a machine that has not arrived when the wait ends."""
         if status is Status.INTERRUPTED:
             return self._outcome(machine, status, Interrupted(f"interrupted while it was {machine.state}"))
-        reason = f"; the last listing failed: {lane.trouble}" if lane.trouble else ""
-        silent = 0.0 if lane.asked is None else self.clock() - lane.asked
+        reason = f"; the last listing failed: {cloud.trouble}" if cloud.trouble else ""
+        silent = 0.0 if cloud.asked is None else self.clock() - cloud.asked
         if silent >= _SILENCE:
-            reason = f"; cloud {lane.cloud} has not answered for {silent:.0f} seconds"
+            reason = f"; cloud {cloud.cloud} has not answered for {silent:.0f} seconds"
         error = CloudTimeout(f"it is still {machine.state} after {round(self.timeout, 2):g} seconds{reason}")
         return self._outcome(machine, status, error)
 
-    def _tell(self, lanes: dict[str, _PolledCloud]) -> None:
+    def _tell(self, clouds: dict[str, _PolledCloud]) -> None:
+        """Report the progress to whoever watches."""
         if self.watch is not None:
-            self.watch("wait", [lane.tally() for lane in lanes.values()])
+            self.watch("wait", [each.progress() for each in clouds.values()])

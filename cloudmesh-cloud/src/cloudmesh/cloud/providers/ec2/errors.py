@@ -17,6 +17,7 @@ from cloudmesh.cloud.errors import (
     Refused,
     Unsupported,
 )
+from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, clean
 from cloudmesh.cloud.providers.libcloud.errors import (
     CallContext,
     by_code,
@@ -24,7 +25,6 @@ from cloudmesh.cloud.providers.libcloud.errors import (
     quota_exceeded,
     rate_limited,
 )
-from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails, clean
 from cloudmesh.plugin.errors import CloudmeshError
 
 _CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
@@ -58,34 +58,36 @@ def code_of(answer: object) -> str:
     return found[1] if found else ""
 
 
-def explain(fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """EC2's own code decides, whatever the HTTP status; None if the answer holds none."""
     code = code_of(call.answer)
-    if not code or fault.is_page:
+    if not code or details.is_page:
         return None
     told = _MESSAGE.search(str(getattr(call.answer, "text", "")))
     words = _ENCODED.sub("", unescape(told[1])) if told else ""
-    fault = replace(fault, words=clean(f"{code}: {words}" if words else code, call.secrets))
-    return _by_code(code, fault, call) or (by_code(fault.code, fault, call) if fault.code >= 400 else None)
+    details = replace(details, words=clean(f"{code}: {words}" if words else code, call.secrets))
+    return _by_code(code, details, call) or (
+        by_code(details.code, details, call) if details.code >= 400 else None
+    )
 
 
-def _by_code(code: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+def _by_code(code: str, details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if code == "RequestExpired":
         return CredentialsError(
-            f"cloud {call.cloud} takes the call for an old one ({fault.words}); "
+            f"cloud {call.cloud} takes the call for an old one ({details.words}); "
             "is this computer's clock right?"
         )
     if code in _CREDENTIALS:
-        return credentials_refused(fault, call)
+        return credentials_refused(details, call)
     if code in _RATE:
-        return rate_limited(fault, call)
+        return rate_limited(details, call)
     if _QUOTA.search(code):
-        return quota_exceeded(fault, call)
+        return quota_exceeded(details, call)
     kind = _kind(code)
     if kind is None:
         return None
     hint = "; another zone, or later, may have room" if code in _CAPACITY else ""
-    error = kind(f"cloud {call.cloud} cannot {call.what} ({fault.words}){hint}")
+    error = kind(f"cloud {call.cloud} cannot {call.what} ({details.words}){hint}")
     # An earlier call with this token was another one, and may have made a machine.
     error.outcome_unknown = code == "IdempotentParameterMismatch"
     return error

@@ -16,28 +16,30 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY
-from cloudmesh.cloud.providers.ec2 import group
-from cloudmesh.cloud.providers.ec2.network import Ec2Network
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest
+from cloudmesh.cloud.providers.ec2 import launch
+from cloudmesh.cloud.providers.ec2.launch import tag_keys, tags
+from cloudmesh.cloud.providers.ec2.networks import Ec2Networks
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
-from cloudmesh.cloud.providers.ec2.reading import STATES, to_machine
-from cloudmesh.cloud.providers.ec2.request import group_parameters, tags
+from cloudmesh.cloud.providers.ec2.records import STATES, state_of, to_machine
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
-_A_PAGE = 1000
-# Hibernating is left out: a machine that was not booted for it refuses it for all.
-_ACTIONS = {
+INSTANCES_A_PAGE = 1000
+ACTIONS = {
     "start": "StartInstances",
     "stop": "StopInstances",
     "reboot": "RebootInstances",
     "delete": "TerminateInstances",
+    "resume": "StartInstances",
+    "suspend": "StopInstances",
 }
+# Without hibernating: a machine that was not booted for it refuses it for all.
+_VERBS_FOR_SEVERAL = ("start", "stop", "reboot", "delete")
 
 
-class Ec2Many(Ec2Network):
-    """The rest of the provider is in ``provider``."""
+class Ec2Many(Ec2Networks):
+    """The part of ``Ec2Provider`` that acts on, or boots, several machines with one call."""
 
     # EC2 shows new machines to other calls a moment after it made them. One that is booted alone needs no
     # such patience: for the same token no second one is made.
@@ -46,7 +48,7 @@ class Ec2Many(Ec2Network):
     # It promises no time, and speaks of minutes; a machine that is deleted it remembers for about an hour.
     # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     hides_new: ClassVar[float] = 600.0
-    bulk: Mapping[str, int] = dict.fromkeys((*_ACTIONS, "boot"), AT_ONCE)
+    bulk: Mapping[str, int] = dict.fromkeys((*_VERBS_FOR_SEVERAL, "boot"), AT_ONCE)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call; a machine that is deleted but remembered is not found.
@@ -54,27 +56,22 @@ class Ec2Many(Ec2Network):
         A refused call has done nothing. There is one exception: of a group with machines that are protected
         from termination, those in other zones are deleted; and to delete a machine again is no error.
         """
-        if verb not in _ACTIONS:
+        if verb not in _VERBS_FOR_SEVERAL:
             return super().act_many(verb, cloud_ids)
         gone = self._deleted_of(cloud_ids) if verb == "reboot" else {}
         ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
         if not ids:
             return gone
         with self.calling(f"{verb} {len(ids)} machines"):
-            answer = self.query.send(_ACTIONS[verb], numbered("InstanceId", ids))
+            answer = self.query.send(ACTIONS[verb], numbered("InstanceId", ids))
         return {**gone, **self._refused(verb, ids, answer)}
 
     def _deleted_of(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
         """Those that are deleted but remembered: EC2 says yes to rebooting them, and does nothing."""
         sent = numbered("InstanceId", cloud_ids)
         with self.calling(f"show {len(cloud_ids)} machines"):
-            answer = self.query.send("DescribeInstances", sent)
-        alive = {
-            machine.cloud_id
-            for reservation in items(answer, "reservationSet")
-            for machine in (to_machine(self.name, each) for each in items(reservation, "instancesSet"))
-            if machine.state is not State.DELETED
-        }
+            shown = list(self.query.instances(sent))
+        alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
         return {cloud_id: deleted(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive}
 
     def _refused(self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]) -> dict[str, CloudmeshError]:
@@ -104,66 +101,62 @@ class Ec2Many(Ec2Network):
         error tells its id and is unsure, and ``find_booted`` names it.
         """
         tokens = [each.token for each in requests]
-        seen = self._seen(tokens) if maybe_done else group.Seen()
-        made: Mapping[str, Mapping[str, Any]] = seen.instances
-        if not any(token in made or seen.hides(token) for token in tokens):
+        found = self._find_instances(tokens) if maybe_done else launch.FoundInstances()
+        made: Mapping[str, Mapping[str, Any]] = found.instances
+        if not any(token in made or found.hides(token) for token in tokens):
             self.hide_userdata(requests[0])
-            sent = group_parameters(requests, hibernate=self.own.hibernate)
+            sent = launch.group_launch_parameters(requests, hibernate=self.own.hibernate)
             with self.calling(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
-                made = group.launched(items(answer, "instancesSet"), requests)
+                made = launch.by_token(items(answer, "instancesSet"), requests)
         results = list(self._named(requests, made))
         if all(isinstance(each, MachineRecord | NotFound) for each in results):
             # Until then the tokens on those that are shown are the only proof that the others were made.
-            self._forget_group(
+            self._remove_group_tags(
                 [each.cloud_id for each in results if isinstance(each, MachineRecord)], requests
             )
         return results
 
     def find_in_group(self, request: BootRequest) -> MachineRecord | None:
         """The machine that a call for several made by this request, named if it was not; None if none did."""
-        seen = self._seen([request.token])
-        if seen.hides(request.token):
+        found = self._find_instances([request.token])
+        if found.hides(request.token):
             raise not_shown(self.name, request)
-        instance = seen.instances.get(request.token)
-        if instance is None or group.is_gone(instance):
+        instance = found.instances.get(request.token)
+        if instance is None or launch.is_gone(instance):
             return None
         (result,) = self._named([request], {request.token: instance})
         if not isinstance(result, MachineRecord):
             raise result
         return result
 
-    def _seen(self, tokens: Sequence[str]) -> group.Seen:
+    def _find_instances(self, tokens: Sequence[str]) -> launch.FoundInstances:
         """What EC2 shows of the machines of these tokens: those that are named, and those that are not."""
-        seen = group.Seen()
-        for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{group.GROUP_KEY}1": ["*"]}):
-            if any(token not in seen.instances for token in tokens):
+        found = launch.FoundInstances()
+        for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{launch.GROUP_KEY}1": ["*"]}):
+            if any(token not in found.instances for token in tokens):
                 with self.calling("look for machines"):
-                    pages = self.query.pages(
-                        "DescribeInstances", "reservationSet", _A_PAGE, filters(condition)
-                    )
-                    for reservation in pages:
-                        for instance in items(reservation, "instancesSet"):
-                            seen.add(instance)
-        return seen
+                    for instance in self.query.instances(filters(condition), INSTANCES_A_PAGE):
+                        found.add(instance)
+        return found
 
     def _named(
         self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
     ) -> Iterator[MachineRecord | CloudmeshError]:
         """Give each machine its name; what speaks against all further calls ends them."""
-        trouble: CloudmeshError | None = None
+        lasting_error: CloudmeshError | None = None
         for wanted in requests:
             instance = made.get(wanted.token)
             if instance is None:
                 yield not_shown(self.name, wanted)
-            elif group.is_gone(instance):
+            elif launch.is_gone(instance):
                 yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
-            elif group.is_named(instance):
+            elif launch.is_named(instance):
                 yield to_machine(self.name, instance)
             else:
                 machine = to_machine(self.name, instance)
-                error = trouble or self._name(machine.cloud_id, wanted)
-                trouble = None if isinstance(error, NotFound) else error
+                error = lasting_error or self._name(machine.cloud_id, wanted)
+                lasting_error = None if isinstance(error, NotFound) else error
                 named = replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
                 yield not_named(machine, wanted, error) if error else named
 
@@ -171,19 +164,18 @@ class Ec2Many(Ec2Network):
         """Write the name and what belongs to it on a machine; the error if that fails."""
         try:
             with self.calling(f"name {cloud_id}"):
-                sent = {"ResourceId.1": cloud_id, **tags("Tag", group.own_tags(wanted))}
+                sent = {"ResourceId.1": cloud_id, **tags("Tag", launch.own_tags(wanted))}
                 self.query.send("CreateTags", sent)
         except CloudmeshError as error:
             return error
         return None
 
-    def _forget_group(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
+    def _remove_group_tags(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
         """Take the tokens of the group off the machines that have their own; left there they do no harm."""
-        keys = group.group_keys(group.group_tags(requests))
-        sent = {f"Tag.{number}.Key": key for number, key in enumerate(keys, 1)}
+        keys = launch.group_keys(launch.group_tags(requests))
         with suppress(CloudmeshError), self.calling("remove tags"):
             if ids:
-                self.query.send("DeleteTags", {**numbered("ResourceId", ids), **sent})
+                self.query.send("DeleteTags", {**numbered("ResourceId", ids), **tag_keys(keys)})
 
 
 def not_shown(cloud: str, wanted: BootRequest) -> CloudTimeout:

@@ -10,16 +10,15 @@ from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsu
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
-from cloudmesh.cloud.providers.ec2.many import Ec2Many, deleted, was_deleted
-from cloudmesh.cloud.providers.ec2.query import Query, filters, items, numbered
-from cloudmesh.cloud.providers.ec2.reading import fault_of, state_of, to_flavor, to_image, to_machine
-from cloudmesh.cloud.providers.ec2.request import parameters, tags
+from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
+from cloudmesh.cloud.providers.ec2.many import ACTIONS, INSTANCES_A_PAGE, Ec2Many, deleted, was_deleted
+from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
+from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 _C = Capability
-_MACHINES_A_PAGE = 1000
 _FLAVORS_A_PAGE = 100
 
 
@@ -71,10 +70,10 @@ class Ec2Provider(Ec2Many):
         super().open()
         # Calls are signed with it; an endpoint of one's own has regions that libcloud does not know.
         self.driver.region_name = self.own.region
-        self.query = Query(self.driver)
+        self.query = Ec2Query(self.driver)
 
-    def explain(self, fault: Any, call: Any) -> CloudmeshError | None:
-        return errors.explain(fault, call)
+    def explain(self, details: Any, call: Any) -> CloudmeshError | None:
+        return errors.explain(details, call)
 
     def check(self) -> str:
         with self.calling("tell its zones"):
@@ -85,11 +84,10 @@ class Ec2Provider(Ec2Many):
     def machines(self) -> Iterator[MachineRecord]:
         """All machines but those that are deleted, which EC2 remembers for an hour."""
         with self.calling("list machines"):
-            for reservation in self.query.pages("DescribeInstances", "reservationSet", _MACHINES_A_PAGE):
-                for instance in items(reservation, "instancesSet"):
-                    machine = to_machine(self.name, instance)
-                    if machine.state is not State.DELETED:
-                        yield machine
+            for instance in self.query.instances(page_size=INSTANCES_A_PAGE):
+                machine = to_machine(self.name, instance)
+                if machine.state is not State.DELETED:
+                    yield machine
 
     def machine(self, cloud_id: str) -> MachineRecord:
         instance = self._instance(cloud_id)
@@ -102,17 +100,15 @@ class Ec2Provider(Ec2Many):
     def _instance(self, cloud_id: str) -> Mapping[str, Any]:
         """All that EC2 tells of one machine, also of one that is deleted."""
         with self.calling(f"show {cloud_id}"):
-            answer = self.query.send("DescribeInstances", {"InstanceId.1": cloud_id})
-            for reservation in items(answer, "reservationSet"):
-                for instance in items(reservation, "instancesSet"):
-                    if instance.get("instanceId") == cloud_id:
-                        return dict(instance)
+            for instance in self.query.instances({"InstanceId.1": cloud_id}):
+                if instance.get("instanceId") == cloud_id:
+                    return dict(instance)
         raise NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
 
     def boot(self, request: BootRequest) -> MachineRecord:
         """Ask for a new machine; if the same is asked again with the same token, EC2 makes no second one."""
         self.hide_userdata(request)
-        sent = parameters(request, hibernate=self.own.hibernate)
+        sent = launch_parameters(request, hibernate=self.own.hibernate)
         with self.calling(f"boot {request.name}"):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)
             return to_machine(self.name, items(answer, "instancesSet")[0])
@@ -121,24 +117,10 @@ class Ec2Provider(Ec2Many):
         if not request.token:
             return None
         with self.calling(f"look for machine {request.name}"):
-            answer = self.query.send("DescribeInstances", filters({"client-token": [request.token]}))
-            for reservation in items(answer, "reservationSet"):
-                for instance in items(reservation, "instancesSet"):
-                    machine = to_machine(self.name, instance)
-                    if machine.state not in (State.DELETING, State.DELETED):
-                        return machine
+            for instance in self.query.instances(filters({"client-token": [request.token]})):
+                if not is_gone(instance):
+                    return to_machine(self.name, instance)
         return self.find_in_group(request)
-
-    def start(self, cloud_id: str) -> None:
-        self._act("start", "StartInstances", cloud_id)
-
-    def resume(self, cloud_id: str) -> None:
-        if not self.own.hibernate:
-            self._lacks(Capability.RESUME)
-        self._act("resume", "StartInstances", cloud_id)
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", "StopInstances", cloud_id)
 
     def suspend(self, cloud_id: str) -> None:
         """Hibernate; Unsupported too for a machine that was not booted for it."""
@@ -147,22 +129,20 @@ class Ec2Provider(Ec2Many):
                 f"cloud {self.name} boots machines that cannot be suspended; new ones can after "
                 f"cms config set clouds.{self.name}.hibernate=true"
             )
-        self._act("suspend", "StopInstances", cloud_id, {"Hibernate": "true"})
+        self.act("suspend", cloud_id)
 
-    def reboot(self, cloud_id: str) -> None:
-        # EC2 says yes to rebooting a machine that is deleted, and does nothing.
-        with only_looking():
-            self.machine(cloud_id)
-        self._act("reboot", "RebootInstances", cloud_id)
-
-    def delete(self, cloud_id: str) -> None:
-        self._act("delete", "TerminateInstances", cloud_id)
-
-    def _act(self, verb: str, action: str, cloud_id: str, more: Mapping[str, Any] | None = None) -> None:
+    def act(self, verb: str, cloud_id: str) -> None:
         """One call; a machine that is deleted but remembered is not found."""
+        if verb != "delete" and Capability(verb) not in self.capabilities:
+            self._lacks(Capability(verb))
+        if verb == "reboot":
+            # EC2 says yes to rebooting a machine that is deleted, and does nothing.
+            with only_looking():
+                self.machine(cloud_id)
+        sent = {"InstanceId.1": cloud_id, **({"Hibernate": "true"} if verb == "suspend" else {})}
         try:
             with self.calling(f"{verb} {cloud_id}"):
-                answer = self.query.send(action, {"InstanceId.1": cloud_id, **(more or {})})
+                answer = self.query.send(ACTIONS[verb], sent)
         except Conflict as error:
             if state_of(self._instance(cloud_id)) is State.DELETED:
                 raise deleted(self.name, cloud_id) from error
@@ -186,8 +166,7 @@ class Ec2Provider(Ec2Many):
             if put:
                 self.query.send("CreateTags", {"ResourceId.1": cloud_id, **tags("Tag", put)})
             if gone:
-                sent = {f"Tag.{number}.Key": key for number, key in enumerate(gone, 1)}
-                self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **sent})
+                self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **tag_keys(gone)})
 
     def console(self, cloud_id: str) -> str:
         with self.calling(f"show the console of {cloud_id}"):
@@ -224,13 +203,13 @@ class Ec2Provider(Ec2Many):
     def flavors(self) -> list[Flavor]:
         """The instance types of the region; of a cloud that does not tell, Amazon's names without sizes."""
         try:
-            return self._told_flavors()
+            return self._instance_types()
         except Unsupported:
             from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
 
             return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]
 
-    def _told_flavors(self) -> list[Flavor]:
+    def _instance_types(self) -> list[Flavor]:
         with self.calling("list flavors"):
             pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
             return [to_flavor(self.name, each) for each in pages]

@@ -27,7 +27,7 @@ def _name(element: Any) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-class Query:
+class Ec2Query:
     """The calls of one driver."""
 
     def __init__(self, driver: Any) -> None:
@@ -51,6 +51,18 @@ class Query:
 
             raise MalformedResponseError("no answer of EC2", body="", driver=self._driver)
         return data
+
+    def instances(self, parameters: Mapping[str, Any] | None = None, page_size: int = 0) -> Iterator[Data]:
+        """The instances that DescribeInstances tells of, of all reservations.
+
+        Page by page if a size is given, which EC2 does not take together with ids of instances.
+        """
+        if page_size:
+            reservations = self.pages("DescribeInstances", "reservationSet", page_size, parameters)
+        else:
+            reservations = iter(items(self.send("DescribeInstances", parameters), "reservationSet"))
+        for reservation in reservations:
+            yield from items(reservation, "instancesSet")
 
     def pages(
         self, action: str, key: str, size: int, parameters: Mapping[str, Any] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud.providers.ec2.profiles import profile
-from cloudmesh.cloud.providers.libcloud.transport import switch
+from cloudmesh.cloud.providers.libcloud.settings import true_or_false
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 KEYS = ("port", "secure", "path", "region", "vpc", "hibernate", "image_owners", "image_names")
@@ -66,10 +66,10 @@ class Ec2Settings:
             region=str(region or DEFAULT_REGION),
             host="" if host.lower() in _NO_ENDPOINT else _host(cloud, host),
             port=_port(cloud, settings.get("port")),
-            secure=switch(f"clouds.{cloud}.secure", settings.get("secure"), default=True),
+            secure=true_or_false(f"clouds.{cloud}.secure", settings.get("secure"), default=True),
             path=f"/{str(settings.get('path') or '').strip('/')}",
             vpc=str(settings.get("vpc") or ""),
-            hibernate=switch(f"clouds.{cloud}.hibernate", settings.get("hibernate")),
+            hibernate=true_or_false(f"clouds.{cloud}.hibernate", settings.get("hibernate")),
             image_owners=_words(cloud, "image_owners", settings) or cls.image_owners,
             image_names=_words(cloud, "image_names", settings),
         )

@@ -7,15 +7,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.interface import BootRequest, Provider
-from cloudmesh.cloud.providers.libcloud import transport
-from cloudmesh.cloud.providers.libcloud.secrets import secret_texts, userdata_texts
-from cloudmesh.cloud.providers.libcloud.transport import Transport, Wire
+from cloudmesh.cloud.provider.verbs import VerbProvider
+from cloudmesh.cloud.providers.libcloud.settings import (
+    CONNECTION_KEYS,
+    ConnectionSettings,
+    secret_texts,
+    userdata_texts,
+)
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
 from cloudmesh.plugin.errors import CloudmeshError
 
 
-class LibcloudProvider(Provider):
+class LibcloudProvider(VerbProvider):
     """A cloud reached through one driver of libcloud, which one thread uses.
 
     A subclass says which driver class and with which arguments, and does its work inside ``calling``::
@@ -25,20 +30,20 @@ class LibcloudProvider(Provider):
                 return [self._machine(node) for node in self.driver.list_nodes()]
     """
 
-    settings_keys: ClassVar[tuple[str, ...]] = transport.KEYS
+    settings_keys: ClassVar[tuple[str, ...]] = CONNECTION_KEYS
     # Whether a GET changes nothing on this cloud.
     get_reads: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         super().__init__(name, settings)
-        self.wire = Wire(self.get_reads)
+        self.tracker = CallTracker(self.get_reads)
         self._driver: Any = None
         self._secrets = secret_texts(settings)
-        self._transport = self.transport()
+        self._connection_settings = self.connection_settings()
 
-    def transport(self) -> Transport:
+    def connection_settings(self) -> ConnectionSettings:
         """Time limits and TLS; by default from ``timeout``, ``ca_cert`` and ``insecure`` of the settings."""
-        return Transport.read(self.name, self.settings)
+        return ConnectionSettings.read(self.name, self.settings)
 
     @abstractmethod
     def driver_class(self) -> type[Any]:
@@ -60,16 +65,16 @@ class LibcloudProvider(Provider):
         arguments, named = self.driver_arguments()
         with self.calling("sign in"):
             kind = self.driver_class()
-            self._driver = transport.build(kind, self._transport, self.wire, arguments, named)
+            self._driver = build_driver(kind, self._connection_settings, self.tracker, arguments, named)
 
     def _connection_class(self) -> type[Any]:
         """For connections beside the driver's own, to sign in somewhere else."""
-        return transport.connection_class(self._transport, self.wire, signs_in=True)
+        return connection_class(self._connection_settings, self.tracker, signs_in=True)
 
     def endpoint(self) -> Endpoint | None:
         """Where calls go to, with this cloud's TLS; None if the driver does not tell before it calls."""
         url = self.endpoint_url()
-        settings = self._transport
+        settings = self._connection_settings
         return Endpoint(url, settings.ca_file, settings.insecure, settings.limits[0]) if url else None
 
     def endpoint_url(self) -> str:
@@ -83,7 +88,7 @@ class LibcloudProvider(Provider):
     def close(self) -> None:
         """Close the connections."""
         self._driver = None
-        self.wire.close()
+        self.tracker.close()
 
     def hide_userdata(self, request: BootRequest) -> None:
         """Let no error repeat what a machine is booted with: it may hold secrets. Comes before the boot."""
@@ -100,8 +105,8 @@ class LibcloudProvider(Provider):
         except Exception as error:
             from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 
-            place = self.wire.place or "its endpoint"
-            call = CallContext(self.name, what, place, self.wire.answer, self._secrets, self.explain)
+            place = self.tracker.place or "its endpoint"
+            call = CallContext(self.name, what, place, self.tracker.answer, self._secrets, self.explain)
             ours = translate(error, call)
             if ours is None:
                 raise
@@ -114,14 +119,17 @@ class LibcloudProvider(Provider):
         Some drivers ask for a machine and then look whether it is there. If such a look fails, the error
         is about that request alone, and what was asked for may be done all the same.
         """
-        self.wire.anew()
+        self.tracker.reset()
         try:
             with self.calling(what):
                 yield
         except CloudmeshError as error:
-            error.outcome_unknown = error.outcome_unknown or self.wire.changes > 0
+            error.outcome_unknown = error.outcome_unknown or self.tracker.changes > 0
             raise
 
-    def explain(self, fault: Any, call: Any) -> CloudmeshError | None:
-        """This cloud's own reading of a ``ErrorDetails`` in a ``Call``; None leaves it to the common one."""
+    def explain(self, details: Any, call: Any) -> CloudmeshError | None:
+        """The error of our tree for what this cloud told (``ErrorDetails``) in this ``CallContext``.
+
+        None leaves it to what all clouds have in common.
+        """
         return None

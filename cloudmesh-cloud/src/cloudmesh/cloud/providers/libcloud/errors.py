@@ -8,24 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    CloudError,
-    CloudTimeout,
-    Conflict,
-    CredentialsError,
-    NotFound,
-    OutOfService,
-    QuotaExceeded,
-    RateLimited,
-    Refused,
-    ServerFailure,
-    Unreachable,
-    Unsupported,
-)
-from cloudmesh.cloud.providers.libcloud import fault as faults
-from cloudmesh.cloud.providers.libcloud.fault import ErrorDetails
-from cloudmesh.cloud.providers.libcloud.network_errors import network_error
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, read_error
+from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE, network_error
 from cloudmesh.plugin.errors import CloudmeshError
 
 _QUOTA = re.compile(
@@ -39,8 +24,7 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 _RATE_REASON = re.compile(r"^(user)?rateLimitExceeded$", re.IGNORECASE)
-_LATE = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
-_UNSURE = "what was asked for may have been done: look before asking again"
+_TIMEOUT_WORDS = re.compile(r"did not complete in|timed? ?out", re.IGNORECASE)
 # Errors of libcloud that carry no status, by class name: their modules are not all importable.
 _STATUS = {
     "GoogleAuthError": 401,
@@ -69,7 +53,7 @@ class CallContext:
         place: host and port that were called.
         answer: the last HTTP response, if there was one.
         secrets: texts that must not be shown.
-        rule: a provider's own reading of a fault, asked first; None where it has no opinion.
+        rule: a provider's own reading of what an error told, asked first; None where it has no opinion.
     """
 
     cloud: str
@@ -91,10 +75,10 @@ def translate(error: Exception, call: CallContext) -> CloudmeshError | None:
     known = name in _STATUS or name in _UNREADABLE
     if not (known or _is_libclouds(error) or _comes_from_libcloud(error)):
         return None
-    fault = faults.read(error, call.answer, call.secrets)
-    _forget_body(error)
-    special = call.rule(fault, call) if call.rule else None
-    return special or _by_status(name, fault, call)
+    details = read_error(error, call.answer, call.secrets)
+    _drop_body(error)
+    own_reading = call.rule(details, call) if call.rule else None
+    return own_reading or _by_status(name, details, call)
 
 
 def _is_libclouds(error: Exception) -> bool:
@@ -111,117 +95,114 @@ def _comes_from_libcloud(error: Exception) -> bool:
     return False
 
 
-def _forget_body(error: Exception) -> None:
+def _drop_body(error: Exception) -> None:
     """Tracebacks show the whole answer, which may be a token, where it could not be read."""
     if getattr(error, "body", None):
         error.body = "(left out)"  # type: ignore[attr-defined]
 
 
-def _by_status(name: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+def _by_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     if name == "QuotaExceededError":
-        return quota_exceeded(fault, call)
-    code = _STATUS.get(name) or fault.code
+        return quota_exceeded(details, call)
+    code = _STATUS.get(name) or details.code
     if 300 <= code < 400 and (place := _location(call)):
-        return _sent_on(code, place, call)
-    if fault.is_page and code != 429:
-        return _page(code, fault, call)
+        return _redirected(code, place, call)
+    if details.is_page and code != 429:
+        return _web_page(code, details, call)
     if name in _UNREADABLE and code < 400:
         return _unreadable(call)
     if code < 400:
-        return _without_status(name, fault, call)
-    return by_code(code, fault, call)
+        return _without_status(name, details, call)
+    return by_code(code, details, call)
 
 
-def by_code(code: int, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """The error for an HTTP status of 400 or more, with what the cloud said."""
-    said = f" ({fault.words})" if fault.words else f" (HTTP {code})"
-    late = code == 413 and fault.retry_after is not None
-    told = _RATE.search(fault.words) or _RATE_REASON.match(fault.reason)
+    said = f" ({details.words})" if details.words else f" (HTTP {code})"
+    late = code in (413, 503) and details.retry_after is not None
+    told = _RATE.search(details.words) or _RATE_REASON.match(details.reason)
     if code == 429 or late or (told and code != 401):
-        return rate_limited(fault, call)
-    if _QUOTA.search(fault.words) and code < 500:
-        return quota_exceeded(fault, call)
+        return rate_limited(details, call)
+    if _QUOTA.search(details.words) and code < 500:
+        return quota_exceeded(details, call)
+    kind: type[CloudmeshError]
     if code >= 500:
-        return _server(code, said, fault, call)
-    kind, sentence = _CLIENT.get(code, (Refused, "cloud {cloud} refused to {what}{said}"))
+        kind, sentence, unsure = _SERVER.get(code, _FAILED)
+    else:
+        kind, sentence = _CLIENT.get(code, (errors.Refused, "cloud {cloud} refused to {what}{said}"))
+        unsure = code == _REQUEST_TIMEOUT
     error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
-    error.outcome_unknown = code == _REQUEST_TIMEOUT
+    error.outcome_unknown = unsure
     return error
 
 
 _REQUEST_TIMEOUT = 408
 _CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
     401: (
-        CredentialsError,
+        errors.CredentialsError,
         "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
         "clouds.{cloud}.credentials.KEY",
     ),
     403: (
-        Refused,
+        errors.Refused,
         "cloud {cloud} does not allow these credentials to {what}{said}; ask its operators for the right to",
     ),
-    404: (NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
-    405: (Unsupported, "cloud {cloud} cannot {what}{said}"),
+    404: (errors.NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
+    405: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
     407: (
-        Unreachable,
+        errors.Unreachable,
         "cloud {cloud}: the proxy on the way to {place} wants a password{said}; look at https_proxy",
     ),
-    408: (CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + _UNSURE),
-    409: (Conflict, "cloud {cloud} cannot {what} as things are{said}"),
-    410: (NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+    408: (errors.CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + UNSURE),
+    409: (errors.Conflict, "cloud {cloud} cannot {what} as things are{said}"),
+    410: (errors.NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
 }
 
 
-def credentials_refused(fault: ErrorDetails, call: CallContext) -> CredentialsError:
+def credentials_refused(details: ErrorDetails, call: CallContext) -> errors.CredentialsError:
     """Who we are was not accepted, whatever the status said."""
-    error = by_code(401, ErrorDetails(401, fault.words), call)
-    return error if isinstance(error, CredentialsError) else CredentialsError(str(error))
+    error = by_code(401, ErrorDetails(401, details.words), call)
+    return error if isinstance(error, errors.CredentialsError) else errors.CredentialsError(str(error))
 
 
-def rate_limited(fault: ErrorDetails, call: CallContext) -> RateLimited:
+def rate_limited(details: ErrorDetails, call: CallContext) -> errors.RateLimited:
     """Too many calls."""
-    said = f" ({fault.words})" if fault.words and not fault.is_page else ""
-    when = "later" if fault.retry_after is None else f"in {fault.retry_after:.0f} seconds"
-    return RateLimited(
+    said = f" ({details.words})" if details.words and not details.is_page else ""
+    when = "later" if details.retry_after is None else f"in {details.retry_after:.0f} seconds"
+    return errors.RateLimited(
         f"cloud {call.cloud} had too many calls and did not {call.what}{said}; try again {when}",
-        fault.retry_after,
+        details.retry_after,
     )
 
 
-def quota_exceeded(fault: ErrorDetails, call: CallContext) -> QuotaExceeded:
+def quota_exceeded(details: ErrorDetails, call: CallContext) -> errors.QuotaExceeded:
     """No room for this user; the cloud's words say which and how much."""
-    said = f" ({fault.words})" if fault.words else ""
-    return QuotaExceeded(
+    said = f" ({details.words})" if details.words else ""
+    return errors.QuotaExceeded(
         f"cloud {call.cloud} has no room left to {call.what}{said}; delete what is not needed, or ask its "
         "operators for a higher quota"
     )
 
 
-def _server(code: int, said: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
-    if code == 501:
-        return Unsupported(f"cloud {call.cloud} cannot {call.what}{said}")
-    if code == 504:
-        return CloudTimeout(
-            f"cloud {call.cloud} took too long to {call.what}{said}; {_UNSURE}", outcome_unknown=True
-        )
-    if code == 503 and fault.retry_after is not None:
-        return rate_limited(fault, call)
-    if code == 502:
-        # A gateway says so of a service that broke off, as well as of one that is not there.
-        return OutOfService(f"cloud {call.cloud} is out of service{said}; {_UNSURE}", outcome_unknown=True)
-    if code == 503:
-        return OutOfService(f"cloud {call.cloud} is out of service{said}; try again later")
-    return ServerFailure(
-        f"cloud {call.cloud} failed in itself when it was asked to {call.what}{said}; {_UNSURE}; "
-        "if it goes on like this, tell its operators"
-    )
-
-
-_PAGES: dict[int, type[CloudError]] = {
-    407: Unreachable,
-    502: OutOfService,
-    503: OutOfService,
-    504: CloudTimeout,
+# For a status of 500 or more: our error, its sentence, and whether what was asked for may have been done.
+_SERVER: dict[int, tuple[type[errors.CloudError], str, bool]] = {
+    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}", False),
+    # A gateway says so of a service that broke off, as well as of one that is not there.
+    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}", True),
+    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later", False),
+    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}", True),
+}
+_FAILED = (
+    errors.ServerFailure,
+    f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
+    "if it goes on like this, tell its operators",
+    True,
+)
+_WEB_PAGE_ERRORS: dict[int, type[errors.CloudError]] = {
+    407: errors.Unreachable,
+    502: errors.OutOfService,
+    503: errors.OutOfService,
+    504: errors.CloudTimeout,
 }
 
 
@@ -236,17 +217,17 @@ def _location(call: CallContext) -> str:
     return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
 
-def _sent_on(code: int, place: str, call: CallContext) -> Refused:
+def _redirected(code: int, place: str, call: CallContext) -> errors.Refused:
     """What changes something is not sent on: by most redirections it would become a mere look."""
-    return Refused(
+    return errors.Refused(
         f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
         f"(HTTP {code}); correct the address of the cloud, or ask its operators"
     )
 
 
-def _page(code: int, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
-    title = f" {fault.words!r}" if fault.words else ""
-    return _PAGES.get(code, BadAnswer)(
+def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
+    title = f" {details.words!r}" if details.words else ""
+    return _WEB_PAGE_ERRORS.get(code, errors.BadAnswer)(
         f"cloud {call.cloud}: {call.place} answered with a web page{title} "
         f"(HTTP {code or 'status unknown'}), not as a cloud does; "
         "is the address right, and is a proxy or a sign-in page in between?",
@@ -254,36 +235,35 @@ def _page(code: int, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
     )
 
 
-def _unreadable(call: CallContext) -> BadAnswer:
-    return BadAnswer(
-        f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; "
-        f"{_UNSURE}"
+def _unreadable(call: CallContext) -> errors.BadAnswer:
+    return errors.BadAnswer(
+        f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; {UNSURE}"
     )
 
 
-def _without_status(name: str, fault: ErrorDetails, call: CallContext) -> CloudmeshError:
+def _without_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
     if name in ("NotImplementedError",):
-        return Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
-    if name in _STUMBLES or not fault.words:
-        return BadAnswer(
+        return errors.Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
+    if name in _PARSING_ERRORS or not details.words:
+        return errors.BadAnswer(
             f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
-            f"({name}); {_UNSURE}"
+            f"({name}); {UNSURE}"
         )
-    if _RATE.search(fault.words) or _RATE_REASON.match(fault.reason):
-        return rate_limited(fault, call)
-    if _QUOTA.search(fault.words):
-        return quota_exceeded(fault, call)
-    if _LATE.search(fault.words):
+    if _RATE.search(details.words) or _RATE_REASON.match(details.reason):
+        return rate_limited(details, call)
+    if _QUOTA.search(details.words):
+        return quota_exceeded(details, call)
+    if _TIMEOUT_WORDS.search(details.words):
         # A driver of libcloud that waits for the cloud's work itself gave up waiting.
-        return CloudTimeout(
-            f"cloud {call.cloud} took too long to {call.what} ({fault.words}); {_UNSURE}",
+        return errors.CloudTimeout(
+            f"cloud {call.cloud} took too long to {call.what} ({details.words}); {UNSURE}",
             outcome_unknown=True,
         )
-    return Refused(f"cloud {call.cloud} did not {call.what} ({fault.words})")
+    return errors.Refused(f"cloud {call.cloud} did not {call.what} ({details.words})")
 
 
-_STUMBLES = (
+_PARSING_ERRORS = (
     *("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError", "ParseError", "JSONDecodeError"),
     *("AssertionError", "UnicodeDecodeError", "RecursionError", "StopIteration", "UnboundLocalError"),
 )

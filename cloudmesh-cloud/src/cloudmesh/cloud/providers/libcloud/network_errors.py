@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
 
-_UNSURE = "what was asked for may have been done: look before asking again"
+UNSURE = "what was asked for may have been done: look before asking again"
 _HANDSHAKE = "do_handshake"
-_NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
 def network_error(error: BaseException, cloud: str, place: str) -> CloudError | None:
@@ -26,15 +26,15 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
 
     chain = list(_chain(error))
     tls = next((each for each in chain if isinstance(each, ssl.SSLError)), None)
-    if tls is not None and _went_on(tls):
-        return _broken(cloud, place)
+    if tls is not None and _after_handshake(tls):
+        return _connection_lost(cloud, place)
     if tls is not None or isinstance(error, requests.exceptions.SSLError | TransientSSLError):
-        return TlsFailure(f"cloud {cloud}: {_tls(tls, cloud, place)}")
+        return TlsFailure(f"cloud {cloud}: {_tls_reason(tls, cloud, place)}")
     if isinstance(error, requests.Timeout | socket.timeout):
-        return _late(error, cloud, place)
+        return _timed_out(error, cloud, place)
     network = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError)
     if isinstance(error, requests.RequestException) and not isinstance(error, network[:2]):
-        return _odd(error, cloud, place)
+        return _other_request_error(error, cloud, place)
     # Some of urllib3's are no HTTPError.
     below = isinstance(error, network) or type(error).__module__.startswith("urllib3.")
     return _unreachable(chain, cloud, place) if below else None
@@ -43,18 +43,18 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """The error and all that are wrapped in it, as cause, reason or argument."""
     seen: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        each = waiting.pop(0)
+    pending = [error]
+    while pending:
+        each = pending.pop(0)
         if each is None or any(each is known for known in seen):
             continue
         seen.append(each)
         yield each
         inside = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [item for item in inside if isinstance(item, BaseException)]
+        pending += [item for item in inside if isinstance(item, BaseException)]
 
 
-def _went_on(error: ssl.SSLError) -> bool:
+def _after_handshake(error: ssl.SSLError) -> bool:
     """Whether TLS broke after it had come about, perhaps after the call had been sent."""
     trace, functions = error.__traceback__, []
     while trace is not None:
@@ -63,7 +63,7 @@ def _went_on(error: ssl.SSLError) -> bool:
     return bool(functions) and _HANDSHAKE not in functions
 
 
-def _tls(error: ssl.SSLError | None, cloud: str, place: str) -> str:
+def _tls_reason(error: ssl.SSLError | None, cloud: str, place: str) -> str:
     """What is wrong with TLS, and what to do about it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = getattr(error, "verify_message", "reason unknown")
@@ -79,7 +79,7 @@ def _tls(error: ssl.SSLError | None, cloud: str, place: str) -> str:
     return f"no TLS connection to {place} came about{said}; is the address right?"
 
 
-def _late(error: BaseException, cloud: str, place: str) -> CloudError:
+def _timed_out(error: BaseException, cloud: str, place: str) -> CloudError:
     import requests
 
     if isinstance(error, requests.ConnectTimeout):
@@ -87,10 +87,10 @@ def _late(error: BaseException, cloud: str, place: str) -> CloudError:
             f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
             "the network there?"
         )
-    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {_UNSURE}", outcome_unknown=True)
+    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {UNSURE}", outcome_unknown=True)
 
 
-def _odd(error: BaseException, cloud: str, place: str) -> CloudError:
+def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudError:
     """The errors of requests that concern neither the connection nor the time."""
     import requests
 
@@ -104,7 +104,7 @@ def _odd(error: BaseException, cloud: str, place: str) -> CloudError:
             f"cloud {cloud}: a value of its configuration cannot be sent in a call; "
             f"look for stray line breaks in clouds.{cloud}.credentials"
         )
-    return BadAnswer(f"cloud {cloud} ({place}) sent what cannot be read; {_UNSURE}")
+    return BadAnswer(f"cloud {cloud} ({place}) sent what cannot be read; {UNSURE}")
 
 
 def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudError:
@@ -114,8 +114,8 @@ def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudErr
     if (why := _no_connection(chain, place)) is not None:
         return Unreachable(f"cloud {cloud}: {why}")
     if any(isinstance(each, IncompleteRead | requests.exceptions.ChunkedEncodingError) for each in chain):
-        return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {_UNSURE}")
-    return _broken(cloud, place)
+        return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {UNSURE}")
+    return _connection_lost(cloud, place)
 
 
 def _no_connection(chain: list[BaseException], place: str) -> str | None:
@@ -132,11 +132,11 @@ def _no_connection(chain: list[BaseException], place: str) -> str | None:
         return f"nobody listens at {place} (connection refused); is the address right, and is the service up?"
     if not any(isinstance(each, NewConnectionError) for each in chain):
         return None
-    way = f"there is no way to {place}" if codes & set(_NO_WAY) else f"no connection to {place} came about"
+    way = f"there is no way to {place}" if codes & set(_NO_ROUTE) else f"no connection to {place} came about"
     return f"{way}; is the network there?"
 
 
-def _broken(cloud: str, place: str) -> Unreachable:
+def _connection_lost(cloud: str, place: str) -> Unreachable:
     return Unreachable(
-        f"cloud {cloud} ({place}) ended the connection without an answer; {_UNSURE}", outcome_unknown=True
+        f"cloud {cloud} ({place}) ended the connection without an answer; {UNSURE}", outcome_unknown=True
     )

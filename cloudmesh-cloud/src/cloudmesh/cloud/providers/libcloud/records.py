@@ -1,18 +1,26 @@
-"""Machines, images, flavors and key pairs out of libcloud's objects."""
+"""What libcloud's objects tell: machines, images, flavors and key pairs, and what a driver can do."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
+from cloudmesh.cloud.model.verbs import Capability
 
 _CORES = ("vcpus", "vcpu_count", "cpu", "cpus", "cores", "guestCpus", "numberOfCores", "ncpus")
 _RAW = ("status", "state", "power_state", "vm_state")
 
 
+def extra_of(thing: Any) -> dict[str, Any]:
+    """What a driver tells beyond what libcloud's objects have in common; some leave it out."""
+    return thing.extra if isinstance(thing.extra, dict) else {}
+
+
 def to_machine(cloud: str, node: Any) -> MachineRecord:
     """A machine; an image or a size that the driver does not tell stays empty."""
-    extra = node.extra if isinstance(node.extra, dict) else {}
+    extra = extra_of(node)
     cloud_id = str(node.id)
     return MachineRecord(
         cloud=cloud,
@@ -27,6 +35,19 @@ def to_machine(cloud: str, node: Any) -> MachineRecord:
         public_ips=[str(each) for each in node.public_ips or [] if each],
         created=_seconds(node),
     )
+
+
+def epoch_seconds(text: Any) -> float:
+    """A time such as ``2026-11-24T10:00:00.000Z`` in seconds since the epoch; 0 for none.
+
+    Raises ValueError for a text that is no time.
+    """
+    from datetime import datetime, timezone
+
+    if not text:
+        return 0.0
+    told = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    return (told if told.tzinfo else told.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _seconds(node: Any) -> float:
@@ -61,7 +82,7 @@ def to_image(cloud: str, image: Any) -> Image:
 
 def to_flavor(cloud: str, size: Any) -> Flavor:
     """A flavor; cores are told in many ways."""
-    extra = size.extra if isinstance(size.extra, dict) else {}
+    extra = extra_of(size)
     cores = next((extra[key] for key in _CORES if extra.get(key)), getattr(size, "vcpus", None))
     return Flavor(
         cloud=cloud,
@@ -103,3 +124,47 @@ STATES = {
     "unknown": State.UNKNOWN,
     "updating": State.UNKNOWN,
 }
+
+
+# The methods that bring a capability about, the first that a driver has is called. libcloud's base class has
+# some of them too, where they only raise NotImplementedError.
+METHODS: dict[Capability, tuple[str, ...]] = {
+    Capability.START: ("start_node", "ex_start_node", "ex_power_on_node", "ex_start"),
+    Capability.STOP: ("stop_node", "ex_stop_node", "ex_shutdown_node", "ex_stop"),
+    Capability.REBOOT: ("reboot_node",),
+}
+# What drivers call their way to one machine by its id. Others of these names take a name, or make an object.
+_GETTERS = ("ex_get_node", "ex_get_node_details", "ex_get_node_by_id")
+_KEY_METHODS = ("list_key_pairs", "import_key_pair_from_string", "delete_key_pair")
+
+
+def method_for(driver: Any, capability: Capability) -> str:
+    """The name of the driver's method for this, empty if it has none."""
+    return next((name for name in METHODS[capability] if has(driver, name)), "")
+
+
+def getter_of(driver: Any) -> Callable[[str], Any] | None:
+    """The driver's method that gives the object of one machine by its id; None if it has none."""
+    for name in _GETTERS:
+        if has(driver, name):
+            found: Callable[[str], Any] = getattr(driver, name)
+            given = inspect.signature(found).parameters.values()
+            if [each.name for each in given if each.default is each.empty] in (["node_id"], ["id"]):
+                return found
+    return None
+
+
+def has(driver: Any, name: str) -> bool:
+    """Whether a driver has a method of its own by this name."""
+    from libcloud.compute.base import NodeDriver
+
+    own = getattr(type(driver), name, None)
+    return own is not None and own is not getattr(NodeDriver, name, None)
+
+
+def capabilities_of(driver: Any) -> frozenset[Capability]:
+    """All that the driver can do."""
+    found = {capability for capability in METHODS if method_for(driver, capability)}
+    if all(has(driver, name) for name in _KEY_METHODS):
+        found.add(Capability.KEYS)
+    return frozenset(found)

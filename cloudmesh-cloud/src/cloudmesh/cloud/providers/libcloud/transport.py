@@ -1,4 +1,4 @@
-"""How one cloud is called: time limits and TLS, for its connections alone.
+"""The connections of one cloud, with time limits and TLS of its own.
 
 libcloud keeps both in global variables. Here each provider has a class of connections of its own, so that
 one cloud with a private certificate, or without any, does not change how others are verified.
@@ -7,130 +7,55 @@ one cloud with a private certificate, or without any, does not change how others
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.cloud.providers.libcloud.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from requests import Response, Session
 
-CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
-_MOST_SECONDS = 3600.0
 _REFUSED = 400
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 no secret
 _READING = ("GET", "HEAD", "OPTIONS")
 # Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
 _SAME_METHOD = (307, 308)
 
-# The settings of a cloud's section that this module reads.
-KEYS = ("timeout", "ca_cert", "insecure")
 
-
-@dataclass(frozen=True)
-class Transport:
-    """Time limits and TLS of one cloud.
-
-    Attributes:
-        timeout: seconds to wait for each part of an answer; a connection is given up after 10 of them.
-        ca_file: a file of certificates (PEM) to trust instead of the system's.
-        insecure: whether to take any certificate.
-    """
-
-    timeout: float = ANSWER_SECONDS
-    ca_file: str = ""
-    insecure: bool = False
-
-    @classmethod
-    def read(cls, cloud: str, settings: Mapping[str, Any]) -> Transport:
-        """From ``timeout``, ``ca_cert`` and ``insecure`` of a cloud's section. Raises ConfigError."""
-        place = f"clouds.{cloud}"
-        return cls(
-            timeout=_seconds(f"{place}.timeout", settings.get("timeout")),
-            ca_file=certificates(f"{place}.ca_cert", settings.get("ca_cert")),
-            insecure=switch(f"{place}.insecure", settings.get("insecure")),
-        )
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Seconds for connecting, and for each part of the answer."""
-        return min(CONNECT_SECONDS, self.timeout), self.timeout
-
-
-def _seconds(key: str, value: Any) -> float:
-    if value is None:
-        return ANSWER_SECONDS
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if isinstance(value, bool) or not 0 < seconds <= _MOST_SECONDS:
-        raise ConfigError(f"{key} must be a number of seconds, more than 0 and at most {_MOST_SECONDS:.0f}")
-    return seconds
-
-
-def switch(key: str, value: Any, default: bool = False) -> bool:
-    """A setting that is true or false, also as a text or as 1 and 0. Raises ConfigError."""
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": default}
-    word = "" if value is None else str(value).strip().lower()
-    if word not in words:
-        raise ConfigError(f"{key} must be true or false")
-    return words[word]
-
-
-def certificates(key: str, value: Any) -> str:
-    """The path of a file of certificates, empty if none is given; raises ConfigError if it is none."""
-    if value is None or not str(value).strip():
-        return ""
-    import ssl
-
-    path = Path(str(value)).expanduser()
-    try:
-        ssl.create_default_context().load_verify_locations(cafile=str(path))
-    except ssl.SSLError as error:
-        raise ConfigError(f"{key} is {path}, which is no file of certificates in PEM form") from error
-    except OSError as error:
-        raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
-    return str(path)
-
-
-class Wire:
-    """What went over the connections of one provider: how many calls, whereto, and the last answer.
+class CallTracker:
+    """What went over the connections of one provider: whereto, what changed something, the last answer.
 
     Errors of libcloud often leave out the status of the answer; it is found here.
 
     Attributes:
         get_reads: whether the cloud changes nothing for a GET, as some interfaces do.
-        changes: how many calls since ``anew``, but for the last, may have changed something.
+        changes: how many calls since ``reset``, but for the last, may have changed something.
+        place: host and port of the last call; empty before the first.
+        answer: the last HTTP response; None before it came.
     """
 
     def __init__(self, get_reads: bool = False) -> None:
         self.get_reads = get_reads
-        self.calls = 0
         self.changes = 0
         self.place = ""
         self.answer: Any = None
         self._sessions: list[Any] = []
         self._changing = False
 
-    def anew(self) -> None:
+    def reset(self) -> None:
         """Count changes from here."""
         self.changes, self._changing = 0, False
 
-    def begins(self, method: str, place: str, changes_nothing: bool) -> None:
+    def begin(self, method: str, place: str, changes_nothing: bool) -> None:
         """Take note of a call that is made now."""
         refused = getattr(self.answer, "status_code", 0) >= _REFUSED
         self.changes += self._changing and not refused
         self._changing = not (changes_nothing or (self.get_reads and method.upper() in _READING))
-        self.calls += 1
         self.place = place
         self.answer = None
 
-    def joined(self, session: Any) -> None:
+    def add_session(self, session: Any) -> None:
         """Take note of a session, to close it in the end."""
         self._sessions.append(session)
 
@@ -142,7 +67,7 @@ class Wire:
         self.answer = None
 
 
-def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -> type[Any]:
+def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_in: bool = False) -> type[Any]:
     """A class of connections for ``conn_class`` of libcloud's ``Connection`` classes.
 
     ``signs_in``: whether nothing goes over them but what gives a token.
@@ -154,15 +79,15 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
         """A connection of one cloud."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "timeout": transport.limits})
-            self.session.get_redirect_target = partial(_whither, self.session)
-            wire.joined(self.session)
+            super().__init__(*args, **{**kwargs, "timeout": settings.limits})
+            self.session.get_redirect_target = partial(_redirect_target, self.session)
+            tracker.add_session(self.session)
 
         def _setup_verify(self) -> None:
-            self.verify = not transport.insecure
+            self.verify = not settings.insecure
 
         def _setup_ca_cert(self, **kwargs: Any) -> None:
-            self.ca_cert = transport.ca_file or None if self.verify else None
+            self.ca_cert = settings.ca_file or None if self.verify else None
 
         def request(
             self,
@@ -176,10 +101,10 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
         ) -> None:
             # Some drivers sign in over connections of the class that they call the cloud with.
             changes_nothing = signs_in or url.partition("?")[0].endswith(_TOKEN_PATH)
-            wire.begins(method, self.host.partition("://")[2], changes_nothing)
+            tracker.begin(method, self.host.partition("://")[2], changes_nothing)
             if self.session.trust_env:
-                self._look_around()
-            wire.answer = self.response = self._answer(
+                self._read_environment()
+            tracker.answer = self.response = self._answer(
                 method.upper(), urljoin(self.host, url), body, self._normalize_headers(headers), stream, hooks
             )
 
@@ -201,7 +126,7 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
             )
             return answer
 
-        def _look_around(self) -> None:
+        def _read_environment(self) -> None:
             """Take proxies and certificates from the environment, once: looking there is much of a call."""
             found = self.session.merge_environment_settings(self.host, {}, None, self.verification, None)
             self.session.proxies = found["proxies"]
@@ -209,13 +134,13 @@ def connection_class(transport: Transport, wire: Wire, signs_in: bool = False) -
             # Nor is anything sent that a .netrc says of this host: who we are is in the configuration alone.
             self.session.trust_env = False
 
-    if transport.insecure:
+    if settings.insecure:
         _stop_warning()
     return CloudConnection
 
 
-def _whither(session: Session, answer: Response) -> str | None:
-    """Where an answer sends us, if we go there."""
+def _redirect_target(session: Session, answer: Response) -> str | None:
+    """The address that a redirection is followed to; None if it is not followed."""
     target: str | None = type(session).get_redirect_target(session, answer)
     method, url = str(answer.request.method), str(answer.request.url)
     # By most redirections a DELETE, say, becomes a GET, whose answer would be taken for success.
@@ -235,11 +160,15 @@ def _stop_warning() -> None:
     warnings.simplefilter("ignore", InsecureRequestWarning)
 
 
-def build(
-    driver: type[Any], transport: Transport, wire: Wire, arguments: Sequence[Any], named: Mapping[str, Any]
+def build_driver(
+    driver: type[Any],
+    settings: ConnectionSettings,
+    tracker: CallTracker,
+    arguments: Sequence[Any],
+    named: Mapping[str, Any],
 ) -> Any:
-    """A driver of this class whose connections are of this transport."""
-    made = connection_class(transport, wire)
+    """A driver of this class whose connections keep to these settings."""
+    made = connection_class(settings, tracker)
     if any("__new__" in vars(kind) for kind in driver.__mro__[:-1]):
         # It chooses one of several classes, by arguments of its own.
         return _reconnected(driver(*arguments, **named), made)
@@ -249,7 +178,7 @@ def build(
 
 
 def _reconnected(driver: Any, made: type[Any]) -> Any:
-    """The driver with its connection opened anew; such drivers call nobody when they are built."""
+    """The driver with a new connection of our class; such drivers call nobody when they are built."""
     driver.connection.conn_class = made
     driver.connection.connect()
     return driver

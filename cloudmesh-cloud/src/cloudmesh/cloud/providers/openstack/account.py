@@ -51,8 +51,9 @@ class Account:
             ConfigError: a key has a value that cannot be.
         """
         keys = _CredentialKeys(cloud, settings.get("credentials") or {})
-        kind = keys.get("OS_AUTH_TYPE") or ""
-        applied = kind in _APPLICATIONS or (not kind and keys.has_application_credential)
+        kind = keys.get("OS_AUTH_TYPE")
+        given = keys.get("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME")
+        applied = kind in _APPLICATIONS or bool(not kind and given)
         if kind and not applied and kind not in _PASSWORDS:
             raise ConfigError(
                 f"{keys.place}.OS_AUTH_TYPE is {kind}, which is not known here; "
@@ -77,10 +78,6 @@ class _CredentialKeys:
         self.cloud = cloud
         self.place = f"clouds.{cloud}.credentials"
         self._values = {str(key): str(value).strip() for key, value in values.items() if value is not None}
-
-    @property
-    def has_application_credential(self) -> bool:
-        return bool(self.get("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"))
 
     def get(self, *names: str) -> str:
         """The value of the first of these keys that has one."""

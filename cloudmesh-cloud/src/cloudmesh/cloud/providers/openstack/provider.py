@@ -10,19 +10,19 @@ from urllib.parse import quote
 
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
-from cloudmesh.cloud.provider.tokens import bears, marked
-from cloudmesh.cloud.providers.openstack import quotas, records
-from cloudmesh.cloud.providers.openstack.actions import Actions
-from cloudmesh.cloud.providers.openstack.networking import Networking
-from cloudmesh.cloud.providers.openstack.wire import SERVER_VERSION
+from cloudmesh.cloud.providers.openstack import records
+from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
+from cloudmesh.cloud.providers.openstack.servers import OpenStackServers
+from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION
 
 # How many machines of one name are asked for at a time.
-_NAMESAKES = 20
+_SAME_NAME_PAGE = 20
 _SPECIAL, _ESCAPED = re.compile(r"([][\\.^$*+?{}()|])"), r"\\\1"
 
 
-class OpenStackProvider(Actions, Networking):
+class OpenStackProvider(OpenStackServers, OpenStackNetworks):
     """One project in one region of an OpenStack."""
 
     # Public addresses are floating IPs, which are attached once the machine is there.
@@ -31,9 +31,9 @@ class OpenStackProvider(Actions, Networking):
     settling: ClassVar[float] = 5.0
 
     def check(self) -> str:
-        """Sign in anew, whether or not there is a token: this is what is asked about."""
-        token = self.session.signed_in()
-        with self.asking("count machines"):
+        """Sign in, also where there is a token: whether that works is the question here."""
+        token = self.session.sign_in_again()
+        with self.requesting("count machines"):
             self.compute("GET", "/servers", limit=1)
         project = self.account.project or token.project_id
         where = f", region {self.account.region}" if self.account.region else ""
@@ -42,7 +42,7 @@ class OpenStackProvider(Actions, Networking):
     def machines(self) -> Iterator[MachineRecord]:
         # One that is built while the pages are asked for may be on two of them.
         seen: set[str] = set()
-        with self.asking("list machines"):
+        with self.requesting("list machines"):
             for page in self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION):
                 for machine in (records.machine(self.name, server) for server in page):
                     if machine.cloud_id not in seen and machine.state is not State.DELETED:
@@ -50,7 +50,7 @@ class OpenStackProvider(Actions, Networking):
                         yield machine
 
     def machine(self, cloud_id: str) -> MachineRecord:
-        with self.asking(f"show machine {cloud_id}"):
+        with self.requesting(f"show machine {cloud_id}"):
             machine = records.machine(self.name, self._server(cloud_id))
         if machine.state is State.DELETED:
             raise NotFound(f"cloud {self.name} no longer has machine {machine.name} ({cloud_id})")
@@ -58,8 +58,8 @@ class OpenStackProvider(Actions, Networking):
 
     def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
-        with self.asking(f"boot {request.name}"):
-            made = self.compute("POST", "/servers", {"server": _wanted(request)})["server"]
+        with self.requesting(f"boot {request.name}"):
+            made = self.compute("POST", "/servers", {"server": _server_body(request)})["server"]
             return MachineRecord(
                 cloud=self.name,
                 name=request.name,
@@ -74,8 +74,8 @@ class OpenStackProvider(Actions, Networking):
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         """Among those of its name, which Nova looks for as a regular expression."""
-        query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _NAMESAKES}
-        with self.asking(f"look for machine {request.name}"):
+        query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _SAME_NAME_PAGE}
+        with self.requesting(f"look for machine {request.name}"):
             pages = self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION, **query)
             for server in (server for page in pages for server in page):
                 machine = records.machine(self.name, server)
@@ -84,48 +84,44 @@ class OpenStackProvider(Actions, Networking):
                     return machine
         return None
 
-    def delete(self, cloud_id: str) -> None:
-        with self.asking(f"delete machine {cloud_id}"):
-            self.compute("DELETE", f"/servers/{cloud_id}")
-
     def images(self) -> list[Image]:
-        with self.asking("list images"):
+        with self.requesting("list images"):
             return [records.image(self.name, item) for page in self.image_pages() for item in page]
 
     def image(self, cloud_id: str) -> Image:
-        with self.asking(f"show image {cloud_id}"):
+        with self.requesting(f"show image {cloud_id}"):
             return records.image(
                 self.name, self.image_service("GET", f"/v2/images/{quote(cloud_id, safe='')}")
             )
 
     def flavors(self) -> list[Flavor]:
-        with self.asking("list flavors"):
+        with self.requesting("list flavors"):
             pages = self.pages("flavors", "/flavors/detail", self.compute)
             return [records.flavor(self.name, item) for page in pages for item in page]
 
     def key_pairs(self) -> list[KeyPair]:
-        with self.asking("list key pairs"):
+        with self.requesting("list key pairs"):
             found = self.compute("GET", "/os-keypairs")["keypairs"]
             return [records.key_pair(self.name, each["keypair"]) for each in found]
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
-        with self.asking(f"add key pair {name}"):
+        with self.requesting(f"add key pair {name}"):
             wanted = {"keypair": {"name": name, "public_key": public_key}}
             return records.key_pair(self.name, self.compute("POST", "/os-keypairs", wanted)["keypair"])
 
     def delete_key(self, name: str) -> None:
-        with self.asking(f"delete key pair {name}"):
+        with self.requesting(f"delete key pair {name}"):
             self.compute("DELETE", f"/os-keypairs/{quote(name, safe='')}")
 
     def quotas(self) -> list[Quota]:
         project = self.session.token().project_id
-        with self.asking("list quotas"):
+        with self.requesting("list quotas"):
             limits = self.compute("GET", "/limits")["limits"]["absolute"]
             details = self.network("GET", f"/quotas/{project}/details")["quota"]
-            return [*quotas.of_nova(self.name, limits), *quotas.of_neutron(self.name, details)]
+            return [*records.nova_quotas(self.name, limits), *records.neutron_quotas(self.name, details)]
 
 
-def _wanted(request: BootRequest) -> Mapping[str, Any]:
+def _server_body(request: BootRequest) -> Mapping[str, Any]:
     """The new server, as Nova's interface has it."""
     wanted: dict[str, Any] = {
         "name": request.name,

@@ -1,19 +1,20 @@
-"""What Nova's words for the state of a server mean.
+"""What Nova and Glance tell, in our form: servers, images, flavors, key pairs; and quotas, also of Neutron.
 
-The words: https://docs.openstack.org/api-guide/compute/server_concepts.html; what a server is about to become
-stands apart, in its task.
+The states of a server: https://docs.openstack.org/api-guide/compute/server_concepts.html; what it is about to
+become stands apart, in its task.
 """
 
 from __future__ import annotations
 
-import calendar
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
-from cloudmesh.cloud.provider.tokens import unmarked
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.provider.boot import unmarked
+from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 
+Json = Mapping[str, Any]
+GIB = 2**30
 _STATES = {
     "ACTIVE": State.ACTIVE,
     "BUILD": State.BUILDING,
@@ -65,11 +66,6 @@ def raw_state(status: str, task: str | None) -> str:
     return f"{status} {task}" if task else status
 
 
-GIB = 2**30
-
-Json = Mapping[str, Any]
-
-
 def machine(cloud: str, server: Json) -> MachineRecord:
     """A server of Nova's detailed list."""
     status, task = str(server["status"]), server.get("OS-EXT-STS:task_state")
@@ -89,7 +85,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         private_ips=private,
         public_ips=public,
         fault=_fault(server) if state is State.ERROR else "",
-        created=seconds(server.get("created")),
+        created=epoch_seconds(server.get("created")),
         metadata=unmarked(server.get("metadata") or {}),
         zone=str(server.get("OS-EXT-AZ:availability_zone") or ""),
     )
@@ -133,8 +129,39 @@ def key_pair(cloud: str, item: Json) -> KeyPair:
     return KeyPair(cloud, str(item["name"]), str(item.get("fingerprint", "")))
 
 
-def seconds(text: Any) -> float:
-    """A time such as ``2026-11-24T10:00:00Z`` in seconds since the epoch; 0 if there is none."""
-    if not text:
-        return 0.0
-    return float(calendar.timegm(time.strptime(str(text)[:19], "%Y-%m-%dT%H:%M:%S")))
+# Our name, Nova's limit, Nova's use, and the unit.
+_NOVA = (
+    ("machines", "maxTotalInstances", "totalInstancesUsed", ""),
+    ("vcpus", "maxTotalCores", "totalCoresUsed", ""),
+    ("ram", "maxTotalRAMSize", "totalRAMUsed", "MiB"),
+    ("key_pairs", "maxTotalKeypairs", "", ""),
+)
+_NEUTRON = {
+    "floatingip": "floating_ips",
+    "security_group": "security_groups",
+    "security_group_rule": "security_group_rules",
+    "network": "networks",
+    "port": "ports",
+}
+# The words of Nova's errors.
+QUOTA_NAMES = {"instances": "machines", "cores": "vcpus", "ram": "ram", "key_pairs": "key_pairs", **_NEUTRON}
+
+
+def nova_quotas(cloud: str, limits: Mapping[str, Any]) -> Iterator[Quota]:
+    """Machines, cores, memory and key pairs."""
+    for name, limit, used, unit in _NOVA:
+        if limit in limits:
+            yield Quota(cloud, name, limits.get(used), _limit(limits[limit]), unit)
+
+
+def neutron_quotas(cloud: str, details: Mapping[str, Any]) -> Iterator[Quota]:
+    """Addresses, security groups, networks and ports."""
+    for theirs, name in _NEUTRON.items():
+        if theirs in details:
+            quota = details[theirs]
+            yield Quota(cloud, name, int(quota["used"]), _limit(quota["limit"]))
+
+
+def _limit(number: int) -> int | None:
+    """Below zero there is none."""
+    return None if number < 0 else int(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,12 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError, EndpointError, only_looking
+from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.tokens import Token, TokenFile
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
-# How the catalog calls the services that are used here, the usual name first.
-KINDS = {"compute": ("compute",), "image": ("image",), "network": ("network",)}
 _VERSIONS = ("/v2", "/v2.0")
 
 Calling = Callable[[str], AbstractContextManager[None]]
@@ -51,21 +49,21 @@ class KeystoneSession:
     def token(self) -> Token:
         """A token that can be used: the last one, the kept one, else one from signing in."""
         if not (self._token and self._token.is_fresh(time.time())):
-            return self._take(self._file.fresh() or self._file.renew(None, self.sign_in))
+            return self._use(self._file.fresh() or self._file.renew(None, self.sign_in))
         return self._token
 
-    def _take(self, token: Token) -> Token:
+    def _use(self, token: Token) -> Token:
         self._hide(token.text)
         self._token = token
         return token
 
-    def renewed(self) -> Token:
+    def renew(self) -> Token:
         """A token after the last one was refused: it may have been revoked."""
-        return self._take(self._file.renew(self._token, self.sign_in))
+        return self._use(self._file.renew(self._token, self.sign_in))
 
-    def signed_in(self) -> Token:
+    def sign_in_again(self) -> Token:
         """A token from signing in now, kept for what comes after."""
-        return self._take(self._file.replaced(self.sign_in))
+        return self._use(self._file.replace(self.sign_in))
 
     def sign_in(self) -> Token:
         """A new token from Keystone.
@@ -75,9 +73,9 @@ class KeystoneSession:
             CloudError: it could not be reached, or did not answer as Keystone does.
         """
         try:
-            return self._ask(self._account.scope)
+            return self._request_token(self._account.scope)
         except CredentialsError as error:
-            raise self._explained(error) from error
+            raise self._explain_refusal(error) from error
 
     def endpoint(self, kind: str) -> str:
         """The address of a service of the region.
@@ -98,7 +96,7 @@ class KeystoneSession:
             )
         return _without_version(chosen[0]) if kind != "compute" else chosen[0].rstrip("/")
 
-    def _ask(self, scope: Any) -> Token:
+    def _request_token(self, scope: Any) -> Token:
         auth = {"identity": self._account.identity, **({"scope": scope} if scope else {})}
         keystone = self._connect(self._account.url)
         # Whatever it was for has not been asked yet.
@@ -106,7 +104,7 @@ class KeystoneSession:
             answer = keystone.request("/v3/auth/tokens", method="POST", data={"auth": auth})
             return _token(answer, self._cloud, self._account.url)
 
-    def _explained(self, error: CredentialsError) -> CloudmeshError:
+    def _explain_refusal(self, error: CredentialsError) -> CloudmeshError:
         """Keystone says the same whatever is wrong; so find out whether it is the project."""
         account, place = self._account, f"clouds.{self._cloud}.credentials"
         if not account.scope:
@@ -116,7 +114,7 @@ class KeystoneSession:
                 f"cms config set {place}.OS_APPLICATION_CREDENTIAL_SECRET"
             )
         try:
-            unscoped = self._ask("unscoped")
+            unscoped = self._request_token("unscoped")
         except CloudmeshError:
             return CredentialsError(
                 f"cloud {self._cloud} did not accept user {account.user} with this password; "
@@ -139,7 +137,7 @@ class KeystoneSession:
         return suggest(wanted, sorted(str(project["name"]) for project in projects))
 
     def _endpoints(self, kind: str) -> list[dict[str, Any]]:
-        services = [each for each in self.token().catalog if each.get("type") in KINDS[kind]]
+        services = [each for each in self.token().catalog if each.get("type") == kind]
         return [endpoint for service in services for endpoint in service.get("endpoints", ())]
 
     def _no_endpoint(self, kind: str) -> CloudmeshError:
@@ -167,7 +165,7 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
     try:
         body = answer.object["token"]
         # By its length, as the clock of this machine may be another one.
-        expires = time.time() + _seconds(body["expires_at"]) - _seconds(body["issued_at"])
+        expires = time.time() + epoch_seconds(body["expires_at"]) - epoch_seconds(body["issued_at"])
         project = body.get("project") or {}
         catalog = body.get("catalog") or []
         user = str(body["user"]["id"])
@@ -175,7 +173,7 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
         raise _no_keystone(answer, cloud, url) from error
     if not text:
         raise _no_keystone(answer, cloud, url)
-    return Token(text, expires, [_slim(each) for each in catalog], str(project.get("id", "")), user)
+    return Token(text, expires, [_needed_part(each) for each in catalog], str(project.get("id", "")), user)
 
 
 def _no_keystone(answer: Any, cloud: str, url: str) -> BadAnswer:
@@ -187,7 +185,7 @@ def _no_keystone(answer: Any, cloud: str, url: str) -> BadAnswer:
     )
 
 
-def _slim(service: dict[str, Any]) -> dict[str, Any]:
+def _needed_part(service: dict[str, Any]) -> dict[str, Any]:
     """What is needed of a service in the catalog."""
     keys = ("url", "interface", "region", "region_id")
     endpoints = [{key: each[key] for key in keys if key in each} for each in service.get("endpoints", ())]
@@ -196,11 +194,6 @@ def _slim(service: dict[str, Any]) -> dict[str, Any]:
 
 def _region(endpoint: dict[str, Any]) -> str:
     return str(endpoint.get("region") or endpoint.get("region_id") or "")
-
-
-def _seconds(text: str) -> float:
-    """``2026-11-24T10:00:00.000000Z`` in seconds since the epoch."""
-    return float(calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
 
 
 def _without_version(url: str) -> str:

@@ -6,25 +6,24 @@ look into, one file (0600) for each cloud and user, never in the store.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.config.settings import places
+from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import CloudmeshError
 
 # A token that ends within so many seconds is not used any more: the work it is for takes a while.
-MARGIN = 120.0
+MARGIN_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Token:
 
     def is_fresh(self, now: float) -> bool:
         """Whether it can be used for some time yet."""
-        return now < self.expires - MARGIN
+        return now < self.expires - MARGIN_SECONDS
 
 
 class TokenFile:
@@ -60,7 +59,7 @@ class TokenFile:
 
     def __init__(self, cloud: str, account: Account, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self.path = places.tokens_directory() / f"{_harmless(cloud)}-{_fingerprint(cloud, account)}.json"
+        self.path = places.tokens_directory() / f"{_file_name(cloud)}-{_fingerprint(cloud, account)}.json"
 
     def fresh(self) -> Token | None:
         """The kept token, if there is one that can be used for some time yet."""
@@ -80,16 +79,16 @@ class TokenFile:
             kept = self.fresh()
             if kept and not (refused and kept.text == refused.text):
                 return kept
-            _raise_failure(lock, began, self._clock())
+            _raise_recorded_failure(lock, began, self._clock())
             try:
                 token = sign_in()
             except CloudmeshError as error:
-                _note_failure(lock, error, self._clock())
+                _record_failure(lock, error, self._clock())
                 raise
             self._write(token)
             return token
 
-    def replaced(self, sign_in: Callable[[], Token]) -> Token:
+    def replace(self, sign_in: Callable[[], Token]) -> Token:
         """A token from signing in now, in place of a kept one."""
         with self._locked() as lock:
             token = sign_in()
@@ -114,35 +113,22 @@ class TokenFile:
 
     def _write(self, token: Token) -> None:
         """Put the token in place in one step. A disk that is full costs a sign-in next time, no more."""
-        temporary = self.path.with_suffix(f".{secrets.token_hex(4)}.new")
         with suppress(OSError):
-            try:
-                descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(vars(token), file)
-                temporary.replace(self.path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            files.replace_private(self.path, json.dumps(vars(token)).encode())
 
     @contextmanager
     def _locked(self) -> Iterator[int | None]:
         """Hold the lock of this account, which threads and processes wait for; None if none can be had."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.parent.chmod(0o700)
-            flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-            descriptor = os.open(self.path.with_suffix(".lock"), flags, 0o600)
-        except OSError:
-            yield None
-            return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+        with ExitStack() as held:
+            try:
+                files.make_private_directory(self.path.parent)
+                lock = held.enter_context(files.file_lock(self.path.with_suffix(".lock")))
+            except OSError:
+                lock = None
+            yield lock
 
 
-def _note_failure(lock: int, error: CloudmeshError, now: float) -> None:
+def _record_failure(lock: int, error: CloudmeshError, now: float) -> None:
     """Write down in the lock file why signing in failed; our sentences hold no secret."""
     note = json.dumps({"time": now, "kind": type(error).__name__, "sentence": str(error)})
     with suppress(OSError):
@@ -150,7 +136,7 @@ def _note_failure(lock: int, error: CloudmeshError, now: float) -> None:
         os.pwrite(lock, note.encode(), 0)
 
 
-def _raise_failure(lock: int, began: float, now: float) -> None:
+def _raise_recorded_failure(lock: int, began: float, now: float) -> None:
     """Raise why signing in failed for another one, if that was after we ``began`` to wait.
 
     A time to come was written before the clock was set back, and tells nothing.
@@ -165,7 +151,7 @@ def _raise_failure(lock: int, began: float, now: float) -> None:
             raise getattr(errors, str(kind), errors.CloudError)(sentence)
 
 
-def _harmless(name: str) -> str:
+def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)[:60]
 
 

@@ -8,39 +8,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from cloudmesh.cloud.errors import (
-    BadAnswer,
-    CloudTimeout,
-    CredentialsError,
-    NoCapacity,
-    QuotaExceeded,
-    RateLimited,
-    Refused,
-    ServerFailure,
-    TlsFailure,
-    Unreachable,
-)
-from cloudmesh.cloud.providers.simulated.settings import LOSSES, Rule, SimulatedSettings
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.providers.simulated.settings import LOSSES, FaultRule, SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.plugin.errors import CloudmeshError
 
 _ERRORS: dict[str, tuple[type[CloudmeshError], str]] = {
-    "unreachable": (Unreachable, "did not answer"),
-    "refused": (Refused, "refused"),
-    "quota": (QuotaExceeded, "has no room left"),
-    "capacity": (NoCapacity, "has no valid host"),
-    "tls": (TlsFailure, "did not prove by its certificate to be it"),
-    "rate": (RateLimited, "had too many calls"),
-    "credentials": (CredentialsError, "did not accept the credentials"),
-    "timeout": (CloudTimeout, "did not answer in time"),
-    "reset": (Unreachable, "ended the connection without an answer"),
-    "server": (ServerFailure, "failed in itself"),
-    "malformed": (BadAnswer, "sent only a part of an answer"),
+    "unreachable": (errors.Unreachable, "did not answer"),
+    "refused": (errors.Refused, "refused"),
+    "quota": (errors.QuotaExceeded, "has no room left"),
+    "capacity": (errors.NoCapacity, "has no valid host"),
+    "tls": (errors.TlsFailure, "did not prove by its certificate to be it"),
+    "rate": (errors.RateLimited, "had too many calls"),
+    "credentials": (errors.CredentialsError, "did not accept the credentials"),
+    "timeout": (errors.CloudTimeout, "did not answer in time"),
+    "reset": (errors.Unreachable, "ended the connection without an answer"),
+    "server": (errors.ServerFailure, "failed in itself"),
+    "malformed": (errors.BadAnswer, "sent only a part of an answer"),
 }
 
 
 @dataclass(frozen=True)
-class _Due:
+class _PlannedFault:
     """What is to go wrong: for which machine, how, whether after the work; and who is to end in error."""
 
     name: str = ""
@@ -84,30 +73,30 @@ class Faults:
         """
         if self._settings.latency_seconds:
             time.sleep(self._settings.latency_seconds)
-        due = self._due(verb, names)
-        if due.kind and not due.after:
-            raise self._error(due.kind, verb, due.name)
-        yield due.broken
-        if due.after:
-            raise self._error(due.kind, verb, due.name)
+        fault = self._next_fault(verb, names)
+        if fault.kind and not fault.after:
+            raise self._error(fault.kind, verb, fault.name)
+        yield fault.broken
+        if fault.after:
+            raise self._error(fault.kind, verb, fault.name)
 
-    def _due(self, verb: str, names: Sequence[str]) -> _Due:
+    def _next_fault(self, verb: str, names: Sequence[str]) -> _PlannedFault:
         """The fault that is due: that of the first rule for one of the machines, else what chance gives."""
         settings = self._settings
         if not settings.fail and not settings.failure_rate:
-            return _Due()
+            return _PlannedFault()
         counts = {name: self._world.count(verb, name) for name in names}
         rules = {name: rule for name, count in counts.items() if (rule := self._rule(verb, name, count))}
         broken = frozenset(name for name, rule in rules.items() if rule.error == "fault")
         for name, rule in rules.items():
             if name not in broken:
-                return _Due(name, rule.error, rule.after, broken)
+                return _PlannedFault(name, rule.error, rule.after, broken)
         first = names[0]
         key = f"{settings.fault_seed}/{verb}/{first}/{counts[first]}"
         unlucky = first not in broken and random.Random(key).random() < settings.failure_rate  # noqa: S311
-        return _Due(first, "unreachable" if unlucky else "", False, broken)
+        return _PlannedFault(first, "unreachable" if unlucky else "", False, broken)
 
-    def _rule(self, verb: str, name: str, count: int) -> Rule | None:
+    def _rule(self, verb: str, name: str, count: int) -> FaultRule | None:
         return next((rule for rule in self._settings.fail if _applies(rule, verb, name, count)), None)
 
     def _error(self, kind: str, verb: str, name: str) -> CloudmeshError:
@@ -120,7 +109,7 @@ class Faults:
         return error
 
 
-def _applies(rule: Rule, verb: str, name: str, count: int) -> bool:
+def _applies(rule: FaultRule, verb: str, name: str, count: int) -> bool:
     if rule.verb not in ("*", verb) or (rule.times is not None and count > rule.times):
         return False
     if rule.names == "*":

@@ -10,14 +10,15 @@ from typing import Any
 from cloudmesh.cloud.errors import Conflict, NoCapacity, NotFound, Refused
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.providers.simulated.catalog import NETWORKS, POOL, public_addresses
-from cloudmesh.cloud.providers.simulated.quotas import Quotas
-from cloudmesh.cloud.providers.simulated.world import number
+from cloudmesh.cloud.providers.simulated.account import NETWORKS, POOL, SimulatedAccount, public_addresses
+from cloudmesh.cloud.providers.simulated.world import cloud_id_of, row_number
 
+# The tables, and the words for what is in them, by the begin of its ids.
+_TABLES = {"group": ("security_group", "security group"), "ip": ("floating_ip", "floating IP")}
 _RULE = ("direction", "protocol", "from_port", "to_port", "remote", "ethertype")
 
 
-class Networks(Quotas):
+class SimulatedNetworks(SimulatedAccount):
     """Two networks that are always there, and what users put around them."""
 
     def networks(self) -> list[Network]:
@@ -46,13 +47,15 @@ class Networks(Quotas):
                 ) from None
             # As real clouds do: what a machine sends is let through.
             _insert(connection, int(made.lastrowid or 0), SecurityRule("egress", "any"))
-            return self._group(connection, self._found(connection, f"group-{made.lastrowid:06d}"))
+            return self._group(
+                connection, self._row_of(connection, "group", cloud_id_of("group", made.lastrowid))
+            )
 
     def delete_security_group(self, cloud_id: str) -> None:
         with self._world.change() as connection:
-            name = self._found(connection, cloud_id)["name"]
+            name = self._row_of(connection, "group", cloud_id)["name"]
         with self._faults.around("delete_security_group", name), self._world.change() as connection:
-            self._found(connection, cloud_id)
+            self._row_of(connection, "group", cloud_id)
             users = [
                 row["name"]
                 for row in connection.execute("SELECT name, groups FROM machine")
@@ -62,23 +65,27 @@ class Networks(Quotas):
                 raise Conflict(
                     f"security group {name} on cloud {self.name} is used by {', '.join(users[:8])}"
                 )
-            connection.execute("DELETE FROM security_rule WHERE group_id = ?", (number("group", cloud_id),))
-            connection.execute("DELETE FROM security_group WHERE id = ?", (number("group", cloud_id),))
+            connection.execute(
+                "DELETE FROM security_rule WHERE group_id = ?", (row_number("group", cloud_id),)
+            )
+            connection.execute("DELETE FROM security_group WHERE id = ?", (row_number("group", cloud_id),))
 
     def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
         with self._faults.around("add_rule", ""), self._world.change() as connection:
-            group = self._group(connection, self._found(connection, group_id))
+            group = self._group(connection, self._row_of(connection, "group", group_id))
             if rule in group.rules:
                 raise Conflict(f"security group {group.name} on cloud {self.name} has this rule already")
-            return _insert(connection, number("group", group_id), rule)
+            return _insert(connection, row_number("group", group_id), rule)
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
         with self._faults.around("remove_rule", ""), self._world.change() as connection:
-            group = self._group(connection, self._found(connection, group_id))
+            group = self._group(connection, self._row_of(connection, "group", group_id))
             same = [each for each in group.rules if each == rule]
             if not same:
                 raise NotFound(f"security group {group.name} on cloud {self.name} has no such rule")
-            connection.execute("DELETE FROM security_rule WHERE id = ?", (number("rule", same[0].cloud_id),))
+            connection.execute(
+                "DELETE FROM security_rule WHERE id = ?", (row_number("rule", same[0].cloud_id),)
+            )
 
     def floating_ips(self) -> list[FloatingIP]:
         self._faults.before("floating_ips", "")
@@ -98,16 +105,16 @@ class Networks(Quotas):
             made = connection.execute(
                 "INSERT INTO floating_ip (address, description) VALUES (?, ?)", (free, description)
             )
-            return self._floating(self._address(connection, f"ip-{made.lastrowid:06d}"))
+            return self._floating(self._row_of(connection, "ip", cloud_id_of("ip", made.lastrowid)))
 
     def delete_floating_ip(self, cloud_id: str) -> None:
         with self._faults.around("delete_floating_ip", ""), self._world.change() as connection:
-            self._address(connection, cloud_id)
-            connection.execute("DELETE FROM floating_ip WHERE id = ?", (number("ip", cloud_id),))
+            self._row_of(connection, "ip", cloud_id)
+            connection.execute("DELETE FROM floating_ip WHERE id = ?", (row_number("ip", cloud_id),))
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
         with self._faults.around("attach_floating_ip", ""), self._world.change() as connection:
-            address = self._floating(self._address(connection, cloud_id))
+            address = self._floating(self._row_of(connection, "ip", cloud_id))
             machine = self._world.find(connection, machine_id)
             if machine is None:
                 raise NotFound(f"there is no machine {machine_id} on cloud {self.name}")
@@ -115,25 +122,27 @@ class Networks(Quotas):
                 raise Conflict(f"machine {machine['name']} on cloud {self.name} is being deleted")
             if address.machine_id:
                 raise Conflict(f"{address.address} leads to {address.machine_id} already; detach it first")
-            self._lead(connection, cloud_id, number("sim", machine_id))
+            self._set_machine(connection, cloud_id, row_number("sim", machine_id))
 
     def detach_floating_ip(self, cloud_id: str) -> None:
         with self._faults.around("detach_floating_ip", ""), self._world.change() as connection:
-            address = self._floating(self._address(connection, cloud_id))
+            address = self._floating(self._row_of(connection, "ip", cloud_id))
             if not address.machine_id:
                 raise Conflict(f"{address.address} on cloud {self.name} leads to no machine")
-            self._lead(connection, cloud_id, None)
+            self._set_machine(connection, cloud_id, None)
 
-    def _lead(self, connection: sqlite3.Connection, cloud_id: str, machine: int | None) -> None:
+    def _set_machine(self, connection: sqlite3.Connection, cloud_id: str, machine: int | None) -> None:
         connection.execute(
-            "UPDATE floating_ip SET machine_id = ? WHERE id = ?", (machine, number("ip", cloud_id))
+            "UPDATE floating_ip SET machine_id = ? WHERE id = ?", (machine, row_number("ip", cloud_id))
         )
 
-    def _found(self, connection: sqlite3.Connection, cloud_id: str) -> sqlite3.Row:
-        key = number("group", cloud_id)
-        row = connection.execute("SELECT * FROM security_group WHERE id = ?", (key,)).fetchone()
+    def _row_of(self, connection: sqlite3.Connection, prefix: str, cloud_id: str) -> sqlite3.Row:
+        """The row of a security group (``group``) or floating IP (``ip``). Raises NotFound."""
+        table, kind = _TABLES[prefix]
+        wanted = (row_number(prefix, cloud_id),)
+        row = connection.execute(f"SELECT * FROM {table} WHERE id = ?", wanted).fetchone()  # noqa: S608 our own names
         if row is None:
-            raise NotFound(f"there is no security group {cloud_id} on cloud {self.name}")
+            raise NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
         found: sqlite3.Row = row
         return found
 
@@ -144,33 +153,27 @@ class Networks(Quotas):
         return SecurityGroup(
             self.name,
             row["name"],
-            f"group-{row['id']:06d}",
+            cloud_id_of("group", row["id"]),
             row["description"],
             tuple(_rule({key: each[key] for key in _RULE}, each["id"]) for each in rules),
         )
 
-    def _address(self, connection: sqlite3.Connection, cloud_id: str) -> sqlite3.Row:
-        key = number("ip", cloud_id)
-        row = connection.execute("SELECT * FROM floating_ip WHERE id = ?", (key,)).fetchone()
-        if row is None:
-            raise NotFound(f"there is no floating IP {cloud_id} on cloud {self.name}")
-        found: sqlite3.Row = row
-        return found
-
     def _floating(self, row: sqlite3.Row) -> FloatingIP:
-        machine = f"sim-{row['machine_id']:06d}" if row["machine_id"] is not None else ""
-        return FloatingIP(self.name, row["address"], f"ip-{row['id']:06d}", POOL, machine, row["description"])
+        machine = "" if row["machine_id"] is None else cloud_id_of("sim", row["machine_id"])
+        return FloatingIP(
+            self.name, row["address"], cloud_id_of("ip", row["id"]), POOL, machine, row["description"]
+        )
 
 
-def _insert(connection: sqlite3.Connection, group: int, rule: SecurityRule) -> SecurityRule:
+def _insert(connection: sqlite3.Connection, group: int | None, rule: SecurityRule) -> SecurityRule:
     values = {key: getattr(rule, key) for key in _RULE}
     made = connection.execute(
         "INSERT INTO security_rule (group_id, direction, protocol, from_port, to_port, remote, ethertype) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (group, *values.values()),
     )
-    return _rule(values, made.lastrowid or 0)
+    return _rule(values, made.lastrowid)
 
 
-def _rule(values: Mapping[str, Any], number: int) -> SecurityRule:
-    return SecurityRule(**values, cloud_id=f"rule-{number:06d}")
+def _rule(values: Mapping[str, Any], number: int | None) -> SecurityRule:
+    return SecurityRule(**values, cloud_id=cloud_id_of("rule", number))

@@ -1,4 +1,4 @@
-"""The provider ``simulated``."""
+"""The provider ``simulated``: a cloud that is only pretended, to learn and to rehearse on; nothing costs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, Refused
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Fitness, Verb, impossible
-from cloudmesh.cloud.provider.interface import BootRequest
-from cloudmesh.cloud.provider.tokens import marked, unmarked
-from cloudmesh.cloud.providers.simulated.catalog import FLAVORS, IMAGES, address
-from cloudmesh.cloud.providers.simulated.keys import SimulatedKeys
-from cloudmesh.cloud.providers.simulated.networks import Networks
+from cloudmesh.cloud.provider.boot import BootRequest, marked, unmarked
+from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
+from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
-from cloudmesh.cloud.providers.simulated.world import PAGE, number
+from cloudmesh.cloud.providers.simulated.world import PAGE, cloud_id_of, row_number
 from cloudmesh.plugin.errors import CloudmeshError
 
 _INSERT = """
 INSERT INTO machine (
     name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-
-
+# The verbs that take as long as a boot.
+_LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
 # What several machines can be asked in one call, if the configuration says so.
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
 
-class SimulatedProvider(SimulatedKeys, Networks):
+class SimulatedProvider(SimulatedNetworks):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
     capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
@@ -52,36 +50,37 @@ class SimulatedProvider(SimulatedKeys, Networks):
             after = rows[-1]["id"]
 
     def machine(self, cloud_id: str) -> MachineRecord:
-        with self._world.change() as connection:
-            found = self._find(connection, cloud_id)
+        found = self._now(cloud_id)
         self._faults.before("machine", found.name)
         return found
 
     def boot(self, request: BootRequest) -> MachineRecord:
-        with self._faults.around("boot", request.name) as broken, self._world.change() as connection:
-            return self._made(connection, request, broken)
+        return self._boot_all([request])[0]
 
     def boot_many(self, requests: Sequence[BootRequest], maybe_done: bool = False) -> list[MachineRecord]:
         """One call that makes all of them, or none."""
         if "boot" not in self.bulk:
             super().boot_many(requests, maybe_done)
+        return self._boot_all(requests, maybe_done)
+
+    def _boot_all(self, requests: Sequence[BootRequest], maybe_done: bool = False) -> list[MachineRecord]:
         names = [request.name for request in requests]
         with self._faults.around_all("boot", names) as broken, self._world.change() as connection:
             return [
                 (self._booted(connection, request) if maybe_done else None)
-                or self._made(connection, request, request.name in broken)
+                or self._create(connection, request, request.name in broken)
                 for request in requests
             ]
 
-    def _made(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
+    def _create(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
         """A new machine, which will be in error if it is broken."""
         self._require_disk(request.image, request.flavor)
         self._require_room_for(connection, request.flavor)
         try:
             cursor = connection.execute(_INSERT, self._columns(request, broken))
         except sqlite3.IntegrityError:
-            raise self._taken(request.name) from None
-        return self._find(connection, f"sim-{cursor.lastrowid:06d}")
+            raise self._name_taken(request.name) from None
+        return self._find(connection, cloud_id_of("sim", cursor.lastrowid))
 
     def _columns(self, request: BootRequest, broken: bool) -> tuple[Any, ...]:
         """The columns of a new machine."""
@@ -107,60 +106,31 @@ class SimulatedProvider(SimulatedKeys, Networks):
 
     def _booted(self, connection: sqlite3.Connection, request: BootRequest) -> MachineRecord | None:
         """The machine that was made with the token of a request, unless it is gone."""
-        row = self._world.marked(connection, request.token) if request.token else None
+        row = self._world.find_by_token(connection, request.token) if request.token else None
         machine = self._machine(row) if row else None
         return None if machine and machine.state is State.DELETING else machine
 
-    def start(self, cloud_id: str) -> None:
-        self._act("start", cloud_id, self._settings.boot_seconds)
-
-    def stop(self, cloud_id: str) -> None:
-        self._act("stop", cloud_id, self._settings.action_seconds)
-
-    def suspend(self, cloud_id: str) -> None:
-        self._act("suspend", cloud_id, self._settings.action_seconds)
-
-    def resume(self, cloud_id: str) -> None:
-        self._act("resume", cloud_id, self._settings.action_seconds)
-
-    def pause(self, cloud_id: str) -> None:
-        self._act("pause", cloud_id, self._settings.action_seconds)
-
-    def unpause(self, cloud_id: str) -> None:
-        self._act("unpause", cloud_id, self._settings.action_seconds)
-
-    def reboot(self, cloud_id: str) -> None:
-        self._act("reboot", cloud_id, self._settings.boot_seconds)
-
-    def hard_reboot(self, cloud_id: str) -> None:
-        self._act("hard_reboot", cloud_id, self._settings.boot_seconds)
-
-    def delete(self, cloud_id: str) -> None:
-        self._act("delete", cloud_id, self._settings.action_seconds)
-
     def rebuild(self, cloud_id: str, image: Image) -> None:
-        self._act("rebuild", cloud_id, self._settings.boot_seconds, image=image.name)
+        self.act("rebuild", cloud_id, image=image.name)
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
-        self._act("resize", cloud_id, self._settings.action_seconds, flavor=flavor.name)
+        self.act("resize", cloud_id, flavor=flavor.name)
 
     def rename(self, cloud_id: str, name: str) -> None:
         try:
-            self._act("rename", cloud_id, 0.0, name=name)
+            self.act("rename", cloud_id, name=name)
         except sqlite3.IntegrityError:
-            raise self._taken(name) from None
+            raise self._name_taken(name) from None
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
-        with self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
+        machine = self._now(cloud_id)
         with self._faults.around("metadata", machine.name), self._world.change() as connection:
             merged = {**json.loads(self._row(connection, cloud_id)["metadata"]), **changes}
             kept = {key: value for key, value in merged.items() if value is not None}
             _update(connection, cloud_id, metadata=json.dumps(kept))
 
     def console(self, cloud_id: str) -> str:
-        with self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
+        machine = self._now(cloud_id)
         self._faults.before("console", machine.name)
         return (
             f"[simulated] {machine.name} on cloud {self.name}: no real machine runs here\n"
@@ -175,34 +145,28 @@ class SimulatedProvider(SimulatedKeys, Networks):
         self._faults.before("flavors", "")
         return [Flavor(self.name, name, f"flavor-{name}", *sizes) for name, *sizes in FLAVORS]
 
-    def _act(self, action: str, cloud_id: str, seconds: float, **values: str) -> None:
+    def act(self, verb: str, cloud_id: str, **values: str) -> None:
         """Set a machine on its way to the verb's target, or refuse as a real cloud would."""
-        verb = VERBS[action]
-        with self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
-        with self._faults.around(action, machine.name) as broken, self._world.change() as connection:
-            machine = self._find(connection, cloud_id)
-            self._begin(connection, machine, verb, seconds, broken, **values)
+        self._act_on(verb, [cloud_id], **values)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call for all, or none of them: one that is not there, or in another state, is the end of it."""
         if verb not in self.bulk or verb == "boot":
             return super().act_many(verb, cloud_ids)
-        settings = self._settings
-        seconds = settings.boot_seconds if verb == "start" else settings.action_seconds
-        with self._world.change() as connection:
-            names = [self._find(connection, cloud_id).name for cloud_id in cloud_ids]
+        self._act_on(verb, cloud_ids)
+        return {}
+
+    def _act_on(self, verb: str, cloud_ids: Sequence[str], **values: str) -> None:
+        names = [self._now(cloud_id).name for cloud_id in cloud_ids]
         with self._faults.around_all(verb, names) as broken, self._world.change() as connection:
             for machine in [self._find(connection, cloud_id) for cloud_id in cloud_ids]:
-                self._begin(connection, machine, VERBS[verb], seconds, machine.name in broken)
-        return {}
+                self._begin(connection, machine, VERBS[verb], machine.name in broken, **values)
 
     def _begin(
         self,
         connection: sqlite3.Connection,
         machine: MachineRecord,
         verb: Verb,
-        seconds: float,
         broken: bool,
         **values: str,
     ) -> None:
@@ -212,6 +176,8 @@ class SimulatedProvider(SimulatedKeys, Networks):
         if verb.passing is not None and machine.state is not verb.passing:
             target = State.ERROR if broken else verb.leads_to(machine.state)
             values |= {"state": verb.passing, "next_state": target}
+            settings = self._settings
+            seconds = settings.boot_seconds if verb.name in _LIKE_A_BOOT else settings.action_seconds
             ready = self._world.clock() + seconds
             _update(connection, machine.cloud_id, ready_at=ready, **values)
         elif values:
@@ -224,8 +190,13 @@ class SimulatedProvider(SimulatedKeys, Networks):
                 f"{self.name} has {flavor.disk}; take a larger flavor"
             )
 
-    def _taken(self, name: str) -> Refused:
+    def _name_taken(self, name: str) -> Refused:
         return Refused(f"cloud {self.name} already has a machine {name}; take another name")
+
+    def _now(self, cloud_id: str) -> MachineRecord:
+        """A machine as it is now, in a transaction of its own. Raises NotFound."""
+        with self._world.change() as connection:
+            return self._find(connection, cloud_id)
 
     def _find(self, connection: sqlite3.Connection, cloud_id: str) -> MachineRecord:
         return self._machine(self._row(connection, cloud_id))
@@ -241,13 +212,13 @@ class SimulatedProvider(SimulatedKeys, Networks):
         return MachineRecord(
             cloud=self.name,
             name=row["name"],
-            cloud_id=f"sim-{row['id']:06d}",
+            cloud_id=cloud_id_of("sim", row["id"]),
             state=state,
             raw_state=f"SIMULATED_{state.value.upper()}",
             image=row["image"],
             flavor=row["flavor"],
             key=row["key"],
-            private_ips=[address(row["id"])],
+            private_ips=[private_address(row["id"])],
             public_ips=json.loads(row["public_ips"]),
             fault="a fault was asked for in the configuration" if state is State.ERROR else "",
             created=row["created"],
@@ -259,4 +230,4 @@ def _update(connection: sqlite3.Connection, cloud_id: str, **values: Any) -> Non
     """Set columns of one machine."""
     columns = ", ".join(f"{column} = ?" for column in values)
     plain = [value.value if isinstance(value, State) else value for value in values.values()]
-    connection.execute(f"UPDATE machine SET {columns} WHERE id = ?", (*plain, number("sim", cloud_id)))  # noqa: S608
+    connection.execute(f"UPDATE machine SET {columns} WHERE id = ?", (*plain, row_number("sim", cloud_id)))  # noqa: S608

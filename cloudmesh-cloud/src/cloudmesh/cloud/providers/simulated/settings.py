@@ -28,7 +28,7 @@ FAULTS = (*("unreachable", "refused", "quota", "capacity", "rate", "tls", "crede
 
 
 @dataclass(frozen=True)
-class Rule:
+class FaultRule:
     """Faults that are asked for: calls of ``verb`` on machines of ``names`` fail.
 
     Attributes:
@@ -60,7 +60,7 @@ class SimulatedSettings:
     latency_seconds: float = 0.0
     failure_rate: float = 0.0
     fault_seed: int = 0
-    fail: tuple[Rule, ...] = ()
+    fail: tuple[FaultRule, ...] = ()
     quota: Mapping[str, int] = field(default_factory=dict)
     bulk: int = 1
 
@@ -115,20 +115,20 @@ def _number(cloud: str, key: str, value: object) -> float:
     return number
 
 
-def _rules(cloud: str, value: object) -> tuple[Rule, ...]:
+def _rules(cloud: str, value: object) -> tuple[FaultRule, ...]:
     if value is None:
         return ()
     return tuple(_rule(cloud, item) for item in (value if isinstance(value, list) else [value]))
 
 
-def _rule(cloud: str, item: object) -> Rule:
+def _rule(cloud: str, item: object) -> FaultRule:
     if not isinstance(item, dict):
         raise _bad(cloud, "fail", "must be {verb: ..., names: ...} or a list of such")
-    known = list(Rule.__dataclass_fields__)
+    known = list(FaultRule.__dataclass_fields__)
     for key in item:
         if key not in known:
             raise _bad(cloud, "fail", f"has an unknown key {key!r} ({suggest(str(key), known)})")
-    rule = Rule(**{**item, "names": _names(cloud, item.get("names", "*"))})
+    rule = FaultRule(**{**item, "names": _names(cloud, item.get("names", "*"))})
     if rule.verb not in ("*", *CALLS):
         raise _bad(cloud, "fail", f"has an unknown verb {rule.verb!r} ({suggest(str(rule.verb), CALLS)})")
     if rule.error not in FAULTS:

@@ -17,8 +17,7 @@ from typing import Any
 
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.tokens import TOKEN_KEY
-from cloudmesh.cloud.providers.simulated.schema import prepare
+from cloudmesh.cloud.provider.boot import TOKEN_KEY
 
 _BUSY_SECONDS = 30.0
 # How many machines one listing call tells of.
@@ -27,6 +26,55 @@ _MACHINE = """
 SELECT machine.*, (
     SELECT json_group_array(address) FROM floating_ip WHERE machine_id = machine.id
 ) AS public_ips FROM machine"""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS machine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    next_state TEXT,
+    ready_at REAL,
+    image TEXT NOT NULL,
+    flavor TEXT NOT NULL,
+    key TEXT NOT NULL,
+    created REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS key (name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, public_key TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS attempt (
+    verb TEXT, name TEXT, count INTEGER NOT NULL, PRIMARY KEY (verb, name)
+);
+CREATE TABLE IF NOT EXISTS security_group (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, description TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS security_rule (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id INTEGER NOT NULL,
+    direction TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    from_port INTEGER,
+    to_port INTEGER,
+    remote TEXT NOT NULL,
+    ethertype TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS floating_ip (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, machine_id INTEGER
+);
+"""
+# Raised when something is added below.
+_VERSION = 2
+# Added since the first version; an older file gets them when it is opened.
+_COLUMNS = (
+    ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
+    ("machine", "networks", "TEXT NOT NULL DEFAULT '[\"private\"]'"),
+    ("machine", "groups", "TEXT NOT NULL DEFAULT '[\"default\"]'"),
+    ("floating_ip", "description", "TEXT NOT NULL DEFAULT ''"),
+)
+_DEFAULT_GROUP = """
+INSERT INTO security_group (id, name, description) SELECT 1, 'default', 'every machine, if no other is named'
+    WHERE NOT EXISTS (SELECT 1 FROM security_group);
+INSERT INTO security_rule (group_id, direction, protocol, remote, ethertype)
+    SELECT 1, 'egress', 'any', '0.0.0.0/0', 'IPv4'
+    WHERE NOT EXISTS (SELECT 1 FROM security_rule WHERE group_id = 1);
+"""
 
 
 class World:
@@ -53,7 +101,7 @@ class World:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                self._settle()
+                self._apply_due_changes()
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -67,8 +115,8 @@ class World:
         except sqlite3.DatabaseError as error:
             raise Unreachable(f"the simulated cloud's file {self._file} failed: {error}") from error
 
-    def _settle(self) -> None:
-        """Let everything that is due by now have happened."""
+    def _apply_due_changes(self) -> None:
+        """Make the changes whose time has come."""
         now = self.clock()
         gone = self._connection.execute(
             "DELETE FROM machine WHERE next_state = ? AND ready_at <= ?", (State.DELETED.value, now)
@@ -92,10 +140,10 @@ class World:
 
     def find(self, connection: sqlite3.Connection, cloud_id: str) -> dict[str, Any] | None:
         """The machine of this id; None if there is none."""
-        row = connection.execute(f"{_MACHINE} WHERE id = ?", (number("sim", cloud_id),)).fetchone()
+        row = connection.execute(f"{_MACHINE} WHERE id = ?", (row_number("sim", cloud_id),)).fetchone()
         return dict(row) if row else None
 
-    def marked(self, connection: sqlite3.Connection, token: str) -> dict[str, Any] | None:
+    def find_by_token(self, connection: sqlite3.Connection, token: str) -> dict[str, Any] | None:
         """The machine that was booted with this token; None if there is none."""
         where = f"WHERE json_extract(metadata, '$.\"{TOKEN_KEY}\"') = ?"
         row = connection.execute(f"{_MACHINE} {where}", (token,)).fetchone()
@@ -125,7 +173,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         _switch_to_wal(connection)
         # With WAL a killed process loses nothing, and a call does not wait for the disk.
         connection.execute("PRAGMA synchronous = NORMAL")
-        prepare(connection)
+        _prepare(connection)
     except BaseException:
         connection.close()
         raise
@@ -145,7 +193,44 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.005)
 
 
-def number(prefix: str, cloud_id: str) -> int:
+def cloud_id_of(prefix: str, row: int | None) -> str:
+    """The id of a row, as ``sim-000012``."""
+    return f"{prefix}-{row:06d}"
+
+
+def row_number(prefix: str, cloud_id: str) -> int:
     """The row of an id such as ``sim-000012``; -1, which no row has, for any other text."""
     found = re.fullmatch(rf"{prefix}-([0-9]{{6,18}})", cloud_id)
     return int(found[1]) if found else -1
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make what is missing, whichever process comes first."""
+    if _version(connection) >= _VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it meanwhile.
+        if _version(connection) < _VERSION:
+            _make_tables(connection)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    for table, column, kind in _COLUMNS:
+        there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if column not in there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    for statement in _DEFAULT_GROUP.split(";"):
+        connection.execute(statement)

@@ -1,0 +1,276 @@
+"""Bringing verbs about on machines, one or many in a call, whatever the store believes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cloudmesh.cloud.client.addresses import PublicAddresses
+from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.machines import LOOK_AGAIN, MachineList, not_known_yet
+from cloudmesh.cloud.errors import Conflict, NotFound, RateLimited, Refused, ServerFailure, Unsupported
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb, impossible
+from cloudmesh.plugin.errors import CloudmeshError
+
+# What one machine of several can be the reason of. A quota or a full cloud is among them: some may still fit.
+_OF_ONE = (NotFound, Conflict, Unsupported, Refused)
+_OF_ALL = (RateLimited, ServerFailure)
+
+
+@dataclass(frozen=True)
+class ActionResult:
+    """What became of a verb on one machine.
+
+    Attributes:
+        machine: as it is now.
+        changed: whether there was anything to do.
+        target: the state to which the verb leads this machine.
+    """
+
+    machine: MachineRecord
+    changed: bool
+    target: State | None = None
+
+
+@dataclass(frozen=True)
+class RetrySingly:
+    """Nothing was done to this machine, or nothing that a call for it alone would repeat: make that call."""
+
+
+def singly(error: CloudmeshError) -> CloudmeshError | RetrySingly:
+    """What an error of a call for several machines is to each: RetrySingly if surely nothing was done."""
+    if error.outcome_unknown or not isinstance(error, _OF_ONE) or isinstance(error, _OF_ALL):
+        return error
+    return RetrySingly()
+
+
+class MachineActions:
+    """Brings verbs about on machines of one cloud; what the cloud tells meanwhile is written down."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.machines = MachineList(connection)
+        self._addresses = PublicAddresses(connection)
+
+    def act(
+        self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
+    ) -> ActionResult:
+        """Bring a verb about on a known machine, with one call where its known state allows the verb.
+
+        Args:
+            argument: what the verb takes, as ``Cloud.argument`` gave it.
+            maybe_done: an earlier call may have done it. So the cloud is asked for the true state first; what
+                is so already, or on its way, is not done a second time.
+
+        Raises:
+            Conflict: it is impossible in the machine's true state, or another machine has the name now; or
+                it may have been done, nothing tells whether, and done twice it does harm (then
+                ``outcome_unknown``).
+            NotFound: the cloud no longer has the machine.
+            Unsupported: this cloud cannot do it at all.
+        """
+        deletes = verb.target is State.DELETED
+        try:
+            done = self._act_when_known(machine, verb, argument, maybe_done)
+        except NotFound as error:
+            if self.machines.may_be_hidden(machine, error):
+                raise not_known_yet(machine, error) from error
+            self.connection.inventory.forget(machine)
+            if deletes:
+                self._addresses.release(machine)
+            return self._act_on_successor(machine, verb, argument, maybe_done)
+        if deletes:
+            # Also those of one that was deleted before: the process that did that may have been killed.
+            self._addresses.release(machine)
+        return done
+
+    def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:
+        """What a verb would come to, without doing it; raises what ``act`` would.
+
+        If the known state does not allow the verb, the cloud is asked for the true one before that is
+        said, since the store may be out of date in either direction.
+        """
+        if verb.capability:
+            self.connection.require(verb.capability)
+        # What leads back to where the machine was must know for sure where that is.
+        returns = verb.target is None and verb.passing is not None
+        if returns or verb.fitness(machine.state) is not Fitness.POSSIBLE:
+            machine = self.machines.ask(machine)
+        return self._judge(machine, verb)
+
+    def _foresee_maybe_done(self, machine: MachineRecord, verb: Verb, argument: Argument) -> ActionResult:
+        """The same where an earlier call may have done it; raises Conflict if nothing tells whether."""
+        if verb.capability:
+            self.connection.require(verb.capability)
+        now = self.machines.ask(machine)
+        if not verb.repeatable:
+            if now.state is not verb.passing:
+                raise _not_repeated(verb, now)
+            return ActionResult(now, False, verb.leads_to(machine.state))
+        if _is_so(now, argument):
+            return ActionResult(now, False, verb.leads_to(now.state))
+        judged = self._judge(now, verb)
+        # On its way it does not show where it came from, and may be led back to.
+        return replace(judged, target=verb.leads_to(machine.state)) if now.state is verb.passing else judged
+
+    def _act_when_known(
+        self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool
+    ) -> ActionResult:
+        """``_act``, retried while the cloud may not know yet what it has just made."""
+        waited = 0.0
+        while True:
+            try:
+                return self._act(machine, verb, argument, maybe_done)
+            except NotFound as error:
+                if waited >= self.connection.provider.settling or not self.machines.may_be_hidden(
+                    machine, error
+                ):
+                    raise
+            self.connection.sleep(LOOK_AGAIN)
+            waited += LOOK_AGAIN
+
+    def _act(
+        self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool = False
+    ) -> ActionResult:
+        foreseen = (
+            self._foresee_maybe_done(machine, verb, argument) if maybe_done else self.foresee(machine, verb)
+        )
+        if not foreseen.changed:
+            return foreseen
+        machine = foreseen.machine
+        words = [] if argument is None else [argument]
+        try:
+            with self.connection.calling() as provider:
+                getattr(provider, verb.call)(machine.cloud_id, *words)
+        except Conflict:
+            judged = self._judge(self.machines.ask(machine), verb)
+            if judged.changed:
+                raise
+            return judged
+        now = after(machine, verb, argument)
+        self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
+        return ActionResult(now, changed=True, target=foreseen.target)
+
+    def _judge(self, machine: MachineRecord, verb: Verb) -> ActionResult:
+        """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
+        fitness = verb.fitness(machine.state)
+        if fitness is Fitness.IMPOSSIBLE:
+            raise impossible(verb, machine, self.connection.provider.capabilities)
+        return ActionResult(machine, fitness is Fitness.POSSIBLE, verb.leads_to(machine.state))
+
+    def _act_on_successor(
+        self, gone: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool
+    ) -> ActionResult:
+        """What a verb means for a machine that has vanished: perhaps another one has its name by now."""
+        deleted = ActionResult(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
+        deletes = verb.target is State.DELETED
+        if deletes and maybe_done:
+            return deleted
+        # If it may have been done already, nothing is done to another one.
+        named = [] if maybe_done else self.machines.others_named(gone)
+        if named and verb.destroys:
+            # Nobody agreed to lose what is on this one.
+            raise Conflict(
+                f"{gone.qualified_name} was deleted elsewhere, and another machine ({named[0].cloud_id}) "
+                f"has its name now; say it again to {verb.words} that one"
+            )
+        if deletes:
+            return deleted
+        if len(named) == 1:
+            return self._act(named[0], verb, argument)
+        raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
+
+    def act_many(
+        self, machines: Sequence[MachineRecord], verb: Verb
+    ) -> list[ActionResult | CloudmeshError | RetrySingly]:
+        """Bring a verb about on several known machines, with one call for as many as the cloud takes at once.
+
+        Returns:
+            For each machine what ``act`` would have given or raised; or RetrySingly where only that can tell:
+
+            - the known state does not allow the verb, so that the true one must be asked for;
+            - addresses were taken for the machine, which go with it when it is deleted;
+            - the cloud refused the call for what may be the fault of one machine.
+
+            What concerns the whole cloud (it does not answer, too many calls, credentials), and what leaves
+            open whether the work was done, is the error of each machine.
+        """
+        results: dict[str, ActionResult | CloudmeshError | RetrySingly] = {}
+        together = [machine for machine in machines if self._fits(machine, verb)]
+        for group in _pieces(together, self.connection.provider.most(verb.name)):
+            results |= self._act_on(group, verb)
+        return [results.get(machine.cloud_id, RetrySingly()) for machine in machines]
+
+    def _fits(self, machine: MachineRecord, verb: Verb) -> bool:
+        """Whether nothing about the machine needs a call of its own."""
+        if self.connection.provider.most(verb.name) == 1 or verb.takes or verb.target is None:
+            return False
+        if verb.capability is not None and verb.capability not in self.connection.provider.capabilities:
+            return False
+        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+            return False
+        return verb.target is not State.DELETED or not self.connection.inventory.addresses_of(machine)
+
+    def _act_on(
+        self, machines: Sequence[MachineRecord], verb: Verb
+    ) -> dict[str, ActionResult | CloudmeshError | RetrySingly]:
+        """One call; the result of each machine by its id."""
+        ids = [machine.cloud_id for machine in machines]
+        try:
+            with self.connection.calling() as provider:
+                refused = provider.act_many(verb.name, ids)
+        except CloudmeshError as error:
+            return dict.fromkeys(ids, singly(error))
+        return {
+            machine.cloud_id: singly(refused[machine.cloud_id])
+            if machine.cloud_id in refused
+            else self._accepted(machine, verb)
+            for machine in machines
+        }
+
+    def _accepted(self, machine: MachineRecord, verb: Verb) -> ActionResult | CloudmeshError:
+        """Write down that the cloud has accepted a verb."""
+        now = after(machine, verb, None)
+        try:
+            self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
+        except CloudmeshError as error:
+            return error
+        return ActionResult(now, changed=True, target=verb.leads_to(machine.state))
+
+
+def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineRecord:
+    """The machine once the cloud has accepted a verb."""
+    if verb.passing is not None:
+        machine = replace(machine, state=verb.passing, raw_state="", fault="")
+    if isinstance(argument, Image):
+        return replace(machine, image=argument.name)
+    if isinstance(argument, Flavor):
+        return replace(machine, flavor=argument.name)
+    if isinstance(argument, Mapping):
+        merged = {**machine.metadata, **argument}
+        return replace(machine, metadata={key: value for key, value in merged.items() if value is not None})
+    return replace(machine, name=str(argument)) if verb.takes == "name" else machine
+
+
+def _is_so(machine: MachineRecord, argument: Argument) -> bool:
+    """Whether the machine has the flavor, the name or the metadata that were asked for."""
+    if isinstance(argument, Flavor):
+        # One that is still resizing may wait for a confirmation.
+        return machine.state is not State.RESIZING and machine.flavor in (argument.name, argument.cloud_id)
+    if isinstance(argument, Mapping):
+        return all(machine.metadata.get(key) == value for key, value in argument.items())
+    return isinstance(argument, str) and machine.name == argument
+
+
+def _not_repeated(verb: Verb, machine: MachineRecord) -> Conflict:
+    return Conflict(
+        f"{verb.words} of {machine.qualified_name} may have been done, since its answer was lost, and was "
+        f"not repeated; the machine is {machine.state} now: look at it, and say it again if it was not done",
+        outcome_unknown=True,
+    )
+
+
+def _pieces(machines: Sequence[MachineRecord], most: int) -> Iterator[Sequence[MachineRecord]]:
+    for first in range(0, len(machines), most):
+        yield machines[first : first + most]

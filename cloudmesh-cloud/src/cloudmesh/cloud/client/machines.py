@@ -1,0 +1,113 @@
+"""The machines of one cloud: listing and finding them, and how one of them is now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.errors import Conflict, Gone, NotFound
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.plugin.errors import UnknownName
+
+# How many seconds pass before a machine that may not be shown yet is looked for again.
+LOOK_AGAIN = 1.0
+
+
+class MachineList:
+    """Asks one cloud for machines, and writes down what it tells.
+
+    Attributes:
+        shared_listing: gives machines as another thread was told of them moments ago, or lets its argument
+            ask; for those who act on many machines, of which many may have vanished. None to ask each time.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
+
+    def all(self) -> list[MachineRecord]:
+        """All machines, asked from the cloud now."""
+        found: list[MachineRecord] = []
+
+        def passing() -> Iterator[MachineRecord]:
+            for machine in self.connection.listing(Provider.machines):
+                found.append(machine)
+                yield machine
+
+        self.connection.inventory.replace(self.connection.name, passing(), time.time())
+        return found
+
+    def reconcile(self) -> None:
+        """Write down all machines as the cloud tells of them now, page by page, and keep none in memory."""
+        listing = self.connection.listing(Provider.machines)
+        self.connection.inventory.replace(self.connection.name, listing, time.time())
+
+    def find(self, name: str) -> MachineRecord:
+        """The machine of this name as it is known; the cloud is asked only where none or several are.
+
+        Raises:
+            UnknownName: the cloud has no machine of this name.
+            Conflict: it has several.
+        """
+        cloud = self.connection.name
+        found = [each.machine for each in self.connection.inventory.named(cloud, [name])]
+        if len(found) != 1:
+            # Of several, those deleted meanwhile are still in the store; the cloud knows which.
+            listed = self.all()
+            found = [machine for machine in listed if machine.name == name]
+            if not found:
+                raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {cloud}")
+        if len(found) > 1:
+            ids = ", ".join(machine.cloud_id for machine in found)
+            raise Conflict(
+                f"cloud {cloud} has {len(found)} machines named {name} ({ids}); rename all but one"
+            )
+        return found[0]
+
+    def refresh(self, machine: MachineRecord) -> MachineRecord:
+        """The machine as the cloud tells of it now. Raises NotFound if it vanished; it is then forgotten."""
+        try:
+            return self.ask(machine)
+        except NotFound as error:
+            if self.may_be_hidden(machine, error):
+                raise not_known_yet(machine, error) from error
+            self.connection.inventory.forget(machine)
+            raise
+
+    def ask(self, machine: MachineRecord) -> MachineRecord:
+        """The same, but nothing is forgotten."""
+        asked = time.time()
+        with self.connection.calling() as provider:
+            now = provider.machine(machine.cloud_id)
+        self.connection.inventory.save(now, asked)
+        return now
+
+    def others_named(self, gone: MachineRecord) -> list[MachineRecord]:
+        """The machines that have the name of one that has vanished; a shared listing may still have that."""
+        found = self.shared_listing(self.all) if self.shared_listing else self.all()
+        return [
+            each
+            for each in found
+            if each.name == gone.name and each.cloud_id != gone.cloud_id and each.state is not State.DELETED
+        ]
+
+    def may_be_hidden(self, machine: MachineRecord, error: NotFound) -> bool:
+        """Whether a machine that is not found was made so shortly ago that it may be there all the same.
+
+        To take such a one for deleted would leave it running, and nobody would know of it.
+        """
+        if isinstance(error, Gone) or error.outcome_unknown or machine.state is not State.BUILDING:
+            return False
+        # A cloud's clock may be ahead; and that it does not tell the time is no proof of age.
+        age = max(0.0, time.time() - machine.created) if machine.created else 0.0
+        return age < self.connection.provider.hides_new
+
+
+def not_known_yet(machine: MachineRecord, error: NotFound) -> NotFound:
+    """The error for a machine that is too new to count as deleted."""
+    return NotFound(
+        f"{machine.qualified_name} ({machine.cloud_id}) was just booted, and its cloud does not know it "
+        f"(yet): {error}; cms vm list --refresh --cloud={machine.cloud} shows whether it is there"
+    )

@@ -1,0 +1,81 @@
+"""Waiting until one machine is in a state, by polling its cloud for it with growing pauses."""
+
+from __future__ import annotations
+
+import time
+
+from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.errors import (
+    CloudError,
+    CloudTimeout,
+    Conflict,
+    NotFound,
+    RateLimited,
+    is_transient,
+)
+from cloudmesh.cloud.model.awaited import AwaitedMachine
+from cloudmesh.cloud.model.records import MachineRecord, State
+
+TIMEOUT = 600.0
+_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.2, 1.5, 5.0
+
+
+def wait_until(
+    connection: Connection, machine: MachineRecord, state: State, timeout: float | None = None
+) -> MachineRecord:
+    """The machine once its cloud shows it in this state, to which something was just done that leads there.
+
+    Args:
+        timeout: seconds to wait at most; None for 600.
+
+    Raises:
+        CloudTimeout: it is not there in time.
+        Conflict: it cannot reach the state any more: it is in error, or nothing brings it there.
+        NotFound: it vanished meanwhile.
+        CloudError: the cloud refuses to tell.
+    """
+    awaited = AwaitedMachine(machine, state, True, settling=connection.provider.settling)
+    seconds = TIMEOUT if timeout is None else timeout
+    began, pause, trouble = time.monotonic(), _FIRST_PAUSE, ""
+    while True:
+        longest, trouble = pause, ""
+        try:
+            if _look(connection, awaited, began):
+                return awaited.machine
+        except CloudError as error:
+            if not is_transient(error):
+                raise
+            # It is only a look; the next one may tell more.
+            trouble = f"; the last look at it failed: {error}"
+            if isinstance(error, RateLimited):
+                longest = max(pause, error.retry_after or 0.0)
+        left = began + seconds - time.monotonic()
+        if left <= 0:
+            raise CloudTimeout(
+                f"{machine.qualified_name} is still {awaited.machine.state} after "
+                f"{round(seconds, 2):g} seconds{trouble}"
+            )
+        connection.sleep(min(longest, left))
+        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+
+
+def _look(connection: Connection, awaited: AwaitedMachine, began: float) -> bool:
+    """Ask for the machine once, and write down how it is; whether it is in its state."""
+    asked = time.time()
+    machine = awaited.machine
+    shown: MachineRecord | None = None
+    try:
+        with connection.mapped():
+            shown = connection.provider.machine(machine.cloud_id)
+        connection.inventory.save(shown, asked)
+    except NotFound:
+        shown = None
+    try:
+        reached = awaited.has_reached(shown, time.monotonic() - began)
+    except (Conflict, NotFound) as error:
+        if shown is None:
+            connection.inventory.forget(machine)
+        raise type(error)(f"{machine.qualified_name}: {error}") from error
+    if reached and shown is None:
+        connection.inventory.forget(machine)
+    return reached

@@ -1,0 +1,106 @@
+"""What a new machine is made from, and the mark by which it is known to come from a certain boot.
+
+The mark is among the machine's metadata, tags or labels on the cloud, and never among those that users see.
+By it a machine is found whose boot was answered to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from cloudmesh.cloud.model.networks import Network, SecurityGroup
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair
+from cloudmesh.plugin.errors import UsageError
+
+# Fit for the labels of Google, which allow the fewest letters: lower case, digits, hyphen and underscore.
+TOKEN_KEY = "cloudmesh-token"  # noqa: S105 no secret
+
+
+@dataclass(frozen=True)
+class BootParameter:
+    """What one kind of cloud lets a user say of a new machine, beside what all clouds do.
+
+    Attributes:
+        name: as users write it: ``disk``, ``cpus``, ``lease``.
+        type: of its value: str, int, float or bool.
+        help: one line that says what it is, and in which unit.
+    """
+
+    name: str
+    type: type[str] | type[int] | type[float] | type[bool]
+    help: str
+
+    def value(self, given: object) -> str | int | float | bool:
+        """What was given, in the type of the parameter. Raises UsageError if it is none."""
+        if isinstance(given, self.type) and isinstance(given, bool) == (self.type is bool):
+            return given
+        try:
+            if isinstance(given, str) and self.type is bool:
+                return {"true": True, "false": False}[given.strip().lower()]
+            if isinstance(given, str) or (self.type is float and type(given) is int):
+                return self.type(given)
+        except (KeyError, ValueError):
+            pass
+        raise UsageError(f"{self.name}={given!r} is no {_TYPES[self.type]} ({self.help})")
+
+
+_TYPES: Mapping[type, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class BootRequest:
+    """What is needed to boot a machine: things of the cloud, already found by name.
+
+    What a cloud is not declared to be capable of is never in a request that a provider gets.
+
+    Attributes:
+        networks: the networks to be on; none leaves the choice to the cloud.
+        security_groups: the groups to be under; none leaves the choice to the cloud.
+        userdata: handed to the machine as it is, for cloud-init; may hold secrets (Capability.USERDATA).
+        metadata: written on the machine (Capability.BOOT_METADATA).
+        public: whether the cloud gives it a public address of its own accord (Capability.BOOT_PUBLIC). On a
+            cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
+        extra: the values of what the provider declares as ``boot_parameters``, by their names.
+        token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
+            keep it (see ``marked``), for ``Provider.find_booted``; empty for none.
+    """
+
+    name: str
+    image: Image
+    flavor: Flavor
+    key: KeyPair | None = None
+    networks: tuple[Network, ...] = ()
+    security_groups: tuple[SecurityGroup, ...] = ()
+    userdata: str = field(default="", repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False
+    token: str = ""
+    extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def new_token() -> str:
+    """A token that no other boot has, fit for every cloud."""
+    return uuid4().hex
+
+
+def marked(request: BootRequest) -> dict[str, str]:
+    """The metadata to write on the new machine: the user's, and the request's token if it has one."""
+    return {**request.metadata, **({TOKEN_KEY: request.token} if request.token else {})}
+
+
+def mark(token: str) -> str:
+    """The token in one text, for what has no metadata."""
+    return f"{TOKEN_KEY}:{token}"
+
+
+def bears(metadata: Mapping[str, object], request: BootRequest) -> bool:
+    """Whether a machine with this metadata on its cloud was made by this request."""
+    return bool(request.token) and metadata.get(TOKEN_KEY) == request.token
+
+
+def unmarked(metadata: Mapping[Any, Any]) -> dict[str, str]:
+    """The metadata that users wrote, out of all that the cloud tells of a machine."""
+    return {str(key): str(value) for key, value in metadata.items() if not str(key).startswith(TOKEN_KEY)}

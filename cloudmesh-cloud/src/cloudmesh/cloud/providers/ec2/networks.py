@@ -1,0 +1,203 @@
+"""Subnets, security groups and elastic IPs: the network part of the provider ``ec2``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cloudmesh.cloud.errors import Conflict, NotFound
+from cloudmesh.cloud.model.networks import ANYWHERE, FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items
+from cloudmesh.cloud.providers.ec2.records import tags_of
+from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+
+_A_PAGE = 1000
+
+
+class Ec2Networks(LibcloudProvider):
+    """The part of ``Ec2Provider`` that is about networks; libcloud's driver signs its calls."""
+
+    own: Ec2Settings
+    query: Ec2Query
+
+    def networks(self) -> list[Network]:
+        """The subnets, each a network of its own."""
+        with self.calling("list networks"):
+            return [self._network(each) for each in self._all("DescribeSubnets", "subnetSet")]
+
+    def _all(self, action: str, key: str) -> Iterator[Any]:
+        vpc = filters({"vpc-id": [self.own.vpc]}) if self.own.vpc else {}
+        return self.query.pages(action, key, _A_PAGE, vpc)
+
+    def _network(self, subnet: Mapping[str, Any]) -> Network:
+        cloud_id = str(subnet["subnetId"])
+        name = tags_of(subnet).get("Name") or cloud_id
+        return Network(self.name, name, cloud_id, subnets=(str(subnet.get("cidrBlock") or ""),))
+
+    def security_groups(self) -> list[SecurityGroup]:
+        with self.calling("list security groups"):
+            return [self._group(each) for each in self._all("DescribeSecurityGroups", "securityGroupInfo")]
+
+    def _group(self, group: Mapping[str, Any]) -> SecurityGroup:
+        return SecurityGroup(
+            cloud=self.name,
+            name=str(group["groupName"]),
+            cloud_id=str(group["groupId"]),
+            description=str(group.get("groupDescription") or ""),
+            rules=tuple(_rules(group)),
+        )
+
+    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
+        sent = {"GroupName": name, "GroupDescription": description or name}
+        if self.own.vpc:
+            sent["VpcId"] = self.own.vpc
+        with self.calling(f"create the security group {name}"):
+            made = str(self.query.send("CreateSecurityGroup", sent)["groupId"])
+            # EC2 puts a rule of its own into it.
+            answer = self.query.send("DescribeSecurityGroups", {"GroupId.1": made})
+            return self._group(items(answer, "securityGroupInfo")[0])
+
+    def delete_security_group(self, cloud_id: str) -> None:
+        with self.calling(f"delete the security group {cloud_id}"):
+            self.query.send("DeleteSecurityGroup", {"GroupId": cloud_id})
+
+    def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
+        with self.calling(f"add a rule to {group_id}"):
+            self.query.send(f"AuthorizeSecurityGroup{_side(rule)}", _rule_parameters(group_id, rule))
+        return rule
+
+    def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
+        with self.calling(f"remove a rule from {group_id}"):
+            answer = self.query.send(f"RevokeSecurityGroup{_side(rule)}", _rule_parameters(group_id, rule))
+        if items(answer, "unknownIpPermissionSet"):
+            raise NotFound(f"the security group {group_id} on cloud {self.name} has no such rule")
+
+    def floating_ips(self) -> list[FloatingIP]:
+        with self.calling("list addresses"):
+            answer = self.query.send("DescribeAddresses")
+            return [self._address(each) for each in items(answer, "addressesSet")]
+
+    def _address(self, address: Mapping[str, Any]) -> FloatingIP:
+        return FloatingIP(
+            cloud=self.name,
+            address=str(address["publicIp"]),
+            cloud_id=str(address.get("allocationId") or address["publicIp"]),
+            machine_id=str(address.get("instanceId") or ""),
+        )
+
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        """Take an elastic IP; ``pool`` is a network border group, of which most regions have one.
+
+        It has no description; new machines get their public addresses in another way (BOOT_PUBLIC).
+        """
+        sent = {"Domain": "vpc", **({"NetworkBorderGroup": pool} if pool else {})}
+        with self.calling("take a public address"):
+            if pool and pool not in self._border_groups():
+                raise NotFound(f"there is no network border group {pool} on cloud {self.name}")
+            return self._address(self.query.send("AllocateAddress", sent))
+
+    def _border_groups(self) -> set[str]:
+        zones = items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo")
+        return {str(zone.get("networkBorderGroup") or "") for zone in zones}
+
+    def delete_floating_ip(self, cloud_id: str) -> None:
+        with self.calling(f"give back the address {cloud_id}"):
+            association = self._describe_address(cloud_id).get("associationId")
+            if association:
+                self.query.send("DisassociateAddress", {"AssociationId": association})
+            self.query.send("ReleaseAddress", _by_id(cloud_id))
+
+    def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
+        with self.calling(f"attach the address {cloud_id} to {machine_id}"):
+            if self._describe_address(cloud_id).get("instanceId"):
+                raise Conflict(
+                    f"the address {cloud_id} on cloud {self.name} is attached already; detach it first"
+                )
+            sent = {**_by_id(cloud_id), "InstanceId": machine_id, "AllowReassociation": "false"}
+            self.query.send("AssociateAddress", sent)
+
+    def detach_floating_ip(self, cloud_id: str) -> None:
+        with self.calling(f"detach the address {cloud_id}"):
+            told = self._describe_address(cloud_id)
+            if not told.get("instanceId") and not told.get("associationId"):
+                raise Conflict(f"the address {cloud_id} on cloud {self.name} is attached to nothing")
+            association = told.get("associationId")
+            sent = {"AssociationId": association} if association else {"PublicIp": told["publicIp"]}
+            self.query.send("DisassociateAddress", sent)
+
+    def _describe_address(self, cloud_id: str) -> Mapping[str, Any]:
+        """What EC2 tells of an address. Raises NotFound."""
+        named = {f"{key}.1": value for key, value in _by_id(cloud_id).items()}
+        answer = self.query.send("DescribeAddresses", named)
+        for address in items(answer, "addressesSet"):
+            return dict(address)
+        raise NotFound(f"there is no address {cloud_id} on cloud {self.name}")
+
+
+def _side(rule: SecurityRule) -> str:
+    return "Egress" if rule.direction == "egress" else "Ingress"
+
+
+def _by_id(cloud_id: str) -> dict[str, str]:
+    """An address is named by the id of its allocation; where a cloud gives none, by itself."""
+    return {"AllocationId" if cloud_id.startswith("eipalloc-") else "PublicIp": cloud_id}
+
+
+_ALL = "-1"
+_ANYWHERE_6 = "::/0"
+_LAST_PORT = 65535
+
+
+def _rules(group: Mapping[str, Any]) -> Iterator[SecurityRule]:
+    """The rules of a group."""
+    for direction, key in (("ingress", "ipPermissions"), ("egress", "ipPermissionsEgress")):
+        for permission in items(group, key):
+            for ethertype, remote in _remotes(permission):
+                yield _rule(direction, permission, ethertype, remote)
+
+
+def _remotes(permission: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for each in items(permission, "ipRanges"):
+        yield "IPv4", str(each["cidrIp"])
+    for each in items(permission, "ipv6Ranges"):
+        yield "IPv6", str(each["cidrIpv6"])
+    for each in items(permission, "groups"):
+        yield "IPv4", str(each.get("groupId") or each.get("groupName"))
+
+
+def _rule(direction: str, permission: Mapping[str, Any], ethertype: str, remote: str) -> SecurityRule:
+    protocol = str(permission.get("ipProtocol") or _ALL)
+    first, last = _port(permission.get("fromPort")), _port(permission.get("toPort"))
+    if (first, last) == (0, _LAST_PORT):
+        first = last = None
+    return SecurityRule(
+        direction=direction,
+        protocol="any" if protocol == _ALL else protocol,
+        from_port=first,
+        to_port=last,
+        remote=remote,
+        ethertype=ethertype,
+    )
+
+
+def _port(text: Any) -> int | None:
+    return None if text in (None, "", _ALL) else int(text)
+
+
+def _rule_parameters(group_id: str, rule: SecurityRule) -> dict[str, Any]:
+    """The parameters that name this rule of this group."""
+    prefix = "IpPermissions.1"
+    protocol = _ALL if rule.protocol == "any" else rule.protocol
+    sent: dict[str, Any] = {"GroupId": group_id, f"{prefix}.IpProtocol": protocol}
+    if protocol != _ALL:
+        no_first, no_last = (0, _LAST_PORT) if protocol in ("tcp", "udp") else (-1, -1)
+        sent[f"{prefix}.FromPort"] = no_first if rule.from_port is None else rule.from_port
+        sent[f"{prefix}.ToPort"] = no_last if rule.to_port is None else rule.to_port
+    if rule.remote.startswith("sg-"):
+        sent[f"{prefix}.Groups.1.GroupId"] = rule.remote
+    elif rule.ethertype == "IPv6":
+        sent[f"{prefix}.Ipv6Ranges.1.CidrIpv6"] = rule.remote if ":" in rule.remote else _ANYWHERE_6
+    else:
+        sent[f"{prefix}.IpRanges.1.CidrIp"] = rule.remote or ANYWHERE
+    return sent

@@ -1,0 +1,144 @@
+"""What an error of libcloud or requests tells, in one form: status, words, and when to try again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.secrets import MASK
+
+_LONGEST = 300
+_SHORTEST_SECRET = 4
+_PAGE = re.compile(r"^\W*(<!doctype html|<html\b|<head\b|<body\b)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+# Where the interfaces of clouds put the sentence for people, the best first.
+_WORDS = ("message", "Message", "error_description", "errorMessage", "detail", "title", "reason", "error")
+_DEEPEST = 6
+_RATE_LIMIT = "429 Rate limit exceeded"
+
+
+@dataclass(frozen=True)
+class ErrorDetails:
+    """One error, read.
+
+    Attributes:
+        code: the HTTP status, 0 if there was none.
+        words: what the cloud said, on one line and without secrets; empty if it said nothing.
+        is_page: whether it was a web page, which no cloud's interface answers with.
+        retry_after: seconds, where the cloud named them.
+        reason: the cloud's own word for the kind of error, as ``rateLimitExceeded``; empty without one.
+    """
+
+    code: int = 0
+    words: str = ""
+    is_page: bool = False
+    retry_after: float | None = None
+    reason: str = ""
+
+
+def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> ErrorDetails:
+    """What an error tells; ``answer`` is the last HTTP response, if it is known."""
+    text = _text(error)
+    if text == _RATE_LIMIT:
+        # libcloud puts this in place of what the cloud said.
+        text = _sentence(getattr(answer, "text", "")) or text
+    status = getattr(answer, "status_code", 0) or 0
+    code = _number(getattr(error, "code", None)) or _number(getattr(error, "http_code", None))
+    # A success whose content made libcloud stumble keeps its status as well.
+    code = code or status
+    headers = getattr(error, "headers", None) or getattr(answer, "headers", None) or {}
+    kind = _header(getattr(answer, "headers", None) or {}, "content-type")
+    is_page = bool(_PAGE.match(text)) or (kind or "").lower().startswith("text/html")
+    if is_page and not _PAGE.match(text):
+        text = str(getattr(answer, "text", "") or "")
+    words = _title(text) if is_page else text
+    return ErrorDetails(code, clean(words, secrets), is_page, retry_after(headers), _reason(error))
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """A foreign text fit for a sentence: one short line, no secrets, nothing that acts on a terminal."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
+    text = harmless(" ".join(text.split())).rstrip(".;: ")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def retry_after(headers: Mapping[str, Any]) -> float | None:
+    """The header Retry-After, which is a number of seconds or a date."""
+    import time
+    from email.utils import mktime_tz, parsedate_tz
+
+    value = _header(headers, "retry-after")
+    if value is None:
+        return None
+    # Stripped for float as well, which does not leave out every blank that strip does.
+    number = value.strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", number):
+        return float(number)
+    date = parsedate_tz(value)
+    try:
+        return max(0.0, mktime_tz(date) - time.time()) if date else None
+    except (OverflowError, ValueError):
+        return None
+
+
+def _header(headers: Mapping[str, Any], name: str) -> str | None:
+    found = [str(value) for key, value in dict(headers).items() if str(key).lower() == name]
+    return found[0] if found else None
+
+
+def _number(value: Any) -> int:
+    """An HTTP status, if it is one: the errors of some drivers keep words under ``code``."""
+    text = str(getattr(value, "value", value))
+    return int(text) if re.fullmatch(r"[1-5][0-9]{2}", text) else 0
+
+
+def _reason(error: BaseException) -> str:
+    """The word that the errors of some drivers keep under ``code``."""
+    value = getattr(error, "code", None)
+    return value if isinstance(value, str) and value.isidentifier() else ""
+
+
+def _text(error: BaseException) -> str:
+    """The words of an error; ``str()`` fails for some of libcloud's, and shows Python's form of others."""
+    for name in ("body", "message", "value", "reason", "error"):
+        said = _sentence(getattr(error, name, None))
+        if said:
+            return said
+    return next(filter(None, (_sentence(each) for each in error.args)), "")
+
+
+def _sentence(value: Any, depth: int = 0) -> str:
+    """The sentence for people in what a cloud sent."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, str):
+        return _unwrapped(value.strip(), depth)
+    if depth < _DEEPEST and isinstance(value, Mapping):
+        picked = [value[key] for key in _WORDS if key in value] or list(value.values())
+        return next(filter(None, (_sentence(each, depth + 1) for each in picked)), "")
+    if depth < _DEEPEST and isinstance(value, list | tuple):
+        return next(filter(None, (_sentence(each, depth + 1) for each in value)), "")
+    return ""
+
+
+def _unwrapped(text: str, depth: int) -> str:
+    """A text that is JSON is looked into."""
+    if depth < _DEEPEST and text[:1] in ("{", "["):
+        import json
+
+        try:
+            return _sentence(json.loads(text), depth + 1) or text
+        except (ValueError, RecursionError):
+            return text
+    return text
+
+
+def _title(page: str) -> str:
+    found = _TITLE.search(page)
+    return found[1] if found else ""

@@ -1,0 +1,220 @@
+"""The provider ``libcloud``: any compute driver of libcloud by its name, as far as all drivers are alike."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from cloudmesh.cloud import errors
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
+from cloudmesh.cloud.provider.interface import BootRequest, Capability
+from cloudmesh.cloud.providers.libcloud import records, settings
+from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.plugin.errors import ConfigError, suggest
+
+_NOT_SHOWN = (errors.BadAnswer, errors.Conflict, errors.NotFound, errors.Refused, errors.Unsupported)
+
+
+class DriverProvider(LibcloudProvider):
+    """A cloud by ``driver:``, ``arguments:`` of the driver, and ``boot:`` for what else booting needs.
+
+    What the driver can do is found when it is open. What a driver's own method tells of one machine is not
+    always what its listing does, so a machine is looked for in the listing; for a verb the method will do.
+    """
+
+    # libcloud's name of the driver; empty where ``driver:`` of the settings says it.
+    driver_name: ClassVar[str] = ""
+    settling: ClassVar[float] = 5.0
+    # There is no knowing for all of them.
+    hides_new: ClassVar[float] = 600.0
+    settings_keys: ClassVar[tuple[str, ...]] = (
+        *("driver", "arguments", "boot"),
+        *LibcloudProvider.settings_keys,
+    )
+
+    def driver_class(self) -> type[Any]:
+        return settings.find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
+
+    def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        return [], settings.driver_arguments(self.name, self.driver_class(), self.settings)
+
+    def open(self) -> None:
+        super().open()
+        self.capabilities = self.can()
+
+    def can(self) -> frozenset[Capability]:
+        """What the open driver can do."""
+        return records.capabilities_of(self.driver)
+
+    def check(self) -> str:
+        count = sum(1 for _ in self.machines())
+        return f"{self.driver.name}: {count} machine{'' if count == 1 else 's'}"
+
+    def machines(self) -> Iterator[MachineRecord]:
+        """All machines but those that are deleted, which some clouds still list."""
+        for node in self._nodes():
+            machine = self._machine(node)
+            if machine.state is not State.DELETED:
+                yield machine
+
+    def _machine(self, node: Any) -> MachineRecord:
+        return records.to_machine(self.name, node)
+
+    def _nodes(self) -> list[Any]:
+        with self.calling("list machines"):
+            return list(self.driver.list_nodes())
+
+    def machine(self, cloud_id: str) -> MachineRecord:
+        return self._machine(self._node(cloud_id))
+
+    def _node(self, cloud_id: str) -> Any:
+        """The driver's own object for a machine. Raises NotFound."""
+        for node in self._nodes():
+            if str(node.id) == cloud_id:
+                return self._alive(node)
+        raise errors.NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+
+    def _alive(self, node: Any) -> Any:
+        if self._machine(node).state is State.DELETED:
+            raise errors.Gone(f"machine {node.id} on cloud {self.name} is deleted")
+        return node
+
+    def _node_to_change(self, cloud_id: str) -> Any:
+        """The same, without a listing where the driver has a way to one machine by its id."""
+        get = records.getter_of(self.driver)
+        try:
+            with self.calling(f"show {cloud_id}"):
+                node = get(cloud_id) if get else None
+        except _NOT_SHOWN as error:
+            if isinstance(error, errors.RateLimited):
+                raise
+            # Drivers say in many ways that there is none, or stumble over that; the listing is sure.
+            node = None
+        is_it = node is not None and str(node.id) == cloud_id
+        return self._alive(node) if is_it else self._node(cloud_id)
+
+    def boot(self, request: BootRequest) -> MachineRecord:
+        self.hide_userdata(request)
+        with errors.only_looking():
+            size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
+            image = self._native_image(request.image.cloud_id)
+            more = self.boot_arguments(request)
+        self._refuse_missing(more)
+        with self.changing(f"boot {request.name}"):
+            made = self.driver.create_node(name=request.name, size=size, image=image, **more)
+        machine = self._machine(made)
+        # Some drivers have no word for a machine that was just asked for.
+        return replace(machine, state=State.BUILDING) if machine.state is State.UNKNOWN else machine
+
+    def find_booted(self, request: BootRequest) -> MachineRecord | None:
+        for node in self._nodes():
+            machine = self._machine(node)
+            if machine.state not in (State.DELETING, State.DELETED) and self.is_from(node, request):
+                return machine
+        return None
+
+    def is_from(self, node: Any, request: BootRequest) -> bool:
+        """Whether this request made the driver's object; here by its name alone, see ``find_booted``."""
+        return str(node.name) == request.name
+
+    def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
+        """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
+        more = settings.section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
+        if "location" in more:
+            more["location"] = self.location(str(more["location"]))
+        return more
+
+    def location(self, name: str) -> Any:
+        """The location of this name or id. Raises ConfigError."""
+        with self.calling("list locations"):
+            found = list(self.driver.list_locations())
+        for each in found:
+            if name in (str(each.id), str(each.name)):
+                return each
+        names = [str(each.id) for each in found]
+        raise ConfigError(f"cloud {self.name} has no location {name!r}; {suggest(name, names)}")
+
+    def _refuse_missing(self, more: Mapping[str, Any]) -> None:
+        for name, each in inspect.signature(self.driver.create_node).parameters.items():
+            needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+            if needed and name not in ("name", "size", "image") and name not in more:
+                raise ConfigError(
+                    f"cloud {self.name} boots no machine without {name}; "
+                    f"cms config set clouds.{self.name}.boot.{name}=VALUE"
+                )
+
+    def _pick(self, kind: str, cloud_id: str, found: list[Any]) -> Any:
+        """The one of libcloud's objects that has this id. Raises NotFound."""
+        for each in found:
+            if str(each.id) == cloud_id:
+                return each
+        raise errors.NotFound(f"there is no {kind} {cloud_id} on cloud {self.name}")
+
+    def _native_image(self, cloud_id: str) -> Any:
+        return self._pick("image", cloud_id, self._native_images())
+
+    def _native_images(self) -> list[Any]:
+        with self.calling("list images"):
+            return list(self.driver.list_images())
+
+    def _sizes(self) -> list[Any]:
+        with self.calling("list flavors"):
+            return list(self.driver.list_sizes())
+
+    def images(self) -> list[Image]:
+        return [records.to_image(self.name, each) for each in self._native_images()]
+
+    def flavors(self) -> list[Flavor]:
+        return [records.to_flavor(self.name, each) for each in self._sizes()]
+
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Call the driver's method for a verb; some drivers answer a mere no where others raise."""
+        if verb != "delete" and Capability(verb) not in self.capabilities:
+            self._lacks(Capability(verb))
+        method = "destroy_node" if verb == "delete" else records.method_for(self.driver, Capability(verb))
+        with errors.only_looking():
+            node = self._node_to_change(cloud_id)
+        with self.changing(f"{verb} {cloud_id}"):
+            if getattr(self.driver, method)(node) is False:
+                self._raise_last_answer()
+                raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
+
+    def _raise_last_answer(self) -> None:
+        """Some drivers make a mere no of an error; the last answer still tells which."""
+        status = getattr(self.tracker.answer, "status_code", 0)
+        if status >= 400:
+            from libcloud.common.exceptions import BaseHTTPError
+
+            raise BaseHTTPError(status, self.tracker.answer.text)
+
+    def key_pairs(self) -> list[KeyPair]:
+        self._need_keys()
+        return [records.to_key(self.name, each) for each in self._native_keys()]
+
+    def _native_keys(self) -> list[Any]:
+        with self.calling("list key pairs"):
+            return list(self.driver.list_key_pairs())
+
+    def add_key(self, name: str, public_key: str) -> KeyPair:
+        self._need_keys()
+        if any(each.name == name for each in self._native_keys()):
+            raise errors.Refused(f"cloud {self.name} already has a key {name}; take another name")
+        with self.calling(f"add the key {name}"):
+            return records.to_key(self.name, self._import_key(name, public_key))
+
+    def _import_key(self, name: str, public_key: str) -> Any:
+        return self.driver.import_key_pair_from_string(name, public_key)
+
+    def delete_key(self, name: str) -> None:
+        self._need_keys()
+        found = [each for each in self._native_keys() if each.name == name]
+        if not found:
+            raise errors.NotFound(f"there is no key {name} on cloud {self.name}")
+        with self.calling(f"delete the key {name}"):
+            self.driver.delete_key_pair(found[0])
+
+    def _need_keys(self) -> None:
+        if Capability.KEYS not in self.capabilities:
+            self._lacks(Capability.KEYS)

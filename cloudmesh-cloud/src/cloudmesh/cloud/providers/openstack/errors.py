@@ -1,0 +1,119 @@
+"""What an OpenStack says when it will not do something, beyond the status of HTTP."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
+from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
+from cloudmesh.cloud.providers.libcloud.errors import CallContext, by_code
+from cloudmesh.cloud.providers.openstack.records import GIB, QUOTA_NAMES
+from cloudmesh.plugin.errors import CloudmeshError
+
+_TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
+_TOO_LITTLE = re.compile(r"memory is too small|requires at least|too little memory", re.IGNORECASE)
+# Status (0 for any), what the service says, our error, and its sentence.
+_WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
+    # For a moment Nova knows what it has deleted, and calls that a conflict.
+    (
+        409,
+        r"vm_state (?:soft-)?deleted|could not be found",
+        NotFound,
+        "cloud {cloud} no longer has what is needed to {what}",
+    ),
+    (
+        409,
+        r"while it is in (?:vm_state|task_state) ([\w-]+)",
+        Conflict,
+        "cloud {cloud} cannot {what} while it is {found}",
+    ),
+    (
+        0,
+        r"no valid host|no hosts? available",
+        NoCapacity,
+        "cloud {cloud} has no host with room to {what}; choose a smaller flavor",
+    ),
+    (
+        400,
+        r"can not find requested image|image .* (?:not found|could not be found)",
+        NotFound,
+        "cloud {cloud} no longer has the image that is needed to {what}",
+    ),
+    # Neutron calls it "not found" that no router joins a network to the one of the address.
+    (
+        0,
+        r"is not reachable from subnet",
+        Refused,
+        "cloud {cloud} did not {what}: no router joins the network of the machine to that of the address; "
+        "boot it on another network, or ask the operators for a router",
+    ),
+)
+_NOVA_QUOTA = re.compile(
+    r"quota exceeded for (?P<what>\w+): requested [\d, ]+, but already used (?P<used>\d+)[\d, ]* "
+    r"of (?P<limit>\d+)",
+    re.IGNORECASE,
+)
+_NEUTRON_QUOTA = re.compile(r"quota exceeded for resources: \['(?P<what>\w+)'", re.IGNORECASE)
+
+
+def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    """Our error for one of an OpenStack; None leaves it to what all clouds share."""
+    if details.code < 400 or details.is_page:
+        return None
+    plain = ErrorDetails(details.code, _words(details), retry_after=details.retry_after)
+    for rule in (_quota, _flavor_too_small, _by_words):
+        if error := rule(plain, call):
+            return error
+    return by_code(plain.code, plain, call)
+
+
+def _words(details: ErrorDetails) -> str:
+    """What the service said, without the status and the reason that libcloud puts before it."""
+    try:
+        reason = HTTPStatus(details.code).phrase
+    except ValueError:
+        return details.words
+    return details.words.removeprefix(f"{details.code} {reason}").strip()
+
+
+def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    """Which quota, and how much of it is used: Nova says all of that, Neutron only which."""
+    found = _NOVA_QUOTA.search(details.words) or _NEUTRON_QUOTA.search(details.words)
+    if not found or details.code >= 500:
+        return None
+    name = QUOTA_NAMES.get(found["what"], found["what"])
+    used, limit = (int(found[key]) if key in found.groupdict() else None for key in ("used", "limit"))
+    much = f" ({used} of {limit} are used)" if limit is not None else ""
+    return QuotaExceeded(
+        f"cloud {call.cloud} did not {call.what}: the quota of {name} is exceeded{much}; "
+        "delete what is not needed, or ask its operators for more",
+        name,
+        used,
+        limit,
+    )
+
+
+def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    sizes = _TOO_SMALL.search(details.words)
+    if details.code != 400 or not (sizes or _TOO_LITTLE.search(details.words)):
+        return None
+    if not sizes:
+        return FlavorTooSmall(
+            f"cloud {call.cloud} did not {call.what}: the flavor is too small for the image "
+            f"({details.words}); choose a larger flavor"
+        )
+    has, needs = (int(size) / GIB for size in sizes.groups())
+    return FlavorTooSmall(
+        f"cloud {call.cloud} did not {call.what}: the image needs a disk of {needs:g} GiB, the flavor has "
+        f"{has:g} GiB; choose a larger flavor"
+    )
+
+
+def _by_words(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
+    for code, words, kind, sentence in _WORDS:
+        found = re.search(words, details.words, re.IGNORECASE)
+        if found and code in (0, details.code):
+            shown = found[1] if found.groups() else ""
+            return kind(sentence.format(cloud=call.cloud, what=call.what, found=shown))
+    return None

@@ -1,0 +1,213 @@
+"""Networks, security groups and floating IPs, by Neutron."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cloudmesh.cloud.errors import Conflict, NotFound, Refused
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.providers.openstack.services import OpenStackServices
+from cloudmesh.plugin.errors import suggest
+
+Json = Mapping[str, Any]
+
+
+class OpenStackNetworks(OpenStackServices):
+    """The part of the provider that is about networks."""
+
+    def networks(self) -> list[Network]:
+        with self.requesting("list networks"):
+            ranges = _subnet_ranges(self._all("subnets"))
+            project_id = self.session.token().project_id
+            return [_network(self.name, item, ranges, project_id) for item in self._all("networks")]
+
+    def security_groups(self) -> list[SecurityGroup]:
+        with self.requesting("list security groups"):
+            groups = self._all("security_groups", project_id=self.session.token().project_id)
+            return [_security_group(self.name, item) for item in groups]
+
+    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
+        project_id = self.session.token().project_id
+        with self.requesting(f"create security group {name}"):
+            # Neutron would make a second one of the same name.
+            if self._all("security_groups", project_id=project_id, name=name):
+                raise Refused(f"cloud {self.name} already has a security group {name}; take another name")
+            wanted = {"security_group": {"name": name, "description": description}}
+            made = self.network("POST", "/security-groups", wanted)["security_group"]
+            return _security_group(self.name, made)
+
+    def delete_security_group(self, cloud_id: str) -> None:
+        with self.requesting(f"delete security group {cloud_id}"):
+            self.network("DELETE", f"/security-groups/{cloud_id}")
+
+    def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
+        with self.requesting(f"add a rule to security group {group_id}"):
+            wanted = {"security_group_rule": _rule_body(group_id, rule)}
+            made = self.network("POST", "/security-group-rules", wanted)["security_group_rule"]
+            return _rule(made)
+
+    def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
+        with self.requesting(f"remove a rule from security group {group_id}"):
+            self.network("DELETE", f"/security-group-rules/{rule.cloud_id or self._rule_id(group_id, rule)}")
+
+    def _rule_id(self, group_id: str, rule: SecurityRule) -> str:
+        group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
+        for listed in map(_rule, group["security_group_rules"]):
+            if listed == rule:
+                return listed.cloud_id
+        raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
+
+    def floating_ips(self) -> list[FloatingIP]:
+        with self.requesting("list floating IPs"):
+            pools = {str(item["id"]): str(item["name"]) for item in self._pools()}
+            listed = self._all("floatingips", project_id=self.session.token().project_id)
+            return [_floating_ip(self.name, item, pools) for item in listed]
+
+    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
+        with self.requesting("take a floating IP"):
+            chosen = self._pool(pool)
+            said = {"description": description} if description else {}
+            wanted = {"floatingip": {"floating_network_id": chosen["id"], **said}}
+            made = self.network("POST", "/floatingips", wanted)["floatingip"]
+            return _floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
+
+    def delete_floating_ip(self, cloud_id: str) -> None:
+        with self.requesting(f"give back floating IP {cloud_id}"):
+            self.network("DELETE", f"/floatingips/{cloud_id}")
+
+    def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
+        with self.requesting(f"attach floating IP {cloud_id} to machine {machine_id}"):
+            port, address = self._port_and_address(cloud_id)
+            if port:
+                raise Conflict(f"floating IP {address} of cloud {self.name} is attached; detach it first")
+            self._set_port(cloud_id, self._port(machine_id, address))
+
+    def detach_floating_ip(self, cloud_id: str) -> None:
+        with self.requesting(f"detach floating IP {cloud_id}"):
+            port, address = self._port_and_address(cloud_id)
+            if not port:
+                raise Conflict(f"floating IP {address} of cloud {self.name} is not attached to a machine")
+            self._set_port(cloud_id, None)
+
+    def _port_and_address(self, cloud_id: str) -> tuple[Any, str]:
+        """The port that a floating IP leads to, None for none; and its address. Raises NotFound."""
+        known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
+        return known.get("port_id"), known["floating_ip_address"]
+
+    def _set_port(self, cloud_id: str, port: str | None) -> None:
+        self.network("PUT", f"/floatingips/{cloud_id}", {"floatingip": {"port_id": port}})
+
+    def _port(self, machine_id: str, address: str) -> str:
+        """The port of a machine with an IPv4 address, which a floating IP can lead to."""
+        ports = self._all("ports", device_id=machine_id)
+        for port in ports:
+            if any(":" not in each["ip_address"] for each in port.get("fixed_ips", ())):
+                return str(port["id"])
+        if not ports:
+            # Says NotFound if there is no such machine.
+            self.compute("GET", f"/servers/{machine_id}")
+        raise Conflict(
+            f"machine {machine_id} of cloud {self.name} is on no network yet that {address} could lead to; "
+            "wait until it is active, or boot it on a network"
+        )
+
+    def _pools(self) -> list[dict[str, Any]]:
+        """The networks that floating IPs are taken from."""
+        return self._all("networks", **{"router:external": True})
+
+    def _pool(self, wanted: str) -> dict[str, Any]:
+        pools = self._pools()
+        names = [str(each["name"]) for each in pools]
+        found = [each for each in pools if not wanted or wanted in (each["name"], each["id"])]
+        if len(found) == 1:
+            return found[0]
+        if not pools:
+            raise Refused(f"cloud {self.name} has no external network to take a floating IP from")
+        if not found:
+            raise NotFound(f"cloud {self.name} has no external network {wanted!r}; {suggest(wanted, names)}")
+        raise Refused(
+            f"cloud {self.name} has several external networks; say which: {', '.join(sorted(names))}"
+        )
+
+    def _all(self, key: str, **query: Any) -> list[dict[str, Any]]:
+        """A whole list of Neutron, asked for in pages."""
+        path = f"/{key.replace('_', '-')}"
+        return [item for page in self.pages(key, path, self.network, **query) for item in page]
+
+
+def _subnet_ranges(subnets: Iterable[Json]) -> dict[str, tuple[str, ...]]:
+    """The address ranges of each network by its id."""
+    found: dict[str, tuple[str, ...]] = {}
+    for subnet in subnets:
+        network_id = str(subnet["network_id"])
+        found[network_id] = (*found.get(network_id, ()), str(subnet["cidr"]))
+    return found
+
+
+def _network(cloud: str, item: Json, ranges: Mapping[str, tuple[str, ...]], project_id: str) -> Network:
+    """A network, as seen from this project: one that is another project's is shared."""
+    owner = item.get("project_id") or item.get("tenant_id")
+    cloud_id = str(item["id"])
+    return Network(
+        cloud=cloud,
+        name=str(item.get("name") or cloud_id),
+        cloud_id=cloud_id,
+        subnets=ranges.get(cloud_id, ()),
+        external=bool(item.get("router:external")),
+        shared=bool(project_id) and owner != project_id,
+    )
+
+
+def _security_group(cloud: str, item: Json) -> SecurityGroup:
+    """A security group with its rules."""
+    rules = tuple(sorted(map(_rule, item.get("security_group_rules", ())), key=_order))
+    return SecurityGroup(cloud, str(item["name"]), str(item["id"]), str(item.get("description") or ""), rules)
+
+
+def _order(item: SecurityRule) -> tuple[str | int, ...]:
+    """A key for sorting: Neutron tells the rules in no order, and a user wants the same one each time."""
+    ports = (-1 if port is None else port for port in (item.from_port, item.to_port))
+    return (item.direction, item.ethertype, item.protocol, *ports, item.remote)
+
+
+def _rule(item: Json) -> SecurityRule:
+    """A rule of a security group."""
+    return SecurityRule(
+        direction=str(item["direction"]),
+        protocol=str(item.get("protocol") or "any"),
+        from_port=item.get("port_range_min"),
+        to_port=item.get("port_range_max"),
+        remote=str(item.get("remote_ip_prefix") or item.get("remote_group_id") or ""),
+        ethertype=str(item["ethertype"]),
+        cloud_id=str(item["id"]),
+    )
+
+
+def _rule_body(group_id: str, wanted: SecurityRule) -> dict[str, Any]:
+    """A new rule, as Neutron's interface has it."""
+    is_range = any(sign in wanted.remote for sign in "./:")
+    return {
+        "security_group_id": group_id,
+        "direction": wanted.direction,
+        "ethertype": wanted.ethertype,
+        "protocol": None if wanted.protocol == "any" else wanted.protocol,
+        "port_range_min": wanted.from_port,
+        "port_range_max": wanted.to_port,
+        "remote_ip_prefix": wanted.remote if is_range else None,
+        "remote_group_id": wanted.remote if wanted.remote and not is_range else None,
+    }
+
+
+def _floating_ip(cloud: str, item: Json, pools: Mapping[str, str]) -> FloatingIP:
+    """A floating IP; ``pools`` are the names of the external networks by their ids."""
+    pool = str(item["floating_network_id"])
+    port = item.get("port_details") or {}
+    return FloatingIP(
+        cloud=cloud,
+        address=str(item["floating_ip_address"]),
+        cloud_id=str(item["id"]),
+        pool=pools.get(pool, pool),
+        machine_id=str(port.get("device_id") or ""),
+        description=str(item.get("description") or ""),
+    )

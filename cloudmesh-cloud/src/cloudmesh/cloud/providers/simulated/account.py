@@ -1,0 +1,155 @@
+"""The account on a simulated cloud: its file, its quotas, its key pairs, and what the cloud has on offer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
+from cloudmesh.cloud.model.records import Flavor, KeyPair, Quota
+from cloudmesh.cloud.provider.verbs import VerbProvider
+from cloudmesh.cloud.providers.simulated.faults import Faults
+from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
+from cloudmesh.cloud.providers.simulated.world import World
+
+# name, size in GiB
+IMAGES = (("debian-12", 2.0), ("ubuntu-24.04", 3.5), ("rocky-9", 10.0), ("tiny-linux", 0.1))
+
+# name, cores, MiB of memory, GiB of disk
+FLAVORS = (
+    ("tiny", 1, 512, 5),
+    ("small", 1, 2048, 20),
+    ("medium", 2, 4096, 40),
+    ("large", 4, 8192, 80),
+    ("xlarge", 8, 16384, 160),
+)
+
+# name, address ranges; what leads out is the pool of the floating IPs
+POOL = "public"
+NETWORKS = (("private", "198.18.0.0/15"), (POOL, "203.0.113.0/24"))
+
+_TABLES = {
+    "key_pairs": "key",
+    "security_groups": "security_group",
+    "floating_ips": "floating_ip",
+}
+_UNITS = {"ram": "MiB"}
+
+
+class SimulatedAccount(VerbProvider):
+    """The open file of one simulated cloud, its quotas and its key pairs, which no machine ever gets."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        super().__init__(name, settings)
+        self._settings = SimulatedSettings.read(name, settings)
+
+    def open(self) -> None:
+        self._world = World(self._settings.file)
+        self._faults = Faults(self.name, self._settings, self._world)
+
+    def close(self) -> None:
+        self._world.close()
+
+    def check(self) -> str:
+        self._faults.before("check", "")
+        return f"simulated: no real machine runs here; kept in {self._settings.file}"
+
+    def quotas(self) -> list[Quota]:
+        self._faults.before("quotas", "")
+        with self._world.change() as connection:
+            used = _used(connection)
+        limits = self._settings.quota
+        return [
+            Quota(self.name, name, count, limits.get(name), _UNITS.get(name, ""))
+            for name, count in used.items()
+        ]
+
+    def _require_room(self, connection: sqlite3.Connection, name: str, more: int = 1) -> None:
+        """Raises QuotaExceeded if ``more`` of it would be too much."""
+        limit = self._settings.quota.get(name)
+        if limit is None:
+            return
+        used = _used(connection)[name]
+        if used + more > limit:
+            raise QuotaExceeded(
+                f"cloud {self.name} allows {limit} {name}, and {used} are used: no room for {more} more; "
+                "delete what is not needed, or ask for a higher quota",
+                name,
+                used,
+                limit,
+            )
+
+    def _require_room_for(self, connection: sqlite3.Connection, flavor: Flavor) -> None:
+        """Raises QuotaExceeded if a machine of this flavor would be too much."""
+        self._require_room(connection, "machines")
+        self._require_room(connection, "vcpus", flavor.vcpus)
+        self._require_room(connection, "ram", flavor.ram)
+
+    def key_pairs(self) -> list[KeyPair]:
+        self._faults.before("key_pairs", "")
+        with self._world.change() as connection:
+            rows = connection.execute("SELECT name, fingerprint FROM key ORDER BY name").fetchall()
+        return [KeyPair(self.name, row["name"], row["fingerprint"]) for row in rows]
+
+    def add_key(self, name: str, public_key: str) -> KeyPair:
+        key = KeyPair(self.name, name, fingerprint(public_key))
+        with self._faults.around("add_key", name), self._world.change() as connection:
+            self._require_room(connection, "key_pairs")
+            try:
+                connection.execute("INSERT INTO key VALUES (?, ?, ?)", (name, key.fingerprint, public_key))
+            except sqlite3.IntegrityError:
+                raise Refused(f"cloud {self.name} already has a key {name}; take another name") from None
+        return key
+
+    def delete_key(self, name: str) -> None:
+        with self._faults.around("delete_key", name), self._world.change() as connection:
+            if not connection.execute("DELETE FROM key WHERE name = ?", (name,)).rowcount:
+                raise NotFound(f"there is no key {name} on cloud {self.name}")
+
+
+def fingerprint(public_key: str) -> str:
+    """The SHA256 fingerprint of an OpenSSH public key, as ``ssh-keygen -l`` shows it.
+
+    Raises:
+        Refused: the text is no such key.
+    """
+    import base64
+    import hashlib
+    import struct
+
+    words = public_key.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        if not blob.startswith(struct.pack(">I", len(words[0])) + words[0].encode()):
+            raise ValueError
+    except (IndexError, ValueError):
+        raise Refused("this is no OpenSSH public key; it looks like 'ssh-ed25519 AAAA... name'") from None
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
+
+
+def _used(connection: sqlite3.Connection) -> dict[str, int]:
+    sizes = {name: (vcpus, ram) for name, vcpus, ram, _ in FLAVORS}
+    flavors = [row["flavor"] for row in connection.execute("SELECT flavor FROM machine")]
+    counted = {
+        name: int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 our own names
+        for name, table in _TABLES.items()
+    }
+    return {
+        "machines": len(flavors),
+        "vcpus": sum(sizes.get(flavor, (0, 0))[0] for flavor in flavors),
+        "ram": sum(sizes.get(flavor, (0, 0))[1] for flavor in flavors),
+        **counted,
+    }
+
+
+def public_addresses() -> Iterator[str]:
+    """The addresses of the pool: 203.0.113.0/24, which RFC 5737 keeps for documentation."""
+    return (f"203.0.113.{number}" for number in range(1, 255))
+
+
+def private_address(number: int) -> str:
+    """An address for machine ``number`` in 198.18.0.0/15, which RFC 2544 keeps for tests."""
+    high, low = divmod(number, 254)
+    return f"198.{18 + high // 256 % 2}.{high % 256}.{low + 1}"

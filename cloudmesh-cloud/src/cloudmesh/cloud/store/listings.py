@@ -1,0 +1,76 @@
+"""What clouds listed last: images and flavors in the store, machines in memory for all threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord
+from cloudmesh.db import Database
+
+CATALOG = "catalog"
+# For how many seconds a listing is good enough to find out who else has a name.
+_FRESH = 30.0
+
+
+def keep_listing(database: Database, kind: str, cloud: str, things: Sequence[Image | Flavor]) -> None:
+    """Write a whole listing down in place of the one before."""
+    listed = [_without_cloud(thing) for thing in things]
+    record = {"kind": kind, "cloud": cloud, "refreshed": time.time(), "things": listed}
+    database.upsert(CATALOG, record, key=["kind", "cloud"])
+
+
+def kept_listing(database: Database, kind: str, cloud: str) -> tuple[list[dict[str, Any]], float] | None:
+    """The last listing and its age in seconds; None if there was none."""
+    found = database.find(CATALOG, kind=kind, cloud=cloud) if database.has(CATALOG) else []
+    if not found:
+        return None
+    rows = [{"cloud": cloud, **thing} for thing in found[0]["things"]]
+    return rows, max(0.0, time.time() - float(found[0]["refreshed"]))
+
+
+def _without_cloud(thing: Image | Flavor) -> dict[str, Any]:
+    return {key: value for key, value in asdict(thing).items() if key != "cloud"}
+
+
+@dataclass
+class _Listing:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    machines: list[MachineRecord] | None = None
+    told: float = 0.0
+
+
+class SharedListings:
+    """The last listing of each cloud, by whatever names a cloud and who it is called as."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._listings: dict[str, _Listing] = {}
+
+    def get(self, key: str, ask: Callable[[], list[MachineRecord]]) -> list[MachineRecord]:
+        """The machines as they were told less than 30 seconds ago; else one thread asks, while others wait.
+
+        Raises:
+            CloudmeshError: this thread asked, and that failed.
+        """
+        with self._lock:
+            listing = self._listings.setdefault(key, _Listing())
+        if not listing.lock.acquire(timeout=_FRESH):
+            # The thread that asks is stuck, and must not hold others up for longer.
+            return ask()
+        try:
+            if listing.machines is None or self._clock() - listing.told >= _FRESH:
+                listing.machines, listing.told = ask(), self._clock()
+            return listing.machines
+        finally:
+            listing.lock.release()
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Give up what was told to these."""
+        with self._lock:
+            for key in keys:
+                self._listings.pop(key, None)

@@ -1,0 +1,154 @@
+"""The keys that cloudmesh knows, and the shape of their values: the part of ``check`` that finds slips.
+
+A key that nobody knows is only a warning, since users keep notes of their own in the file; one that is almost
+a known key which is missing is an error.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudmesh.config.check.problem import Problem
+from cloudmesh.config.secrets.age_armor import is_encrypted
+from cloudmesh.config.settings import options
+from cloudmesh.config.yaml import references
+from cloudmesh.config.yaml.keys import hidden, join, text_of
+
+TOP = ("version", "profile", "cloudmesh", "clouds", "database")
+CHOICES = ("default", "active", "encryption", *options.TOP)
+CLOUD = ("name", "host", "type", "version", "credentials", "default", *options.CLOUD)
+DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata")
+# One letter of four may be wrong.
+_ALIKE = 0.75
+_QUOTES = "put the value in quotes"
+
+
+def top(data: Mapping[Any, Any]) -> Iterator[Problem]:
+    """What is wrong with the keys outside of the clouds."""
+    yield from _unknown((), data, TOP)
+    choices = data.get("cloudmesh")
+    if isinstance(choices, dict):
+        yield from _unknown(("cloudmesh",), choices, CHOICES)
+
+
+def cloud(name: str, section: Mapping[Any, Any], settings: Collection[str] | None) -> Iterator[Problem]:
+    """What is wrong with the keys of one cloud, and with the shape of its values.
+
+    ``settings``: the keys of its type beside the common ones; None if they are not known.
+    """
+    parts = ("clouds", name)
+    yield from _unknown(parts, section, (*CLOUD, *(settings or ())), notes=settings is not None)
+    for key in ("name", "host"):
+        yield from _no_text((*parts, key), section.get(key))
+    credentials = section.get("credentials")
+    for key, value in credentials.items() if isinstance(credentials, dict) else ():
+        yield from _no_text((*parts, "credentials", text_of(key)), value)
+    defaults = section.get("default")
+    if isinstance(defaults, dict):
+        yield from _unknown((*parts, "default"), defaults, DEFAULTS)
+        for key in DEFAULTS:
+            yield from _no_text((*parts, "default", key), defaults.get(key))
+    elif defaults is not None:
+        message = f"{join((*parts, 'default'))} is no section"
+        yield Problem(
+            "error", (*parts, "default"), message, "write 'image: NAME' and 'flavor: NAME' under it"
+        )
+
+
+def _unknown(
+    parts: tuple[str, ...], section: Mapping[Any, Any], known: tuple[str, ...], notes: bool = True
+) -> Iterator[Problem]:
+    """The keys that are not known; with ``notes`` also those that are like no known one."""
+    missing = [key for key in known if key not in section]
+    for key in section:
+        if key in known:
+            continue
+        where = (*parts, text_of(key))
+        message = f"{join(where)} is no key that cloudmesh knows"
+        near = difflib.get_close_matches(text_of(key).lower(), missing, n=1, cutoff=_ALIKE)
+        if near:
+            yield Problem("error", where, message, f"did you mean {near[0]!r}? known: {', '.join(known)}")
+        elif notes:
+            remedy = f"leave it if it is a note of your own; known: {', '.join(known)}"
+            yield Problem("warning", where, message, remedy)
+
+
+def _no_text(parts: tuple[str, ...], value: Any) -> Iterator[Problem]:
+    """What is wrong with a value that must be a text: YAML reads 0123 as the number 123."""
+    if isinstance(value, dict | list):
+        what = "a list" if isinstance(value, list) else "a section"
+        message = f"{join(parts)} is {what}, and must be one value"
+        yield Problem("error", parts, message, "write it on the line of its key")
+    elif isinstance(value, bool | int | float | datetime.date | bytes):
+        level = "error" if hidden(parts) else "warning"
+        message = f"{join(parts)} is taken for {_kind(value)}, which may change how it is spelt"
+        yield Problem(level, parts, message, _QUOTES)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    return "a date" if isinstance(value, datetime.date) else "bytes"
+
+
+_TOP: Mapping[str, Callable[[Any], object]] = {
+    "parallel": options.count,
+    "engine": options.installed_engine,
+    "scheduler": options.scheduler,
+}
+_CLOUD: Mapping[str, Callable[[Any], object]] = {"parallel": options.count, "call_timeout": options.seconds}
+
+
+def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
+    """What is wrong with the options: how calls are made, and the URL of the store."""
+    yield from _database(data.get("database"))
+    top = _section(data.get("cloudmesh"))
+    for key, read in _TOP.items():
+        yield from _option(("cloudmesh", key), top.get(key), read)
+    if top.get("engine") == options.DASK and top.get("scheduler") is None:
+        message = "cloudmesh.engine is dask, and cloudmesh.scheduler does not say where"
+        remedy = "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT"
+        yield Problem("error", ("cloudmesh", "engine"), message, remedy)
+    for name, cloud in _section(data.get("clouds")).items():
+        if isinstance(name, str):
+            for key, read in _CLOUD.items():
+                yield from _option(("clouds", name, key), _section(cloud).get(key), read)
+
+
+def _option(parts: tuple[str, ...], value: Any, read: Callable[[Any], object]) -> Iterator[Problem]:
+    if value is None or references.variable(value):
+        return
+    try:
+        read(value)
+    except options.WrongValueError as error:
+        yield Problem("error", parts, f"{join(parts)} {error.must}", error.remedy)
+
+
+def _section(value: Any) -> dict[Any, Any]:
+    """A section; what is none is told elsewhere."""
+    return value if isinstance(value, dict) else {}
+
+
+def _database(value: Any) -> Iterator[Problem]:
+    if value is None or is_encrypted(value) or references.variable(value):
+        return
+    if not options.is_url(value):
+        yield Problem("error", ("database",), "database is no URL of a database", options.DATABASE_FORM)
+    elif _holds_password(value):
+        message = "database holds a password in clear text"
+        remedy = "leave it out and write it into ~/.pgpass, or let ${NAME} take the URL from the environment"
+        yield Problem("warning", ("database",), message, remedy)
+
+
+def _holds_password(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return bool(parts.password) or "password=" in parts.query
+    except ValueError:
+        return True

@@ -1,0 +1,147 @@
+"""The options of the file that are neither clouds nor secrets: how calls are made, and where the store is.
+
+``cloudmesh.parallel`` is how many calls may run at the same time in all; ``parallel`` in a cloud's section
+how many of them on that cloud. ``cloudmesh.engine`` says who makes them: threads of this computer, or an
+executor that a package brings by the entry-point group ``cloudmesh.executors``, such as the workers of a Dask
+cluster, whose scheduler ``cloudmesh.scheduler`` names. ``database`` is the URL of the store, if that is
+not the file beside the configuration.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cloudmesh.plugin.errors import ConfigError, suggest
+
+T = TypeVar("T")
+
+THREADS, DASK = "threads", "dask"
+EXECUTORS = "cloudmesh.executors"
+TOP = ("parallel", "engine", "scheduler")
+CLOUD = ("parallel", "call_timeout")
+# How the URL of a PostgreSQL database begins (libpq's own two spellings).
+URLS = ("postgresql://", "postgres://")
+DATABASE_FORM = "write postgresql://USER@HOST/DATABASE, or remove the key to use the file cloudmesh.db"
+_SCHEMES = ("tcp", "tls")
+_COUNT = "must be a whole number of 1 or more"
+_SECONDS = "must be a number of seconds, more than 0"
+_ADDRESS = "must be tcp://HOST:PORT or tls://HOST:PORT"
+
+
+class WrongValueError(ValueError):
+    """A value that cannot be used: what it must be, and what to write, never with the value itself."""
+
+    def __init__(self, must: str, remedy: str) -> None:
+        super().__init__(must)
+        self.must = must
+        self.remedy = remedy
+
+
+def count(value: Any) -> int:
+    """A number of calls at the same time. Raises WrongValueError.
+
+    A number in quotes is one too: ``cms config set`` keeps a text a text.
+    """
+    text = value.strip() if isinstance(value, str) else value
+    try:
+        number = 0 if isinstance(text, bool | float) else int(text)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise WrongValueError(_COUNT, "write a number such as 32, or remove the key")
+    return number
+
+
+def seconds(value: Any) -> float:
+    """A time limit. Raises WrongValueError."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or number <= 0:
+        raise WrongValueError(_SECONDS, "write a number such as 60, or remove the key")
+    return number
+
+
+def engine(value: Any) -> str:
+    """The name of an executor; whether it is installed is seen when it is used. Raises WrongValueError."""
+    if not (isinstance(value, str) and value.isidentifier()):
+        raise WrongValueError("must be the name of an executor", f"write {THREADS}, or remove the key")
+    return value
+
+
+def installed_engine(value: Any) -> object:
+    """An engine that is installed now. Raises WrongValueError."""
+    name = engine(value)
+    if name not in (THREADS, DASK):
+        from importlib.metadata import entry_points
+
+        known = sorted({THREADS, DASK, *(point.name for point in entry_points(group=EXECUTORS))})
+        if name not in known:
+            raise WrongValueError("must be the name of an installed executor", suggest(name, known))
+    return name
+
+
+def scheduler(value: Any) -> str:
+    """The address of a scheduler; or what takes it from the environment. Raises WrongValueError."""
+    from urllib.parse import urlsplit
+
+    wrong = WrongValueError(_ADDRESS, "write the address that the scheduler shows when it starts")
+    if not isinstance(value, str):
+        raise wrong
+    try:
+        url = urlsplit(value.strip())
+        whole = url.scheme in _SCHEMES and url.hostname and url.port and "@" not in url.netloc
+    except ValueError:
+        raise wrong from None
+    if not whole or url.path not in ("", "/") or url.query or url.fragment:
+        raise wrong
+    return f"{url.scheme}://{url.netloc}"
+
+
+def is_url(place: object) -> bool:
+    """Whether a place is the URL of a PostgreSQL database rather than a file."""
+    return isinstance(place, str) and place.startswith(URLS)
+
+
+def database(value: Any) -> str:
+    """The URL of a database. Raises WrongValueError."""
+    if not isinstance(value, str) or not is_url(value.strip()):
+        raise WrongValueError("is no URL of a database", DATABASE_FORM)
+    return value.strip()
+
+
+def read(path: Path, parts: Sequence[str], value: Any, convert: Callable[[Any], T]) -> T | None:
+    """A value of the file, or of the environment variable it names, as ``convert`` gives it; None for null.
+
+    Raises ConfigError if it cannot be used, CredentialsError if the environment variable is not set.
+    """
+    from cloudmesh.config.yaml import keys, references
+
+    if value is None:
+        return None
+    name = references.variable(value)
+    found = references.from_environment(name, keys.join(parts)) if name else value
+    return converted(path, parts, found, convert)
+
+
+def converted(path: Path, parts: Sequence[str], value: Any, convert: Callable[[Any], T]) -> T:
+    """What ``convert`` makes of a value; raises ConfigError, which tells the line and never the value."""
+    from cloudmesh.config.yaml import keys
+
+    try:
+        return convert(value)
+    except WrongValueError as error:
+        raise error_at(path, parts, f"{keys.join(parts)} {error.must}; {error.remedy}") from None
+
+
+def error_at(path: Path, parts: Sequence[str], sentence: str) -> ConfigError:
+    """The error for a key of the file, with the line of the key."""
+    from cloudmesh.config.yaml import positions
+    from cloudmesh.plugin.plain import harmless
+
+    # A name of the file may hold a line break.
+    return ConfigError(harmless(f"{positions.place(path, parts)}: {sentence}"))

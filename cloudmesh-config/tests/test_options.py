@@ -1,0 +1,139 @@
+"""The keys that say how work is run: parallel, call_timeout, engine, scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.config import Config
+from cloudmesh.config.check.findings import check
+from cloudmesh.config.settings import options
+from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
+
+Write = Callable[[str], Path]
+CLOUD = "clouds:\n  uc:\n    type: simulated\n"
+
+
+def errors(path: Path) -> list[tuple[int, str]]:
+    """The findings about these keys; the simulated type may not be installed here."""
+    keys = (*options.TOP, *options.CLOUD)
+    return [(each.line, f"{each.message}; {each.remedy}") for each in check(path) if _about(each, keys)]
+
+
+def _about(finding: Any, keys: tuple[str, ...]) -> bool:
+    return any(f".{key}" in finding.message for key in keys)
+
+
+def test_without_them_nothing_is_said(write: Write) -> None:
+    config = Config.load(write(CLOUD))
+    assert (config.parallel(), config.parallel("uc"), config.call_timeout("uc")) == (None, None, None)
+    assert (config.engine(), config.scheduler()) == ("threads", None)
+
+
+def test_they_are_read_as_they_stand(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHEDULER", "tls://[::1]:8786/")
+    path = write(
+        "cloudmesh:\n  parallel: 64\n  engine: dask\n  scheduler: ${SCHEDULER}\n"
+        f"{CLOUD}    parallel: '8'\n    call_timeout: 2.5\n"
+    )
+    config = Config.load(path)
+    assert (config.parallel(), config.parallel("uc"), config.call_timeout("uc")) == (64, 8, 2.5)
+    assert (config.engine(), config.scheduler()) == ("dask", "tls://[::1]:8786")
+    assert errors(path) == []
+
+
+def test_a_cloud_that_is_not_there(write: Write) -> None:
+    config = Config.load(write(CLOUD))
+    for ask in (config.parallel, config.call_timeout):
+        with pytest.raises(UnknownName, match="did you mean 'uc'"):
+            ask("ucc")
+
+
+def test_a_variable_that_is_not_set(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCHEDULER", raising=False)
+    config = Config.load(write(f"cloudmesh: {{scheduler: '${{SCHEDULER}}'}}\n{CLOUD}"))
+    with pytest.raises(CredentialsError, match=r"cloudmesh\.scheduler is taken from .* SCHEDULER"):
+        config.scheduler()
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "1.0", "2.5", "many", "true", "[4]", "{a: 4}", "''"])
+@pytest.mark.parametrize("of_cloud", [True, False])
+def test_what_is_no_number_of_calls(write: Write, value: str, of_cloud: bool) -> None:
+    text = f"{CLOUD}    parallel: {value}\n" if of_cloud else f"{CLOUD}cloudmesh:\n  parallel: {value}\n"
+    path = write(text)
+    line, key = (4, "clouds.uc.parallel") if of_cloud else (5, "cloudmesh.parallel")
+    sentence = f"{key} must be a whole number of 1 or more; write a number such as 32, or remove the key"
+    with pytest.raises(ConfigError) as caught:
+        Config.load(path).parallel("uc" if of_cloud else None)
+    assert str(caught.value) == f"{path}:{line}: {sentence}"
+    assert errors(path) == [(line, sentence)]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", ".nan", ".inf", "soon", "true", "[5]"])
+def test_what_is_no_time_limit(write: Write, value: str) -> None:
+    path = write(f"{CLOUD}    call_timeout: {value}\n")
+    with pytest.raises(ConfigError, match=r":4: clouds\.uc\.call_timeout must be a number of seconds"):
+        Config.load(path).call_timeout("uc")
+    ((line, sentence),) = errors(path)
+    assert (line, "more than 0" in sentence) == (4, True)
+
+
+def test_an_engine_that_is_none(write: Write) -> None:
+    path = write(f"cloudmesh:\n  engine: 5 threads\n{CLOUD}")
+    with pytest.raises(ConfigError, match=r"cloudmesh\.engine must be the name of an executor; write"):
+        Config.load(path).engine()
+    assert [line for line, _ in errors(path)] == [2]
+
+
+def test_an_engine_that_is_not_installed(write: Write) -> None:
+    path = write(f"cloudmesh:\n  engine: dsak\n{CLOUD}")
+    assert Config.load(path).engine() == "dsak"
+    ((line, sentence),) = errors(path)
+    assert line == 2
+    assert "must be the name of an installed executor; did you mean 'dask'?" in sentence
+
+
+def test_dask_must_be_told_where(write: Write) -> None:
+    ((line, sentence),) = errors(write(f"cloudmesh:\n  engine: dask\n{CLOUD}"))
+    assert line == 2
+    assert "cloudmesh.scheduler does not say where; use: cms config set cloudmesh.scheduler=tcp" in sentence
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("host:8786", "tcp://host", "http://host:8786", "tcp://:8786", "tcp://host:0", "tcp://host:99999"),
+        *("tcp://me:hunter2@host:8786", "tcp://host:8786/path", "tcp://host:8786?a=b", "tcp://[::1:8786"),
+        *("5", "[tcp://host:8786]"),
+    ],
+)
+def test_what_is_no_scheduler_is_not_shown(write: Write, value: str) -> None:
+    quoted = value if value.startswith("[tcp") or value == "5" else f"'{value}'"
+    path = write(f"cloudmesh:\n  scheduler: {quoted}\n{CLOUD}")
+    with pytest.raises(ConfigError, match=r":2: cloudmesh\.scheduler must be tcp://HOST:PORT") as caught:
+        Config.load(path).scheduler()
+    ((line, sentence),) = errors(path)
+    assert line == 2
+    assert "hunter2" not in sentence + str(caught.value)
+
+
+def test_a_slip_in_their_names_is_an_error(write: Write) -> None:
+    path = write(f"cloudmesh:\n  paralel: 4\n{CLOUD}    call_timout: 4\n")
+    told = [str(each) for each in check(path) if each.level == "error"]
+    for key in ("parallel", "call_timeout"):
+        assert any(f"did you mean {key!r}?" in sentence for sentence in told)
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()))
+def test_any_value_is_used_or_refused(value: Any) -> None:
+    for read in (options.count, options.seconds, options.engine, options.scheduler):
+        try:
+            used = read(value)
+        except options.WrongValueError:
+            continue
+        assert used and not isinstance(used, bool)

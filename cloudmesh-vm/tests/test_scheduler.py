@@ -1,0 +1,595 @@
+"""The scheduler on paper: whose turn it is, what is tried again, when it stops, what is written down."""
+
+import pickle
+import threading
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+import pytest
+
+from cloudmesh.cloud.client.actions import ActionResult
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudTimeout,
+    Conflict,
+    OutOfService,
+    RateLimited,
+    Refused,
+    ServerFailure,
+    TlsFailure,
+    Unreachable,
+)
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
+from cloudmesh.vm.model.call import Access, Call, Reply, RetrySingly, WorkerUnreachable
+from cloudmesh.vm.model.limits import CallSettings, JobLimits, call_timeout
+from cloudmesh.vm.model.plan import Task
+from cloudmesh.vm.scheduler.retry import RetryPolicy
+from cloudmesh.vm.scheduler.scheduler import Scheduler
+
+QUICK = RetryPolicy(first=0.001, longest=0.002)
+
+
+class Paper(Executor):
+    """Answers each call as it is submitted, by ``answer(call, number of the call for this machine)``.
+
+    An answer is a result, a list of them for a call of several machines, or None for one that never comes.
+    """
+
+    def __init__(self, answer=None):
+        self.answer = answer or (lambda call, number: done(call))
+        self.calls = []
+        self.counts = Counter()
+        self.most = defaultdict(int)
+
+    def submit(self, fn, /, call):
+        first = call.machines[0] or call.requests[0]
+        self.counts[call.access.cloud, first.name] += 1
+        self.calls.append(call)
+        future = Future()
+        result = self.answer(call, self.counts[call.access.cloud, first.name])
+        if isinstance(result, BaseException) and not isinstance(result, CloudmeshError):
+            future.set_exception(result)
+        elif result is not None:
+            results = tuple(result) if isinstance(result, list) else (result,) * len(call.machines)
+            future.set_result(Reply(results, seconds=0.01))
+        return future
+
+    def names(self, cloud=None):
+        """The machines of the calls, in order."""
+        calls = [call for call in self.calls if cloud in (None, call.access.cloud)]
+        return [[each.name for each in call.machines] for call in calls]
+
+
+class Lines:
+    """A store of one job, in memory."""
+
+    def __init__(self):
+        self.lines = []
+        self.error = {}
+        self.cancelled = False
+
+    def write(self, changes, ended, begun):
+        for each in begun:
+            if error := self.error.get(("begun", each.task.name)):
+                raise error
+        for task, _ in ended:
+            if error := self.error.get(("ended", task.name)):
+                raise error
+        self.lines += [(task.name, outcome.status.value) for task, outcome in ended]
+        self.lines += [(each.task.name, "running") for each in begun]
+
+    def is_cancelled(self):
+        return self.cancelled
+
+
+def done(call):
+    """The machine is on its way."""
+    return ActionResult(call.machines[0], changed=True, target=State.STOPPED)
+
+
+def tasks(count, cloud="a", verb="stop", **more):
+    return [
+        Task(
+            cloud,
+            f"{cloud}{number}",
+            verb,
+            MachineRecord(cloud, f"{cloud}{number}", f"{cloud}-{number}", State.ACTIVE),
+            **more,
+        )
+        for number in range(count)
+    ]
+
+
+def scheduler(paper, lines=None, clouds=("a", "b", "c"), limits=None, policy=QUICK, settings=None, **more):
+    known = {cloud: CallSettings(Access(cloud, {})) for cloud in clouds}
+    return Scheduler(
+        {**known, **(settings or {})}, lambda: paper, lines or Lines(), limits or JobLimits(), policy, **more
+    )
+
+
+def bulk(most):
+    """Settings of cloud a by which it is called for so many machines at once."""
+    return {"a": CallSettings(Access("a", {}), bulk=most)}
+
+
+def boots(count):
+    """So many machines to boot on cloud a, with the tokens t0, t1, ..."""
+    image, flavor = Image("a", "i", "i"), Flavor("a", "f", "f")
+    requests = [BootRequest(f"a{number}", image, flavor, token=f"t{number}") for number in range(count)]
+    return [Task("a", each.name, "boot", request=each) for each in requests]
+
+
+def booted(call):
+    """What a call gives that boots machines, whose ids are their tokens."""
+    machines = [MachineRecord("a", each.name, each.token, State.BUILDING) for each in call.requests]
+    return [ActionResult(each, True, State.ACTIVE) for each in machines]
+
+
+def all_done(call):
+    """What a call for many machines gives that does its work on all of them."""
+    return [ActionResult(each, True, State.STOPPED) for each in call.machines]
+
+
+def statuses(result):
+    return [each.status.value for each in result]
+
+
+def outcome_unknown(error):
+    error.outcome_unknown = True
+    return error
+
+
+def test_each_task_has_its_outcome_in_its_place():
+    wrong = {"a1": Refused("no"), "b2": Conflict("never")}
+    paper = Paper(lambda call, number: wrong.get(call.machines[0].name) or done(call))
+    todo = [task for pair in zip(tasks(3), tasks(3, "b"), strict=True) for task in pair]
+    result = scheduler(paper).run(todo)
+    assert [each.name for each in result] == ["a0", "b0", "a1", "b1", "a2", "b2"]
+    assert statuses(result) == ["done", "done", "failed", "done", "done", "failed"]
+    assert [str(each.error) for each in result.failed] == ["no", "never"]
+    assert result.exit_code == 1
+
+
+def test_nothing_to_do_is_a_success():
+    assert scheduler(Paper()).run([]).exit_code == 0
+
+
+def test_another_function_than_that_of_clouds_may_be_run_and_give_values():
+    def uptime(call):
+        return Reply((done(call),), values=({"up": call.machines[0].name},))
+
+    with ThreadPoolExecutor(2) as threads:
+        result = scheduler(threads, perform=uptime).run(tasks(2, verb="ssh"))
+    assert [each.value for each in result] == [{"up": "a0"}, {"up": "a1"}]
+
+
+def test_what_was_already_so_is_told_apart():
+    paper = Paper(lambda call, number: ActionResult(call.machines[0], changed=False, target=State.STOPPED))
+    assert statuses(scheduler(paper).run(tasks(2))) == ["already", "already"]
+
+
+def test_each_call_stands_between_its_lines():
+    lines = Lines()
+    paper = Paper(lambda call, number: Refused("no") if call.machines[0].name == "a1" else done(call))
+    scheduler(paper, lines, limits=JobLimits(parallel=1)).run(tasks(2))
+    assert lines.lines == [("a0", "running"), ("a0", "done"), ("a1", "running"), ("a1", "failed")]
+
+
+def test_the_store_says_running_before_the_cloud_is_called():
+    lines = Lines()
+
+    def look(call, number):
+        assert (call.machines[0].name, "running") in lines.lines
+        return done(call)
+
+    assert scheduler(Paper(look), lines).run(tasks(40)).exit_code == 0
+
+
+def test_what_cannot_be_written_down_is_not_called_nor_anything_after():
+    lines = Lines()
+    lines.error["begun", "a1"] = StoreError("the disk is full")
+    paper = Paper()
+    result = scheduler(paper, lines, limits=JobLimits(parallel=1)).run(tasks(4))
+    assert paper.names() == [["a0"]]
+    assert statuses(result)[1:] == ["failed"] * 3
+    assert {str(each.error) for each in result[1:]} == {"the disk is full"}
+    assert result.exit_code == 1
+
+
+def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it():
+    lines = Lines()
+    lines.error["ended", "a0"] = StoreError("the disk is full")
+    result = scheduler(Paper(), lines, limits=JobLimits(parallel=1)).run(tasks(2))
+    assert "stop ended (done), but that could not be written down: the disk is full" in str(result[0].error)
+    assert statuses(result) == ["failed", "failed"]
+
+
+class Held(Paper):
+    """Calls that are answered when the test says so."""
+
+    def __init__(self):
+        super().__init__(lambda call, number: None)
+        self.open = {}
+
+    def submit(self, fn, /, call):
+        future = super().submit(fn, call)
+        self.open[call.machines[0].name] = (call, future)
+        return future
+
+    def finish(self, name):
+        call, future = self.open.pop(name)
+        future.set_result(Reply((done(call),)))
+
+
+def in_thread(work):
+    """Do something in a thread that is started now."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_cloud_is_asked_once_before_it_is_asked_by_all():
+    paper = Held()
+    thread = in_thread(lambda: list(scheduler(paper, clouds=("a",)).each(tasks(5))))
+    wait_until(lambda: paper.open)
+    assert list(paper.open) == ["a0"]
+    paper.finish("a0")
+    wait_until(lambda: len(paper.open) == 4)
+    for name in list(paper.open):
+        paper.finish(name)
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def wait_until(true):
+    ready = threading.Event()
+    for _ in range(1000):
+        if true():
+            return
+        ready.wait(0.005)
+    raise AssertionError("it did not come true")
+
+
+def test_wrong_credentials_are_tried_once_and_are_the_reason_of_all():
+    wrong = CredentialsError("not accepted")
+    paper = Paper(lambda call, number: wrong if call.access.cloud == "b" else done(call))
+    result = scheduler(paper).run([*tasks(20), *tasks(50, "b")])
+    assert len(paper.names("b")) == 1
+    assert statuses(result) == ["done"] * 20 + ["failed"] * 50
+    assert {str(each.error) for each in result.failed} == {"not accepted"}
+
+
+def test_a_dead_cloud_is_tried_by_one_task_and_fails_all():
+    paper = Paper(lambda call, number: Unreachable("refused") if call.access.cloud == "b" else done(call))
+    result = scheduler(paper).run([*tasks(3), *tasks(100, "b")])
+    assert paper.names("b") == [["b0"]] * RetryPolicy().silent_attempts
+    assert statuses(result) == ["done"] * 3 + ["failed"] * 100
+
+
+@pytest.mark.parametrize("error", [OutOfService("502"), outcome_unknown(Unreachable("reset"))])
+def test_a_cloud_that_stumbles_at_first_is_given_more_time_than_a_dead_one(error):
+    tries = RetryPolicy().attempts
+    paper = Paper(lambda call, number: error if number < tries else done(call))
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["done"]
+    assert len(paper.calls) == tries > RetryPolicy().silent_attempts
+
+
+def test_a_cloud_that_dies_on_the_way_is_given_up_after_a_few_calls():
+    paper = Paper()
+    paper.answer = lambda call, number: done(call) if len(paper.calls) <= 10 else Unreachable("gone")
+    result = scheduler(paper, clouds=("a",), limits=JobLimits(parallel=4)).run(tasks(1000))
+    assert statuses(result).count("done") == 10
+    assert len(paper.calls) < 10 + 4 * RetryPolicy().attempts * 3
+    assert {str(each.error) for each in result.failed} == {"gone"}
+
+
+def test_a_cloud_that_cannot_be_called_fails_its_tasks_with_the_reason():
+    result = scheduler(Paper(), settings={"b": CredentialsError("no password")}).run(
+        [*tasks(1), *tasks(2, "b")]
+    )
+    assert statuses(result) == ["done", "failed", "failed"]
+    assert str(result[2].error) == "no password"
+
+
+@pytest.mark.parametrize("error", [Unreachable("x"), RateLimited("x", 0.001), BadAnswer("x")])
+def test_what_may_pass_is_tried_again(error):
+    paper = Paper(lambda call, number: error if number < 3 else done(call))
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["done"]
+    assert len(paper.calls) == 3
+    assert [call.maybe_done for call in paper.calls] == [False, error.outcome_unknown, error.outcome_unknown]
+
+
+def test_a_call_that_may_have_been_done_is_marked_so_when_it_is_made_again():
+    paper = Paper(lambda call, number: outcome_unknown(CloudTimeout("x")) if number == 1 else done(call))
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["done"]
+    assert [call.maybe_done for call in paper.calls] == [False, True]
+
+
+@pytest.mark.parametrize("error", [Refused("x"), Conflict("x"), TlsFailure("x")])
+def test_what_will_not_pass_is_not_tried_again(error):
+    paper = Paper(lambda call, number: error)
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["failed"]
+    assert len(paper.calls) == 1
+
+
+def test_there_is_an_end_to_trying_again():
+    paper = Paper(lambda call, number: done(call) if call.machines[0].name == "a0" else ServerFailure("x"))
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(2))) == ["done", "failed"]
+    assert paper.counts["a", "a1"] == RetryPolicy().attempts
+
+
+def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for():
+    paper = Paper(lambda call, number: RateLimited("come back tomorrow", 86400))
+    result = scheduler(paper, clouds=("a",)).run(tasks(5))
+    assert statuses(result) == ["failed"] * 5 and {str(each.error) for each in result} == {
+        "come back tomorrow"
+    }
+    assert len(paper.calls) == 1, "nor asked again by the others, to which it would say the same"
+
+
+def test_calls_are_bounded_in_all_and_per_cloud():
+    paper = Held()
+    settings = {"b": CallSettings(Access("b", {}), parallel=2)}
+    work = scheduler(paper, limits=JobLimits(parallel=6), settings=settings)
+    ended = []
+    thread = in_thread(lambda: ended.extend(work.each([*tasks(20), *tasks(20, "b")])))
+    most = {"a": 0, "b": 0, "all": 0}
+    while thread.is_alive():
+        running = [name[0] for name in list(paper.open)]
+        for cloud in ("a", "b"):
+            most[cloud] = max(most[cloud], running.count(cloud))
+        most["all"] = max(most["all"], len(running))
+        if running:
+            paper.finish(next(iter(paper.open)))
+        thread.join(0.003)
+    assert len(ended) == 40
+    assert most["b"] <= 2
+    assert most["all"] <= 6
+    assert most["a"] >= 4
+
+
+def test_a_cloud_that_never_answers_does_not_hold_the_others_back():
+    paper = Paper(lambda call, number: None if call.access.cloud == "b" else done(call))
+    limits = JobLimits(parallel=4, call_timeout=0.3)
+    order = [
+        place
+        for place, _ in scheduler(paper, limits=limits).each([*tasks(100, "b"), *tasks(50), *tasks(50, "c")])
+    ]
+    assert set(order[:100]) == set(range(100, 200))
+    assert len(paper.names("b")) == 1
+
+
+def test_a_call_that_takes_too_long_is_given_up_and_told_as_such():
+    paper = Paper(lambda call, number: None)
+    (outcome,) = scheduler(paper, clouds=("a",), limits=JobLimits(call_timeout=0.05)).run(tasks(1))
+    assert outcome.status.value == "failed"
+    assert "cloud a did not answer in 0.05 seconds" in str(outcome.error)
+    assert outcome.seconds >= 0.05
+
+
+def test_one_call_that_takes_too_long_does_not_give_its_cloud_up():
+    paper = Paper(lambda call, number: None if call.machines[0].name == "a1" else done(call))
+    limits = JobLimits(parallel=1, call_timeout=0.05)
+    assert statuses(scheduler(paper, clouds=("a",), limits=limits).run(tasks(4))) == [
+        "done",
+        "failed",
+        *["done"] * 2,
+    ]
+
+
+def test_a_boot_of_many_in_one_call_has_more_time_as_each_gets_its_name():
+    limits = JobLimits(call_timeout=4)
+    assert [call_timeout(limits, None, verb, 20) for verb in ("boot", "stop")] == [23, 4]
+    assert call_timeout(limits, None, "boot") == 4
+
+
+def test_with_fewer_calls_than_clouds_each_cloud_has_its_turn():
+    paper = Paper()
+    scheduler(paper, limits=JobLimits(parallel=1)).run([*tasks(10), *tasks(10, "b"), *tasks(3, "c")])
+    assert {call.access.cloud for call in paper.calls[:3]} == {"a", "b", "c"}
+    assert [call.access.cloud for call in paper.calls[:9]].count("c") == 3
+
+
+def test_when_the_time_is_over_the_reason_of_what_was_tried_is_told():
+    paper = Paper(lambda call, number: OutOfService("closed on Sundays"))
+    policy = RetryPolicy(first=30, longest=30)
+    (outcome,) = scheduler(paper, clouds=("a",), limits=JobLimits(timeout=0.05), policy=policy).run(tasks(1))
+    assert "0.05 seconds of the job were over" in str(outcome.error)
+    assert "its last call failed: closed on Sundays" in str(outcome.error)
+
+
+def test_when_the_time_is_over_nothing_new_is_begun():
+    paper = Paper(lambda call, number: None)
+    result = scheduler(paper, clouds=("a",), limits=JobLimits(timeout=0.05)).run(tasks(3))
+    assert statuses(result) == ["interrupted", "not started", "not started"]
+    assert "0.05 seconds of the job were over" in str(result[0].error)
+    assert result.exit_code == 1
+
+
+def test_a_job_that_is_cancelled_elsewhere_ends(monkeypatch):
+    monkeypatch.setattr("cloudmesh.vm.scheduler.scheduler._ASK_STORE", 0.0)
+    lines = Lines()
+    paper = Paper(lambda call, number: setattr(lines, "cancelled", True) or done(call))
+    result = scheduler(paper, lines, clouds=("a",)).run(tasks(5))
+    assert statuses(result) == ["done", *["not started"] * 4]
+
+
+def test_an_executor_that_loses_a_call_gives_it_back_with_a_doubt():
+    paper = Paper(lambda call, number: BrokenProcessPool("died") if number == 1 else done(call))
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(2))) == ["done", "done"]
+    assert [call.maybe_done for call in paper.calls] == [False, True, False, True] or all(
+        call.maybe_done for call in paper.calls if paper.counts["a", call.machines[0].name] > 2
+    )
+
+
+def test_an_address_that_may_still_be_taken_is_not_taken_by_another_call():
+    paper = Paper(lambda call, number: WorkerUnreachable("lost") if number == 2 else booted(call))
+    (task,) = boots(1)
+    (outcome,) = scheduler(paper, clouds=("a",)).run([replace(task, address=True)])
+    assert [call.verb for call in paper.calls] == ["boot", "address"]
+    assert outcome.status.value == "failed" and outcome.error.outcome_unknown
+    assert outcome.machine.cloud_id == "t0", "it is known all the same"
+
+
+def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():
+    class Closed(Paper):
+        def submit(self, fn, /, call):
+            self.calls.append(call)
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    paper = Closed()
+    result = scheduler(paper, policy=RetryPolicy()).run([*tasks(50), *tasks(50, "b")])
+    assert statuses(result) == ["failed"] * 100
+    assert all("takes none: cannot schedule new futures" in str(each.error) for each in result)
+    assert len(paper.calls) <= 2, "it will not take any other"
+
+
+def test_left_early_nothing_new_is_begun_and_what_runs_is_written_down():
+    lines, paper = Lines(), Paper()
+    work = scheduler(paper, lines, clouds=("a",), limits=JobLimits(parallel=3)).each(tasks(100))
+    next(work)
+    work.close()
+    ended = {name for name, status in lines.lines if status == "done"}
+    assert ended == {each[0] for each in paper.names()}
+    assert len(ended) < 10
+
+
+def test_many_machines_in_one_call():
+    paper = Paper(lambda call, number: all_done(call))
+    result = scheduler(paper, settings=bulk(10)).run(tasks(25))
+    assert [len(names) for names in paper.names()] == [10, 10, 5]
+    assert [each.machine.name for each in result] == [f"a{number}" for number in range(25)]
+
+
+def test_a_call_for_many_that_is_not_taken_is_made_for_each_alone():
+    alone = RetrySingly()
+    paper = Paper(lambda call, _: [alone] * len(call.machines) if len(call.machines) > 1 else done(call))
+    result = scheduler(paper, settings=bulk(10)).run(tasks(10))
+    assert statuses(result) == ["done"] * 10
+    assert sorted(map(len, paper.names())) == [*[1] * 10, 10]
+
+
+def test_machines_that_may_have_been_booted_together_are_asked_for_again_together():
+    paper = Paper(lambda call, number: outcome_unknown(CloudTimeout("x")) if number == 1 else booted(call))
+    result = scheduler(paper, clouds=("a",), settings=bulk(5)).run(boots(10))
+    assert [each.machine.cloud_id for each in result] == [f"t{number}" for number in range(10)]
+    asked = [[each.name for each in call.requests] for call in paper.calls]
+    assert asked == [[f"a{number}" for number in group] for group in (*[range(5)] * 2, *[range(5, 10)] * 2)]
+    assert [call.maybe_done for call in paper.calls] == [False, True, False, True]
+
+
+class Slow:
+    """A clock that moves on between any two looks at it, as on a busy machine."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def __call__(self):
+        self.looks += 1
+        return time.monotonic() + self.looks * 0.001
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_boot_that_may_have_been_done_is_the_same_call_again(busy):
+    """EC2 knows it by all its machines in their order, and would else boot them once more."""
+    lost = {"a20", "a40"} if busy else {"a0"}
+
+    def answer(call, number):
+        if call.requests[0].name in lost and number == 1:
+            return outcome_unknown(Unreachable("broke off"))
+        return booted(call)
+
+    paper = Paper(answer)
+    assert scheduler(paper, clouds=("a",), settings=bulk(20), clock=Slow()).run(boots(60)).exit_code == 0
+    asked = [[each.name for each in call.requests] for call in paper.calls]
+    assert len(asked) == 3 + len(lost)
+    for names in asked:
+        assert [each for each in asked if set(each) & set(names)] == [names] * (1 + (names[0] in lost))
+
+
+def test_machines_whose_call_was_refused_for_now_share_one_again():
+    paper = Paper()
+    paper.answer = lambda call, _: RateLimited("slow down") if len(paper.calls) == 1 else all_done(call)
+    result = scheduler(paper, clouds=("a",), settings=bulk(50), clock=Slow()).run(tasks(50))
+    assert statuses(result) == ["done"] * 50
+    assert paper.names() == [[f"a{number}" for number in range(50)]] * 2
+
+
+def test_progress_is_told_with_true_numbers():
+    told = []
+    result = scheduler(Paper(), watch=lambda what, tallies: told.append((what, tallies))).run(
+        [*tasks(7), *tasks(3, "b")]
+    )
+    assert result.exit_code == 0
+    assert {what for what, _ in told} == {"stop"}
+    assert {tally.cloud: (tally.total, tally.done, tally.running) for tally in told[-1][1]} == {
+        "a": (7, 7, 0),
+        "b": (3, 3, 0),
+    }
+
+
+def test_calls_and_tasks_can_be_sent_elsewhere_and_show_no_secret():
+    secret = "hunter2-secret"
+    call = Call(
+        Access("a", {"credentials": {"password": secret}}),
+        "stop",
+        (MachineRecord("a", "x", "1", State.ACTIVE),),
+        (None,),
+    )
+    assert secret not in repr(call) + str(call)
+    assert pickle.loads(pickle.dumps(call)).access.settings["credentials"]["password"] == secret
+    (task,) = tasks(1)
+    assert pickle.loads(pickle.dumps(task)) == task
+
+
+def test_ctrl_c_while_it_waits_ends_what_runs_and_begins_nothing_new():
+    paper = Held()
+    work = scheduler(paper, clouds=("a",), limits=JobLimits(parallel=1))
+    interrupts = iter([None, KeyboardInterrupt])
+    usual = work._events.get
+
+    class Events:
+        def get(self, timeout):
+            if paper.open and next(interrupts, None):
+                paper.finish("a0")
+                raise KeyboardInterrupt
+            return usual(timeout=timeout)
+
+        def get_nowait(self):
+            return work_events.get_nowait()
+
+        def put(self, item):
+            work_events.put(item)
+
+    work_events, work._events = work._events, Events()
+    result = work.run(tasks(3))
+    assert statuses(result) == ["done", "not started", "not started"]
+    assert result.exit_code == 130
+
+
+def test_it_works_in_a_thread_and_with_a_pool_of_others():
+    class Pool(ThreadPoolExecutor):
+        def submit(self, fn, /, call):
+            return super().submit(lambda: Reply((done(call),)))
+
+    ended = []
+    with Pool(4) as pool:
+        in_thread(lambda: ended.append(scheduler(pool, clouds=("a",)).run(tasks(50)))).join(10)
+    assert statuses(ended[0]) == ["done"] * 50
+
+
+def test_a_future_that_was_cancelled_is_a_lost_call():
+    class Cancelling(Paper):
+        def submit(self, fn, /, call):
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    result = scheduler(Cancelling(), clouds=("a",)).run(tasks(1))
+    assert statuses(result) == ["failed"]
