@@ -320,7 +320,7 @@ class _FromTable(EnumMeta):
 class Capability(str, Enum, metaclass=_FromTable):
     """What only some clouds can do: START, STOP, ..., one for each verb that not every cloud can, and these.
 
-    USERDATA and those of BOOT are what a boot request may ask for. Listing, booting and deleting are not here.
+    USERDATA and BOOT_... are what a boot request may ask for. Listing, booting and deleting are not here.
     """
 
     _ignore_ = "members verb"
