@@ -55,6 +55,9 @@ def _documented(method: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
+VERBS = tuple(usage.verb_names())
+
+
 class VmCommand(PluginCommand):  # type: ignore[misc]
     """The command ``vm`` of the shell."""
 
@@ -65,7 +68,7 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
-        verb = next(each for each in usage.verb_names() if arguments[each])
+        verb = next(each for each in VERBS if arguments[each])
         config = Config.load(prompter=prompter_of(self))
         if verb == "list":
             from cloudmesh.vm.cli.listing import answer_list
