@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.cloud.client.booting import BootOptions
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited, Refused
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database

@@ -74,7 +74,7 @@ class Machines:
         self.names: str | Sequence[str] | None = names
         self._cloud = cloud
         self._config = config
-        self._effort = RunOptions(parallel, call_timeout, executor, watch)
+        self._run_options = RunOptions(parallel, call_timeout, executor, watch)
         self._session: CloudSession | None = None
 
     @classmethod
@@ -92,9 +92,9 @@ class Machines:
     def open(self) -> Machines:
         """Open the store and, when they are needed, the clouds; does nothing if that is done already."""
         if self._session is None:
-            asking = QueryLimits(self._effort.call_timeout, self._effort.watch)
-            self._session = CloudSession(self._cloud, self._config, asking).__enter__()
-            self._work = JobRunner(self._session, self._effort)
+            limits = QueryLimits(self._run_options.call_timeout, self._run_options.watch)
+            self._session = CloudSession(self._cloud, self._config, limits).__enter__()
+            self._runner = JobRunner(self._session, self._run_options)
         return self
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Machines:
     ) -> None:
         with self.session:
             self._session = None
-            self._work.__exit__(kind, error, trace)
+            self._runner.__exit__(kind, error, trace)
 
     def __repr__(self) -> str:
         where = "" if self._cloud is None else f" on {self._cloud}"
@@ -201,7 +201,7 @@ class Machines:
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
             plan = self._action_plan(action, wait, selection, argument)
-        result = self._work.run(plan, deadline)
+        result = self._runner.run(plan, deadline)
         missing = [each.outcome(action) for each in plan.missing]
         return Result([*result, *missing], result.job, result.stopped)
 
@@ -218,7 +218,7 @@ class Machines:
         with self.session.within(deadline):
             plan = self._action_plan(action, False, None, argument)
         yield from (each.outcome(action) for each in plan.missing)
-        yield from self._work.each(plan, deadline)
+        yield from self._runner.each(plan, deadline)
 
     def boot(
         self,
@@ -250,7 +250,7 @@ class Machines:
         places = self.boot_plan()
         with self.session.within(deadline):
             plan = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
-        result = self._work.run(plan, deadline)
+        result = self._runner.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): each.outcome("boot") for each in plan.missing})
         return Result([ended[place] for place in places.places], result.job, result.stopped)
@@ -268,7 +268,7 @@ class Machines:
         with self.session.within(deadline):
             plan = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
         yield from (each.outcome("boot") for each in plan.missing)
-        yield from self._work.each(plan, deadline)
+        yield from self._runner.each(plan, deadline)
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""
@@ -287,7 +287,7 @@ class Machines:
             selection = self._selected()
         left = deadline.left()
         seconds = TIMEOUT if left is None else left
-        result = Waiter(self.session, wanted, seconds, watch=self._effort.watch).wait(selection.machines)
+        result = Waiter(self.session, wanted, seconds, watch=self._run_options.watch).wait(selection.machines)
         gone = [each.outcome("wait") for each in selection.missing]
         return Result([*result, *gone], stopped=result.stopped)
 

@@ -65,6 +65,7 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
     @command
     @_documented
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
+        """Run a sub-command. The shell shows the help above in place of this sentence."""
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
