@@ -69,7 +69,11 @@ def test_a_verb_that_is_added_to_the_table_is_a_method(kind, returns):
     assert signature == (
         f"(image: str, wait: bool = False, timeout: float | None = None, *, deep: bool = False) -> {returns}"
     )
-    assert inspect.getdoc(Own.freeze).startswith("Freeze machines.\n\nArgs:\n    image: what to freeze to.")
+    doc = inspect.getdoc(Own.freeze)
+    assert (
+        doc.startswith("Freeze machines.\n\nWhat is on their disks is lost")
+        and "image: what to freeze to." in doc
+    )
 
 
 @pytest.mark.parametrize(

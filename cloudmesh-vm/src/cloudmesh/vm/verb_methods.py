@@ -76,6 +76,8 @@ def _doc(verb: Verb, each: bool) -> str:
     """What the verb does, and what its arguments mean."""
     first = verb.doc or f"{verb.help[0].upper()}{verb.help[1:]}."
     lines = [first, ""]
+    if verb.destroys:
+        lines += ["What is on their disks is lost; nobody is asked.", ""]
     if each:
         lines += ["Each outcome is given as soon as it is known; see ``act_each``.", ""]
     lines.append("Args:")

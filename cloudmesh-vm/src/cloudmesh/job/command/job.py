@@ -70,7 +70,7 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _FACES[verb](Config.load(prompter=prompter_of(self)), arguments)
+        return _COMMANDS[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_job(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs, and of the numbers of jobs."""
@@ -133,7 +133,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-_FACES: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
+_COMMANDS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
     "list": _list,
     "show": _show,
     "resume": _resume,
