@@ -15,9 +15,8 @@ from cloudmesh.cloud.errors import (
     Unsupported,
     is_transient,
 )
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.model.verbs import VERBS, Capability
 from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider

@@ -17,8 +17,8 @@ from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NotFound, RateLimited, Unsupported
 from cloudmesh.cloud.fanout import limits
 from cloudmesh.cloud.model.awaited import AwaitedMachine
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Image
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import CloudmeshError, UsageError

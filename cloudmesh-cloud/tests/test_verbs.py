@@ -1,13 +1,10 @@
 """The table of verbs: every verb in every state, and that the faces read it."""
 
-import inspect
-import re
-
 import pytest
 
 from cloudmesh.cloud.errors import Conflict
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Fitness, find_verb, impossible
+from cloudmesh.cloud.model.verbs import BOOT, VERBS, Capability, Fitness, Kind, cannot, find_verb, impossible
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.errors import UnknownName
 
@@ -118,19 +115,20 @@ def test_the_table_cannot_be_changed():
         VERBS["explode"] = VERBS["stop"]
 
 
-def test_the_usage_of_the_shell_lists_exactly_the_verbs():
-    vm = pytest.importorskip("cloudmesh.vm.command.vm")
-    usage = inspect.getdoc(vm.VmCommand.do_vm)
-    (group,) = re.findall(r"vm \(([a-z|]+)\)\s+\(NAMES", usage)
-    assert group.split("|") == list(vm.ACTIONS)
-    assert list(vm.CHANGES) == [verb.name for verb in VERBS.values() if verb.takes]
-    assert list(vm.ACTIONS) == [verb.name for verb in VERBS.values() if not (verb.takes or verb.said)]
-    described = re.findall(r"^ *vm ([a-z]+)  +\w", usage.partition("Description:")[2], re.MULTILINE)
-    assert described == list(vm.VERBS)
+@pytest.mark.parametrize("verb", [BOOT, *VERBS.values()], ids=lambda each: each.name)
+def test_what_a_verb_takes_is_one_value_and_flags_and_all_is_told(verb):
+    values = [each for each in verb.parameters if each.kind is not Kind.FLAG]
+    assert verb is BOOT or len(values) <= 1
+    assert verb.value is (values[0] if values else None)
+    assert all(each.name.isidentifier() and each.help and each.options for each in verb.parameters)
+    assert all(each.verb in {*VERBS, ""} for each in verb.parameters)
+    assert verb.help or verb.said, "what is a flag of another verb is told there"
 
 
-def test_the_classes_have_a_method_for_each_verb():
-    machines = pytest.importorskip("cloudmesh.vm")
-    for name in [verb.words.partition(" ")[0] for verb in VERBS.values()]:
-        assert callable(getattr(machines.Machine, name))
-        assert callable(getattr(machines.Machines, name))
+def test_there_is_a_capability_for_each_verb_that_not_every_cloud_can():
+    named = [verb.name for verb in VERBS.values() if verb.name != "delete"]
+    assert [each.value for each in Capability][: len(named)] == named
+    assert Capability.HARD_REBOOT is VERBS["hard_reboot"].capability
+    assert cannot("uc", Capability.STOP) == "cloud uc is of a type that cannot stop a machine"
+    assert cannot("uc", Capability.HARD_REBOOT).endswith("cannot reboot a machine the hard way")
+    assert cannot("uc", Capability.KEYS).endswith("cannot keep key pairs")

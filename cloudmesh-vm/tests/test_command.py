@@ -9,7 +9,7 @@ import pytest
 from cloudmesh.cloud.errors import Refused, Unreachable
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.cli.options import confirm
+from cloudmesh.vm.cli.actions import confirm
 
 ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
 

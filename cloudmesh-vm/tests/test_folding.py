@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.plugin.names import expand
-from cloudmesh.vm.cli.folding import fold_rows
+from cloudmesh.vm.cli.report import fold_rows
 from cloudmesh.vm.command.vm import VmCommand
 
 

@@ -195,7 +195,7 @@ def test_parallel_and_call_timeout_are_handed_on(boot, cms, monkeypatch):
 def test_tab_completes_verbs_and_jobs(interrupted):
     def complete(line):
         at = line.rfind(" ") + 1
-        return JobCommand.complete_job(None, line[at:], line, at, len(line))
+        return JobCommand.complete_job(SimpleNamespace(), line[at:], line, at, len(line))
 
     assert complete("job ") == list(VERBS)
     assert complete("job re") == ["resume"]
@@ -205,7 +205,7 @@ def test_tab_completes_verbs_and_jobs(interrupted):
 
 
 def test_tab_is_silent_without_a_configuration(home):
-    assert JobCommand.complete_job(None, "", "job show ", 9, 9) == []
+    assert JobCommand.complete_job(SimpleNamespace(), "", "job show ", 9, 9) == []
 
 
 def test_more_than_twenty_machines_are_counted_at_the_end(boot, spy, cms):

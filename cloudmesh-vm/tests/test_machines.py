@@ -11,8 +11,6 @@ from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UnknownName, Us
 from cloudmesh.vm import Machine, Machines, Status
 from cloudmesh.vm.model.outcome import ActionFailed
 
-ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
-
 
 def told(result):
     return [(each.name, each.status.value) for each in result]
@@ -237,3 +235,55 @@ def test_a_machine_that_failed_is_told_in_the_state_its_cloud_shows(boot, behind
     with Machines("web1", "a") as machines:
         (failed,) = machines.act("suspend").failed
     assert (failed.machine.name, failed.state) == ("web1", State.STOPPED)
+
+
+def test_machines_can_be_counted_walked_over_and_asked_for_their_states(boot, spy):
+    boot("web[1-2]", "a")
+    boot("web1", "b")
+    with Machines("a:web[1-2],b:web1") as machines:
+        assert len(machines) == 3 and machines
+        assert [machine.qualified_name for machine in machines] == ["a:web1", "a:web2", "b:web1"]
+        assert machines.states() == {"a:web1": "active", "web2": "active", "b:web1": "active"}
+    assert spy.taken() == [], "what is in the store is told without asking"
+    with Machines("web2,no1") as machines, pytest.raises(UnknownName, match="no1"):
+        len(machines)
+
+
+@pytest.mark.parametrize("kind", [Machine, Machines])
+def test_open_and_close_can_be_called_twice(boot, kind):
+    boot("web1", "a")
+    machines = kind("web1", "a")
+    assert repr(machines) == f"<{kind.__name__} web1 on a: closed>"
+    assert machines.open() is machines and machines.open() is machines
+    assert repr(machines) == f"<{kind.__name__} web1 on a: open>"
+    machines.stop(wait=True, timeout=5)
+    machines.close()
+    machines.close()
+    with pytest.raises(CloudmeshError, match="not open"):
+        machines.start()
+    assert repr(Machines.all()) == "<Machines --all: closed>"
+
+
+def test_one_machine_waits_as_many_do(boot):
+    boot("web1", "a")
+    with Machine("web1") as machine:
+        assert machine.stop(wait=True, timeout=5).state is State.STOPPED
+        assert machine.rename("db1", timeout=5).name == machine.name.removeprefix("a:") == "db1"
+        assert machine.start(wait=True).state is State.ACTIVE
+
+
+def test_a_result_is_a_table_and_a_safe_one_in_a_notebook(boot, spy):
+    boot("web1,db1", "a")
+    spy.trouble["a", "stop"] = only("db1", Refused("<b>no\x1b[2J</b>"))
+    with Machines("web1,db1") as machines:
+        result = machines.stop()
+    assert repr(result) == f"<Result of job {result.job}: 1 succeeded, 1 failed>"
+    lines = str(result).splitlines()
+    assert lines[0].split() == ["cloud", "name", "action", "result", "state", "seconds", "reason"]
+    assert [line.split()[:4] for line in lines[2:]] == [
+        ["a", "web1", "stop", "done"],
+        ["a", "db1", "stop", "failed"],
+    ]
+    html = result._repr_html_()
+    assert html.count("<tr>") == 3 and "<td>web1</td>" in html
+    assert "&lt;b&gt;no" in html and "<b>" not in html and "\x1b" not in html

@@ -37,7 +37,7 @@ _HOMES = {
     "Cloud": "cloudmesh.cloud.client.cloud",
     "BootParameter": "cloudmesh.cloud.provider.boot",
     "BootRequest": "cloudmesh.cloud.provider.boot",
-    "Capability": "cloudmesh.cloud.model.capability",
+    "Capability": "cloudmesh.cloud.model.verbs",
     "FloatingIP": "cloudmesh.cloud.model.networks",
     "Network": "cloudmesh.cloud.model.networks",
     "Provider": "cloudmesh.cloud.provider.interface",

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords
-from cloudmesh.cloud.model import records
-from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.fanout.limits import Deadline
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import Kind, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
+from cloudmesh.vm.verb_methods import add_verbs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class Machine:
-    """One machine by name; each action raises its error if it fails.
+    """One machine by name; each verb is a method, and raises its error if it fails.
 
     ::
 
@@ -46,55 +48,17 @@ class Machine:
     ) -> None:
         self._machines.__exit__(kind, error, trace)
 
-    def start(self) -> records.MachineRecord:
-        """Power it on, if it is not on."""
-        return self._act("start")
+    def open(self) -> Machine:
+        """Open it without a ``with`` block; does nothing if it is open."""
+        self._machines.open()
+        return self
 
-    def stop(self) -> records.MachineRecord:
-        """Shut it down; its disk stays."""
-        return self._act("stop")
+    def close(self) -> None:
+        """Close it; does nothing if it is closed."""
+        self._machines.close()
 
-    def suspend(self) -> records.MachineRecord:
-        """Keep its memory on disk and free the host."""
-        return self._act("suspend")
-
-    def resume(self) -> records.MachineRecord:
-        """Bring it back from suspension."""
-        return self._act("resume")
-
-    def pause(self) -> records.MachineRecord:
-        """Let it stand still; its memory stays on the host."""
-        return self._act("pause")
-
-    def unpause(self) -> records.MachineRecord:
-        """Let it go on after a pause."""
-        return self._act("unpause")
-
-    def reboot(self, *, hard: bool = False) -> records.MachineRecord:
-        """Restart it by its system; the hard way cuts the power, in whatever state it is."""
-        return self._act("hard_reboot" if hard else "reboot")
-
-    def rebuild(self, image: str) -> records.MachineRecord:
-        """Replace its disk by a new one of an image; what was on it is lost."""
-        return self._act("rebuild", image)
-
-    def resize(self, flavor: str) -> records.MachineRecord:
-        """Give it another size; it is restarted for it."""
-        return self._act("resize", flavor)
-
-    def rename(self, name: str) -> records.MachineRecord:
-        """Give it another name, by which this object finds it from then on."""
-        renamed = _only(self._machines.rename(name))
-        self.name = self._machines.names = renamed.qualified_name
-        return renamed
-
-    def metadata(self, changes: Mapping[str, str | None]) -> records.MachineRecord:
-        """Set metadata by key, and remove that whose value is None; other keys stay."""
-        return self._act("metadata", dict(changes))
-
-    def delete(self) -> records.MachineRecord:
-        """Remove it and its disk for good."""
-        return self._act("delete")
+    def __repr__(self) -> str:
+        return repr(self._machines).replace("Machines", "Machine", 1)
 
     def boot(
         self,
@@ -102,7 +66,7 @@ class Machine:
         flavor: str | None = None,
         key: str | None = None,
         **more: Unpack[BootKeywords],
-    ) -> records.MachineRecord:
+    ) -> MachineRecord:
         """Boot a new machine of this name, as ``Machines.boot`` does.
 
         Raises:
@@ -113,12 +77,12 @@ class Machine:
             raise UsageError(f"one machine is to be booted, and {self.name} means {count}; use Machines")
         return _only(self._machines.boot(image, flavor, key, **more))
 
-    def wait(self, state: State | str, timeout: float | None = None) -> records.MachineRecord:
+    def wait(self, state: State | str, timeout: float | None = None) -> MachineRecord:
         """Wait up to ``timeout`` seconds, else 600, until it is in a state."""
         self._machines.select(timeout).machine()
         return _only(self._machines.wait(state, timeout))
 
-    def info(self) -> records.MachineRecord:
+    def info(self) -> MachineRecord:
         """The machine as its cloud tells of it now."""
         machine = self._machines.select().machine()
         return self._machines.session.cloud(machine.cloud).refresh(machine)
@@ -133,13 +97,39 @@ class Machine:
         """Its state as the cloud tells of it now."""
         return self.info().state
 
-    def _act(self, action: str, argument: GivenArgument = None) -> records.MachineRecord:
-        selection = self._machines.select()
+    def act(
+        self,
+        action: str,
+        wait: bool = False,
+        timeout: float | None = None,
+        argument: GivenArgument = None,
+    ) -> MachineRecord:
+        """Do an action of the verb table; see ``Machines.act``. A machine that is renamed is found by its new
+        name from then on.
+
+        Raises:
+            CloudmeshError: why it failed.
+        """
+        deadline = Deadline.after(timeout)
+        selection = self._machines.select(timeout)
         selection.machine()
-        return _only(self._machines.act(action, selection=selection, argument=argument))
+        left = deadline.left()
+        # Where no time is left the machine fails with that reason.
+        left = None if left is None else max(left, 0.0001)
+        done = _only(self._machines.act(action, wait, left, selection, argument))
+        if find_verb(action).takes == Kind.NAME:
+            self.name = self._machines.names = done.qualified_name
+        return done
+
+    if TYPE_CHECKING:
+        # The methods of the verbs.
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
-def _only(result: Result) -> records.MachineRecord:
+add_verbs(Machine, "MachineRecord")
+
+
+def _only(result: Result) -> MachineRecord:
     """The machine of a result that must hold exactly one, or its error raised."""
     (outcome,) = result
     if outcome.error:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords, BootOptions
 from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
 from cloudmesh.cloud.fanout.progress import ProgressCallback
-from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
@@ -22,6 +23,7 @@ from cloudmesh.vm.jobs.runner import JobRunner
 from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
+from cloudmesh.vm.verb_methods import add_each, add_verbs
 from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter
 
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ class Machines:
         for outcome in result.failed:
             print(outcome.name, outcome.error)
 
-    Each action gives a ``Result``; a machine that failed, or a name that is unknown or in doubt, does not
-    stop the others and raises nothing (``result.raise_for_failures()`` does). Names may hold ranges, globs
-    and ``cloud:name``; no name means no machine, ``Machines.all()`` means every one. Threads that work at
-    the same time need a ``Machines`` each.
+    Each verb of the table is a method that takes what the verb does, and ``wait`` and ``timeout``; it gives a
+    ``Result``. A machine that failed, or a name that is unknown or in doubt, does not stop the others and
+    raises nothing (``result.raise_for_failures()`` does). ``VERB_each`` gives the outcomes as they come.
+
+    Names may hold ranges, globs and ``cloud:name``; no name means no machine, ``Machines.all()`` means every
+    one. Threads that work at the same time need a ``Machines`` each.
 
     Args:
         names: a name expression, or several.
@@ -70,7 +74,7 @@ class Machines:
         self.names: str | Sequence[str] | None = names
         self._cloud = cloud
         self._config = config
-        self._effort = RunOptions(parallel, call_timeout, executor, watch)
+        self._run_options = RunOptions(parallel, call_timeout, executor, watch)
         self._session: CloudSession | None = None
 
     @classmethod
@@ -85,20 +89,65 @@ class Machines:
         machines.names = None
         return machines
 
+    def open(self) -> Machines:
+        """Open the store and, when they are needed, the clouds; does nothing if that is done already."""
+        if self._session is None:
+            limits = QueryLimits(self._run_options.call_timeout, self._run_options.watch)
+            self._session = CloudSession(self._cloud, self._config, limits).__enter__()
+            self._runner = JobRunner(self._session, self._run_options)
+        return self
+
+    def close(self) -> None:
+        """Close them; does nothing if they are closed."""
+        if self._session is not None:
+            self.__exit__(None, None, None)
+
     def __enter__(self) -> Machines:
         if self._session is not None:
             raise CloudmeshError("these machines are already in use; use one 'with' block at a time")
-        asking = QueryLimits(self._effort.call_timeout, self._effort.watch)
-        self._session = CloudSession(self._cloud, self._config, asking).__enter__()
-        self._work = JobRunner(self._session, self._effort)
-        return self
+        return self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self.session:
             self._session = None
-            self._work.__exit__(kind, error, trace)
+            self._runner.__exit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        where = "" if self._cloud is None else f" on {self._cloud}"
+        return f"<Machines {self._said}{where}: {'closed' if self._session is None else 'open'}>"
+
+    def __iter__(self) -> Iterator[MachineRecord]:
+        """The machines that are meant, as they are known.
+
+        Raises:
+            CloudmeshError: a name means no machine for certain, or a cloud that may have it does not answer.
+        """
+        selection = self.select()
+        if selection.missing:
+            raise selection.missing[0].error
+        return iter(selection.machines)
+
+    def __len__(self) -> int:
+        """How many machines are meant; raises as iterating does."""
+        return len(tuple(iter(self)))
+
+    def __bool__(self) -> bool:
+        """True: to ask for the truth of this object asks no cloud."""
+        return True
+
+    def states(self) -> dict[str, State]:
+        """The last known state of each machine by its name, or ``cloud:name`` where two have the same.
+
+        Raises what iterating raises.
+        """
+        machines = tuple(iter(self))
+        count = Counter(machine.name for machine in machines)
+        return {
+            machine.name if count[machine.name] == 1 else machine.qualified_name: machine.state
+            for machine in machines
+        }
 
     @property
     def session(self) -> CloudSession:
@@ -125,56 +174,6 @@ class Machines:
         selection = selector.all() if self.names is None else selector.select(self.names)
         return selection.require_some()
 
-    def start(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Power stopped machines on."""
-        return self.act("start", wait, timeout)
-
-    def stop(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Shut machines down; their disks stay."""
-        return self.act("stop", wait, timeout)
-
-    def suspend(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Keep their memory on disk and free the hosts."""
-        return self.act("suspend", wait, timeout)
-
-    def resume(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Bring suspended machines back."""
-        return self.act("resume", wait, timeout)
-
-    def pause(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Let them stand still; their memory stays on the hosts."""
-        return self.act("pause", wait, timeout)
-
-    def unpause(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Let paused machines go on."""
-        return self.act("unpause", wait, timeout)
-
-    def reboot(self, wait: bool = False, timeout: float | None = None, *, hard: bool = False) -> Result:
-        """Restart machines by their systems; the hard way cuts the power, in whatever state they are."""
-        return self.act("hard_reboot" if hard else "reboot", wait, timeout)
-
-    def rebuild(self, image: str, wait: bool = False, timeout: float | None = None) -> Result:
-        """Replace their disks by new ones of an image; what was on them is lost."""
-        return self.act("rebuild", wait, timeout, argument=image)
-
-    def resize(self, flavor: str, wait: bool = False, timeout: float | None = None) -> Result:
-        """Give them another size; they are restarted for it."""
-        return self.act("resize", wait, timeout, argument=flavor)
-
-    def rename(self, name: str) -> Result:
-        """Give the machine another name; the names must mean only one. Raises UsageError."""
-        selection = self.select()
-        check_name(name, selection.machine(), self.session)
-        return self.act("rename", selection=selection, argument=name)
-
-    def metadata(self, changes: Mapping[str, str | None]) -> Result:
-        """Set metadata by key, and remove that whose value is None; other keys stay."""
-        return self.act("metadata", argument=dict(changes))
-
-    def delete(self, wait: bool = False, timeout: float | None = None) -> Result:
-        """Remove machines and their disks for good."""
-        return self.act("delete", wait, timeout)
-
     def act(
         self,
         action: str,
@@ -186,14 +185,13 @@ class Machines:
         """Do an action of the verb table on all machines.
 
         Args:
-            action: start, stop, suspend, resume, pause, unpause, reboot, hard_reboot, rebuild, resize,
-                rename, metadata or delete.
+            action: a name of the verb table: start, stop, hard_reboot, rebuild, ...
             wait: whether to wait until the machines are in the state that the action leads to.
             timeout: seconds for all of it together, asking clouds before the first call included; without it
                 the calls may take as long as they do, and the waiting after the last of them 600.
             selection: what ``select`` gave, if the caller already looked.
-            argument: for rebuild an image, for resize a flavor, for rename a name, for metadata values by
-                their keys, None for those to remove.
+            argument: for rebuild an image, for resize a flavor, for rename a name (then the names must mean
+                one machine), for metadata values by their keys, None for those to remove.
 
         Raises:
             UnknownName: no such action.
@@ -203,7 +201,7 @@ class Machines:
         deadline = Deadline.after(timeout)
         with self.session.within(deadline):
             plan = self._action_plan(action, wait, selection, argument)
-        result = self._work.run(plan, deadline)
+        result = self._runner.run(plan, deadline)
         missing = [each.outcome(action) for each in plan.missing]
         return Result([*result, *missing], result.job, result.stopped)
 
@@ -220,31 +218,7 @@ class Machines:
         with self.session.within(deadline):
             plan = self._action_plan(action, False, None, argument)
         yield from (each.outcome(action) for each in plan.missing)
-        yield from self._work.each(plan, deadline)
-
-    def start_each(self, timeout: float | None = None) -> Iterator[Outcome]:
-        """Power stopped machines on; each outcome as it comes, see ``act_each``."""
-        return self.act_each("start", timeout=timeout)
-
-    def stop_each(self, timeout: float | None = None) -> Iterator[Outcome]:
-        """Shut machines down; each outcome as it comes."""
-        return self.act_each("stop", timeout=timeout)
-
-    def suspend_each(self, timeout: float | None = None) -> Iterator[Outcome]:
-        """Suspend machines; each outcome as it comes."""
-        return self.act_each("suspend", timeout=timeout)
-
-    def resume_each(self, timeout: float | None = None) -> Iterator[Outcome]:
-        """Bring suspended machines back; each outcome as it comes."""
-        return self.act_each("resume", timeout=timeout)
-
-    def reboot_each(self, timeout: float | None = None, *, hard: bool = False) -> Iterator[Outcome]:
-        """Restart machines; each outcome as it comes."""
-        return self.act_each("hard_reboot" if hard else "reboot", timeout=timeout)
-
-    def delete_each(self, timeout: float | None = None) -> Iterator[Outcome]:
-        """Remove machines and their disks for good; each outcome as it comes."""
-        return self.act_each("delete", timeout=timeout)
+        yield from self._runner.each(plan, deadline)
 
     def boot(
         self,
@@ -276,7 +250,7 @@ class Machines:
         places = self.boot_plan()
         with self.session.within(deadline):
             plan = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
-        result = self._work.run(plan, deadline)
+        result = self._runner.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): each.outcome("boot") for each in plan.missing})
         return Result([ended[place] for place in places.places], result.job, result.stopped)
@@ -294,7 +268,7 @@ class Machines:
         with self.session.within(deadline):
             plan = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
         yield from (each.outcome("boot") for each in plan.missing)
-        yield from self._work.each(plan, deadline)
+        yield from self._runner.each(plan, deadline)
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""
@@ -313,7 +287,7 @@ class Machines:
             selection = self._selected()
         left = deadline.left()
         seconds = TIMEOUT if left is None else left
-        result = Waiter(self.session, wanted, seconds, watch=self._effort.watch).wait(selection.machines)
+        result = Waiter(self.session, wanted, seconds, watch=self._run_options.watch).wait(selection.machines)
         gone = [each.outcome("wait") for each in selection.missing]
         return Result([*result, *gone], stopped=result.stopped)
 
@@ -322,6 +296,8 @@ class Machines:
     ) -> Plan:
         verb = find_verb(action)
         selection = selection or self._selected()
+        if verb.single:
+            check_name(str(argument), selection.machine(), self.session)
         return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
 
     @property
@@ -330,6 +306,14 @@ class Machines:
         if self.names is None:
             return "--all"
         return self.names if isinstance(self.names, str) else ",".join(self.names)
+
+    if TYPE_CHECKING:
+        # The methods of the verbs.
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+add_verbs(Machines, "Result")
+add_each(Machines)
 
 
 def find_state(state: State | str) -> State:

@@ -10,8 +10,8 @@ from typing import Any
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Quota
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.endpoint import look_up, shake_hands
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError

@@ -8,9 +8,9 @@ from pathlib import Path
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.listings import keep_listing
 from cloudmesh.plugin.errors import UnknownName

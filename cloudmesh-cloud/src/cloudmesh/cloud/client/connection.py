@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
 from cloudmesh.cloud.fanout.limits import bounded
-from cloudmesh.cloud.model.capability import Capability, cannot
 from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import ReadRetry, RetryingReader
 from cloudmesh.cloud.store.inventory import Inventory

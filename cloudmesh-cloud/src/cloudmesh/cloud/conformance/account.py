@@ -6,8 +6,8 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import CALLS, ProviderTests, new_name, require_unsupported
 from cloudmesh.cloud.errors import CloudError, NotFound
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Quota
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 
 # Well formed, but nobody has a private half of it.

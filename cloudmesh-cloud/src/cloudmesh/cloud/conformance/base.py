@@ -14,10 +14,9 @@ import pytest
 from cloudmesh.cloud.client.booter import Booter
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Verb
+from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory

@@ -10,9 +10,8 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import ProviderTests, new_name
 from cloudmesh.cloud.errors import Conflict, NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.model.verbs import VERBS, Capability
 from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.errors import CloudmeshError

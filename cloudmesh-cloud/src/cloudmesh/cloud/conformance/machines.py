@@ -9,8 +9,8 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import Around, ProviderTests, new_name
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
 

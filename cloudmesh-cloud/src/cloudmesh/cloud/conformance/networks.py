@@ -10,9 +10,9 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import ProviderTests, new_name
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.networks import FloatingIP, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 
 SSH = SecurityRule("ingress", "tcp", 22, 22, "192.0.2.0/24")

@@ -8,8 +8,8 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import ProviderTests
 from cloudmesh.cloud.errors import Conflict, Unsupported
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, MachineRecord, State
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 
 # A verb, the state that it leads an active machine to, and the verb that leads back.

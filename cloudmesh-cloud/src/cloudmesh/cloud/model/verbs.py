@@ -1,14 +1,19 @@
-"""The one table of verbs. Shell, Python classes and dry runs all read it."""
+"""The table of verbs: all that can be done to a machine, with its parameters and its words for people.
+
+The usage of ``cms vm``, the methods of ``Machine`` and ``Machines``, dry runs, questions to the user, Tab
+completion and the capabilities of clouds are made from it. A new verb goes here, into the providers and into
+the conformance suite.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, EnumMeta
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.errors import Conflict
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.plugin.errors import UnknownName
 
@@ -24,6 +29,45 @@ class Fitness(Enum):
     IMPOSSIBLE = "impossible"
 
 
+class Kind(str, Enum):
+    """The type of a parameter."""
+
+    IMAGE = "image"
+    FLAVOR = "flavor"
+    KEY = "key"
+    NETWORKS = "networks"
+    SECURITY_GROUPS = "security_groups"
+    FILE = "file"
+    NAME = "name"
+    METADATA = "metadata"
+    FLAG = "flag"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing that a verb takes beside the machine.
+
+    Attributes:
+        name: of the argument in Python.
+        kind: what it is.
+        help: what it means, for Python and REST.
+        options: how the shell takes it, each with its help: ``("--image=IMAGE", "what to boot from")``. One
+            without dashes is a word of its own, that stands after the machine.
+        required: whether the verb cannot do without it.
+        verb: for a flag, the verb of the table that is meant when it is given.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    options: tuple[tuple[str, str], ...]
+    required: bool = True
+    verb: str = ""
+
+
 @dataclass(frozen=True)
 class Verb:
     """One thing that can be done to a machine.
@@ -35,12 +79,17 @@ class Verb:
         already: the states in which there is nothing left to do.
         target: the state it leads to; None leads back to where the machine was.
         passing: the state the machine is in meanwhile; None if its state stays.
-        takes: what it needs beside the machine: an image, a flavor, a name or metadata; empty for nothing.
+        help: what it does, as an order: "power machines on".
+        doc: the same for Python, where it is more than the order.
+        parameters: what it takes beside the machine: at most one value, and flags.
         method: the provider's method; empty if it is called as the verb.
-        said: as a user says it, if that is not its name.
+        said: as a user says it, if it is reached by a flag of another verb.
+        deed: what a cloud that lacks it cannot do, as in "cannot suspend a machine".
         repeatable: whether, where nobody knows if it was done, it may be done again: the state or what it
             takes tells, or doing it twice is as doing it once.
-        destroys: whether what is on the machine's disks is lost.
+        destroys: the sentence that the user is asked with, if what is on the machine's disks is lost.
+        single: whether it makes sense for one machine only.
+        everywhere: whether every cloud can do it, so that there is no capability for it.
     """
 
     name: str
@@ -49,11 +98,16 @@ class Verb:
     already: frozenset[State]
     target: State | None
     passing: State | None
-    takes: str = ""
+    help: str = ""
+    doc: str = ""
+    parameters: tuple[Parameter, ...] = ()
     method: str = ""
     said: str = ""
+    deed: str = ""
     repeatable: bool = True
-    destroys: bool = False
+    destroys: str = ""
+    single: bool = False
+    everywhere: bool = False
 
     @property
     def call(self) -> str:
@@ -66,9 +120,19 @@ class Verb:
         return self.said or self.name
 
     @property
+    def value(self) -> Parameter | None:
+        """The parameter that is no flag; None if there is none."""
+        return next((each for each in self.parameters if each.kind is not Kind.FLAG), None)
+
+    @property
+    def takes(self) -> str:
+        """What it needs beside the machine: image, flavor, name or metadata; empty for nothing."""
+        return self.value.kind.value if self.value else ""
+
+    @property
     def capability(self) -> Capability | None:
-        """What a cloud must be able to do for this verb; None for delete, which every cloud can."""
-        return None if self.name == "delete" else Capability(self.name)
+        """What a cloud must be able to do for this verb; None for one that every cloud can."""
+        return None if self.everywhere else Capability(self.name)
 
     def fitness(self, state: State) -> Fitness:
         """Whether the verb can be called in this state, is already true, or cannot be."""
@@ -89,88 +153,217 @@ _TO_ACTIVE = frozenset({_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.UNP
 _ANY = frozenset(_S) - {_S.DELETED, _S.DELETING}
 _NONE: frozenset[State] = frozenset()
 
+
+def _states(
+    sources: Set[State], already: Set[State], target: State | None, passing: State | None
+) -> tuple[frozenset[State], frozenset[State], State | None, State | None]:
+    """Those four of a verb in one line."""
+    return frozenset(sources), frozenset(already), target, passing
+
+
+def _option(kind: Kind, option: str, help: str, required: bool = False, verb: str = "") -> Parameter:
+    """A parameter that is called as its option."""
+    name = option.lstrip("-").partition("=")[0]
+    return Parameter(name, kind, help, ((option, help),), required, verb)
+
+
+#: Booting makes the machine that the others work on, so it stands beside the table.
+BOOT = Verb(
+    "boot",
+    "booted",
+    *_states(_NONE, _NONE, _S.ACTIVE, _S.BUILDING),
+    help="boot new machines, on each cloud that --cloud names",
+    parameters=(
+        _option(Kind.IMAGE, "--image=IMAGE", "what to boot from; else the cloud's default"),
+        _option(Kind.FLAVOR, "--flavor=FLAVOR", "the size of the machine; else the cloud's default"),
+        _option(Kind.KEY, "--key=KEY", "the key pair to place on the machine; else the default"),
+        _option(
+            Kind.NETWORKS, "--network=NETWORKS", "the networks to be on, parted by commas; else the default"
+        ),
+        _option(
+            Kind.SECURITY_GROUPS, "--secgroup=GROUPS", "the security groups to be under; else the default"
+        ),
+        _option(Kind.FILE, "--userdata=FILE", "a file for cloud-init on the machine; else the default"),
+        _option(Kind.METADATA, "--metadata=PAIR", "KEY=VALUE to write on the machine; may be given again"),
+        _option(
+            Kind.FLAG,
+            "--public",
+            "take a public address for each machine; it is given back when cms deletes the machine",
+        ),
+    ),
+    everywhere=True,
+)
+
 # A state we do not know must not keep a user from stopping or deleting what costs money.
 _TABLE = (
-    Verb("start", "started", frozenset({_S.STOPPED, _S.UNKNOWN}), _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
+    Verb(
+        "start",
+        "started",
+        *_states({_S.STOPPED, _S.UNKNOWN}, _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
+        help="power machines on",
+    ),
     Verb(
         "stop",
         "stopped",
-        frozenset({_S.ACTIVE, _S.ERROR, _S.UNKNOWN}),
-        frozenset({_S.STOPPED, _S.STOPPING}),
-        _S.STOPPED,
-        _S.STOPPING,
+        *_states({_S.ACTIVE, _S.ERROR, _S.UNKNOWN}, {_S.STOPPED, _S.STOPPING}, _S.STOPPED, _S.STOPPING),
+        help="shut machines down; their disks stay",
     ),
     Verb(
         "suspend",
         "suspended",
-        frozenset({_S.ACTIVE}),
-        frozenset({_S.SUSPENDED, _S.SUSPENDING}),
-        _S.SUSPENDED,
-        _S.SUSPENDING,
+        *_states({_S.ACTIVE}, {_S.SUSPENDED, _S.SUSPENDING}, _S.SUSPENDED, _S.SUSPENDING),
+        help="keep the memory on disk, so that the host is free",
     ),
-    Verb("resume", "resumed", frozenset({_S.SUSPENDED}), _TO_ACTIVE, _S.ACTIVE, _S.RESUMING),
+    Verb(
+        "resume",
+        "resumed",
+        *_states({_S.SUSPENDED}, _TO_ACTIVE, _S.ACTIVE, _S.RESUMING),
+        help="bring suspended machines back",
+    ),
     Verb(
         "pause",
         "paused",
-        frozenset({_S.ACTIVE}),
-        frozenset({_S.PAUSED, _S.PAUSING}),
-        _S.PAUSED,
-        _S.PAUSING,
+        *_states({_S.ACTIVE}, {_S.PAUSED, _S.PAUSING}, _S.PAUSED, _S.PAUSING),
+        help="let machines stand still; their memory stays on the hosts",
     ),
-    Verb("unpause", "unpaused", frozenset({_S.PAUSED}), _TO_ACTIVE, _S.ACTIVE, _S.UNPAUSING),
+    Verb(
+        "unpause",
+        "unpaused",
+        *_states({_S.PAUSED}, _TO_ACTIVE, _S.ACTIVE, _S.UNPAUSING),
+        help="let paused machines go on",
+    ),
     Verb(
         "reboot",
         "rebooted",
-        frozenset({_S.ACTIVE, _S.ERROR}),
-        frozenset({_S.REBOOTING}),
-        _S.ACTIVE,
-        _S.REBOOTING,
+        *_states({_S.ACTIVE, _S.ERROR}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
+        help="restart machines",
+        parameters=(
+            _option(
+                Kind.FLAG, "--hard", "reboot by cutting the power, in whatever state", verb="hard_reboot"
+            ),
+        ),
         repeatable=False,
     ),
     Verb(
         "hard_reboot",
         "rebooted",
-        _AT_REST | {_S.ERROR, _S.UNKNOWN},
-        frozenset({_S.REBOOTING}),
-        _S.ACTIVE,
-        _S.REBOOTING,
+        *_states(_AT_REST | {_S.ERROR, _S.UNKNOWN}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
         said="reboot --hard",
+        deed="reboot a machine the hard way",
         repeatable=False,
     ),
     Verb(
         "rebuild",
         "rebuilt",
-        frozenset({_S.ACTIVE, _S.STOPPED, _S.ERROR}),
-        _NONE,
-        None,
-        _S.REBUILDING,
-        takes="image",
+        *_states({_S.ACTIVE, _S.STOPPED, _S.ERROR}, _NONE, None, _S.REBUILDING),
+        help="replace their disks by new ones of an image",
+        parameters=(_option(Kind.IMAGE, "--image=IMAGE", "the image of the new disks", required=True),),
         repeatable=False,
-        destroys=True,
+        destroys="This replaces the disks of {machines}, and what is on them is lost",
     ),
     # One whose confirmation was missed is still resizing, and asked again.
     Verb(
         "resize",
         "resized",
-        frozenset({_S.ACTIVE, _S.STOPPED, _S.RESIZING}),
-        _NONE,
-        None,
-        _S.RESIZING,
-        takes="flavor",
+        *_states({_S.ACTIVE, _S.STOPPED, _S.RESIZING}, _NONE, None, _S.RESIZING),
+        help="give machines another size; they are restarted for it",
+        parameters=(_option(Kind.FLAVOR, "--flavor=FLAVOR", "the new size", required=True),),
     ),
-    Verb("rename", "renamed", _ANY, _NONE, None, None, takes="name"),
-    Verb("metadata", "changed", _ANY, _NONE, None, None, takes="metadata", method="set_metadata"),
+    Verb(
+        "rename",
+        "renamed",
+        *_states(_ANY, _NONE, None, None),
+        help="give one machine another name",
+        parameters=(Parameter("name", Kind.NAME, "the new name", (("NEWNAME", ""),)),),
+        single=True,
+    ),
+    Verb(
+        "metadata",
+        "changed",
+        *_states(_ANY, _NONE, None, None),
+        help="write on machines, or show what is written",
+        doc="Set metadata by key, and remove that whose value is None; other keys stay.",
+        parameters=(
+            Parameter(
+                "changes",
+                Kind.METADATA,
+                "the values by their keys; None removes a key",
+                (
+                    ("--set=PAIR", "KEY=VALUE to write; may be given again"),
+                    ("--unset=KEY", "a key to remove; may be given again"),
+                ),
+            ),
+        ),
+        method="set_metadata",
+        deed="change the metadata of a machine",
+    ),
     Verb(
         "delete",
         "deleted",
-        _ANY,
-        frozenset({_S.DELETED, _S.DELETING}),
-        _S.DELETED,
-        _S.DELETING,
-        destroys=True,
+        *_states(_ANY, {_S.DELETED, _S.DELETING}, _S.DELETED, _S.DELETING),
+        help="remove machines and their disks for good",
+        destroys="This deletes {machines} and {their} disks for good",
+        everywhere=True,
     ),
 )
 VERBS: Mapping[str, Verb] = MappingProxyType({verb.name: verb for verb in _TABLE})
+
+
+class _FromTable(EnumMeta):
+    """Tells type checkers that there are members which the table of verbs names."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(cls, name: str) -> Any: ...
+
+
+class Capability(str, Enum, metaclass=_FromTable):
+    """What only some clouds can do: START, STOP, ..., one for each verb that not every cloud can, and these.
+
+    USERDATA and BOOT_... are what a boot request may ask for. Listing, booting and deleting are not here.
+    """
+
+    _ignore_ = "members verb"
+    members = vars()
+    for verb in _TABLE:
+        if not verb.everywhere:
+            members[verb.name.upper()] = verb.name
+    CONSOLE = "console"
+    KEYS = "keys"
+    NETWORKS = "networks"
+    SECURITY_GROUPS = "security_groups"
+    FLOATING_IPS = "floating_ips"
+    QUOTAS = "quotas"
+    USERDATA = "userdata"
+    BOOT_METADATA = "boot_metadata"
+    BOOT_PUBLIC = "boot_public"
+    ADD_IMAGE = "add_image"
+    DELETE_IMAGE = "delete_image"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+#: What a cloud cannot do without it, as it comes after "a type that cannot"; verbs say it in the table.
+WITHOUT: Mapping[Capability, str] = {
+    Capability.CONSOLE: "show a console",
+    Capability.KEYS: "keep key pairs",
+    Capability.NETWORKS: "tell of networks",
+    Capability.SECURITY_GROUPS: "keep security groups",
+    Capability.FLOATING_IPS: "keep floating IPs",
+    Capability.QUOTAS: "tell of quotas",
+    Capability.USERDATA: "hand user data to a machine",
+    Capability.BOOT_METADATA: "boot a machine with metadata",
+    Capability.BOOT_PUBLIC: "give a new machine a public address",
+    Capability.ADD_IMAGE: "take images from users",
+    Capability.DELETE_IMAGE: "delete images",
+}
+
+
+def cannot(cloud: str, capability: Capability) -> str:
+    """The sentence of an Unsupported error."""
+    what = WITHOUT.get(capability) or VERBS[capability.value].deed or f"{capability} a machine"
+    return f"cloud {cloud} is of a type that cannot {what}"
 
 
 def find_verb(name: str) -> Verb:

@@ -14,9 +14,9 @@ from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
-from cloudmesh.cloud.model.capability import Capability, cannot
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.plugin.errors import CloudmeshError

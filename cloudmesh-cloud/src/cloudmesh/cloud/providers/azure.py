@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider

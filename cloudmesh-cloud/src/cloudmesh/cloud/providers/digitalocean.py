@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.model.capability import Capability
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, mark
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider

@@ -70,7 +70,7 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.config.secrets.prompt import prompter_of
 
         verb = next(each for each in VERBS if arguments[each])
-        return _FACES[verb](Config.load(prompter=prompter_of(self)), arguments)
+        return _COMMANDS[verb](Config.load(prompter=prompter_of(self)), arguments)
 
     def complete_job(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs, and of the numbers of jobs."""
@@ -105,14 +105,14 @@ def _show(config: Config, arguments: dict[str, Any]) -> Answer:
 
 def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.vm.cli.job_report import report_resumed
-    from cloudmesh.vm.cli.options import effort, seconds
+    from cloudmesh.vm.cli.options import run_options, seconds
     from cloudmesh.vm.cli.progress import Progress
     from cloudmesh.vm.jobs.jobs import Jobs
     from cloudmesh.vm.model.limits import RunOptions
 
     number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
-    spent = RunOptions(**effort(arguments, progress))
+    spent = RunOptions(**run_options(arguments, progress))
     with progress:
         result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=spent)
     return report_resumed(config, number, result, progress.seconds)
@@ -133,7 +133,7 @@ def _number(text: str) -> int:
     return int(text)
 
 
-_FACES: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
+_COMMANDS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
     "list": _list,
     "show": _show,
     "resume": _resume,

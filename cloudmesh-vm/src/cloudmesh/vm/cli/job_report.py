@@ -9,9 +9,8 @@ from typing import Any
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.config import Config
 from cloudmesh.plugin.output import Answer
-from cloudmesh.vm.cli.folding import fold_rows
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
-from cloudmesh.vm.cli.report import report, words
+from cloudmesh.vm.cli.report import fold_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
 from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, PENDING, RUNNING
 from cloudmesh.vm.model.outcome import Result, Status

@@ -6,18 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
-from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.networks import FloatingIP
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
-from cloudmesh.cloud.store.listings import kept_listing
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
-from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import interrupted_notes
+from cloudmesh.vm.queries import known_machines
 
 _SHOWN = 10
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
+
+
+def answer_list(config: Config, arguments: Mapping[str, Any]) -> Answer:
+    """Run ``cms vm list``."""
+    # Names are for other commands, which find no machine that has vanished.
+    only_names = arguments["--output"] == "names"
+    names, clouds = arguments["NAMES"], arguments["--cloud"]
+    answer = list_machines(config, names, clouds, arguments["--refresh"], gone=not only_names)
+    if only_names:
+        return qualify(answer, bool(clouds) or any(":" in name for name in names))
+    return answer
 
 
 def list_machines(
@@ -34,34 +43,23 @@ def list_machines(
     Raises:
         UnknownName: a name that no machine has.
     """
-    clouds = _places(config, names, cloud)
     with Inventory(open_store(config)) as inventory:
-        errors = _refresh(config, inventory, clouds, refresh)
-        known = [
-            each
-            for name in clouds
-            for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
-        ]
-        vanished = inventory.vanished(clouds, "shell") if gone and not names else []
-        left = [address for each in vanished for address in inventory.addresses_of(each.machine)]
-        called = _names_of_images(inventory, [*known, *vanished])
+        found = known_machines(config, inventory, names, cloud, refresh, gone)
         jobs = interrupted_notes(inventory.database)
-    if errors and not known and not vanished:
+    if found.errors and not found.known and not found.vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
-        return no_rows(errors)
-    shown, unknown = _named(known, names, errors) if names else (known, [])
-    if unknown and not shown:
-        raise unknown[0]
-    notes = [f"error: {name}: {error}{_old(known, name)}" for name, error in errors.items()]
-    notes += [f"error: {error}" for error in unknown]
-    failures = [*errors.values(), *unknown]
-    if vanished:
-        shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
+        return no_rows(found.errors)
+    if found.unknown and not found.shown:
+        raise found.unknown[0]
+    notes = [f"error: {name}: {error}{_old(found.known, name)}" for name, error in found.errors.items()]
+    notes += [f"error: {error}" for error in found.unknown]
+    failures = [*found.errors.values(), *found.unknown]
+    notes += [*_gone(found.vanished), *map(_left, found.addresses), *simulated_notes(config, found.clouds)]
     return Answer(
-        [_row(each, called) for each in shown],
+        [_row(each, found.images) for each in found.shown],
         columns=COLUMNS,
         formats={"age": age_text},
-        notes=[*notes, *_gone(vanished), *map(_left, left), *simulated_notes(config, clouds), *jobs],
+        notes=[*notes, *jobs],
         errors=failures,
         exit_code=max((error.exit_code for error in failures), default=0),
     )
@@ -101,15 +99,6 @@ def _left(address: FloatingIP) -> str:
     )
 
 
-def _names_of_images(inventory: Inventory, known: Sequence[KnownMachine]) -> dict[tuple[str, str], str]:
-    """What images are called, by cloud and id, as far as that was ever listed: some clouds tell ids only."""
-    clouds = dict.fromkeys(each.machine.cloud for each in known)
-    listings = ((cloud, kept_listing(inventory.database, "image", cloud)) for cloud in clouds)
-    return {
-        (cloud, image["cloud_id"]): image["name"] for cloud, kept in listings if kept for image in kept[0]
-    }
-
-
 def _row(known: KnownMachine, called: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     machine = known.machine
     return {
@@ -123,63 +112,8 @@ def _row(known: KnownMachine, called: Mapping[tuple[str, str], str]) -> dict[str
     }
 
 
-def _refresh(
-    config: Config, inventory: Inventory, clouds: Sequence[str], everything: bool
-) -> dict[str, CloudmeshError]:
-    """Ask the clouds that have to be asked; the errors of those that did not answer."""
-    asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
-    if not asked:
-        return {}
-    from cloudmesh.cloud.client.cloud import Cloud, ask_each
-
-    answers = ask_each(config, asked, Cloud.reconcile)
-    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
-
-
 def _old(known: Sequence[KnownMachine], cloud: str) -> str:
     ages = [each.age for each in known if each.machine.cloud == cloud]
     if not ages:
         return "; nothing is known of its machines"
     return f"; its rows are as of {age_text(max(ages))} ago"
-
-
-def _places(config: Config, names: Sequence[str], option: str | None) -> list[str]:
-    """The chosen clouds, and those that a name with a colon adds."""
-    if not any(":" in name for name in names):
-        return chosen_clouds(config, option)
-    from cloudmesh.plugin.names import expand
-
-    wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, option))
-    wanted.sort(key=lambda each: each[0].cloud is not None)
-    return list(dict.fromkeys(cloud for _, clouds in wanted for cloud in clouds))
-
-
-def _named(
-    known: Sequence[KnownMachine], names: Sequence[str], errors: Mapping[str, CloudmeshError]
-) -> tuple[list[KnownMachine], list[CloudmeshError]]:
-    """Those that the names mean, in their order, and errors for names that no machine has.
-
-    A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
-    answer.
-    """
-    from cloudmesh.plugin.names import expand
-
-    shown: dict[tuple[str, str], KnownMachine] = {}
-    failed: list[CloudmeshError] = []
-    named: dict[str, list[KnownMachine]] = {}
-    for each in known:
-        named.setdefault(each.machine.name, []).append(each)
-    nearest = KnownNames(named)
-    for name in expand(names):
-        candidates = known if name.is_glob else named.get(name.name, [])
-        found = [
-            each
-            for each in candidates
-            if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
-        ]
-        if not found and not name.is_glob:
-            away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
-            where = "among the known ones (--refresh asks the clouds)"
-            failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
-        shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})
-    return list(shown.values()), failed

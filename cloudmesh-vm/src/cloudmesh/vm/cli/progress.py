@@ -65,7 +65,7 @@ class Progress:
         """How long the work has taken until now."""
         return self._clock() - self._began
 
-    def update(self, what: str, tallies: Sequence[CloudProgress]) -> None:
+    def update(self, what: str, clouds: Sequence[CloudProgress]) -> None:
         """Draw how far it has come, if it is time to."""
         if not self._wanted:
             return
@@ -73,17 +73,17 @@ class Progress:
         if what != self._phase:
             # A rate is that of one kind of work; what was done before it began does not count.
             self._phase, self._phase_began = what, now
-            self._before = {each.cloud: each.done + each.failed for each in tallies}
+            self._before = {each.cloud: each.done + each.failed for each in clouds}
         if now - self._began >= _DELAY and now - self._drawn >= _TICK:
             self._drawn = now
-            self._draw(tallies, now - self._phase_began)
+            self._draw(clouds, now - self._phase_began)
 
-    def _draw(self, tallies: Sequence[CloudProgress], seconds: float) -> None:
+    def _draw(self, clouds: Sequence[CloudProgress], seconds: float) -> None:
         from cloudmesh.vm.cli.progress_bars import ProgressBars  # rich comes with it
 
         if self._drawing is None:
             self._drawing = ProgressBars(self._stream)
-        if not self._drawing.show(self._phase, tallies, self._before, seconds):
+        if not self._drawing.show(self._phase, clouds, self._before, seconds):
             self._wanted = False
 
 

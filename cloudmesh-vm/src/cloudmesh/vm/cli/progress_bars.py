@@ -48,19 +48,19 @@ class ProgressBars:
         self._streams = sys.stdout, sys.stderr
 
     def show(
-        self, what: str, tallies: Sequence[CloudProgress], before: Mapping[str, int], seconds: float
+        self, what: str, clouds: Sequence[CloudProgress], before: Mapping[str, int], seconds: float
     ) -> bool:
         """Draw it; False if the terminal is gone.
 
         Args:
             what: what is going on.
-            tallies: how far each cloud has come.
+            clouds: how far each cloud has come.
             before: by cloud, how many were done when this began.
             seconds: how long it has been going on.
         """
         try:
             self._live.start()
-            self._live.update(self._picture(what, tallies, before, seconds), refresh=True)
+            self._live.update(self._picture(what, clouds, before, seconds), refresh=True)
         except (OSError, ValueError):
             self._leave()
             return False
@@ -81,7 +81,7 @@ class ProgressBars:
         sys.stdout, sys.stderr = self._streams
 
     def _picture(
-        self, what: str, tallies: Sequence[CloudProgress], before: Mapping[str, int], seconds: float
+        self, what: str, clouds: Sequence[CloudProgress], before: Mapping[str, int], seconds: float
     ) -> Table:
         size = self._console.size
         width = max(1, min(_WIDEST, size.width - 1))
@@ -90,7 +90,7 @@ class ProgressBars:
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
         table.add_column(no_wrap=True, ratio=1)
         table.add_column(no_wrap=True, justify="right")
-        for each, started in summed_up(tallies, before, max(1, size.height - _LEFT_FREE)):
+        for each, started in summed_up(clouds, before, max(1, size.height - _LEFT_FREE)):
             bar = ProgressBar(total=max(1, each.total), completed=each.done + each.failed)
             name = Text(f"{what} {harmless(each.cloud)}")
             table.add_row(name, bar, _numbers(each, started, seconds, width))
@@ -98,12 +98,12 @@ class ProgressBars:
 
 
 def summed_up(
-    tallies: Sequence[CloudProgress], before: Mapping[str, int], lines: int
+    clouds: Sequence[CloudProgress], before: Mapping[str, int], lines: int
 ) -> list[tuple[CloudProgress, int]]:
-    """At most so many tallies: those with most left to do, and the others as one. Beside each stands how many
+    """At most so many clouds: those with most left to do, and the others as one. Beside each stands how many
     were done before.
     """
-    known = [(each, before.get(each.cloud, 0)) for each in tallies]
+    known = [(each, before.get(each.cloud, 0)) for each in clouds]
     if len(known) <= lines:
         return known
     by_left = sorted(known, key=lambda pair: pair[0].done + pair[0].failed - pair[0].total)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import simulated_notes
-from cloudmesh.cloud.fanout.limits import Deadline
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.model.verbs import VERBS, Verb, find_verb
+from cloudmesh.cloud.model.verbs import VERBS, find_verb
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
-from cloudmesh.vm.cli.folding import fold_rows
-from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.planning import ActionPlan, GivenArgument
+from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
+from cloudmesh.vm.queries import Foreseen, foresee
 
 if TYPE_CHECKING:
-    from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.vm.machines import Machines
 
+Row = Mapping[str, Any]
+
 WOULD_FAIL = "would fail"
+
+# What a person must see stands at the end, next to the prompt.
+_ORDER = {Status.NOT_STARTED.value: 1, Status.INTERRUPTED.value: 2, Status.FAILED.value: 3, WOULD_FAIL: 3}
+_WORD = re.compile(r"[\w-]+(\.[\w-]+)*")
+# A name without a number folds with none, and could be any word of the sentence; so could a mere number.
+_TELLING = re.compile(r"(?=.*[0-9]).*[A-Za-z]")
+_ALIKE = ("cloud", "action", "result", "state")
 COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
 # So many outcomes do not fit on a screen; then they are counted.
 _MANY = 20
@@ -95,63 +102,32 @@ def dry_run(
     Raises:
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
-    verb, session = find_verb(action), machines.session
-    deadline = Deadline.after(timeout)
-    selection = machines.select(timeout)
-    with session.within(deadline):
-        plan = ActionPlan(session, verb, argument).plan(selection)
-        rows = _foreseen(session, verb, [task.machine for task in plan.tasks if task.machine])
-    for each in plan.missing:
+    verb, config = find_verb(action), machines.session.config
+    told, missing = foresee(machines, action, argument, timeout)
+    rows: list[Row] = [_foreseen_row(each, verb.words) for each in told]
+    for each in missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
-    clouds = _clouds(session.config, (machine.cloud for machine in selection.machines))
+    clouds = _clouds(config, (each.machine.cloud for each in told))
     return Answer(
         rows,
         columns=[column for column in COLUMNS if column != "seconds"],
-        notes=[f"dry run: nothing was {verb.past}", *simulated_notes(session.config, clouds)],
+        notes=[f"dry run: nothing was {verb.past}", *simulated_notes(config, clouds)],
         exit_code=int(any(row["result"] == WOULD_FAIL for row in rows)),
         table_rows=fold_rows(rows),
     )
 
 
-def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecord]) -> list[dict[str, str]]:
-    """A row for each machine; the clouds are asked side by side."""
-    of_cloud: dict[str, list[MachineRecord]] = {}
-    for machine in machines:
-        of_cloud.setdefault(machine.cloud, []).append(machine)
-    told = session.ask_all(
-        [*of_cloud], lambda cloud: [_foreseen_one(cloud, each, verb) for each in of_cloud[cloud.name]]
-    )
-    rows: dict[str, Iterator[dict[str, str]]] = {}
-    for cloud, answer in told.items():
-        if isinstance(answer, CloudmeshError):
-            rows[cloud] = iter([_would_fail(each, verb, answer) for each in of_cloud[cloud]])
-        else:
-            rows[cloud] = iter(answer)
-    return [next(rows[machine.cloud]) for machine in machines]
-
-
-def _foreseen_one(cloud: Cloud, machine: MachineRecord, verb: Verb) -> dict[str, str]:
-    try:
-        done = cloud.foresee(machine, verb)
-    except CloudmeshError as error:
-        return _would_fail(machine, verb, error)
-    state = done.machine.state.value
-    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.words, "state": state}
-    if done.changed:
-        return {**row, "result": f"would {verb.words}", "reason": ""}
-    return {**row, "result": Status.ALREADY.value, "reason": f"it is {state}"}
-
-
-def _would_fail(machine: MachineRecord, verb: Verb, error: CloudmeshError) -> dict[str, str]:
-    return {
-        "cloud": machine.cloud,
-        "name": machine.name,
-        "action": verb.words,
-        "state": machine.state.value,
-        "result": WOULD_FAIL,
-        "reason": str(error),
-    }
+def _foreseen_row(foreseen: Foreseen, said: str) -> Row:
+    machine, state = foreseen.machine, foreseen.state.value
+    if foreseen.error:
+        result, reason = WOULD_FAIL, str(foreseen.error)
+    elif foreseen.changed:
+        result, reason = f"would {said}", ""
+    else:
+        result, reason = Status.ALREADY.value, f"it is {state}"
+    row = {"cloud": machine.cloud, "name": machine.name, "action": said, "state": state}
+    return {**row, "result": result, "reason": reason}
 
 
 def describe(config: Config, machine: MachineRecord, refreshed: float, notes: Iterable[str] = ()) -> Answer:
@@ -168,3 +144,50 @@ def _moment(seconds: float) -> str:
 
 def _clouds(config: Config, names: Iterable[str]) -> list[str]:
     return [name for name in dict.fromkeys(names) if name in config.clouds]
+
+
+def fold_rows(rows: Sequence[Row], ids: Sequence[str] = ()) -> list[Row]:
+    """Fewer rows: alike but for the name, they become one, with names as ``web[01-20]`` and the longest time.
+
+    A reason that differs only by a machine's own name, or its id, is alike: it says NAME and ID there.
+    Those that failed come last.
+
+    Args:
+        rows: one a machine: cloud, name, action, result, state, seconds and reason.
+        ids: the clouds' own ids of these machines, in the same order.
+    """
+    alike: dict[tuple[Any, ...], list[Row]] = {}
+    for row, cloud_id in zip(rows, ids or [""] * len(rows), strict=True):
+        key = (*(row.get(each) for each in _ALIKE), _general(row, cloud_id))
+        alike.setdefault(key, []).append(row)
+    folded = [row for key, group in alike.items() for row in _fold_alike(group, key[-1])]
+    return sorted(folded, key=lambda row: _ORDER.get(row["result"], 0))
+
+
+def _fold_alike(rows: Sequence[Row], reason: str) -> list[Row]:
+    """One row for each expression that the names fold to."""
+    named: dict[str, list[Row]] = {}
+    for row in rows:
+        named.setdefault(row["name"], []).append(row)
+    # Two machines of one name, which clouds allow, must not look like one.
+    once = [name for name, same in named.items() if len(same) == 1]
+    folded = [row for same in named.values() if len(same) > 1 for row in same]
+    for expression in fold(once):
+        if expression in named:
+            folded += named[expression]
+        else:
+            members = [row for name in expand(expression) for row in named[name.name]]
+            folded.append({**members[0], "name": expression, "reason": reason, **_longest(members)})
+    return folded
+
+
+def _longest(rows: Sequence[Row]) -> dict[str, float]:
+    seconds = [row["seconds"] for row in rows if "seconds" in row]
+    return {"seconds": max(seconds)} if seconds else {}
+
+
+def _general(row: Row, cloud_id: str) -> str:
+    """The reason without what is this machine's alone."""
+    reason = str(row.get("reason") or "")
+    own = {text: word for text, word in ((cloud_id, "ID"), (row["name"], "NAME")) if _TELLING.search(text)}
+    return _WORD.sub(lambda word: own.get(word[0], word[0]), reason) if own else reason

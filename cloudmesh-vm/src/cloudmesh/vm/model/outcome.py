@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from html import escape
 from typing import Any, overload
 
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.output import Answer, render
+from cloudmesh.plugin.plain import harmless
 
 
 class Status(str, Enum):
@@ -84,6 +87,22 @@ class ActionFailed(CloudmeshError):
         super().__init__(f"{len(result.failed)} of {len(result)} machines failed: {shown}{more}")
 
 
+_COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
+
+
+def _row(outcome: Outcome) -> dict[str, str]:
+    """One machine, as texts for a table."""
+    return {
+        "cloud": outcome.cloud,
+        "name": outcome.name,
+        "action": outcome.verb,
+        "result": outcome.status.value,
+        "state": outcome.state.value if outcome.machine else "",
+        "seconds": f"{outcome.seconds:.2f}",
+        "reason": str(outcome.error or ""),
+    }
+
+
 class Result(Sequence[Outcome]):
     """The outcomes of one action, in the order of the names.
 
@@ -111,7 +130,22 @@ class Result(Sequence[Outcome]):
         return len(self._outcomes)
 
     def __repr__(self) -> str:
-        return f"<Result: {len(self.succeeded)} succeeded, {len(self.failed)} failed>"
+        job = "" if self.job is None else f" of job {self.job}"
+        return f"<Result{job}: {len(self.succeeded)} succeeded, {len(self.failed)} failed>"
+
+    def __str__(self) -> str:
+        """A table, a line for each machine."""
+        return render(Answer([_row(each) for each in self], columns=_COLUMNS), "table")
+
+    def _repr_html_(self) -> str:
+        """The same table for a notebook."""
+        head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+        rows = (_row(each) for each in self)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(harmless(row[key]))}</td>" for key in _COLUMNS) + "</tr>"
+            for row in rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     @property
     def succeeded(self) -> list[Outcome]:

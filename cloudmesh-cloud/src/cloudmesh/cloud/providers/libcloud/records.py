@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
+from cloudmesh.cloud.model.verbs import Capability
 
 _CORES = ("vcpus", "vcpu_count", "cpu", "cpus", "cores", "guestCpus", "numberOfCores", "ncpus")
 _RAW = ("status", "state", "power_state", "vm_state")

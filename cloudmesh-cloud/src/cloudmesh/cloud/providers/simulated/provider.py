@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, Refused
-from cloudmesh.cloud.model.capability import Capability
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Fitness, Verb, impossible
+from cloudmesh.cloud.model.verbs import VERBS, Capability, Fitness, Verb, impossible
 from cloudmesh.cloud.provider.boot import BootRequest, marked, unmarked
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
 from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks

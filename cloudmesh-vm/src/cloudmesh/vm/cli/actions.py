@@ -1,0 +1,212 @@
+"""What ``cms vm`` does for each of its sub-commands but ``list``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.cloud.cli.notes import age_text, simulated_notes
+from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.fanout.limits import Deadline
+from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb, find_verb
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.output import Answer
+from cloudmesh.vm.cli.interrupted import notes_from_store
+from cloudmesh.vm.cli.options import read_changes, read_pairs, run_options, seconds
+from cloudmesh.vm.cli.progress import Progress
+from cloudmesh.vm.cli.report import describe, dry_run, report
+from cloudmesh.vm.clouds.select import Selection
+from cloudmesh.vm.jobs.planning import GivenArgument
+from cloudmesh.vm.machine import Machine
+from cloudmesh.vm.machines import Machines
+
+Arguments = dict[str, Any]
+
+# Seconds, too few for any call.
+_INSTANT = 0.0001
+# So many machines are named in a question.
+_SHOWN = 10
+
+
+def answer(config: Config, verb: str, arguments: Arguments) -> Answer:
+    """Run a sub-command; its answer ends with a note on each job that was interrupted."""
+    others: dict[str, Callable[[Config, Arguments], Answer]] = {
+        "boot": _boot,
+        "info": _info,
+        "wait": _wait,
+        "console": _console,
+    }
+    given = others[verb](config, arguments) if verb in others else _act(config, VERBS[verb], arguments)
+    given.notes = [*given.notes, *notes_from_store(config)]
+    return given
+
+
+def _boot(config: Config, arguments: Arguments) -> Answer:
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    metadata = read_pairs("--metadata", arguments["--metadata"])
+    userdata = Path(arguments["--userdata"]).expanduser() if arguments["--userdata"] else None
+    with _machines(config, arguments, progress) as machines, progress:
+        result = machines.boot(
+            arguments["--image"],
+            arguments["--flavor"],
+            arguments["--key"],
+            wait=arguments["--wait"],
+            timeout=timeout,
+            network=arguments["--network"],
+            secgroup=arguments["--secgroup"],
+            userdata=userdata,
+            metadata=metadata,
+            public=arguments["--public"],
+        )
+        return report(config, result, progress.seconds)
+
+
+def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
+    """A verb of the table: what it takes is read, the user is asked where data is lost, and it is done."""
+    verb, argument = _flagged(verb, arguments), _argument(verb, arguments)
+    if verb.takes == Kind.METADATA and not argument:
+        with _machines(config, arguments) as machines:
+            return _metadata(config, machines)
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    with _machines(config, arguments, progress) as machines:
+        if arguments["--dryrun"]:
+            with progress:
+                return dry_run(machines, verb.name, argument, timeout)
+        selection = None
+        if verb.destroys and not arguments["--yes"]:
+            selection, timeout = _confirmed(machines, verb, timeout, progress)
+        with progress:
+            result = machines.act(verb.name, arguments["--wait"], timeout, selection, argument)
+        return report(config, result, progress.seconds)
+
+
+def _flagged(verb: Verb, arguments: Arguments) -> Verb:
+    """The verb that is meant with the flags that were given. Raises UsageError for another verb's flag."""
+    for owner in VERBS.values():
+        for flag in (each for each in owner.parameters if each.kind is Kind.FLAG):
+            option = flag.options[0][0]
+            if arguments[option] and owner is not verb:
+                raise UsageError(f"{option} is a way to {owner.name}; leave it out to {verb.name}")
+            if arguments[option] and flag.verb:
+                return find_verb(flag.verb)
+    return verb
+
+
+def _argument(verb: Verb, arguments: Arguments) -> GivenArgument:
+    """What was given for the value that the verb takes; None if it takes none."""
+    if verb.value is None:
+        return None
+    given = [arguments[option.partition("=")[0]] for option, _ in verb.value.options]
+    if verb.value.kind is Kind.METADATA:
+        return read_changes(*given)
+    return str(given[0])
+
+
+def _confirmed(
+    machines: Machines, verb: Verb, timeout: float | None, progress: Progress
+) -> tuple[Selection, float | None]:
+    """The machines that the user agreed to, and what is left of the time without that for the question."""
+    deadline = Deadline.after(timeout)
+    with progress:
+        selection = machines.select(timeout)
+    left = deadline.left()
+    confirm(verb.name, selection.machines)
+    # Where nothing is left each machine fails with that reason, as where it is next to nothing.
+    return selection, left if left is None else max(left, _INSTANT)
+
+
+def confirm(action: str, machines: Sequence[MachineRecord]) -> None:
+    """Let the user type how many machines are to lose what is on their disks.
+
+    Raises:
+        UsageError: there is no terminal to ask at.
+        CloudmeshError: another answer was given.
+    """
+    count = len(machines)
+    if count == 0:
+        return
+    verb = find_verb(action)
+    counted = "1 machine" if count == 1 else f"{count} machines"
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(f"{counted} would be {verb.past}, and nobody is there to ask; say --yes to allow it")
+    shown = ", ".join(machine.qualified_name for machine in machines[:_SHOWN])
+    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
+    told = verb.destroys.format(machines=counted, their="its" if count == 1 else "their")
+    print(f"{told}: {shown}{more}", file=sys.stderr)
+    print(f"Type {count} to {action}: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != str(count):
+        raise CloudmeshError(f"nothing was {verb.past}, since the number was not confirmed")
+
+
+def _wait(config: Config, arguments: Arguments) -> Answer:
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    with _machines(config, arguments, progress) as machines, progress:
+        return report(config, machines.wait(arguments["--state"], timeout), progress.seconds)
+
+
+def _machines(config: Config, arguments: Arguments, progress: Progress | None = None) -> Machines:
+    more = run_options(arguments, progress) if progress else {}
+    if arguments["--all"]:
+        return Machines.all(arguments["--cloud"], config, **more)
+    return Machines(arguments["NAMES"] or arguments["NAME"], arguments["--cloud"], config, **more)
+
+
+def _console(config: Config, arguments: Arguments) -> Answer:
+    with Machine(arguments["NAME"], arguments["--cloud"], config) as machine:
+        return Answer(text=machine.console())
+
+
+def _info(config: Config, arguments: Arguments) -> Answer:
+    """Everything about a machine. If its cloud does not answer, what was last known, with the error.
+
+    Raises:
+        UnknownName: no machine has the name.
+        NotFound: it has vanished from its cloud.
+    """
+    with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
+        machine = machines.select().machine()
+        try:
+            now = machines.session.cloud(machine.cloud).refresh(machine)
+        except NotFound:
+            raise
+        except CloudmeshError as error:
+            known = machines.session.inventory.find(machine)
+            if known is None:
+                raise
+            note = f"error: {error}; this is as of {age_text(known.age)} ago"
+            answer = describe(config, machine, known.refreshed, [note])
+            answer.exit_code = error.exit_code
+            return answer
+        return describe(config, now, time.time())
+
+
+def _metadata(config: Config, machines: Machines) -> Answer:
+    """What is written on the machines, asked from their clouds now; one that fails is named."""
+    rows: list[dict[str, str]] = []
+    errors: list[CloudmeshError] = []
+    selection = machines.select()
+    for machine in selection.machines:
+        try:
+            now = machines.session.cloud(machine.cloud).refresh(machine)
+        except CloudmeshError as error:
+            errors.append(error)
+            continue
+        place = {"cloud": now.cloud, "name": now.name}
+        rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
+    errors += [each.error for each in selection.missing]
+    clouds = [machine.cloud for machine in selection.machines]
+    return Answer(
+        rows,
+        columns=("cloud", "name", "key", "value"),
+        notes=[*(f"error: {error}" for error in errors), *simulated_notes(config, clouds)],
+        errors=errors,
+        exit_code=max((error.exit_code for error in errors), default=0),
+    )

@@ -1,0 +1,187 @@
+"""The help of ``cms vm`` and its Tab completion, made from the table of verbs.
+
+Loaded with the shell, which keeps the help of each command: it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.verbs import BOOT, VERBS, Kind, Parameter, Verb
+
+_WIDTH = 80
+# Where the help of an option begins.
+_COLUMN = 19
+_MANY = "(NAMES... | --all)"
+_CLOUD = "[--cloud=CLOUDS]"
+_LIMITS = ("[--timeout=SECONDS]", "[--parallel=N]", "[--call-timeout=SECONDS]", "[--quiet]")
+_OUTPUT = "[--output=FORMAT]"
+_AFTER_VERBS = (
+    ("--all", "every machine of the clouds; no name never means all"),
+    ("--dryrun", "show what would be done, and do nothing"),
+    ("--yes", "{destroying} without asking"),
+    ("--wait", "wait until the machines are where the action leads"),
+    (
+        "--timeout=SECONDS",
+        "for all of it together; else calls take what they take, and the waiting after them ends after 600",
+    ),
+    ("--parallel=N", "the most calls at once, 1 to 1000; else what is configured, else 32"),
+    ("--call-timeout=SECONDS", "for one call; else what is configured"),
+    ("--quiet", "draw no progress on the terminal"),
+    ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ..."),
+    ("--refresh", "ask the clouds before listing"),
+    ("--output=FORMAT", "table, json, yaml, csv or names [default: table]"),
+)
+_CLOUD_HELP = (
+    "clouds to look on, as in: uc,tacc  'uc*'; else the variable cloud (cms set cloud=uc), else the "
+    "configured defaults"
+)
+
+
+class Pattern(NamedTuple):
+    """One pattern of the usage: verbs that take the same, and what that is."""
+
+    verbs: tuple[str, ...]
+    items: tuple[str, ...]
+
+
+# What is asked, and changes nothing.
+_QUERIES = (
+    (
+        Pattern(("list",), ("[NAMES...]", _CLOUD, "[--refresh]", _OUTPUT)),
+        "what is known of the machines, with the age of the knowledge",
+    ),
+    (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "everything about one machine, asked from its cloud"),
+    (
+        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=SECONDS]", "[--quiet]", _OUTPUT)),
+        "waits for a state; fails at once when it cannot come any more",
+    ),
+    (Pattern(("console",), ("NAME", _CLOUD)), "what a machine printed on its console"),
+)
+
+
+def patterns(verbs: Mapping[str, Verb] = VERBS) -> list[Pattern]:
+    """The patterns of the usage; verbs that take no value share one."""
+    boot = ("NAMES...", _CLOUD, *_items(BOOT.parameters), "[--wait]", *_LIMITS, _OUTPUT)
+    said = [verb for verb in verbs.values() if not verb.said]
+    plain = [verb for verb in said if not verb.value]
+    others = [_pattern([verb]) for verb in said if verb.value]
+    return [Pattern((BOOT.name,), boot), _pattern(plain), *others, *(pattern for pattern, _ in _QUERIES)]
+
+
+def verb_names(verbs: Mapping[str, Verb] = VERBS) -> list[str]:
+    """All sub-commands, in the order of the help."""
+    return [name for pattern in patterns(verbs) for name in pattern.verbs]
+
+
+def _pattern(verbs: Sequence[Verb]) -> Pattern:
+    """What these verbs take; a choice that one of them has, all are shown with."""
+    names = tuple(verb.name for verb in verbs)
+    own = _items([each for verb in verbs for each in verb.parameters])
+    if any(verb.single for verb in verbs):
+        return Pattern(names, ("NAME", *own, _CLOUD, "[--call-timeout=SECONDS]", _OUTPUT))
+    moves = any(verb.passing for verb in verbs)
+    choices = (
+        *(["[--dryrun]"] if moves else []),
+        *(["[--yes]"] if any(verb.destroys for verb in verbs) else []),
+        *(["[--wait]"] if moves else []),
+    )
+    return Pattern(names, (_MANY, *own, _CLOUD, *choices, *_LIMITS, _OUTPUT))
+
+
+def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    return tuple(_item(each, option) for each in parameters for option, _ in each.options)
+
+
+def _item(parameter: Parameter, option: str) -> str:
+    if parameter.kind is Kind.METADATA:
+        return f"[{option}]..."
+    return option if parameter.required else f"[{option}]"
+
+
+def usage_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
+    """The lines of the Usage section."""
+    for pattern in patterns(verbs):
+        names = "|".join(pattern.verbs)
+        line = f"vm ({names})" if len(pattern.verbs) > 1 else f"vm {names}"
+        for item in pattern.items:
+            if len(line) + 1 + len(item) > _WIDTH:
+                yield line
+                line = " " * 7
+            line = f"{line} {item}"
+        yield line
+
+
+def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
+    """The lines of the Options section. An option that several verbs take is told as the first tells it."""
+    own = [pair for verb in (BOOT, *verbs.values()) for each in verb.parameters for pair in each.options]
+    destroying = " or ".join(verb.name for verb in verbs.values() if verb.destroys)
+    told: set[str] = set()
+    for option, help in (("--cloud=CLOUDS", _CLOUD_HELP), *own, *_AFTER_VERBS):
+        if option.startswith("--") and option not in told:
+            told.add(option)
+            yield from _option_lines(option, help.format(destroying=destroying))
+
+
+def _option_lines(option: str, help: str) -> Iterator[str]:
+    first, *others = textwrap.wrap(help, 62, break_on_hyphens=False)
+    # docopt needs two blanks between an option and its help.
+    if len(option) + 2 > _COLUMN:
+        yield option
+        yield " " * _COLUMN + first
+    else:
+        yield option.ljust(_COLUMN) + first
+    for line in others:
+        yield " " * _COLUMN + line
+
+
+def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
+    """A line for each sub-command: what it does."""
+    told = {BOOT.name: _third_person(BOOT)}
+    told.update((verb.name, _third_person(verb)) for verb in verbs.values())
+    told.update((pattern.verbs[0], help) for pattern, help in _QUERIES)
+    names = verb_names(verbs)
+    width = max(map(len, names)) + 2
+    for name in names:
+        yield f"vm {name.ljust(width)}{told[name]}"
+
+
+def _third_person(verb: Verb) -> str:
+    """``powers machines on`` for ``power machines on``."""
+    asked = ", after asking" if verb.destroys else ""
+    order = re.sub(r", or (\w+) ", r", or \1s ", verb.help)
+    return re.sub(r"^(\w+)", r"\1s", order) + asked
+
+
+def help_text(template: str, verbs: Mapping[str, Verb] = VERBS) -> str:
+    """The template with its lines ``<USAGE>``, ``<OPTIONS>`` and ``<VERBS>`` filled in from the table."""
+    made = {"USAGE": usage_lines(verbs), "OPTIONS": option_lines(verbs), "VERBS": description_lines(verbs)}
+    return re.sub(
+        r"^( *)<(USAGE|OPTIONS|VERBS)>$",
+        lambda found: textwrap.indent("\n".join(made[found[2]]), found[1]),
+        template,
+        flags=re.MULTILINE,
+    )
+
+
+def complete(line: str, text: str, end: int, verbs: Mapping[str, Verb] = VERBS) -> list[str]:
+    """What may stand in place of ``text``, which ends at ``end`` of the line.
+
+    The shell begins a new ``text`` at each dash and equals sign; what stands before it is not repeated.
+    """
+    before = line[:end]
+    words = before.split()
+    current = "" if before.endswith(" ") or not words else words[-1]
+    if len(words) - bool(current) <= 1:
+        found: Sequence[str] = verb_names(verbs)
+    else:
+        items = [item for each in patterns(verbs) if words[1] in each.verbs for item in each.items]
+        options = re.findall(r"--[\w-]+=?", " ".join(items))
+        states = [f"--state={state}" for state in State] if "--state=" in options else []
+        found = states if current.startswith("--state=") else options if current.startswith("-") else []
+    given = len(current) - len(text)
+    return [each[given:] for each in found if each.startswith(current)]

@@ -1,0 +1,216 @@
+"""What is known of machines, and what an action would do, as records: for the shell, Python and others.
+
+``cms vm list`` comes through here, so nothing of a cloud is loaded unless one has to be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names
+from cloudmesh.cloud.model.networks import FloatingIP
+from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.verbs import Verb, find_verb
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
+from cloudmesh.cloud.store.listings import kept_listing
+from cloudmesh.config import Config
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.client.cloud import Cloud
+    from cloudmesh.vm.clouds.session import CloudSession
+    from cloudmesh.vm.jobs.planning import GivenArgument
+    from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.model.outcome import UnresolvedName
+
+
+@dataclass(frozen=True)
+class KnownMachines:
+    """What the store knows of the machines of some clouds.
+
+    Attributes:
+        clouds: the clouds that were chosen, in their order.
+        known: all machines of these clouds, by cloud and name.
+        shown: those of them that were meant.
+        vanished: machines that are on their clouds no more, though nobody deleted them here.
+        addresses: the public addresses that were taken for them, and that are still the user's.
+        images: what images are called, by cloud and id.
+        errors: by cloud, why it did not answer.
+        unknown: for each name that no machine has, why.
+    """
+
+    clouds: Sequence[str]
+    known: Sequence[KnownMachine]
+    shown: Sequence[KnownMachine]
+    vanished: Sequence[KnownMachine]
+    addresses: Sequence[FloatingIP]
+    images: Mapping[tuple[str, str], str]
+    errors: Mapping[str, CloudmeshError]
+    unknown: Sequence[CloudmeshError]
+
+
+def known_machines(
+    config: Config,
+    inventory: Inventory,
+    names: Sequence[str],
+    cloud: str | None,
+    refresh: bool,
+    gone: bool = True,
+    reader: str = "shell",
+) -> KnownMachines:
+    """The machines of the chosen clouds as they were last seen.
+
+    Args:
+        names: name expressions; none for all machines.
+        cloud: as in ``--cloud=``.
+        refresh: ask the clouds first, side by side; one that was never asked is asked anyway.
+        gone: whether machines that vanished are told, if no names are given.
+        reader: who asks; each reader is told once of a machine that vanished.
+
+    Raises:
+        UsageError, ConfigError: the names, or the clouds, are wrong.
+    """
+    clouds = _places(config, names, cloud)
+    errors = _refresh(config, inventory, clouds, refresh)
+    known = [
+        each
+        for name in clouds
+        for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
+    ]
+    vanished = inventory.vanished(clouds, reader) if gone and not names else []
+    addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
+    images = _names_of_images(inventory, [*known, *vanished])
+    shown, unknown = _named(known, names, errors) if names else (known, [])
+    if vanished:
+        shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
+    return KnownMachines(clouds, known, shown, vanished, addresses, images, errors, unknown)
+
+
+def _places(config: Config, names: Sequence[str], option: str | None) -> list[str]:
+    """The chosen clouds, and those that a name with a colon adds."""
+    if not any(":" in name for name in names):
+        return chosen_clouds(config, option)
+    from cloudmesh.plugin.names import expand
+
+    wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, option))
+    wanted.sort(key=lambda each: each[0].cloud is not None)
+    return list(dict.fromkeys(cloud for _, clouds in wanted for cloud in clouds))
+
+
+def _refresh(
+    config: Config, inventory: Inventory, clouds: Sequence[str], everything: bool
+) -> dict[str, CloudmeshError]:
+    """Ask the clouds that have to be asked; the errors of those that did not answer."""
+    asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
+    if not asked:
+        return {}
+    from cloudmesh.cloud.client.cloud import Cloud, ask_each
+
+    answers = ask_each(config, asked, Cloud.reconcile)
+    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
+
+
+def _named(
+    known: Sequence[KnownMachine], names: Sequence[str], errors: Mapping[str, CloudmeshError]
+) -> tuple[list[KnownMachine], list[CloudmeshError]]:
+    """Those that the names mean, in their order, and errors for names that no machine has.
+
+    A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
+    answer.
+    """
+    from cloudmesh.plugin.names import expand
+
+    shown: dict[tuple[str, str], KnownMachine] = {}
+    failed: list[CloudmeshError] = []
+    named: dict[str, list[KnownMachine]] = {}
+    for each in known:
+        named.setdefault(each.machine.name, []).append(each)
+    nearest = KnownNames(named)
+    for name in expand(names):
+        candidates = known if name.is_glob else named.get(name.name, [])
+        found = [
+            each
+            for each in candidates
+            if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
+        ]
+        if not found and not name.is_glob:
+            away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
+            where = "among the known ones (--refresh asks the clouds)"
+            failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
+        shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})
+    return list(shown.values()), failed
+
+
+def _names_of_images(inventory: Inventory, known: Sequence[KnownMachine]) -> dict[tuple[str, str], str]:
+    """What images are called, by cloud and id, as far as that was ever listed: some clouds tell ids only."""
+    clouds = dict.fromkeys(each.machine.cloud for each in known)
+    listings = ((cloud, kept_listing(inventory.database, "image", cloud)) for cloud in clouds)
+    return {
+        (cloud, image["cloud_id"]): image["name"] for cloud, kept in listings if kept for image in kept[0]
+    }
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What an action would do to one machine.
+
+    Attributes:
+        machine: as it is known now.
+        state: the state it is in.
+        changed: whether anything would be done; False if it is where the action leads already.
+        error: why it would fail; None if it would not.
+    """
+
+    machine: MachineRecord
+    state: State
+    changed: bool = False
+    error: CloudmeshError | None = None
+
+
+def foresee(
+    machines: Machines, action: str, argument: GivenArgument = None, timeout: float | None = None
+) -> tuple[list[Foreseen], Sequence[UnresolvedName]]:
+    """What an action would do to each machine, and which names mean none, and why.
+
+    A cloud is asked at most what state a machine is in, and what it offers. ``timeout``: seconds in all.
+
+    Raises:
+        UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
+    """
+    from cloudmesh.cloud.fanout.limits import Deadline
+    from cloudmesh.vm.jobs.planning import ActionPlan
+
+    verb, session = find_verb(action), machines.session
+    deadline = Deadline.after(timeout)
+    selection = machines.select(timeout)
+    with session.within(deadline):
+        plan = ActionPlan(session, verb, argument).plan(selection)
+        told = _foreseen(session, verb, [task.machine for task in plan.tasks if task.machine])
+    return told, plan.missing
+
+
+def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecord]) -> list[Foreseen]:
+    """One for each machine; the clouds are asked side by side."""
+    of_cloud: dict[str, list[MachineRecord]] = {}
+    for machine in machines:
+        of_cloud.setdefault(machine.cloud, []).append(machine)
+    answers = session.ask_all(
+        [*of_cloud], lambda cloud: [_foreseen_one(cloud, each, verb) for each in of_cloud[cloud.name]]
+    )
+    told: dict[str, Iterator[Foreseen]] = {}
+    for cloud, answer in answers.items():
+        if isinstance(answer, CloudmeshError):
+            told[cloud] = iter([Foreseen(each, each.state, error=answer) for each in of_cloud[cloud]])
+        else:
+            told[cloud] = iter(answer)
+    return [next(told[machine.cloud]) for machine in machines]
+
+
+def _foreseen_one(cloud: Cloud, machine: MachineRecord, verb: Verb) -> Foreseen:
+    try:
+        done = cloud.foresee(machine, verb)
+    except CloudmeshError as error:
+        return Foreseen(machine, machine.state, error=error)
+    return Foreseen(machine, done.machine.state, done.changed)

@@ -1,0 +1,122 @@
+"""The table of verbs makes the usage, the methods and the completion: a new verb needs no other place."""
+
+import inspect
+import re
+import shlex
+from types import SimpleNamespace
+
+import pytest
+
+from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.verbs import VERBS, Kind, Parameter, Verb
+from cloudmesh.plugin.usage.parse import parse
+from cloudmesh.vm import Machine, Machines
+from cloudmesh.vm.cli import usage
+from cloudmesh.vm.command import vm
+from cloudmesh.vm.verb_methods import add_each, add_verbs
+
+FREEZE = Verb(
+    "freeze",
+    "frozen",
+    frozenset({State.ACTIVE}),
+    frozenset({State.PAUSED}),
+    State.PAUSED,
+    State.PAUSING,
+    help="freeze machines",
+    parameters=(
+        Parameter("image", Kind.IMAGE, "what to freeze to", (("--ice=IMAGE", "what to freeze to"),)),
+        Parameter("deep", Kind.FLAG, "colder", (("--deep", "colder"),), False, "hard_reboot"),
+    ),
+    destroys="This freezes {machines}",
+)
+WARM = Verb(
+    "warm", "warmed", FREEZE.already, FREEZE.sources, State.ACTIVE, State.UNPAUSING, help="warm machines"
+)
+TABLE = {**VERBS, "freeze": FREEZE, "warm": WARM}
+
+
+def test_a_verb_that_is_added_to_the_table_is_in_the_usage():
+    text = usage.help_text(vm._HELP, TABLE)
+    assert "|delete|warm)" in text
+    assert "  vm freeze (NAMES... | --all) --ice=IMAGE [--deep]" in text
+    assert re.search(r"^ +vm freeze +freezes machines, after asking$", text, re.MULTILINE)
+    assert re.search(r"^ +vm warm +warms machines$", text, re.MULTILINE)
+    assert re.search(r"^ +--ice=IMAGE +what to freeze to$", text, re.MULTILINE)
+    assert "rebuild or delete or freeze without asking" in text
+    found = parse(text, shlex.split("freeze web1 --ice=x --dryrun --yes"), "vm")
+    assert (found["freeze"], found["--ice"], found["--deep"]) == (True, "x", False)
+
+
+@pytest.mark.parametrize(("kind", "returns"), [(Machine, "MachineRecord"), (Machines, "Result")])
+def test_a_verb_that_is_added_to_the_table_is_a_method(kind, returns):
+    class Own(kind):
+        def act(self, action, wait=False, timeout=None, argument=None):
+            return action, wait, timeout, argument
+
+        def act_each(self, action, timeout=None, argument=None):
+            return action, timeout, argument
+
+    add_verbs(Own, returns, TABLE)
+    add_each(Own, TABLE)
+    own = Own("web1")
+    assert own.freeze("x") == ("freeze", False, None, "x")
+    assert own.freeze(image="x", wait=True, timeout=3, deep=True) == ("hard_reboot", True, 3, "x")
+    assert own.warm_each(timeout=5) == ("warm", 5, None)
+    with pytest.raises(TypeError, match="missing a required argument: 'image'"):
+        own.freeze()
+    assert own.metadata({"a": None})[3] == {"a": None}
+    signature = str(inspect.signature(own.freeze)).replace("'", "")
+    assert signature == (
+        f"(image: str, wait: bool = False, timeout: float | None = None, *, deep: bool = False) -> {returns}"
+    )
+    doc = inspect.getdoc(Own.freeze)
+    assert (
+        doc.startswith("Freeze machines.\n\nWhat is on their disks is lost")
+        and "image: what to freeze to." in doc
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("vm fr", ["freeze"]),
+        ("vm re", ["resume", "reboot", "rebuild", "resize", "rename"]),
+        ("vm freeze web1 --d", ["deep", "dryrun"]),
+        ("vm stop --parallel", ["parallel="]),
+        ("vm wait web1 --state=sto", ["stopped", "stopping"]),
+        ("vm stop web", []),
+        ("vm none --", []),
+    ],
+)
+def test_completion_knows_verbs_and_options_and_states(typed, found):
+    text = re.split("[ =-]", typed)[-1]
+    told = usage.complete(typed, text, len(typed), TABLE)
+    assert told == found
+
+
+def test_the_shell_completes_by_the_same():
+    shell = SimpleNamespace()
+    assert vm.VmCommand.complete_vm(shell, "sta", "vm sta", 3, 6) == ["start"]
+    assert vm.VmCommand.complete_vm(shell, "", "vm ", 3, 3) == usage.verb_names()
+
+
+@pytest.mark.parametrize("kind", [Machine, Machines])
+def test_the_classes_have_a_method_for_each_verb_of_the_table(kind):
+    for verb in VERBS.values():
+        method = getattr(kind, verb.words.partition(" ")[0])
+        assert method.__name__ == verb.words.partition(" ")[0]
+        assert inspect.getdoc(method).count("\n") > 2
+        assert {"wait", "timeout"} <= set(inspect.signature(method).parameters)
+    names = [verb.name for verb in VERBS.values() if not verb.said]
+    assert [name for name in names if name not in dir(kind)] == []
+
+
+def test_the_usage_of_the_shell_lists_exactly_the_verbs():
+    text = inspect.getdoc(vm.VmCommand.do_vm)
+    (group,) = re.findall(r"vm \(([a-z|]+)\)\s+\(NAMES", text)
+    said = [verb for verb in VERBS.values() if not verb.said]
+    assert group.split("|") == [verb.name for verb in said if not verb.takes]
+    described = re.findall(r"^ *vm ([a-z]+)  +\w", text.partition("Description:")[2], re.MULTILINE)
+    changes = [verb.name for verb in said if verb.takes]
+    assert described == ["boot", *group.split("|"), *changes, "list", "info", "wait", "console"]
+    assert described == usage.verb_names()
