@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -40,10 +40,17 @@ class Sizes:
         source = [file for file in sorted(root.glob("cloudmesh-*/src/**/*.py")) if file.stat().st_size]
         patterns = ("conftest.py", "tests/**/*.py", "cloudmesh-*/tests/**/*.py")
         tests = [file for pattern in patterns for file in sorted(root.glob(pattern))]
+        trees = {file: ast.parse(file.read_text("utf-8")) for file in source}
+        classes = {
+            node.name: node
+            for tree in trees.values()
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+        }
         silent = [
             f"{file.relative_to(root)}: {name}"
-            for file in source
-            for name in undocumented(file.read_text("utf-8"))
+            for file, tree in trees.items()
+            for name in undocumented(tree, classes)
         ]
         return cls(lines(root, source), lines(root, tests), silent)
 
@@ -86,9 +93,30 @@ def lines(root: Path, files: list[Path]) -> dict[str, int]:
     return {str(file.relative_to(root)): file.read_text("utf-8").count("\n") for file in files}
 
 
-def undocumented(text: str) -> list[str]:
-    """The public classes, functions and methods of a module that have no docstring."""
-    return [name for name, node in public(ast.parse(text), "") if not ast.get_docstring(node)]
+def undocumented(tree: ast.Module, classes: Mapping[str, ast.ClassDef]) -> list[str]:
+    """The public classes, functions and methods of a module that have no docstring, nor inherit one.
+
+    ``classes`` are those of all modules, by their names: a method that overrides a documented one says the
+    same, and ``help`` shows the text of that one.
+    """
+    return [
+        name
+        for name, node in public(tree, "")
+        if not ast.get_docstring(node) and not _inherited(*name.rpartition(".")[::2], classes)
+    ]
+
+
+def _inherited(owner: str, method: str, classes: Mapping[str, ast.ClassDef]) -> bool:
+    """Whether a base of a class, or one of theirs, has a method of this name with a docstring."""
+    if owner not in classes:
+        return False
+    for base in classes[owner].bases:
+        name = ast.unparse(base).rpartition(".")[2]
+        members = classes[name].body if name in classes else []
+        known = [each for each in members if isinstance(each, Definition) and each.name == method]
+        if any(ast.get_docstring(each) for each in known) or _inherited(name, method, classes):
+            return True
+    return False
 
 
 def public(parent: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:

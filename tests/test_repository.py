@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import re
 import subprocess
+import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,13 @@ def tracked(root):
 
 
 def commands(root):
-    """The text of each command by its name, read without importing anything."""
+    """The text of each command by its name, as the shell shows it."""
     found = {}
     for file in root.glob("cloudmesh-*/src/cloudmesh/*/command/*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("do_"):
-                found[node.name.removeprefix("do_")] = ast.get_docstring(node) or ""
+        if file.stem != "__init__":
+            module = import_module(f"cloudmesh.{file.stem}.command.{file.stem}")
+            method = getattr(getattr(module, f"{file.stem.capitalize()}Command"), f"do_{file.stem}")
+            found[file.stem] = textwrap.dedent(method.__doc__).strip()
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from .sizes import Sizes, undocumented
@@ -61,4 +63,14 @@ class Bad:
 if True:
     def hidden(): ...
 '''
-    assert undocumented(text) == ["bad", "Good.size", "Bad", "Bad.method", "hidden"]
+    told = undocumented(ast.parse(text), {})
+    assert told == ["bad", "Good.size", "Bad", "Bad.method", "hidden"]
+
+
+def test_an_override_says_what_the_method_of_its_base_says():
+    tree = ast.parse(
+        'class Base:\n """x"""\n def told(self):\n  """x"""\n def silent(self): ...\n'
+        'class Sub(Base):\n """x"""\n def told(self): ...\n def silent(self): ...\n def own(self): ...\n'
+    )
+    classes = {node.name: node for node in tree.body}
+    assert undocumented(tree, classes) == ["Base.silent", "Sub.silent", "Sub.own"]
