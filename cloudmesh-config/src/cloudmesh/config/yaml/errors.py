@@ -101,6 +101,8 @@ def _explained(error: MarkedYAMLError, text: str) -> tuple[Any, Sentence]:
         isinstance(error, kind) for kind in (ComposerError, ConstructorError, ParserError)
     )
     reserved = next((each for each in (opening, sign) if each in _RESERVED), "")
+    # A section whose first key is in quotes begins with one, too; only the scanner reads inside of them.
+    in_quotes = opening in ("'", '"') and not parsed
     is_escape = bool(sign and _BACKSLASH.search(before + sign))
     cases: tuple[tuple[object, Any, Sentence], ...] = (
         (composed and sign == "*", end, _ALIAS),
@@ -108,9 +110,9 @@ def _explained(error: MarkedYAMLError, text: str) -> tuple[Any, Sentence]:
         (built and "<<" in before, end, _MERGED),
         (built and sign in ("[", "{"), end, limits.UNHASHABLE),
         (built, end, _TAG),
-        (opening in ("'", '"') and is_escape, end, _ESCAPE),
-        (opening in ("'", '"'), began, _OPEN_QUOTE),
-        (opening in ("[", "{") or not sign, began, _OPEN_BRACKET),
+        (in_quotes and is_escape, end, _ESCAPE),
+        (in_quotes, began, _OPEN_QUOTE),
+        (opening in ("[", "{") or (parsed and not sign), began, _OPEN_BRACKET),
         (opening == "%" and not began.column, end, _DIRECTIVE),
         (sign == "\t", end, _TAB),
         (opening == "!", end, _TAG),
