@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from cloudmesh.cloud.errors import Conflict, NotFound, Refused, Unreachable
 from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UnknownName, UsageError
 from cloudmesh.vm import Machine, Machines, Status
+from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.model.outcome import ActionFailed
 
 
@@ -247,6 +249,15 @@ def test_machines_can_be_counted_walked_over_and_asked_for_their_states(boot, sp
     assert spy.taken() == [], "what is in the store is told without asking"
     with Machines("web2,no1") as machines, pytest.raises(UnknownName, match="no1"):
         len(machines)
+
+
+def test_two_of_one_name_on_one_cloud_both_have_a_state(boot):
+    boot("web[1-2]", "a")
+    with Machines("web[1-2]", "a") as machines:
+        first, second = machines
+        # As somebody may name them at the cloud itself.
+        machines.select = lambda: Selection([first, replace(second, name=first.name)])
+        assert list(machines.states()) == [f"a:web1 ({each.cloud_id})" for each in (first, second)]
 
 
 @pytest.mark.parametrize("kind", [Machine, Machines])

@@ -140,14 +140,19 @@ class Machines:
     def states(self) -> dict[str, State]:
         """The last known state of each machine by its name, or ``cloud:name`` where two have the same.
 
-        Raises what iterating raises.
+        Two of one name on one cloud are told apart by their ids: ``cloud:name (id)``. Raises what iterating
+        raises.
         """
         machines = tuple(iter(self))
-        count = Counter(machine.name for machine in machines)
-        return {
-            machine.name if count[machine.name] == 1 else machine.qualified_name: machine.state
-            for machine in machines
-        }
+        count = Counter(name for each in machines for name in (each.name, each.qualified_name))
+
+        def key(machine: MachineRecord) -> str:
+            if count[machine.name] == 1:
+                return machine.name
+            place = machine.qualified_name
+            return place if count[place] == 1 else f"{place} ({machine.cloud_id})"
+
+        return {key(machine): machine.state for machine in machines}
 
     @property
     def session(self) -> CloudSession:
