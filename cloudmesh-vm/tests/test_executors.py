@@ -26,6 +26,11 @@ def open_ours(config, parallel):
 def installed(monkeypatch):
     """Pretends that packages bring ``ours`` at these places, and nothing else."""
 
+    def load(point):
+        if point.module == "broken_module":
+            raise SyntaxError("half-written")
+        return __import__(point.module) and open_ours
+
     def install(*places):
         points = [EntryPoint("ours", place, GROUP) for place in places]
 
@@ -33,7 +38,7 @@ def installed(monkeypatch):
             return [each for each in points if (each.group, each.name) == (group, name)]
 
         monkeypatch.setattr(importlib.metadata, "entry_points", found)
-        monkeypatch.setattr(EntryPoint, "load", lambda point: __import__(point.module) and open_ours)
+        monkeypatch.setattr(EntryPoint, "load", load)
 
     return install
 
@@ -63,6 +68,7 @@ def test_the_executor_of_another_package_makes_the_calls(configure, spy, install
             ["no_such_module:x"],
             r"needs a library that is not there \(No module named 'no_such_module'\)",
         ),
+        ("ours", ["broken_module:x"], r"whose package cannot be loaded \(broken_module:x\): .*half-written"),
     ],
 )
 def test_an_executor_that_cannot_be_had_is_told_before_there_is_a_job(

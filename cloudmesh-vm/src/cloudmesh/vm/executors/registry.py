@@ -60,3 +60,8 @@ def _load(engine: str, config: Config) -> Any:
         raise ConfigError(
             f"cloudmesh.engine is {engine}, which needs a library that is not there ({error}); use: {remedy}"
         ) from error
+    except Exception as error:  # another package's module may raise anything
+        raise ConfigError(
+            f"cloudmesh.engine is {engine}, whose package cannot be loaded ({points[0].value}): {error}; "
+            "install it again"
+        ) from error
