@@ -148,15 +148,22 @@ def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
 
 
 def test_a_store_from_before_there_were_readers_tells_each(inventory, now):
-    inventory.save(vm("a"))
-    inventory.replace("uc", [], asked=1001.0)
-    (record,) = inventory.database.find("vanished")
-    inventory.database.delete("vanished", cloud="uc")
-    del record["told"], record["noticed"]
-    inventory.database.upsert("vanished", record, key=["cloud", "cloud_id"])
+    inventory.save_many([vm("a"), vm("back")])
+    records = inventory.database.find("machine")
+    inventory.forget(vm("a"))
+    # In a table without the columns that tell of readers.
+    inventory.database.upsert_many("vanished", map(dict, records), key=["cloud", "cloud_id"])
+    assert inventory.vanished(["tacc"]) == []
     for reader in ("shell", "python"):
         assert [each.machine.name for each in inventory.vanished(["uc"], reader)] == ["a"]
         assert inventory.vanished(["uc"], reader) == []
+
+
+def test_a_store_from_before_there_were_readers_may_have_nothing_to_tell(inventory):
+    inventory.save(vm("back"))
+    (record,) = inventory.database.find("machine")
+    inventory.database.upsert("vanished", dict(record), key=["cloud", "cloud_id"])
+    assert inventory.vanished(["uc"]) == inventory.vanished(["uc"]) == []
 
 
 def test_a_machine_that_was_just_booted_need_not_be_listed_yet(inventory, now):

@@ -14,6 +14,7 @@ from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.db import Database, open_store
+from cloudmesh.plugin.errors import UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.db import Condition, Record
@@ -199,7 +200,11 @@ class Inventory:
             return []
         from cloudmesh.db import ne
 
-        found = self._database.find(VANISHED, cloud=cloud, told=ne(reader))
+        try:
+            found = self._database.find(VANISHED, cloud=cloud, told=ne(reader))
+        except UnknownName:
+            # Earlier versions kept no readers; the column is made when the first one is told.
+            found = self._database.find(VANISHED, cloud=cloud)
         return [record for record in found if reader not in _readers(record)]
 
     def _tell(self, cloud: str, reader: str) -> list[KnownMachine]:
@@ -215,8 +220,9 @@ class Inventory:
             told.append(known)
             readers = " ".join([*_readers(record), reader])
             marks.append({"noticed": now, **record, "told": readers})
-        self._database.upsert_many(VANISHED, marks, key=_KEY)
-        self._database.delete(VANISHED, cloud=cloud, told=gt(""), noticed=lt(now - _KEEPS_VANISHED))
+        if marks:
+            self._database.upsert_many(VANISHED, marks, key=_KEY)
+            self._database.delete(VANISHED, cloud=cloud, told=gt(""), noticed=lt(now - _KEEPS_VANISHED))
         return told
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:
