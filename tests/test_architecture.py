@@ -37,7 +37,8 @@ def test_the_tree_lists_every_folder(root, page, package):
     source = root / f"cloudmesh-{package}" / "src" / "cloudmesh" / package
     listed = tree(page)[package]
     assert all((source / name).exists() and len(told) > 8 for name, told in listed.items())
-    folders = {folder.name for folder in source.iterdir() if folder.is_dir()} - {"__pycache__", "command"}
+    # Of a folder that was moved, Python leaves its cache behind.
+    folders = {folder.name for folder in source.iterdir() if any(folder.glob("*.py"))} - {"command"}
     assert {name for name in listed if not name.endswith(".py")} == folders
 
 
