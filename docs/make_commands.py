@@ -11,16 +11,19 @@ from pathlib import Path
 
 from cloudmesh.plugin.usage.parse import help_text
 
-COMMANDS = ("config", "cloud", "image", "flavor", "vm", "job", "db", "batch")
+COMMANDS = (
+    *("config", "cloud", "image", "flavor", "key", "secgroup", "ip", "network"),
+    *("vm", "job", "db", "batch"),
+)
 PAGE = Path(__file__).parent / "commands.md"
 TOP = """\
 # The commands
 
-Each command answers `cms NAME -h` with what stands here. This page is made by `make docs`.
+This page shows the help of each command, as `cms NAME -h` prints it. It is made by `make docs`.
 
-All take their words as the shell gives them. Exit codes: 0 all done, 1 a machine failed, 2 wrong usage or
+Exit codes: 0 all done, 1 a machine failed, 2 wrong usage or
 unknown name, 3 configuration or credentials, 4 a cloud could not be reached or refused, 130 interrupted; 141
-means that whoever read the output left, as in `cms vm list | head -1`. With `CLOUDMESH_DEBUG=1` an error
+means that the reader of a pipe ended first, as in `cms vm list | head -1`. With `CLOUDMESH_DEBUG=1` an error
 shows its traceback.
 """
 

@@ -1,4 +1,4 @@
-"""The database of records: nested dicts in, the same dicts out."""
+"""``Database``: stores nested dicts as records of tables, and finds them again by conditions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One machine, for a block of statements."""
+"""``Machine``: one machine by name, with a method for each verb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many machines on many clouds, for a block of statements."""
+"""``Machines``: many machines on many clouds, with a method for each verb."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Machines:
             print(outcome.name, outcome.error)
 
     Each verb of the table is a method that takes what the verb does, and ``wait`` and ``timeout``; it gives a
-    ``Result``. A machine that failed, or a name that is unknown or in doubt, does not stop the others and
-    raises nothing (``result.raise_for_failures()`` does). ``VERB_each`` gives the outcomes as they come.
+    ``Result``. A machine that failed, or a name that is unknown or ambiguous, does not stop the others and
+    raises nothing (``result.raise_for_failures()`` does). ``VERB_each`` yields each outcome once it is known.
 
     Names may hold ranges, globs and ``cloud:name``; no name means no machine, ``Machines.all()`` means every
     one. Threads that work at the same time need a ``Machines`` each.
@@ -57,7 +57,7 @@ class Machines:
             configuration, else 32.
         call_timeout: seconds after which one call is given up, and what is asked of one cloud before the
             first call; else the ``call_timeout`` of its cloud.
-        watch: is told how far the work has come; see ``cloudmesh.cloud.fanout.progress``.
+        watch: a function to call with the progress; see ``cloudmesh.cloud.fanout.progress``.
     """
 
     def __init__(

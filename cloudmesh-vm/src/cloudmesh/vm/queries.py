@@ -1,4 +1,4 @@
-"""What is known of machines, and what an action would do, as records: for the shell, Python and others.
+"""Lists of known machines, and what an action would do, as records: for the shell, Python and others.
 
 ``cms vm list`` comes through here, so nothing of a cloud is loaded unless one has to be asked.
 """

@@ -1,4 +1,4 @@
-"""Bringing verbs about on machines, one or many in a call, whatever the store believes of them."""
+"""Doing a verb on machines, one or many in a call; checks the true state if the store forbids it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public addresses of machines: taken for them, and given back with them, since each one may cost money."""
+"""Public addresses of machines: taken for a machine, and released when it is deleted: they cost money."""
 
 from __future__ import annotations
 

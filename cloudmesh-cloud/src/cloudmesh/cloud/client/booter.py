@@ -1,4 +1,4 @@
-"""From what a user says of a new machine to a machine on its cloud."""
+"""``Booter``: turns a user's options for a new machine into a request, and boots the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cloud has beside machines: images, flavors, keys, quotas, networks, groups, public addresses."""
+"""What a cloud has besides machines: images, flavors, keys, quotas, networks, groups, addresses."""
 
 from __future__ import annotations
 

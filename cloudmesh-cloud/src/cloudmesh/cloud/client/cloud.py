@@ -1,4 +1,4 @@
-"""One cloud, opened for a block of statements."""
+"""``Cloud``: one cloud, to boot machines, act on them, and list what it has."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Cloud(Catalog):
         with Cloud('local') as c:
             vm = c.machine('vm1', 'start', wait=True)
 
-    What the cloud tells is written down in the store. Used by one thread.
+    What the cloud answers is written into the store. Used by one thread.
 
     Attributes:
         connection: the provider and the store underneath.
-        actions, booter: bring verbs about on machines, and boot them; most is called from here.
+        actions, booter: do verbs on machines, and boot them; methods of this class call them.
     """
 
     def __init__(
@@ -242,7 +242,7 @@ class Cloud(Catalog):
         return self._machines.refresh(machine)
 
     def vanished(self, reader: str = "python") -> list[KnownMachine]:
-        """The machines that vanished from the cloud though nobody deleted them here; once to each reader."""
+        """Machines that are missing from the last listing, not deleted from here; once for each reader."""
         return self.inventory.vanished([self.name], reader)
 
     def console(self, machine: MachineRecord) -> str:

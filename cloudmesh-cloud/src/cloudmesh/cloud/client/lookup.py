@@ -1,4 +1,4 @@
-"""Finding the things of a cloud by what users call them: a name, an id, or a glob that means one."""
+"""Finds an image, a flavor, a key ... of a cloud by its name, its id, or a glob that matches only one."""
 
 from __future__ import annotations
 

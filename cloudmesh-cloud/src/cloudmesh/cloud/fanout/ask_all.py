@@ -1,4 +1,4 @@
-"""Asking several clouds at once: each in a thread of its own, since neither drivers nor stores are shared."""
+"""Queries several clouds at once, each in a thread with its own connection to cloud and store."""
 
 from __future__ import annotations
 

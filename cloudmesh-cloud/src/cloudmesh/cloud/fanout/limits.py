@@ -1,4 +1,4 @@
-"""The limits of what is asked of clouds: how long it may take, and how much they may answer."""
+"""Limits for queries to clouds: how long one may take, and how many entries an answer may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the work on each cloud has come, as a callback is told of it."""
+"""Reports to a callback how far the work on each cloud has come."""
 
 from __future__ import annotations
 

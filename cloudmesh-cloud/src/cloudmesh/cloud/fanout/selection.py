@@ -1,4 +1,4 @@
-"""Which clouds a command means."""
+"""Finds the clouds that a command means: ``--cloud``, ``cms set cloud=``, or the defaults."""
 
 from __future__ import annotations
 

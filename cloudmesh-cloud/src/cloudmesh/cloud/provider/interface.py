@@ -1,4 +1,4 @@
-"""What a cloud must be able to do: the interface that every provider fills in.
+"""``Provider``: the interface that the class of each type of cloud implements.
 
 A provider is a class of its own package, registered under the entry-point group ``cloudmesh.providers``
 by the name that the configuration uses as ``type``. Its conformance is tested by
@@ -235,7 +235,7 @@ class Provider(ABC):
         ``find_booted`` must find its machine alone from the moment that the call was accepted.
 
         Args:
-            again: an earlier call for the same requests may have made the machines; those that are there
+            maybe_done: an earlier call for the same requests may have made them; those that are there
                 are taken, and no second ones made.
 
         Returns:

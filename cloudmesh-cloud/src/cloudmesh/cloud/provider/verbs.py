@@ -1,4 +1,4 @@
-"""The verbs that take nothing but the machine, all of them by one method of a provider."""
+"""``VerbProvider``: a provider with one method for all verbs that need nothing but the machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cloudmesh.cloud.provider.interface import Provider
 
 
 class VerbProvider(Provider):
-    """A provider whose plain verbs all go through ``act``, unless it replaces one."""
+    """A provider that does all verbs without arguments by its method ``act``, unless it overrides one."""
 
     @abstractmethod
     def act(self, verb: str, cloud_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What a cloud tells, kept to be written down elsewhere: for threads and processes that have no store."""
+"""Collects changes of machines in memory, for threads and workers without a store, to be stored later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store knows of machines, and how old that knowledge is."""
+"""``Inventory``: the machines of all clouds in the store, each with the time when it was last seen."""
 
 from __future__ import annotations
 

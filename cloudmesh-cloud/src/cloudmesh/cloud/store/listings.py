@@ -1,4 +1,4 @@
-"""What clouds listed last: images and flavors in the store, machines in memory for all threads."""
+"""The last listings of clouds: images and flavors in the store, machines in memory for all threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration as the other packages see it: clouds, which are active, which are the default."""
+"""``Config``: the clouds of the configuration, which are active or default, and their credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the machines that names, ranges and globs stand for."""
+"""Finds the machines that names, ranges and globs mean, in the store or by listing clouds."""
 
 from __future__ import annotations
 

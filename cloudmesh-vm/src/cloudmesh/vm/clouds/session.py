@@ -1,4 +1,4 @@
-"""The clouds that are open while a command or a block of statements is at work."""
+"""``CloudSession``: the open clouds and the store of one command or ``with`` block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: planned, written down, run and resumed. ``from cloudmesh.vm.jobs import Jobs`` is for users."""
+"""Planning, storing, running and resuming jobs. Users import ``Jobs`` from here."""
 
 from __future__ import annotations
 

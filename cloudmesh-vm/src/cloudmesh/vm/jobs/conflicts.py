@@ -1,4 +1,4 @@
-"""Whether a new machine may have its name: what clouds take as a name, and names that others have taken.
+"""Checks the names of new machines: whether clouds allow them, and whether others have taken them.
 
 Between the listing that shows which names are free and the boot itself, another process with the same store
 may take one. So it is looked for once more while the job is created, which one process does after the other.

@@ -1,4 +1,4 @@
-"""The jobs in the store: creating them, what became of them, and going on with what was left."""
+"""``Jobs``, the interface to the jobs in the store: list, show, create, run, resume and cancel them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cloudmesh.vm.model.plan import Plan
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as it stands.
+    """The present state of a job.
 
     Attributes:
-        number: by which it is called.
-        verb, names, clouds: what was asked for.
+        number: identifies the job.
+        verb, names, clouds: as the user gave them.
         status: pending, running, done, failed, interrupted or cancelled.
-        machines: how many it is about.
+        machines: the number of its machines.
         counts: how many of them by the status of their task.
         waits: whether it also waits until they are in the state that the verb leads to.
         began, ended: seconds since the epoch; ended is 0 as long as it has not.
@@ -48,7 +48,7 @@ class JobState:
 
     @property
     def done(self) -> int:
-        """How many machines are what was asked for."""
+        """How many machines have succeeded."""
         return sum(self.counts.get(each.value, 0) for each in (Status.DONE, Status.ALREADY))
 
     @property
@@ -58,7 +58,7 @@ class JobState:
 
     @property
     def unfinished(self) -> int:
-        """How many were not begun, or not seen to end."""
+        """How many were not started, or have not ended yet."""
         return sum(self.counts.get(each, 0) for each in rows.UNFINISHED)
 
 
@@ -81,7 +81,7 @@ class JobEvent:
 
 
 class Jobs:
-    """The jobs in the store of a configuration.
+    """The jobs in the store of a configuration: lists, shows, creates, runs, resumes and cancels them.
 
     Every method raises StoreError if the store cannot be used, and UnknownName for a number that no job has.
     """
@@ -137,7 +137,7 @@ class Jobs:
                 store.release()
 
     def cancel(self, number: int) -> JobState:
-        """End a job: one that is running begins no more calls; what another one has left is not done.
+        """End a job: if it is running it starts no more calls; if it was interrupted its rest is given up.
 
         Raises:
             CloudmeshError: the job is over already.
@@ -159,7 +159,7 @@ class Jobs:
         return state
 
     def run(self, number: int, *, timeout: float | None = None, options: RunOptions | None = None) -> Result:
-        """Run a job that is pending, or go on with one, to its end; see ``resume``."""
+        """Run a pending job to its end, in this thread; also resumes one; see ``resume``."""
         return self.resume(number, timeout=timeout, effort=options)
 
     def resume(
@@ -170,7 +170,7 @@ class Jobs:
         timeout: float | None = None,
         effort: RunOptions | None = None,
     ) -> Result:
-        """Go on with a job that is pending, or was interrupted or cancelled, to its end.
+        """Run the rest of a job that is pending, or was interrupted or cancelled.
 
         A machine that a call may have reached before is looked up first: none is booted twice. What cannot
         be done since its cloud does not answer, or cannot be opened as it is configured, is left for another

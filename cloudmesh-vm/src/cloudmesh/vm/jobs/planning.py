@@ -1,4 +1,4 @@
-"""Plans jobs: what is to be done to which machine, all looked up before the first call.
+"""Plans jobs: looks up, before the first call, everything that the tasks of a job need.
 
 What is the same for all machines of a cloud, an argument or a boot request, is also encoded as text for the
 store, so that another process can go on with the job. User data may hold secrets and are never stored: only

@@ -1,4 +1,4 @@
-"""Goes on with a job that is in the store: what is left of it, and what its clouds show of that now."""
+"""Resumes a stored job: finds out what is left of it, by asking its clouds, and runs that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs jobs: creates them in the store, schedules their tasks, waits for the machines, and closes them."""
+"""Runs a planned job: stores it, lets the scheduler run its tasks, waits for the machines, closes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes one job into the store: what is to be done before clouds are called, and what came of it."""
+"""Writes one job into the store: its tasks before clouds are called, and their results afterwards."""
 
 from __future__ import annotations
 

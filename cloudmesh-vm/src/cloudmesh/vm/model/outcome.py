@@ -108,7 +108,7 @@ class Result(Sequence[Outcome]):
 
     Attributes:
         job: the number of the job in the store, by which it can be resumed; None if there is none.
-        stopped: whether the user asked to end the work early (Ctrl-C, SIGTERM), even if all was done by then.
+        stopped: whether the user ended the work early (Ctrl-C, SIGTERM), even if all was done by then.
     """
 
     def __init__(self, outcomes: Sequence[Outcome], job: int | None = None, stopped: bool = False) -> None:
@@ -149,12 +149,12 @@ class Result(Sequence[Outcome]):
 
     @property
     def succeeded(self) -> list[Outcome]:
-        """The machines that are what was asked for."""
+        """The outcomes of machines that are in the state that was asked for."""
         return [each for each in self if each.succeeded]
 
     @property
     def failed(self) -> list[Outcome]:
-        """All the others, also those that were not started."""
+        """All other outcomes, also those of machines that were not started."""
         return [each for each in self if not each.succeeded]
 
     @property

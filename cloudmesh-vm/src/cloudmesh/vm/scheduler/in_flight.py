@@ -1,4 +1,4 @@
-"""Calls in flight, one step of the scheduler, and the progress that is told of them."""
+"""The calls that are running, one step of the scheduler, and the progress that is reported."""
 
 from __future__ import annotations
 

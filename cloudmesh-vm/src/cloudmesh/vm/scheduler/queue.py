@@ -1,4 +1,4 @@
-"""The tasks of each cloud wait in a queue of their own, so that no cloud holds up the others."""
+"""A queue of tasks for each cloud, so that a slow cloud does not delay the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the end of a call means for its tasks, and for how many calls its cloud gets from then on."""
+"""Evaluates the result of a call: task done, failed or retried; fewer or more calls for its cloud."""
 
 from __future__ import annotations
 

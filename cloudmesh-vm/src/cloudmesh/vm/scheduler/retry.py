@@ -1,6 +1,6 @@
-"""When a call that failed is made again, and after how long.
+"""The retry policy: which failed calls are repeated, how often, and after which pause.
 
-Nothing sleeps here: the scheduler is told the seconds, and does other things meanwhile.
+Nothing sleeps here: the scheduler gets the seconds, and does other things meanwhile.
 """
 
 from __future__ import annotations

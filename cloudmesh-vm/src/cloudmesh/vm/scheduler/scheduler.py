@@ -1,4 +1,4 @@
-"""Runs the tasks of a job in parallel: the one place where calls are begun and their results are stored.
+"""Runs the tasks of a job in parallel. All calls are started here, and their results are stored here.
 
 The scheduler runs in the thread that asks for the work; any ``concurrent.futures.Executor`` makes the calls.
 Between two calls it decides which cloud is called next, what is retried, and when to stop. A task is in the

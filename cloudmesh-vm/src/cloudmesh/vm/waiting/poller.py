@@ -1,4 +1,4 @@
-"""Lists clouds again and again, each in a thread of its own, so that one that hangs holds up no other."""
+"""Lists clouds repeatedly, each in a thread of its own, so that one that hangs does not delay others."""
 
 from __future__ import annotations
 

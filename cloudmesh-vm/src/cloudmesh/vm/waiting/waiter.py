@@ -1,4 +1,4 @@
-"""Waits until machines are in a state, or meet a condition, at the cost of one listing a cloud and tick."""
+"""Waits until machines are in a state or meet a condition, with one listing a cloud for all of them."""
 
 from __future__ import annotations
 
