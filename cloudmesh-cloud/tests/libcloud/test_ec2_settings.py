@@ -123,7 +123,7 @@ def test_a_broken_file_shows_none_of_its_lines(profiles):
 def test_the_secret_of_a_profile_is_kept_out_of_messages(profiles):
     profiles("[work]\naws_access_key_id=A\naws_secret_access_key=of-the-profile\n")
     provider = Ec2Provider("aws", {"credentials": {"EC2_PROFILE": "work"}})
-    assert "of-the-profile" in provider._secrets
+    assert "of-the-profile" in provider._hidden
 
 
 EUROPE = {**KEYS, "EC2_REGION": "eu-west-1"}

@@ -3,8 +3,7 @@
 import pytest
 from libcloud.http import LibcloudConnection
 
-from cloudmesh.cloud.providers.libcloud.settings import ConnectionSettings
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, ConnectionSettings, connection_class
 
 CALLS = {
     "plain": ("GET", "/nodes", {}),

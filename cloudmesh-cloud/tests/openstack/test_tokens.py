@@ -8,7 +8,7 @@ import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.providers.openstack.account import Account
-from cloudmesh.cloud.providers.openstack.tokens import Token, TokenFile
+from cloudmesh.cloud.providers.openstack.session import Token, TokenFile
 
 NOW = 1_000_000.0
 

@@ -16,6 +16,7 @@ from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
 from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
+from cloudmesh.cloud.providers.libcloud.transport import connection_class
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
@@ -61,7 +62,8 @@ class GoogleProvider(DriverProvider):
         """Sign in, unless a token of before is still there, and build the driver."""
         (email, key), named = self.driver_arguments()
         with self.calling("sign in"):
-            signer = _signer(email, key, self._connection_class())
+            connections = connection_class(self.connection_settings, self.tracker, signs_in=True)
+            signer = _signer(email, key, connections)
             file = Path(named["credential_file"])
             if not _has_token(file):
                 _save_token(file, json.dumps(signer.get_new_token()))

@@ -40,10 +40,9 @@ class Ec2Provider(Ec2BulkCalls):
     )
     settings_keys: ClassVar[tuple[str, ...]] = (*KEYS, *LibcloudProvider.settings_keys)
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
-        self.own = Ec2Settings.read(name, settings)
-        self._secrets = (*self._secrets, self.own.secret_key, *filter(None, [self.own.token]))
+    def read_own_settings(self) -> None:
+        self.own = Ec2Settings.read(self.name, self.settings)
+        self.hide(self.own.secret_key, self.own.token or "")
         if self.own.hibernate:
             self.capabilities = self.capabilities | {_C.SUSPEND, _C.RESUME}
 

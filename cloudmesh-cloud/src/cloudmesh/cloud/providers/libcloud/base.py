@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.verbs import VerbProvider
-from cloudmesh.cloud.providers.libcloud.settings import (
+from cloudmesh.cloud.providers.libcloud.settings import secret_texts, userdata_texts
+from cloudmesh.cloud.providers.libcloud.transport import (
     CONNECTION_KEYS,
+    CallTracker,
     ConnectionSettings,
-    secret_texts,
-    userdata_texts,
+    build_driver,
 )
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
 from cloudmesh.plugin.errors import CloudmeshError
 
 
@@ -34,16 +34,16 @@ class LibcloudProvider(VerbProvider):
     # Whether a GET changes nothing on this cloud.
     get_reads: ClassVar[bool] = False
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
+    def set_up(self) -> None:
+        """Read time limits and TLS (``timeout``, ``ca_cert``, ``insecure``), then what is the cloud's own."""
         self.tracker = CallTracker(self.get_reads)
         self._driver: Any = None
-        self._secrets = secret_texts(settings)
-        self._connection_settings = self.connection_settings()
+        self._hidden: set[str] = set()
+        self.connection_settings = ConnectionSettings.read(self.name, self.settings)
+        self.read_own_settings()
 
-    def connection_settings(self) -> ConnectionSettings:
-        """Time limits and TLS; by default from ``timeout``, ``ca_cert`` and ``insecure`` of the settings."""
-        return ConnectionSettings.read(self.name, self.settings)
+    def read_own_settings(self) -> None:
+        """Take what else a subclass needs from its settings. Raises ConfigError."""
 
     @abstractmethod
     def driver_class(self) -> type[Any]:
@@ -65,16 +65,12 @@ class LibcloudProvider(VerbProvider):
         arguments, named = self.driver_arguments()
         with self.calling("sign in"):
             kind = self.driver_class()
-            self._driver = build_driver(kind, self._connection_settings, self.tracker, arguments, named)
-
-    def _connection_class(self) -> type[Any]:
-        """For connections beside the driver's own, to sign in somewhere else."""
-        return connection_class(self._connection_settings, self.tracker, signs_in=True)
+            self._driver = build_driver(kind, self.connection_settings, self.tracker, arguments, named)
 
     def endpoint(self) -> Endpoint | None:
         """Where calls go to, with this cloud's TLS; None if the driver does not tell before it calls."""
         url = self.endpoint_url()
-        settings = self._connection_settings
+        settings = self.connection_settings
         return Endpoint(url, settings.ca_file, settings.insecure, settings.limits[0]) if url else None
 
     def endpoint_url(self) -> str:
@@ -90,10 +86,13 @@ class LibcloudProvider(VerbProvider):
         self._driver = None
         self.tracker.close()
 
+    def hide(self, *texts: str) -> None:
+        """Let no error show these texts, beside what is secret in the settings: a cloud may repeat them."""
+        self._hidden.update(texts)
+
     def hide_userdata(self, request: BootRequest) -> None:
         """Let no error repeat what a machine is booted with: it may hold secrets. Comes before the boot."""
-        if request.userdata not in self._secrets:
-            self._secrets = (*userdata_texts(request.userdata), *self._secrets)
+        self._hidden |= userdata_texts(request.userdata)
 
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:
@@ -106,7 +105,9 @@ class LibcloudProvider(VerbProvider):
             from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 
             place = self.tracker.place or "its endpoint"
-            call = CallContext(self.name, what, place, self.tracker.answer, self._secrets, self.explain)
+            # The longest first: one may be a part of another.
+            secrets = sorted({*secret_texts(self.settings), *self._hidden}, key=len, reverse=True)
+            call = CallContext(self.name, what, place, self.tracker.answer, tuple(secrets), self.explain)
             ours = translate(error, call)
             if ours is None:
                 raise

@@ -14,8 +14,7 @@ from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.openstack import records
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
-from cloudmesh.cloud.providers.openstack.servers import OpenStackServers
-from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION
+from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION, OpenStackServers
 
 # How many machines of one name are asked for at a time.
 _SAME_NAME_PAGE = 20

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import Flavor, KeyPair, Quota
@@ -40,9 +39,8 @@ _UNITS = {"ram": "MiB"}
 class SimulatedAccount(VerbProvider):
     """The open file of one simulated cloud, its quotas and its key pairs, which no machine ever gets."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
-        self._settings = SimulatedSettings.read(name, settings)
+    def set_up(self) -> None:
+        self._settings = SimulatedSettings.read(self.name, self.settings)
 
     def open(self) -> None:
         self._world = World(self._settings.file)

@@ -34,8 +34,8 @@ class SimulatedProvider(SimulatedNetworks):
     simulated: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(SimulatedSettings.__dataclass_fields__)
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
+    def set_up(self) -> None:
+        super().set_up()
         if self._settings.bulk > 1:
             self.bulk = dict.fromkeys(_AT_ONCE, self._settings.bulk)
 
