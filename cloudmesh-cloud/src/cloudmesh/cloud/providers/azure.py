@@ -44,9 +44,6 @@ class AzureProvider(DriverProvider):
             "region": self._setting("region")
         }
 
-    def can(self) -> frozenset[Capability]:
-        return super().can() | {Capability.BOOT_METADATA}
-
     def _setting(self, key: str) -> str:
         hint = f"has no {key}, which this needs; cms config set clouds.{self.name}.{key}=VALUE"
         return required_setting(self.name, self.settings, key, hint)
@@ -54,8 +51,13 @@ class AzureProvider(DriverProvider):
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey
 
+        file = Path(self._setting("public_key")).expanduser()
+        try:
+            public_key = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"clouds.{self.name}.public_key: {file} cannot be read") from error
         return {
-            "auth": NodeAuthSSHKey(self._public_key()),
+            "auth": NodeAuthSSHKey(public_key),
             "ex_resource_group": self._setting("resource_group"),
             "ex_network": self._setting("network"),
             "ex_subnet": self.settings.get("subnet") or "default",
@@ -69,13 +71,6 @@ class AzureProvider(DriverProvider):
 
     def is_from(self, node: Any, request: BootRequest) -> bool:
         return bears(_tags(node), request)
-
-    def _public_key(self) -> str:
-        file = Path(self._setting("public_key")).expanduser()
-        try:
-            return file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"clouds.{self.name}.public_key: {file} cannot be read") from error
 
     def _native_images(self) -> list[Any]:
         names = self.settings.get("image_names") or []

@@ -32,9 +32,6 @@ class DigitalOceanProvider(DriverProvider):
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [credential(self.name, self.settings, "DO_TOKEN")], {}
 
-    def can(self) -> frozenset[Capability]:
-        return super().can() | {Capability.KEYS, Capability.USERDATA}
-
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)
         if "location" not in more:

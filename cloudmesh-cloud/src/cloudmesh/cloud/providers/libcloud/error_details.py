@@ -55,8 +55,13 @@ def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] 
     is_page = bool(_PAGE.match(text)) or (kind or "").lower().startswith("text/html")
     if is_page and not _PAGE.match(text):
         text = str(getattr(answer, "text", "") or "")
-    words = _title(text) if is_page else text
-    return ErrorDetails(code, clean(words, secrets), is_page, retry_after(headers), _reason(error))
+    if is_page:
+        title = _TITLE.search(text)
+        text = title[1] if title else ""
+    # The errors of some drivers keep a word under ``code``.
+    word = getattr(error, "code", None)
+    reason = word if isinstance(word, str) and word.isidentifier() else ""
+    return ErrorDetails(code, clean(text, secrets), is_page, retry_after(headers), reason)
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
@@ -98,12 +103,6 @@ def _number(value: Any) -> int:
     return int(text) if re.fullmatch(r"[1-5][0-9]{2}", text) else 0
 
 
-def _reason(error: BaseException) -> str:
-    """The word that the errors of some drivers keep under ``code``."""
-    value = getattr(error, "code", None)
-    return value if isinstance(value, str) and value.isidentifier() else ""
-
-
 def _text(error: BaseException) -> str:
     """The words of an error; ``str()`` fails for some of libcloud's, and shows Python's form of others."""
     for name in ("body", "message", "value", "reason", "error"):
@@ -137,8 +136,3 @@ def _unwrapped(text: str, depth: int) -> str:
         except (ValueError, RecursionError):
             return text
     return text
-
-
-def _title(page: str) -> str:
-    found = _TITLE.search(page)
-    return found[1] if found else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -42,11 +42,8 @@ class DriverProvider(LibcloudProvider):
 
     def open(self) -> None:
         super().open()
-        self.capabilities = self.can()
-
-    def can(self) -> frozenset[Capability]:
-        """What the open driver can do."""
-        return records.capabilities_of(self.driver)
+        # A subclass of its own kind of cloud tells it also before it is open.
+        self.capabilities = self.capabilities or records.capabilities_of(self.driver)
 
     def check(self) -> str:
         count = sum(1 for _ in self.machines())
@@ -101,7 +98,13 @@ class DriverProvider(LibcloudProvider):
             size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
             image = self._native_image(request.image.cloud_id)
             more = self.boot_arguments(request)
-        self._refuse_missing(more)
+        for name, each in inspect.signature(self.driver.create_node).parameters.items():
+            needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+            if needed and name not in ("name", "size", "image", *more):
+                raise ConfigError(
+                    f"cloud {self.name} boots no machine without {name}; "
+                    f"cms config set clouds.{self.name}.boot.{name}=VALUE"
+                )
         with self.changing(f"boot {request.name}"):
             made = self.driver.create_node(name=request.name, size=size, image=image, **more)
         machine = self._machine(made)
@@ -136,15 +139,6 @@ class DriverProvider(LibcloudProvider):
         names = [str(each.id) for each in found]
         raise ConfigError(f"cloud {self.name} has no location {name!r}; {suggest(name, names)}")
 
-    def _refuse_missing(self, more: Mapping[str, Any]) -> None:
-        for name, each in inspect.signature(self.driver.create_node).parameters.items():
-            needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
-            if needed and name not in ("name", "size", "image") and name not in more:
-                raise ConfigError(
-                    f"cloud {self.name} boots no machine without {name}; "
-                    f"cms config set clouds.{self.name}.boot.{name}=VALUE"
-                )
-
     def _pick(self, kind: str, cloud_id: str, found: list[Any]) -> Any:
         """The one of libcloud's objects that has this id. Raises NotFound."""
         for each in found:
@@ -178,16 +172,13 @@ class DriverProvider(LibcloudProvider):
             node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):
             if getattr(self.driver, method)(node) is False:
-                self._raise_last_answer()
+                # Some drivers make a mere no of an error; the last answer still tells which.
+                status = getattr(self.tracker.answer, "status_code", 0)
+                if status >= 400:
+                    from libcloud.common.exceptions import BaseHTTPError
+
+                    raise BaseHTTPError(status, self.tracker.answer.text)
                 raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
-
-    def _raise_last_answer(self) -> None:
-        """Some drivers make a mere no of an error; the last answer still tells which."""
-        status = getattr(self.tracker.answer, "status_code", 0)
-        if status >= 400:
-            from libcloud.common.exceptions import BaseHTTPError
-
-            raise BaseHTTPError(status, self.tracker.answer.text)
 
     def key_pairs(self) -> list[KeyPair]:
         self._need_keys()

@@ -23,13 +23,14 @@ def extra_of(thing: Any) -> dict[str, Any]:
 def to_machine(cloud: str, node: Any) -> MachineRecord:
     """A machine; an image or a size that the driver does not tell stays empty."""
     extra = extra_of(node)
-    cloud_id = str(node.id)
+    cloud_id, state = str(node.id), str(getattr(node.state, "value", node.state)).lower()
+    said = [extra[key] for key in _RAW if isinstance(extra.get(key), str)]
     return MachineRecord(
         cloud=cloud,
         name=str(node.name or cloud_id),
         cloud_id=cloud_id,
-        state=STATES.get(_value(node.state), State.UNKNOWN),
-        raw_state=_raw_state(extra) or _value(node.state),
+        state=STATES.get(state, State.UNKNOWN),
+        raw_state=next(filter(None, said), "") or state,
         image=_name(node.image) or _name(extra.get("image")),
         flavor=_name(node.size) or _name(extra.get("machineType") or extra.get("size")),
         key=str(extra.get("key_name") or ""),
@@ -53,14 +54,6 @@ def epoch_seconds(text: Any) -> float:
         return (told if told.tzinfo else told.replace(tzinfo=timezone.utc)).timestamp()
     except (ValueError, OverflowError):
         return 0.0
-
-
-def _value(state: Any) -> str:
-    return str(getattr(state, "value", state)).lower()
-
-
-def _raw_state(extra: dict[str, Any]) -> str:
-    return next((extra[key] for key in _RAW if isinstance(extra.get(key), str) and extra[key]), "")
 
 
 def _name(thing: Any) -> str:
