@@ -14,7 +14,6 @@ from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
-from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -40,13 +39,11 @@ class AzureProvider(DriverProvider):
     )
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        return [credential(self.name, self.settings, key) for key in _KEYS], {
-            "region": self._setting("region")
-        }
+        return [self.credential(key) for key in _KEYS], {"region": self._setting("region")}
 
     def _setting(self, key: str) -> str:
         hint = f"has no {key}, which this needs; cms config set clouds.{self.name}.{key}=VALUE"
-        return required_setting(self.name, self.settings, key, hint)
+        return self.required_setting(key, hint)
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey
@@ -70,7 +67,7 @@ class AzureProvider(DriverProvider):
         }
 
     def is_from(self, node: Any, request: BootRequest) -> bool:
-        return bears(_tags(node), request)
+        return bears(extra_of(node).get("tags") or {}, request)
 
     def _native_images(self) -> list[Any]:
         names = self.settings.get("image_names") or []
@@ -95,7 +92,7 @@ class AzureProvider(DriverProvider):
             machine,
             raw_state=str(inner.get("provisioningState") or machine.raw_state),
             flavor=str((inner.get("hardwareProfile") or {}).get("vmSize") or ""),
-            metadata=unmarked(_tags(node)),
+            metadata=unmarked(extra.get("tags") or {}),
             zone=str(extra.get("location") or ""),
         )
 

@@ -16,7 +16,6 @@ from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
-from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.cloud.providers.libcloud.transport import connection_class
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
@@ -46,12 +45,12 @@ class GoogleProvider(DriverProvider):
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        file = Path(credential(self.name, self.settings, "GOOGLE_KEY_FILE")).expanduser()
+        file = Path(self.credential("GOOGLE_KEY_FILE")).expanduser()
         account = _service_account(self.name, file)
-        project = credential(self.name, self.settings, "GOOGLE_PROJECT")
+        project = self.credential("GOOGLE_PROJECT")
         mark = hashlib.sha256(f"{account['client_email']}/{project}".encode()).hexdigest()
         hint = f"has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
-        zone = required_setting(self.name, self.settings, "zone", hint)
+        zone = self.required_setting("zone", hint)
         return [account["client_email"], account["private_key"]], {
             "project": project,
             "datacenter": zone,
@@ -86,14 +85,14 @@ class GoogleProvider(DriverProvider):
         return more
 
     def is_from(self, node: Any, request: BootRequest) -> bool:
-        return bears(_labels(node), request)
+        return bears(extra_of(node).get("labels") or {}, request)
 
     def _machine(self, node: Any) -> MachineRecord:
         machine = super()._machine(node)
         return replace(
             machine,
             state=_STATES.get(machine.raw_state, machine.state),
-            metadata=unmarked(_labels(node)),
+            metadata=unmarked(extra_of(node).get("labels") or {}),
             zone=str(getattr(node.extra.get("zone"), "name", "") or ""),
         )
 

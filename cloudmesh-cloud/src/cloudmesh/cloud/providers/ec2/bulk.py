@@ -58,23 +58,19 @@ class Ec2BulkCalls(Ec2Networks):
         """
         if verb not in _VERBS_FOR_SEVERAL:
             return super().act_many(verb, cloud_ids)
-        gone = self._deleted_among(cloud_ids) if verb == "reboot" else {}
+        gone: dict[str, CloudmeshError] = {}
+        if verb == "reboot":
+            # EC2 says yes to rebooting those that are deleted but remembered, and does nothing.
+            with self.calling(f"show {len(cloud_ids)} machines"):
+                shown = list(self.query.instances(numbered("InstanceId", cloud_ids)))
+            alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
+            gone = {each: deleted_error(self.name, each) for each in cloud_ids if each not in alive}
         ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
         if not ids:
             return gone
         with self.calling(f"{verb} {len(ids)} machines"):
             answer = self.query.send(ACTIONS[verb], numbered("InstanceId", ids))
         return {**gone, **self._errors_in(verb, ids, answer)}
-
-    def _deleted_among(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
-        """Those that are deleted but remembered: EC2 says yes to rebooting them, and does nothing."""
-        sent = numbered("InstanceId", cloud_ids)
-        with self.calling(f"show {len(cloud_ids)} machines"):
-            shown = list(self.query.instances(sent))
-        alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
-        return {
-            cloud_id: deleted_error(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive
-        }
 
     def _errors_in(
         self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.verbs import VerbProvider
-from cloudmesh.cloud.providers.libcloud.settings import secret_texts, userdata_texts
 from cloudmesh.cloud.providers.libcloud.transport import (
     CONNECTION_KEYS,
     CallTracker,
     ConnectionSettings,
     build_driver,
 )
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError
+from cloudmesh.plugin.secrets import is_secret
+
+# Characters: of a part of user data, of what may be shown of it, and of a line that can hold a secret.
+_PART, _SHOWN, _SHORTEST_LINE = 16, 400, 8
 
 
 class LibcloudProvider(VerbProvider):
@@ -44,6 +48,23 @@ class LibcloudProvider(VerbProvider):
 
     def read_own_settings(self) -> None:
         """Take what else a subclass needs from its settings. Raises ConfigError."""
+
+    def required_setting(self, key: str, sentence: str) -> str:
+        """A setting that must be there, as text. Raises ConfigError with this sentence."""
+        if not (value := self.settings.get(key)):
+            raise ConfigError(f"cloud {self.name} {sentence}")
+        return str(value)
+
+    def credential(self, key: str) -> str:
+        """A value of ``credentials:`` that must be there. Raises CredentialsError."""
+        credentials = self.settings.get("credentials")
+        value = credentials.get(key) if isinstance(credentials, Mapping) else None
+        if value is None or not str(value).strip():
+            raise CredentialsError(
+                f"cloud {self.name} lacks {key}; "
+                f"cms config set clouds.{self.name}.credentials.{key} asks for it"
+            )
+        return str(value)
 
     @abstractmethod
     def driver_class(self) -> type[Any]:
@@ -134,3 +155,25 @@ class LibcloudProvider(VerbProvider):
         None leaves it to what all clouds have in common.
         """
         return None
+
+
+def secret_texts(value: Any, path: str = "", secret: bool = False) -> Iterator[str]:
+    """All texts under secret names in the settings, or in a part of them that stands at ``path``."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            below = f"{path}.{name}" if path else str(name)
+            yield from secret_texts(item, below, secret or is_secret(below))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secret_texts(item, path, secret)
+    elif secret and value not in (None, ""):
+        yield str(value)
+
+
+def userdata_texts(userdata: str) -> set[str]:
+    """What of a machine's user data a cloud may repeat: all of it, lines, and the begin of it in base64."""
+    encoded = b64encode(userdata.encode()).decode("ascii")
+    # A cloud may repeat a part only; a message shows no more than the begin of that.
+    parts = [encoded[start : start + _PART] for start in range(0, min(len(encoded), _SHOWN), _PART)]
+    lines = [line for each in userdata.splitlines() if len(line := each.strip()) >= _SHORTEST_LINE]
+    return {userdata, encoded, *parts, *lines}

@@ -125,19 +125,15 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
         return rate_limited(details, call)
     if _QUOTA.search(details.words) and code < 500:
         return quota_exceeded(details, call)
-    kind: type[CloudmeshError]
-    if code >= 500:
-        kind, sentence, unsure = _SERVER.get(code, _FAILED)
-    else:
-        kind, sentence = _CLIENT.get(code, (errors.Refused, "cloud {cloud} refused to {what}{said}"))
-        unsure = code == _REQUEST_TIMEOUT
+    kind, sentence = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
     error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
-    error.outcome_unknown = unsure
+    error.outcome_unknown = code == 408 or (code >= 500 and code not in (501, 503))
     return error
 
 
-_REQUEST_TIMEOUT = 408
-_CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
+# Our error for a status, and its sentence; 400 and 500 also stand for those of their hundreds that have none.
+_BY_STATUS: dict[int, tuple[type[CloudmeshError], str]] = {
+    400: (errors.Refused, "cloud {cloud} refused to {what}{said}"),
     401: (
         errors.CredentialsError,
         "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
@@ -156,6 +152,16 @@ _CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
     408: (errors.CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + UNSURE),
     409: (errors.Conflict, "cloud {cloud} cannot {what} as things are{said}"),
     410: (errors.NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+    500: (
+        errors.ServerFailure,
+        f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
+        "if it goes on like this, tell its operators",
+    ),
+    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
+    # A gateway says so of a service that broke off, as well as of one that is not there.
+    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}"),
+    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later"),
+    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}"),
 }
 
 
@@ -184,20 +190,6 @@ def quota_exceeded(details: ErrorDetails, call: CallContext) -> errors.QuotaExce
     )
 
 
-# For a status of 500 or more: our error, its sentence, and whether what was asked for may have been done.
-_SERVER: dict[int, tuple[type[errors.CloudError], str, bool]] = {
-    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}", False),
-    # A gateway says so of a service that broke off, as well as of one that is not there.
-    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}", True),
-    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later", False),
-    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}", True),
-}
-_FAILED = (
-    errors.ServerFailure,
-    f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
-    "if it goes on like this, tell its operators",
-    True,
-)
 _WEB_PAGE_ERRORS: dict[int, type[errors.CloudError]] = {
     407: errors.Unreachable,
     502: errors.OutOfService,

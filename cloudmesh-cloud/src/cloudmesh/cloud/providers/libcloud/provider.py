@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
-from cloudmesh.cloud.providers.libcloud import records, settings
+from cloudmesh.cloud.providers.libcloud import records
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
@@ -35,10 +35,25 @@ class DriverProvider(LibcloudProvider):
     )
 
     def driver_class(self) -> type[Any]:
-        return settings.find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
+        return find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        return [], settings.driver_arguments(self.name, self.driver_class(), self.settings)
+        """What ``arguments:`` holds, if the driver takes it; no error shows a value of it."""
+        place = f"clouds.{self.name}.arguments"
+        given = _section(place, self.settings.get("arguments"))
+        parameters = inspect.signature(self.driver_class().__init__).parameters
+        by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        known = [name for name, each in parameters.items() if name != "self" and each.kind in by_name]
+        takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+        for name in given:
+            if name not in known and not takes_any:
+                raise ConfigError(f"{place}: the driver takes no {name!r}; {suggest(name, known, 20)}")
+        for name in known:
+            if parameters[name].default is inspect.Parameter.empty and name not in given:
+                raise ConfigError(
+                    f"{place} lacks {name!r}, which the driver needs; cms config set {place}.{name}"
+                )
+        return [], given
 
     def open(self) -> None:
         super().open()
@@ -124,7 +139,7 @@ class DriverProvider(LibcloudProvider):
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
-        more = settings.section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
+        more = _section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
         if "location" in more:
             more["location"] = self.location(str(more["location"]))
         return more
@@ -209,3 +224,37 @@ class DriverProvider(LibcloudProvider):
     def _need_keys(self) -> None:
         if Capability.KEYS not in self.capabilities:
             self._lacks(Capability.KEYS)
+
+
+def find_driver_class(cloud: str, name: Any) -> type[Any]:
+    """The driver of libcloud that ``driver:`` of a cloud's section names. Raises ConfigError."""
+    from libcloud.compute.providers import DRIVERS, get_driver
+
+    if not name or not isinstance(name, str):
+        raise ConfigError(
+            f"cloud {cloud} of type libcloud has no driver; "
+            f"cms config set clouds.{cloud}.driver=NAME, as vultr"
+        )
+    name = name.strip().lower()
+    # It only pretends machines, which the type ``simulated`` does better, and says so.
+    if name == "dummy":
+        raise ConfigError(f"the driver {name} of cloud {cloud} only pretends; use the type simulated")
+    known = sorted(str(getattr(each, "value", each)) for each in DRIVERS)
+    if name not in known:
+        raise ConfigError(f"cloud {cloud}: libcloud has no driver {name!r}; {suggest(name, known)}")
+    try:
+        found: type[Any] = get_driver(name)
+    except ImportError as error:
+        raise ConfigError(
+            f"cloud {cloud}: the driver {name} needs another library ({error}); install it with pip"
+        ) from error
+    return found
+
+
+def _section(key: str, value: Any) -> dict[str, Any]:
+    """A section of the configuration by its keys as texts; empty if there is none. Raises ConfigError."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{key} must be a section of 'key: value' lines")
+    return {str(name): item for name, item in value.items()}

@@ -92,7 +92,12 @@ class TokenFile:
             try:
                 token = sign_in()
             except CloudmeshError as error:
-                _record_failure(lock, error, self._clock())
+                # For those who wait for it; our sentences hold no secret.
+                kind, now = type(error).__name__, self._clock()
+                note = json.dumps({"time": now, "kind": kind, "sentence": str(error)})
+                with suppress(OSError):
+                    os.ftruncate(lock, 0)
+                    os.pwrite(lock, note.encode(), 0)
                 raise
             self._write(token)
             return token
@@ -135,14 +140,6 @@ class TokenFile:
             except OSError:
                 lock = None
             yield lock
-
-
-def _record_failure(lock: int, error: CloudmeshError, now: float) -> None:
-    """Write down in the lock file why signing in failed; our sentences hold no secret."""
-    note = json.dumps({"time": now, "kind": type(error).__name__, "sentence": str(error)})
-    with suppress(OSError):
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, note.encode(), 0)
 
 
 def _raise_recorded_failure(lock: int, began: float, now: float) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
-from cloudmesh.cloud.model.records import Flavor, KeyPair, Quota
+from cloudmesh.cloud.model.records import KeyPair, Quota
 from cloudmesh.cloud.provider.verbs import VerbProvider
 from cloudmesh.cloud.providers.simulated.faults import Faults
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
@@ -77,12 +77,6 @@ class SimulatedAccount(VerbProvider):
                 used,
                 limit,
             )
-
-    def _require_room_for(self, connection: sqlite3.Connection, flavor: Flavor) -> None:
-        """Raises QuotaExceeded if a machine of this flavor would be too much."""
-        self._require_room(connection, "machines")
-        self._require_room(connection, "vcpus", flavor.vcpus)
-        self._require_room(connection, "ram", flavor.ram)
 
     def key_pairs(self) -> list[KeyPair]:
         self._faults.before("key_pairs", "")
