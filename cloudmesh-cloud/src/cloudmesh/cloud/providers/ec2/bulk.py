@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
 from cloudmesh.cloud.providers.ec2 import launch
 from cloudmesh.cloud.providers.ec2.launch import tag_keys, tags
 from cloudmesh.cloud.providers.ec2.networks import Ec2Networks
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
-from cloudmesh.cloud.providers.ec2.records import STATES, state_of, to_machine
+from cloudmesh.cloud.providers.ec2.records import STATES, state_of, tags_of, to_machine
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
@@ -151,7 +151,7 @@ class Ec2BulkCalls(Ec2Networks):
                 yield not_shown_error(self.name, wanted)
             elif launch.is_gone(instance):
                 yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
-            elif launch.is_named(instance):
+            elif TOKEN_KEY in tags_of(instance):
                 yield to_machine(self.name, instance)
             else:
                 machine = to_machine(self.name, instance)
@@ -164,7 +164,7 @@ class Ec2BulkCalls(Ec2Networks):
         """Write the name and what belongs to it on a machine; the error if that fails."""
         try:
             with self.calling(f"name {cloud_id}"):
-                sent = {"ResourceId.1": cloud_id, **tags("Tag", launch.own_tags(wanted))}
+                sent = {"ResourceId.1": cloud_id, **tags("Tag", {**marked(wanted), "Name": wanted.name})}
                 self.query.send("CreateTags", sent)
         except CloudmeshError as error:
             return error

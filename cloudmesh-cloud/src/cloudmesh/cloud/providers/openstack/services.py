@@ -45,7 +45,7 @@ _POLL_SECONDS = 1.0
 
 
 class OpenStackServices(LibcloudProvider):
-    """A session with an OpenStack, and its three services."""
+    """A session with an OpenStack, its three services, and what Nova does to one machine."""
 
     def read_own_settings(self) -> None:
         """``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same as those of every section."""
@@ -145,10 +145,6 @@ class OpenStackServices(LibcloudProvider):
                     f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
                     f"asked to {what}; is it an OpenStack?"
                 ) from error
-
-
-class OpenStackServers(OpenStackServices):
-    """The part of the provider that changes machines."""
 
     def act(self, verb: str, cloud_id: str) -> None:
         """Ask Nova for the action of a verb, or delete the server."""

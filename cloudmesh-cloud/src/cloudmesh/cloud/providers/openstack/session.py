@@ -222,15 +222,28 @@ class KeystoneSession:
             EndpointError: there is no such region, and the known ones are named; or no such service.
         """
         region, interface = self._account.region, self._account.interface
-        found = [each for each in self._endpoints(kind) if not region or _region(each) == region]
+        cloud, place = self._cloud, f"clouds.{self._cloud}.credentials"
+        services = [each for each in self.token().catalog if each.get("type") == kind]
+        known = [endpoint for service in services for endpoint in service.get("endpoints", ())]
+        found = [each for each in known if not region or _region(each) == region]
         chosen = [str(each["url"]) for each in found if each["interface"] == interface]
-        regions = sorted({_region(each) for each in found})
-        if not chosen:
-            raise self._no_endpoint(kind)
-        if len(regions) > 1:
+        regions = sorted({_region(each) for each in known})
+        if not known:
+            raise EndpointError(f"cloud {cloud} has no {kind} service in its catalog; ask its operators")
+        if not found:
             raise EndpointError(
-                f"cloud {self._cloud} has several regions ({', '.join(regions)}); "
-                f"cms config set clouds.{self._cloud}.credentials.OS_REGION_NAME=NAME chooses one"
+                f"cloud {cloud} has no region {region!r}; correct {place}.OS_REGION_NAME; "
+                f"{suggest(region, regions)}"
+            )
+        if not chosen:
+            raise EndpointError(
+                f"cloud {cloud} has no {interface} interface of its {kind} service; "
+                f"correct {place}.OS_INTERFACE"
+            )
+        if not region and len(regions) > 1:
+            raise EndpointError(
+                f"cloud {cloud} has several regions ({', '.join(regions)}); "
+                f"cms config set {place}.OS_REGION_NAME=NAME chooses one"
             )
         url = chosen[0].rstrip("/")
         # Some catalogs end the address with the version, which the paths of these services begin with.
@@ -275,28 +288,6 @@ class KeystoneSession:
         except CloudError:
             return "its projects cannot be listed"
         return suggest(wanted, sorted(str(project["name"]) for project in projects))
-
-    def _endpoints(self, kind: str) -> list[dict[str, Any]]:
-        services = [each for each in self.token().catalog if each.get("type") == kind]
-        return [endpoint for service in services for endpoint in service.get("endpoints", ())]
-
-    def _no_endpoint(self, kind: str) -> CloudmeshError:
-        region, interface = self._account.region, self._account.interface
-        place = f"clouds.{self._cloud}.credentials"
-        known = sorted({_region(each) for each in self._endpoints(kind)})
-        if not known:
-            return EndpointError(
-                f"cloud {self._cloud} has no {kind} service in its catalog; ask its operators"
-            )
-        if region and region not in known:
-            return EndpointError(
-                f"cloud {self._cloud} has no region {region!r}; correct {place}.OS_REGION_NAME; "
-                f"{suggest(region, known)}"
-            )
-        return EndpointError(
-            f"cloud {self._cloud} has no {interface} interface of its {kind} service; "
-            f"correct {place}.OS_INTERFACE"
-        )
 
 
 def _token(answer: Any, cloud: str, url: str) -> Token:

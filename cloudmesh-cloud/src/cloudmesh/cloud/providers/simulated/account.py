@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import KeyPair, Quota
@@ -24,7 +23,7 @@ FLAVORS = (
     ("xlarge", 8, 16384, 160),
 )
 
-# name, address ranges; what leads out is the pool of the floating IPs
+# name, address ranges; what leads out is the pool of the floating IPs, which RFC 5737 keeps for documentation
 POOL = "public"
 NETWORKS = (("private", "198.18.0.0/15"), (POOL, "203.0.113.0/24"))
 
@@ -134,11 +133,6 @@ def _used(connection: sqlite3.Connection) -> dict[str, int]:
         "ram": sum(sizes.get(flavor, (0, 0))[1] for flavor in flavors),
         **counted,
     }
-
-
-def public_addresses() -> Iterator[str]:
-    """The addresses of the pool: 203.0.113.0/24, which RFC 5737 keeps for documentation."""
-    return (f"203.0.113.{number}" for number in range(1, 255))
 
 
 def private_address(number: int) -> str:
