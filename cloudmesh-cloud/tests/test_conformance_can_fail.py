@@ -102,11 +102,8 @@ def suite(kind):
             return lambda: kind("it", settings)
     return TestIt
 
-TestLies, TestEmpty, TestCollapses = suite(Lies), suite(Empty), suite(Collapses)
-TestForgets, TestLate = suite(Forgets), suite(Late)
-TestDrops, TestHalf = suite(Drops), suite(Half)
-TestPretends, TestUndeclared = suite(Pretends), suite(Undeclared)
-TestSilent, TestHonest, TestGood = suite(Silent), suite(Honest), suite(SimulatedProvider)
+globals().update({f"Test{kind.__name__}": suite(kind) for kind in SimulatedProvider.__subclasses__()})
+TestGood = suite(SimulatedProvider)
 
 class TestForgotten(ProviderSuite):
     "Gives no provider at all."
@@ -118,18 +115,10 @@ def failures(tmp_path_factory):
     """The tests that failed, by class; all of them run in one pytest of their own."""
     directory = tmp_path_factory.mktemp("suite")
     (directory / "test_wrong.py").write_text(SUITE)
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-rfEp",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-        "test_wrong.py",
-    ]
-    done = subprocess.run(words, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
+    words = ["-m", "pytest", "-q", "-rfEp", "--tb=no", "-p", "no:cacheprovider", "test_wrong.py"]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=directory, capture_output=True, text=True, timeout=60, check=False
+    )
     found = {}
     for line in done.stdout.splitlines():
         word, _, rest = line.partition(" ")

@@ -156,13 +156,10 @@ def test_a_rule_is_for_its_names_alone(provider, rule, hit, spared):
     assert [name for name in [*hit, *spared] if fails(boot, cloud, name)] == hit
 
 
-def test_a_rule_with_times_fails_so_often_for_each_machine(provider):
+def test_a_rule_with_times_fails_so_often_for_each_machine_over_all_connections(provider):
     cloud = provider(fail={"verb": "delete_key", "times": 2})
     order = ["a", "b", "a", "a", "b", "b", "b"]
     assert key_faults(cloud, order) == {"a": [True, True, False], "b": [True, True, False, False]}
-
-
-def test_times_are_counted_over_all_connections(provider):
     first, second = (provider(fail={"verb": "machines", "times": 2}) for _ in range(2))
     assert [fails(cloud.machines) for cloud in (first, second, first, second)] == [True, True, False, False]
 
@@ -177,8 +174,9 @@ def test_of_several_rules_the_first_that_applies_counts(provider):
     assert type(caught.value) is errors.Refused
 
 
-def test_a_machine_with_a_fault_ends_in_error_in_its_time(provider, clock):
-    cloud = provider(boot_seconds=5, fail={"verb": "boot", "names": "bad", "error": "fault"})
+def test_a_boot_or_a_verb_with_a_fault_ends_in_error_in_its_time(provider, clock):
+    rules = [{"verb": "boot", "names": "bad", "error": "fault"}, {"verb": "suspend", "error": "fault"}]
+    cloud = provider(boot_seconds=5, action_seconds=1, fail=rules)
     bad, good = boot(cloud, "bad"), boot(cloud, "good")
     assert (bad.state, good.state) == (State.BUILDING, State.BUILDING)
     clock.forward(5)
@@ -186,15 +184,10 @@ def test_a_machine_with_a_fault_ends_in_error_in_its_time(provider, clock):
     assert (bad.state, good.state) == (State.ERROR, State.ACTIVE)
     assert "asked for" in bad.fault
     assert good.fault == ""
-
-
-def test_a_verb_with_a_fault_ends_in_error(provider, clock):
-    cloud = provider(boot_seconds=0, action_seconds=1, fail={"verb": "suspend", "error": "fault"})
-    machine = boot(cloud, "vm1")
-    cloud.suspend(machine.cloud_id)
-    assert cloud.machine(machine.cloud_id).state is State.SUSPENDING
+    cloud.suspend(good.cloud_id)
+    assert cloud.machine(good.cloud_id).state is State.SUSPENDING
     clock.forward(1)
-    assert cloud.machine(machine.cloud_id).state is State.ERROR
+    assert cloud.machine(good.cloud_id).state is State.ERROR
 
 
 @pytest.mark.parametrize(

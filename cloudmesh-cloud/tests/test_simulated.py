@@ -58,18 +58,13 @@ def test_booting_takes_boot_seconds_and_deleting_action_seconds(provider, clock)
     assert machine.created == clock.now
     clock.forward(5)
     assert state(cloud, machine) is State.ACTIVE
+    assert state(provider(boot_seconds=5), machine) is State.ACTIVE, "another connection sees it as well"
     cloud.delete(machine.cloud_id)
     assert [each.state for each in cloud.machines()] == [State.DELETING]
     clock.forward(0.3)
     assert list(cloud.machines()) == []
     with pytest.raises(NotFound, match="there is no machine sim-000001 on cloud sim"):
         cloud.machine(machine.cloud_id)
-
-
-def test_the_clock_of_another_connection_counts_as_well(provider, clock):
-    machine = boot(provider(boot_seconds=5))
-    clock.forward(6)
-    assert state(provider(boot_seconds=5), machine) is State.ACTIVE
 
 
 def test_latency_is_waited_at_every_call(provider):
@@ -80,17 +75,12 @@ def test_latency_is_waited_at_every_call(provider):
         assert 0.03 <= time.monotonic() - began < 1
 
 
-def test_an_impossible_verb_conflicts_and_changes_nothing(provider):
-    cloud = provider(boot_seconds=0)
+def test_an_impossible_verb_changes_nothing_and_a_name_is_taken_until_its_machine_is_gone(provider, clock):
+    cloud = provider(boot_seconds=0, action_seconds=1)
     machine = boot(cloud)
     with pytest.raises(Conflict, match=r"cannot resume sim:vm1 while it is active; possible now: stop, "):
         cloud.resume(machine.cloud_id)
     assert state(cloud, machine) is State.ACTIVE
-
-
-def test_a_name_is_taken_until_its_machine_is_gone(provider, clock):
-    cloud = provider(boot_seconds=0, action_seconds=1)
-    machine = boot(cloud)
     with pytest.raises(Refused, match="cloud sim already has a machine vm1"):
         boot(cloud)
     cloud.delete(machine.cloud_id)
@@ -123,18 +113,13 @@ def test_what_is_no_id_is_not_found(provider, cloud_id):
     assert len(list(cloud.machines())) == 1
 
 
-def test_it_says_that_it_is_simulated(provider):
+def test_it_says_that_it_is_simulated_and_its_files_are_for_the_owner_alone(provider, tmp_path):
     cloud = provider()
     machine = boot(cloud)
     assert cloud.simulated
     assert "no real machine" in cloud.check()
     assert "no real machine" in cloud.console(machine.cloud_id)
     assert machine.raw_state.startswith("SIMULATED_")
-
-
-def test_all_its_files_are_for_the_owner_alone(provider, tmp_path):
-    cloud = provider()
-    boot(cloud)
     files = list(tmp_path.glob("sim.db*"))
     assert len(files) >= 2, "the write-ahead log has to be among them"
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}

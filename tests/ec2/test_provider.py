@@ -81,16 +81,12 @@ def test_two_boots_are_two_machines(provider, request_for):
     assert provider.boot(request_for()).cloud_id != provider.boot(request_for()).cloud_id
 
 
-def test_a_deleted_machine_is_listed_no_more(provider, machine, await_that):
+def test_a_machine_that_is_deleted_is_told_from_one_that_is_not_known(provider, machine, await_that):
+    """A new machine may not be known yet, and must not be taken for a deleted one."""
     provider.delete(machine.cloud_id)
     await_that(lambda: list(provider.machines()) == [])
     with pytest.raises(errors.NotFound, match="deleted"):
         provider.machine(machine.cloud_id)
-
-
-def test_a_machine_that_is_deleted_is_told_from_one_that_is_not_known(provider, machine):
-    """A new machine may not be known yet, and must not be taken for a deleted one."""
-    provider.delete(machine.cloud_id)
     for ask in (provider.machine, provider.delete, provider.reboot):
         with pytest.raises(errors.Gone):
             ask(machine.cloud_id)
@@ -158,9 +154,6 @@ def test_security_groups_and_their_rules(provider):
         provider.delete_security_group(group.cloud_id)
     with pytest.raises(errors.NotFound):
         provider.add_rule("sg-0123456789abcdef0", ssh)
-
-
-def test_a_group_of_a_taken_name_is_refused(provider):
     provider.create_security_group("web")
     with pytest.raises(errors.Refused, match="web"):
         provider.create_security_group("web")
@@ -204,12 +197,9 @@ def test_images_are_ones_own_and_those_that_are_named(make_provider, provider, g
             other.image("ami-00000000000000000")
 
 
-def test_flavors_are_those_of_the_region(provider):
+def test_flavors_are_those_of_the_region_or_where_it_tells_none_amazons_names(provider, gate):
     flavors = {each.name: each for each in provider.flavors()}
     assert len(flavors) > 300 and (flavors["t3.nano"].vcpus, flavors["t3.nano"].ram) == (2, 512)
-
-
-def test_a_cloud_that_tells_no_flavors_has_amazons_names(provider, gate):
     gate.refuse("DescribeInstanceTypes", "InvalidAction", "no such action")
     flavors = {each.name: each for each in provider.flavors()}
     assert "m1.small" in flavors and flavors["m1.small"].ram == 0, "what is not told is not made up"

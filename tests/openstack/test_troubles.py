@@ -70,30 +70,29 @@ def test_a_wrong_password(attempt, tenant):
     assert "a-wrong-one" not in str(told.value)
 
 
-def test_an_unknown_user(attempt):
-    with pytest.raises(CredentialsError, match="did not accept user nobody"):
-        attempt(OS_USERNAME="nobody")
+@pytest.mark.parametrize(
+    ("changes", "kind", "words"),
+    [
+        ({"OS_USERNAME": "nobody"}, CredentialsError, "did not accept user nobody"),
+        ({"OS_USER_DOMAIN_ID": "nowhere"}, CredentialsError, "domain"),
+        ({"OS_REGION_NAME": "RegionOen"}, EndpointError, "no region 'RegionOen'.*did you mean 'RegionOne'"),
+        ({"OS_REGION_NAME": None}, EndpointError, "RegionOne, RegionTwo"),
+        (
+            {"OS_AUTH_URL": "http://keystone.invalid:5000/v3"},
+            Unreachable,
+            "name of keystone.invalid.* is not found",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named(attempt, changes, kind, words):
+    with pytest.raises(kind, match=words):
+        attempt(**changes)
 
 
 def test_an_unknown_project_is_told_apart_from_a_wrong_password(attempt, tenant):
     with pytest.raises(CredentialsError, match="is accepted, but not in project nowhere") as told:
         attempt(OS_PROJECT_NAME="nowhere")
     assert f"known: {tenant.name}" in str(told.value)
-
-
-def test_an_unknown_domain(attempt):
-    with pytest.raises(CredentialsError, match="domain"):
-        attempt(OS_USER_DOMAIN_ID="nowhere")
-
-
-def test_a_wrong_region_names_the_nearest(attempt):
-    with pytest.raises(EndpointError, match="no region 'RegionOen'.*did you mean 'RegionOne'"):
-        attempt(OS_REGION_NAME="RegionOen")
-
-
-def test_no_region_where_there_are_several(attempt):
-    with pytest.raises(EndpointError, match="RegionOne, RegionTwo"):
-        attempt(OS_REGION_NAME=None)
 
 
 @pytest.mark.parametrize("by_name", [False, True])
@@ -155,11 +154,6 @@ def test_connection_refused(attempt):
         attempt(OS_AUTH_URL=f"http://127.0.0.1:{port}/v3")
 
 
-def test_a_name_that_is_not_found(attempt):
-    with pytest.raises(Unreachable, match="name of keystone.invalid.* is not found"):
-        attempt(OS_AUTH_URL="http://keystone.invalid:5000/v3")
-
-
 def test_no_answer_in_time(attempt):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -205,26 +199,24 @@ def serve():
         server.server_close()
 
 
-def test_a_web_page_of_a_proxy(attempt, serve):
-    page = b"<html><head><title>Sign in to the hotel</title></head></html>"
-    with pytest.raises(BadAnswer, match="answers with a web page"):
-        attempt(OS_AUTH_URL=serve(200, page, "text/html"))
-
-
-def test_half_an_answer(attempt, serve):
-    with pytest.raises(BadAnswer):
-        attempt(OS_AUTH_URL=serve(201, b'{"token": {"expires_at":'))
-
-
-def test_json_of_somebody_else(attempt, serve):
-    with pytest.raises(BadAnswer, match="does not answer as Keystone does"):
-        attempt(OS_AUTH_URL=serve(200, b'{"hello": "world"}'))
-
-
-def test_too_many_calls(attempt, serve):
-    told = b'{"error": {"code": 429, "message": "slow down"}}'
-    with pytest.raises(RateLimited, match="in 7 seconds"):
-        attempt(OS_AUTH_URL=serve(429, told, **{"Retry-After": "7"}))
+@pytest.mark.parametrize(
+    ("code", "content", "more", "kind", "words"),
+    [
+        (
+            200,
+            b"<html><head><title>Sign in</title></head></html>",
+            {"kind": "text/html"},
+            BadAnswer,
+            "answers with a web page",
+        ),
+        (201, b'{"token": {"expires_at":', {}, BadAnswer, ""),
+        (200, b'{"hello": "world"}', {}, BadAnswer, "does not answer as Keystone does"),
+        (429, b'{"error": {"message": "slow down"}}', {"Retry-After": "7"}, RateLimited, "in 7 seconds"),
+    ],
+)
+def test_what_is_no_answer_of_keystone(attempt, serve, code, content, more, kind, words):
+    with pytest.raises(kind, match=words):
+        attempt(OS_AUTH_URL=serve(code, content, **more))
 
 
 @pytest.fixture(scope="session")

@@ -101,11 +101,14 @@ def circle(request):
 
 
 @pytest.fixture
-def run_server():
-    """Runs HTTP servers in threads until the test is over; with a context for TLS if one is given."""
+def serve():
+    """Starts servers in threads that answer as they are told; with a context for TLS if one is given."""
     started = []
 
-    def start(server, tls=None):
+    def start(answer=None, tls=None):
+        server = Loopback()
+        server.answer = answer or server.answer
+        server.scheme = "https" if tls else "http"
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -115,26 +118,10 @@ def run_server():
 
     yield start
     for server, thread in started:
+        server.leave.set()
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-@pytest.fixture
-def serve(run_server):
-    """Starts servers on loopback that answer as they are told."""
-    started = []
-
-    def start(answer=None, tls=None):
-        server = Loopback()
-        server.answer = answer or server.answer
-        server.scheme = "https" if tls else "http"
-        started.append(server)
-        return run_server(server, tls)
-
-    yield start
-    for server in started:
-        server.leave.set()
 
 
 class ProbeProvider(LibcloudProvider):

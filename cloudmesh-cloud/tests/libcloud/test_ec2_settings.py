@@ -37,15 +37,9 @@ def test_without_more_it_is_amazons_first_region():
     own = read()
     assert (own.region, own.host, own.port, own.secure, own.path) == ("us-east-1", "", None, True, "/")
     assert (own.access_key, own.secret_key, own.token) == ("AKID", "hush hush", None)
-
-
-def test_a_label_is_no_endpoint():
-    assert read(host="aws.amazon.com").host == ""
+    assert "hush" not in repr(own), "secrets are not in its text"
+    assert read(host="aws.amazon.com").host == "", "a label is no endpoint"
     assert read(host="ec2.example.org", port="8773", secure="false").port == 8773
-
-
-def test_secrets_are_not_in_its_text():
-    assert "hush" not in repr(read())
 
 
 @pytest.mark.parametrize(
@@ -84,12 +78,7 @@ def test_a_profile_gives_keys_token_and_region(profiles):
     )
     own = read_profile()
     assert (own.access_key, own.secret_key, own.token, own.region) == ("A1", "S1", "T1", "eu-west-1")
-
-
-def test_what_the_configuration_says_itself_goes_before_the_profile(profiles):
-    profiles(
-        "[work]\naws_access_key_id = A1\naws_secret_access_key = S1\n", "[profile work]\nregion = eu-west-1"
-    )
+    # What the configuration says itself goes before it.
     assert read_profile(EC2_REGION="us-west-2").region == "us-west-2"
 
 
@@ -123,7 +112,7 @@ def test_a_broken_file_shows_none_of_its_lines(profiles):
 def test_the_secret_of_a_profile_is_kept_out_of_messages(profiles):
     profiles("[work]\naws_access_key_id=A\naws_secret_access_key=of-the-profile\n")
     provider = Ec2Provider("aws", {"credentials": {"EC2_PROFILE": "work"}})
-    assert "of-the-profile" in provider._secrets
+    assert "of-the-profile" in provider._hidden
 
 
 EUROPE = {**KEYS, "EC2_REGION": "eu-west-1"}

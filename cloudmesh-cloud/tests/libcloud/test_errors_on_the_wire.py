@@ -71,11 +71,8 @@ def test_what_may_have_been_done_after_a_status(serve, probe, answers, status):
     error = trouble(probe(serve(answers.say({"message": "so it is"}, status))))
     assert error.outcome_unknown is (status == 408 or (status >= 500 and status not in (501, 503)))
     assert ("may have been done" in str(error)) is error.outcome_unknown
-
-
-@pytest.mark.parametrize("status", range(400, 420))
-def test_every_client_status_without_words_is_mapped(serve, probe, answers, status):
-    assert f"HTTP {status}" in str(trouble(probe(serve(answers.say("", status))))) or status == 413
+    if status < 420:
+        assert f"HTTP {status}" in str(trouble(probe(serve(answers.say("", status))))) or status == 413
 
 
 @pytest.mark.parametrize(
@@ -236,13 +233,6 @@ def test_a_proxy_of_the_environment_is_not_for_those_that_need_none(
     assert server.asked == ["GET /nodes", "GET /nodes"]
 
 
-def test_certificates_that_the_environment_names_are_trusted(serve, probe, answers, certificate, monkeypatch):
-    context, file = certificate("127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
-    server = serve(answers.say({"nodes": []}), tls=context)
-    assert probe(server).check() == "[]"
-
-
 def test_a_password_of_netrc_goes_to_no_cloud(serve, probe, answers, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password swordfish\n")
@@ -271,10 +261,15 @@ def test_a_certificate_that_is_not_accepted(serve, probe, certificate, name, day
     assert type(error) is errors.TlsFailure and words in str(error) and not error.outcome_unknown
 
 
-def test_a_certificate_named_in_the_configuration_is_accepted(serve, probe, answers, certificate):
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_a_certificate_that_was_named_is_accepted(
+    serve, probe, answers, certificate, monkeypatch, by_environment
+):
     context, file = certificate("127.0.0.1")
+    if by_environment:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
     server = serve(answers.say({"nodes": []}), tls=context)
-    assert probe(server, ca_cert=str(file)).check() == "[]"
+    assert probe(server, **({} if by_environment else {"ca_cert": str(file)})).check() == "[]"
 
 
 def test_an_insecure_cloud_makes_no_other_cloud_insecure(serve, probe, answers, certificate):
@@ -288,20 +283,19 @@ def test_an_insecure_cloud_makes_no_other_cloud_insecure(serve, probe, answers, 
         assert informed.check() == "[]"
 
 
-def test_a_secret_that_the_cloud_repeats_is_not_shown(serve, probe, answers):
-    body = {"message": "password swordfish of user a-user is wrong"}
-    error = trouble(probe(serve(answers.say(body, 401))))
-    assert "password *** of user a-user" in str(error)
-
-
-def test_a_secret_in_an_answer_that_cannot_be_read_is_in_no_traceback(serve, probe, answers):
-    error = trouble(probe(serve(answers.say('{"access_token": "gho_1234567890"'))))
-    assert "gho_1234567890" not in "".join(traceback.format_exception(error))
-
-
-def test_an_answer_cannot_drive_the_terminal(serve, probe, answers):
-    error = trouble(probe(serve(answers.say({"message": "red \x1b[31m and\r\nnew " + "x" * 5000}, 400))))
-    assert "\x1b" not in str(error) and len(str(error)) < 500
+@pytest.mark.parametrize(
+    ("body", "status", "shown", "hidden"),
+    [
+        ({"message": "password swordfish of a-user is wrong"}, 401, "password *** of a-user", "swordfish"),
+        ('{"access_token": "gho_1234567890"', 200, "", "gho_1234567890"),
+        ({"message": "red \x1b[31m and\r\nnew " + "x" * 5000}, 400, "red", "\x1b"),
+    ],
+)
+def test_what_an_answer_holds_is_shown_short_and_harmless(serve, probe, answers, body, status, shown, hidden):
+    error = trouble(probe(serve(answers.say(body, status))))
+    assert shown in str(error) and len(str(error)) < 500
+    assert hidden not in "".join(traceback.format_exception(error)) or hidden == "\x1b"
+    assert hidden not in str(error)
 
 
 @pytest.mark.parametrize("message", [{"a": 1}, {"message": {"detail": "deep"}}, ["first", "second"], 5, None])

@@ -14,6 +14,7 @@ from libcloud.common.exceptions import BaseHTTPError
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.providers.libcloud.error_details import retry_after
 from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
+from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.plugin.errors import CloudError, CredentialsError
 
 
@@ -172,3 +173,19 @@ def test_retry_after_is_a_number_or_nothing(text):
 def test_other_headers_say_nothing(headers):
     kept = {key: value for key, value in headers.items() if key.lower() != "retry-after"}
     assert retry_after(kept) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *[
+            (f"2026-11-24T10:00:00{end}", 1795514400.0)
+            for end in ("", "Z", "z", ".0Z", ".0000000Z", "+00:00")
+        ],
+        *[(f"2026-11-24T12:00:00{end}", 1795514400.0) for end in ("+0200", "+02:00", ".00+0200")],
+        *[(f"2026-11-24T10:00:00{end}", 1795514400.25) for end in (".25Z", ".2500Z", ".25000000", ",25Z")],
+        *[(odd, 0.0) for odd in (None, "", "yesterday", "2026-13-45T10:00:00Z", "2026-11-24T10:0", 7, {})],
+    ],
+)
+def test_a_time_is_read_on_every_python_and_an_odd_one_is_none(text, seconds):
+    assert epoch_seconds(text) == seconds

@@ -3,8 +3,7 @@
 import pytest
 from libcloud.http import LibcloudConnection
 
-from cloudmesh.cloud.providers.libcloud.settings import ConnectionSettings
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, ConnectionSettings, connection_class
 
 CALLS = {
     "plain": ("GET", "/nodes", {}),
@@ -58,39 +57,36 @@ def copied(value):
     return dict(value) if isinstance(value, dict) else value
 
 
-def send_on(status, place):
-    """Sends the caller of ``/there`` to a place."""
+@pytest.fixture
+def sent_on(serve, answers):
+    """Calls a server that sends the caller of ``/there`` to a place; gives the server and the last status."""
 
-    def answer(request):
-        request.send_response(status if request.path == "/there" else 200)
-        request.send_header("Location", place)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
+    def call(method, status, place):
+        server = serve(
+            lambda request: answers.say("", status if request.path == "/there" else 200, Location=place)(
+                request
+            )
+        )
+        connection = OURS("127.0.0.1", server.server_port, secure=False)
+        connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
+        return server, connection.status
 
-    return answer
+    return call
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-def test_only_what_stays_the_same_is_sent_on(method, status, serve):
+def test_only_what_stays_the_same_is_sent_on(method, status, sent_on):
     """A DELETE that became a GET would be taken for done."""
-    server = serve(send_on(status, "/here"))
-    connection = connection_class(ConnectionSettings(), CallTracker())(
-        "127.0.0.1", server.server_port, secure=False
-    )
-    connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
+    server, last = sent_on(method, status, "/here")
     stays = method == "GET" or status in (307, 308)
     assert server.asked == [f"{method} /there", *([f"{method} /here"] if stays else [])]
-    assert connection.status == (200 if stays else status)
+    assert last == (200 if stays else status)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_nothing_is_sent_on_to_another_host(method, serve):
+def test_nothing_is_sent_on_to_another_host(method, serve, sent_on):
     """It would get the token."""
     other = serve()
-    server = serve(send_on(307, f"http://{other.place}/here"))
-    connection = connection_class(ConnectionSettings(), CallTracker())(
-        "127.0.0.1", server.server_port, secure=False
-    )
-    connection.request(method, "/there", headers={"X-Auth-Token": "swordfish"})
-    assert connection.status == 307 and other.asked == []
+    _, last = sent_on(method, 307, f"http://{other.place}/here")
+    assert last == 307 and other.asked == []

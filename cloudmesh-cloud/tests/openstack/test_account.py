@@ -96,14 +96,12 @@ def test_what_is_missing_is_named(missing):
         account(**{missing: None})
 
 
-def test_an_application_credential_by_id():
+def test_an_application_credential_by_id_and_by_name():
     found = account(OS_APPLICATION_CREDENTIAL_ID="a1", OS_APPLICATION_CREDENTIAL_SECRET="s1")
     assert found.identity["methods"] == ["application_credential"]
     assert found.identity["application_credential"] == {"id": "a1", "secret": "s1"}
     assert found.scope == {} and found.user == "a1"
-
-
-def test_an_application_credential_by_name_is_one_of_a_user():
+    # A name is that of one of a user.
     found = account(OS_APPLICATION_CREDENTIAL_NAME="laptop", OS_APPLICATION_CREDENTIAL_SECRET="s1")
     proven = found.identity["application_credential"]
     assert proven["user"] == {"name": "gregor", "domain": {"id": "default"}}

@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from cloudmesh.cloud.provider.boot import BootRequest
 JSON = {"Content-Type": "application/json"}
 
 
-class Replay(ThreadingHTTPServer):
-    """Answers by libcloud's own mock classes, chosen by the host that was meant.
+class Replay:
+    """What a server on loopback answers: by libcloud's own mock classes, chosen by the host that was meant.
 
     Attributes:
         mocks: by a part of the host's name, "" for any.
@@ -26,19 +25,12 @@ class Replay(ThreadingHTTPServer):
         asked: method, host and path of each call, and what was sent.
     """
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, mocks):
-        super().__init__(("127.0.0.1", 0), Answer)
         self.mocks = mocks
         self.types = {}
         self.answers = {}
         self.failed = []
         self.asked = []
-
-    def handle_error(self, request, client_address):
-        self.failed.append(traceback.format_exc())
 
     def mock(self, host):
         return next(mock for part, mock in self.mocks.items() if part in host)
@@ -47,45 +39,33 @@ class Replay(ThreadingHTTPServer):
         """The calls so far, without what was asked for in them."""
         return [f"{method} {path.partition('?')[0]}" for method, _, path, _ in self.asked]
 
+    def __call__(self, request):
+        try:
+            status, content, headers = self._recorded(request)
+            content = content if isinstance(content, bytes) else (content or "").encode()
+            request.send_response(status)
+            for name, value in headers.items():
+                # Some of the classes give the headers of the question back.
+                if name.lower() in ("content-type", "location", "retry-after", "link", "etag"):
+                    request.send_header(name, value)
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            if status != 204:
+                request.wfile.write(content)
+        except Exception:
+            self.failed.append(traceback.format_exc())
+            raise
 
-class Answer(BaseHTTPRequestHandler):
-    """One call."""
-
-    protocol_version = "HTTP/1.1"
-
-    def _handle(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        host = self.headers["Host"]
-        self.server.asked.append((self.command, host, self.path, body))
-        mock = self.server.mock(host)()
-        line = f"{self.command} {self.path.partition('?')[0]}"
-        if line in self.server.types:
-            mock.type = self.server.types[line]
-        given = self.server.answers.get(line)
-        if self.path.partition("?")[0].endswith("/no-such-machine"):
-            status, content, headers = 404, '{"message": "there is none"}', JSON
-        elif given:
-            status, content, headers = (*given.pop(0), JSON)
-        else:
-            question = (self.command, self.path, body, dict(self.headers))
-            status, content, headers, _ = mock._get_request(*question)
-        content = (content or "").encode() if not isinstance(content, bytes) else content
-        self.send_response(status)
-        for name, value in headers.items():
-            # Some of the classes give the headers of the question back.
-            if name.lower() in ("content-type", "location", "retry-after", "link", "etag"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if status != 204:
-            self.wfile.write(content)
-
-    def log_message(self, format, *args):
-        pass
-
-
-for verb in ("GET", "POST", "PUT", "DELETE", "PATCH"):
-    setattr(Answer, f"do_{verb}", Answer._handle)
+    def _recorded(self, request):
+        host = request.headers["Host"]
+        self.asked.append((request.command, host, request.path, request.content))
+        mock, line = self.mock(host)(), self.lines()[-1]
+        mock.type = self.types.get(line, mock.type)
+        if line.endswith("/no-such-machine"):
+            return 404, '{"message": "there is none"}', JSON
+        if given := self.answers.get(line):
+            return (*given.pop(0), JSON)
+        return mock._get_request(request.command, request.path, request.content, dict(request.headers))[:3]
 
 
 def _secrets():
@@ -121,14 +101,15 @@ def recorded():
 
 
 @pytest.fixture
-def replay(certificate, monkeypatch, run_server):
+def replay(certificate, monkeypatch, serve):
     """Starts a server that stands for some hosts; all connections of the test lead to it."""
     started = []
 
     def start(names, mocks):
         context, file = certificate(*names)
-        server = run_server(Replay(mocks), context)
-        started.append(server)
+        replay = Replay(mocks)
+        server = serve(replay, context)
+        started.append(replay)
         real = urllib3.util.connection.create_connection
         monkeypatch.setattr(
             urllib3.util.connection,
@@ -136,11 +117,11 @@ def replay(certificate, monkeypatch, run_server):
             lambda address, *args, **kwargs: real(("127.0.0.1", server.server_port), *args, **kwargs),
         )
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
-        return server
+        return replay
 
     yield start
-    for server in started:
-        assert not server.failed, server.failed[0]
+    for replay in started:
+        assert not replay.failed, replay.failed[0]
 
 
 @pytest.fixture

@@ -161,7 +161,7 @@ def test_every_driver_of_libcloud_has_a_name_here():
 
     from libcloud.compute.providers import DRIVERS
 
-    from cloudmesh.cloud.providers.libcloud.settings import find_driver_class
+    from cloudmesh.cloud.providers.libcloud.provider import find_driver_class
 
     found = 0
     with warnings.catch_warnings():

@@ -69,6 +69,10 @@ class Provider(ABC):
         """
         self.name = name
         self.settings = settings
+        self.set_up()
+
+    def set_up(self) -> None:  # noqa: B027 there may be nothing to do
+        """Take what is needed from ``settings``, when the provider is made. Raises ConfigError."""
 
     def __enter__(self: Self) -> Self:
         self.open()

@@ -14,7 +14,6 @@ from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
-from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -40,22 +39,22 @@ class AzureProvider(DriverProvider):
     )
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        return [credential(self.name, self.settings, key) for key in _KEYS], {
-            "region": self._setting("region")
-        }
-
-    def can(self) -> frozenset[Capability]:
-        return super().can() | {Capability.BOOT_METADATA}
+        return [self.credential(key) for key in _KEYS], {"region": self._setting("region")}
 
     def _setting(self, key: str) -> str:
         hint = f"has no {key}, which this needs; cms config set clouds.{self.name}.{key}=VALUE"
-        return required_setting(self.name, self.settings, key, hint)
+        return self.required_setting(key, hint)
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey
 
+        file = Path(self._setting("public_key")).expanduser()
+        try:
+            public_key = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"clouds.{self.name}.public_key: {file} cannot be read") from error
         return {
-            "auth": NodeAuthSSHKey(self._public_key()),
+            "auth": NodeAuthSSHKey(public_key),
             "ex_resource_group": self._setting("resource_group"),
             "ex_network": self._setting("network"),
             "ex_subnet": self.settings.get("subnet") or "default",
@@ -68,14 +67,7 @@ class AzureProvider(DriverProvider):
         }
 
     def is_from(self, node: Any, request: BootRequest) -> bool:
-        return bears(_tags(node), request)
-
-    def _public_key(self) -> str:
-        file = Path(self._setting("public_key")).expanduser()
-        try:
-            return file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"clouds.{self.name}.public_key: {file} cannot be read") from error
+        return bears(extra_of(node).get("tags") or {}, request)
 
     def _native_images(self) -> list[Any]:
         names = self.settings.get("image_names") or []
@@ -100,7 +92,7 @@ class AzureProvider(DriverProvider):
             machine,
             raw_state=str(inner.get("provisioningState") or machine.raw_state),
             flavor=str((inner.get("hardwareProfile") or {}).get("vmSize") or ""),
-            metadata=unmarked(_tags(node)),
+            metadata=unmarked(extra.get("tags") or {}),
             zone=str(extra.get("location") or ""),
         )
 

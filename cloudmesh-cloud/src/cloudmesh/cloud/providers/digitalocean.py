@@ -8,7 +8,6 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, mark
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
-from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
 
 _C = Capability
 
@@ -30,16 +29,13 @@ class DigitalOceanProvider(DriverProvider):
         return type("DigitalOceanDriver", (DigitalOcean_v2_NodeDriver,), own)
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        return [credential(self.name, self.settings, "DO_TOKEN")], {}
-
-    def can(self) -> frozenset[Capability]:
-        return super().can() | {Capability.KEYS, Capability.USERDATA}
+        return [self.credential("DO_TOKEN")], {}
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)
         if "location" not in more:
             hint = f"boots no machine without a region; cms config set clouds.{self.name}.region=nyc3"
-            more["location"] = self.location(required_setting(self.name, self.settings, "region", hint))
+            more["location"] = self.location(self.required_setting("region", hint))
         attributes: dict[str, Any] = {"ssh_keys": [request.key.fingerprint]} if request.key else {}
         if request.token:
             attributes["tags"] = [mark(request.token)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
-from cloudmesh.cloud.providers.libcloud.settings import credential, required_setting
+from cloudmesh.cloud.providers.libcloud.transport import connection_class
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
@@ -44,38 +45,36 @@ class GoogleProvider(DriverProvider):
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        file = Path(credential(self.name, self.settings, "GOOGLE_KEY_FILE")).expanduser()
+        file = Path(self.credential("GOOGLE_KEY_FILE")).expanduser()
         account = _service_account(self.name, file)
-        project = credential(self.name, self.settings, "GOOGLE_PROJECT")
+        project = self.credential("GOOGLE_PROJECT")
+        mark = hashlib.sha256(f"{account['client_email']}/{project}".encode()).hexdigest()
         hint = f"has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
-        zone = required_setting(self.name, self.settings, "zone", hint)
+        zone = self.required_setting("zone", hint)
         return [account["client_email"], account["private_key"]], {
             "project": project,
             "datacenter": zone,
             "auth_type": "SA",
             "scopes": _SCOPES,
-            "credential_file": str(self._token_file(account["client_email"], project)),
+            # Where libcloud keeps the token of this account, 0600.
+            "credential_file": str(places.tokens_directory() / f"google-{mark[:16]}.json"),
         }
 
     def open(self) -> None:
         """Sign in, unless a token of before is still there, and build the driver."""
         (email, key), named = self.driver_arguments()
         with self.calling("sign in"):
-            signer = _signer(email, key, self._connection_class())
-            file = Path(named["credential_file"])
-            if not _has_token(file):
-                _save_token(file, json.dumps(signer.get_new_token()))
+            from libcloud.common.google import GoogleServiceAcctAuthConnection
+
+            # libcloud's way to a token would take connections that are for all clouds.
+            connections = connection_class(self.connection_settings, self.tracker, signs_in=True)
+            signer = type("Signer", (GoogleServiceAcctAuthConnection,), {"conn_class": connections})(
+                email, key, _SCOPES
+            )
+            _keep_token(Path(named["credential_file"]), signer)
         super().open()
         # It renews the token when its hour is over, by the same connections.
         self.driver.connection.oauth2_credential.oauth2_conn = signer
-
-    def _token_file(self, account: str, project: str) -> Path:
-        """Where libcloud keeps the token of this account, 0600."""
-        mark = hashlib.sha256(f"{account}/{project}".encode()).hexdigest()[:16]
-        return places.tokens_directory() / f"google-{mark}.json"
-
-    def can(self) -> frozenset[Capability]:
-        return super().can() | {Capability.USERDATA, Capability.BOOT_METADATA}
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)
@@ -86,14 +85,14 @@ class GoogleProvider(DriverProvider):
         return more
 
     def is_from(self, node: Any, request: BootRequest) -> bool:
-        return bears(_labels(node), request)
+        return bears(extra_of(node).get("labels") or {}, request)
 
     def _machine(self, node: Any) -> MachineRecord:
         machine = super()._machine(node)
         return replace(
             machine,
             state=_STATES.get(machine.raw_state, machine.state),
-            metadata=unmarked(_labels(node)),
+            metadata=unmarked(extra_of(node).get("labels") or {}),
             zone=str(getattr(node.extra.get("zone"), "name", "") or ""),
         )
 
@@ -102,26 +101,15 @@ def _labels(node: Any) -> Mapping[str, Any]:
     return extra_of(node).get("labels") or {}
 
 
-def _signer(email: str, key: str, connection: type[Any]) -> Any:
-    """libcloud's way to a token, over connections of ours: it would take those that are for all clouds."""
-    from libcloud.common.google import GoogleServiceAcctAuthConnection
-
-    own = type("Signer", (GoogleServiceAcctAuthConnection,), {"conn_class": connection})
-    return own(email, key, _SCOPES)
-
-
-def _has_token(file: Path) -> bool:
-    try:
-        return bool(json.loads(file.read_text(encoding="utf-8"))["access_token"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _save_token(file: Path, text: str) -> None:
-    """Write the token, for nobody else to read, in one step. Raises ConfigError."""
+def _keep_token(file: Path, signer: Any) -> None:
+    """Write a new token, for nobody else to read, in one step, unless there is one. Raises ConfigError."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(file.read_text(encoding="utf-8"))["access_token"]:
+            return
+    token = json.dumps(signer.get_new_token())
     try:
         files.make_private_directory(file.parent)
-        files.replace_private(file, text.encode())
+        files.replace_private(file, token.encode())
     except OSError as error:
         raise ConfigError(f"{file.parent} cannot be written: {error.strerror}") from error
 

@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
 from cloudmesh.cloud.providers.ec2 import launch
 from cloudmesh.cloud.providers.ec2.launch import tag_keys, tags
 from cloudmesh.cloud.providers.ec2.networks import Ec2Networks
 from cloudmesh.cloud.providers.ec2.query import filters, items, numbered
-from cloudmesh.cloud.providers.ec2.records import STATES, state_of, to_machine
+from cloudmesh.cloud.providers.ec2.records import STATES, state_of, tags_of, to_machine
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
@@ -58,23 +58,19 @@ class Ec2BulkCalls(Ec2Networks):
         """
         if verb not in _VERBS_FOR_SEVERAL:
             return super().act_many(verb, cloud_ids)
-        gone = self._deleted_among(cloud_ids) if verb == "reboot" else {}
+        gone: dict[str, CloudmeshError] = {}
+        if verb == "reboot":
+            # EC2 says yes to rebooting those that are deleted but remembered, and does nothing.
+            with self.calling(f"show {len(cloud_ids)} machines"):
+                shown = list(self.query.instances(numbered("InstanceId", cloud_ids)))
+            alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
+            gone = {each: deleted_error(self.name, each) for each in cloud_ids if each not in alive}
         ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
         if not ids:
             return gone
         with self.calling(f"{verb} {len(ids)} machines"):
             answer = self.query.send(ACTIONS[verb], numbered("InstanceId", ids))
         return {**gone, **self._errors_in(verb, ids, answer)}
-
-    def _deleted_among(self, cloud_ids: Sequence[str]) -> dict[str, CloudmeshError]:
-        """Those that are deleted but remembered: EC2 says yes to rebooting them, and does nothing."""
-        sent = numbered("InstanceId", cloud_ids)
-        with self.calling(f"show {len(cloud_ids)} machines"):
-            shown = list(self.query.instances(sent))
-        alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
-        return {
-            cloud_id: deleted_error(self.name, cloud_id) for cloud_id in cloud_ids if cloud_id not in alive
-        }
 
     def _errors_in(
         self, verb: str, ids: Sequence[str], answer: Mapping[str, Any]
@@ -155,7 +151,7 @@ class Ec2BulkCalls(Ec2Networks):
                 yield not_shown_error(self.name, wanted)
             elif launch.is_gone(instance):
                 yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
-            elif launch.is_named(instance):
+            elif TOKEN_KEY in tags_of(instance):
                 yield to_machine(self.name, instance)
             else:
                 machine = to_machine(self.name, instance)
@@ -168,7 +164,7 @@ class Ec2BulkCalls(Ec2Networks):
         """Write the name and what belongs to it on a machine; the error if that fails."""
         try:
             with self.calling(f"name {cloud_id}"):
-                sent = {"ResourceId.1": cloud_id, **tags("Tag", launch.own_tags(wanted))}
+                sent = {"ResourceId.1": cloud_id, **tags("Tag", {**marked(wanted), "Name": wanted.name})}
                 self.query.send("CreateTags", sent)
         except CloudmeshError as error:
             return error

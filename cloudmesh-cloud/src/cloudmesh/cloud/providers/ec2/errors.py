@@ -38,16 +38,26 @@ _CREDENTIALS = {
     *("UnrecognizedClientException", "PendingVerification", "OptInRequired"),
 }
 _RATE = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"}
-_UNSUPPORTED = {
-    *("InvalidAction", "Unsupported", "UnsupportedOperation", "UnsupportedHibernationConfiguration"),
-    *("UnsupportedInstanceAttribute", "NotImplemented", "UnknownOperationException"),
+_KINDS: dict[str, type[CloudmeshError]] = {
+    "DependencyViolation": Conflict,
+    "IdempotentParameterMismatch": Conflict,
+    "IncorrectInstanceState": Conflict,
+    "IncorrectState": Conflict,
+    "InvalidPermission.Duplicate": Conflict,
+    "InvalidState": Conflict,
+    "OperationNotPermitted": Conflict,
+    "Resource.AlreadyAssociated": Conflict,
+    "InsufficientCapacity": NoCapacity,
+    "InsufficientHostCapacity": NoCapacity,
+    "InsufficientInstanceCapacity": NoCapacity,
+    "InvalidAction": Unsupported,
+    "NotImplemented": Unsupported,
+    "UnknownOperationException": Unsupported,
+    "Unsupported": Unsupported,
+    "UnsupportedHibernationConfiguration": Unsupported,
+    "UnsupportedInstanceAttribute": Unsupported,
+    "UnsupportedOperation": Unsupported,
 }
-_CONFLICT = {
-    *("IncorrectInstanceState", "IncorrectState", "InvalidState", "IdempotentParameterMismatch"),
-    *("DependencyViolation", "OperationNotPermitted", "Resource.AlreadyAssociated"),
-    "InvalidPermission.Duplicate",
-}
-_CAPACITY = {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientCapacity"}
 _QUOTA = re.compile(r"LimitExceeded$|^MaxSpot|^TooMany|QuotaExceeded")
 _MISSING = re.compile(r"\.(NotFound|Malformed|Unavailable)$")
 
@@ -83,23 +93,16 @@ def _by_code(code: str, details: ErrorDetails, call: CallContext) -> CloudmeshEr
         return rate_limited(details, call)
     if _QUOTA.search(code):
         return quota_exceeded(details, call)
-    kind = _kind(code)
-    if kind is None:
+    if _MISSING.search(code):
+        kind: type[CloudmeshError] = NotFound
+    elif code in _KINDS:
+        kind = _KINDS[code]
+    elif code.endswith((".InUse", ".Duplicate")):
+        kind = Conflict if code.endswith(".InUse") else Refused
+    else:
         return None
-    hint = "; another zone, or later, may have room" if code in _CAPACITY else ""
+    hint = "; another zone, or later, may have room" if kind is NoCapacity else ""
     error = kind(f"cloud {call.cloud} cannot {call.what} ({details.words}){hint}")
     # An earlier call with this token was another one, and may have made a machine.
     error.outcome_unknown = code == "IdempotentParameterMismatch"
     return error
-
-
-def _kind(code: str) -> type[CloudmeshError] | None:
-    if _MISSING.search(code):
-        return NotFound
-    if code in _UNSUPPORTED:
-        return Unsupported
-    if code in _CONFLICT or code.endswith(".InUse"):
-        return Conflict
-    if code in _CAPACITY:
-        return NoCapacity
-    return Refused if code.endswith(".Duplicate") else None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
+from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest
 from cloudmesh.cloud.providers.ec2.query import numbered
 from cloudmesh.cloud.providers.ec2.records import state_of, tags_of
 
@@ -29,8 +29,9 @@ def launch_parameters(wanted: BootRequest, hibernate: bool = False) -> dict[str,
 
 def group_launch_parameters(requests: Sequence[BootRequest], hibernate: bool = False) -> dict[str, Any]:
     """The same for several machines, which differ in nothing but their names, tokens and metadata."""
-    token, shared = client_token(requests), group_tags(requests)
-    return _run_instances(requests[0], len(requests), token, shared, hibernate)
+    # EC2 does it once: the token is the same for the same requests in the same order.
+    token = hashlib.sha256(" ".join(each.token for each in requests).encode()).hexdigest()
+    return _run_instances(requests[0], len(requests), token, group_tags(requests), hibernate)
 
 
 def _run_instances(
@@ -97,11 +98,6 @@ GROUP_KEY = f"{TOKEN_KEY}s-"
 _LONGEST_VALUE = 256
 
 
-def client_token(requests: Sequence[BootRequest]) -> str:
-    """What makes the call one that EC2 does once: the same for the same requests in the same order."""
-    return hashlib.sha256(" ".join(each.token for each in requests).encode()).hexdigest()
-
-
 def group_tags(requests: Sequence[BootRequest]) -> dict[str, str]:
     """The tags of all: what the users wrote on every one of them, and the tokens."""
     first, *others = requests
@@ -112,11 +108,6 @@ def group_tags(requests: Sequence[BootRequest]) -> dict[str, str]:
     }
     lines = textwrap.wrap(" ".join(each.token for each in requests), _LONGEST_VALUE, break_on_hyphens=False)
     return {**shared, **{f"{GROUP_KEY}{number}": line for number, line in enumerate(lines, 1)}}
-
-
-def own_tags(request: BootRequest) -> dict[str, str]:
-    """The tags of one machine of a group, once it is known which it is."""
-    return {**marked(request), "Name": request.name}
 
 
 def group_keys(tags: Mapping[str, str]) -> list[str]:
@@ -138,11 +129,6 @@ def token_of(instance: Mapping[str, Any]) -> str:
         return own
     tokens, index = tokens_of(instance), str(instance.get("amiLaunchIndex", ""))
     return tokens[int(index)] if index.isdecimal() and int(index) < len(tokens) else ""
-
-
-def is_named(instance: Mapping[str, Any]) -> bool:
-    """Whether a machine of a group has got its own name and token."""
-    return TOKEN_KEY in tags_of(instance)
 
 
 def is_gone(instance: Mapping[str, Any]) -> bool:

@@ -24,16 +24,19 @@ class Ec2Networks(LibcloudProvider):
     def networks(self) -> list[Network]:
         """The subnets, each a network of its own."""
         with self.calling("list networks"):
-            return [self._network(each) for each in self._all("DescribeSubnets", "subnetSet")]
+            return [
+                Network(
+                    self.name,
+                    tags_of(subnet).get("Name") or str(subnet["subnetId"]),
+                    str(subnet["subnetId"]),
+                    subnets=(str(subnet.get("cidrBlock") or ""),),
+                )
+                for subnet in self._all("DescribeSubnets", "subnetSet")
+            ]
 
     def _all(self, action: str, key: str) -> Iterator[Any]:
         vpc = filters({"vpc-id": [self.own.vpc]}) if self.own.vpc else {}
         return self.query.pages(action, key, _A_PAGE, vpc)
-
-    def _network(self, subnet: Mapping[str, Any]) -> Network:
-        cloud_id = str(subnet["subnetId"])
-        name = tags_of(subnet).get("Name") or cloud_id
-        return Network(self.name, name, cloud_id, subnets=(str(subnet.get("cidrBlock") or ""),))
 
     def security_groups(self) -> list[SecurityGroup]:
         with self.calling("list security groups"):
@@ -93,13 +96,12 @@ class Ec2Networks(LibcloudProvider):
         """
         sent = {"Domain": "vpc", **({"NetworkBorderGroup": pool} if pool else {})}
         with self.calling("take a public address"):
-            if pool and pool not in self._border_groups():
+            zones = (
+                items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo") if pool else []
+            )
+            if pool and pool not in {str(zone.get("networkBorderGroup") or "") for zone in zones}:
                 raise NotFound(f"there is no network border group {pool} on cloud {self.name}")
             return self._address(self.query.send("AllocateAddress", sent))
-
-    def _border_groups(self) -> set[str]:
-        zones = items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo")
-        return {str(zone.get("networkBorderGroup") or "") for zone in zones}
 
     def delete_floating_ip(self, cloud_id: str) -> None:
         with self.calling(f"give back the address {cloud_id}"):
@@ -153,20 +155,15 @@ def _rules(group: Mapping[str, Any]) -> Iterator[SecurityRule]:
     """The rules of a group."""
     for direction, key in (("ingress", "ipPermissions"), ("egress", "ipPermissionsEgress")):
         for permission in items(group, key):
-            for ethertype, remote in _remotes(permission):
-                yield _rule(direction, permission, ethertype, remote)
+            for each in items(permission, "ipRanges"):
+                yield _rule(direction, permission, "IPv4", each["cidrIp"])
+            for each in items(permission, "ipv6Ranges"):
+                yield _rule(direction, permission, "IPv6", each["cidrIpv6"])
+            for each in items(permission, "groups"):
+                yield _rule(direction, permission, "IPv4", each.get("groupId") or each.get("groupName"))
 
 
-def _remotes(permission: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for each in items(permission, "ipRanges"):
-        yield "IPv4", str(each["cidrIp"])
-    for each in items(permission, "ipv6Ranges"):
-        yield "IPv6", str(each["cidrIpv6"])
-    for each in items(permission, "groups"):
-        yield "IPv4", str(each.get("groupId") or each.get("groupName"))
-
-
-def _rule(direction: str, permission: Mapping[str, Any], ethertype: str, remote: str) -> SecurityRule:
+def _rule(direction: str, permission: Mapping[str, Any], ethertype: str, remote: Any) -> SecurityRule:
     protocol = str(permission.get("ipProtocol") or _ALL)
     first, last = _port(permission.get("fromPort")), _port(permission.get("toPort"))
     if (first, last) == (0, _LAST_PORT):
@@ -176,7 +173,7 @@ def _rule(direction: str, permission: Mapping[str, Any], ethertype: str, remote:
         protocol="any" if protocol == _ALL else protocol,
         from_port=first,
         to_port=last,
-        remote=remote,
+        remote=str(remote),
         ethertype=ethertype,
     )
 

@@ -40,10 +40,9 @@ class Ec2Provider(Ec2BulkCalls):
     )
     settings_keys: ClassVar[tuple[str, ...]] = (*KEYS, *LibcloudProvider.settings_keys)
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
-        self.own = Ec2Settings.read(name, settings)
-        self._secrets = (*self._secrets, self.own.secret_key, *filter(None, [self.own.token]))
+    def read_own_settings(self) -> None:
+        self.own = Ec2Settings.read(self.name, self.settings)
+        self.hide(self.own.secret_key, self.own.token or "")
         if self.own.hibernate:
             self.capabilities = self.capabilities | {_C.SUSPEND, _C.RESUME}
 
@@ -185,16 +184,15 @@ class Ec2Provider(Ec2BulkCalls):
         Never all that are public: they are more than 100,000.
         """
         own = self._images(numbered("Owner", ["self"]))
-        names = [*self.own.image_names, *self._default_image()]
+        names = list(self.own.image_names)
+        default = self.settings.get("default")
+        name = str(default.get("image") or "") if isinstance(default, Mapping) else ""
+        if name and not name.startswith("ami-"):
+            names.append(name)
         if names:
             owners = numbered("Owner", self.own.image_owners)
             own += self._images({**owners, **filters({"name": names, "state": ["available"]})})
         return list({image.cloud_id: image for image in own}.values())
-
-    def _default_image(self) -> list[str]:
-        default = self.settings.get("default")
-        name = str(default.get("image") or "") if isinstance(default, Mapping) else ""
-        return [name] if name and not name.startswith("ami-") else []
 
     def _images(self, sent: Mapping[str, Any]) -> list[Image]:
         with self.calling("list images"):
@@ -209,16 +207,13 @@ class Ec2Provider(Ec2BulkCalls):
     def flavors(self) -> list[Flavor]:
         """The instance types of the region; of a cloud that does not tell, Amazon's names without sizes."""
         try:
-            return self._instance_types()
+            with self.calling("list flavors"):
+                pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
+                return [to_flavor(self.name, each) for each in pages]
         except Unsupported:
             from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
 
             return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]
-
-    def _instance_types(self) -> list[Flavor]:
-        with self.calling("list flavors"):
-            pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
-            return [to_flavor(self.name, each) for each in pages]
 
     def key_pairs(self) -> list[KeyPair]:
         with self.calling("list key pairs"):

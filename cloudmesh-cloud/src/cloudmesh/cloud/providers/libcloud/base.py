@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -10,14 +11,17 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.verbs import VerbProvider
-from cloudmesh.cloud.providers.libcloud.settings import (
+from cloudmesh.cloud.providers.libcloud.transport import (
     CONNECTION_KEYS,
+    CallTracker,
     ConnectionSettings,
-    secret_texts,
-    userdata_texts,
+    build_driver,
 )
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError
+from cloudmesh.plugin.secrets import is_secret
+
+# Characters: of a part of user data, of what may be shown of it, and of a line that can hold a secret.
+_PART, _SHOWN, _SHORTEST_LINE = 16, 400, 8
 
 
 class LibcloudProvider(VerbProvider):
@@ -34,16 +38,33 @@ class LibcloudProvider(VerbProvider):
     # Whether a GET changes nothing on this cloud.
     get_reads: ClassVar[bool] = False
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
+    def set_up(self) -> None:
+        """Read time limits and TLS (``timeout``, ``ca_cert``, ``insecure``), then what is the cloud's own."""
         self.tracker = CallTracker(self.get_reads)
         self._driver: Any = None
-        self._secrets = secret_texts(settings)
-        self._connection_settings = self.connection_settings()
+        self._hidden: set[str] = set()
+        self.connection_settings = ConnectionSettings.read(self.name, self.settings)
+        self.read_own_settings()
 
-    def connection_settings(self) -> ConnectionSettings:
-        """Time limits and TLS; by default from ``timeout``, ``ca_cert`` and ``insecure`` of the settings."""
-        return ConnectionSettings.read(self.name, self.settings)
+    def read_own_settings(self) -> None:
+        """Take what else a subclass needs from its settings. Raises ConfigError."""
+
+    def required_setting(self, key: str, sentence: str) -> str:
+        """A setting that must be there, as text. Raises ConfigError with this sentence."""
+        if not (value := self.settings.get(key)):
+            raise ConfigError(f"cloud {self.name} {sentence}")
+        return str(value)
+
+    def credential(self, key: str) -> str:
+        """A value of ``credentials:`` that must be there. Raises CredentialsError."""
+        credentials = self.settings.get("credentials")
+        value = credentials.get(key) if isinstance(credentials, Mapping) else None
+        if value is None or not str(value).strip():
+            raise CredentialsError(
+                f"cloud {self.name} lacks {key}; "
+                f"cms config set clouds.{self.name}.credentials.{key} asks for it"
+            )
+        return str(value)
 
     @abstractmethod
     def driver_class(self) -> type[Any]:
@@ -65,16 +86,12 @@ class LibcloudProvider(VerbProvider):
         arguments, named = self.driver_arguments()
         with self.calling("sign in"):
             kind = self.driver_class()
-            self._driver = build_driver(kind, self._connection_settings, self.tracker, arguments, named)
-
-    def _connection_class(self) -> type[Any]:
-        """For connections beside the driver's own, to sign in somewhere else."""
-        return connection_class(self._connection_settings, self.tracker, signs_in=True)
+            self._driver = build_driver(kind, self.connection_settings, self.tracker, arguments, named)
 
     def endpoint(self) -> Endpoint | None:
         """Where calls go to, with this cloud's TLS; None if the driver does not tell before it calls."""
         url = self.endpoint_url()
-        settings = self._connection_settings
+        settings = self.connection_settings
         return Endpoint(url, settings.ca_file, settings.insecure, settings.limits[0]) if url else None
 
     def endpoint_url(self) -> str:
@@ -90,10 +107,13 @@ class LibcloudProvider(VerbProvider):
         self._driver = None
         self.tracker.close()
 
+    def hide(self, *texts: str) -> None:
+        """Let no error show these texts, beside what is secret in the settings: a cloud may repeat them."""
+        self._hidden.update(texts)
+
     def hide_userdata(self, request: BootRequest) -> None:
         """Let no error repeat what a machine is booted with: it may hold secrets. Comes before the boot."""
-        if request.userdata not in self._secrets:
-            self._secrets = (*userdata_texts(request.userdata), *self._secrets)
+        self._hidden |= userdata_texts(request.userdata)
 
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:
@@ -106,7 +126,9 @@ class LibcloudProvider(VerbProvider):
             from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 
             place = self.tracker.place or "its endpoint"
-            call = CallContext(self.name, what, place, self.tracker.answer, self._secrets, self.explain)
+            # The longest first: one may be a part of another.
+            secrets = sorted({*secret_texts(self.settings), *self._hidden}, key=len, reverse=True)
+            call = CallContext(self.name, what, place, self.tracker.answer, tuple(secrets), self.explain)
             ours = translate(error, call)
             if ours is None:
                 raise
@@ -133,3 +155,25 @@ class LibcloudProvider(VerbProvider):
         None leaves it to what all clouds have in common.
         """
         return None
+
+
+def secret_texts(value: Any, path: str = "", secret: bool = False) -> Iterator[str]:
+    """All texts under secret names in the settings, or in a part of them that stands at ``path``."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            below = f"{path}.{name}" if path else str(name)
+            yield from secret_texts(item, below, secret or is_secret(below))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secret_texts(item, path, secret)
+    elif secret and value not in (None, ""):
+        yield str(value)
+
+
+def userdata_texts(userdata: str) -> set[str]:
+    """What of a machine's user data a cloud may repeat: all of it, lines, and the begin of it in base64."""
+    encoded = b64encode(userdata.encode()).decode("ascii")
+    # A cloud may repeat a part only; a message shows no more than the begin of that.
+    parts = [encoded[start : start + _PART] for start in range(0, min(len(encoded), _SHOWN), _PART)]
+    lines = [line for each in userdata.splitlines() if len(line := each.strip()) >= _SHORTEST_LINE]
+    return {userdata, encoded, *parts, *lines}

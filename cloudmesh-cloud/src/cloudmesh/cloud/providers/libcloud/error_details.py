@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any
 from urllib.parse import quote
 
@@ -42,7 +46,10 @@ class ErrorDetails:
 
 def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] = ()) -> ErrorDetails:
     """What an error tells; ``answer`` is the last HTTP response, if it is known."""
-    text = _text(error)
+    # ``str()`` fails for some of libcloud's errors, and shows Python's form of others.
+    names = ("body", "message", "value", "reason", "error")
+    said = (*(getattr(error, name, None) for name in names), *error.args)
+    text = next(filter(None, map(_sentence, said)), "")
     if text == _RATE_LIMIT:
         # libcloud puts this in place of what the cloud said.
         text = _sentence(getattr(answer, "text", "")) or text
@@ -55,8 +62,13 @@ def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] 
     is_page = bool(_PAGE.match(text)) or (kind or "").lower().startswith("text/html")
     if is_page and not _PAGE.match(text):
         text = str(getattr(answer, "text", "") or "")
-    words = _title(text) if is_page else text
-    return ErrorDetails(code, clean(words, secrets), is_page, retry_after(headers), _reason(error))
+    if is_page:
+        title = _TITLE.search(text)
+        text = title[1] if title else ""
+    # The errors of some drivers keep a word under ``code``.
+    word = getattr(error, "code", None)
+    reason = word if isinstance(word, str) and word.isidentifier() else ""
+    return ErrorDetails(code, clean(text, secrets), is_page, retry_after(headers), reason)
 
 
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
@@ -70,9 +82,6 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
 
 def retry_after(headers: Mapping[str, Any]) -> float | None:
     """The header Retry-After, which is a number of seconds or a date."""
-    import time
-    from email.utils import mktime_tz, parsedate_tz
-
     value = _header(headers, "retry-after")
     if value is None:
         return None
@@ -98,47 +107,20 @@ def _number(value: Any) -> int:
     return int(text) if re.fullmatch(r"[1-5][0-9]{2}", text) else 0
 
 
-def _reason(error: BaseException) -> str:
-    """The word that the errors of some drivers keep under ``code``."""
-    value = getattr(error, "code", None)
-    return value if isinstance(value, str) and value.isidentifier() else ""
-
-
-def _text(error: BaseException) -> str:
-    """The words of an error; ``str()`` fails for some of libcloud's, and shows Python's form of others."""
-    for name in ("body", "message", "value", "reason", "error"):
-        said = _sentence(getattr(error, name, None))
-        if said:
-            return said
-    return next(filter(None, (_sentence(each) for each in error.args)), "")
-
-
 def _sentence(value: Any, depth: int = 0) -> str:
     """The sentence for people in what a cloud sent."""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if isinstance(value, str):
-        return _unwrapped(value.strip(), depth)
+        text = value.strip()
+        if depth < _DEEPEST and text[:1] in ("{", "["):
+            # A text that is JSON is looked into.
+            with suppress(ValueError, RecursionError):
+                return _sentence(json.loads(text), depth + 1) or text
+        return text
     if depth < _DEEPEST and isinstance(value, Mapping):
         picked = [value[key] for key in _WORDS if key in value] or list(value.values())
         return next(filter(None, (_sentence(each, depth + 1) for each in picked)), "")
     if depth < _DEEPEST and isinstance(value, list | tuple):
         return next(filter(None, (_sentence(each, depth + 1) for each in value)), "")
     return ""
-
-
-def _unwrapped(text: str, depth: int) -> str:
-    """A text that is JSON is looked into."""
-    if depth < _DEEPEST and text[:1] in ("{", "["):
-        import json
-
-        try:
-            return _sentence(json.loads(text), depth + 1) or text
-        except (ValueError, RecursionError):
-            return text
-    return text
-
-
-def _title(page: str) -> str:
-    found = _TITLE.search(page)
-    return found[1] if found else ""

@@ -73,16 +73,15 @@ def translate(error: Exception, call: CallContext) -> CloudmeshError | None:
         return below
     name = type(error).__name__
     known = name in _STATUS or name in _UNREADABLE
-    if not (known or _is_libclouds(error) or _comes_from_libcloud(error)):
+    theirs = any(each.__module__.split(".")[0] in ("libcloud", "xmlrpc") for each in type(error).__mro__)
+    if not (known or theirs or _comes_from_libcloud(error)):
         return None
     details = read_error(error, call.answer, call.secrets)
-    _drop_body(error)
+    if getattr(error, "body", None):
+        # Tracebacks show the whole answer, which may be a token, where it could not be read.
+        error.body = "(left out)"  # type: ignore[attr-defined]
     own_reading = call.rule(details, call) if call.rule else None
     return own_reading or _by_status(name, details, call)
-
-
-def _is_libclouds(error: Exception) -> bool:
-    return any(each.__module__.split(".")[0] in ("libcloud", "xmlrpc") for each in type(error).__mro__)
 
 
 def _comes_from_libcloud(error: Exception) -> bool:
@@ -95,22 +94,23 @@ def _comes_from_libcloud(error: Exception) -> bool:
     return False
 
 
-def _drop_body(error: Exception) -> None:
-    """Tracebacks show the whole answer, which may be a token, where it could not be read."""
-    if getattr(error, "body", None):
-        error.body = "(left out)"  # type: ignore[attr-defined]
-
-
 def _by_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     if name == "QuotaExceededError":
         return quota_exceeded(details, call)
     code = _STATUS.get(name) or details.code
     if 300 <= code < 400 and (place := _location(call)):
-        return _redirected(code, place, call)
+        # What changes something is not sent on: by most redirections it would become a mere look.
+        return errors.Refused(
+            f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
+            f"(HTTP {code}); correct the address of the cloud, or ask its operators"
+        )
     if details.is_page and code != 429:
         return _web_page(code, details, call)
     if name in _UNREADABLE and code < 400:
-        return _unreadable(call)
+        return errors.BadAnswer(
+            f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; "
+            f"{UNSURE}"
+        )
     if code < 400:
         return _without_status(name, details, call)
     return by_code(code, details, call)
@@ -125,19 +125,15 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
         return rate_limited(details, call)
     if _QUOTA.search(details.words) and code < 500:
         return quota_exceeded(details, call)
-    kind: type[CloudmeshError]
-    if code >= 500:
-        kind, sentence, unsure = _SERVER.get(code, _FAILED)
-    else:
-        kind, sentence = _CLIENT.get(code, (errors.Refused, "cloud {cloud} refused to {what}{said}"))
-        unsure = code == _REQUEST_TIMEOUT
+    kind, sentence = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
     error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
-    error.outcome_unknown = unsure
+    error.outcome_unknown = code == 408 or (code >= 500 and code not in (501, 503))
     return error
 
 
-_REQUEST_TIMEOUT = 408
-_CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
+# Our error for a status, and its sentence; 400 and 500 also stand for those of their hundreds that have none.
+_BY_STATUS: dict[int, tuple[type[CloudmeshError], str]] = {
+    400: (errors.Refused, "cloud {cloud} refused to {what}{said}"),
     401: (
         errors.CredentialsError,
         "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
@@ -156,6 +152,16 @@ _CLIENT: dict[int, tuple[type[CloudmeshError], str]] = {
     408: (errors.CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + UNSURE),
     409: (errors.Conflict, "cloud {cloud} cannot {what} as things are{said}"),
     410: (errors.NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+    500: (
+        errors.ServerFailure,
+        f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
+        "if it goes on like this, tell its operators",
+    ),
+    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
+    # A gateway says so of a service that broke off, as well as of one that is not there.
+    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}"),
+    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later"),
+    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}"),
 }
 
 
@@ -184,20 +190,6 @@ def quota_exceeded(details: ErrorDetails, call: CallContext) -> errors.QuotaExce
     )
 
 
-# For a status of 500 or more: our error, its sentence, and whether what was asked for may have been done.
-_SERVER: dict[int, tuple[type[errors.CloudError], str, bool]] = {
-    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}", False),
-    # A gateway says so of a service that broke off, as well as of one that is not there.
-    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}", True),
-    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later", False),
-    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}", True),
-}
-_FAILED = (
-    errors.ServerFailure,
-    f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
-    "if it goes on like this, tell its operators",
-    True,
-)
 _WEB_PAGE_ERRORS: dict[int, type[errors.CloudError]] = {
     407: errors.Unreachable,
     502: errors.OutOfService,
@@ -217,14 +209,6 @@ def _location(call: CallContext) -> str:
     return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
 
-def _redirected(code: int, place: str, call: CallContext) -> errors.Refused:
-    """What changes something is not sent on: by most redirections it would become a mere look."""
-    return errors.Refused(
-        f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
-        f"(HTTP {code}); correct the address of the cloud, or ask its operators"
-    )
-
-
 def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     title = f" {details.words!r}" if details.words else ""
     return _WEB_PAGE_ERRORS.get(code, errors.BadAnswer)(
@@ -235,15 +219,9 @@ def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshE
     )
 
 
-def _unreadable(call: CallContext) -> errors.BadAnswer:
-    return errors.BadAnswer(
-        f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; {UNSURE}"
-    )
-
-
 def _without_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
-    if name in ("NotImplementedError",):
+    if name == "NotImplementedError":
         return errors.Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
     if name in _PARSING_ERRORS or not details.words:
         return errors.BadAnswer(

@@ -30,8 +30,13 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
         return _connection_lost(cloud, place)
     if tls is not None or isinstance(error, requests.exceptions.SSLError | TransientSSLError):
         return TlsFailure(f"cloud {cloud}: {_tls_reason(tls, cloud, place)}")
+    if isinstance(error, requests.ConnectTimeout):
+        return CloudTimeout(
+            f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
+            "the network there?"
+        )
     if isinstance(error, requests.Timeout | socket.timeout):
-        return _timed_out(error, cloud, place)
+        return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {UNSURE}", outcome_unknown=True)
     network = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError)
     if isinstance(error, requests.RequestException) and not isinstance(error, network[:2]):
         return _other_request_error(error, cloud, place)
@@ -77,17 +82,6 @@ def _tls_reason(error: ssl.SSLError | None, cloud: str, place: str) -> str:
         return f"{place} does not speak TLS; is it an http:// service, or is the port wrong?"
     said = f" ({reason})" if reason else ""
     return f"no TLS connection to {place} came about{said}; is the address right?"
-
-
-def _timed_out(error: BaseException, cloud: str, place: str) -> CloudError:
-    import requests
-
-    if isinstance(error, requests.ConnectTimeout):
-        return CloudTimeout(
-            f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
-            "the network there?"
-        )
-    return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {UNSURE}", outcome_unknown=True)
 
 
 def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudError:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
-from cloudmesh.cloud.providers.libcloud import records, settings
+from cloudmesh.cloud.providers.libcloud import records
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.plugin.errors import ConfigError, suggest
 
@@ -35,18 +35,30 @@ class DriverProvider(LibcloudProvider):
     )
 
     def driver_class(self) -> type[Any]:
-        return settings.find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
+        return find_driver_class(self.name, self.driver_name or self.settings.get("driver"))
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        return [], settings.driver_arguments(self.name, self.driver_class(), self.settings)
+        """What ``arguments:`` holds, if the driver takes it; no error shows a value of it."""
+        place = f"clouds.{self.name}.arguments"
+        given = _section(place, self.settings.get("arguments"))
+        parameters = inspect.signature(self.driver_class().__init__).parameters
+        by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        known = [name for name, each in parameters.items() if name != "self" and each.kind in by_name]
+        takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+        for name in given:
+            if name not in known and not takes_any:
+                raise ConfigError(f"{place}: the driver takes no {name!r}; {suggest(name, known, 20)}")
+        for name in known:
+            if parameters[name].default is inspect.Parameter.empty and name not in given:
+                raise ConfigError(
+                    f"{place} lacks {name!r}, which the driver needs; cms config set {place}.{name}"
+                )
+        return [], given
 
     def open(self) -> None:
         super().open()
-        self.capabilities = self.can()
-
-    def can(self) -> frozenset[Capability]:
-        """What the open driver can do."""
-        return records.capabilities_of(self.driver)
+        # A subclass of its own kind of cloud tells it also before it is open.
+        self.capabilities = self.capabilities or records.capabilities_of(self.driver)
 
     def check(self) -> str:
         count = sum(1 for _ in self.machines())
@@ -101,7 +113,13 @@ class DriverProvider(LibcloudProvider):
             size = self._pick("flavor", request.flavor.cloud_id, self._sizes())
             image = self._native_image(request.image.cloud_id)
             more = self.boot_arguments(request)
-        self._refuse_missing(more)
+        for name, each in inspect.signature(self.driver.create_node).parameters.items():
+            needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+            if needed and name not in ("name", "size", "image", *more):
+                raise ConfigError(
+                    f"cloud {self.name} boots no machine without {name}; "
+                    f"cms config set clouds.{self.name}.boot.{name}=VALUE"
+                )
         with self.changing(f"boot {request.name}"):
             made = self.driver.create_node(name=request.name, size=size, image=image, **more)
         machine = self._machine(made)
@@ -121,7 +139,7 @@ class DriverProvider(LibcloudProvider):
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         """What ``create_node`` is given beside name, size and image: ``boot:``, its location as an object."""
-        more = settings.section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
+        more = _section(f"clouds.{self.name}.boot", self.settings.get("boot") or None)
         if "location" in more:
             more["location"] = self.location(str(more["location"]))
         return more
@@ -135,15 +153,6 @@ class DriverProvider(LibcloudProvider):
                 return each
         names = [str(each.id) for each in found]
         raise ConfigError(f"cloud {self.name} has no location {name!r}; {suggest(name, names)}")
-
-    def _refuse_missing(self, more: Mapping[str, Any]) -> None:
-        for name, each in inspect.signature(self.driver.create_node).parameters.items():
-            needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
-            if needed and name not in ("name", "size", "image") and name not in more:
-                raise ConfigError(
-                    f"cloud {self.name} boots no machine without {name}; "
-                    f"cms config set clouds.{self.name}.boot.{name}=VALUE"
-                )
 
     def _pick(self, kind: str, cloud_id: str, found: list[Any]) -> Any:
         """The one of libcloud's objects that has this id. Raises NotFound."""
@@ -178,16 +187,13 @@ class DriverProvider(LibcloudProvider):
             node = self._node_to_change(cloud_id)
         with self.changing(f"{verb} {cloud_id}"):
             if getattr(self.driver, method)(node) is False:
-                self._raise_last_answer()
+                # Some drivers make a mere no of an error; the last answer still tells which.
+                status = getattr(self.tracker.answer, "status_code", 0)
+                if status >= 400:
+                    from libcloud.common.exceptions import BaseHTTPError
+
+                    raise BaseHTTPError(status, self.tracker.answer.text)
                 raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
-
-    def _raise_last_answer(self) -> None:
-        """Some drivers make a mere no of an error; the last answer still tells which."""
-        status = getattr(self.tracker.answer, "status_code", 0)
-        if status >= 400:
-            from libcloud.common.exceptions import BaseHTTPError
-
-            raise BaseHTTPError(status, self.tracker.answer.text)
 
     def key_pairs(self) -> list[KeyPair]:
         self._need_keys()
@@ -218,3 +224,37 @@ class DriverProvider(LibcloudProvider):
     def _need_keys(self) -> None:
         if Capability.KEYS not in self.capabilities:
             self._lacks(Capability.KEYS)
+
+
+def find_driver_class(cloud: str, name: Any) -> type[Any]:
+    """The driver of libcloud that ``driver:`` of a cloud's section names. Raises ConfigError."""
+    from libcloud.compute.providers import DRIVERS, get_driver
+
+    if not name or not isinstance(name, str):
+        raise ConfigError(
+            f"cloud {cloud} of type libcloud has no driver; "
+            f"cms config set clouds.{cloud}.driver=NAME, as vultr"
+        )
+    name = name.strip().lower()
+    # It only pretends machines, which the type ``simulated`` does better, and says so.
+    if name == "dummy":
+        raise ConfigError(f"the driver {name} of cloud {cloud} only pretends; use the type simulated")
+    known = sorted(str(getattr(each, "value", each)) for each in DRIVERS)
+    if name not in known:
+        raise ConfigError(f"cloud {cloud}: libcloud has no driver {name!r}; {suggest(name, known)}")
+    try:
+        found: type[Any] = get_driver(name)
+    except ImportError as error:
+        raise ConfigError(
+            f"cloud {cloud}: the driver {name} needs another library ({error}); install it with pip"
+        ) from error
+    return found
+
+
+def _section(key: str, value: Any) -> dict[str, Any]:
+    """A section of the configuration by its keys as texts; empty if there is none. Raises ConfigError."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{key} must be a section of 'key: value' lines")
+    return {str(name): item for name, item in value.items()}

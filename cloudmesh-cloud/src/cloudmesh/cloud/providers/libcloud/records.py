@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
@@ -21,49 +23,37 @@ def extra_of(thing: Any) -> dict[str, Any]:
 def to_machine(cloud: str, node: Any) -> MachineRecord:
     """A machine; an image or a size that the driver does not tell stays empty."""
     extra = extra_of(node)
-    cloud_id = str(node.id)
+    cloud_id, state = str(node.id), str(getattr(node.state, "value", node.state)).lower()
+    said = [extra[key] for key in _RAW if isinstance(extra.get(key), str)]
     return MachineRecord(
         cloud=cloud,
         name=str(node.name or cloud_id),
         cloud_id=cloud_id,
-        state=STATES.get(_value(node.state), State.UNKNOWN),
-        raw_state=_raw_state(extra) or _value(node.state),
+        state=STATES.get(state, State.UNKNOWN),
+        raw_state=next(filter(None, said), "") or state,
         image=_name(node.image) or _name(extra.get("image")),
         flavor=_name(node.size) or _name(extra.get("machineType") or extra.get("size")),
         key=str(extra.get("key_name") or ""),
         private_ips=[str(each) for each in node.private_ips or []],
         public_ips=[str(each) for each in node.public_ips or [] if each],
-        created=_seconds(node),
+        created=node.created_at.timestamp() if isinstance(node.created_at, datetime) else 0.0,
     )
 
 
 def epoch_seconds(text: Any) -> float:
-    """A time such as ``2026-11-24T10:00:00.000Z`` in seconds since the epoch; 0 for none.
+    """A time such as ``2026-11-24T10:00:00.000Z`` in seconds since the epoch, of UTC if it names no zone.
 
-    Raises ValueError for a text that is no time.
+    It is 0 for none, and for a text that cannot be read as one: a cloud's odd time must not break a listing.
     """
-    from datetime import datetime, timezone
-
-    if not text:
+    # Python 3.10 reads neither a Z, nor +0000, nor fractions of other than 3 or 6 digits.
+    plain = re.sub(r"[Zz]$", "+00:00", str(text or "").strip())
+    plain = re.sub(r"([+-][0-9]{2})([0-9]{2})$", r"\1:\2", plain)
+    plain = re.sub(r"[.,]([0-9]+)", lambda found: f".{found[1]:0<6.6}", plain)
+    try:
+        told = datetime.fromisoformat(plain)
+        return (told if told.tzinfo else told.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
         return 0.0
-    told = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    return (told if told.tzinfo else told.replace(tzinfo=timezone.utc)).timestamp()
-
-
-def _seconds(node: Any) -> float:
-    """Seconds since the epoch; a time that a driver cannot read is none."""
-    from datetime import datetime
-
-    told = node.created_at
-    return told.timestamp() if isinstance(told, datetime) else 0.0
-
-
-def _value(state: Any) -> str:
-    return str(getattr(state, "value", state)).lower()
-
-
-def _raw_state(extra: dict[str, Any]) -> str:
-    return next((extra[key] for key in _RAW if isinstance(extra.get(key), str) and extra[key]), "")
 
 
 def _name(thing: Any) -> str:

@@ -7,20 +7,92 @@ one cloud with a private certificate, or without any, does not change how others
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from cloudmesh.cloud.providers.libcloud.settings import ConnectionSettings
+from cloudmesh.plugin.errors import ConfigError
 
 if TYPE_CHECKING:
     from requests import Response, Session
 
-_REFUSED = 400
+# The settings of a cloud's section that ConnectionSettings reads.
+CONNECTION_KEYS = ("timeout", "ca_cert", "insecure")
+_CONNECT_SECONDS = 10.0
+_MOST_SECONDS = 3600.0
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 no secret
 _READING = ("GET", "HEAD", "OPTIONS")
 # Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
 _SAME_METHOD = (307, 308)
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """Time limits and TLS of one cloud.
+
+    Attributes:
+        timeout: seconds to wait for each part of an answer; a connection is given up after 10 of them.
+        ca_file: a file of certificates (PEM) to trust instead of the system's.
+        insecure: whether to take any certificate.
+    """
+
+    timeout: float = 60.0
+    ca_file: str = ""
+    insecure: bool = False
+
+    @classmethod
+    def read(cls, cloud: str, settings: Mapping[str, Any]) -> ConnectionSettings:
+        """From ``timeout``, ``ca_cert`` and ``insecure`` of a cloud's section. Raises ConfigError."""
+        place = f"clouds.{cloud}"
+        return cls(
+            timeout=_timeout(f"{place}.timeout", settings.get("timeout")),
+            ca_file=certificate_file(f"{place}.ca_cert", settings.get("ca_cert")),
+            insecure=true_or_false(f"{place}.insecure", settings.get("insecure")),
+        )
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Seconds for connecting, and for each part of the answer."""
+        return min(_CONNECT_SECONDS, self.timeout), self.timeout
+
+
+def _timeout(key: str, value: Any) -> float:
+    if value is None:
+        return ConnectionSettings.timeout
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if isinstance(value, bool) or not 0 < seconds <= _MOST_SECONDS:
+        raise ConfigError(f"{key} must be a number of seconds, more than 0 and at most {_MOST_SECONDS:.0f}")
+    return seconds
+
+
+def true_or_false(key: str, value: Any, default: bool = False) -> bool:
+    """A setting that is true or false, also as a text or as 1 and 0. Raises ConfigError."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": default}
+    word = "" if value is None else str(value).strip().lower()
+    if word not in words:
+        raise ConfigError(f"{key} must be true or false")
+    return words[word]
+
+
+def certificate_file(key: str, value: Any) -> str:
+    """The path of a file of certificates, empty if none is given; raises ConfigError if it is none."""
+    if value is None or not str(value).strip():
+        return ""
+    import ssl
+
+    path = Path(str(value)).expanduser()
+    try:
+        ssl.create_default_context().load_verify_locations(cafile=str(path))
+    except ssl.SSLError as error:
+        raise ConfigError(f"{key} is {path}, which is no file of certificates in PEM form") from error
+    except OSError as error:
+        raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
+    return str(path)
 
 
 class CallTracker:
@@ -49,7 +121,7 @@ class CallTracker:
 
     def begin(self, method: str, place: str, changes_nothing: bool) -> None:
         """Take note of a call that is made now."""
-        refused = getattr(self.answer, "status_code", 0) >= _REFUSED
+        refused = getattr(self.answer, "status_code", 0) >= 400
         self.changes += self._changing and not refused
         self._changing = not (changes_nothing or (self.get_reads and method.upper() in _READING))
         self.place = place
@@ -135,7 +207,12 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
             self.session.trust_env = False
 
     if settings.insecure:
-        _stop_warning()
+        # Whoever wrote ``insecure: true`` need not be told at every call.
+        import warnings
+
+        from urllib3.exceptions import InsecureRequestWarning
+
+        warnings.simplefilter("ignore", InsecureRequestWarning)
     return CloudConnection
 
 
@@ -151,15 +228,6 @@ def _redirect_target(session: Session, answer: Response) -> str | None:
     return None if session.should_strip_auth(url, urljoin(url, target)) else target
 
 
-def _stop_warning() -> None:
-    """Whoever wrote ``insecure: true`` need not be told at every call."""
-    import warnings
-
-    from urllib3.exceptions import InsecureRequestWarning
-
-    warnings.simplefilter("ignore", InsecureRequestWarning)
-
-
 def build_driver(
     driver: type[Any],
     settings: ConnectionSettings,
@@ -170,15 +238,11 @@ def build_driver(
     """A driver of this class whose connections keep to these settings."""
     made = connection_class(settings, tracker)
     if any("__new__" in vars(kind) for kind in driver.__mro__[:-1]):
-        # It chooses one of several classes, by arguments of its own.
-        return _reconnected(driver(*arguments, **named), made)
+        # It chooses one of several classes, by arguments of its own, and calls nobody when it is built.
+        chosen = driver(*arguments, **named)
+        chosen.connection.conn_class = made
+        chosen.connection.connect()
+        return chosen
     connection = type(driver.connectionCls.__name__, (driver.connectionCls,), {"conn_class": made})
     tuned = type(driver.__name__, (driver,), {"connectionCls": connection, "__module__": driver.__module__})
     return tuned(*arguments, **named)
-
-
-def _reconnected(driver: Any, made: type[Any]) -> Any:
-    """The driver with a new connection of our class; such drivers call nobody when they are built."""
-    driver.connection.conn_class = made
-    driver.connection.connect()
-    return driver

@@ -59,7 +59,13 @@ class Account:
                 f"{keys.place}.OS_AUTH_TYPE is {kind}, which is not known here; "
                 "known: password, v3applicationcredential"
             )
-        identity, user = _application(keys) if applied else _password(keys)
+        if applied:
+            identity, user = _application(keys)
+        else:
+            person = _user(keys)
+            proven = {"user": {**person, "password": keys.need("OS_PASSWORD")}}
+            identity = {"methods": ["password"], "password": proven}
+            user = str(person.get("name") or person["id"])
         return cls(
             url=_keystone(keys),
             identity=identity,
@@ -124,12 +130,6 @@ def _user(keys: _CredentialKeys) -> dict[str, Any]:
     if identifier := keys.get("OS_USER_ID"):
         return {"id": identifier}
     return {"name": keys.need("OS_USERNAME", "OS_USER_ID"), "domain": _domain(keys, "USER")}
-
-
-def _password(keys: _CredentialKeys) -> tuple[dict[str, Any], str]:
-    user = _user(keys)
-    proven = {"user": {**user, "password": keys.need("OS_PASSWORD")}}
-    return {"methods": ["password"], "password": proven}, str(user.get("name") or user["id"])
 
 
 def _application(keys: _CredentialKeys) -> tuple[dict[str, Any], str]:

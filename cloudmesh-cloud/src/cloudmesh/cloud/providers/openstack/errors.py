@@ -61,20 +61,18 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Our error for one of an OpenStack; None leaves it to what all clouds share."""
     if details.code < 400 or details.is_page:
         return None
-    plain = ErrorDetails(details.code, _words(details), retry_after=details.retry_after)
-    for rule in (_quota, _flavor_too_small, _by_words):
-        if error := rule(plain, call):
-            return error
+    # libcloud puts the status and the reason before what the service said.
+    reason = {each.value: each.phrase for each in HTTPStatus}.get(details.code, "")
+    said = details.words.removeprefix(f"{details.code} {reason}").strip()
+    plain = ErrorDetails(details.code, said, retry_after=details.retry_after)
+    if error := _quota(plain, call) or _flavor_too_small(plain, call):
+        return error
+    for code, words, kind, sentence in _WORDS:
+        found = re.search(words, said, re.IGNORECASE)
+        if found and code in (0, plain.code):
+            shown = found[1] if found.groups() else ""
+            return kind(sentence.format(cloud=call.cloud, what=call.what, found=shown))
     return by_code(plain.code, plain, call)
-
-
-def _words(details: ErrorDetails) -> str:
-    """What the service said, without the status and the reason that libcloud puts before it."""
-    try:
-        reason = HTTPStatus(details.code).phrase
-    except ValueError:
-        return details.words
-    return details.words.removeprefix(f"{details.code} {reason}").strip()
 
 
 def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
@@ -108,12 +106,3 @@ def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshErro
         f"cloud {call.cloud} did not {call.what}: the image needs a disk of {needs:g} GiB, the flavor has "
         f"{has:g} GiB; choose a larger flavor"
     )
-
-
-def _by_words(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
-    for code, words, kind, sentence in _WORDS:
-        found = re.search(words, details.words, re.IGNORECASE)
-        if found and code in (0, details.code):
-            shown = found[1] if found.groups() else ""
-            return kind(sentence.format(cloud=call.cloud, what=call.what, found=shown))
-    return None

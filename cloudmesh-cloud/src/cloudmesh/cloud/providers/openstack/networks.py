@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused
@@ -18,7 +18,9 @@ class OpenStackNetworks(OpenStackServices):
 
     def networks(self) -> list[Network]:
         with self.requesting("list networks"):
-            ranges = _subnet_ranges(self._all("subnets"))
+            ranges: dict[str, list[str]] = {}
+            for subnet in self._all("subnets"):
+                ranges.setdefault(str(subnet["network_id"]), []).append(str(subnet["cidr"]))
             project_id = self.session.token().project_id
             return [_network(self.name, item, ranges, project_id) for item in self._all("networks")]
 
@@ -49,14 +51,13 @@ class OpenStackNetworks(OpenStackServices):
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
         with self.requesting(f"remove a rule from security group {group_id}"):
-            self.network("DELETE", f"/security-group-rules/{rule.cloud_id or self._rule_id(group_id, rule)}")
-
-    def _rule_id(self, group_id: str, rule: SecurityRule) -> str:
-        group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
-        for listed in map(_rule, group["security_group_rules"]):
-            if listed == rule:
-                return listed.cloud_id
-        raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
+            if not rule.cloud_id:
+                group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
+                same = [each for each in map(_rule, group["security_group_rules"]) if each == rule]
+                if not same:
+                    raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
+                rule = same[0]
+            self.network("DELETE", f"/security-group-rules/{rule.cloud_id}")
 
     def floating_ips(self) -> list[FloatingIP]:
         with self.requesting("list floating IPs"):
@@ -136,16 +137,7 @@ class OpenStackNetworks(OpenStackServices):
         return [item for page in self.pages(key, path, self.network, **query) for item in page]
 
 
-def _subnet_ranges(subnets: Iterable[Json]) -> dict[str, tuple[str, ...]]:
-    """The address ranges of each network by its id."""
-    found: dict[str, tuple[str, ...]] = {}
-    for subnet in subnets:
-        network_id = str(subnet["network_id"])
-        found[network_id] = (*found.get(network_id, ()), str(subnet["cidr"]))
-    return found
-
-
-def _network(cloud: str, item: Json, ranges: Mapping[str, tuple[str, ...]], project_id: str) -> Network:
+def _network(cloud: str, item: Json, ranges: Mapping[str, list[str]], project_id: str) -> Network:
     """A network, as seen from this project: one that is another project's is shared."""
     owner = item.get("project_id") or item.get("tenant_id")
     cloud_id = str(item["id"])
@@ -153,7 +145,7 @@ def _network(cloud: str, item: Json, ranges: Mapping[str, tuple[str, ...]], proj
         cloud=cloud,
         name=str(item.get("name") or cloud_id),
         cloud_id=cloud_id,
-        subnets=ranges.get(cloud_id, ()),
+        subnets=tuple(ranges.get(cloud_id, ())),
         external=bool(item.get("router:external")),
         shared=bool(project_id) and owner != project_id,
     )

@@ -14,7 +14,6 @@ from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.openstack import records
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
-from cloudmesh.cloud.providers.openstack.servers import OpenStackServers
 from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION
 
 # How many machines of one name are asked for at a time.
@@ -22,7 +21,7 @@ _SAME_NAME_PAGE = 20
 _SPECIAL, _ESCAPED = re.compile(r"([][\\.^$*+?{}()|])"), r"\\\1"
 
 
-class OpenStackProvider(OpenStackServers, OpenStackNetworks):
+class OpenStackProvider(OpenStackNetworks):
     """One project in one region of an OpenStack."""
 
     # Public addresses are floating IPs, which are attached once the machine is there.

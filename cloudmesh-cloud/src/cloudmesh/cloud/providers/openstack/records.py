@@ -72,6 +72,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
     state = state_of(status, task)
     private, public = _addresses(server.get("addresses") or {})
     flavor = server.get("flavor") or {}
+    told = (server.get("fault") or {}).get("message")
     return MachineRecord(
         cloud=cloud,
         name=str(server["name"]),
@@ -84,7 +85,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         key=str(server.get("key_name") or ""),
         private_ips=private,
         public_ips=public,
-        fault=_fault(server) if state is State.ERROR else "",
+        fault=" ".join(str(told or "Nova does not tell why").split()) if state is State.ERROR else "",
         created=epoch_seconds(server.get("created")),
         metadata=unmarked(server.get("metadata") or {}),
         zone=str(server.get("OS-EXT-AZ:availability_zone") or ""),
@@ -103,11 +104,6 @@ def _addresses(networks: Json) -> tuple[list[str], list[str]]:
             floating = each.get("OS-EXT-IPS:type") == "floating"
             (public if floating or ipaddress.ip_address(text).is_global else private).append(text)
     return private, public
-
-
-def _fault(server: Json) -> str:
-    fault = server.get("fault") or {}
-    return " ".join(str(fault.get("message") or "Nova does not tell why").split())
 
 
 def image(cloud: str, item: Json) -> Image:

@@ -1,16 +1,23 @@
-"""Requests to the services of an OpenStack, over the connections of libcloud's driver."""
+"""Requests to the services of an OpenStack, over the connections of libcloud's driver; Nova's actions."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
-from cloudmesh.cloud.errors import BadAnswer
+from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, NoCapacity, Refused
+from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.settings import ConnectionSettings, certificate_file, true_or_false
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
+from cloudmesh.cloud.providers.libcloud.transport import (
+    CallTracker,
+    ConnectionSettings,
+    certificate_file,
+    connection_class,
+    true_or_false,
+)
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.session import KeystoneSession
 from cloudmesh.plugin.errors import CloudmeshError
@@ -19,28 +26,48 @@ from cloudmesh.plugin.errors import CloudmeshError
 SERVER_VERSION = "2.47"
 # Records in one answer: a list of thousands is never held as one text.
 PAGE = 500
+# https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
+_ACTIONS: Mapping[str, Mapping[str, Any]] = {
+    "start": {"os-start": None},
+    "stop": {"os-stop": None},
+    "reboot": {"reboot": {"type": "SOFT"}},
+    "hard_reboot": {"reboot": {"type": "HARD"}},
+    "suspend": {"suspend": None},
+    "resume": {"resume": None},
+    "pause": {"pause": None},
+    "unpause": {"unpause": None},
+}
+_WORDS = {"hard_reboot": "reboot"}
+_CONSOLE_LINES = 1000
+# How long a resize may take, and how often it is looked at; seconds.
+RESIZE_SECONDS = 900.0
+_POLL_SECONDS = 1.0
 
 
 class OpenStackServices(LibcloudProvider):
-    """A session with an OpenStack, and its three services."""
+    """A session with an OpenStack, its three services, and what Nova does to one machine."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
-        self.account = Account.read(name, settings)
-        self.session = KeystoneSession(name, self.account, self._keystone, self.calling, self._hide)
-
-    def connection_settings(self) -> ConnectionSettings:
-        """As in every section; ``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same."""
-        own = ConnectionSettings.read(self.name, self.settings)
-        credentials = self.settings.get("credentials") or {}
+    def read_own_settings(self) -> None:
+        """``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same as those of every section."""
+        own, credentials = self.connection_settings, self.settings.get("credentials") or {}
         place = f"clouds.{self.name}.credentials"
         insecure = true_or_false(f"{place}.OS_INSECURE", credentials.get("OS_INSECURE"))
         verify = true_or_false(f"{place}.OS_VERIFY", credentials.get("OS_VERIFY"), default=True)
         authorities = own.ca_file or certificate_file(f"{place}.OS_CACERT", credentials.get("OS_CACERT"))
-        return ConnectionSettings(own.timeout, authorities, own.insecure or insecure or not verify)
+        self.connection_settings = ConnectionSettings(
+            own.timeout, authorities, own.insecure or insecure or not verify
+        )
+        self.account = Account.read(self.name, self.settings)
+        self.session = KeystoneSession(
+            self.name,
+            self.account,
+            lambda url: keystone_connection(self.connection_settings, self.tracker, url),
+            self.calling,
+            self.hide,
+        )
 
     def driver_class(self) -> type[Any]:
-        return driver_class(self._connection_settings, self.tracker)
+        return driver_class(self.connection_settings, self.tracker)
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         # libcloud's constructor asks for these, though its own sign-in is never used.
@@ -65,13 +92,6 @@ class OpenStackServices(LibcloudProvider):
         from cloudmesh.cloud.providers.openstack import errors
 
         return errors.explain(details, call)
-
-    def _hide(self, token: str) -> None:
-        """A service may repeat the token in what it says of an error."""
-        self._secrets = (*self._secrets, token)
-
-    def _keystone(self, url: str) -> Any:
-        return keystone_connection(self._connection_settings, self.tracker, url)
 
     def compute(self, method: str, path: str, data: Any = None, version: str = "", **query: Any) -> Any:
         """What Nova answers; ``version`` is the microversion that this call needs at least."""
@@ -99,10 +119,10 @@ class OpenStackServices(LibcloudProvider):
         while True:
             answer = service("GET", path, **more, **query)
             yield answer[key]
-            following = _following(answer.get(f"{key}_links", ()))
+            following = [link["href"] for link in answer.get(f"{key}_links", ()) if link.get("rel") == "next"]
             if not (following and answer[key]):
                 return
-            query = following
+            query = parse_qs(urlsplit(str(following[0])).query)
 
     def image_pages(self) -> Iterator[list[dict[str, Any]]]:
         """The images of Glance that can be booted, page by page."""
@@ -126,11 +146,75 @@ class OpenStackServices(LibcloudProvider):
                     f"asked to {what}; is it an OpenStack?"
                 ) from error
 
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Ask Nova for the action of a verb, or delete the server."""
+        with self.requesting(f"{_WORDS.get(verb, verb)} machine {cloud_id}"):
+            if verb == "delete":
+                self.compute("DELETE", f"/servers/{cloud_id}")
+            else:
+                self._post(cloud_id, _ACTIONS[verb])
 
-def _following(links: Any) -> dict[str, Any]:
-    """The query of the next page; empty if there is none."""
-    following = [str(link["href"]) for link in links if link.get("rel") == "next"]
-    return dict(parse_qs(urlsplit(following[0]).query)) if following else {}
+    def rebuild(self, cloud_id: str, image: Image) -> None:
+        with self.requesting(f"rebuild machine {cloud_id}"):
+            self._post(cloud_id, {"rebuild": {"imageRef": image.cloud_id}})
+
+    def rename(self, cloud_id: str, name: str) -> None:
+        with self.requesting(f"rename machine {cloud_id}"):
+            self.compute("PUT", f"/servers/{cloud_id}", {"server": {"name": name}})
+
+    def resize(self, cloud_id: str, flavor: Flavor) -> None:
+        with self.requesting(f"resize machine {cloud_id}"):
+            status = self._server(cloud_id)["status"]
+            if status not in ("RESIZE", "VERIFY_RESIZE"):
+                self._post(cloud_id, {"resize": {"flavorRef": flavor.cloud_id}})
+                status = "RESIZE"
+            if status == "RESIZE":
+                self._await_resize_question(cloud_id)
+            self._post(cloud_id, {"confirmResize": None})
+
+    def _await_resize_question(self, cloud_id: str) -> None:
+        """Return when Nova asks whether the new size is right."""
+        deadline = time.monotonic() + RESIZE_SECONDS
+        while (server := self._server(cloud_id))["status"] == "RESIZE":
+            if time.monotonic() > deadline:
+                raise CloudTimeout(
+                    f"cloud {self.name} is still resizing machine {server['name']} after "
+                    f"{RESIZE_SECONDS:.0f} seconds; resize it again later, to confirm"
+                )
+            time.sleep(_POLL_SECONDS)
+        if server["status"] == "ERROR":
+            told = (server.get("fault") or {}).get("message") or "Nova does not tell why"
+            raise Refused(f"cloud {self.name} broke machine {server['name']} while resizing it: {told}")
+        if server["status"] != "VERIFY_RESIZE":
+            # Nova returns to how it was, and tells nobody why; this is nearly always the reason.
+            raise NoCapacity(
+                f"cloud {self.name} gave up to resize machine {server['name']}; most likely there is no room "
+                "for the new size on any host; choose a smaller flavor"
+            )
+
+    def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
+        path = f"/servers/{cloud_id}/metadata"
+        wanted = {key: value for key, value in changes.items() if value is not None}
+        unwanted = changes.keys() - wanted.keys()
+        with self.requesting(f"change the metadata of machine {cloud_id}"):
+            if unwanted:
+                for key in sorted(unwanted & self.compute("GET", path)["metadata"].keys()):
+                    self.compute("DELETE", f"{path}/{quote(key, safe='')}")
+            if wanted:
+                self.compute("POST", path, {"metadata": wanted})
+
+    def console(self, cloud_id: str) -> str:
+        with self.requesting(f"show the console of machine {cloud_id}"):
+            answer = self._post(cloud_id, {"os-getConsoleOutput": {"length": _CONSOLE_LINES}})
+            return str(answer["output"])
+
+    def _post(self, cloud_id: str, action: Mapping[str, Any]) -> Any:
+        return self.compute("POST", f"/servers/{cloud_id}/action", action)
+
+    def _server(self, cloud_id: str) -> dict[str, Any]:
+        """The server as Nova tells of it."""
+        server: dict[str, Any] = self.compute("GET", f"/servers/{cloud_id}", version=SERVER_VERSION)["server"]
+        return server
 
 
 def driver_class(settings: ConnectionSettings, tracker: CallTracker) -> type[Any]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
-from cloudmesh.cloud.model.records import Flavor, KeyPair, Quota
+from cloudmesh.cloud.model.records import KeyPair, Quota
 from cloudmesh.cloud.provider.verbs import VerbProvider
 from cloudmesh.cloud.providers.simulated.faults import Faults
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
@@ -25,7 +23,7 @@ FLAVORS = (
     ("xlarge", 8, 16384, 160),
 )
 
-# name, address ranges; what leads out is the pool of the floating IPs
+# name, address ranges; what leads out is the pool of the floating IPs, which RFC 5737 keeps for documentation
 POOL = "public"
 NETWORKS = (("private", "198.18.0.0/15"), (POOL, "203.0.113.0/24"))
 
@@ -40,9 +38,8 @@ _UNITS = {"ram": "MiB"}
 class SimulatedAccount(VerbProvider):
     """The open file of one simulated cloud, its quotas and its key pairs, which no machine ever gets."""
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
-        self._settings = SimulatedSettings.read(name, settings)
+    def set_up(self) -> None:
+        self._settings = SimulatedSettings.read(self.name, self.settings)
 
     def open(self) -> None:
         self._world = World(self._settings.file)
@@ -79,12 +76,6 @@ class SimulatedAccount(VerbProvider):
                 used,
                 limit,
             )
-
-    def _require_room_for(self, connection: sqlite3.Connection, flavor: Flavor) -> None:
-        """Raises QuotaExceeded if a machine of this flavor would be too much."""
-        self._require_room(connection, "machines")
-        self._require_room(connection, "vcpus", flavor.vcpus)
-        self._require_room(connection, "ram", flavor.ram)
 
     def key_pairs(self) -> list[KeyPair]:
         self._faults.before("key_pairs", "")
@@ -142,11 +133,6 @@ def _used(connection: sqlite3.Connection) -> dict[str, int]:
         "ram": sum(sizes.get(flavor, (0, 0))[1] for flavor in flavors),
         **counted,
     }
-
-
-def public_addresses() -> Iterator[str]:
-    """The addresses of the pool: 203.0.113.0/24, which RFC 5737 keeps for documentation."""
-    return (f"203.0.113.{number}" for number in range(1, 255))
 
 
 def private_address(number: int) -> str:

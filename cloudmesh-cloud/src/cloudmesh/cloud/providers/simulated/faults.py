@@ -97,7 +97,14 @@ class Faults:
         return _PlannedFault(first, "unreachable" if unlucky else "", False, broken)
 
     def _rule(self, verb: str, name: str, count: int) -> FaultRule | None:
-        return next((rule for rule in self._settings.fail if _applies(rule, verb, name, count)), None)
+        """The first rule for call number ``count`` of a verb on a machine."""
+        from cloudmesh.plugin.names import expand
+
+        for rule in self._settings.fail:
+            due = rule.verb in ("*", verb) and (rule.times is None or count <= rule.times)
+            if due and (rule.names == "*" or any(each.matches(name) for each in expand(rule.names))):
+                return rule
+        return None
 
     def _error(self, kind: str, verb: str, name: str) -> CloudmeshError:
         made, what = _ERRORS[kind]
@@ -107,13 +114,3 @@ class Faults:
         )
         error.outcome_unknown = kind in LOSSES
         return error
-
-
-def _applies(rule: FaultRule, verb: str, name: str, count: int) -> bool:
-    if rule.verb not in ("*", verb) or (rule.times is not None and count > rule.times):
-        return False
-    if rule.names == "*":
-        return True
-    from cloudmesh.plugin.names import expand
-
-    return any(each.matches(name) for each in expand(rule.names))

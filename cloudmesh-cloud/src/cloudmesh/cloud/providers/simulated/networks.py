@@ -10,7 +10,7 @@ from typing import Any
 from cloudmesh.cloud.errors import Conflict, NoCapacity, NotFound, Refused
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.providers.simulated.account import NETWORKS, POOL, SimulatedAccount, public_addresses
+from cloudmesh.cloud.providers.simulated.account import NETWORKS, POOL, SimulatedAccount
 from cloudmesh.cloud.providers.simulated.world import cloud_id_of, row_number
 
 # The tables, and the words for what is in them, by the begin of its ids.
@@ -99,7 +99,8 @@ class SimulatedNetworks(SimulatedAccount):
         with self._faults.around("create_floating_ip", ""), self._world.change() as connection:
             self._require_room(connection, "floating_ips")
             taken = {row["address"] for row in connection.execute("SELECT address FROM floating_ip")}
-            free = next((address for address in public_addresses() if address not in taken), None)
+            pool_addresses = (f"203.0.113.{number}" for number in range(1, 255))
+            free = next((each for each in pool_addresses if each not in taken), None)
             if free is None:
                 raise NoCapacity(f"cloud {self.name} has no public address left in {POOL}")
             made = connection.execute(

@@ -34,8 +34,8 @@ class SimulatedProvider(SimulatedNetworks):
     simulated: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(SimulatedSettings.__dataclass_fields__)
 
-    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
-        super().__init__(name, settings)
+    def set_up(self) -> None:
+        super().set_up()
         if self._settings.bulk > 1:
             self.bulk = dict.fromkeys(_AT_ONCE, self._settings.bulk)
 
@@ -74,30 +74,32 @@ class SimulatedProvider(SimulatedNetworks):
 
     def _create(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
         """A new machine, which will be in error if it is broken."""
-        self._require_disk(request.image, request.flavor)
-        self._require_room_for(connection, request.flavor)
-        try:
-            cursor = connection.execute(_INSERT, self._columns(request, broken))
-        except sqlite3.IntegrityError:
-            raise self._name_taken(request.name) from None
-        return self._find(connection, cloud_id_of("sim", cursor.lastrowid))
-
-    def _columns(self, request: BootRequest, broken: bool) -> tuple[Any, ...]:
-        """The columns of a new machine."""
-        now = self._world.clock()
-        return (
+        image, flavor, now = request.image, request.flavor, self._world.clock()
+        if image.size > flavor.disk:
+            raise FlavorTooSmall(
+                f"image {image.name} needs {image.size:g} GiB of disk and flavor {flavor.name} of cloud "
+                f"{self.name} has {flavor.disk}; take a larger flavor"
+            )
+        for kind, more in (("machines", 1), ("vcpus", flavor.vcpus), ("ram", flavor.ram)):
+            self._require_room(connection, kind, more)
+        columns = (
             request.name,
             State.BUILDING.value,
             (State.ERROR if broken else State.ACTIVE).value,
             now + self._settings.boot_seconds,
-            request.image.name,
-            request.flavor.name,
+            image.name,
+            flavor.name,
             request.key.name if request.key else "",
             now,
             json.dumps(marked(request)),
             json.dumps([each.name for each in request.networks] or ["private"]),
             json.dumps([each.name for each in request.security_groups] or ["default"]),
         )
+        try:
+            cursor = connection.execute(_INSERT, columns)
+        except sqlite3.IntegrityError:
+            raise self._name_taken(request.name) from None
+        return self._find(connection, cloud_id_of("sim", cursor.lastrowid))
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         self._faults.before("find_booted", request.name)
@@ -182,13 +184,6 @@ class SimulatedProvider(SimulatedNetworks):
             _update(connection, machine.cloud_id, ready_at=ready, **values)
         elif values:
             _update(connection, machine.cloud_id, **values)
-
-    def _require_disk(self, image: Image, flavor: Flavor) -> None:
-        if image.size > flavor.disk:
-            raise FlavorTooSmall(
-                f"image {image.name} needs {image.size:g} GiB of disk and flavor {flavor.name} of cloud "
-                f"{self.name} has {flavor.disk}; take a larger flavor"
-            )
 
     def _name_taken(self, name: str) -> Refused:
         return Refused(f"cloud {self.name} already has a machine {name}; take another name")

@@ -84,7 +84,10 @@ class SimulatedSettings:
             raise _bad(cloud, "fault_seed", "must be a whole number")
         if not isinstance(bulk, int) or isinstance(bulk, bool) or bulk < 1:
             raise _bad(cloud, "bulk", "must be a whole number of 1 or more")
-        rules, quota = _rules(cloud, data.get("fail")), _quota(cloud, data.get("quota"))
+        fail = data.get("fail")
+        given = fail if isinstance(fail, list) else [] if fail is None else [fail]
+        rules = tuple(_rule(cloud, item) for item in given)
+        quota = _quota(cloud, data.get("quota"))
         return cls(file, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers)
 
 
@@ -113,12 +116,6 @@ def _number(cloud: str, key: str, value: object) -> float:
     if not math.isfinite(number) or number < 0:
         raise _bad(cloud, key, "must be a number of 0 or more")
     return number
-
-
-def _rules(cloud: str, value: object) -> tuple[FaultRule, ...]:
-    if value is None:
-        return ()
-    return tuple(_rule(cloud, item) for item in (value if isinstance(value, list) else [value]))
 
 
 def _rule(cloud: str, item: object) -> FaultRule:

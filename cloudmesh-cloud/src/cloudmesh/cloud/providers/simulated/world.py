@@ -212,7 +212,14 @@ def _prepare(connection: sqlite3.Connection) -> None:
     try:
         # Another process may have done it meanwhile.
         if _version(connection) < _VERSION:
-            _make_tables(connection)
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            for table, column, kind in _COLUMNS:
+                there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+                if column not in there:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+            for statement in _DEFAULT_GROUP.split(";"):
+                connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -223,14 +230,3 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
-    for table, column, kind in _COLUMNS:
-        there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
-        if column not in there:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
-    for statement in _DEFAULT_GROUP.split(";"):
-        connection.execute(statement)
