@@ -13,6 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
+# What ``cloudmesh.engine`` says for them.
+THREADS = "threads"
 # Seconds of one wait: on some systems a Ctrl-C does not end a longer one.
 _WAIT = 0.5
 
@@ -163,14 +165,10 @@ class DaemonThreads(Executor):
                 del call
         finally:
             if counts:
-                self._leave()
-
-    def _leave(self) -> None:
-        """Count a thread that ends."""
-        with self._change:
-            self._threads -= 1
-            self._idle -= 1
-            self._change.notify_all()
+                with self._change:
+                    self._threads -= 1
+                    self._idle -= 1
+                    self._change.notify_all()
 
     def _make(self, call: _WorkItem) -> bool:
         """Make one call; False if it was given up meanwhile."""

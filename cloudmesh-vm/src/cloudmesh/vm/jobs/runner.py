@@ -15,14 +15,15 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.executors.registry import THREADS, open_executor
+from cloudmesh.vm.executors.registry import open_executor
+from cloudmesh.vm.executors.threads import THREADS, open_threads
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
-from cloudmesh.vm.scheduler.in_flight import unrecorded
+from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
 from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter, was_seen
 
@@ -177,7 +178,13 @@ class JobRunner:
         if self.options.executor is not None:
             return self.options.executor
         if self._opened is None:
-            self._opened = self._stack.enter_context(open_executor(self.session.config, self.parallel))
+            engine = self.session.config.engine()
+            opened = (
+                open_threads(self.parallel)
+                if engine == THREADS
+                else open_executor(self.session.config, self.parallel)
+            )
+            self._opened = self._stack.enter_context(opened)
         return self._opened
 
     def _settings(self, verb: str, tasks: Sequence[Task]) -> dict[str, CallSettings | CloudmeshError]:
