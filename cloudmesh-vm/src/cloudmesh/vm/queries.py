@@ -196,8 +196,16 @@ def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecor
     of_cloud: dict[str, list[MachineRecord]] = {}
     for machine in machines:
         of_cloud.setdefault(machine.cloud, []).append(machine)
+
+    def of_one(cloud: Cloud, machine: MachineRecord) -> Foreseen:
+        try:
+            done = cloud.foresee(machine, verb)
+        except CloudmeshError as error:
+            return Foreseen(machine, machine.state, error=error)
+        return Foreseen(machine, done.machine.state, done.changed)
+
     answers = session.ask_all(
-        [*of_cloud], lambda cloud: [_foreseen_one(cloud, each, verb) for each in of_cloud[cloud.name]]
+        [*of_cloud], lambda cloud: [of_one(cloud, each) for each in of_cloud[cloud.name]]
     )
     told: dict[str, Iterator[Foreseen]] = {}
     for cloud, answer in answers.items():
@@ -206,11 +214,3 @@ def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecor
         else:
             told[cloud] = iter(answer)
     return [next(told[machine.cloud]) for machine in machines]
-
-
-def _foreseen_one(cloud: Cloud, machine: MachineRecord, verb: Verb) -> Foreseen:
-    try:
-        done = cloud.foresee(machine, verb)
-    except CloudmeshError as error:
-        return Foreseen(machine, machine.state, error=error)
-    return Foreseen(machine, done.machine.state, done.changed)

@@ -153,8 +153,14 @@ class JobRunner:
         deadline: Deadline,
         stop: StopRequest | None = None,
     ) -> Scheduler:
+        counts = Counter(task.cloud for task in tasks)
+        errors: dict[str, CloudmeshError] = {**self.session.unresolved(counts), **self.session.refusals}
+        settings = {
+            cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
+            for cloud, count in counts.items()
+        }
         return Scheduler(
-            self._settings(verb, tasks),
+            settings,
             self._executor,
             store,
             JobLimits(self._most_calls(), deadline.seconds, self.options.call_timeout, deadline.spent()),
@@ -187,16 +193,8 @@ class JobRunner:
             self._opened = self._stack.enter_context(opened)
         return self._opened
 
-    def _settings(self, verb: str, tasks: Sequence[Task]) -> dict[str, CallSettings | CloudmeshError]:
-        """How each cloud is called, or why it cannot be."""
-        counts = Counter(task.cloud for task in tasks)
-        errors: dict[str, CloudmeshError] = {**self.session.unresolved(counts), **self.session.refusals}
-        return {
-            cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
-            for cloud, count in counts.items()
-        }
-
     def _cloud_settings(self, verb: str, cloud: str, count: int) -> CallSettings | CloudmeshError:
+        """How a cloud is called, or why it cannot be."""
         config = self.session.config
         try:
             access = self.session.access(cloud)
@@ -234,7 +232,15 @@ class JobRunner:
         )
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
         for position, each in waited.items():
-            outcomes[position] = _merge(outcomes[position], each)
+            # The name stays the one that was meant, even if that has changed.
+            acted_on = outcomes[position]
+            outcomes[position] = replace(
+                acted_on,
+                status=acted_on.status if each.succeeded else each.status,
+                machine=each.machine,
+                error=each.error,
+                seconds=acted_on.seconds + each.seconds,
+            )
         # A task whose end was not seen stays done as it was: resuming the job waits again.
         seen = [position for position, each in waited.items() if was_seen(each)]
         store.left = store.left or len(seen) < len(waited)
@@ -244,13 +250,6 @@ class JobRunner:
             for position in seen:
                 outcomes[position] = unrecorded(outcomes[position], error)
         return outcomes
-
-
-def _merge(acted: Outcome, waited: Outcome) -> Outcome:
-    """The outcome of an action and the wait after it, by the name that was meant even if that has changed."""
-    status = acted.status if waited.succeeded else waited.status
-    seconds = acted.seconds + waited.seconds
-    return replace(acted, status=status, machine=waited.machine, error=waited.error, seconds=seconds)
 
 
 def _close(store: JobStore, over: bool) -> None:

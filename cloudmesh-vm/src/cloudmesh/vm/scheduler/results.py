@@ -9,11 +9,11 @@ from typing import Any
 from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited
 from cloudmesh.cloud.store.changes import StoreChange
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
 from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
-from cloudmesh.vm.scheduler.retry import RetryPolicy, closes, is_dead_silence, is_silence
+from cloudmesh.vm.scheduler.retry import RetryPolicy, is_dead_silence, is_silence
 
 _SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
 
@@ -132,7 +132,8 @@ class ResultHandler:
     def _note_cloud(self, call: InFlightCall, error: CloudmeshError) -> None:
         """Take over what an error tells of its cloud."""
         queue = call.queue
-        if closes(error):
+        if isinstance(error, ConfigError):
+            # Its credentials or its address are wrong: every other call would fail too.
             queue.closed = error
         elif is_silence(error):
             self._silent(call)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -134,10 +135,10 @@ class Scheduler:
             # The calls in flight are not waited for any more.
             known = dict([*self._step.ended, *self._step.left])
             for run in list(self._untold):
-                outcome = known.get(run)
-                if outcome is None and run.began:
-                    outcome = run.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
-                yield run.place, outcome or run.task.outcome(Status.NOT_STARTED)
+                lost = run.task.outcome(Status.NOT_STARTED)
+                if run.began:
+                    lost = run.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
+                yield run.place, known.get(run, lost)
         except GeneratorExit:
             # Nothing new is begun, and the results of the calls in flight are stored.
             self.stop.requested = max(1, self.stop.requested)
@@ -331,7 +332,11 @@ class Scheduler:
                 call.future.set_exception(reason)
             except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
                 call.future.set_exception(error)
-            call.future.add_done_callback(lambda _, call=call: self._events.put(call))
+            call.future.add_done_callback(partial(self._call_ended, call))
+
+    def _call_ended(self, call: InFlightCall, future: Future[Reply]) -> None:
+        """Report the end of a call; this runs in whatever thread made it."""
+        self._events.put(call)
 
     def _message(self, call: InFlightCall) -> Call:
         """The call as it is sent to whoever makes it."""
