@@ -72,8 +72,17 @@ class Selector:
         """
         selection = Selection()
         wanted = clouds_of_names(self._session.config, expand(names), lambda: self._session.clouds)
-        self._session.resolve(cloud for name, clouds in wanted for cloud in self._needed(name, clouds))
-        self._list_all([cloud for name, clouds in wanted for cloud in self._certain(name, clouds)])
+        # The clouds that will be called, as far as the store tells, and those that must be listed whatever
+        # the others show, so that it can be done side by side.
+        needed: list[str] = []
+        certain: list[str] = []
+        for name, clouds in wanted:
+            found = [] if name.is_glob else self._matching(name, clouds)
+            unseen = self._never_listed(clouds)
+            needed += [found[0].cloud, *unseen] if len(found) == 1 else clouds
+            certain += clouds if name.is_glob or not (unseen or found) else unseen
+        self._session.resolve(needed)
+        self._list_all(certain)
         for name, clouds in wanted:
             self._add(selection, name, clouds)
         unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
@@ -90,20 +99,6 @@ class Selector:
             else:
                 selection.machines += self._known([cloud])
         return selection
-
-    def _needed(self, name: Name, clouds: list[str]) -> list[str]:
-        """The clouds that will be called on account of this name, as far as the store tells."""
-        if name.is_glob:
-            return clouds
-        holders = [machine.cloud for machine in self._matching(name, clouds)]
-        return [*holders, *self._never_listed(clouds)] if len(holders) == 1 else clouds
-
-    def _certain(self, name: Name, clouds: list[str]) -> list[str]:
-        """The clouds that must be listed whatever the others show, so that it can be done side by side."""
-        if name.is_glob:
-            return clouds
-        unseen = self._never_listed(clouds)
-        return clouds if not unseen and not self._matching(name, clouds) else unseen
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
         errors = self._list_all(clouds if name.is_glob else self._never_listed(clouds))

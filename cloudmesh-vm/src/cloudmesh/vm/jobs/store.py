@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import rows
-from cloudmesh.vm.model.call import BOOT
+from cloudmesh.vm.model.call import ADDRESS, BOOT
 from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
 from cloudmesh.vm.model.plan import Plan, Task
 
@@ -117,7 +117,10 @@ class JobStore:
         values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
         values += [rows.begun_values(run, now) for run in begun]
         events = [(task.number, outcome.status.value) for task, outcome in ended]
-        events += [(run.task.number, rows.begun_event(run)) for run in begun]
+        for run in begun:
+            address = run.step == ADDRESS and run.task.verb != ADDRESS
+            kind = rows.RETRIED if run.tries else ADDRESS if address else rows.BEGUN
+            events.append((run.task.number, kind))
         with self._database.atomic():
             apply_all(changes, self.inventory)
             if values:
