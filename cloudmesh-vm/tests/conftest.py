@@ -11,6 +11,7 @@ from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.config import Config
+from cloudmesh.job.command.job import JobCommand
 from cloudmesh.vm.command.vm import VmCommand
 
 METHODS = (
@@ -143,13 +144,15 @@ def opened_by_main(monkeypatch):
 
 @pytest.fixture
 def cms(capsys):
-    """Runs a line of cms vm as the REPL does; gives exit code, stdout and stderr."""
+    """Runs a line of cms vm, or one that begins with vm or job; gives exit code, stdout and stderr."""
 
     def run(line):
         shell = SimpleNamespace(one_shot_done=True)
+        name, _, rest = line.partition(" ")
+        command = JobCommand.do_job if name == "job" else VmCommand.do_vm
         # An interrupted line ends a shell that is not on a terminal.
         with suppress(SystemExit):
-            VmCommand.do_vm(shell, line)
+            command(shell, rest if name in ("vm", "job") else line)
         captured = capsys.readouterr()
         return shell.last_exit_code, captured.out, captured.err
 

@@ -1,7 +1,6 @@
 """``cms job`` in one process, the word on interrupted jobs, and the options that limit a job."""
 
 import json
-from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -9,24 +8,7 @@ import pytest
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.db import open_store
 from cloudmesh.job.command.job import VERBS, JobCommand
-from cloudmesh.vm.command.vm import VmCommand
 from cloudmesh.vm.jobs.rows import JOBS
-
-
-@pytest.fixture
-def cms(capsys):
-    """Runs a line as the REPL does; gives exit code, stdout and stderr."""
-
-    def run(line):
-        shell = SimpleNamespace(one_shot_done=True)
-        name, _, rest = line.partition(" ")
-        # An interrupted line ends a shell that is not on a terminal.
-        with suppress(SystemExit):
-            {"vm": VmCommand.do_vm, "job": JobCommand.do_job}[name](shell, rest)
-        captured = capsys.readouterr()
-        return shell.last_exit_code, captured.out, captured.err
-
-    return run
 
 
 def rows(cms, line, code=0):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 
 import pexpect
 import pyte
@@ -50,11 +51,15 @@ def surroundings(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-def work(progress, clock, *steps):
-    """Tells the progress one step after another: seconds, what, tallies."""
-    for seconds, what, *tallies in steps:
-        clock.now = seconds
-        progress.update(what, tallies)
+@contextmanager
+def drawing(*steps, terminal=None, quiet=False):
+    """The terminal, while work is drawn on it that told one step after another: seconds, what, tallies."""
+    terminal, clock = terminal or Terminal(), Clock()
+    with Progress(quiet, terminal, clock) as progress:
+        for seconds, what, *tallies in steps:
+            clock.now = seconds
+            progress.update(what, tallies)
+        yield terminal
 
 
 def tally(cloud="uc", total=100, done=0, failed=0, running=0):
@@ -62,15 +67,9 @@ def tally(cloud="uc", total=100, done=0, failed=0, running=0):
 
 
 def test_what_ends_within_a_second_draws_nothing_and_loads_nothing():
-    terminal, clock = Terminal(), Clock()
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(
-            progress,
-            clock,
-            (0, "start", tally()),
-            (0.5, "start", tally(done=50)),
-            (0.99, "start", tally(done=99)),
-        )
+    steps = (0, "start", tally()), (0.5, "start", tally(done=50)), (0.99, "start", tally(done=99))
+    with drawing(*steps) as terminal:
+        pass
     assert terminal.getvalue() == ""
     code = (
         "import sys; from cloudmesh.vm.cli.progress import Progress\n"
@@ -81,14 +80,8 @@ def test_what_ends_within_a_second_draws_nothing_and_loads_nothing():
 
 
 def test_after_a_second_each_cloud_has_its_line_and_in_the_end_none():
-    terminal, clock = Terminal(), Clock()
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(
-            progress,
-            clock,
-            (0, "start", tally("uc"), tally("tacc")),
-            (2, "start", tally("uc", done=18, failed=2, running=8), tally("tacc")),
-        )
+    before = (0, "start", tally("uc"), tally("tacc"))
+    with drawing(before, (2, "start", tally("uc", done=18, failed=2, running=8), tally("tacc"))) as terminal:
         first, second = terminal.screen()
         assert first.startswith("start uc ")
         assert first.endswith(" 20/100, 2 failed, 8 running, 10/s, 8s left")
@@ -98,65 +91,57 @@ def test_after_a_second_each_cloud_has_its_line_and_in_the_end_none():
 
 
 def test_a_rate_is_that_of_its_own_phase():
-    terminal, clock = Terminal(), Clock()
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(
-            progress,
-            clock,
-            (0, "start", tally()),
-            (10, "start", tally(done=100)),
-            (10, "wait", tally(done=40)),
-            (20, "wait", tally(done=60)),
-        )
+    start = (0, "start", tally()), (10, "start", tally(done=100))
+    with drawing(*start, (10, "wait", tally(done=40)), (20, "wait", tally(done=60))) as terminal:
         (line,) = terminal.screen()
         assert line.startswith("wait uc")
         assert line.endswith(" 60/100, 2/s, 20s left")
 
 
 def test_it_is_not_drawn_more_often_than_an_eye_sees():
-    terminal, clock = Terminal(), Clock()
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(progress, clock, *[(2 + step / 1000, "start", tally(done=step % 100)) for step in range(1000)])
+    steps = [(2 + step / 1000, "start", tally(done=step % 100)) for step in range(1000)]
+    with drawing(*steps) as terminal:
         assert 5 <= terminal.getvalue().count("start uc") <= 11
 
 
+TWICE = (0, "start", tally()), (5, "start", tally())
+
+
 @pytest.mark.parametrize(
-    ("variable", "value"),
-    [("NO_COLOR", "1"), ("NO_COLOR", "0"), ("TERM", "dumb"), ("TERM", ""), ("TERM", None)],
+    ("variable", "value", "is_drawn"),
+    [
+        *[("NO_COLOR", "1", False), ("NO_COLOR", "0", False), ("NO_COLOR", "", True)],
+        *[("TERM", "dumb", False), ("TERM", "", False), ("TERM", None, False)],
+    ],
 )
-def test_the_environment_can_forbid_it(monkeypatch, variable, value):
+def test_the_environment_can_forbid_it(monkeypatch, variable, value, is_drawn):
     if value is None:
         monkeypatch.delenv(variable)
     else:
         monkeypatch.setenv(variable, value)
-    assert drawn(Terminal()) == ""
+    with drawing(*TWICE) as terminal:
+        assert bool(terminal.getvalue()) is is_drawn
 
 
-def test_an_empty_no_color_forbids_nothing(monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "")
-    assert drawn(Terminal())
+@pytest.mark.parametrize(("terminal", "quiet"), [(Terminal(), True), (io.StringIO(), False)])
+def test_nothing_is_drawn_when_quiet_or_where_nobody_looks(terminal, quiet):
+    with drawing(*TWICE, terminal=terminal, quiet=quiet):
+        assert terminal.getvalue() == ""
 
 
-def test_nothing_is_drawn_when_quiet_or_where_nobody_looks():
-    assert drawn(Terminal(), quiet=True) == ""
-    assert drawn(io.StringIO()) == ""
+class Fragile(Terminal):
+    broken = False
 
-
-def drawn(stream, quiet=False):
-    clock = Clock()
-    with Progress(quiet, stream, clock) as progress:
-        work(progress, clock, (0, "start", tally()), (5, "start", tally()))
-        return stream.getvalue()
-
-
-def test_a_closed_terminal_ends_the_picture_and_not_the_work(monkeypatch):
-    class Gone(Terminal):
-        def write(self, text):
+    def write(self, text):
+        if self.broken:
             raise OSError(5, "Input/output error")
+        return super().write(text)
 
-    clock, streams = Clock(), (sys.stdout, sys.stderr)
-    with Progress(stream=Gone(), clock=clock) as progress:
-        work(progress, clock, *[(second, "start", tally()) for second in range(5)])
+
+def test_a_closed_terminal_ends_the_picture_and_not_the_work():
+    streams, gone = (sys.stdout, sys.stderr), Fragile()
+    gone.broken = True
+    with drawing(*[(second, "start", tally()) for second in range(5)], terminal=gone):
         assert (sys.stdout, sys.stderr) == streams
     closed = Terminal()
     closed.close()
@@ -164,17 +149,8 @@ def test_a_closed_terminal_ends_the_picture_and_not_the_work(monkeypatch):
 
 
 def test_the_terminal_closes_between_two_pictures():
-    class Fragile(Terminal):
-        broken = False
-
-        def write(self, text):
-            if self.broken:
-                raise OSError(5, "Input/output error")
-            return super().write(text)
-
-    terminal, clock, streams = Fragile(), Clock(), (sys.stdout, sys.stderr)
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(progress, clock, (0, "start", tally()), (2, "start", tally()))
+    streams = sys.stdout, sys.stderr
+    with drawing((0, "start", tally()), (2, "start", tally()), terminal=Fragile()) as terminal:
         assert sys.stderr is not streams[1], "what is printed goes above the lines"
         terminal.broken = True
     assert (sys.stdout, sys.stderr) == streams
@@ -183,26 +159,19 @@ def test_the_terminal_closes_between_two_pictures():
 @pytest.mark.parametrize("columns", [1, 2, 5, 12, 30, 50, 80, 300])
 def test_any_width_will_do(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    terminal, clock = Terminal(), Clock()
     many = [tally("a-cloud-with-a-long-name", 10**6, 10**5, 10**3, 64), tally("uc", 0)]
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(progress, clock, (0, "start", *many), (3, "start", *many))
+    with drawing((0, "start", *many), (3, "start", *many)) as terminal:
         assert len(terminal.screen(columns)) == (2 if columns > 2 else 0)
     assert terminal.screen(columns) == []
 
 
 def test_the_name_of_a_cloud_cannot_drive_the_terminal():
-    terminal, clock = Terminal(), Clock()
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(progress, clock, (2, "start", tally("[red]\x1b[2Jx")))
+    with drawing((2, "start", tally("[red]\x1b[2Jx"))) as terminal:
         assert terminal.screen()[0].startswith(r"start [red]\x1b[2Jx")
 
 
 def test_more_clouds_than_lines_are_summed_up():
-    terminal, clock = Terminal(), Clock()
-    many = [tally(f"c{number}", done=number % 50) for number in range(100)]
-    with Progress(stream=terminal, clock=clock) as progress:
-        work(progress, clock, (2, "start", *many))
+    with drawing((2, "start", *[tally(f"c{number}", done=number % 50) for number in range(100)])) as terminal:
         lines = terminal.screen()
     assert len(lines) == 22
     assert lines[-1].startswith("start 79 more clouds")

@@ -296,25 +296,19 @@ def test_a_cloud_that_cannot_be_called_fails_its_tasks_with_the_reason():
     assert str(result[2].error) == "no password"
 
 
-@pytest.mark.parametrize("error", [Unreachable("x"), RateLimited("x", 0.001), BadAnswer("x")])
-def test_what_may_pass_is_tried_again(error):
-    paper = Paper(lambda call, number: error if number < 3 else done(call))
-    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["done"]
-    assert len(paper.calls) == 3
-    assert [call.maybe_done for call in paper.calls] == [False, error.outcome_unknown, error.outcome_unknown]
-
-
-def test_a_call_that_may_have_been_done_is_marked_so_when_it_is_made_again():
-    paper = Paper(lambda call, number: outcome_unknown(CloudTimeout("x")) if number == 1 else done(call))
-    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["done"]
-    assert [call.maybe_done for call in paper.calls] == [False, True]
-
-
-@pytest.mark.parametrize("error", [Refused("x"), Conflict("x"), TlsFailure("x")])
-def test_what_will_not_pass_is_not_tried_again(error):
-    paper = Paper(lambda call, number: error)
-    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == ["failed"]
-    assert len(paper.calls) == 1
+@pytest.mark.parametrize(
+    ("error", "failures", "status"),
+    [
+        *[(error, 2, "done") for error in (Unreachable("x"), RateLimited("x", 0.001), BadAnswer("x"))],
+        (outcome_unknown(CloudTimeout("x")), 1, "done"),
+        *[(error, 1, "failed") for error in (Refused("x"), Conflict("x"), TlsFailure("x"))],
+    ],
+)
+def test_what_may_pass_is_tried_again_and_marked_if_it_may_have_been_done(error, failures, status):
+    paper = Paper(lambda call, number: error if number <= failures else done(call))
+    assert statuses(scheduler(paper, clouds=("a",)).run(tasks(1))) == [status]
+    again = [error.outcome_unknown] * failures if status == "done" else []
+    assert [call.maybe_done for call in paper.calls] == [False, *again]
 
 
 def test_there_is_an_end_to_trying_again():

@@ -9,6 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pkgutil import resolve_name
@@ -140,7 +141,11 @@ class DaskExecutor(Executor):
         """Handle events and send calls until the executor is shut down and idle."""
         try:
             while not (self._closed and self._events.empty() and not self._under_way()):
-                self._handle_events()
+                # Run the functions in the queue; wait a moment for the first one.
+                with suppress(Empty):
+                    self._events.get(timeout=_POLL)()
+                    while True:
+                        self._events.get_nowait()()
                 if time.monotonic() - self._refreshed >= _POLL:
                     self._refreshed = time.monotonic()
                     self._refresh_workers()
@@ -163,15 +168,6 @@ class DaskExecutor(Executor):
         while not self._events.empty():
             self._events.get()()
         self._fail_waiting(sentence)
-
-    def _handle_events(self) -> None:
-        """Run the functions in the queue; wait a moment for the first one."""
-        try:
-            self._events.get(timeout=_POLL)()
-            while True:
-                self._events.get_nowait()()
-        except Empty:
-            return
 
     def _under_way(self) -> bool:
         """Whether calls are waiting, or running and not given up."""
@@ -206,7 +202,10 @@ class DaskExecutor(Executor):
         for address, each in told.items():
             running = each["status"] == "running"
             if address not in self._workers and running:
-                self._ask(address, each["nthreads"])
+                # Its key and versions are asked for first.
+                asked = self._dask.submit(resolve_name, INTRODUCTION, key=_new_name(), workers=[address])
+                worker = self._workers[address] = _Worker(address, each["nthreads"], asked)
+                asked.add_done_callback(partial(self._when_done, partial(self._introduced, worker)))
             elif address in self._workers:
                 self._workers[address].running = running
         self._count()
@@ -231,12 +230,6 @@ class DaskExecutor(Executor):
         self.unknown = len([each for each in self._workers.values() if each.introduction is None])
         self.unknown -= len(self.trouble)
         self.max_workers = sum(each.threads for each in usable)
-
-    def _ask(self, address: str, threads: int) -> None:
-        """Ask a new worker for its key and versions."""
-        asked = self._dask.submit(resolve_name, INTRODUCTION, key=_new_name(), workers=[address])
-        worker = self._workers[address] = _Worker(address, threads, asked)
-        asked.add_done_callback(lambda _: self._events.put(partial(self._introduced, worker)))
 
     def _introduced(self, worker: _Worker) -> None:
         """Take over the introduction of a worker, or the reason why it cannot be used."""
@@ -270,21 +263,22 @@ class DaskExecutor(Executor):
         self._count()
 
     def _dispatch(self) -> None:
-        """Send waiting calls, each to the worker with the most free threads."""
+        """Send waiting calls, each encrypted to the worker with the most free threads."""
         while self._waiting:
             worker = max(self._workers.values(), key=_free_threads, default=None)
             if worker is None or worker.introduction is None or _free_threads(worker) < 1:
                 return
             call = self._waiting.popleft()
             if call.future.set_running_or_notify_cancel():
-                self._send(worker, worker.introduction, call)
+                worker.calls.add(call)
+                sent = pickle.dumps(Delivery(call.name, worker.introduction.key, call.pickled))
+                call.remote = self._dask.submit(pickle.loads, sent, key=call.name, workers=[worker.address])
+                settle = partial(self._settle, worker, call)
+                call.remote.add_done_callback(partial(self._when_done, settle))
 
-    def _send(self, worker: _Worker, introduction: Introduction, call: _SentCall) -> None:
-        """Send a call to a worker, encrypted to its key."""
-        worker.calls.add(call)
-        sent = pickle.dumps(Delivery(call.name, introduction.key, call.pickled))
-        call.remote = self._dask.submit(pickle.loads, sent, key=call.name, workers=[worker.address])
-        call.remote.add_done_callback(lambda _: self._events.put(partial(self._settle, worker, call)))
+    def _when_done(self, handle: Callable[[], None], _: Future[Any]) -> None:
+        """Let the executor's own thread handle the end of a future; this runs in a thread of Dask."""
+        self._events.put(handle)
 
     def _settle(
         self, worker: _Worker, call: _SentCall, lost: Callable[[], CallLost] = connection_lost

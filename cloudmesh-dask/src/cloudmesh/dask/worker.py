@@ -92,23 +92,16 @@ def run_here(name: str, sealed: bytes) -> bytes:
         return pickle.dumps((False, worker_lost()))
     except Exception as error:  # noqa: BLE001 what was sent needs something that is not here
         return _failure(error)
-    if not _begin(name):
-        return pickle.dumps((False, connection_lost()))
+    with _lock:
+        if name in _begun:
+            return pickle.dumps((False, connection_lost()))
+        _begun[name] = None
+        if len(_begun) > _MOST:
+            _begun.popitem(last=False)
     try:
         return pickle.dumps((True, function(*args, **kwargs)))
     except Exception as error:  # noqa: BLE001 it is raised where the call was asked for
         return _failure(error)
-
-
-def _begin(name: str) -> bool:
-    """Whether the call was not begun here before; now it is."""
-    with _lock:
-        if name in _begun:
-            return False
-        _begun[name] = None
-        if len(_begun) > _MOST:
-            _begun.popitem(last=False)
-        return True
 
 
 def _failure(error: Exception) -> bytes:

@@ -72,7 +72,15 @@ def known_machines(
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
     """
-    clouds = _places(config, names, cloud)
+    if not any(":" in name for name in names):
+        clouds = chosen_clouds(config, cloud)
+    else:
+        # Those that a name with a colon adds stand at the end.
+        from cloudmesh.plugin.names import expand
+
+        wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, cloud))
+        wanted.sort(key=lambda each: each[0].cloud is not None)
+        clouds = list(dict.fromkeys(name for _, places in wanted for name in places))
     errors = _refresh(config, inventory, clouds, refresh)
     known = [
         each
@@ -81,22 +89,18 @@ def known_machines(
     ]
     vanished = inventory.vanished(clouds, reader) if gone and not names else []
     addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
-    images = _names_of_images(inventory, [*known, *vanished])
+    # Some clouds tell of a machine only its image's id.
+    listings = [
+        (name, kept_listing(inventory.database, "image", name))
+        for name in dict.fromkeys(each.machine.cloud for each in [*known, *vanished])
+    ]
+    images = {
+        (name, image["cloud_id"]): image["name"] for name, kept in listings if kept for image in kept[0]
+    }
     shown, unknown = _named(known, names, errors) if names else (known, [])
     if vanished:
         shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
     return KnownMachines(clouds, known, shown, vanished, addresses, images, errors, unknown)
-
-
-def _places(config: Config, names: Sequence[str], option: str | None) -> list[str]:
-    """The chosen clouds, and those that a name with a colon adds."""
-    if not any(":" in name for name in names):
-        return chosen_clouds(config, option)
-    from cloudmesh.plugin.names import expand
-
-    wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, option))
-    wanted.sort(key=lambda each: each[0].cloud is not None)
-    return list(dict.fromkeys(cloud for _, clouds in wanted for cloud in clouds))
 
 
 def _refresh(
@@ -143,15 +147,6 @@ def _named(
     return list(shown.values()), failed
 
 
-def _names_of_images(inventory: Inventory, known: Sequence[KnownMachine]) -> dict[tuple[str, str], str]:
-    """What images are called, by cloud and id, as far as that was ever listed: some clouds tell ids only."""
-    clouds = dict.fromkeys(each.machine.cloud for each in known)
-    listings = ((cloud, kept_listing(inventory.database, "image", cloud)) for cloud in clouds)
-    return {
-        (cloud, image["cloud_id"]): image["name"] for cloud, kept in listings if kept for image in kept[0]
-    }
-
-
 @dataclass(frozen=True)
 class Foreseen:
     """What an action would do to one machine.
@@ -196,8 +191,16 @@ def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecor
     of_cloud: dict[str, list[MachineRecord]] = {}
     for machine in machines:
         of_cloud.setdefault(machine.cloud, []).append(machine)
+
+    def of_one(cloud: Cloud, machine: MachineRecord) -> Foreseen:
+        try:
+            done = cloud.foresee(machine, verb)
+        except CloudmeshError as error:
+            return Foreseen(machine, machine.state, error=error)
+        return Foreseen(machine, done.machine.state, done.changed)
+
     answers = session.ask_all(
-        [*of_cloud], lambda cloud: [_foreseen_one(cloud, each, verb) for each in of_cloud[cloud.name]]
+        [*of_cloud], lambda cloud: [of_one(cloud, each) for each in of_cloud[cloud.name]]
     )
     told: dict[str, Iterator[Foreseen]] = {}
     for cloud, answer in answers.items():
@@ -206,11 +209,3 @@ def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecor
         else:
             told[cloud] = iter(answer)
     return [next(told[machine.cloud]) for machine in machines]
-
-
-def _foreseen_one(cloud: Cloud, machine: MachineRecord, verb: Verb) -> Foreseen:
-    try:
-        done = cloud.foresee(machine, verb)
-    except CloudmeshError as error:
-        return Foreseen(machine, machine.state, error=error)
-    return Foreseen(machine, done.machine.state, done.changed)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cloudmesh.plugin import Answer, CloudmeshError, command
 from cloudmesh.plugin.signals import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
-
-if TYPE_CHECKING:
-    from cloudmesh.config import Config
 
 VERBS = ("list", "show", "resume", "cancel")
 
@@ -68,9 +64,10 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
         """
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
+        from cloudmesh.vm.cli.job_report import answer
 
         verb = next(each for each in VERBS if arguments[each])
-        return _COMMANDS[verb](Config.load(prompter=prompter_of(self)), arguments)
+        return answer(Config.load(prompter=prompter_of(self)), verb, arguments)
 
     def complete_job(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs, and of the numbers of jobs."""
@@ -89,53 +86,3 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
             # A prompt is no place for it; the command itself will say so.
             return []
         return [str(job.number) for job in jobs if str(job.number).startswith(text)]
-
-
-def _list(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.cli.job_report import list_jobs
-
-    return list_jobs(config, everything=arguments["--all"])
-
-
-def _show(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.cli.job_report import show_job
-
-    return show_job(config, _number(arguments["ID"]))
-
-
-def _resume(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.cli.job_report import report_resumed
-    from cloudmesh.vm.cli.options import run_options, seconds
-    from cloudmesh.vm.cli.progress import Progress
-    from cloudmesh.vm.jobs.jobs import Jobs
-    from cloudmesh.vm.model.limits import RunOptions
-
-    number, timeout = _number(arguments["ID"]), seconds(arguments, "--timeout")
-    progress = Progress(arguments["--quiet"])
-    spent = RunOptions(**run_options(arguments, progress))
-    with progress:
-        result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=spent)
-    return report_resumed(config, number, result, progress.seconds)
-
-
-def _cancel(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.vm.cli.job_report import report_cancelled
-    from cloudmesh.vm.jobs.jobs import Jobs
-
-    return report_cancelled(Jobs(config).cancel(_number(arguments["ID"])))
-
-
-def _number(text: str) -> int:
-    from cloudmesh.plugin import UsageError
-
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise UsageError(f"{text!r} is no number of a job; cms job list shows them")
-    return int(text)
-
-
-_COMMANDS: dict[str, Callable[[Config, dict[str, Any]], Answer]] = {
-    "list": _list,
-    "show": _show,
-    "resume": _resume,
-    "cancel": _cancel,
-}

@@ -69,12 +69,12 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
 
 def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
     """A verb of the table: what it takes is read, the user is asked where data is lost, and it is done."""
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
     verb, argument = _flagged(verb, arguments), _argument(verb, arguments)
     if verb.takes == Kind.METADATA and not argument:
         with _machines(config, arguments) as machines:
             return _metadata(config, machines)
-    timeout = seconds(arguments, "--timeout")
-    progress = Progress(arguments["--quiet"])
     with _machines(config, arguments, progress) as machines:
         if arguments["--dryrun"]:
             with progress:

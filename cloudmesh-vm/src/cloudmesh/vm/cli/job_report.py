@@ -1,4 +1,4 @@
-"""The rows of ``cms job``."""
+"""What ``cms job`` does, and its rows."""
 
 from __future__ import annotations
 
@@ -8,16 +8,40 @@ from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.config import Config
+from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
+from cloudmesh.vm.cli.options import run_options, seconds
+from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.report import fold_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
-from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, PENDING, RUNNING
-from cloudmesh.vm.model.outcome import Result, Status
+from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, RUNNING
+from cloudmesh.vm.model.limits import RunOptions
+from cloudmesh.vm.model.outcome import Result
 
 _LAST = 20
 COLUMNS = ("job", "action", "names", "clouds", "status", "machines", "done", "failed", "left", "age")
 _TASK_COLUMNS = ("cloud", "name", "action", "result", "seconds", "reason")
+
+
+def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
+    """Run a sub-command of ``cms job``."""
+    if verb == "list":
+        return list_jobs(config, everything=arguments["--all"])
+    given = arguments["ID"]
+    if not (given.isascii() and given.isdigit() and len(given) < 19):
+        raise UsageError(f"{given!r} is no number of a job; cms job list shows them")
+    number = int(given)
+    if verb == "show":
+        return show_job(config, number)
+    if verb == "cancel":
+        return report_cancelled(Jobs(config).cancel(number))
+    timeout = seconds(arguments, "--timeout")
+    progress = Progress(arguments["--quiet"])
+    options = RunOptions(**run_options(arguments, progress))
+    with progress:
+        result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=options)
+    return report_resumed(config, number, result, progress.seconds)
 
 
 def list_jobs(config: Config, everything: bool) -> Answer:
@@ -38,7 +62,7 @@ def list_jobs(config: Config, everything: bool) -> Answer:
 def show_job(config: Config, number: int) -> Answer:
     """One job: a row a machine, those that fared alike together in a table. Raises UnknownName."""
     job, tasks = Jobs(config).show(number)
-    rows = [_task_row(job, task) for task in tasks]
+    rows = [_task_row(task) for task in tasks]
     return Answer(
         rows,
         columns=_TASK_COLUMNS,
@@ -47,9 +71,9 @@ def show_job(config: Config, number: int) -> Answer:
     )
 
 
-def report_resumed(config: Config, number: int, result: Result, seconds: float) -> Answer:
-    """What was done when a job was gone on with, and how the whole job stands now."""
-    answer = report(config, result, seconds)
+def report_resumed(config: Config, number: int, result: Result, took: float) -> Answer:
+    """What was done when a job was gone on with, in so many seconds, and how the whole job stands now."""
+    answer = report(config, result, took)
     job, _ = Jobs(config).show(number)
     notes = [] if len(result) else [f"note: nothing was left to do of job {number}"]
     answer.notes = [*answer.notes, *notes, _headline(job)]
@@ -83,17 +107,12 @@ def _row(job: JobState) -> dict[str, Any]:
     }
 
 
-def _task_row(job: JobState, task: Mapping[str, Any]) -> dict[str, Any]:
-    status = task["status"]
-    if status == PENDING:
-        status = "pending" if job.status == RUNNING else Status.NOT_STARTED.value
-    elif status == RUNNING and job.status != RUNNING:
-        status = Status.INTERRUPTED.value
+def _task_row(task: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "cloud": task["cloud"],
         "name": task["name"],
         "action": words(task["verb"]),
-        "result": status,
+        "result": task["result"],
         "seconds": round(task["seconds"], 2),
         "reason": task["error"],
     }

@@ -29,21 +29,15 @@ def seconds(arguments: Mapping[str, Any], option: str) -> float | None:
     return number
 
 
-def parallel(arguments: Mapping[str, Any]) -> int | None:
-    """The number of ``--parallel``; None if it was not given. Raises UsageError."""
-    text = arguments["--parallel"]
-    if text is None:
-        return None
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if not 1 <= number <= _MOST:
-        raise UsageError(f"--parallel={text} is no whole number from 1 to {_MOST}; use --parallel=32")
-    return number
-
-
 def run_options(arguments: Mapping[str, Any], progress: Progress) -> RunKeywords:
     """What ``Machines`` and ``RunOptions`` take of all this. Raises UsageError."""
+    text, parallel = arguments["--parallel"], None
+    if text is not None:
+        parallel = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        if not 1 <= parallel <= _MOST:
+            raise UsageError(f"--parallel={text} is no whole number from 1 to {_MOST}; use --parallel=32")
     return {
-        "parallel": parallel(arguments),
+        "parallel": parallel,
         "call_timeout": seconds(arguments, "--call-timeout"),
         "watch": progress.update,
     }

@@ -76,15 +76,11 @@ class Progress:
             self._before = {each.cloud: each.done + each.failed for each in clouds}
         if now - self._began >= _DELAY and now - self._drawn >= _TICK:
             self._drawn = now
-            self._draw(clouds, now - self._phase_began)
+            from cloudmesh.vm.cli.progress_bars import ProgressBars  # rich comes with it
 
-    def _draw(self, clouds: Sequence[CloudProgress], seconds: float) -> None:
-        from cloudmesh.vm.cli.progress_bars import ProgressBars  # rich comes with it
-
-        if self._drawing is None:
-            self._drawing = ProgressBars(self._stream)
-        if not self._drawing.show(self._phase, clouds, self._before, seconds):
-            self._wanted = False
+            if self._drawing is None:
+                self._drawing = ProgressBars(self._stream)
+            self._wanted = self._drawing.show(what, clouds, self._before, now - self._phase_began)
 
 
 def _can_draw(stream: TextIO | None) -> bool:

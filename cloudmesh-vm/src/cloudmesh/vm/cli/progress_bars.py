@@ -129,15 +129,10 @@ def _numbers(each: CloudProgress, started: int, seconds: float, width: int) -> T
         words.append(f"{each.running} running")
     rate = (ended - started) / seconds if seconds > 0 else 0.0
     if rate > 0 and ended < each.total:
-        words += [f"{rate:.3g}/s", f"{_span((each.total - ended) / rate)} left"]
+        left = (each.total - ended) / rate
+        span = f"{left:.0f}s" if left < 100 else f"{left / 60:.0f}m" if left < 6000 else f"{left / 3600:.0f}h"
+        words += [f"{rate:.3g}/s", f"{span} left"]
     room = width - _LONGEST_NAME - _SHORTEST_BAR
     while len(words) > 1 and len(", ".join(words)) > room:
         words.pop()
     return Text(", ".join(words), style="red" if each.failed else "")
-
-
-def _span(seconds: float) -> str:
-    """A time to wait, as people say it: ``7s``, ``3m``, ``2h``."""
-    if seconds < 100:
-        return f"{seconds:.0f}s"
-    return f"{seconds / 60:.0f}m" if seconds < 6000 else f"{seconds / 3600:.0f}h"

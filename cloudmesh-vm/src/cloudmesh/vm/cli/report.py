@@ -15,7 +15,7 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.jobs.planning import GivenArgument
-from cloudmesh.vm.model.outcome import Outcome, Result, Status
+from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status, outcome_row
 from cloudmesh.vm.queries import Foreseen, foresee
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _WORD = re.compile(r"[\w-]+(\.[\w-]+)*")
 # A name without a number folds with none, and could be any word of the sentence; so could a mere number.
 _TELLING = re.compile(r"(?=.*[0-9]).*[A-Za-z]")
 _ALIKE = ("cloud", "action", "result", "state")
-COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
 # So many outcomes do not fit on a screen; then they are counted.
 _MANY = 20
 
@@ -46,23 +45,21 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
     ids = [outcome.machine.cloud_id if outcome.machine else "" for outcome in result]
     notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
     if result.interrupted:
-        notes.insert(0, _interruption(result))
+        left = any(outcome.status is Status.NOT_STARTED for outcome in result)
+        what = "what is marked 'not started' was not asked of any cloud"
+        notes.insert(
+            0, f"interrupted: {what if left else 'all that was asked of the clouds is in the table'}"
+        )
     if seconds is not None and len(result) > _MANY:
         notes.append(summary(result, seconds))
     return Answer(
         rows,
-        columns=COLUMNS,
+        columns=OUTCOME_COLUMNS,
         notes=notes,
         errors=[outcome.error for outcome in result if outcome.error],
         exit_code=result.exit_code,
         table_rows=fold_rows(rows, ids),
     )
-
-
-def _interruption(result: Result) -> str:
-    if any(outcome.status is Status.NOT_STARTED for outcome in result):
-        return "interrupted: what is marked 'not started' was not asked of any cloud"
-    return "interrupted: all that was asked of the clouds is in the table"
 
 
 def summary(result: Result, seconds: float) -> str:
@@ -73,15 +70,7 @@ def summary(result: Result, seconds: float) -> str:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "cloud": outcome.cloud,
-        "name": outcome.name,
-        "action": words(outcome.verb),
-        "result": outcome.status.value,
-        "state": outcome.machine.state.value if outcome.machine else "",
-        "seconds": round(outcome.seconds, 2),
-        "reason": str(outcome.error or ""),
-    }
+    return {**outcome_row(outcome), "action": words(outcome.verb), "seconds": round(outcome.seconds, 2)}
 
 
 def words(action: str) -> str:
@@ -111,7 +100,7 @@ def dry_run(
     clouds = _clouds(config, (each.machine.cloud for each in told))
     return Answer(
         rows,
-        columns=[column for column in COLUMNS if column != "seconds"],
+        columns=[column for column in OUTCOME_COLUMNS if column != "seconds"],
         notes=[f"dry run: nothing was {verb.past}", *simulated_notes(config, clouds)],
         exit_code=int(any(row["result"] == WOULD_FAIL for row in rows)),
         table_rows=fold_rows(rows),
@@ -133,13 +122,10 @@ def _foreseen_row(foreseen: Foreseen, said: str) -> Row:
 def describe(config: Config, machine: MachineRecord, refreshed: float, notes: Iterable[str] = ()) -> Answer:
     """Everything that is known of one machine."""
     facts = {**machine.to_record(), "age": round(max(0.0, time.time() - refreshed), 1)}
-    facts["created"] = _moment(machine.created)
+    # In ISO 8601, UTC; empty if it is not known.
+    created = machine.created and time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(machine.created))
+    facts["created"] = created or ""
     return Answer(record=facts, notes=[*notes, *simulated_notes(config, [machine.cloud])])
-
-
-def _moment(seconds: float) -> str:
-    """The time in ISO 8601, UTC; empty if it is not known."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else ""
 
 
 def _clouds(config: Config, names: Iterable[str]) -> list[str]:
@@ -177,13 +163,11 @@ def _fold_alike(rows: Sequence[Row], reason: str) -> list[Row]:
             folded += named[expression]
         else:
             members = [row for name in expand(expression) for row in named[name.name]]
-            folded.append({**members[0], "name": expression, "reason": reason, **_longest(members)})
+            # The rows of a dry run have no seconds.
+            seconds = [row["seconds"] for row in members if "seconds" in row]
+            longest = {"seconds": max(seconds)} if seconds else {}
+            folded.append({**members[0], "name": expression, "reason": reason, **longest})
     return folded
-
-
-def _longest(rows: Sequence[Row]) -> dict[str, float]:
-    seconds = [row["seconds"] for row in rows if "seconds" in row]
-    return {"seconds": max(seconds)} if seconds else {}
 
 
 def _general(row: Row, cloud_id: str) -> str:

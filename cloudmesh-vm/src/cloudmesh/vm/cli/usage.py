@@ -5,17 +5,15 @@ Loaded with the shell, which keeps the help of each command: it imports nothing 
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import BOOT, VERBS, Kind, Parameter, Verb
 
 _WIDTH = 80
-# Where the help of an option begins.
-_COLUMN = 19
+# After so many characters the blank and the help of an option follow.
+_COLUMN = 18
 _MANY = "(NAMES... | --all)"
 _CLOUD = "[--cloud=CLOUDS]"
 _LIMITS = ("[--timeout=SECONDS]", "[--parallel=N]", "[--call-timeout=SECONDS]", "[--quiet]")
@@ -94,13 +92,22 @@ def _pattern(verbs: Sequence[Verb]) -> Pattern:
 
 
 def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:
-    return tuple(_item(each, option) for each in parameters for option, _ in each.options)
+    """The options of these parameters, in brackets where they may be left out."""
+    return tuple(
+        f"[{option}]..." if each.kind is Kind.METADATA else option if each.required else f"[{option}]"
+        for each in parameters
+        for option, _ in each.options
+    )
 
 
-def _item(parameter: Parameter, option: str) -> str:
-    if parameter.kind is Kind.METADATA:
-        return f"[{option}]..."
-    return option if parameter.required else f"[{option}]"
+def _filled(line: str, words: Iterable[str], width: int, indent: int) -> Iterator[str]:
+    """The line with these words after it, broken where it would become too long."""
+    for word in words:
+        if len(line) + 1 + len(word) > width:
+            yield line
+            line = " " * indent
+        line = f"{line} {word}"
+    yield line
 
 
 def usage_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
@@ -108,12 +115,7 @@ def usage_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
     for pattern in patterns(verbs):
         names = "|".join(pattern.verbs)
         line = f"vm ({names})" if len(pattern.verbs) > 1 else f"vm {names}"
-        for item in pattern.items:
-            if len(line) + 1 + len(item) > _WIDTH:
-                yield line
-                line = " " * 7
-            line = f"{line} {item}"
-        yield line
+        yield from _filled(line, pattern.items, _WIDTH, 7)
 
 
 def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
@@ -122,21 +124,16 @@ def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
     destroying = " or ".join(verb.name for verb in verbs.values() if verb.destroys)
     told: set[str] = set()
     for option, help in (("--cloud=CLOUDS", _CLOUD_HELP), *own, *_AFTER_VERBS):
-        if option.startswith("--") and option not in told:
-            told.add(option)
-            yield from _option_lines(option, help.format(destroying=destroying))
-
-
-def _option_lines(option: str, help: str) -> Iterator[str]:
-    first, *others = textwrap.wrap(help, 62, break_on_hyphens=False)
-    # docopt needs two blanks between an option and its help.
-    if len(option) + 2 > _COLUMN:
-        yield option
-        yield " " * _COLUMN + first
-    else:
-        yield option.ljust(_COLUMN) + first
-    for line in others:
-        yield " " * _COLUMN + line
+        if not option.startswith("--") or option in told:
+            continue
+        told.add(option)
+        start = option
+        # docopt needs two blanks between an option and its help.
+        if len(option) > _COLUMN - 1:
+            yield option
+            start = ""
+        words = help.format(destroying=destroying).split(" ")
+        yield from _filled(start.ljust(_COLUMN), words, _WIDTH + 1, _COLUMN)
 
 
 def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
@@ -152,20 +149,24 @@ def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
 
 def _third_person(verb: Verb) -> str:
     """``powers machines on`` for ``power machines on``."""
-    asked = ", after asking" if verb.destroys else ""
-    order = re.sub(r", or (\w+) ", r", or \1s ", verb.help)
-    return re.sub(r"^(\w+)", r"\1s", order) + asked
+    orders = (order.partition(" ") for order in verb.help.split(", or "))
+    does = ", or ".join(f"{first}s{blank}{rest}" for first, blank, rest in orders)
+    return does + (", after asking" if verb.destroys else "")
 
 
 def help_text(template: str, verbs: Mapping[str, Verb] = VERBS) -> str:
     """The template with its lines ``<USAGE>``, ``<OPTIONS>`` and ``<VERBS>`` filled in from the table."""
-    made = {"USAGE": usage_lines(verbs), "OPTIONS": option_lines(verbs), "VERBS": description_lines(verbs)}
-    return re.sub(
-        r"^( *)<(USAGE|OPTIONS|VERBS)>$",
-        lambda found: textwrap.indent("\n".join(made[found[2]]), found[1]),
-        template,
-        flags=re.MULTILINE,
-    )
+    made = {
+        "<USAGE>": usage_lines(verbs),
+        "<OPTIONS>": option_lines(verbs),
+        "<VERBS>": description_lines(verbs),
+    }
+    lines: list[str] = []
+    for line in template.split("\n"):
+        place = line.lstrip()
+        indent = line[: len(line) - len(place)]
+        lines += [indent + each for each in made[place]] if place in made else [line]
+    return "\n".join(lines)
 
 
 def complete(line: str, text: str, end: int, verbs: Mapping[str, Verb] = VERBS) -> list[str]:
@@ -180,6 +181,8 @@ def complete(line: str, text: str, end: int, verbs: Mapping[str, Verb] = VERBS) 
         found: Sequence[str] = verb_names(verbs)
     else:
         items = [item for each in patterns(verbs) if words[1] in each.verbs for item in each.items]
+        import re
+
         options = re.findall(r"--[\w-]+=?", " ".join(items))
         states = [f"--state={state}" for state in State] if "--state=" in options else []
         found = states if current.startswith("--state=") else options if current.startswith("-") else []

@@ -72,8 +72,17 @@ class Selector:
         """
         selection = Selection()
         wanted = clouds_of_names(self._session.config, expand(names), lambda: self._session.clouds)
-        self._session.resolve(cloud for name, clouds in wanted for cloud in self._needed(name, clouds))
-        self._list_all([cloud for name, clouds in wanted for cloud in self._certain(name, clouds)])
+        # The clouds that will be called, as far as the store tells, and those that must be listed whatever
+        # the others show, so that it can be done side by side.
+        needed: list[str] = []
+        certain: list[str] = []
+        for name, clouds in wanted:
+            found = [] if name.is_glob else self._matching(name, clouds)
+            unseen = self._never_listed(clouds)
+            needed += [found[0].cloud, *unseen] if len(found) == 1 else clouds
+            certain += clouds if name.is_glob or not (unseen or found) else unseen
+        self._session.resolve(needed)
+        self._list_all(certain)
         for name, clouds in wanted:
             self._add(selection, name, clouds)
         unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
@@ -91,22 +100,8 @@ class Selector:
                 selection.machines += self._known([cloud])
         return selection
 
-    def _needed(self, name: Name, clouds: list[str]) -> list[str]:
-        """The clouds that will be called on account of this name, as far as the store tells."""
-        if name.is_glob:
-            return clouds
-        holders = [machine.cloud for machine in self._matching(name, clouds)]
-        return [*holders, *self._never_listed(clouds)] if len(holders) == 1 else clouds
-
-    def _certain(self, name: Name, clouds: list[str]) -> list[str]:
-        """The clouds that must be listed whatever the others show, so that it can be done side by side."""
-        if name.is_glob:
-            return clouds
-        unseen = self._never_listed(clouds)
-        return clouds if not unseen and not self._matching(name, clouds) else unseen
-
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
-        errors = self._refresh(clouds, name)
+        errors = self._list_all(clouds if name.is_glob else self._never_listed(clouds))
         found = self._matching(name, clouds)
         if not found:
             errors = self._list_all(clouds)
@@ -125,11 +120,11 @@ class Selector:
         if failed and (name.is_glob or not found):
             selection.missing += failed
         elif not found:
-            selection.missing.append(self._unknown(name, clouds))
-
-    def _refresh(self, clouds: list[str], name: Name) -> list[tuple[str, CloudmeshError | None]]:
-        """List what has to be listed before this name can be looked up."""
-        return self._list_all(clouds if name.is_glob else self._never_listed(clouds))
+            places = tuple(clouds)
+            if places not in self._nearest:
+                self._nearest[places] = KnownNames(machine.name for machine in self._known(places))
+            error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
+            selection.missing.append(UnresolvedName(name.cloud or "", name.name, error))
 
     def _never_listed(self, clouds: list[str]) -> list[str]:
         """Where a name could be as well, for all that is known; asked of the store once a cloud."""
@@ -144,9 +139,10 @@ class Selector:
         """Bring the store up to date for these clouds, each once; the errors of those where that failed."""
         names = list(dict.fromkeys(clouds))
         unlisted = [cloud for cloud in names if cloud not in self._listed]
-        for cloud, error in self._session.ask_all(unlisted, Cloud.reconcile).items():
-            self._listed[cloud] = error
-            self._by_name.pop(cloud, None)
+        if unlisted:
+            for cloud, error in self._session.ask_all(unlisted, Cloud.reconcile).items():
+                self._listed[cloud] = error
+                self._by_name.pop(cloud, None)
         return [(cloud, self._listed[cloud]) for cloud in names]
 
     def _known(self, clouds: Iterable[str]) -> list[MachineRecord]:
@@ -169,32 +165,19 @@ class Selector:
             self._by_name[cloud] = index
         return self._by_name[cloud]
 
-    def _unknown(self, name: Name, clouds: list[str]) -> UnresolvedName:
-        places = tuple(clouds)
-        if places not in self._nearest:
-            self._nearest[places] = KnownNames(machine.name for machine in self._known(places))
-        error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
-        return UnresolvedName(name.cloud or "", name.name, error)
-
 
 def _doubt(name: Name, found: Sequence[MachineRecord], silent: Sequence[str]) -> CloudmeshError | None:
     """Why it is not sure which machine this name means; None if it is, or if there is none."""
     if len(found) > 1:
-        return _ambiguous(name, found)
-    others = [cloud for cloud in silent if found and cloud != found[0].cloud]
-    return _perhaps_ambiguous(name, found[0], others) if others else None
-
-
-def _perhaps_ambiguous(name: Name, found: MachineRecord, silent: Sequence[str]) -> Unreachable:
-    return Unreachable(
-        f"{name} is on {found.cloud}, but could be on {', '.join(silent)} too, which was never listed "
-        f"and does not answer; say {found.qualified_name} if that one is meant"
-    )
-
-
-def _ambiguous(name: Name, found: Sequence[MachineRecord]) -> UsageError:
-    places = [machine.qualified_name for machine in found]
-    if len(set(places)) < len(places):
+        places = [machine.qualified_name for machine in found]
+        if len(set(places)) == len(places):
+            return UsageError(f"{name} is on several clouds; say which: {' or '.join(places)}")
         ids = ", ".join(f"{machine.qualified_name} ({machine.cloud_id})" for machine in found)
         return UsageError(f"{name} names {len(found)} machines: {ids}; rename all but one at the cloud")
-    return UsageError(f"{name} is on several clouds; say which: {' or '.join(places)}")
+    others = [cloud for cloud in silent if found and cloud != found[0].cloud]
+    if not others:
+        return None
+    return Unreachable(
+        f"{name} is on {found[0].cloud}, but could be on {', '.join(others)} too, which was never listed "
+        f"and does not answer; say {found[0].qualified_name} if that one is meant"
+    )

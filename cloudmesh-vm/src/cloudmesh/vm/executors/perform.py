@@ -133,8 +133,14 @@ def perform(call: Call) -> Reply:
 
 def _results(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
     """Call the cloud, and give what came of it for each machine."""
+    if len(call.machines) > 1 and call.verb == BOOT:
+        booted_each = cloud.boot_many([each for each in call.requests if each], call.maybe_done)
+        return tuple(
+            ActionResult(each, changed=True, target=State.ACTIVE) if isinstance(each, MachineRecord) else each
+            for each in booted_each
+        )
     if len(call.machines) > 1:
-        return _many(cloud, call)
+        return tuple(cloud.act_many([each for each in call.machines if each], find_verb(call.verb)))
     (machine,), (request,) = call.machines, call.requests
     if call.verb == BOOT and request is not None:
         booted = cloud.boot_as(request, call.maybe_done)
@@ -144,14 +150,3 @@ def _results(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
     if call.verb == ADDRESS and request is not None:
         return (ActionResult(cloud.give_address(machine, request.token), changed=True, target=State.ACTIVE),)
     return (cloud.act(machine, find_verb(call.verb), call.argument, call.maybe_done),)
-
-
-def _many(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
-    """The same for many machines in one call."""
-    if call.verb == BOOT:
-        booted = cloud.boot_many([each for each in call.requests if each], call.maybe_done)
-        return tuple(
-            ActionResult(each, changed=True, target=State.ACTIVE) if isinstance(each, MachineRecord) else each
-            for each in booted
-        )
-    return tuple(cloud.act_many([each for each in call.machines if each], find_verb(call.verb)))

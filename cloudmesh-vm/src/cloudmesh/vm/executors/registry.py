@@ -2,27 +2,26 @@
 
 The name of an entry point is what ``cloudmesh.engine`` of the configuration says. It leads to a function that
 takes the configuration and the most calls at once, and gives a context manager of a ``concurrent.futures``
-executor. The threads of this process are built in, so that using them looks for no packages.
+executor. The threads of this process (``DaemonThreads``) are built in and stand in no such group.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from typing import Any
 
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import ConfigError, suggest
-from cloudmesh.vm.executors.threads import open_threads
+from cloudmesh.vm.executors.threads import THREADS
 
 GROUP = "cloudmesh.executors"
-THREADS = "threads"
 # How to install the executors of ours that are packages of their own.
 _INSTALL = {"dask": "pip install ./cloudmesh-dask"}
 
 
 def open_executor(config: Config, parallel: int) -> AbstractContextManager[Executor]:
-    """The configured executor, open for a block; it makes up to ``parallel`` calls at once.
+    """An executor that a package of its own brings, open for a block; up to ``parallel`` calls at once.
 
     An executor that can make only fewer at once says how many by its attribute ``max_workers``.
 
@@ -30,17 +29,9 @@ def open_executor(config: Config, parallel: int) -> AbstractContextManager[Execu
         ConfigError: no installed package brings it, several do, or it cannot be loaded or used.
         CloudError: what it stands on, such as a cluster, does not answer.
     """
-    engine = config.engine()
-    if engine == THREADS:
-        return open_threads(parallel)
-    opened: AbstractContextManager[Executor] = _load(engine, config)(config, parallel)
-    return opened
-
-
-def _load(engine: str, config: Config) -> Any:
-    """The function that an installed package brings under this name. Raises ConfigError."""
     from importlib.metadata import entry_points
 
+    engine = config.engine()
     points = list({point.value: point for point in entry_points(group=GROUP, name=engine)}.values())
     if not points:
         known = sorted({THREADS, *(point.name for point in entry_points(group=GROUP))})
@@ -54,7 +45,7 @@ def _load(engine: str, config: Config) -> Any:
             f"uninstall all but one of {', '.join(point.value for point in points)}"
         )
     try:
-        return points[0].load()
+        opener: Callable[[Config, int], AbstractContextManager[Executor]] = points[0].load()
     except ImportError as error:
         remedy = _INSTALL.get(engine, "install its package again")
         raise ConfigError(
@@ -65,3 +56,4 @@ def _load(engine: str, config: Config) -> Any:
             f"cloudmesh.engine is {engine}, whose package cannot be loaded ({points[0].value}): {error}; "
             "install it again"
         ) from error
+    return opener(config, parallel)

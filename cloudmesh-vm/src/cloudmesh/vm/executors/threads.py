@@ -6,34 +6,20 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
+# What ``cloudmesh.engine`` says for them.
+THREADS = "threads"
 # Seconds of one wait: on some systems a Ctrl-C does not end a longer one.
 _WAIT = 0.5
 
 
-@dataclass(frozen=True)
-class _WorkItem:
-    """A function to be called, and the future that gets its answer."""
-
-    future: Future[Any]
-    function: Callable[[], Any]
-
-    def run(self) -> None:
-        """Run it, unless it was cancelled before."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            answer = self.function()
-        except BaseException as error:  # noqa: BLE001 it is raised where the future is asked
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(answer)
+# A function to be called, and the future that gets its answer.
+_WorkItem = tuple[Future[Any], Callable[[], Any]]
 
 
 @contextmanager
@@ -89,7 +75,7 @@ class DaemonThreads(Executor):
             except RuntimeError:
                 self._waiting -= 1
                 raise
-            self._calls.put(_WorkItem(future, lambda: fn(*args, **kwargs)))
+            self._calls.put((future, lambda: fn(*args, **kwargs)))
         return future
 
     def abandon(self, future: Future[Any]) -> None:
@@ -132,8 +118,8 @@ class DaemonThreads(Executor):
                 self._calls.put(None)
             else:
                 self._waiting -= 1
-                call.future.cancel()
-                call.future.set_running_or_notify_cancel()
+                call[0].cancel()
+                call[0].set_running_or_notify_cancel()
 
     def _provide(self) -> None:
         """Make a thread if one is needed and allowed. Raises RuntimeError if there is none at all."""
@@ -163,25 +149,28 @@ class DaemonThreads(Executor):
                 del call
         finally:
             if counts:
-                self._leave()
-
-    def _leave(self) -> None:
-        """Count a thread that ends."""
-        with self._change:
-            self._threads -= 1
-            self._idle -= 1
-            self._change.notify_all()
+                with self._change:
+                    self._threads -= 1
+                    self._idle -= 1
+                    self._change.notify_all()
 
     def _make(self, call: _WorkItem) -> bool:
-        """Make one call; False if it was given up meanwhile."""
+        """Make one call, unless it was cancelled before; False if it was given up meanwhile."""
+        future, function = call
         with self._change:
             self._waiting -= 1
             self._idle -= 1
-            self._running.add(call.future)
-        call.run()
+            self._running.add(future)
+        if future.set_running_or_notify_cancel():
+            try:
+                answer = function()
+            except BaseException as error:  # noqa: BLE001 it is raised where the future is asked
+                future.set_exception(error)
+            else:
+                future.set_result(answer)
         with self._change:
-            if call.future not in self._running:
+            if future not in self._running:
                 return False
-            self._running.discard(call.future)
+            self._running.discard(future)
             self._idle += 1
             return True

@@ -49,19 +49,15 @@ class NameConflicts:
         if not names:
             return {}
         with self._database.atomic():
-            return self._being_booted(names) | self._booted(names)
-
-    def _booted(self, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
-        """The names of machines that are in the store, though the listing did not show them.
-
-        They are newer than the listing, which would have removed older ones from the store.
-        """
-        return {
-            (cloud, each.machine.name): name_taken(cloud, each.machine.name)
-            for cloud, wanted in names.items()
-            for each in self._inventory.named(cloud, wanted)
-            if each.machine.state not in _GONE
-        }
+            # Machines in the store that the listing did not show are newer than it: it would have removed
+            # older ones from the store.
+            booted = {
+                (cloud, each.machine.name): name_taken(cloud, each.machine.name)
+                for cloud, wanted in names.items()
+                for each in self._inventory.named(cloud, wanted)
+                if each.machine.state not in _GONE
+            }
+            return self._being_booted(names) | booted
 
     def _being_booted(self, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
         """The names of machines that other running jobs boot; an interrupted job boots nothing."""

@@ -99,11 +99,17 @@ class Jobs:
             return [_state(database, job) for job in database.find(rows.JOBS, order=desc("id"), limit=limit)]
 
     def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
-        """One job, and the rows of its tasks in their order."""
+        """One job, and the rows of its tasks in their order.
+
+        A row has ``result`` beside its columns: its status, or ``interrupted`` or ``not started`` if nobody
+        runs the job.
+        """
         with open_store(self._config) as database:
-            job = _find(database, number)
+            state = _state(database, _find(database, number))
             tasks = database.find(rows.TASKS, job=number) if database.has(rows.TASKS) else []
-            return _state(database, job), [dict(each) for each in tasks]
+        over = {rows.PENDING: Status.NOT_STARTED.value, rows.RUNNING: Status.INTERRUPTED.value}
+        told = {} if state.status == rows.RUNNING else over
+        return state, [{**each, "result": told.get(each["status"], each["status"])} for each in tasks]
 
     def events(self, number: int, after: int = 0) -> Sequence[JobEvent]:
         """What happened to a job and its tasks, in order; only those with a number above ``after``."""

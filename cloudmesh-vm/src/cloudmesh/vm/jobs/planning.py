@@ -122,11 +122,17 @@ class BootPlan:
 
     def __init__(self, session: CloudSession, names: str | Sequence[str], explicit: bool) -> None:
         self._session = session
-        self._explicit = explicit
         named = expand(names)
         for name in named:
             require_good_name(name.name)
-        wanted = clouds_of_names(session.config, named, self._chosen)
+
+        def chosen() -> list[str]:
+            clouds = session.clouds
+            if len(clouds) > 1 and not explicit:
+                raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
+            return clouds
+
+        wanted = clouds_of_names(session.config, named, chosen)
         self.places = list(dict.fromkeys((cloud, name.name) for name, clouds in wanted for cloud in clouds))
 
     def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> Plan:
@@ -159,13 +165,6 @@ class BootPlan:
             parts[cloud] = found.part
             tasks += [found.task(cloud, each) for each in machines if each not in found.taken]
         return Plan(BOOT, tasks, parts, names, wait, missing)
-
-    def _chosen(self) -> list[str]:
-        """The clouds for names that do not say theirs."""
-        clouds = self._session.clouds
-        if len(clouds) > 1 and not self._explicit:
-            raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
-        return clouds
 
 
 @dataclass(frozen=True)
@@ -229,7 +228,18 @@ def decode_argument(text: str) -> Argument:
 def encode_request(request: BootRequest, userdata_file: Path | None) -> str:
     """What is booted on a cloud, as text: all but the name, the token and the user data themselves."""
     data = asdict(replace(request, userdata="", name="", token=""))
-    data["userdata"] = _file_facts(userdata_file) if request.userdata else None
+    data["userdata"] = None
+    if request.userdata:
+        # User data that were given as text have no file.
+        data["userdata"] = {"file": ""}
+        if userdata_file is not None:
+            file = userdata_file.expanduser()
+            about = file.stat()
+            data["userdata"] = {
+                "file": str(file.absolute()),
+                "size": about.st_size,
+                "time": about.st_mtime_ns,
+            }
     return json.dumps(data)
 
 
@@ -246,25 +256,16 @@ def decode_request(text: str) -> BootRequest:
         flavor=Flavor(**data["flavor"]),
         key=KeyPair(**data["key"]) if data["key"] else None,
         networks=tuple(Network(**{**each, "subnets": tuple(each["subnets"])}) for each in data["networks"]),
-        security_groups=tuple(_group(each) for each in data["security_groups"]),
+        security_groups=tuple(
+            SecurityGroup(**{**each, "rules": tuple(SecurityRule(**rule) for rule in each["rules"])})
+            for each in data["security_groups"]
+        ),
         userdata=_userdata(data["userdata"]),
         metadata=data["metadata"],
         public=data["public"],
         # Jobs from before there were such parameters have none.
         extra=data.get("extra", {}),
     )
-
-
-def _group(data: Mapping[str, Any]) -> SecurityGroup:
-    return SecurityGroup(**{**data, "rules": tuple(SecurityRule(**each) for each in data["rules"])})
-
-
-def _file_facts(file: Path | None) -> dict[str, Any]:
-    """By what a file is found again and a change of it is noticed; user data may also be given as text."""
-    if file is None:
-        return {"file": ""}
-    about = file.expanduser().stat()
-    return {"file": str(file.expanduser().absolute()), "size": about.st_size, "time": about.st_mtime_ns}
 
 
 def _userdata(facts: Mapping[str, Any] | None) -> str:

@@ -172,14 +172,20 @@ class JobResumer:
             task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
             try:
                 if not was_planned(row):
-                    raise _never_planned(row)
+                    # It failed before it was known what to do to which machine.
+                    why = stored_error(row)
+                    if isinstance(why, NeverPlanned):
+                        raise why
+                    raise NeverPlanned(
+                        f"it could not be planned when the job began ({why}); ask for it anew by cms vm"
+                    )
                 view = views[task.cloud]
                 if isinstance(view, CloudmeshError):
                     raise view
                 if taken := conflicts.get(row.id):
                     raise taken
-                if error := view.prevents(row):
-                    left.later.append(task.outcome(Status.FAILED, error=error))
+                if trouble := view.prevents(row):
+                    left.later.append(task.outcome(Status.FAILED, error=trouble))
                 else:
                     left.tasks.append(self._task(task, row, view))
             except CloudmeshError as error:
@@ -238,12 +244,11 @@ class JobResumer:
             except CloudmeshError as error:
                 views[cloud] = error
         for cloud, view in self._session.ask_all([*boots], partial(_view, boots)).items():
-            views[cloud] = self._known(cloud, view) if isinstance(view, CloudError) else view
+            views[cloud] = view
+            if isinstance(view, CloudError):
+                known = self._session.inventory.known(cloud)
+                views[cloud] = _CloudView([each.machine for each in known], error=view)
         return views
-
-    def _known(self, cloud: str, error: CloudError) -> _CloudView:
-        """What is in the store of a cloud that does not answer."""
-        return _CloudView([each.machine for each in self._session.inventory.known(cloud)], error=error)
 
     def _boots(self, rows: Sequence[Any]) -> list[_Boot]:
         """What the rows of one cloud boot."""
@@ -293,14 +298,6 @@ class JobResumer:
     def _addresses(self) -> dict[tuple[str, str], list[FloatingIP]]:
         """The floating IPs of machines that are to be deleted, read once."""
         return self._session.inventory.addresses(self._parts) if self._job["verb"] == "delete" else {}
-
-
-def _never_planned(row: Any) -> CloudmeshError:
-    """Why a task cannot be done that failed before it was known what to do to which machine."""
-    error = stored_error(row)
-    if isinstance(error, NeverPlanned):
-        return error
-    return NeverPlanned(f"it could not be planned when the job began ({error}); ask for it anew by cms vm")
 
 
 def _stored_target(row: Any) -> State | None:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.plugin.errors import CloudmeshError, error_from_record
-from cloudmesh.vm.model.call import ADDRESS
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.plan import Plan, Task
 
@@ -127,13 +126,6 @@ def _known_id(machine: MachineRecord | None) -> Mapping[str, Any]:
 def _target(verb: str, target: State | None) -> Mapping[str, Any]:
     """For verbs that lead back to the state before: that state, which the machine does not tell later."""
     return {"target": target.value} if target is not None and verb in _RETURNING else {}
-
-
-def begun_event(run: TaskRun) -> str:
-    """What happens to a task when one of its calls is begun."""
-    if run.tries:
-        return RETRIED
-    return ADDRESS if run.step == ADDRESS and run.task.verb != ADDRESS else BEGUN
 
 
 def event_rows(job: int, events: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:

@@ -15,14 +15,15 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.executors.registry import THREADS, open_executor
+from cloudmesh.vm.executors.registry import open_executor
+from cloudmesh.vm.executors.threads import THREADS, open_threads
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
-from cloudmesh.vm.scheduler.in_flight import unrecorded
+from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
 from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter, was_seen
 
@@ -152,8 +153,14 @@ class JobRunner:
         deadline: Deadline,
         stop: StopRequest | None = None,
     ) -> Scheduler:
+        counts = Counter(task.cloud for task in tasks)
+        errors: dict[str, CloudmeshError] = {**self.session.unresolved(counts), **self.session.refusals}
+        settings = {
+            cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
+            for cloud, count in counts.items()
+        }
         return Scheduler(
-            self._settings(verb, tasks),
+            settings,
             self._executor,
             store,
             JobLimits(self._most_calls(), deadline.seconds, self.options.call_timeout, deadline.spent()),
@@ -177,19 +184,17 @@ class JobRunner:
         if self.options.executor is not None:
             return self.options.executor
         if self._opened is None:
-            self._opened = self._stack.enter_context(open_executor(self.session.config, self.parallel))
+            engine = self.session.config.engine()
+            opened = (
+                open_threads(self.parallel)
+                if engine == THREADS
+                else open_executor(self.session.config, self.parallel)
+            )
+            self._opened = self._stack.enter_context(opened)
         return self._opened
 
-    def _settings(self, verb: str, tasks: Sequence[Task]) -> dict[str, CallSettings | CloudmeshError]:
-        """How each cloud is called, or why it cannot be."""
-        counts = Counter(task.cloud for task in tasks)
-        errors: dict[str, CloudmeshError] = {**self.session.unresolved(counts), **self.session.refusals}
-        return {
-            cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
-            for cloud, count in counts.items()
-        }
-
     def _cloud_settings(self, verb: str, cloud: str, count: int) -> CallSettings | CloudmeshError:
+        """How a cloud is called, or why it cannot be."""
         config = self.session.config
         try:
             access = self.session.access(cloud)
@@ -227,7 +232,15 @@ class JobRunner:
         )
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
         for position, each in waited.items():
-            outcomes[position] = _merge(outcomes[position], each)
+            # The name stays the one that was meant, even if that has changed.
+            acted_on = outcomes[position]
+            outcomes[position] = replace(
+                acted_on,
+                status=acted_on.status if each.succeeded else each.status,
+                machine=each.machine,
+                error=each.error,
+                seconds=acted_on.seconds + each.seconds,
+            )
         # A task whose end was not seen stays done as it was: resuming the job waits again.
         seen = [position for position, each in waited.items() if was_seen(each)]
         store.left = store.left or len(seen) < len(waited)
@@ -237,13 +250,6 @@ class JobRunner:
             for position in seen:
                 outcomes[position] = unrecorded(outcomes[position], error)
         return outcomes
-
-
-def _merge(acted: Outcome, waited: Outcome) -> Outcome:
-    """The outcome of an action and the wait after it, by the name that was meant even if that has changed."""
-    status = acted.status if waited.succeeded else waited.status
-    seconds = acted.seconds + waited.seconds
-    return replace(acted, status=status, machine=waited.machine, error=waited.error, seconds=seconds)
 
 
 def _close(store: JobStore, over: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import rows
-from cloudmesh.vm.model.call import BOOT
+from cloudmesh.vm.model.call import ADDRESS, BOOT
 from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
 from cloudmesh.vm.model.plan import Plan, Task
 
@@ -93,7 +93,11 @@ class JobStore:
         database = inventory.database
         hold = database.hold(rows.lock_name(number))
         if hold is None:
-            raise _running_elsewhere(database, number)
+            (job,) = database.find(rows.JOBS, id=number)
+            raise CloudmeshError(
+                f"job {number} is being run by process {job['pid']} on {job['host']}; "
+                f"cms job cancel {number} lets it end early"
+            )
         with database.atomic():
             database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
             add_event(database, number, rows.STARTED)
@@ -113,7 +117,10 @@ class JobStore:
         values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
         values += [rows.begun_values(run, now) for run in begun]
         events = [(task.number, outcome.status.value) for task, outcome in ended]
-        events += [(run.task.number, rows.begun_event(run)) for run in begun]
+        for run in begun:
+            address = run.step == ADDRESS and run.task.verb != ADDRESS
+            kind = rows.RETRIED if run.tries else ADDRESS if address else rows.BEGUN
+            events.append((run.task.number, kind))
         with self._database.atomic():
             apply_all(changes, self.inventory)
             if values:
@@ -144,8 +151,15 @@ class JobStore:
     def close(self, over: bool) -> None:
         """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell."""
         try:
+            from cloudmesh.db.records.conditions import in_
+
             if self.hold.is_valid():
-                status = self._status(over)
+                unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
+                if self.left or not over or self._database.count(rows.TASKS, unfinished):
+                    status = rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
+                else:
+                    failed = self._database.count(rows.TASKS, job=self.number, status="failed")
+                    status = "failed" if failed else "done"
                 with self._database.atomic():
                     self._database.update(rows.JOBS, {"status": status, "ended": time.time()}, id=self.number)
                     self.note(rows.CLOSED if status in rows.OVER else status)
@@ -156,28 +170,10 @@ class JobStore:
         """Let other processes run the job."""
         self.hold.release()
 
-    def _status(self, over: bool) -> str:
-        """How the job stands."""
-        from cloudmesh.db.records.conditions import in_
-
-        unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
-        if self.left or not over or self._database.count(rows.TASKS, unfinished):
-            return rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
-        return "failed" if self._database.count(rows.TASKS, job=self.number, status="failed") else "done"
-
 
 def add_event(database: Database, job: int, kind: str) -> None:
     """Write that something happened to a job as a whole. Raises StoreError."""
     database.add_many(rows.EVENTS, rows.event_rows(job, [(0, kind)]))
-
-
-def _running_elsewhere(database: Database, number: int) -> CloudmeshError:
-    """The error for a job that a process runs."""
-    (job,) = database.find(rows.JOBS, id=number)
-    return CloudmeshError(
-        f"job {number} is being run by process {job['pid']} on {job['host']}; "
-        f"cms job cancel {number} lets it end early"
-    )
 
 
 def _without_conflicts(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan, list[UnresolvedName]]:

@@ -87,10 +87,10 @@ class ActionFailed(CloudmeshError):
         super().__init__(f"{len(result.failed)} of {len(result)} machines failed: {shown}{more}")
 
 
-_COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
+OUTCOME_COLUMNS = ("cloud", "name", "action", "result", "state", "seconds", "reason")
 
 
-def _row(outcome: Outcome) -> dict[str, str]:
+def outcome_row(outcome: Outcome) -> dict[str, str]:
     """One machine, as texts for a table."""
     return {
         "cloud": outcome.cloud,
@@ -135,14 +135,14 @@ class Result(Sequence[Outcome]):
 
     def __str__(self) -> str:
         """A table, a line for each machine."""
-        return render(Answer([_row(each) for each in self], columns=_COLUMNS), "table")
+        return render(Answer([outcome_row(each) for each in self], columns=OUTCOME_COLUMNS), "table")
 
     def _repr_html_(self) -> str:
         """The same table for a notebook."""
-        head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
-        rows = (_row(each) for each in self)
+        head = "".join(f"<th>{column}</th>" for column in OUTCOME_COLUMNS)
+        rows = (outcome_row(each) for each in self)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(harmless(row[key]))}</td>" for key in _COLUMNS) + "</tr>"
+            "<tr>" + "".join(f"<td>{escape(harmless(row[key]))}</td>" for key in OUTCOME_COLUMNS) + "</tr>"
             for row in rows
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited
 from cloudmesh.cloud.store.changes import StoreChange
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
-from cloudmesh.vm.scheduler.in_flight import InFlightCall, SchedulerStep
-from cloudmesh.vm.scheduler.queue import CloudQueue, TaskRun
-from cloudmesh.vm.scheduler.retry import RetryPolicy, closes, is_dead_silence, is_silence
+from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
+from cloudmesh.vm.scheduler.retry import RetryPolicy, is_dead_silence, is_silence
 
 _SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
 
 
+@dataclass
 class ResultHandler:
     """Takes over the results of the calls of one job.
 
     Attributes:
+        policy: what is retried.
+        clock: that of the scheduler.
         halted: whether nothing is retried any more.
     """
 
-    def __init__(self, policy: RetryPolicy, clock: Callable[[], float]) -> None:
-        self.halted = False
-        self._policy = policy
-        self._clock = clock
+    policy: RetryPolicy
+    clock: Callable[[], float]
+    halted: bool = False
 
     def settle(self, call: InFlightCall, step: SchedulerStep) -> None:
         """Take over the reply of a call that has ended, for each of its tasks."""
@@ -96,7 +97,11 @@ class ResultHandler:
         # One failed call does not prove that the cloud is down: it must have been probed before.
         was_probing = queue.probing
         self._note_cloud(call, error)
-        pause = None if _might_double(queue, run, error) else self._pause(call, run, error)
+        # A retry could make a second machine or address, as the first call may still be running. Verbs that
+        # only change an existing machine do no harm when they are done twice.
+        making = run.step == ADDRESS or (run.step == BOOT and not queue.boots_once)
+        might_double = making and isinstance(error, WorkerUnreachable)
+        pause = None if might_double else self._pause(call, run, error)
         run.error = error
         run.maybe_done = run.maybe_done or error.outcome_unknown
         if pause is None:
@@ -121,20 +126,21 @@ class ResultHandler:
         run.group = call if booted_together else None
         alike = (id(error), 0, 0) if booted_together else (id(error), run.tries, silences)
         if alike not in call.pauses:
-            call.pauses[alike] = self._policy.pause(error, run.tries, silences)
+            call.pauses[alike] = self.policy.pause(error, run.tries, silences)
         return call.pauses[alike]
 
     def _note_cloud(self, call: InFlightCall, error: CloudmeshError) -> None:
         """Take over what an error tells of its cloud."""
         queue = call.queue
-        if closes(error):
+        if isinstance(error, ConfigError):
+            # Its credentials or its address are wrong: every other call would fail too.
             queue.closed = error
         elif is_silence(error):
             self._silent(call)
         elif not isinstance(error, CallLost):
             self._answered(queue)
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            if self._policy.obeys(error):
+            if self.policy.obeys(error):
                 queue.paused = max(queue.paused, call.ended + error.retry_after)
             else:
                 # The cloud has said that it will refuse all the others too.
@@ -142,19 +148,10 @@ class ResultHandler:
 
     def _answered(self, queue: CloudQueue) -> None:
         """The cloud has answered: it gets as many calls as it may have."""
-        queue.answered = self._clock()
+        queue.answered = self.clock()
         queue.probing = False
 
     def _silent(self, call: InFlightCall) -> None:
         """A call got no answer: if no other call got one meanwhile, the cloud may be down, and is probed."""
         queue = call.queue
         queue.probing = queue.answered is None or queue.answered < call.began
-
-
-def _might_double(queue: CloudQueue, run: TaskRun, error: CloudmeshError) -> bool:
-    """Whether a retry could make a second machine or address, as the first call may still be running.
-
-    Verbs that only change an existing machine do no harm when they are done twice.
-    """
-    making = run.step == ADDRESS or (run.step == BOOT and not queue.boots_once)
-    return making and isinstance(error, WorkerUnreachable)

@@ -9,7 +9,6 @@ import random
 from dataclasses import dataclass
 
 from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
-from cloudmesh.plugin.errors import ConfigError
 from cloudmesh.vm.model.call import CallLost
 
 
@@ -61,8 +60,3 @@ def is_dead_silence(error: BaseException) -> bool:
     if isinstance(error, CloudTimeout):
         return True
     return isinstance(error, Unreachable) and not (isinstance(error, OutOfService) or error.outcome_unknown)
-
-
-def closes(error: BaseException) -> bool:
-    """Whether every other call of this cloud would fail too: its credentials or its address are wrong."""
-    return isinstance(error, ConfigError)

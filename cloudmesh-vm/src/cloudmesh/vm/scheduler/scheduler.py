@@ -8,9 +8,9 @@ store before its call is made, and its result afterwards, in one transaction for
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -26,16 +26,18 @@ from cloudmesh.vm.model.call import Call, CallLost, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
-from cloudmesh.vm.scheduler.in_flight import (
+from cloudmesh.vm.scheduler.queue import (
+    CloudQueue,
     InFlightCall,
     ProgressCounter,
     SchedulerStep,
+    TaskRun,
     not_begun,
     note_batch,
     runs_of,
+    share_calls,
     unrecorded,
 )
-from cloudmesh.vm.scheduler.queue import CloudQueue, TaskRun, share_calls
 from cloudmesh.vm.scheduler.results import ResultHandler
 from cloudmesh.vm.scheduler.retry import RetryPolicy
 
@@ -130,9 +132,19 @@ class Scheduler:
                     self._untold.pop(run)
                     yield run.place, outcome
         except KeyboardInterrupt:
-            yield from self._rest()
+            # The calls in flight are not waited for any more.
+            known = dict([*self._step.ended, *self._step.left])
+            for run in list(self._untold):
+                lost = run.task.outcome(Status.NOT_STARTED)
+                if run.began:
+                    lost = run.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
+                yield run.place, known.get(run, lost)
         except GeneratorExit:
-            self._finish()
+            # Nothing new is begun, and the results of the calls in flight are stored.
+            self.stop.requested = max(1, self.stop.requested)
+            with suppress(KeyboardInterrupt):
+                while self._unfinished():
+                    self._next_step()
             raise
 
     def _unfinished(self) -> bool:
@@ -149,16 +161,15 @@ class Scheduler:
         self._progress.begin(runs)
         for run in runs:
             cloud = run.task.cloud
-            if cloud not in self._queues:
-                self._queues[cloud] = self._new_queue(cloud)
+            settings = self.settings[cloud]
+            if cloud in self._queues:
+                pass
+            elif isinstance(settings, CloudmeshError):
+                self._queues[cloud] = CloudQueue(cloud, 1, closed=settings)
+            else:
+                limit = min(settings.parallel or self.limits.parallel, self.limits.parallel)
+                self._queues[cloud] = CloudQueue(cloud, limit, settings.bulk, settings.boots_once)
             self._queues[cloud].waiting.append(run)
-
-    def _new_queue(self, cloud: str) -> CloudQueue:
-        settings = self.settings[cloud]
-        if isinstance(settings, CloudmeshError):
-            return CloudQueue(cloud, 1, closed=settings)
-        limit = min(settings.parallel or self.limits.parallel, self.limits.parallel)
-        return CloudQueue(cloud, limit, settings.bulk, settings.boots_once)
 
     def _wake(self) -> None:
         """Let the next step begin at once; safe to be called by the handler of a signal."""
@@ -341,21 +352,3 @@ class Scheduler:
             maybe_done=first.maybe_done,
             addresses=first.task.addresses,
         )
-
-    def _finish(self) -> None:
-        """Begin nothing new, wait for the calls in flight, and store their results."""
-        self.stop.requested = max(1, self.stop.requested)
-        try:
-            while self._unfinished():
-                self._next_step()
-        except KeyboardInterrupt:
-            return
-
-    def _rest(self) -> Iterator[tuple[int, Outcome]]:
-        """The outcomes that were not told yet, when the calls in flight are not waited for any more."""
-        known = dict([*self._step.ended, *self._step.left])
-        for run in list(self._untold):
-            outcome = known.get(run)
-            if outcome is None and run.began:
-                outcome = run.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
-            yield run.place, outcome or run.task.outcome(Status.NOT_STARTED)

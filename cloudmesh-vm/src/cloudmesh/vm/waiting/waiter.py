@@ -172,7 +172,9 @@ class Waiter:
                     cloud.asked = now
                     poller.ask(cloud.cloud)
             late = now >= self._ends
-            result = poller.next(0.0 if late else min(_REPORT_EVERY, self._next(clouds) - now))
+            dues = [each.due for each in clouds.values() if each.open and each.asked is None]
+            due = min([self._ends, *dues])
+            result = poller.next(0.0 if late else min(_REPORT_EVERY, due - now))
             if result is not None:
                 self._take(clouds[result.cloud], result)
             elif late:
@@ -187,11 +189,6 @@ class Waiter:
             with suppress(StoreError):
                 self._is_cancelled = self.cancelled()
         return bool(self.stop.requested) or self._is_cancelled
-
-    def _next(self, clouds: dict[str, _PolledCloud]) -> float:
-        """When there is something to do, if no result comes before."""
-        dues = (cloud.due for cloud in clouds.values() if cloud.open and cloud.asked is None)
-        return min([self._ends, *dues])
 
     def _take(self, cloud: _PolledCloud, result: PollResult) -> None:
         """Take over the result of a listing, and settle when the cloud is listed next."""
@@ -220,7 +217,7 @@ class Waiter:
     def _fail(self, cloud: _PolledCloud, error: CloudmeshError) -> None:
         """Fail all machines of a cloud that have no outcome."""
         for each in cloud.open:
-            self._end(each, Status.FAILED, error)
+            each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
     def _check(self, each: _Waiting, listed: MachineRecord | None) -> None:
         """Give a machine its outcome if the listing, in which it may be missing, decides it."""
@@ -228,15 +225,13 @@ class Waiter:
             each.settling = self.session.declared(each.machine.cloud).settling
         try:
             if each.has_reached(listed, self.clock() - self._began, self.condition):
-                self._end(each, Status.DONE)
+                each.outcome = self._outcome(each.machine, Status.DONE)
         except (Conflict, NotFound) as error:
-            self._end(each, Status.FAILED, error)
+            each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
-    def _end(self, each: _Waiting, status: Status, error: CloudmeshError | None = None) -> None:
-        """Give a machine its outcome."""
-        each.outcome = self._outcome(each.machine, status, error)
-
-    def _outcome(self, machine: MachineRecord, status: Status, error: CloudmeshError | None) -> Outcome:
+    def _outcome(
+        self, machine: MachineRecord, status: Status, error: CloudmeshError | None = None
+    ) -> Outcome:
         seconds = self.clock() - self._began
         return Outcome(machine.cloud, machine.name, "wait", status, machine, error, seconds)
 
