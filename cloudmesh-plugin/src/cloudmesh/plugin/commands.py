@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from cloudmesh.plugin.adapter import parse
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
-from cloudmesh.plugin.usage import parse
 
 # These live together in one module of cmd5, against its own convention.
 _TERMINAL = ("banner", "stopwatch", "clear", "sleep", "echo", "term", "pause")
@@ -111,7 +111,7 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str)
     if words is None or "-h" in words or "--help" in words:
         method(rest)
         return
-    arguments = parse.parse(doc, words, name)
+    arguments = parse(doc, words, name)
     function = _inside_decorator(method)
     if function:
         from cloudmesh.common.dotdict import dotdict
@@ -142,7 +142,7 @@ def _split(rest: str) -> list[str]:
 def _has_usage(doc: str) -> bool:
     """Whether docopt can read the text of a command of others."""
     try:
-        parse.parse(doc, [], "")
+        parse(doc, [], "")
     except UsageError:
         return True
     except CloudmeshError:
