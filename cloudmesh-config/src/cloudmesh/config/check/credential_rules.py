@@ -86,7 +86,7 @@ def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _recipients(recipients)
     yield from _keys(keys.follow(data, age.KEYS))
     for parts, value in keys.leaves(data):
-        if age_armor.is_encrypted(value):
+        if keys.is_encrypted(value):
             yield from _encrypted(parts, value)
         elif recipients and age.is_plain_secret(parts, value):
             message = f"{keys.join(parts)} is in clear text, although this file is encrypted"

@@ -13,10 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.config.check.problem import Problem
-from cloudmesh.config.secrets.age_armor import is_encrypted
-from cloudmesh.config.settings import options
-from cloudmesh.config.yaml import references
-from cloudmesh.config.yaml.keys import hidden, join, text_of
+from cloudmesh.config.settings import options, places
+from cloudmesh.config.yaml.keys import hidden, is_encrypted, join, text_of, variable
 
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
 CHOICES = ("default", "active", "encryption", *options.TOP)
@@ -122,7 +120,7 @@ def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def _option(parts: tuple[str, ...], value: Any, read: Callable[[Any], object]) -> Iterator[Problem]:
-    if value is None or references.variable(value):
+    if value is None or variable(value):
         return
     try:
         read(value)
@@ -136,9 +134,9 @@ def _section(value: Any) -> dict[Any, Any]:
 
 
 def _database(value: Any) -> Iterator[Problem]:
-    if value is None or is_encrypted(value) or references.variable(value):
+    if value is None or is_encrypted(value) or variable(value):
         return
-    if not options.is_url(value):
+    if not places.is_url(value):
         yield Problem("error", ("database",), "database is no URL of a database", options.DATABASE_FORM)
     elif _holds_password(value):
         message = "database holds a password in clear text"

@@ -9,15 +9,13 @@ from typing import Any
 from cloudmesh.config.check import credential_rules, key_rules
 from cloudmesh.config.check.problem import Problem
 from cloudmesh.config.settings.config import name_list, remove_name
-from cloudmesh.config.yaml import references
-from cloudmesh.config.yaml.keys import join, text_of
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED, join, text_of
 from cloudmesh.plugin.errors import suggest
 
 __all__ = ["GROUP", "Problem", "problems"]
 
 # The entry points by which packages bring the types of clouds.
 GROUP = "cloudmesh.providers"
-TO_BE_DEFINED = references.TO_BE_DEFINED
 
 
 def problems(data: dict[str, Any]) -> Iterator[Problem]:

@@ -12,10 +12,10 @@ from cloudmesh.config.editing import encryption
 from cloudmesh.config.editing.edit import set_value
 from cloudmesh.config.editing.in_editor import edit_file
 from cloudmesh.config.importers.importing import ImportOptions, import_file
-from cloudmesh.config.secrets import age, show
+from cloudmesh.config.secrets import age, prompt, show
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.config import Config
-from cloudmesh.config.yaml import keys, references
+from cloudmesh.config.yaml import keys
 from cloudmesh.plugin import Answer, UsageError
 from cloudmesh.plugin.adapter import tell
 
@@ -103,11 +103,9 @@ VERBS: Mapping[str, Callable[[Path, Arguments, Prompter], Answer]] = {
 def set_in_keyring(path: Path, key: str, value: str, notes: list[str]) -> Answer:
     """Store a value in the system keyring, and ``TBD`` in the file."""
     check_keyring_key(path, key)
-    references.to_keyring(keys.join(keys.split(key)), value)
-    set_value(path, key, references.TO_BE_DEFINED)
-    return Answer(
-        notes=[f"{key} is in the system keyring; in {path} it is {references.TO_BE_DEFINED}", *notes]
-    )
+    prompt.to_keyring(keys.join(keys.split(key)), value)
+    set_value(path, key, keys.TO_BE_DEFINED)
+    return Answer(notes=[f"{key} is in the system keyring; in {path} it is {keys.TO_BE_DEFINED}", *notes])
 
 
 def check_keyring_key(path: Path, key: str) -> None:

@@ -11,9 +11,9 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cloudmesh.config.editing import edit
-from cloudmesh.config.secrets import age, age_armor, ssh_keys
+from cloudmesh.config.secrets import age, ssh_keys
 from cloudmesh.config.secrets.prompt import Prompter, TerminalPrompter
-from cloudmesh.config.yaml import config_file, edit_text, keys, reader, references, values
+from cloudmesh.config.yaml import config_file, edit_text, keys, reader, values
 from cloudmesh.plugin.errors import ConfigError
 
 Parts = tuple[str, ...]
@@ -22,7 +22,7 @@ New = Callable[[Parts, ScalarNode], "str | None"]
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
-_NO_SECRET = {f"{_TAG}null", f"{_TAG}bool", references.ENVIRONMENT_TAG}
+_NO_SECRET = {f"{_TAG}null", f"{_TAG}bool", keys.ENVIRONMENT_TAG}
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _all_decrypted(text: str, path: Path, prompter: Prompter, recipients: list[s
     data = reader.parse(text, path)
 
     def new(parts: Parts, node: ScalarNode) -> str | None:
-        if not age_armor.is_encrypted(node.value):
+        if not keys.is_encrypted(node.value):
             return None
         clear = age.decrypted(node.value, parts, data, path, prompter)
         return clear if recipients is None else age.encrypt(clear, recipients)
@@ -223,7 +223,7 @@ def _match(old: Any, new: Any, swaps: set[tuple[str, str]], parts: Parts) -> boo
         pairs = enumerate(zip(old, new, strict=False))
         return len(old) == len(new) and all(_match(a, b, swaps, (*parts, str(n))) for n, (a, b) in pairs)
     if (str(old), new) in swaps:
-        return keys.hidden(parts) or age_armor.is_encrypted(old)
+        return keys.hidden(parts) or keys.is_encrypted(old)
     return repr(old) == repr(new)
 
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers import source
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmless_value
 from cloudmesh.config.settings import aws_files
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.errors import UsageError
 
 KEYS = {

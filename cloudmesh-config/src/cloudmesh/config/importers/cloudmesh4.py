@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers import clouds_yaml, source
 from cloudmesh.config.importers.source import (
     FoundCloud,
@@ -14,6 +13,7 @@ from cloudmesh.config.importers.source import (
     openstack_section,
     text_of,
 )
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
 _TOP = "cloudmesh"
 TYPES = {

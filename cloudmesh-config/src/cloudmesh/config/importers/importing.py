@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.check.findings import check_text
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.editing import edit
 from cloudmesh.config.importers.recognize import read_clouds
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
 from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.plugin.plain import harmless
 

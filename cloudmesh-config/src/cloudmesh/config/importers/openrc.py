@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmless_value, openstack_section
 from cloudmesh.config.yaml.config_file import FileError
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
 _SPECIAL = "\n;&|()"
 # A backslash at the end of a line joins it with the next one.

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.secrets import age_armor, ssh_keys
-from cloudmesh.config.secrets.age_armor import is_encrypted
 from cloudmesh.config.secrets.prompt import Prompter
-from cloudmesh.config.yaml import keys, references
+from cloudmesh.config.yaml import keys
+from cloudmesh.config.yaml.keys import is_encrypted
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 SECTION = ("cloudmesh", "encryption")
@@ -25,7 +25,7 @@ def is_plain_secret(parts: Iterable[str], value: object) -> bool:
     """Whether this is a secret that stands in the file in clear."""
     if value is None or isinstance(value, bool | dict | list) or not str(value).strip():
         return False
-    elsewhere = references.is_to_be_defined(value) or references.variable(value) is not None
+    elsewhere = keys.is_to_be_defined(value) or keys.variable(value) is not None
     return not elsewhere and not is_encrypted(value) and keys.hidden(tuple(parts))
 
 

@@ -21,7 +21,7 @@ from ruamel.yaml.tokens import (
 )
 
 from cloudmesh.config.yaml import positions, reader
-from cloudmesh.config.yaml.references import ENVIRONMENT_TAG
+from cloudmesh.config.yaml.keys import ENVIRONMENT_TAG
 from cloudmesh.config.yaml.values import Value, in_brackets, string
 
 DEFAULT_STEP = 2
