@@ -38,24 +38,21 @@ def set_values(path: Path, changes: Mapping[str, str]) -> None:
         data = reader.parse(text, path)
         recipients = age.recipients(data, path)
         for key, parts in split.items():
-            value = _interpreted(changes[key], keys.follow(data, parts), parts, recipients)
+            if recipients and age.is_plain_secret(parts, changes[key]):
+                value = values.string(age.encrypt(changes[key], recipients), '"')
+            else:
+                # What was encrypted was a text.
+                value = values.interpret(changes[key], keys.follow(data, parts), keys.hidden(parts))
             text, data = _set(text, data, parts, value, path)
         return text
 
     rewrite(path, change)
 
 
-def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) -> values.Value:
-    if recipients and age.is_plain_secret(parts, given):
-        return values.string(age.encrypt(given, recipients), '"')
-    # What was encrypted was a text.
-    return values.interpret(given, old, keys.hidden(parts))
-
-
 def set_list(path: Path, key: str, names: list[str]) -> None:
     """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
     parts = keys.split(key)
-    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
+    rewrite(path, lambda text: with_value(text, parts, values.texts(names), path))
 
 
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
@@ -74,14 +71,10 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
         if old is not None and written is None:
             raise ConfigError(f"{path}: {key} must be a name or a list of names")
         names[:] = change(written)
-        return with_value(text, parts, _sequence(names), path)
+        return with_value(text, parts, values.texts(names), path)
 
     rewrite(path, new)
     return names
-
-
-def _sequence(names: list[str]) -> values.Value:
-    return values.sequence([values.string(name) for name in names])
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> bool:
@@ -135,7 +128,8 @@ def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
         raise UnknownName("item", part, keys.names(data), f"in this list of {path}")
     old = None if here is keys.MISSING else data[here]
     if not rest:
-        if _is_section(old):
+        items = old if isinstance(old, list) else ()
+        if isinstance(old, dict) or any(isinstance(item, dict | list) for item in items):
             raise ConfigError(
                 f"{path}: {part!r} is a section; name one of its keys: {', '.join(keys.names(old))}"
             )
@@ -149,10 +143,6 @@ def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
     if isinstance(data, list):
         return [*data[:here], new, *data[here + 1 :]]
     return {**data, (part if here is keys.MISSING else here): new}
-
-
-def _is_section(old: Any) -> bool:
-    return isinstance(old, dict) or (isinstance(old, list) and any(isinstance(i, dict | list) for i in old))
 
 
 def verified(change: Callable[[], str], expected: Any, path: Path, refusal: str) -> str:

@@ -151,7 +151,7 @@ class Config:
         """
         section, parts = self.cloud(cloud), ("clouds", cloud)
         others = {key: value for key, value in section.items() if key not in ("credentials", "arguments")}
-        found = keys.map_leaves(others, parts, self._decrypted)
+        found = self.decrypted(others, parts)
         if section.get("credentials") is not None:
             found["credentials"] = self.credentials(cloud)
         if "arguments" in section:
@@ -177,6 +177,10 @@ class Config:
             except ConfigError as error:
                 errors[cloud] = error
         return errors
+
+    def decrypted(self, value: Any, parts: Parts = ()) -> Any:
+        """A value or a section of the file with what is encrypted in it in clear; raises CredentialsError."""
+        return keys.map_leaves(value, parts, self._decrypted)
 
     def get(self, key: str) -> Any:
         """The value under a dotted key (see ``cloudmesh.config.yaml.keys``); raises UnknownName."""

@@ -20,20 +20,16 @@ def compose(text: str, path: Path) -> Node | None:
     """The text with its places, None if nothing is in it; raises FileError."""
     try:
         reader.refuse_explosion(text)
-        return _composed(text)
+        try:
+            root: Node | None = reader.parser(pure=False).compose(text)
+        except YAMLError:
+            # The parser in C does not know all of YAML; the other one has the last word, as in the reader.
+            root = reader.parser(pure=True).compose(text)
+        return root
     except YAMLError as error:
         raise fault(error, text, path) from None
     except RecursionError:
         raise too_deep(text, path) from None
-
-
-def _composed(text: str) -> Node | None:
-    """By the parser in C, else by the other one, as the reader does."""
-    try:
-        root: Node | None = reader.parser(pure=False).compose(text)
-    except YAMLError:
-        root = reader.parser(pure=True).compose(text)
-    return root
 
 
 def line(node: Node | None, parts: Sequence[str]) -> int:

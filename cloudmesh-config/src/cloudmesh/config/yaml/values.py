@@ -71,6 +71,11 @@ def sequence(items: list[Value]) -> Value:
     return Value([item.data for item in items], f"[{written}]", tuple(items))
 
 
+def texts(items: list[str]) -> Value:
+    """A list of texts."""
+    return sequence([string(item) for item in items])
+
+
 def in_brackets(value: Value) -> str:
     """How YAML writes the value inside brackets: not every reader takes a bare colon there."""
     colon = isinstance(value.data, str) and value.text == value.data and ":" in value.data
