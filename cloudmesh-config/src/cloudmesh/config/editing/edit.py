@@ -6,7 +6,7 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +21,21 @@ from cloudmesh.plugin.errors import ConfigError, UnknownName
 def set_value(path: Path, key: str, value: str) -> None:
     """Set a dotted key to what ``value`` means as YAML (see ``values.interpret``); makes missing sections.
 
-    Raises UsageError for a key that is none, UnknownName for a missing item of a list, ConfigError if the
-    file is refused, if a section would be lost, or if the file cannot be written.
+    In a file whose secrets are encrypted a new secret is encrypted too. Raises UsageError for a key that is
+    none, UnknownName for a missing item of a list, ConfigError if the file is refused, if a section would be
+    lost, or if the file cannot be written.
     """
-    set_values(path, {key: value})
-
-
-def set_values(path: Path, changes: Mapping[str, str]) -> None:
-    """Set several dotted keys as ``set_value`` does, all of them or none, in one write.
-
-    In a file whose secrets are encrypted a new secret is encrypted too.
-    """
-    split = {key: keys.split(key) for key in changes}
+    parts = keys.split(key)
 
     def change(text: str) -> str:
         data = reader.parse(text, path)
         recipients = age.recipients(data, path)
-        for key, parts in split.items():
-            if recipients and age.is_plain_secret(parts, changes[key]):
-                value = values.string(age.encrypt(changes[key], recipients), '"')
-            else:
-                # What was encrypted was a text.
-                value = values.interpret(changes[key], keys.follow(data, parts), keys.hidden(parts))
-            text, data = _set(text, data, parts, value, path)
-        return text
+        if recipients and age.is_plain_secret(parts, value):
+            new = values.string(age.encrypt(value, recipients), '"')
+        else:
+            # What was encrypted was a text.
+            new = values.interpret(value, keys.follow(data, parts), keys.hidden(parts))
+        return _set(text, data, parts, new, path)
 
     rewrite(path, change)
 
@@ -90,7 +81,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> bool:
 
 def with_value(text: str, parts: list[str], value: values.Value, path: Path) -> str:
     """The text with one value set, and nothing else changed; raises ConfigError."""
-    return _set(text, reader.parse(text, path), parts, value, path)[0]
+    return _set(text, reader.parse(text, path), parts, value, path)
 
 
 def without(text: str, parts: list[str], path: Path) -> str:
@@ -100,10 +91,9 @@ def without(text: str, parts: list[str], path: Path) -> str:
     return verified(lambda: edit_text.remove(text, parts), _removed(data, parts), path, _refusal(parts))
 
 
-def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> tuple[str, Any]:
-    """Text and data with one value set."""
+def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> str:
     expected = _put(data, parts, value.data, path)
-    return verified(lambda: edit_text.put(text, parts, value), expected, path, _refusal(parts)), expected
+    return verified(lambda: edit_text.put(text, parts, value), expected, path, _refusal(parts))
 
 
 def _refusal(parts: list[str]) -> str:

@@ -53,16 +53,12 @@ def string(data: str, quote: str | None = None) -> Value:
     if quote is None and _BARE.fullmatch(data) and data.lower() not in _WORDS:
         return Value(data, data)
     kind = DoubleQuotedScalarString if quote == '"' else SingleQuotedScalarString
-    return Value(data, _emit(kind(data)))
-
-
-def _emit(scalar: str) -> str:
     yaml = YAML()
     yaml.default_flow_style = True
     yaml.width = sys.maxsize
     stream = io.StringIO()
-    yaml.dump([scalar], stream)
-    return stream.getvalue().strip("\n")[1:-1]
+    yaml.dump([kind(data)], stream)
+    return Value(data, stream.getvalue().strip("\n")[1:-1])
 
 
 def sequence(items: list[Value]) -> Value:
