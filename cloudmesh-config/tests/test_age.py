@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.config.secrets import age, age_armor, ssh_keys
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, RefusingPrompter
+from cloudmesh.config.yaml.keys import is_encrypted
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Keys = dict[str, Path]
@@ -47,7 +48,7 @@ def test_age_decrypts_what_we_write(keys: Keys, name: str) -> None:
 def test_we_decrypt_what_age_writes(keys: Keys, name: str) -> None:
     words = [AGE, "-a", "-R", f"{keys['ed25519']}.pub", "-R", f"{keys['rsa']}.pub"]
     value = subprocess.run(words, input=SECRET.encode(), capture_output=True, check=True).stdout.decode()
-    assert age.is_encrypted(value)
+    assert is_encrypted(value)
     assert decrypt(value, keys[name]) == SECRET
 
 
@@ -141,7 +142,7 @@ def damaged(value: str) -> list[str]:
 @pytest.mark.parametrize("number", range(9))
 def test_a_damaged_value_is_one_sentence(keys: Keys, number: int) -> None:
     bad = damaged(age.encrypt("x" * 40, lines(keys, "ed25519")))[number]
-    assert age.is_encrypted(bad)
+    assert is_encrypted(bad)
     with pytest.raises(CredentialsError, match=r"clouds\.uc\.x in FILE is .*(damaged|but not to)"):
         decrypt(bad, keys["ed25519"])
 

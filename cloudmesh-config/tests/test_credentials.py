@@ -15,8 +15,9 @@ import pytest
 
 from cloudmesh.config import Config
 from cloudmesh.config.editing import encryption
+from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import RefusingPrompter, prompter_of
-from cloudmesh.config.yaml import references
+from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName
 
 Write = Callable[..., Path]
@@ -126,7 +127,7 @@ def test_the_environment(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     "value", ["x${HOME}", "$HOME", "${HOME}x", "${A B}", "${}", "${1A}", "$(HOME)", "${HOME:-x}", "${ÄÖ}"]
 )
 def test_what_is_no_reference_is_a_value(value: str) -> None:
-    assert references.variable(value) is None
+    assert keys.variable(value) is None
 
 
 @pytest.mark.parametrize("tag", ["!env", "!env [x]", "!env {a: b}", "!env a b", "!env $X", "!env 5"])
@@ -215,7 +216,7 @@ def test_a_keyring_that_fails_is_one_sentence(write: Write, keyring: Kept, typed
         Config.load(write(TEXT), typed).credentials("tacc")
     assert "pw-secret" not in str(caught.value) and caught.value.__suppress_context__
     with pytest.raises(ConfigError, match="did not take") as refused:
-        references.to_keyring("k", "pw-secret")
+        prompt.to_keyring("k", "pw-secret")
     assert "pw-secret" not in str(refused.value) and refused.value.__suppress_context__
 
 
@@ -224,7 +225,7 @@ def test_no_keyring_at_all_is_silent(write: Write, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "keyring", None)
     assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "pw"}
     with pytest.raises(ConfigError, match="pip install"):
-        references.to_keyring("k", "v")
+        prompt.to_keyring("k", "v")
 
 
 def test_a_system_without_a_backend_is_silent(write: Write, monkeypatch: pytest.MonkeyPatch, typed) -> None:
@@ -237,7 +238,7 @@ def test_a_system_without_a_backend_is_silent(write: Write, monkeypatch: pytest.
         typed.lines = ["pw"]
         assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "pw"}
         with pytest.raises(ConfigError, match="no keyring"):
-            references.to_keyring("k", "v")
+            prompt.to_keyring("k", "v")
     finally:
         library.set_keyring(old)
 

@@ -30,6 +30,7 @@ from cloudmesh.config.check import findings
 from cloudmesh.config.editing import edit, encryption
 from cloudmesh.config.secrets import age
 from cloudmesh.config.yaml import reader
+from cloudmesh.config.yaml.keys import is_encrypted
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Write = Callable[..., Path]
@@ -87,7 +88,7 @@ def test_only_the_secrets_change(write: Write, keys: Keys) -> None:
     expected = TEXT.replace("hunter2", "§").replace("[one, 'two three']", "[§, §]")
     expected = expected.replace('"x: y"', "§").replace("4711", "§")
     assert re.sub(r", encryption: \{.*\}\}", "}", bare) == expected
-    assert all(age.is_encrypted(value(path, key)) for key in SECRETS)
+    assert all(is_encrypted(value(path, key)) for key in SECRETS)
 
 
 def test_it_is_done_once(write: Write, keys: Keys) -> None:
@@ -100,7 +101,7 @@ def test_it_is_done_once(write: Write, keys: Keys) -> None:
     with pytest.raises(ConfigError, match="cms config rekey"):
         encryption.encrypt(path, names(keys, "other"))
     edit.set_value(path, "clouds.uc.credentials.OS_PASSWORD", "new")
-    assert age.is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD"))
+    assert is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD"))
     edit.set_value(path, "clouds.uc.credentials.new_password", "newer")
     edit.set_value(path, "clouds.uc.host", "new-host")
     edit.set_value(path, "clouds.uc.credentials.API_KEY", "TBD")
@@ -341,16 +342,10 @@ class Anything(RuleBasedStateMachine):
 
 
 def _opened(config: Config, cloud: str) -> object:
-    from cloudmesh.config.secrets import age
-
-    section = config.cloud(cloud)["credentials"]
-    return age.all_decrypted(
-        section, ("clouds", cloud, "credentials"), config.data, config.path, config.prompter
-    )
+    return config.decrypted(config.cloud(cloud)["credentials"], ("clouds", cloud, "credentials"))
 
 
 def _secrets(section: dict) -> list[str]:
-    from cloudmesh.config.secrets import age
 
     found = section["credentials"]
     flat = [
@@ -390,7 +385,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(write: Write, k
     states = set()
     command = [sys.executable, "-c", CHANGE_FOR_EVER, str(path), *names(keys, "ed25519", "other")]
     for _ in range(30):
-        if age.is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD")):
+        if is_encrypted(value(path, "clouds.uc.credentials.OS_PASSWORD")):
             encryption.decrypt(path)
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -398,7 +393,7 @@ def test_a_kill_at_any_moment_leaves_the_old_file_or_the_new_one(write: Write, k
             time.sleep(chance.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
         config = Config.load(path)
-        encrypted = [age.is_encrypted(config.get(key)) for key in SECRETS]
+        encrypted = [is_encrypted(config.get(key)) for key in SECRETS]
         assert len(set(encrypted)) == 1, "all of them or none"
         owners = config.data.get("cloudmesh", {}).get("encryption")
         assert bool(owners) == encrypted[0]

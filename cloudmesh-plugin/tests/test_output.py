@@ -83,11 +83,9 @@ def strict(text: str) -> Any:
 
 def test_unknown_format_names_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'jsn'; did you mean 'json'\? known: table, json"):
-        output.check_format("jsn")
-    with pytest.raises(UsageError):
-        output.render(Answer(), "xml")
+        output.render(Answer(), "jsn")
     for form in output.FORMATS:
-        output.check_format(form)
+        output.render(Answer(), form)
 
 
 @given(ROWS)

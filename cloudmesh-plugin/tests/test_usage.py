@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmesh.plugin import CloudmeshError, UsageError
-from cloudmesh.plugin.usage import parse
+from cloudmesh.plugin.adapter import help_text, parse
 
 DOC = """
 ::
@@ -37,12 +37,12 @@ Usage:
 
 def refusal(*words: str) -> str:
     with pytest.raises(UsageError) as caught:
-        parse.parse(DOC, words, "vm")
+        parse(DOC, words, "vm")
     return str(caught.value)
 
 
 def test_arguments_are_those_of_docopt() -> None:
-    found = parse.parse(DOC, ["boot", "web1", "--image=-x", "--cloud", "-y"], "vm")
+    found = parse(DOC, ["boot", "web1", "--image=-x", "--cloud", "-y"], "vm")
     assert found["boot"] is True
     assert (found["NAMES"], found["--image"], found["--cloud"]) == ("web1", "-x", "-y")
     assert found["--timeout"] == "60"
@@ -53,13 +53,13 @@ def test_arguments_are_those_of_docopt() -> None:
     value=st.text(),
 )
 def test_words_arrive_unharmed(words: list[str], value: str) -> None:
-    found = parse.parse(FREE, [f"--option={value}", *words], "probe")
+    found = parse(FREE, [f"--option={value}", *words], "probe")
     assert found == {"--option": value, "WORD": words}
 
 
 @pytest.mark.parametrize("word", ["", 'a "b" c', "it's", "$HOME", "a\\b", "two\nlines", "ü€😀", "\udcff"])
 def test_odd_word_arrives_unharmed(word: str) -> None:
-    assert parse.parse(FREE, ["--option", word, word], "probe") == {"--option": word, "WORD": [word]}
+    assert parse(FREE, ["--option", word, word], "probe") == {"--option": word, "WORD": [word]}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ SOME_WORDS = ["list", "boot", "start", "wait", "web1", "--yes", "-yx", "--cl", "
 @given(st.lists(st.sampled_from(SOME_WORDS)))
 def test_every_refusal_is_one_sentence(words: list[str]) -> None:
     try:
-        parse.parse(DOC, words, "vm")
+        parse(DOC, words, "vm")
     except UsageError as error:
         assert str(error)
         assert "\n" not in str(error)
@@ -116,7 +116,7 @@ def test_refusal_shows_no_secret() -> None:
 
 def test_refusal_carries_the_usage_block_alone() -> None:
     with pytest.raises(UsageError) as caught:
-        parse.parse(DOC, ["nothing"], "vm")
+        parse(DOC, ["nothing"], "vm")
     lines = caught.value.usage.splitlines()
     assert lines[0] == "Usage:"
     assert lines[1] == "  vm list [NAMES] [--cloud=CLOUDS] [--output=FORMAT]"
@@ -124,29 +124,31 @@ def test_refusal_carries_the_usage_block_alone() -> None:
 
 
 def test_usage_beside_its_title() -> None:
-    assert parse.usage_text("Usage: probe WORD\n       probe\n") == "Usage:\n  probe WORD\n  probe"
+    with pytest.raises(UsageError) as caught:
+        parse("Usage: probe WORD\n       probe\n", ["one", "two"], "probe")
+    assert caught.value.usage == "Usage:\n  probe WORD\n  probe"
 
 
 def test_malformed_usage_is_no_fault_of_the_user() -> None:
     with pytest.raises(CloudmeshError, match="usage text of the command 'x' is malformed") as caught:
-        parse.parse("Usage: x (a", [], "x")
+        parse("Usage: x (a", [], "x")
     assert caught.value.exit_code == 1
 
 
 def test_help_text_has_neither_mark_nor_indentation() -> None:
-    text = parse.help_text(DOC)
+    text = help_text(DOC)
     assert text.startswith("Usage:\n  vm list")
     assert text.endswith("Description:\n  What it does.")
     assert "::" not in text
 
 
 def test_help_text_of_an_indented_doc() -> None:
-    assert parse.help_text("\n    ::\n\n      Usage:\n        x\n    ") == "Usage:\n  x"
+    assert help_text("\n    ::\n\n      Usage:\n        x\n    ") == "Usage:\n  x"
 
 
 def test_a_value_after_a_blank_in_place_of_the_sign_is_not_shown() -> None:
     doc = "Usage:\n  config set ASSIGNMENT\n"
     with pytest.raises(UsageError) as caught:
-        parse.parse(doc, ["set", "clouds.uc.credentials.OS_PASSWORD", "geheim"], "config")
+        parse(doc, ["set", "clouds.uc.credentials.OS_PASSWORD", "geheim"], "config")
     assert "superfluous word '***'" in str(caught.value)
     assert "geheim" not in str(caught.value)

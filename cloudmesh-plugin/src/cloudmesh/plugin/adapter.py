@@ -2,8 +2,8 @@
 
 cmd5 re-joins the words of a one-shot call, replaces names in them and always exits with 0. The adapter
 
-1. takes the words as they were typed (``_parse``),
-2. lets docopt find the arguments in them (``cloudmesh.plugin.usage``),
+1. takes the words as they were typed (``_arguments``),
+2. lets docopt find the arguments in them (``parse``); ``cloudmesh.plugin.usage`` explains a refusal,
 3. calls the method and prints the ``Answer`` that it returns (``cloudmesh.plugin.output``),
 4. turns an error into one sentence on stderr (``report``),
 5. ends a one-shot call with the exit code of the answer or the error (``command``).
@@ -20,7 +20,7 @@ import shlex
 import sys
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,43 +95,71 @@ def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str
 
 def _answer(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
     """Parse the words, call the method and print its answer; give the exit code. Errors pass through."""
-    arguments = _parse(name, doc, words)
-    if arguments is None:
+    arguments = _arguments(name, doc, words)
+    answer = None if arguments is None else method(shell, arguments)
+    if arguments is None or answer is None:
         return 0
-    answer = method(shell, arguments)
-    if answer is None:
-        return 0
-    _print(answer, arguments.get("--output") or "table")
-    return answer.exit_code
-
-
-def _parse(name: str, doc: str, words: list[str] | str) -> Arguments | None:
-    """The arguments; None if the user only asked for help, which is printed."""
-    from cloudmesh.plugin.usage import parse  # the REPL imports this module at start
-
-    if isinstance(words, str):
-        try:
-            words = shlex.split(words)
-        except ValueError as error:
-            raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
-    if "-h" in words or "--help" in words:
-        output.write(parse.help_text(doc))
-        return None
-    arguments = parse.parse(doc, words, name)
-    if arguments.get("--output"):
-        output.check_format(arguments["--output"])
-    return arguments
-
-
-def _print(answer: Answer, form: str) -> None:
-    """Print an answer: its rows or text to stdout in this format, its notes to stderr."""
-    text = answer.text if answer.text is not None else output.render(answer, form)
+    text = answer.text
+    if text is None:
+        text = output.render(answer, arguments.get("--output") or "table")
     if text:
         output.write(text)
     for note in answer.notes:
         tell(note)
     for error in answer.errors:
         _debug(error)
+    return answer.exit_code
+
+
+def _arguments(name: str, doc: str, words: list[str] | str) -> Arguments | None:
+    """The arguments; None if the user only asked for help, which is printed."""
+    if isinstance(words, str):
+        try:
+            words = shlex.split(words)
+        except ValueError as error:
+            raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
+    if "-h" in words or "--help" in words:
+        output.write(help_text(doc))
+        return None
+    arguments = parse(doc, words, name)
+    form = arguments.get("--output")
+    if form and form not in output.FORMATS:
+        raise output.unknown_format(form)
+    return arguments
+
+
+def parse(doc: str, words: Sequence[str], name: str) -> Arguments:
+    """The arguments that docopt finds in exactly these words.
+
+    ``doc`` is the text of the command ``name``; it may begin with ``::``, as those of cmd5 do.
+
+    Raises:
+        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the Usage block.
+        CloudmeshError: the author of the command wrote a usage that docopt cannot read.
+    """
+    import docopt  # only a command that runs needs it
+
+    try:
+        return dict(docopt.docopt(doc, argv=list(words), help=False))
+    except docopt.DocoptLanguageError as error:
+        raise CloudmeshError(f"the usage text of the command {name!r} is malformed: {error}") from None
+    except docopt.DocoptExit:
+        from cloudmesh.plugin.usage import refusal  # most calls are not refused
+
+        title, _, lines = docopt.printable_usage(doc).partition(":")
+        first, _, others = lines.partition("\n")
+        body = f"{first.strip()}\n{textwrap.dedent(others)}".strip("\n").rstrip()
+        usage = f"{title}:\n{textwrap.indent(body, '  ')}"
+        raise UsageError(refusal.explain(doc, words, name), usage=usage) from None
+
+
+def help_text(doc: str) -> str:
+    """The whole text of a command, without the leading ``::`` and without indentation."""
+    text = textwrap.dedent(doc).strip("\n")
+    first, _, rest = text.partition("\n")
+    if first.strip() == "::":
+        text = rest
+    return textwrap.dedent(text).strip("\n").rstrip()
 
 
 def report(name: str, error: Exception) -> int:

@@ -104,14 +104,10 @@ def _run_line(shell: Any, text: str) -> int | None:
         # A command of others that leaves in the middle has failed, even if it did not say so.
         return exit_code(error) or 1
     except Exception as error:  # noqa: BLE001 commands of others raise what they like
-        return report(_name(text), error)
+        # Letters alone, since the rest of a word may be secret.
+        name = re.match(r"\w+", text)
+        return report(name[0] if name else "batch", error)
     return code
-
-
-def _name(text: str) -> str:
-    """The command of a line, for a message: letters alone, since the rest of a word may be secret."""
-    match = re.match(r"\w+", text)
-    return match[0] if match else "batch"
 
 
 def _dispatch(shell: Any, text: str) -> int | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from cloudmesh.plugin.adapter import parse
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
-from cloudmesh.plugin.usage import parse
 
 # These live together in one module of cmd5, against its own convention.
 _TERMINAL = ("banner", "stopwatch", "clear", "sleep", "echo", "term", "pause")
@@ -47,7 +48,7 @@ def find(shell: Any, name: str) -> Callable[[str], Any]:
 
 def known(shell: Any) -> list[str]:
     """The names of all commands that are loaded."""
-    methods = {method for owner in (type(shell), *_classes()) for method in dir(owner)}
+    methods = {method for owner in (type(shell), *_plugins().list()) for method in dir(owner)}
     return sorted(method.removeprefix("do_") for method in methods if method.startswith("do_"))
 
 
@@ -62,8 +63,12 @@ def _load(shell: Any, name: str) -> None:
     module = f"cloudmesh.{'terminal' if name in _TERMINAL else name}.command"
     module += f".{module.split('.')[1]}"
     if not (name.isidentifier() and _import(module)):
-        _import_all()
-    owners = [owner for owner in _classes() if hasattr(owner, f"do_{name}")]
+        # Every module of the namespace that may hold commands, as the REPL does at its start.
+        for other in _plugins().classes():
+            # A broken package of others must not hide the command we look for.
+            with contextlib.suppress(Exception):
+                importlib.import_module(other)
+    owners = [owner for owner in _plugins().list() if hasattr(owner, f"do_{name}")]
     owners.sort(key=lambda owner: (owner.__module__ != module, owner.__module__))
     if owners:
         # cmd5 recognises its shell, and its complaint on an unknown command, by this name.
@@ -83,21 +88,10 @@ def _import(module: str) -> bool:
     return True
 
 
-def _import_all() -> None:
-    """Import every module of the namespace that may hold commands, as the REPL does at its start."""
+def _plugins() -> Any:
     from cloudmesh.shell.shell import Plugin
 
-    for module in Plugin.classes():
-        try:
-            importlib.import_module(module)
-        except Exception:  # noqa: BLE001, S112 a broken package of others must not hide the command we look for
-            continue
-
-
-def _classes() -> Iterable[type]:
-    from cloudmesh.shell.shell import Plugin
-
-    return Plugin.list()  # type: ignore[no-any-return]
+    return Plugin
 
 
 def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str) -> None:
@@ -107,13 +101,24 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str)
     function that it hides is called.
     """
     doc = method.__doc__ or ""
-    words = _split(rest) if _has_usage(doc) else None
+    words = None
+    if _has_usage(doc):
+        from cloudmesh.common import shlex
+
+        try:
+            # As cmd5's decorator splits the line.
+            words = list(shlex.split(rest))
+        except ValueError:
+            raise UsageError("the line cannot be split into words: a quote is not closed") from None
     if words is None or "-h" in words or "--help" in words:
         method(rest)
         return
-    arguments = parse.parse(doc, words, name)
-    function = _inside_decorator(method)
-    if function:
+    arguments = parse(doc, words, name)
+    function = None
+    if method.__module__ == "cloudmesh.shell.command":
+        # What cmd5's own decorator has wrapped.
+        function = inspect.getclosurevars(method).nonlocals.get("func")
+    if callable(function):
         from cloudmesh.common.dotdict import dotdict
 
         function(shell, rest, dotdict(arguments))
@@ -121,28 +126,10 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str)
         method(rest)
 
 
-def _inside_decorator(method: Callable[[str], Any]) -> Callable[..., Any] | None:
-    """The function that cmd5's own decorator has wrapped; None if another one or none has."""
-    if method.__module__ != "cloudmesh.shell.command":
-        return None
-    function = inspect.getclosurevars(method).nonlocals.get("func")
-    return function if callable(function) else None
-
-
-def _split(rest: str) -> list[str]:
-    """The words of a line, as cmd5's decorator splits it."""
-    from cloudmesh.common import shlex
-
-    try:
-        return list(shlex.split(rest))
-    except ValueError:
-        raise UsageError("the line cannot be split into words: a quote is not closed") from None
-
-
 def _has_usage(doc: str) -> bool:
     """Whether docopt can read the text of a command of others."""
     try:
-        parse.parse(doc, [], "")
+        parse(doc, [], "")
     except UsageError:
         return True
     except CloudmeshError:

@@ -64,12 +64,11 @@ class Answer:
     table_rows: Sequence[Row] | None = None
 
 
-def check_format(form: str) -> None:
-    """Raise UsageError if there is no such output format."""
-    if form not in FORMATS:
-        near = nearest(form, FORMATS)
-        hint = f"did you mean {near!r}? " if near else ""
-        raise UsageError(f"unknown output format {form!r}; {hint}known: {', '.join(FORMATS)}")
+def unknown_format(form: str) -> UsageError:
+    """The error for an output format that does not exist."""
+    near = nearest(form, FORMATS)
+    hint = f"did you mean {near!r}? " if near else ""
+    return UsageError(f"unknown output format {form!r}; {hint}known: {', '.join(FORMATS)}")
 
 
 def render(answer: Answer, form: str) -> str:
@@ -77,8 +76,9 @@ def render(answer: Answer, form: str) -> str:
 
     Raises UsageError if there is no such format, or if names are asked of rows that have none.
     """
-    check_format(form)
     renderers = {"table": _table, "json": _json, "yaml": _yaml, "csv": _csv, "names": _names}
+    if form not in renderers:
+        raise unknown_format(form)
     return renderers[form](answer).removesuffix("\n")
 
 

@@ -9,12 +9,13 @@ import enum
 import math
 import os
 import re
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # Deeper than any record of a cloud, far from Python's limit of recursion.
 DEEPEST = 100
 
+_TEXTS = (str, bytes, bytearray, memoryview)
 # Above this Python refuses to write an int in decimal (4300 digits).
 _MOST_BITS = 14_000
 
@@ -41,13 +42,11 @@ def plain(value: object, above: tuple[int, ...] = ()) -> Any:
         return plain(value.value, above)
     if value is None or isinstance(value, bool | int | float | decimal.Decimal):
         return _number(value)
-    if isinstance(value, str | bytes | bytearray | memoryview):
-        return _text(value)
-    if _is_container(value):
+    if _is_record(value) or (isinstance(value, Mapping | Collection) and not isinstance(value, _TEXTS)):
         if id(value) in above or len(above) == DEEPEST:
             return "..."
         return _container(value, (*above, id(value)))
-    return _other(value)
+    return _text(value)
 
 
 def _number(value: bool | int | float | decimal.Decimal | None) -> Any:
@@ -59,17 +58,6 @@ def _number(value: bool | int | float | decimal.Decimal | None) -> Any:
     return number if math.isfinite(number) else None
 
 
-def _text(value: str | bytes | bytearray | memoryview) -> str:
-    if isinstance(value, str):
-        # No encoding has a lone surrogate; Python makes them from bytes that are not UTF-8.
-        return _SURROGATE.sub(lambda match: _escape(match[0]), value)
-    return bytes(value).decode("utf-8", "backslashreplace")
-
-
-def _is_container(value: object) -> bool:
-    return isinstance(value, Mapping | Collection) or _is_record(value)
-
-
 def _is_record(value: object) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
@@ -79,16 +67,13 @@ def _container(value: Any, above: tuple[int, ...]) -> Any:
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     elif hasattr(value, "_asdict"):
         value = value._asdict()
-    if isinstance(value, Mapping):
-        return _mapping(value, above)
-    items = [plain(item, above) for item in value]
-    return sorted(items, key=repr) if isinstance(value, Set) and _is_unordered(value) else items
-
-
-def _mapping(value: Mapping[Any, Any], above: tuple[int, ...]) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        items = [plain(item, above) for item in value]
+        # The order of a set differs between runs; the views of a dict have one of their own.
+        return sorted(items, key=repr) if isinstance(value, set | frozenset) else items
     result: dict[str, Any] = {}
     for key, item in value.items():
-        name = _key(key, above)
+        name = repr(key) if isinstance(key, float) else str(plain(key, above))
         if name in result:
             # {1: ..., "1": ...}: neither may be lost
             name = f"{type(key).__name__}:{name}"
@@ -96,26 +81,20 @@ def _mapping(value: Mapping[Any, Any], above: tuple[int, ...]) -> dict[str, Any]
     return result
 
 
-def _key(key: object, above: tuple[int, ...]) -> str:
-    if isinstance(key, float):
-        return repr(key)
-    known = plain(key, above)
-    return known if isinstance(known, str) else str(known)
-
-
-def _is_unordered(value: Set[Any]) -> bool:
-    """Sets have no order of their own, and it differs between runs; the views of a dict have one."""
-    return isinstance(value, set | frozenset)
-
-
-def _other(value: object) -> str:
+def _text(value: object) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "backslashreplace")
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     try:
-        return _text(os.fspath(value) if isinstance(value, os.PathLike) else str(value))
+        text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     except (TypeError, ValueError, AttributeError):
         # Some libraries have errors whose str() fails.
         return f"<{type(value).__name__}>"
+    if isinstance(text, bytes):
+        return _text(text)
+    # No encoding has a lone surrogate; Python makes them from bytes that are not UTF-8.
+    return _SURROGATE.sub(lambda match: _escape(match[0]), text)
 
 
 def _escape(character: str) -> str:

@@ -34,11 +34,7 @@ def is_secret(key: str) -> bool:
     parts = [part.lstrip("-") for part in key.split(".")]
     # The arguments of a cloud's driver: its "key" is no name of a key pair.
     bare = ("arguments", "key") in itertools.pairwise(parts)
-    return bare or any(map(_is_secret_name, parts))
-
-
-def _is_secret_name(name: str) -> bool:
-    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
+    return bare or any(_SECRET_NAME.search(part) and not _PUBLIC_NAME.search(part) for part in parts)
 
 
 def mask_value(key: str, value: object) -> object:
@@ -75,35 +71,21 @@ def mask_text(text: str) -> str:
         end = match.end()
         shown.append(text[at:end])
         at = end
-        if _is_followed_by_secret(match):
+        key = match["key"]
+        # "--password VALUE" and "credentials.OS_PASSWORD VALUE" are a name and its value.
+        is_name = (key.startswith("--") and key not in _FLAGS) or "." in key.strip(".")
+        if (is_name or not match["blank"]) and is_secret(key):
             shown.append(MASK)
             at = _end_of_value(text, match)
     return "".join(shown) + text[at:]
 
 
-def _is_followed_by_secret(match: re.Match[str]) -> bool:
-    key = match["key"]
-    # "--password VALUE" and "credentials.OS_PASSWORD VALUE" are a name and its value.
-    is_name = (key.startswith("--") and key not in _FLAGS) or "." in key.strip(".")
-    if match["blank"] and not is_name:
-        return False
-    return is_secret(key)
-
-
 def _end_of_value(text: str, match: re.Match[str]) -> int:
     """Where the value after a key ends; of one quoted together with its key, before the closing quote."""
-    end = match.end()
-    quote = _open_quote(text, match.start("key"))
+    end, at = match.end(), match.start("key")
+    quote = next((found[0][0] for found in _QUOTE.finditer(text) if found.start() < at < found.end()), "")
     if quote and not match["sign"].startswith(quote):
         closing = text.find(quote, end)
         return closing if closing >= 0 else len(text)
     value = _VALUE.match(text, end)
     return value.end() if value else end
-
-
-def _open_quote(text: str, at: int) -> str:
-    """The quote inside of which this place is; empty if it is in none."""
-    for quoted in _QUOTE.finditer(text):
-        if quoted.start() < at < quoted.end():
-            return quoted[0][0]
-    return ""

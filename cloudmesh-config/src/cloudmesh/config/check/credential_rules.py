@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cloudmesh.config.check.problem import Problem
+from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.secrets import age, age_armor, ssh_keys
 from cloudmesh.config.yaml import keys
 
@@ -37,24 +37,15 @@ _EC2: Needs = (("EC2_ACCESS_KEY", "EC2_PROFILE"), ("EC2_SECRET_KEY", "EC2_PROFIL
 
 def missing(kind: str, credentials: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """The needs of this type of cloud that the credentials leave open."""
-    for need in needs(kind, credentials):
-        if not any(_is_given(credentials.get(key)) for key in need):
+    for need in _needs(kind, credentials):
+        if not any(is_given(credentials.get(key)) for key in need):
             yield need
 
 
-def needs(kind: str, credentials: Mapping[str, Any]) -> Needs:
+def _needs(kind: str, credentials: Mapping[str, Any]) -> Needs:
     """What the way to sign in that the credentials choose needs; nothing for a type not known here."""
-    if kind == "openstack":
-        return _openstack(credentials)
-    return _EC2 if kind in _EC2_TYPES else ()
-
-
-def knows(kind: str) -> bool:
-    """Whether the needs of this type stand here; those that its provider names are not asked then."""
-    return kind == "openstack" or kind in _EC2_TYPES
-
-
-def _openstack(credentials: Mapping[str, Any]) -> Needs:
+    if kind != "openstack":
+        return _EC2 if kind in _EC2_TYPES else ()
     chosen = str(credentials.get(AUTH_TYPE) or "").lower()
     if "applicationcredential" in chosen:
         return _APPLICATION
@@ -65,40 +56,47 @@ def _openstack(credentials: Mapping[str, Any]) -> Needs:
     return _APPLICATION if named and not chosen else _PASSWORD
 
 
-def _is_given(value: Any) -> bool:
+def knows(kind: str) -> bool:
+    """Whether the needs of this type stand here; those that its provider names are not asked then."""
+    return kind == "openstack" or kind in _EC2_TYPES
+
+
+def is_given(value: Any) -> bool:
+    """Whether a credential has a value: one that is no text, or a text that is not blank."""
     return bool(value.strip()) if isinstance(value, str) else value is not None
 
 
 def sign_in_problems(name: str, kind: Any, credentials: dict[str, Any]) -> Iterator[Problem]:
     """What the chosen way to sign in lacks, for the types that are known without their provider."""
     for key, *others in missing(kind, credentials) if isinstance(kind, str) else ():
-        parts = ("clouds", name, "credentials", key)
-        instead = f" (or {', '.join(others)})" if others else ""
-        message = f"{keys.join(parts)}{instead} is missing, and type {kind!r} needs it"
-        yield Problem(
-            "error", parts, message, f"'cms config set {keys.join(parts)}' asks for it and stores it"
-        )
+        yield lacking(name, kind, key, *others)
+
+
+def lacking(name: str, kind: str, key: str, *others: str) -> Problem:
+    """A credential of a cloud that its type needs; ``others`` would do in its place."""
+    parts = ("clouds", name, "credentials", key)
+    instead = f" (or {', '.join(others)})" if others else ""
+    message = f"{keys.join(parts)}{instead} is missing, and type {kind!r} needs it"
+    return Problem("error", parts, message, f"'cms config set {keys.join(parts)}' asks for it and stores it")
 
 
 def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong with the encrypted values and with ``cloudmesh.encryption``; nothing is decrypted."""
     recipients = keys.follow(data, age.RECIPIENTS)
-    yield from _recipients(recipients)
-    yield from _keys(keys.follow(data, age.KEYS))
+    for number, line in enumerate(_items(recipients)):
+        if not isinstance(line, str) or not ssh_keys.public(line):
+            where = (*age.RECIPIENTS, str(number)) if isinstance(recipients, list) else age.RECIPIENTS
+            message = "this recipient is no public ssh key of the type ed25519 or RSA"
+            yield Problem("error", where, message, "copy the line of a .pub file, or use: cms config rekey")
+    if not all(isinstance(name, str) for name in _items(keys.follow(data, age.KEYS))):
+        message = f"{keys.join(age.KEYS)} is no list of files"
+        yield Problem("error", age.KEYS, message, "write it as [~/.ssh/id_ed25519]")
     for parts, value in keys.leaves(data):
-        if age_armor.is_encrypted(value):
+        if keys.is_encrypted(value):
             yield from _encrypted(parts, value)
         elif recipients and age.is_plain_secret(parts, value):
             message = f"{keys.join(parts)} is in clear text, although this file is encrypted"
             yield Problem("warning", parts, message, "use: cms config encrypt")
-
-
-def _recipients(value: Any) -> Iterator[Problem]:
-    for number, line in enumerate(_items(value)):
-        if not isinstance(line, str) or not ssh_keys.public(line):
-            parts = (*age.RECIPIENTS, str(number)) if isinstance(value, list) else age.RECIPIENTS
-            message = "this recipient is no public ssh key of the type ed25519 or RSA"
-            yield Problem("error", parts, message, "copy the line of a .pub file, or use: cms config rekey")
 
 
 def _items(value: Any) -> list[Any]:
@@ -106,20 +104,12 @@ def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _keys(value: Any) -> Iterator[Problem]:
-    if not all(isinstance(name, str) for name in _items(value)):
-        message = f"{keys.join(age.KEYS)} is no list of files"
-        yield Problem("error", age.KEYS, message, "write it as [~/.ssh/id_ed25519]")
-
-
 def _encrypted(parts: tuple[str, ...], value: str) -> Iterator[Problem]:
-    key = keys.join(parts)
     try:
-        tags = age_armor.tags(value)
+        fault = "" if age_armor.tags(value) else "to no ssh key"
     except age_armor.DamagedError:
-        message = f"{key} is encrypted, but damaged, and cannot be decrypted"
-        yield Problem("error", parts, message, f"'cms config set {key}' stores it anew")
-        return
-    if not tags:
-        message = f"{key} is encrypted, but to no ssh key"
+        fault = "damaged, and cannot be decrypted"
+    if fault:
+        key = keys.join(parts)
+        message = f"{key} is encrypted, but {fault}"
         yield Problem("error", parts, message, f"'cms config set {key}' stores it anew")

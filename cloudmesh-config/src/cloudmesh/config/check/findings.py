@@ -6,7 +6,6 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -39,7 +38,11 @@ class Finding:
 
 def check(path: Path) -> list[Finding]:
     """All findings, the file as a whole first, then by line; raises nothing on account of the file."""
-    findings = [*_file_findings(path), *_text_findings(path)]
+    findings = list(_file_findings(path))
+    try:
+        findings += check_text(config_file.read(path, private=False), path)
+    except config_file.FileError as error:
+        findings.append(_from(error, path))
     return sorted(findings, key=lambda finding: finding.line)
 
 
@@ -63,14 +66,6 @@ def _file_findings(path: Path) -> Iterator[Finding]:
         yield Finding("warning", path, 1, "others can enter and read the directory of this file", remedy)
 
 
-def _text_findings(path: Path) -> Iterator[Finding]:
-    """What the text of the file says."""
-    try:
-        yield from check_text(config_file.read(path, private=False), path)
-    except config_file.FileError as error:
-        yield _from(error, path)
-
-
 def check_text(text: str, path: Path) -> Iterator[Finding]:
     """What a text says that is, or is to be, the content of ``path``; one that is no YAML is one finding."""
     try:
@@ -78,7 +73,13 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         duplicates = sorted(set(_duplicate_lines(root, set())))
         for line in duplicates:
             yield Finding("error", path, line, *limits.DUPLICATE)
-        data = _with_duplicates(text, path) if duplicates else reader.parse(text, path)
+        if duplicates:
+            # Of a key that is there twice the first value: the rest of the file is worth a look too.
+            yaml = reader.parser(pure=True)
+            yaml.allow_duplicate_keys = True
+            data = reader.build(yaml, text, path)
+        else:
+            data = reader.parse(text, path)
     except config_file.FileError as error:
         yield _from(error, path)
         return
@@ -86,13 +87,6 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         yield Finding(
             problem.level, path, positions.line(root, problem.parts), problem.message, problem.remedy
         )
-
-
-def _with_duplicates(text: str, path: Path) -> dict[str, Any]:
-    """The data, of a key that is there twice the first value: the rest of the file is worth a look too."""
-    yaml = reader.parser(pure=True)
-    yaml.allow_duplicate_keys = True
-    return reader.build(yaml, text, path)
 
 
 def _from(error: config_file.FileError, path: Path) -> Finding:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import datetime
 import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudmesh.config.check.problem import Problem
-from cloudmesh.config.secrets.age_armor import is_encrypted
-from cloudmesh.config.settings import options
-from cloudmesh.config.yaml import references
-from cloudmesh.config.yaml.keys import hidden, join, text_of
+from cloudmesh.config.settings import options, places
+from cloudmesh.config.yaml.keys import hidden, is_encrypted, join, text_of, variable
 
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
 CHOICES = ("default", "active", "encryption", *options.TOP)
@@ -24,7 +22,16 @@ CLOUD = ("name", "host", "type", "version", "credentials", "default", *options.C
 DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata")
 # One letter of four may be wrong.
 _ALIKE = 0.75
-_QUOTES = "put the value in quotes"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A broken rule; ``parts`` lead to the key it is about. The rest is as in ``findings.Finding``."""
+
+    level: str
+    parts: tuple[str, ...]
+    message: str
+    remedy: str
 
 
 def top(data: Mapping[Any, Any]) -> Iterator[Problem]:
@@ -85,16 +92,11 @@ def _no_text(parts: tuple[str, ...], value: Any) -> Iterator[Problem]:
         yield Problem("error", parts, message, "write it on the line of its key")
     elif isinstance(value, bool | int | float | datetime.date | bytes):
         level = "error" if hidden(parts) else "warning"
-        message = f"{join(parts)} is taken for {_kind(value)}, which may change how it is spelt"
-        yield Problem(level, parts, message, _QUOTES)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
-    return "a date" if isinstance(value, datetime.date) else "bytes"
+        kinds = {bool: "true or false", int: "a number", float: "a number", bytes: "bytes"}
+        message = (
+            f"{join(parts)} is taken for {kinds.get(type(value), 'a date')}, which may change how it is spelt"
+        )
+        yield Problem(level, parts, message, "put the value in quotes")
 
 
 _TOP: Mapping[str, Callable[[Any], object]] = {
@@ -107,7 +109,7 @@ _CLOUD: Mapping[str, Callable[[Any], object]] = {"parallel": options.count, "cal
 
 def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
     """What is wrong with the options: how calls are made, and the URL of the store."""
-    yield from _database(data.get("database"))
+    yield from _database_problems(data.get("database"))
     top = _section(data.get("cloudmesh"))
     for key, read in _TOP.items():
         yield from _option(("cloudmesh", key), top.get(key), read)
@@ -122,7 +124,7 @@ def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def _option(parts: tuple[str, ...], value: Any, read: Callable[[Any], object]) -> Iterator[Problem]:
-    if value is None or references.variable(value):
+    if value is None or variable(value):
         return
     try:
         read(value)
@@ -135,20 +137,18 @@ def _section(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _database(value: Any) -> Iterator[Problem]:
-    if value is None or is_encrypted(value) or references.variable(value):
+def _database_problems(value: Any) -> Iterator[Problem]:
+    if value is None or is_encrypted(value) or variable(value):
         return
-    if not options.is_url(value):
+    if not places.is_url(value):
         yield Problem("error", ("database",), "database is no URL of a database", options.DATABASE_FORM)
-    elif _holds_password(value):
+        return
+    try:
+        url = urlsplit(value)
+        holds_password = bool(url.password) or "password=" in url.query
+    except ValueError:
+        holds_password = True
+    if holds_password:
         message = "database holds a password in clear text"
         remedy = "leave it out and write it into ~/.pgpass, or let ${NAME} take the URL from the environment"
         yield Problem("warning", ("database",), message, remedy)
-
-
-def _holds_password(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        return bool(parts.password) or "password=" in parts.query
-    except ValueError:
-        return True

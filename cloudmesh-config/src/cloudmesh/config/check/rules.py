@@ -7,17 +7,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from cloudmesh.config.check import credential_rules, key_rules
-from cloudmesh.config.check.problem import Problem
+from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.settings.config import name_list, remove_name
-from cloudmesh.config.yaml import references
-from cloudmesh.config.yaml.keys import join, text_of
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED, is_to_be_defined, join, text_of
 from cloudmesh.plugin.errors import suggest
-
-__all__ = ["GROUP", "Problem", "problems"]
 
 # The entry points by which packages bring the types of clouds.
 GROUP = "cloudmesh.providers"
-TO_BE_DEFINED = references.TO_BE_DEFINED
 
 
 def problems(data: dict[str, Any]) -> Iterator[Problem]:
@@ -56,9 +52,8 @@ def _names(section: Any, clouds: list[str]) -> Iterator[Problem]:
     for name in _stripped(section.get("default")):
         if name in clouds and name not in _stripped(active):
             message = f"the default cloud {name!r} is not active"
-            yield Problem(
-                "error", _place("default", section["default"], name), message, _use("activate", name)
-            )
+            place = _place("default", section["default"], name)
+            yield Problem("error", place, message, f"use: cms cloud activate {name}")
 
 
 def _unknown(key: str, value: Any, clouds: list[str]) -> Iterator[Problem]:
@@ -83,10 +78,6 @@ def _place(key: str, value: Any, name: str) -> tuple[str, ...]:
     return ("cloudmesh", key, str([item.strip() for item in value].index(name)))
 
 
-def _use(verb: str, name: str) -> str:
-    return f"use: cms cloud {verb} {name}"
-
-
 def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Problem]:
     if not isinstance(name, str):
         shown = text_of(name)
@@ -103,8 +94,12 @@ def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Prob
     yield from _type(name, cloud.get("type"), credentials or {}, types)
     yield from credential_rules.sign_in_problems(name, cloud.get("type"), credentials or {})
     for key, value in (credentials or {}).items():
-        if isinstance(value, str) and value.strip() == TO_BE_DEFINED:
-            yield _no_stored_value(name, str(key))
+        if is_to_be_defined(value):
+            parts = ("clouds", name, "credentials", str(key))
+            message = f"{join(parts)} is {TO_BE_DEFINED}: no value is stored"
+            yield Problem(
+                "warning", parts, message, f"'cms config set {join(parts)}' asks for it and stores it"
+            )
 
 
 def _settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
@@ -114,12 +109,6 @@ def _settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
         return None if keys is None else tuple(str(key) for key in keys)
     except Exception:  # noqa: BLE001 the code of an outside package; what is wrong with it is told with its type
         return None
-
-
-def _no_stored_value(name: str, key: str) -> Problem:
-    parts = ("clouds", name, "credentials", key)
-    message = f"{join(parts)} is {TO_BE_DEFINED}: no value is stored"
-    return Problem("warning", parts, message, f"'cms config set {join(parts)}' asks for it and stores it")
 
 
 def _type(
@@ -146,10 +135,5 @@ def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> I
         yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
         return
     for key in () if credential_rules.knows(point.name) else required:
-        value = credentials.get(key)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            parts = ("clouds", name, "credentials", key)
-            message = f"{join(parts)} is missing, and type {point.name!r} needs it"
-            yield Problem(
-                "error", parts, message, f"'cms config set {join(parts)}' asks for it and stores it"
-            )
+        if not credential_rules.is_given(credentials.get(key)):
+            yield credential_rules.lacking(name, point.name, key)

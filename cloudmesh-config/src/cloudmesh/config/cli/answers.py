@@ -12,10 +12,10 @@ from cloudmesh.config.editing import encryption
 from cloudmesh.config.editing.edit import set_value
 from cloudmesh.config.editing.in_editor import edit_file
 from cloudmesh.config.importers.importing import ImportOptions, import_file
-from cloudmesh.config.secrets import age, show
+from cloudmesh.config.secrets import age, prompt, show
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.config import Config
-from cloudmesh.config.yaml import keys, references
+from cloudmesh.config.yaml import keys
 from cloudmesh.plugin import Answer, UsageError
 from cloudmesh.plugin.adapter import tell
 
@@ -53,61 +53,45 @@ def import_clouds(path: Path, arguments: Arguments, prompter: Prompter) -> Answe
         dryrun=arguments["--dryrun"],
     )
     done = import_file(Path(arguments["FILE"]).expanduser(), path, options)
-    if (arguments["--output"] or "table") in ("table", "csv"):
-        columns = ("cloud", "type", "key", "value", "action")
-        return Answer(
-            rows=_flat(done.rows), columns=columns, formats={"value": show.scalar}, notes=done.notes
-        )
-    return Answer(rows=done.rows, names="cloud", notes=done.notes)
-
-
-def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row a key, where a row a cloud would be too wide."""
-    return [
+    if (arguments["--output"] or "table") not in ("table", "csv"):
+        return Answer(rows=done.rows, names="cloud", notes=done.notes)
+    # A row a cloud would be too wide.
+    rows = [
         {**row, "key": key, "value": value}
-        for row in rows
+        for row in done.rows
         for key, value in (row["keys"] or {None: None}).items()
     ]
+    columns = ("cloud", "type", "key", "value", "action")
+    return Answer(rows=rows, columns=columns, formats={"value": show.scalar}, notes=done.notes)
 
 
-def encrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """Encrypt all secrets of the file, and tell how many there were."""
-    count = encryption.encrypt(path, arguments["--key"])
-    return Answer(notes=[f"{_secrets(count)} in {path} encrypted", *_owners(path)])
-
-
-def decrypt(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """Write all secrets back in clear text, and tell how many there were."""
-    count = encryption.decrypt(path, prompter)
-    return Answer(
-        notes=[f"{_secrets(count)} in {path} decrypted: all its secrets are now in clear text in this file"]
-    )
-
-
-def rekey(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """Encrypt the encrypted secrets to other keys, and tell how many there were."""
-    count = encryption.rekey(path, arguments["--key"], prompter)
-    return Answer(notes=[f"{_secrets(count)} in {path} encrypted anew", *_owners(path)])
+def change_secrets(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    """Encrypt, decrypt or encrypt anew all secrets of the file, and tell how many there were."""
+    if arguments["encrypt"]:
+        count, done = encryption.encrypt(path, arguments["--key"]), "encrypted"
+    elif arguments["rekey"]:
+        count, done = encryption.rekey(path, arguments["--key"], prompter), "encrypted anew"
+    else:
+        count = encryption.decrypt(path, prompter)
+        done = "decrypted: all its secrets are now in clear text in this file"
+    secrets = "1 secret" if count == 1 else f"{count or 'no'} secrets"
+    return Answer(notes=[f"{secrets} in {path} {done}", *_owners(path)])
 
 
 # Each gets the file, the words of the command, and whom to ask for a passphrase.
 VERBS: Mapping[str, Callable[[Path, Arguments, Prompter], Answer]] = {
     "edit": edit,
     "import": import_clouds,
-    "encrypt": encrypt,
-    "decrypt": decrypt,
-    "rekey": rekey,
+    **dict.fromkeys(("encrypt", "decrypt", "rekey"), change_secrets),
 }
 
 
 def set_in_keyring(path: Path, key: str, value: str, notes: list[str]) -> Answer:
     """Store a value in the system keyring, and ``TBD`` in the file."""
     check_keyring_key(path, key)
-    references.to_keyring(keys.join(keys.split(key)), value)
-    set_value(path, key, references.TO_BE_DEFINED)
-    return Answer(
-        notes=[f"{key} is in the system keyring; in {path} it is {references.TO_BE_DEFINED}", *notes]
-    )
+    prompt.to_keyring(keys.join(keys.split(key)), value)
+    set_value(path, key, keys.TO_BE_DEFINED)
+    return Answer(notes=[f"{key} is in the system keyring; in {path} it is {keys.TO_BE_DEFINED}", *notes])
 
 
 def check_keyring_key(path: Path, key: str) -> None:
@@ -116,10 +100,6 @@ def check_keyring_key(path: Path, key: str) -> None:
     if len(parts) < 4 or parts[0] != "clouds" or parts[2] != "credentials":
         raise UsageError("the keyring is for credentials, and this is none; name clouds.NAME.credentials.KEY")
     Config.load(path).cloud(parts[1])
-
-
-def _secrets(count: int) -> str:
-    return "1 secret" if count == 1 else f"{count or 'no'} secrets"
 
 
 def _owners(path: Path) -> list[str]:

@@ -122,17 +122,15 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.config.secrets.prompt import prompter_of
         from cloudmesh.config.settings.places import config_file
 
-        verbs = {
-            "init": _init,
-            "path": _path,
-            "list": _list,
-            "get": _get,
-            "set": _set,
-            "check": _check,
-            **dict.fromkeys(("edit", "import", "encrypt", "decrypt", "rekey"), _answered),
-        }
-        verb = next(verb for verb in VERBS if arguments[verb])
-        return verbs[verb](config_file(), arguments, prompter_of(self))
+        verbs = {"init": _init, "list": _list, "get": _get, "set": _set, "check": _check}
+        path, verb = config_file(), next(verb for verb in VERBS if arguments[verb])
+        if verb == "path":
+            return Answer(text=str(path))
+        if verb in verbs:
+            return verbs[verb](path, arguments, prompter_of(self))
+        from cloudmesh.config.cli import answers
+
+        return answers.VERBS[verb](path, arguments, prompter_of(self))
 
     def complete_config(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """The sub-commands, and after get and set the keys of the file."""
@@ -149,57 +147,30 @@ def _init(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     return Answer(text=f"{path} is written, with one simulated cloud 'local', which runs no real machine")
 
 
-def _path(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    return Answer(text=str(path))
-
-
 def _list(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    from cloudmesh.config.yaml import reader
+    from cloudmesh.config import Config
 
-    data = reader.load(path)
-    return _rows(_in_clear((), data, data, path, arguments, prompter), (), arguments["--secrets"])
+    config = Config.load(path, prompter)
+    secrets = arguments["--secrets"]
+    return _rows(config.decrypted(config.data) if secrets else config.data, (), secrets)
 
 
 def _get(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    from cloudmesh.config import Config
     from cloudmesh.config.secrets import show
-    from cloudmesh.config.yaml import keys, reader
+    from cloudmesh.config.yaml import keys
 
     parts = tuple(keys.split(arguments["KEY"]))
-    data = reader.load(path)
-    found = keys.find(data, arguments["KEY"], str(path))
-    value = _in_clear(parts, found, data, path, arguments, prompter)
+    config = Config.load(path, prompter)
+    value, secrets = config.get(arguments["KEY"]), arguments["--secrets"]
+    if secrets:
+        value = config.decrypted(value, parts)
     form = arguments["--output"] or "table"
     if form in ("json", "yaml"):
-        return Answer(text=show.document(show.masked(parts, value, arguments["--secrets"]), form))
-    if isinstance(value, dict | list):
-        return _rows(value, parts, arguments["--secrets"])
-    if form == "table":
-        return Answer(text=show.scalar(show.masked(parts, value, arguments["--secrets"])))
-    return _rows(value, parts, arguments["--secrets"])
-
-
-def _in_clear(
-    parts: tuple[str, ...],
-    value: Any,
-    data: dict[str, Any],
-    path: Path,
-    arguments: Arguments,
-    prompter: Prompter,
-) -> Any:
-    """A value of the file; what is encrypted in it is decrypted if secrets are to be shown."""
-    if not arguments["--secrets"]:
-        return value
-    from cloudmesh.config.secrets import age
-
-    return age.all_decrypted(value, parts, data, path, prompter)
-
-
-def _answered(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    """The verbs that change the file as a whole."""
-    from cloudmesh.config.cli import answers
-
-    verb = next(verb for verb in answers.VERBS if arguments[verb])
-    return answers.VERBS[verb](path, arguments, prompter)
+        return Answer(text=show.document(show.masked(parts, value, secrets), form))
+    if form == "table" and not isinstance(value, dict | list):
+        return Answer(text=show.scalar(show.masked(parts, value, secrets)))
+    return _rows(value, parts, secrets)
 
 
 def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:

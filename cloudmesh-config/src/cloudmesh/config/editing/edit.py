@@ -6,7 +6,7 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,41 +21,29 @@ from cloudmesh.plugin.errors import ConfigError, UnknownName
 def set_value(path: Path, key: str, value: str) -> None:
     """Set a dotted key to what ``value`` means as YAML (see ``values.interpret``); makes missing sections.
 
-    Raises UsageError for a key that is none, UnknownName for a missing item of a list, ConfigError if the
-    file is refused, if a section would be lost, or if the file cannot be written.
+    In a file whose secrets are encrypted a new secret is encrypted too. Raises UsageError for a key that is
+    none, UnknownName for a missing item of a list, ConfigError if the file is refused, if a section would be
+    lost, or if the file cannot be written.
     """
-    set_values(path, {key: value})
-
-
-def set_values(path: Path, changes: Mapping[str, str]) -> None:
-    """Set several dotted keys as ``set_value`` does, all of them or none, in one write.
-
-    In a file whose secrets are encrypted a new secret is encrypted too.
-    """
-    split = {key: keys.split(key) for key in changes}
+    parts = keys.split(key)
 
     def change(text: str) -> str:
         data = reader.parse(text, path)
         recipients = age.recipients(data, path)
-        for key, parts in split.items():
-            value = _interpreted(changes[key], keys.follow(data, parts), parts, recipients)
-            text, data = _set(text, data, parts, value, path)
-        return text
+        if recipients and age.is_plain_secret(parts, value):
+            new = values.string(age.encrypt(value, recipients), '"')
+        else:
+            # What was encrypted was a text.
+            new = values.interpret(value, keys.follow(data, parts), keys.hidden(parts))
+        return _set(text, data, parts, new, path)
 
     rewrite(path, change)
-
-
-def _interpreted(given: str, old: Any, parts: list[str], recipients: list[str]) -> values.Value:
-    if recipients and age.is_plain_secret(parts, given):
-        return values.string(age.encrypt(given, recipients), '"')
-    # What was encrypted was a text.
-    return values.interpret(given, old, keys.hidden(parts))
 
 
 def set_list(path: Path, key: str, names: list[str]) -> None:
     """Set a dotted key, such as ``cloudmesh.active``, to a list of names; raises as ``set_value`` does."""
     parts = keys.split(key)
-    rewrite(path, lambda text: with_value(text, parts, _sequence(names), path))
+    rewrite(path, lambda text: with_value(text, parts, values.texts(names), path))
 
 
 def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[str]]) -> list[str]:
@@ -74,14 +62,10 @@ def change_list(path: Path, key: str, change: Callable[[list[str] | None], list[
         if old is not None and written is None:
             raise ConfigError(f"{path}: {key} must be a name or a list of names")
         names[:] = change(written)
-        return with_value(text, parts, _sequence(names), path)
+        return with_value(text, parts, values.texts(names), path)
 
     rewrite(path, new)
     return names
-
-
-def _sequence(names: list[str]) -> values.Value:
-    return values.sequence([values.string(name) for name in names])
 
 
 def rewrite(path: Path, change: Callable[[str], str]) -> bool:
@@ -97,7 +81,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> bool:
 
 def with_value(text: str, parts: list[str], value: values.Value, path: Path) -> str:
     """The text with one value set, and nothing else changed; raises ConfigError."""
-    return _set(text, reader.parse(text, path), parts, value, path)[0]
+    return _set(text, reader.parse(text, path), parts, value, path)
 
 
 def without(text: str, parts: list[str], path: Path) -> str:
@@ -107,10 +91,9 @@ def without(text: str, parts: list[str], path: Path) -> str:
     return verified(lambda: edit_text.remove(text, parts), _removed(data, parts), path, _refusal(parts))
 
 
-def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> tuple[str, Any]:
-    """Text and data with one value set."""
+def _set(text: str, data: Any, parts: list[str], value: values.Value, path: Path) -> str:
     expected = _put(data, parts, value.data, path)
-    return verified(lambda: edit_text.put(text, parts, value), expected, path, _refusal(parts)), expected
+    return verified(lambda: edit_text.put(text, parts, value), expected, path, _refusal(parts))
 
 
 def _refusal(parts: list[str]) -> str:
@@ -135,7 +118,8 @@ def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
         raise UnknownName("item", part, keys.names(data), f"in this list of {path}")
     old = None if here is keys.MISSING else data[here]
     if not rest:
-        if _is_section(old):
+        items = old if isinstance(old, list) else ()
+        if isinstance(old, dict) or any(isinstance(item, dict | list) for item in items):
             raise ConfigError(
                 f"{path}: {part!r} is a section; name one of its keys: {', '.join(keys.names(old))}"
             )
@@ -149,10 +133,6 @@ def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
     if isinstance(data, list):
         return [*data[:here], new, *data[here + 1 :]]
     return {**data, (part if here is keys.MISSING else here): new}
-
-
-def _is_section(old: Any) -> bool:
-    return isinstance(old, dict) or (isinstance(old, list) and any(isinstance(i, dict | list) for i in old))
 
 
 def verified(change: Callable[[], str], expected: Any, path: Path, refusal: str) -> str:

@@ -58,7 +58,12 @@ def edit_file(path: Path, again: Again) -> Edited:
     """
     words = choose_editor()
     old = config_file.read(path)
-    allowed = _allowed(old, path)
+    try:
+        reader.parse(old, path)
+        allowed: float = len(_errors(old, path))
+    except ConfigError:
+        # What cannot be loaded may have any number of errors afterwards.
+        allowed = inf
     with _copy_of(old, path) as copy:
         while True:
             _run(words, copy, old)
@@ -67,7 +72,11 @@ def edit_file(path: Path, again: Again) -> Edited:
                 return Edited(False, [])
             if not errors:
                 return _install(copy, path, old, text)
-            if not _goes_on(again, errors, path, copy):
+            try:
+                goes_on = again(errors)
+            except KeyboardInterrupt:
+                raise Interrupted(f"interrupted, and {path} is as it was; {copy.keep()}") from None
+            if not goes_on:
                 raise ConfigError(f"{path} is as it was, since the new text has errors; {copy.keep()}")
 
 
@@ -77,23 +86,13 @@ def _run(words: list[str], copy: _Copy, old: str) -> None:
     except (Interrupted, ConfigError):
         raise
     except CloudmeshError as error:
-        if _is_changed(copy.path, old):
+        try:
+            changed = config_file.read(copy.path, private=False) != old
+        except config_file.FileError:
+            changed = copy.path.exists()
+        if changed:
             raise CloudmeshError(f"{error}; {copy.keep()}") from None
         raise
-
-
-def _is_changed(copy: Path, old: str) -> bool:
-    try:
-        return config_file.read(copy, private=False) != old
-    except config_file.FileError:
-        return copy.exists()
-
-
-def _goes_on(again: Again, errors: list[Finding], path: Path, copy: _Copy) -> bool:
-    try:
-        return again(errors)
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted, and {path} is as it was; {copy.keep()}") from None
 
 
 def _judge(copy: Path, path: Path, allowed: float) -> tuple[str, list[Finding]]:
@@ -109,15 +108,6 @@ def _judge(copy: Path, path: Path, allowed: float) -> tuple[str, list[Finding]]:
         return text, (_errors(text, path) if text else []) or [first]
     errors = _errors(text, path)
     return text, errors if len(errors) > allowed else []
-
-
-def _allowed(old: str, path: Path) -> float:
-    """How many errors the new text may have: as many as the old one; any number if that cannot be loaded."""
-    try:
-        reader.parse(old, path)
-    except ConfigError:
-        return inf
-    return len(_errors(old, path))
 
 
 def _errors(text: str, path: Path) -> list[Finding]:
@@ -172,23 +162,19 @@ def choose_editor() -> list[str]:
     """
     for variable in VARIABLES:
         if line := os.environ.get(variable, "").strip():
-            return _split(line, variable)
+            try:
+                return shlex.split(line)
+            except ValueError:
+                raise ConfigError(
+                    f"the editor in {variable} has a quote that is not closed; set it anew, "
+                    f"such as: export {variable}=nano"
+                ) from None
     if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError("there is no terminal for an editor; name one that needs none with EDITOR")
     for name in DEFAULTS:
         if shutil.which(name):
             return [name]
     raise ConfigError("no editor was found; name yours with EDITOR, such as: export EDITOR=nano")
-
-
-def _split(line: str, variable: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        raise ConfigError(
-            f"the editor in {variable} has a quote that is not closed; set it anew, "
-            f"such as: export {variable}=nano"
-        ) from None
 
 
 def run_editor(words: list[str], file: Path) -> None:

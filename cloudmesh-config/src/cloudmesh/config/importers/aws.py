@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers import source
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmless_value
 from cloudmesh.config.settings import aws_files
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.errors import UsageError
 
 KEYS = {
@@ -54,7 +54,8 @@ def read_clouds(path: Path, text: str) -> ImportedClouds:
 
 def _cloud(name: str, keys: dict[str, str], profiles: aws_files.Profiles) -> FoundCloud:
     notes: list[str] = []
-    cloud = name if name != "default" else _name_of_default(profiles)
+    # A profile named default says nothing among the clouds of others.
+    cloud = name if name != "default" else "aws" if "aws" not in profiles else "aws-default"
     credentials = {
         ours: harmless_value(ours, keys[theirs], notes) for theirs, ours in KEYS.items() if keys.get(theirs)
     }
@@ -65,8 +66,3 @@ def _cloud(name: str, keys: dict[str, str], profiles: aws_files.Profiles) -> Fou
         notes.append(f"{other} is not supported and left out")
     credentials.setdefault("EC2_SECRET_KEY", TO_BE_DEFINED)
     return FoundCloud(cloud, {"type": "ec2", "credentials": credentials}, notes=notes)
-
-
-def _name_of_default(profiles: aws_files.Profiles) -> str:
-    """A profile named default says nothing among the clouds of others."""
-    return "aws" if "aws" not in profiles else "aws-default"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers import clouds_yaml, source
 from cloudmesh.config.importers.source import (
     FoundCloud,
@@ -14,6 +13,7 @@ from cloudmesh.config.importers.source import (
     openstack_section,
     text_of,
 )
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
 _TOP = "cloudmesh"
 TYPES = {
@@ -63,20 +63,17 @@ def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
     kind = TYPES.get(kind, kind)
     notes: list[str] = []
     if kind == "openstack":
-        head = openstack_section(_openstack(name, given, path, notes))
+        # It wrote them in both ways: as in clouds.yaml, or with the names of the environment.
+        named = {key: value for key, value in given.items() if str(key).startswith("OS_")}
+        rest = {key: value for key, value in given.items() if key not in named}
+        found = {**clouds_yaml.credentials(name, rest, path, notes), **_plain(named, {}, notes)}
+        head = openstack_section(found)
     else:
         head = {"type": kind, "credentials": _plain(given, _RENAMED.get(kind, {}), notes)}
     told = {_ABOUT[key]: text for key, text in _known(about, tuple(_ABOUT)).items()}
     default = {_DEFAULT[key]: text for key, text in _known(chosen, tuple(_DEFAULT)).items()}
     sections = {**told, **head, "default": default}
     return FoundCloud(name, {key: value for key, value in sections.items() if value}, notes=notes)
-
-
-def _openstack(name: str, given: dict[str, Any], path: Path, notes: list[str]) -> dict[str, str]:
-    """Both ways it wrote them: as in clouds.yaml, or with the names of the environment."""
-    named = {key: value for key, value in given.items() if str(key).startswith("OS_")}
-    rest = {key: value for key, value in given.items() if key not in named}
-    return {**clouds_yaml.credentials(name, rest, path, notes), **_plain(named, {}, notes)}
 
 
 def _plain(given: dict[str, Any], renamed: dict[str, str], notes: list[str]) -> dict[str, str]:

@@ -73,7 +73,13 @@ def credentials(name: str, settings: dict[str, Any], path: Path, notes: list[str
     auth = source.section(settings.get("auth"), path, f"clouds.{name}.auth")
     given = {f"OS_{str(key).upper()}": value for key, value in auth.items()}
     given.update({SETTINGS[key]: value for key, value in settings.items() if key in SETTINGS})
-    if regions := _regions(settings.get("regions")):
+    listed = settings.get("regions")
+    regions = [
+        region
+        for item in (listed if isinstance(listed, list) else ())
+        if (region := text_of(item.get("name") if isinstance(item, dict) else item))
+    ]
+    if regions:
         given.setdefault("OS_REGION_NAME", regions[0])
         if len(regions) > 1:
             notes.append(f"of its {len(regions)} regions {given['OS_REGION_NAME']} is taken")
@@ -82,9 +88,3 @@ def credentials(name: str, settings: dict[str, Any], path: Path, notes: list[str
         notes.append(f"left out: {', '.join(left)}")
     texts = {key: text for key, value in given.items() if (text := text_of(value)) is not None}
     return {key: harmless_value(key, text, notes) for key, text in texts.items()}
-
-
-def _regions(value: Any) -> list[str]:
-    items = value if isinstance(value, list) else []
-    names = [text_of(item.get("name") if isinstance(item, dict) else item) for item in items]
-    return [name for name in names if name]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.check.findings import check_text
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.editing import edit
 from cloudmesh.config.importers.recognize import read_clouds
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
 from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.plugin.plain import harmless
 
@@ -55,8 +55,10 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
     """
     config_file.read(path)
     found = _chosen(read_clouds(file, options.form), options, file)
-    notes = [f"cloud {cloud.name}: {note}" for cloud in found.clouds for note in _notes(cloud)]
-    result = Imported([], [*found.notes, *notes])
+    result = Imported([], list(found.notes))
+    for cloud in found.clouds:
+        told = [f"skipped, since {cloud.skipped}"] if cloud.skipped else cloud.notes
+        result.notes += [f"cloud {cloud.name}: {note}" for note in told]
     change = _change(found, path, file, options, result)
     if options.dryrun:
         change(config_file.read(path))
@@ -64,10 +66,6 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
     else:
         edit.rewrite(path, change)
     return result
-
-
-def _notes(cloud: FoundCloud) -> list[str]:
-    return [f"skipped, since {cloud.skipped}"] if cloud.skipped else cloud.notes
 
 
 def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> ImportedClouds:
@@ -82,18 +80,14 @@ def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> Import
             found = replace(found, profile={}, default=None)
         if not clouds:
             raise UnknownName("cloud", options.name, (cloud.name for cloud in usable), f"in {file}")
-    for cloud in clouds:
-        _refuse_name(cloud.name, file)
+    for name in (cloud.name for cloud in clouds):
+        if not name:
+            raise UsageError(f"{file} does not tell a name for its cloud; give one with --name=NAME")
+        if not name.isprintable() or name != name.strip():
+            raise UsageError(f"{name!r} in {file} is no name for a cloud; give another with --name=NAME")
     if options.kind:
         clouds = [replace(cloud, section={**cloud.section, "type": options.kind}) for cloud in clouds]
     return replace(found, clouds=clouds)
-
-
-def _refuse_name(name: str, file: Path) -> None:
-    if not name:
-        raise UsageError(f"{file} does not tell a name for its cloud; give one with --name=NAME")
-    if not name.isprintable() or name != name.strip():
-        raise UsageError(f"{name!r} in {file} is no name for a cloud; give another with --name=NAME")
 
 
 def _change(
@@ -104,35 +98,34 @@ def _change(
 
     def change(text: str) -> str:
         data = reader.parse(text, path)
-        there = _names(data, path)
-        _refuse_existing([cloud.name for cloud in new if cloud.name in there], path, options)
+        clouds = data.get("clouds")
+        if clouds is not None and not isinstance(clouds, dict):
+            raise ConfigError(
+                f"{path}: clouds must be a section of 'key: value' lines; 'cms config edit' opens it"
+            )
+        there = {keys.text_of(name) for name in clouds or {}}
+        names = [cloud.name for cloud in new if cloud.name in there]
+        if names and not options.force:
+            exist = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
+            raise UsageError(
+                f"the {exist} already in {path}, and nothing was added; --force replaces, "
+                "--name=NAME gives a single cloud another name"
+            )
         stored = [_as_stored(cloud, data, path) for cloud in new]
         changed = _inserted(text, data, stored, path, file)
         changed = _carried(changed, found, path)
         result.rows = [_row(cloud, cloud.name in there) for cloud in found.clouds]
         result.notes += _told(new, data, path, options)
-        result.notes += _new_errors(text, changed, path)
+        # What the check says of the new text and did not say before.
+        before = {finding.message for finding in check_text(text, path)}
+        result.notes += [
+            str(finding)
+            for finding in check_text(changed, path)
+            if finding.level == "error" and finding.message not in before
+        ]
         return changed
 
     return change
-
-
-def _names(data: dict[str, Any], path: Path) -> set[str]:
-    clouds = data.get("clouds")
-    if clouds is not None and not isinstance(clouds, dict):
-        raise ConfigError(
-            f"{path}: clouds must be a section of 'key: value' lines; 'cms config edit' opens it"
-        )
-    return {keys.text_of(name) for name in clouds or {}}
-
-
-def _refuse_existing(names: list[str], path: Path, options: ImportOptions) -> None:
-    if names and not options.force:
-        clouds = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
-        raise UsageError(
-            f"the {clouds} already in {path}, and nothing was added; --force replaces, "
-            "--name=NAME gives a single cloud another name"
-        )
 
 
 def _as_stored(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundCloud:
@@ -180,8 +173,7 @@ def _carried(text: str, found: ImportedClouds, path: Path) -> str:
     active = _value(text, path, "cloudmesh", "active")
     is_new = any(cloud.name == name for cloud in found.clouds if not cloud.skipped)
     if name and is_new and active is None and _value(text, path, "cloudmesh", "default") is None:
-        chosen = values.sequence([values.string(name)])
-        text = edit.with_value(text, ["cloudmesh", "default"], chosen, path)
+        text = edit.with_value(text, ["cloudmesh", "default"], values.texts([name]), path)
     return text
 
 
@@ -203,22 +195,13 @@ def _row(cloud: FoundCloud, there: bool) -> dict[str, Any]:
 
 
 def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, options: ImportOptions) -> list[str]:
-    count = f"{len(new)} cloud{'s' if len(new) != 1 else ''}"
-    notes = (
-        [] if options.dryrun else [f"{count} of the file {'are' if len(new) != 1 else 'is'} in {path} now"]
-    )
-    section = data.get("cloudmesh")
-    active = section.get("active") if isinstance(section, dict) else None
+    notes = []
+    if not options.dryrun:
+        count = f"{len(new)} clouds of the file are" if len(new) != 1 else "1 cloud of the file is"
+        notes.append(f"{count} in {path} now")
+    active = keys.follow(data, ("cloudmesh", "active"))
     if active is not None:
         listed = [str(name).strip() for name in (active if isinstance(active, list) else [active])]
-        waiting = [cloud.name for cloud in new if cloud.name not in listed]
-        if waiting:
+        if waiting := [cloud.name for cloud in new if cloud.name not in listed]:
             notes.append(f"to use what is not active yet: cms cloud activate {shlex.join(waiting)}")
     return notes
-
-
-def _new_errors(old: str, new: str, path: Path) -> list[str]:
-    """What ``config check`` says of the new text and did not say before."""
-    before = {finding.message for finding in check_text(old, path)}
-    found = [f for f in check_text(new, path) if f.level == "error" and f.message not in before]
-    return [str(finding) for finding in found]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmless_value, openstack_section
 from cloudmesh.config.yaml.config_file import FileError
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
 _SPECIAL = "\n;&|()"
 # A backslash at the end of a line joins it with the next one.
@@ -63,22 +63,16 @@ class _ShellReader:
 
     def next(self) -> Word | str | None:
         """The next word, or what stands between two commands; None at the end."""
-        self._skip_blanks()
-        if self.at >= len(self.text):
-            return None
-        if self.text[self.at] in _SPECIAL:
-            self.at += 1
-            return self.text[self.at - 1]
-        return self._word()
-
-    def _skip_blanks(self) -> None:
         while found := _BLANKS.match(self.text, self.at):
             self.at = found.end()
         if self.text.startswith("#", self.at):
             end = self.text.find("\n", self.at)
             self.at = len(self.text) if end < 0 else end
-
-    def _word(self) -> Word:
+        if self.at >= len(self.text):
+            return None
+        if self.text[self.at] in _SPECIAL:
+            self.at += 1
+            return self.text[self.at - 1]
         pieces, computed = [], False
         while self.at < len(self.text) and self.text[self.at] not in _SPECIAL + " \t":
             piece = self._piece()
@@ -208,12 +202,8 @@ class _Script:
                     break
                 # What is set only on a condition is taken where nothing else is known.
                 if not (conditional and self.values.get(match[1])):
-                    self.values[match[1]] = self._value(match[1], match[2], word.computed)
-
-    def _value(self, key: str, text: str, computed: bool) -> str:
-        if not computed:
-            return text
-        variable = _TYPED.fullmatch(text)
-        if not (variable and variable[1] in self.typed):
-            self.notes.append(f"{key} is computed by the shell, which is not run; it becomes {TO_BE_DEFINED}")
-        return TO_BE_DEFINED
+                    self.values[match[1]] = TO_BE_DEFINED if word.computed else match[2]
+                    variable = _TYPED.fullmatch(match[2])
+                    if word.computed and not (variable and variable[1] in self.typed):
+                        note = f"is computed by the shell, which is not run; it becomes {TO_BE_DEFINED}"
+                        self.notes.append(f"{match[1]} {note}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from cloudmesh.config.importers import aws, cloudmesh4, clouds_yaml, openrc, source
 from cloudmesh.config.importers.source import ImportedClouds
@@ -17,7 +16,6 @@ FORMATS: dict[str, ModuleType] = {
     "aws": aws,
     "cloudmesh4": cloudmesh4,
 }
-_YAML = (clouds_yaml, cloudmesh4)
 
 
 def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
@@ -33,37 +31,27 @@ def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
     if path.is_dir() and form in (None, "aws"):
         path = aws.in_directory(path)
     text = source.read(path)
-    found: ImportedClouds = (FORMATS[form] if form else _recognised(text, path)).read_clouds(path, text)
+    module = FORMATS[form] if form else _recognised(text, path)
+    found: ImportedClouds = module.read_clouds(path, text) if module else ImportedClouds([])
     if not found.clouds:
-        raise _nothing(path)
+        raise ConfigError(
+            f"no cloud was found in {path}, which is none of {', '.join(FORMATS)}; "
+            "--format=FORMAT says which it is meant to be"
+        )
     if all(cloud.skipped for cloud in found.clouds):
         reasons = "; ".join(f"{cloud.name}: {cloud.skipped}" for cloud in found.clouds)
         raise ConfigError(f"no cloud of {path} can be taken ({reasons}); add it by hand")
     return found
 
 
-def _recognised(text: str, path: Path) -> ModuleType:
+def _recognised(text: str, path: Path) -> ModuleType | None:
     for module in (openrc, aws):
         if module.recognises(text, None):
             return module
-    data = _yaml(text, path)
-    for module in _YAML:
-        if module.recognises(text, data):
-            return module
-    raise _nothing(path)
-
-
-def _yaml(text: str, path: Path) -> Any:
     try:
-        return source.yaml(text, path)
+        data = source.yaml(text, path)
     except FileError:
         if path.suffix in (".yaml", ".yml"):
             raise
-        raise _nothing(path) from None
-
-
-def _nothing(path: Path) -> ConfigError:
-    return ConfigError(
-        f"no cloud was found in {path}, which is none of {', '.join(FORMATS)}; "
-        "--format=FORMAT says which it is meant to be"
-    )
+        return None
+    return next((module for module in (clouds_yaml, cloudmesh4) if module.recognises(text, data)), None)

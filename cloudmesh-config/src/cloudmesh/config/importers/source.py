@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from cloudmesh.config.check.credential_rules import APPLICATION_CREDENTIAL, AUTH_TYPE, missing
-from cloudmesh.config.check.rules import TO_BE_DEFINED
 from cloudmesh.config.yaml import config_file, reader
 from cloudmesh.config.yaml.config_file import FileError
-from cloudmesh.config.yaml.limits import Guarded
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
+from cloudmesh.config.yaml.reader import Guarded
 from cloudmesh.plugin.errors import UsageError
 
 LARGEST = 2**20
@@ -53,7 +52,7 @@ def read(path: Path) -> str:
 
 def yaml(text: str, path: Path) -> dict[str, Any]:
     """The sections of a YAML text; its scalars are texts, but for true, false and null. Raises FileError."""
-    loader = YAML(typ="safe", pure=True)
+    loader = reader.parser(pure=True)
     loader.Constructor = _Texts
     return reader.build(loader, text, path)
 

@@ -6,14 +6,14 @@ The text is of the format ``age``, encrypted to ssh keys; the program ``age`` de
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.secrets import age_armor, ssh_keys
-from cloudmesh.config.secrets.age_armor import is_encrypted
 from cloudmesh.config.secrets.prompt import Prompter
-from cloudmesh.config.yaml import keys, references
+from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 SECTION = ("cloudmesh", "encryption")
@@ -25,8 +25,8 @@ def is_plain_secret(parts: Iterable[str], value: object) -> bool:
     """Whether this is a secret that stands in the file in clear."""
     if value is None or isinstance(value, bool | dict | list) or not str(value).strip():
         return False
-    elsewhere = references.is_to_be_defined(value) or references.variable(value) is not None
-    return not elsewhere and not is_encrypted(value) and keys.hidden(tuple(parts))
+    elsewhere = keys.is_to_be_defined(value) or keys.variable(value) is not None
+    return not elsewhere and not keys.is_encrypted(value) and keys.hidden(tuple(parts))
 
 
 def recipients(data: dict[str, Any], path: Path) -> list[str]:
@@ -44,17 +44,6 @@ def decrypted(value: str, parts: Sequence[str], data: dict[str, Any], path: Path
     key = keys.join(parts)
     remedy = f"'cms config set {key}' stores it anew"
     return decrypt(value, key_files(data, path), f"{key} in {path}", remedy, prompter)
-
-
-def all_decrypted(
-    value: Any, parts: tuple[str, ...], data: dict[str, Any], path: Path, prompter: Prompter
-) -> Any:
-    """A value or a section in which each encrypted value is in clear; raises CredentialsError."""
-
-    def one(item: Any, below: tuple[str, ...]) -> Any:
-        return decrypted(item, below, data, path, prompter) if is_encrypted(item) else item
-
-    return keys.map_leaves(value, parts, one)
 
 
 def _texts(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:
@@ -123,18 +112,15 @@ def _fitting(tags: frozenset[str], names: Sequence[str], what: str) -> str:
             f"{what} is encrypted, and there is no key file {' or '.join(names)}; "
             "restore it, or name another under cloudmesh.encryption.keys"
         )
-    fitting = [name for name in there if _tag(name) in tags]
+    fitting = []
+    for name in there:
+        # One that is no key does not matter, since another may fit.
+        with contextlib.suppress(ConfigError):
+            if ssh_keys.public_of(name).tag in tags:
+                fitting.append(name)
     if not fitting:
         raise CredentialsError(
             f"{what} is encrypted, but not to {' or '.join(there)}; "
             "name the right key file under cloudmesh.encryption.keys"
         )
     return min(fitting, key=ssh_keys.needs_passphrase)
-
-
-def _tag(name: str) -> str:
-    """The mark of a key file; empty for a file that is none, since another of them may fit."""
-    try:
-        return ssh_keys.public_of(name).tag
-    except ConfigError:
-        return ""

@@ -9,7 +9,8 @@ import base64
 import hashlib
 import re
 
-BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
+from cloudmesh.config.yaml.keys import ENCRYPTED as BEGIN
+
 END = "-----END AGE ENCRYPTED FILE-----"
 # A nonce of 16 bytes and the authentication code of 16: what even an empty text takes.
 SHORTEST_BODY = 32
@@ -21,11 +22,6 @@ _SSH_RECIPIENT = re.compile(rb"^-> (ssh-[\w-]+) ([A-Za-z0-9+/]+)", re.MULTILINE)
 
 class DamagedError(Exception):
     """The text is not what age writes."""
-
-
-def is_encrypted(value: object) -> bool:
-    """Whether this value of the configuration is encrypted; a damaged one is too."""
-    return isinstance(value, str) and value.lstrip().startswith(BEGIN)
 
 
 def tags(value: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Who is asked for a secret that is not stored: a user at the terminal, or nobody.
+"""Where secrets come from that are not stored: the environment, the keyring, a user at the terminal.
 
 A ``Prompter`` is handed to what may need a secret. It remembers what it was told, and the keys that it
 helped to open, in itself and in memory only; no two prompters know of each other.
@@ -14,9 +14,13 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol, TextIO, TypeVar, cast
 
-from cloudmesh.plugin.errors import CredentialsError
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
+from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 T = TypeVar("T")
+
+# The name under which the keyring of the system keeps our entries.
+SERVICE = "cloudmesh"
 
 
 class NotUnlockedError(CredentialsError):
@@ -135,3 +139,57 @@ def _terminal() -> Iterator[tuple[TextIO, TextIO] | None]:
         return
     with io.FileIO(descriptor, "w+") as raw, io.TextIOWrapper(raw) as terminal:
         yield terminal, terminal
+
+
+def from_environment(name: str, what: str) -> str:
+    """The value of a variable; raises CredentialsError if it is not set. ``what``: which value needs it."""
+    value = os.environ.get(name)
+    if not value:
+        state = "empty" if name in os.environ else "not set"
+        raise CredentialsError(
+            f"{what} is taken from the environment variable {name}, which is {state}; export it first"
+        )
+    return value
+
+
+def from_keyring(key: str, what: str) -> str | None:
+    """What the keyring of the system has for this key; None if there is no keyring or no entry.
+
+    Raises CredentialsError if there is a keyring that does not answer.
+    """
+    try:
+        import keyring
+        from keyring.errors import NoKeyringError
+    except ImportError:
+        return None
+    try:
+        value: str | None = keyring.get_password(SERVICE, key)
+    except NoKeyringError:
+        return None
+    except Exception as error:  # noqa: BLE001 a backend is somebody else's code and may raise anything
+        raise CredentialsError(
+            f"{what} is {TO_BE_DEFINED}, and the system keyring does not answer ({type(error).__name__}); "
+            "unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring to do without it"
+        ) from None
+    return value or None
+
+
+def to_keyring(key: str, value: str) -> None:
+    """Store a value in the keyring of the system; raises ConfigError."""
+    try:
+        import keyring
+        from keyring.errors import NoKeyringError
+    except ImportError:
+        raise ConfigError(
+            "the library keyring is not installed; pip install 'cloudmesh-config[keyring]'"
+        ) from None
+    try:
+        keyring.set_password(SERVICE, key, value)
+    except NoKeyringError:
+        raise ConfigError(
+            f"this system has no keyring, so {key} is not stored; leave --keyring out"
+        ) from None
+    except Exception as error:  # noqa: BLE001 as above
+        raise ConfigError(
+            f"the system keyring did not take {key} ({type(error).__name__}); unlock it and try again"
+        ) from None

@@ -7,8 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cloudmesh.config.secrets.age_armor import is_encrypted
-from cloudmesh.config.yaml.keys import hidden, map_leaves
+from cloudmesh.config.yaml.keys import hidden, is_encrypted, map_leaves
 from cloudmesh.plugin.plain import plain
 from cloudmesh.plugin.secrets import MASK, mask_value
 

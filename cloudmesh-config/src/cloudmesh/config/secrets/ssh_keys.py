@@ -40,21 +40,14 @@ def public(line: str) -> Public | None:
     words = line.split()
     if len(words) < 2 or words[0] not in KINDS or not line.isprintable():
         return None
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return Public(line.strip(), age_armor.tag(words[0], blob)) if _is_usable(line.strip()) else None
-
-
-def _is_usable(line: str) -> bool:
     import pyrage
 
     try:
-        pyrage.ssh.Recipient.from_str(line)
-    except pyrage.RecipientError:
-        return False
-    return True
+        blob = base64.b64decode(words[1], validate=True)
+        pyrage.ssh.Recipient.from_str(line.strip())
+    except (ValueError, pyrage.RecipientError):
+        return None
+    return Public(line.strip(), age_armor.tag(words[0], blob))
 
 
 def public_of(name: str) -> Public:
@@ -63,8 +56,10 @@ def public_of(name: str) -> Public:
     Raises ConfigError if there is no such file, or no key in it that values can be encrypted to.
     """
     content = _read(name)
-    inside = public(content.decode("utf-8", errors="replace").strip()) or _inside(content)
-    beside = _beside(name)
+    inside = _from_text(content) or _inside(content)
+    # A private key of an older form does not tell its public part itself.
+    has_other = Path(f"{name}.pub").expanduser().is_file()
+    beside = _from_text(_read(f"{name}.pub")) if has_other else None
     if not inside and not beside:
         raise ConfigError(f"{name} is no ssh key of the type ed25519 or RSA; name another with --key=PATH")
     # The one beside it has the user's comment, such as me@laptop, but it may be of another key.
@@ -130,10 +125,9 @@ def _with_passphrase(content: bytes, name: str, wanted_for: str, prompter: Promp
             remedy="use a terminal, or name a key without one under cloudmesh.encryption.keys",
         )
         plain = _plain(content, passphrase, name)
-        if plain:
-            identity = _identity(plain, name)
-            if identity:
-                return identity
+        identity = _identity(plain, name) if plain else None
+        if identity:
+            return identity
     raise NotUnlockedError(
         f"the passphrase of {name} was wrong, so {wanted_for} cannot be decrypted; try again"
     )
@@ -173,11 +167,8 @@ def _read(name: str) -> bytes:
         raise ConfigError(f"the key file {name} cannot be read; look at its path and rights") from None
 
 
-def _beside(name: str) -> Public | None:
-    """The key of ``NAME.pub``; a key of an older form does not tell its public part itself."""
-    if not Path(f"{name}.pub").expanduser().is_file():
-        return None
-    return public(_read(f"{name}.pub").decode("utf-8", errors="replace").strip())
+def _from_text(content: bytes) -> Public | None:
+    return public(content.decode("utf-8", errors="replace").strip())
 
 
 def _inside(content: bytes) -> Public | None:

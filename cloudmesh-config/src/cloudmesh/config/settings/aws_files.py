@@ -30,8 +30,15 @@ def parse(text: str, path: Path) -> Profiles:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        message, remedy = _fault(error)
-        raise FileError(path, _line(error), message, remedy) from None
+        sentence = (
+            "this is no line of an INI file",
+            "write '[profile]' lines, and 'key = value' lines under them",
+        )
+        if isinstance(error, configparser.DuplicateSectionError | configparser.DuplicateOptionError):
+            sentence = ("this stands twice in the file", "remove one of the two")
+        errors = getattr(error, "errors", None)
+        line = errors[0][0] if errors else getattr(error, "lineno", None)
+        raise FileError(path, line, *sentence) from None
     return {
         name.removeprefix("profile ").strip(): {key: value or "" for key, value in parser.items(name)}
         for name in parser.sections()
@@ -54,15 +61,3 @@ def merged(files: Iterable[Profiles]) -> Profiles:
 def other_way(profile: Mapping[str, str]) -> str | None:
     """The key of a profile that asks for a way to sign in that is not supported; None if there is none."""
     return next((way for way in OTHER_WAYS if way in profile), None)
-
-
-def _fault(error: configparser.Error) -> tuple[str, str]:
-    if isinstance(error, configparser.DuplicateSectionError | configparser.DuplicateOptionError):
-        return "this stands twice in the file", "remove one of the two"
-    return "this is no line of an INI file", "write '[profile]' lines, and 'key = value' lines under them"
-
-
-def _line(error: configparser.Error) -> int | None:
-    errors = getattr(error, "errors", None)
-    line = errors[0][0] if errors else getattr(error, "lineno", None)
-    return line if isinstance(line, int) else None

@@ -6,18 +6,16 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
 from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, reader
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
 
-if TYPE_CHECKING:
-    from cloudmesh.config.settings.credentials import ValueResolver
-
-
 T = TypeVar("T")
+Parts = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,7 @@ class Config:
         active = self.active_clouds()
         for name in names:
             if name not in active:
-                raise options.error_at(
-                    self.path,
+                raise self._error(
                     ("cloudmesh", "default"),
                     f"the default cloud {name!r} is not active; "
                     f"'cms cloud activate {shlex.quote(name)}' makes it so",
@@ -88,8 +85,7 @@ class Config:
         """Raise UnknownName if there is no such cloud, ConfigError if it is not active."""
         self.cloud(name)
         if name not in self.active_clouds():
-            raise options.error_at(
-                self.path,
+            raise self._error(
                 ("clouds", name),
                 f"the cloud {name!r} is not active; 'cms cloud activate {shlex.quote(name)}' makes it so",
             )
@@ -99,14 +95,12 @@ class Config:
 
         Raises ConfigError if it is no such URL, CredentialsError if what it refers to is not there.
         """
-        from cloudmesh.config.yaml import references
-
-        value = self.data.get("database")
+        value, parts = self.data.get("database"), ("database",)
         if value is None:
             return None
-        if not references.is_to_be_defined(value):
-            value = self._resolver().value(("database",), value)
-        return options.converted(self.path, ("database",), value, options.database)
+        if not keys.is_to_be_defined(value):
+            value = keys.map_leaves(value, parts, self._resolved)
+        return self._converted(parts, value, options.database)
 
     def parallel(self, cloud: str | None = None) -> int | None:
         """How many calls may run at the same time: on this cloud, or in all; None if that is not said.
@@ -115,9 +109,7 @@ class Config:
         """
         if cloud is None:
             return self._common("parallel", options.count)
-        return options.read(
-            self.path, ("clouds", cloud, "parallel"), self.cloud(cloud).get("parallel"), options.count
-        )
+        return self._option(("clouds", cloud, "parallel"), self.cloud(cloud).get("parallel"), options.count)
 
     def call_timeout(self, cloud: str) -> float | None:
         """After how many seconds one call of this cloud counts as failed; None if that is not said.
@@ -125,7 +117,7 @@ class Config:
         Raises ConfigError, UnknownName if there is no such cloud.
         """
         parts = ("clouds", cloud, "call_timeout")
-        return options.read(self.path, parts, self.cloud(cloud).get("call_timeout"), options.seconds)
+        return self._option(parts, self.cloud(cloud).get("call_timeout"), options.seconds)
 
     def engine(self) -> str:
         """Who makes the calls: ``threads`` of this process, or ``dask``. Raises ConfigError."""
@@ -143,11 +135,28 @@ class Config:
 
         Raises UnknownName, ConfigError (CredentialsError if a value is missing or cannot be decrypted).
         """
-        return self._resolver().credentials(cloud, self.cloud(cloud).get("credentials"))
+        section, parts = self.cloud(cloud).get("credentials"), ("clouds", cloud, "credentials")
+        if section is None:
+            return {}
+        if not isinstance(section, dict):
+            raise ConfigError(f"{self.path}: {keys.join(parts)} must be a section of 'key: value' lines")
+        found = keys.map_leaves(section, parts, self._resolved)
+        return {str(key): value for key, value in found.items()}
 
     def settings(self, cloud: str) -> dict[str, Any]:
-        """The whole section of a cloud as its provider needs it; raises as ``credentials`` does."""
-        return self._resolver().settings(cloud, self.cloud(cloud))
+        """The whole section of a cloud as its provider needs it; raises as ``credentials`` does.
+
+        Its credentials are resolved, and so are the arguments of a driver of libcloud's; other values are
+        decrypted if they are encrypted.
+        """
+        section, parts = self.cloud(cloud), ("clouds", cloud)
+        others = {key: value for key, value in section.items() if key not in ("credentials", "arguments")}
+        found = self.decrypted(others, parts)
+        if section.get("credentials") is not None:
+            found["credentials"] = self.credentials(cloud)
+        if "arguments" in section:
+            found["arguments"] = keys.map_leaves(section["arguments"], (*parts, "arguments"), self._resolved)
+        return {key: found.get(key) for key in section}
 
     def resolve(self, clouds: Iterable[str]) -> None:
         """Ask for everything that these clouds miss, before work begins; raises as ``credentials`` does."""
@@ -169,6 +178,10 @@ class Config:
                 errors[cloud] = error
         return errors
 
+    def decrypted(self, value: Any, parts: Parts = ()) -> Any:
+        """A value or a section of the file with what is encrypted in it in clear; raises CredentialsError."""
+        return keys.map_leaves(value, parts, self._decrypted)
+
     def get(self, key: str) -> Any:
         """The value under a dotted key (see ``cloudmesh.config.yaml.keys``); raises UnknownName."""
         return keys.find(self.data, key, str(self.path))
@@ -184,44 +197,84 @@ class Config:
         names = name_list(value)
         if names is None:
             parts = ("cloudmesh", section)
-            raise options.error_at(
-                self.path, parts, f"cloudmesh.{section} must be the name of a cloud or a list of names"
-            )
+            raise self._error(parts, f"cloudmesh.{section} must be the name of a cloud or a list of names")
         return names
 
-    def _resolver(self) -> ValueResolver:
-        # Imported only here: listing machines from the store needs no credentials.
-        from cloudmesh.config.settings.credentials import ValueResolver
+    def _resolved(self, value: Any, parts: Parts) -> Any:
+        """A value as it is meant; raises CredentialsError if it is missing or cannot be decrypted."""
+        if variable := keys.variable(value):
+            return prompt.from_environment(variable, f"{keys.join(parts)} in {self.path}")
+        return self._missing(parts) if keys.is_to_be_defined(value) else self._decrypted(value, parts)
 
-        return ValueResolver(self.path, self.data, self.prompter)
+    def _decrypted(self, value: Any, parts: Parts) -> Any:
+        if not keys.is_encrypted(value):
+            return value
+        # Most files hold nothing that is encrypted.
+        from cloudmesh.config.secrets import age
+
+        return age.decrypted(value, parts, self.data, self.path, self.prompter)
+
+    def _missing(self, parts: Parts) -> str:
+        """A value that is not stored: from the keyring, else asked for; the prompter remembers it."""
+        key = keys.join(parts)
+        what = f"{key} in {self.path}"
+
+        def get() -> str:
+            return prompt.from_keyring(key, what) or self.prompter.ask(
+                f"cloud {parts[1]}: {keys.join(parts[3:])}: ",
+                hidden=keys.hidden(parts),
+                reason=f"{what} is {keys.TO_BE_DEFINED}",
+                remedy=f"'cms config set {key}' stores it, ${{NAME}} in its place means the environment",
+            )
+
+        return self.prompter.once(("value", str(self.path.resolve()), key), get)
 
     def _common(self, key: str, convert: Callable[[Any], T]) -> T | None:
         """The option ``cloudmesh.KEY``; None if it is absent."""
         section = self.data.get("cloudmesh") or {}
         if not isinstance(section, dict):
-            raise options.error_at(self.path, ("cloudmesh",), "cloudmesh must be a section")
-        return options.read(self.path, ("cloudmesh", key), section.get(key), convert)
+            raise self._error(("cloudmesh",), "cloudmesh must be a section")
+        return self._option(("cloudmesh", key), section.get(key), convert)
+
+    def _option(self, parts: Parts, value: Any, convert: Callable[[Any], T]) -> T | None:
+        """An option, or the environment variable that it names, as ``convert`` gives it; None for null."""
+        if value is None:
+            return None
+        if name := keys.variable(value):
+            value = prompt.from_environment(name, keys.join(parts))
+        return self._converted(parts, value, convert)
+
+    def _converted(self, parts: Parts, value: Any, convert: Callable[[Any], T]) -> T:
+        """What ``convert`` makes of a value; raises ConfigError, which tells the line and never the value."""
+        try:
+            return convert(value)
+        except options.WrongValueError as error:
+            raise self._error(parts, f"{keys.join(parts)} {error.must}; {error.remedy}") from None
+
+    def _error(self, parts: Parts, sentence: str) -> ConfigError:
+        """The error for a key of the file, with the line of the key."""
+        from cloudmesh.config.yaml import positions
+        from cloudmesh.plugin.plain import harmless
+
+        # A name of the file may hold a line break.
+        return ConfigError(harmless(f"{positions.place(self.path, parts)}: {sentence}"))
 
     def _section(self, name: str) -> dict[str, Any]:
         section = self.data.get(name)
         if section is None:
             return {}
         if not isinstance(section, dict):
-            raise options.error_at(self.path, (name,), f"{name} must be a section of 'key: value' lines")
+            raise self._error((name,), f"{name} must be a section of 'key: value' lines")
         return section
 
     def _require_section(self, name: Any, cloud: Any) -> dict[str, Any]:
         """The section of a cloud; raises ConfigError if it is none, or if its name is no text."""
         shown = keys.text_of(name)
         if not isinstance(name, str):
-            raise options.error_at(
-                self.path, ("clouds", shown), f"the cloud name {shown} is no text; put it in quotes"
-            )
+            raise self._error(("clouds", shown), f"the cloud name {shown} is no text; put it in quotes")
         if not isinstance(cloud, dict):
             where = ("clouds", name)
-            raise options.error_at(
-                self.path, where, f"{keys.join(where)} must be a section of 'key: value' lines"
-            )
+            raise self._error(where, f"{keys.join(where)} must be a section of 'key: value' lines")
         return cloud
 
     def _names(self, key: str) -> list[str] | None:
@@ -232,8 +285,7 @@ class Config:
         clouds = self.clouds
         for name in names:
             if name not in clouds:
-                raise options.error_at(
-                    self.path,
+                raise self._error(
                     ("cloudmesh", key),
                     f"cloudmesh.{key} names the cloud {name!r}, "
                     f"which is not under clouds; {remove_name(key, name, clouds)}",

@@ -10,20 +10,15 @@ not the file beside the configuration.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from cloudmesh.plugin.errors import ConfigError, suggest
-
-T = TypeVar("T")
+from cloudmesh.config.settings.places import is_url
+from cloudmesh.plugin.errors import suggest
 
 THREADS, DASK = "threads", "dask"
 EXECUTORS = "cloudmesh.executors"
 TOP = ("parallel", "engine", "scheduler")
 CLOUD = ("parallel", "call_timeout")
-# How the URL of a PostgreSQL database begins (libpq's own two spellings).
-URLS = ("postgresql://", "postgres://")
 DATABASE_FORM = "write postgresql://USER@HOST/DATABASE, or remove the key to use the file cloudmesh.db"
 _SCHEMES = ("tcp", "tls")
 _COUNT = "must be a whole number of 1 or more"
@@ -102,46 +97,8 @@ def scheduler(value: Any) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-def is_url(place: object) -> bool:
-    """Whether a place is the URL of a PostgreSQL database rather than a file."""
-    return isinstance(place, str) and place.startswith(URLS)
-
-
 def database(value: Any) -> str:
     """The URL of a database. Raises WrongValueError."""
     if not isinstance(value, str) or not is_url(value.strip()):
         raise WrongValueError("is no URL of a database", DATABASE_FORM)
     return value.strip()
-
-
-def read(path: Path, parts: Sequence[str], value: Any, convert: Callable[[Any], T]) -> T | None:
-    """A value of the file, or of the environment variable it names, as ``convert`` gives it; None for null.
-
-    Raises ConfigError if it cannot be used, CredentialsError if the environment variable is not set.
-    """
-    from cloudmesh.config.yaml import keys, references
-
-    if value is None:
-        return None
-    name = references.variable(value)
-    found = references.from_environment(name, keys.join(parts)) if name else value
-    return converted(path, parts, found, convert)
-
-
-def converted(path: Path, parts: Sequence[str], value: Any, convert: Callable[[Any], T]) -> T:
-    """What ``convert`` makes of a value; raises ConfigError, which tells the line and never the value."""
-    from cloudmesh.config.yaml import keys
-
-    try:
-        return convert(value)
-    except WrongValueError as error:
-        raise error_at(path, parts, f"{keys.join(parts)} {error.must}; {error.remedy}") from None
-
-
-def error_at(path: Path, parts: Sequence[str], sentence: str) -> ConfigError:
-    """The error for a key of the file, with the line of the key."""
-    from cloudmesh.config.yaml import positions
-    from cloudmesh.plugin.plain import harmless
-
-    # A name of the file may hold a line break.
-    return ConfigError(harmless(f"{positions.place(path, parts)}: {sentence}"))

@@ -30,3 +30,9 @@ def machines_directory() -> Path:
 def tokens_directory() -> Path:
     """Where signing in once is remembered; as secret as the configuration."""
     return directory() / "tokens"
+
+
+def is_url(place: object) -> bool:
+    """Whether a place of the store is the URL of a PostgreSQL database rather than a file."""
+    # libpq's own two spellings.
+    return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))

@@ -93,37 +93,29 @@ def _content(path: Path) -> tuple[bytes, int]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
-            _refuse_kind(path, status)
+            if stat.S_ISDIR(status.st_mode):
+                raise FileError(path, None, *_DIRECTORY)
+            if not stat.S_ISREG(status.st_mode):
+                raise FileError(path, None, *_NO_REGULAR)
+            if status.st_size > LARGEST:
+                raise _too_large(path, f"{status.st_size / 2**20:.1f}")
             # A file may grow meanwhile, and those of /proc say 0.
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise _unreadable(path, error) from None
+        if error.errno == errno.ENOENT and path.is_symlink():
+            sentence = ("this link leads to no file", "restore what it leads to, or remove it")
+        else:
+            otherwise = (f"this cannot be read ({error.strerror})", "look at the path")
+            sentence = _UNREADABLE.get(error.errno or 0, otherwise)
+        raise FileError(path, None, *sentence) from None
     if len(content) > LARGEST:
         raise _too_large(path, f"more than {LARGEST // 2**20}")
     return content, stat.S_IMODE(status.st_mode)
 
 
-def _refuse_kind(path: Path, status: os.stat_result) -> None:
-    """Raise FileError for what is no file to read: a directory, a device, a huge file."""
-    if stat.S_ISDIR(status.st_mode):
-        raise FileError(path, None, *_DIRECTORY)
-    if not stat.S_ISREG(status.st_mode):
-        raise FileError(path, None, *_NO_REGULAR)
-    if status.st_size > LARGEST:
-        raise _too_large(path, f"{status.st_size / 2**20:.1f}")
-
-
 def _too_large(path: Path, size: str) -> FileError:
     message = f"this file has {size} MiB, and a configuration has at most {LARGEST // 2**20}"
     return FileError(path, None, message, "name the right file with CLOUDMESH_CONFIG, or restore this one")
-
-
-def _unreadable(path: Path, error: OSError) -> FileError:
-    """Why the file cannot be opened or read, and what to do."""
-    if error.errno == errno.ENOENT and path.is_symlink():
-        return FileError(path, None, "this link leads to no file", "restore what it leads to, or remove it")
-    otherwise = (f"this cannot be read ({error.strerror})", "look at the path")
-    return FileError(path, None, *_UNREADABLE.get(error.errno or 0, otherwise))
 
 
 def chmod_line(path: Path, mode: int) -> str:
@@ -154,9 +146,14 @@ def replace(path: Path, text: str) -> None:
     target = path.resolve()
     files.sweep_drafts(target)
     try:
-        content = _byte_order_mark(target) + text.encode()
-        with files.private_draft(target, content) as draft:
-            _give_to_owner(draft, target)
+        with target.open("rb") as file:
+            # The mark that ``read`` leaves out, if the file has one.
+            mark = codecs.BOM_UTF8 if file.read(3) == codecs.BOM_UTF8 else b""
+        with files.private_draft(target, mark + text.encode()) as draft:
+            old = target.stat()
+            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
+                # When root edits the file of a user, it stays the user's.
+                os.chown(draft, old.st_uid, old.st_gid)
             draft.replace(target)
     except OSError as error:
         raise _unwritten(path, error) from None
@@ -177,19 +174,6 @@ def create(path: Path, text: str) -> None:
         ) from None
     except OSError as error:
         raise _unwritten(path, error) from None
-
-
-def _give_to_owner(temporary: Path, target: Path) -> None:
-    """When root edits the file of a user, it stays the user's."""
-    old = target.stat()
-    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()) and os.geteuid() == 0:
-        os.chown(temporary, old.st_uid, old.st_gid)
-
-
-def _byte_order_mark(target: Path) -> bytes:
-    """The mark that ``read`` leaves out, if the file has one."""
-    with target.open("rb") as file:
-        return codecs.BOM_UTF8 if file.read(3) == codecs.BOM_UTF8 else b""
 
 
 def _unwritten(path: Path, error: OSError) -> ConfigError:

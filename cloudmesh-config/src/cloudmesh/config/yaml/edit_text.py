@@ -21,7 +21,7 @@ from ruamel.yaml.tokens import (
 )
 
 from cloudmesh.config.yaml import positions, reader
-from cloudmesh.config.yaml.references import ENVIRONMENT_TAG
+from cloudmesh.config.yaml.keys import ENVIRONMENT_TAG
 from cloudmesh.config.yaml.values import Value, in_brackets, string
 
 DEFAULT_STEP = 2
@@ -99,9 +99,13 @@ class TextEditor:
         if isinstance(node, ScalarNode) and node.style in ("'", '"') and isinstance(value.data, str):
             value = string(value.data, node.style)
         start, end = self._extent(node)
-        before = self.text[:start]
-        blank = "" if before[-1:] in ("", " ", "\t", "\n", "[", "{") or start < end else " "
-        return start, end, f"{blank}{value.text}{self._header_comment(node, start)}"
+        blank = "" if self.text[:start][-1:] in ("", " ", "\t", "\n", "[", "{") or start < end else " "
+        comment = ""
+        if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+            # The one beside the sign of a block text would go with it.
+            _, sign, rest = self.text[start : self._line_end(start)].partition("#")
+            comment = f"  {sign}{rest}" if sign else ""
+        return start, end, f"{blank}{value.text}{comment}"
 
     def remove(self, parent: MappingNode, number: int) -> str:
         """Take a key with all that is under it out of a section that has others; a key of its own line(s)."""
@@ -109,26 +113,24 @@ class TextEditor:
         start = key.start_mark.index
         end = self._last_token(start, max(value.end_mark.index, key.end_mark.index + 1))[1]
         if parent.flow_style:
-            return self._remove_flow(start, end)
+            # With the comma after it, else with the one before it.
+            after = next(token for token in self.tokens if token.start_mark.index >= end)
+            if isinstance(after, FlowEntryToken):
+                return self.text[:start] + self.text[after.end_mark.index :].lstrip(" ")
+            before = [token for token in self.tokens if token.start_mark.index < start][-1]
+            return self.with_span(before.start_mark.index, end, "")
         line = self._line_start(start)
         if self.text[line:start].strip():
             raise CannotEditError
         end = min(self._line_end(end) + len(self.newline), len(self.text))
         return self.with_span(line, end, "")
 
-    def _remove_flow(self, start: int, end: int) -> str:
-        """The same in braces: with the comma after it, else with the one before it."""
-        after = next(token for token in self.tokens if token.start_mark.index >= end)
-        if isinstance(after, FlowEntryToken):
-            end = after.end_mark.index
-            return self.text[:start] + self.text[end:].lstrip(" ")
-        before = [token for token in self.tokens if token.start_mark.index < start][-1]
-        return self.with_span(before.start_mark.index, end, "")
-
     def append(self, mapping: MappingNode, parts: list[str], value: Value) -> str:
         """Add a key at the end of a section: after its last value, before the comments that follow."""
         if mapping.flow_style:
-            return self._append_flow(mapping, parts, value)
+            token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
+            comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
+            return self.with_span(place, place, f"{comma}{_nest_flow(parts, value)}")
         column = mapping.value[0][0].start_mark.column
         place = self._line_end(self._last_token(mapping.start_mark.index, mapping.end_mark.index)[1])
         return self.with_span(place, place, self._lines(column, parts, value))
@@ -144,11 +146,6 @@ class TextEditor:
         rest_of_line = self.text[end : self._line_end(end)]
         head = self.text[:start] + rest_of_line if rest_of_line.strip() else self.text[:start].rstrip(" ")
         return head + self._lines(column + self._step(), parts, value) + self.text[self._line_end(end) :]
-
-    def _append_flow(self, mapping: Node, parts: list[str], value: Value) -> str:
-        token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
-        comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
-        return self.with_span(place, place, f"{comma}{_nest_flow(parts, value)}")
 
     def _lines(self, column: int, parts: list[str], value: Value) -> str:
         """The key of ``parts`` as lines of their own, to go at the end of a line."""
@@ -208,13 +205,6 @@ class TextEditor:
         if isinstance(node, ScalarNode) and node.style in ("|", ">"):
             last = len(self.text[:last].rstrip())
         return start, last
-
-    def _header_comment(self, node: Node, start: int) -> str:
-        """The comment beside the ``|`` of a block text, which goes with it otherwise."""
-        if not isinstance(node, ScalarNode) or node.style not in ("|", ">"):
-            return ""
-        header = self.text[start : self._line_end(start)]
-        return f"  {header[header.index('#') :]}" if "#" in header else ""
 
     def _last_token(self, start: int, end: int) -> tuple[Token, int]:
         """The last token that begins in this range, and where its text ends."""

@@ -142,9 +142,9 @@ def _lines(section: Mapping[str, Any], column: int, step: int) -> list[str]:
 
 def _flow(section: Mapping[str, Any]) -> Value:
     """The section in braces, on one line."""
-    written = [f"{in_brackets(string(key))}: {_in_flow(value)}" for key, value in section.items()]
+    values = {
+        key: _flow(value).text if isinstance(value, Mapping) else in_brackets(string(value))
+        for key, value in section.items()
+    }
+    written = [f"{in_brackets(string(key))}: {text}" for key, text in values.items()]
     return Value(dict(section), f"{{{', '.join(written)}}}")
-
-
-def _in_flow(value: Any) -> str:
-    return _flow(value).text if isinstance(value, Mapping) else in_brackets(string(value))

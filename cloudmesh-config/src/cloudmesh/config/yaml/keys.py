@@ -1,7 +1,10 @@
-"""Dotted keys such as ``clouds.uc.host``: splitting, joining and following them.
+"""Dotted keys such as ``clouds.uc.host``, and the values that stand for others.
 
 A part that holds a dot, a quote or an equals sign is written in double quotes:
 ``clouds."my.cloud".host``. In a list the part is the number of the item, from 0.
+
+``TBD`` means that the value is asked for, unless the keyring of the system has it. ``${NAME}`` as the whole
+value, and the tag ``!env NAME``, mean an environment variable; nothing in its value is expanded further.
 """
 
 from __future__ import annotations
@@ -17,6 +20,15 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PART = re.compile(rf'({_QUOTED}|[^."]+)(\.|$)', re.DOTALL)
 _ASSIGNMENT = re.compile(rf'((?:{_QUOTED}|[^"=])*)=(.*)', re.DOTALL)
 MISSING = object()
+# No configuration of a person comes near as many levels of sections and lists.
+MOST_LEVELS = 64
+
+TO_BE_DEFINED = "TBD"
+ENVIRONMENT_TAG = "!env"
+# How an encrypted value begins: the armor of the program age.
+ENCRYPTED = "-----BEGIN AGE ENCRYPTED FILE-----"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_REFERENCE = re.compile(rf"\$\{{({_VARIABLE.pattern})\}}", re.ASCII)
 
 
 def split(key: str) -> list[str]:
@@ -123,7 +135,12 @@ def flatten(data: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 
 def map_leaves(value: Any, parts: tuple[str, ...], change: Callable[[Any, tuple[str, ...]], Any]) -> Any:
-    """A copy in which each value that is no section and no list is what ``change(value, parts)`` gives."""
+    """A copy in which each value that is no section and no list is what ``change(value, parts)`` gives.
+
+    Raises RecursionError for data of more than ``MOST_LEVELS`` levels.
+    """
+    if len(parts) > MOST_LEVELS:
+        raise RecursionError
     if isinstance(value, dict):
         return {key: map_leaves(item, (*parts, text_of(key)), change) for key, item in value.items()}
     if isinstance(value, list):
@@ -141,3 +158,24 @@ def leaves(value: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield from leaves(item, (*parts, str(index)))
     else:
         yield parts, value
+
+
+def is_to_be_defined(value: object) -> bool:
+    """Whether the value is ``TBD``: not stored."""
+    return isinstance(value, str) and value.strip() == TO_BE_DEFINED
+
+
+def is_encrypted(value: object) -> bool:
+    """Whether this value of the configuration is encrypted; a damaged one is too."""
+    return isinstance(value, str) and value.lstrip().startswith(ENCRYPTED)
+
+
+def variable(value: object) -> str | None:
+    """The environment variable that the value refers to; None if it is no reference."""
+    found = _REFERENCE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return found[1] if found else None
+
+
+def reference(name: str) -> str | None:
+    """What ``!env NAME`` means, as a value; None if that is no name of a variable."""
+    return f"${{{name.strip()}}}" if _VARIABLE.fullmatch(name.strip()) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cloudmesh.config.yaml import config_file, limits, reader
+from cloudmesh.config.yaml import config_file, reader
 from cloudmesh.config.yaml.errors import fault, too_deep
 from cloudmesh.config.yaml.keys import text_of
 from cloudmesh.plugin.errors import ConfigError
@@ -19,21 +19,17 @@ _NO_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "nu
 def compose(text: str, path: Path) -> Node | None:
     """The text with its places, None if nothing is in it; raises FileError."""
     try:
-        limits.refuse_explosion(text)
-        return _composed(text)
+        reader.refuse_explosion(text)
+        try:
+            root: Node | None = reader.parser(pure=False).compose(text)
+        except YAMLError:
+            # The parser in C does not know all of YAML; the other one has the last word, as in the reader.
+            root = reader.parser(pure=True).compose(text)
+        return root
     except YAMLError as error:
         raise fault(error, text, path) from None
     except RecursionError:
         raise too_deep(text, path) from None
-
-
-def _composed(text: str) -> Node | None:
-    """By the parser in C, else by the other one, as the reader does."""
-    try:
-        root: Node | None = reader.parser(pure=False).compose(text)
-    except YAMLError:
-        root = reader.parser(pure=True).compose(text)
-    return root
 
 
 def line(node: Node | None, parts: Sequence[str]) -> int:

@@ -6,25 +6,70 @@ It keeps the order of the file, and never tells its text in an error.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import Node, ScalarNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from cloudmesh.config.yaml import config_file, limits
+from cloudmesh.config.yaml import config_file, keys, limits
 from cloudmesh.config.yaml.config_file import FileError
-from cloudmesh.config.yaml.limits import Guarded, OwnYamlError, tame
-from cloudmesh.config.yaml.references import ENVIRONMENT_TAG, reference
+from cloudmesh.config.yaml.limits import BAD_VALUE, DUPLICATE, IMPOSSIBLE, UNHASHABLE, OwnYamlError
 
-# What ruamel.yaml raises for a scalar that its form promises to be something else.
-_BAD_VALUE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 # One half of a pair in UTF-16, which is no character of its own; only the C parser refuses it.
 _HALF_CHARACTER = re.compile(r"\\[uU](0000)?[dD][89a-fA-F]")
+# Fewer levels than these many signs are no danger for the stack: each level costs a bracket or a blank.
+_HARMLESS_SIGNS = 400
+_LONG_INDENT = re.compile(rf"^[ \t?:-]{{{_HARMLESS_SIGNS}}}", re.MULTILINE)
 
 
-NO_VARIABLE = ("after !env there is no name of a variable", "write it as: !env NAME")
+class Guarded(SafeConstructor):
+    """Makes plain data only: sections, lists, texts, numbers, dates; its errors quote no value."""
+
+    def check_mapping_key(self, node: Node, key_node: Node, mapping: Any, key: Any, value: Any) -> bool:
+        """Whether the key is new; unlike the parser's own this writes no values into its error."""
+        if type(key) is tuple:
+            raise OwnYamlError(UNHASHABLE, key_node.start_mark)
+        if key not in mapping:
+            return True
+        if not self.allow_duplicate_keys:
+            raise OwnYamlError(DUPLICATE, key_node.start_mark)
+        return False
+
+    def flatten_mapping(self, node: MappingNode) -> None:
+        """Merge ``<<``; the parser does not look for duplicate keys in such a section."""
+        before = node.value
+        super().flatten_mapping(node)
+        if node.value is before or self.allow_duplicate_keys:
+            return
+        seen: set[tuple[str, str]] = set()
+        for key, _ in before:
+            if isinstance(key.value, str):
+                if (key.tag, key.value) in seen:
+                    raise OwnYamlError(DUPLICATE, key.start_mark)
+                seen.add((key.tag, key.value))
+
+
+def _placed(construct: Callable[[Any, Node], Any]) -> Callable[[Any, Node], Any]:
+    """The same constructor, whose error knows the place."""
+
+    def function(self: Any, node: Node) -> Any:
+        try:
+            return construct(self, node)
+        except BAD_VALUE:
+            raise OwnYamlError(IMPOSSIBLE, node.start_mark) from None
+
+    return function
+
+
+for _kind in ("bool", "int", "float", "timestamp", "binary"):
+    _tag = f"tag:yaml.org,2002:{_kind}"
+    Guarded.add_constructor(_tag, _placed(SafeConstructor.yaml_constructors[_tag]))
+for _kind in ("set", "pairs"):
+    Guarded.add_constructor(f"tag:yaml.org,2002:{_kind}", SafeConstructor.construct_undefined)
 
 
 class _Constructor(Guarded):
@@ -33,24 +78,35 @@ class _Constructor(Guarded):
 
 def _environment(_: Any, node: Node) -> str:
     """``!env NAME`` as the value ``${NAME}``, which means the same."""
-    value = reference(node.value) if isinstance(node, ScalarNode) else None
+    value = keys.reference(node.value) if isinstance(node, ScalarNode) else None
     if value is None:
-        raise OwnYamlError(NO_VARIABLE, node.start_mark)
+        message = ("after !env there is no name of a variable", "write it as: !env NAME")
+        raise OwnYamlError(message, node.start_mark)
     return value
 
 
-_Constructor.add_constructor(ENVIRONMENT_TAG, _environment)
+_Constructor.add_constructor(keys.ENVIRONMENT_TAG, _environment)
 
 
 def parser(*, pure: bool) -> YAML:
-    """A YAML parser: the one in C, which is fast, or the pure one, which knows all of YAML."""
+    """A YAML parser with a bound on depth: the one in C, which is fast, or the pure one, which knows all."""
     made = YAML(typ="safe", pure=pure)
     made.Constructor = _Constructor
-    return tame(made)
+    made.max_depth = keys.MOST_LEVELS
+    # Else a repeated anchor prints lines of the file as a warning.
+    made.composer.warn_double_anchors = False
+    return made
 
 
-class _TooDeepError(Exception):
-    """Data of more levels than the rest of the program follows."""
+def refuse_explosion(text: str) -> None:
+    """Raise BoundsError, with its place, for aliases that multiply or hold themselves and for deep nesting.
+
+    What is no YAML at all passes: the parser tells more of it.
+    """
+    aliases = "&" in text and "*" in text
+    signs = text.count("[") + text.count("{")
+    if aliases or signs > _HARMLESS_SIGNS or _LONG_INDENT.search(text):
+        limits.refuse_events(text)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -81,20 +137,19 @@ def parse(text: str, path: Path) -> dict[str, Any]:
 def build(yaml: YAML, text: str, path: Path) -> dict[str, Any]:
     """The same with a reader that may be set otherwise, such as one that takes duplicate keys."""
     try:
-        limits.refuse_explosion(text)
-        data = _unshare(tame(yaml).load(text))
+        refuse_explosion(text)
+        # An anchor's value becomes a value of its own at each alias: changing one changes one.
+        data = keys.map_leaves(yaml.load(text), (), lambda value, _: value)
     except YAMLError as error:
         from cloudmesh.config.yaml import errors
 
         raise errors.fault(error, text, path) from None
-    except (RecursionError, _TooDeepError):
+    except RecursionError:
         from cloudmesh.config.yaml import errors
 
         raise errors.too_deep(text, path) from None
-    except _BAD_VALUE:
-        raise FileError(
-            path, None, "a date, number or tag is impossible", "put the value in quotes"
-        ) from None
+    except BAD_VALUE:
+        raise FileError(path, None, *IMPOSSIBLE) from None
     if data is None:
         raise FileError(path, None, "this file is empty", "delete it, and 'cms config init' writes a new one")
     if not isinstance(data, dict):
@@ -103,15 +158,4 @@ def build(yaml: YAML, text: str, path: Path) -> dict[str, Any]:
         raise FileError(
             path, 1, message, "write 'key: value' lines at the left margin, with a blank after each colon"
         )
-    return data
-
-
-def _unshare(data: Any, levels: int = 0) -> Any:
-    """A copy in which an anchor's value is a value of its own at each alias: changing one changes one."""
-    if levels > limits.MOST_LEVELS:
-        raise _TooDeepError
-    if isinstance(data, dict):
-        return {key: _unshare(value, levels + 1) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_unshare(value, levels + 1) for value in data]
     return data

@@ -53,22 +53,23 @@ def string(data: str, quote: str | None = None) -> Value:
     if quote is None and _BARE.fullmatch(data) and data.lower() not in _WORDS:
         return Value(data, data)
     kind = DoubleQuotedScalarString if quote == '"' else SingleQuotedScalarString
-    return Value(data, _emit(kind(data)))
-
-
-def _emit(scalar: str) -> str:
     yaml = YAML()
     yaml.default_flow_style = True
     yaml.width = sys.maxsize
     stream = io.StringIO()
-    yaml.dump([scalar], stream)
-    return stream.getvalue().strip("\n")[1:-1]
+    yaml.dump([kind(data)], stream)
+    return Value(data, stream.getvalue().strip("\n")[1:-1])
 
 
 def sequence(items: list[Value]) -> Value:
     """A list."""
     written = ", ".join(in_brackets(item) for item in items)
     return Value([item.data for item in items], f"[{written}]", tuple(items))
+
+
+def texts(items: list[str]) -> Value:
+    """A list of texts."""
+    return sequence([string(item) for item in items])
 
 
 def in_brackets(value: Value) -> str:

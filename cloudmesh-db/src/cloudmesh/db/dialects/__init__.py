@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudmesh.config.settings.options import is_url
+from cloudmesh.config.settings.places import is_url
 from cloudmesh.plugin.errors import ConfigError
 
 if TYPE_CHECKING:

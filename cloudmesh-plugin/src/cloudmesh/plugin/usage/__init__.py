@@ -1,5 +1,5 @@
-"""The usage of a command: docopt reads it, and here a refusal becomes a sentence that helps.
+"""Why the words of a command were refused: a sentence that names the wrong word.
 
-``parse`` is all that commands need: it gives the arguments. When docopt refuses the words, ``refusal``
-explains why; for that ``grammar`` holds the usage as graphs, and ``words`` splits what was typed.
+When docopt refuses, ``refusal`` explains it; for that ``grammar`` holds the usage as graphs, and ``words``
+splits what was typed.
 """

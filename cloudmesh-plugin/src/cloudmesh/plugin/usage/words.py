@@ -90,7 +90,12 @@ def _shorts(words: Sequence[str], at: int, usage: Usage) -> tuple[list[str], int
         short, letters = "-" + letters[0], letters[1:]
         option = known.get(short)
         if option is None:
-            raise WordRefused(_unknown_short(words[at], short, list(known), usage.long_options))
+            # A word with one dash may be a long option that lost the other dash.
+            typed = words[at].partition("=")[0]
+            near = nearest("-" + typed, usage.long_options) if len(typed) > 2 else None
+            if near:
+                raise WordRefused(f"unknown option {typed!r}; did you mean {near!r}?")
+            raise WordRefused(_unknown_option(short, [*known, *usage.long_options]))
         names.append(option.name)
         if option.argcount and not letters:
             at += 1
@@ -107,12 +112,3 @@ def _unknown_option(typed: str, known: Sequence[str]) -> str:
     if near:
         return f"unknown option {typed!r}; did you mean {near!r}?"
     return f"unknown option {typed!r}; known: {', '.join(known)}" if known else f"unknown option {typed!r}"
-
-
-def _unknown_short(word: str, short: str, shorts: Sequence[str], longs: Sequence[str]) -> str:
-    """A word with one dash may be a long option that lost the other dash."""
-    typed = word.partition("=")[0]
-    near = nearest("-" + typed, longs) if len(typed) > 2 else None
-    if near:
-        return f"unknown option {typed!r}; did you mean {near!r}?"
-    return _unknown_option(short, [*shorts, *longs])

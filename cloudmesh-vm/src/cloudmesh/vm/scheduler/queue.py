@@ -1,4 +1,4 @@
-"""A queue of tasks for each cloud, so that a slow cloud does not delay the others, and the calls in flight."""
+"""A queue of tasks for each cloud, so that a slow one does not delay the others, and the calls in flight."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import fnmatch
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cloudmesh.plugin.errors import UsageError
@@ -97,11 +97,7 @@ def _spread(piece: str, widest: int) -> list[str]:
         else:
             parts.append(part)
     head, tail = piece[: lists.start()], piece[lists.end() :]
-    return [f"{head}[{part}]{tail}" if _is_several(part) else f"{head}{part}{tail}" for part in parts]
-
-
-def _is_several(numbers: str) -> bool:
-    return "-" in numbers or "," in numbers
+    return [f"{head}[{part}]{tail}" if {"-", ","} & {*part} else f"{head}{part}{tail}" for part in parts]
 
 
 def _split(word: str) -> list[str]:
@@ -130,28 +126,20 @@ def _parse(piece: str) -> tuple[str | None, list[Sequence[str]]]:
         cloud, name = None, piece
     else:
         cloud, name = head.strip(), rest.strip()
-        _check_cloud(piece, cloud, name)
-    return cloud, list(_parts(name, piece))
-
-
-def _check_cloud(piece: str, cloud: str, name: str) -> None:
-    if not cloud:
-        raise UsageError(f"the name of the cloud before the colon is empty in {_shown(piece)}")
-    if not name:
-        raise UsageError(f"the name after the colon is empty in {_shown(piece)}")
-    if any(character in cloud for character in "*?[]"):
-        raise UsageError(f"the cloud before the colon must be one plain name in {_shown(piece)}")
-
-
-def _parts(name: str, piece: str) -> Iterator[Sequence[str]]:
-    """Texts between brackets as they are, each range as its numbers."""
+        if not cloud:
+            raise UsageError(f"the name of the cloud before the colon is empty in {_shown(piece)}")
+        if not name:
+            raise UsageError(f"the name after the colon is empty in {_shown(piece)}")
+        if any(character in cloud for character in "*?[]"):
+            raise UsageError(f"the cloud before the colon must be one plain name in {_shown(piece)}")
+    choices: list[Sequence[str]] = []
     for number, part in enumerate(re.split(r"\[([^\]]*)\]", name)):
+        # Every second part stood in brackets.
         if number % 2 == 0:
-            yield (part,)
-        elif _NUMERIC.fullmatch(part):
-            yield _numbers(part, piece)
+            choices.append((part,))
         else:
-            yield (f"[{part}]",)
+            choices.append(_numbers(part, piece) if _NUMERIC.fullmatch(part) else (f"[{part}]",))
+    return cloud, choices
 
 
 def _numbers(ranges: str, piece: str) -> Sequence[str]:
