@@ -40,8 +40,9 @@ def test_a_cloud_can_be_opened_and_closed_without_a_block(uc, configure):
     assert repr(cloud) == "<Cloud 'uc': closed>"
     assert cloud.open() is cloud and repr(cloud) == "<Cloud 'uc': SpiedProvider>"
     cloud.close()
+    cloud.close()
     with pytest.raises(CloudmeshError, match="is not open"):
-        cloud.close()
+        cloud.machines()
 
 
 def test_boot_and_actions_are_waited_for_on_demand(uc, clock):

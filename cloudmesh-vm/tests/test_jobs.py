@@ -67,7 +67,7 @@ def test_a_plan_without_tasks_is_no_job(config):
     assert Jobs().list() == []
 
 
-def test_a_pending_job_can_be_cancelled_and_claims_no_names(config):
+def test_a_pending_job_can_be_cancelled_and_claims_no_names(config, spy):
     with Machines("web1", "a") as machines:
         job = Jobs().create(machines.boot_plan().plan(BootOptions()))
         assert machines.boot().exit_code == 0
@@ -77,6 +77,11 @@ def test_a_pending_job_can_be_cancelled_and_claims_no_names(config):
         job = Jobs().create(machines.boot_plan().plan(BootOptions()))
     assert Jobs().cancel(job.number).status == "cancelled"
     assert [each.kind for each in Jobs().events(job.number)] == ["created", "cancelled"]
+    spy.taken()
+    with pytest.raises(CloudmeshError, match=f"job {job.number} was cancelled; cms job resume"):
+        Jobs().run(job.number)
+    assert not [method for _, method, _ in spy.taken() if method == "boot"], "nobody wants it any more"
+    assert Jobs().resume(job.number).exit_code == 0, "unless a user says so"
 
 
 def test_what_happens_is_told_as_events_in_order(boot, spy, home):

@@ -108,7 +108,9 @@ class Cloud(Catalog):
         return self
 
     def close(self) -> None:
-        """Leave the cloud, and the store if it is not shared. Raises CloudmeshError if it is not open."""
+        """Leave the cloud, and the store if it is not shared; nothing happens if it is not open."""
+        if not self.connection.is_open:
+            return
         provider, inventory = self.provider, self.inventory
         try:
             provider.close()

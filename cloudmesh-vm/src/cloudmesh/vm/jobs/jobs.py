@@ -165,8 +165,12 @@ class Jobs:
         return state
 
     def run(self, number: int, *, timeout: float | None = None, options: RunOptions | None = None) -> Result:
-        """Run a pending job to its end, in this thread; also resumes one; see ``resume``."""
-        return self.resume(number, timeout=timeout, effort=options)
+        """Run a pending job to its end, in this thread, or go on with an interrupted one; see ``resume``.
+
+        Raises:
+            CloudmeshError: it was cancelled, so that nobody wants it any more; or a process is running it.
+        """
+        return self._run(number, False, timeout, options, cancelled=False)
 
     def resume(
         self,
@@ -195,11 +199,16 @@ class Jobs:
             CloudmeshError: a process is running the job.
             UsageError: ``timeout`` is no number of seconds above 0.
         """
+        return self._run(number, failed, timeout, effort, cancelled=True)
+
+    def _run(
+        self, number: int, failed: bool, timeout: float | None, effort: RunOptions | None, *, cancelled: bool
+    ) -> Result:
         options = effort or RunOptions()
         limits = QueryLimits(options.call_timeout, options.watch)
         with CloudSession(config=self._config, limits=limits) as session:
             job = _find(session.inventory.database, number)
-            return JobResumer(session, job).run(failed, timeout, options)
+            return JobResumer(session, job).run(failed, timeout, options, cancelled=cancelled)
 
 
 def interrupted_jobs(database: Database) -> list[JobState]:

@@ -121,13 +121,15 @@ class JobResumer:
         self._parts: dict[str, str] = {each["cloud"]: each["what"] for each in parts}
         self._requests: dict[str, BootRequest] = {}
 
-    def run(self, failed: bool, timeout: float | None, options: RunOptions) -> Result:
-        """Do what is left, see ``Jobs.resume``."""
+    def run(
+        self, failed: bool, timeout: float | None, options: RunOptions, *, cancelled: bool = True
+    ) -> Result:
+        """Do what is left, see ``Jobs.resume``; of a job that was cancelled only with ``cancelled``."""
         job, deadline = self._job, Deadline.after(timeout)
         over = job["status"] in OVER
         if over and not failed:
             return Result([], job.id)
-        store = JobStore.take_over(self._session.inventory, job.id)
+        store = JobStore.take_over(self._session.inventory, job.id, cancelled=cancelled)
         try:
             with self._session.within(deadline):
                 left = self._remainder(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))

@@ -84,11 +84,11 @@ class JobStore:
         return cls(inventory, number, hold, tasks, refused)
 
     @classmethod
-    def take_over(cls, inventory: Inventory, number: int) -> JobStore:
-        """Run a job that no process runs.
+    def take_over(cls, inventory: Inventory, number: int, *, cancelled: bool = True) -> JobStore:
+        """Run a job that no process runs; one that was cancelled only with ``cancelled``.
 
         Raises:
-            CloudmeshError: a process runs it.
+            CloudmeshError: a process runs it, or it was cancelled.
         """
         database = inventory.database
         hold = database.hold(rows.lock_name(number))
@@ -98,6 +98,10 @@ class JobStore:
                 f"job {number} is being run by process {job['pid']} on {job['host']}; "
                 f"cms job cancel {number} lets it end early"
             )
+        # Asked only now: nobody else can cancel it while it is held.
+        if not cancelled and database.count(rows.JOBS, id=number, status=rows.CANCELLED):
+            hold.release()
+            raise CloudmeshError(f"job {number} was cancelled; cms job resume {number} goes on with it")
         with database.atomic():
             database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
             add_event(database, number, rows.STARTED)

@@ -30,7 +30,11 @@ _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", 
 class SimulatedProvider(SimulatedNetworks):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
-    capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
+    capabilities = frozenset(Capability) - {
+        Capability.BOOT_PUBLIC,
+        Capability.ADD_IMAGE,
+        Capability.DELETE_IMAGE,
+    }
     simulated: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(SimulatedSettings.__dataclass_fields__)
 
