@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.connection import Connection
@@ -50,8 +51,11 @@ class MachineActions:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.machines = MachineList(connection)
-        self._addresses = PublicAddresses(connection)
+
+    @cached_property
+    def machines(self) -> MachineList:
+        """The machines of the cloud as it tells of them, which most actions need not ask for."""
+        return MachineList(self.connection)
 
     def act(
         self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
@@ -78,11 +82,11 @@ class MachineActions:
                 raise not_known_yet(machine, error) from error
             self.connection.inventory.forget(machine)
             if deletes:
-                self._addresses.release(machine)
+                PublicAddresses(self.connection).release(machine)
             return self._act_on_successor(machine, verb, argument, maybe_done)
         if deletes:
             # Also those of one that was deleted before: the process that did that may have been killed.
-            self._addresses.release(machine)
+            PublicAddresses(self.connection).release(machine)
         return done
 
     def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:

@@ -10,7 +10,6 @@ from typing import TypedDict
 from cloudmesh.cloud.client.actions import RetrySingly, singly
 from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.catalog import Catalog
-from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.machines import LOOK_AGAIN
 from cloudmesh.cloud.errors import Unsupported
 from cloudmesh.cloud.model.records import MachineRecord
@@ -57,10 +56,10 @@ class BootKeywords(TypedDict, total=False):
 class Booter:
     """Boots machines on one cloud, one or many in a call, and finds what an earlier call has booted."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._catalog = Catalog(connection)
-        self.addresses = PublicAddresses(connection)
+    def __init__(self, catalog: Catalog) -> None:
+        self.connection = catalog.connection
+        self._catalog = catalog
+        self.addresses = PublicAddresses(self.connection)
 
     def boot_request(self, name: str, options: BootOptions | None = None) -> BootRequest:
         """Look up by name what booting a machine needs; for further machines replace the name in it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cloudmesh.cloud.client.actions import ActionResult, MachineActions, RetrySingly
 from cloudmesh.cloud.client.booter import Booter, BootKeywords, BootOptions
 from cloudmesh.cloud.client.catalog import Catalog
-from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudError, is_transient
@@ -23,7 +23,7 @@ from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
-from cloudmesh.cloud.provider.retry import ONCE, ReadRetry
+from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
@@ -46,7 +46,6 @@ class Cloud(Catalog):
     What the cloud tells is written down in the store. Used by one thread.
 
     Attributes:
-        connection: the provider and the store underneath.
         actions, booter: bring verbs about on machines, and boot them; most is called from here.
     """
 
@@ -66,10 +65,9 @@ class Cloud(Catalog):
             settings: the cloud's section with its secrets, where there is no configuration to read it from,
                 as in a process on another machine; needs ``inventory``.
         """
-        super().__init__(Connection(name))
+        self.name = name
+        self.connection = Connection(name)
         self.actions = MachineActions(self.connection)
-        self.booter = Booter(self.connection)
-        self._machines = self.actions.machines
         self._config = config
         self._shared = inventory
         self._settings = settings
@@ -102,14 +100,14 @@ class Cloud(Catalog):
             settings = config.settings(self.name)
             self.connection.defaults = defaults(config, self.name)
         provider = self.unopened(settings)
-        with self.connection.mapped():
+        with mapped(self.name):
             provider.open()
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
 
     def close(self) -> None:
         """Leave the cloud, and the store if it is not shared. Raises CloudmeshError if it is not open."""
-        provider, inventory = self.provider, self.inventory
+        provider, inventory = self.connection.opened
         try:
             provider.close()
         finally:
@@ -123,8 +121,13 @@ class Cloud(Catalog):
         Raises:
             ConfigError: no installed package brings its type, or the settings cannot be used.
         """
-        with self.connection.mapped():
+        with mapped(self.name):
             return provider_class(settings.get("type"), self.name)(self.name, settings)
+
+    @cached_property
+    def booter(self) -> Booter:
+        """Boots machines on this cloud."""
+        return Booter(self)
 
     @property
     def provider(self) -> Provider:
@@ -145,15 +148,6 @@ class Cloud(Catalog):
     def read_retry(self, policy: ReadRetry) -> None:
         """Retry by another policy from now on."""
         self.connection.read_retry = policy
-
-    @contextmanager
-    def asking_once(self) -> Iterator[None]:
-        """Retry nothing in this block: its owner does so itself, or wants to know how the cloud is now."""
-        before, self.read_retry = self.read_retry, ONCE
-        try:
-            yield
-        finally:
-            self.read_retry = before
 
     def check(self) -> str:
         """Sign in and make one cheap call; a sentence on what was found."""
@@ -227,19 +221,19 @@ class Cloud(Catalog):
 
     def machines(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now and written down."""
-        return self._machines.all()
+        return self.actions.machines.all()
 
     def reconcile(self) -> None:
         """Write down all machines as the cloud tells of them now, and keep none in memory."""
-        self._machines.reconcile()
+        self.actions.machines.reconcile()
 
     def find(self, name: str) -> MachineRecord:
         """The machine of this name as it is known; see ``MachineList.find``."""
-        return self._machines.find(name)
+        return self.actions.machines.find(name)
 
     def refresh(self, machine: MachineRecord) -> MachineRecord:
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
-        return self._machines.refresh(machine)
+        return self.actions.machines.refresh(machine)
 
     def vanished(self, reader: str = "python") -> list[KnownMachine]:
         """The machines that vanished from the cloud though nobody deleted them here; once to each reader."""

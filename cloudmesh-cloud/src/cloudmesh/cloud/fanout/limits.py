@@ -1,4 +1,4 @@
-"""The limits of what is asked of clouds: how long it may take, and how much they may answer."""
+"""The limits of what is asked of clouds, in time and in size, and how far the work on each has come."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cloudmesh.cloud.errors import BadAnswer
-from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
@@ -21,6 +20,28 @@ MOST_MACHINES, MOST_ENTRIES = 200_000, 100_000
 CALL_TIMEOUT = 300.0
 # The name of the step that a progress callback is told of.
 LIST = "list"
+
+
+@dataclass(frozen=True)
+class CloudProgress:
+    """The work on one cloud.
+
+    Attributes:
+        cloud: its name.
+        total: how many machines there are to do.
+        done, failed, running: how many of them are where they should be, have failed, are being called for.
+    """
+
+    cloud: str
+    total: int
+    done: int
+    failed: int
+    running: int
+
+
+# Called with what is going on ("list" while clouds are asked what there is, then the verb, or "wait") and the
+# progress on each cloud: in the main thread, at each change and each 0.2 seconds. It must not raise.
+ProgressCallback = Callable[[str, Sequence[CloudProgress]], None]
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class _OpenCloud:
         self.closing = False
         self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
         self.cloud.read_retry = _READ_RETRY
-        self.cloud.actions.machines.shared_listing = partial(LISTINGS.get, access.key)
+        self.cloud.connection.shared_listing = partial(LISTINGS.get, access.key)
         self.cloud.open()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
+from cloudmesh.cloud.fanout.limits import CloudProgress, ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, Reply

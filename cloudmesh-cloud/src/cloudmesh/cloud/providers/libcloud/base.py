@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.verbs import VerbProvider
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.settings import (
     CONNECTION_KEYS,
     ConnectionSettings,
@@ -20,7 +20,7 @@ from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driv
 from cloudmesh.plugin.errors import CloudmeshError
 
 
-class LibcloudProvider(VerbProvider):
+class LibcloudProvider(Provider):
     """A cloud reached through one driver of libcloud, which one thread uses.
 
     A subclass says which driver class and with which arguments, and does its work inside ``calling``::
@@ -52,6 +52,9 @@ class LibcloudProvider(VerbProvider):
     @abstractmethod
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         """The positional and the named arguments of the driver's constructor. Raises ConfigError."""
+
+    def delete(self, cloud_id: str) -> None:
+        self.act("delete", cloud_id)
 
     @property
     def driver(self) -> Any:

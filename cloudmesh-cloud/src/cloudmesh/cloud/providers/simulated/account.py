@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import Flavor, KeyPair, Quota
-from cloudmesh.cloud.provider.verbs import VerbProvider
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.simulated.faults import Faults
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
@@ -37,7 +37,7 @@ _TABLES = {
 _UNITS = {"ram": "MiB"}
 
 
-class SimulatedAccount(VerbProvider):
+class SimulatedAccount(Provider):
     """The open file of one simulated cloud, its quotas and its key pairs, which no machine ever gets."""
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -50,6 +50,9 @@ class SimulatedAccount(VerbProvider):
 
     def close(self) -> None:
         self._world.close()
+
+    def delete(self, cloud_id: str) -> None:
+        self.act("delete", cloud_id)
 
     def check(self) -> str:
         self._faults.before("check", "")
