@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -146,7 +145,6 @@ class Cloud(Catalog):
 
     @read_retry.setter
     def read_retry(self, policy: ReadRetry) -> None:
-        """Retry by another policy from now on."""
         self.connection.read_retry = policy
 
     def check(self) -> str:
@@ -290,22 +288,6 @@ class Cloud(Catalog):
     ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
         """Boot several machines with one call; see ``Booter.boot_many``."""
         return self.booter.boot_many(requests, maybe_done)
-
-    def was_booted(self, request: BootRequest) -> bool:
-        """Whether a machine that is there now comes from this request, as far as the cloud can tell."""
-        return self.booter.was_booted(request)
-
-    def wants_address(self, request: BootRequest) -> bool:
-        """Whether a machine that is booted so has to be given its public address once it is there."""
-        return self.provider.wants_address(request)
-
-    def userdata_file(self, options: BootOptions) -> Path | None:
-        """The file that the user data of a new machine come from; None if from no file."""
-        return self.booter.userdata_file(options)
-
-    def give_address(self, machine: MachineRecord, token: str = "") -> MachineRecord:
-        """Give a machine a floating IP of its own; see ``PublicAddresses.give``."""
-        return self.booter.addresses.give(machine, token)
 
 
 def ask_each(

@@ -142,9 +142,9 @@ class Connection:
             raise Unsupported(cannot(self.name, capability))
 
     def save(self, machine: MachineRecord, done: str) -> None:
-        """Write down what the cloud has done to a machine, as the sentence ``done`` says.
+        """Write down what the cloud has done to a machine.
 
-        Raises StoreError with that sentence: the user must still learn that it was done.
+        Raises StoreError with the sentence ``done``: the user must still learn that it was done.
         """
         try:
             self.inventory.save(machine)

@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.cloud.provider.retry import ReadRetry
-from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 Listed = TypeVar("Listed")
 
@@ -123,28 +122,15 @@ class QueryLimits:
     def tell(self, clouds: Sequence[str], answers: Mapping[str, object]) -> None:
         """Report the progress: which clouds have answered."""
         if self.watch is not None:
-            self.watch(LIST, [_progress(cloud, answers) for cloud in clouds])
-
-
-def call_timeouts(
-    config: Config, clouds: Iterable[str], errors: dict[str, CloudmeshError]
-) -> dict[str, float | None]:
-    """What is configured for one call of each cloud that has no error; a wrong value becomes its error."""
-    found: dict[str, float | None] = {}
-    for name in clouds:
-        if name not in errors:
-            try:
-                found[name] = config.call_timeout(name)
-            except ConfigError as error:
-                errors[name] = error
-    return found
-
-
-def _progress(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
-    if cloud not in answers:
-        return CloudProgress(cloud, total=1, done=0, failed=0, running=1)
-    failed = isinstance(answers[cloud], CloudmeshError)
-    return CloudProgress(cloud, total=1, done=int(not failed), failed=int(failed), running=0)
+            failed = {cloud for cloud, answer in answers.items() if isinstance(answer, CloudmeshError)}
+            done = answers.keys() - failed
+            self.watch(
+                LIST,
+                [
+                    CloudProgress(each, 1, int(each in done), int(each in failed), int(each not in answers))
+                    for each in clouds
+                ],
+            )
 
 
 def bounded(things: Iterable[Listed], cloud: str, kind: str) -> Iterator[Listed]:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeGuard, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
@@ -78,6 +78,11 @@ class Provider(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @classmethod
+    def is_base_of(cls, loaded: object) -> TypeGuard[type[Provider]]:
+        """Whether what a package brings is a class of providers."""
+        return isinstance(loaded, type) and issubclass(loaded, cls)
 
     def open(self) -> None:  # noqa: B027 there may be nothing to do
         """Get ready; sign-in may wait until the first call."""

@@ -142,7 +142,8 @@ def _results(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
     if machine is None:
         raise CloudmeshError(f"{call.verb} needs a machine, and none is known")
     if call.verb == ADDRESS and request is not None:
-        return (ActionResult(cloud.give_address(machine, request.token), changed=True, target=State.ACTIVE),)
+        now = cloud.booter.addresses.give(machine, request.token)
+        return (ActionResult(now, changed=True, target=State.ACTIVE),)
     return (cloud.act(machine, find_verb(call.verb), call.argument, call.maybe_done),)
 
 
