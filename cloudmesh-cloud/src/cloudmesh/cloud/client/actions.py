@@ -132,9 +132,8 @@ class MachineActions:
             try:
                 return self._act(machine, verb, argument, maybe_done)
             except NotFound as error:
-                if waited >= self.connection.provider.settling or not self.machines.may_be_hidden(
-                    machine, error
-                ):
+                over = waited >= self.connection.provider.settling
+                if over or not self.machines.may_be_hidden(machine, error):
                     raise
             self.connection.sleep(LOOK_AGAIN)
             waited += LOOK_AGAIN

@@ -69,7 +69,7 @@ def _look(connection: Connection, awaited: AwaitedMachine, began: float) -> bool
             shown = connection.provider.machine(machine.cloud_id)
         connection.inventory.save(shown, asked)
     except NotFound:
-        shown = None
+        pass
     try:
         reached = awaited.has_reached(shown, time.monotonic() - began)
     except (Conflict, NotFound) as error:
