@@ -287,9 +287,9 @@ def test_the_address_that_a_killed_process_took_is_used_again(uc, spy, attached)
         uc.provider.attach_floating_ip(left.cloud_id, machine.cloud_id)
     uc.create_floating_ip("", "another's")
     spy.taken()
-    assert uc.give_address(machine, request.token).public_ips == [left.address]
+    assert uc.booter.addresses.give(machine, request.token).public_ips == [left.address]
     assert spy.taken() == ["floating_ips"] + ["attach_floating_ip"] * (not attached)
-    assert uc.give_address(machine, request.token).public_ips == [left.address]
+    assert uc.booter.addresses.give(machine, request.token).public_ips == [left.address]
     assert [each.address for each in uc.inventory.addresses_of(machine)] == [left.address]
     assert len(addresses(uc)) == 2
 
@@ -300,7 +300,7 @@ def test_an_address_of_the_token_that_leads_elsewhere_by_now_is_left_there(uc):
     (address,) = uc.floating_ips()
     uc.detach_floating_ip(address.address)
     uc.attach_floating_ip(address.address, other)
-    (own,) = uc.give_address(replace(machine, public_ips=[]), request.token).public_ips
+    (own,) = uc.booter.addresses.give(replace(machine, public_ips=[]), request.token).public_ips
     assert dict(addresses(uc)) == {address.address: other.cloud_id, own: machine.cloud_id}
 
 

@@ -41,7 +41,7 @@ def test_nothing_is_rebuilt_that_nobody_meant(uc, replaced):
 
 def test_a_shared_listing_from_before_shows_no_other_machine(uc):
     old = uc.find("vm1")
-    uc.actions.machines.shared_listing = lambda ask: [old]
+    uc.connection.shared_listing = lambda ask: [old]
     uc.provider.delete(old.cloud_id)
     assert uc.act(old, find_verb("delete")).changed is False
 

@@ -33,20 +33,20 @@ __all__ = [
     "State",
 ]
 
-_HOMES = {
-    "Cloud": "cloudmesh.cloud.client.cloud",
-    "BootParameter": "cloudmesh.cloud.provider.boot",
-    "BootRequest": "cloudmesh.cloud.provider.boot",
-    "Capability": "cloudmesh.cloud.model.verbs",
-    "FloatingIP": "cloudmesh.cloud.model.networks",
-    "Network": "cloudmesh.cloud.model.networks",
-    "Provider": "cloudmesh.cloud.provider.interface",
-    "SecurityGroup": "cloudmesh.cloud.model.networks",
-    "SecurityRule": "cloudmesh.cloud.model.networks",
-}
+# From the lightest on: each imports what stands before it.
+_HOMES = (
+    "model.records",
+    "model.networks",
+    "model.verbs",
+    "provider.boot",
+    "provider.interface",
+    "client.cloud",
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "cloudmesh.cloud.model.records")), name)
+    for home in _HOMES if name in __all__ else ():
+        module = import_module(f"{__name__}.{home}")
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

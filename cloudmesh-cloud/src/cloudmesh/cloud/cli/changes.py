@@ -47,7 +47,12 @@ def change_all(
     rows: list[dict[str, str]] = []
     errors: list[CloudmeshError] = []
     for cloud, answer in ask_each(config, clouds, work, calls=len(names)).items():
-        ended = [_unsure(answer)] * len(names) if isinstance(answer, CloudmeshError) else answer
+        ended: Sequence[dict[str, str] | CloudmeshError]
+        ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
+        if isinstance(answer, CloudTimeout):
+            # What was given up in the middle may have been done.
+            told = f"{answer}; look whether it was done before you repeat it"
+            ended = [CloudTimeout(told, outcome_unknown=True)] * len(names)
         errors += [each for each in ended if isinstance(each, CloudmeshError)]
         rows += [
             _row(cloud, thing, action, "failed", str(each)) if isinstance(each, CloudmeshError) else each
@@ -57,13 +62,6 @@ def change_all(
         raise errors[0]
     notes = simulated_notes(config, clouds)
     return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=int(bool(errors)))
-
-
-def _unsure(error: CloudmeshError) -> CloudmeshError:
-    """The error of a cloud; one that was given up in the middle may have done what it was to do."""
-    if not isinstance(error, CloudTimeout):
-        return error
-    return CloudTimeout(f"{error}; look whether it was done before you repeat it", outcome_unknown=True)
 
 
 def _change(

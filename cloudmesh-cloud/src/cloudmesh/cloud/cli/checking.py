@@ -13,6 +13,7 @@ from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.model.records import Quota
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.endpoint import look_up, shake_hands
+from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.output import Answer
@@ -49,19 +50,19 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
 def _check(config: Config, cloud: Cloud, checks: _Checks) -> None:
     """Check one cloud, step by step."""
     # What is told is how it is now, and at once.
-    with cloud.asking_once():
-        endpoint = cloud.provider.endpoint()
-        steps: list[tuple[str, Callable[[], str]]] = [("sign-in", cloud.check)]
-        if endpoint is not None:
-            steps = [
-                ("dns", partial(look_up, endpoint)),
-                ("tls" if endpoint.has_tls else "connection", partial(shake_hands, endpoint)),
-                *steps,
-            ]
-        if all(checks.passes(step, work) for step, work in steps):
-            checks.passes("quota", partial(_quota, cloud))
-            for kind in ("image", "flavor"):
-                checks.passes(kind, partial(_default, config, cloud, kind))
+    cloud.read_retry = ONCE
+    endpoint = cloud.provider.endpoint()
+    steps: list[tuple[str, Callable[[], str]]] = [("sign-in", cloud.check)]
+    if endpoint is not None:
+        steps = [
+            ("dns", partial(look_up, endpoint)),
+            ("tls" if endpoint.has_tls else "connection", partial(shake_hands, endpoint)),
+            *steps,
+        ]
+    if all(checks.passes(step, work) for step, work in steps):
+        checks.passes("quota", partial(_quota, cloud))
+        for kind in ("image", "flavor"):
+            checks.passes(kind, partial(_default, config, cloud, kind))
 
 
 class _Checks:

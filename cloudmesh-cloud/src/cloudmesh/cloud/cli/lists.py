@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import matching
-from cloudmesh.cloud.model.networks import SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.listings import kept_listing
@@ -37,7 +36,9 @@ def list_catalog(
     with Inventory(open_store(config)) as inventory:
         database = inventory.database
         unknown = [name for name in clouds if refresh or kept_listing(database, kind, name) is None]
-        errors = _errors(ask_each(config, unknown, partial(_read_catalog, kind)))
+        # Asking writes the listing down.
+        ask = Cloud.images if kind == "image" else Cloud.flavors
+        errors = _errors(ask_each(config, unknown, ask))
         kept = {name: kept_listing(database, kind, name) for name in clouds}
     rows: Rows = []
     notes = []
@@ -53,11 +54,6 @@ def list_catalog(
     return _answer(config, clouds, rows, _COLUMNS[kind], errors, notes)
 
 
-def _read_catalog(kind: str, cloud: Cloud) -> None:
-    """Ask for the listing, which writes it down."""
-    cloud.images() if kind == "image" else cloud.flavors()
-
-
 def list_things(config: Config, clouds: Sequence[str], kind: str) -> Answer:
     """What the clouds have of a kind, asked now: ``key``, ``network``, ``group`` or ``address``."""
     columns, ask = _THINGS[kind]
@@ -70,7 +66,13 @@ def list_things(config: Config, clouds: Sequence[str], kind: str) -> Answer:
 def list_rules(config: Config, clouds: Sequence[str], group: str) -> Answer:
     """The rules of one security group on each of the clouds."""
     columns = ["cloud", "group", "direction", "protocol", "ports", "remote", "ethertype"]
-    return _listing(config, clouds, lambda cloud: _rule_rows(cloud.security_group(group)), columns)
+
+    def rows(cloud: Cloud) -> Rows:
+        found = cloud.security_group(group)
+        more = {"cloud": found.cloud, "group": found.name}
+        return [{**vars(rule), **more, "ports": port_text(rule)} for rule in found.rules]
+
+    return _listing(config, clouds, rows, columns)
 
 
 def _address_rows(cloud: Cloud) -> Rows:
@@ -92,13 +94,6 @@ _THINGS: Mapping[str, tuple[list[str], Callable[[Cloud], Rows]]] = {
     ),
     "address": (["cloud", "address", "machine", "pool", "cloud_id"], _address_rows),
 }
-
-
-def _rule_rows(group: SecurityGroup) -> Rows:
-    return [
-        {**vars(rule), "cloud": group.cloud, "group": group.name, "ports": port_text(rule)}
-        for rule in group.rules
-    ]
 
 
 def port_text(rule: SecurityRule) -> str:

@@ -58,17 +58,11 @@ def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:
             f"note: no cloud was asked; cms cloud info {name} --refresh adds quotas",
         ]
         return answer
-    try:
-        facts["quotas"] = _quotas(config, name)
-    except CloudmeshError as error:
-        answer.notes = [f"error: {error}", *answer.notes]
-        answer.errors, answer.exit_code = [error], error.exit_code
-    return answer
-
-
-def _quotas(config: Config, name: str) -> list[dict[str, Any]]:
     quotas = ask_each(config, [name], Cloud.quotas)[name]
     if isinstance(quotas, CloudmeshError):
-        raise quotas
-    keys = ("name", "used", "limit", "unit")
-    return [{key: getattr(quota, key) for key in keys} for quota in quotas]
+        answer.notes = [f"error: {quotas}", *answer.notes]
+        answer.errors, answer.exit_code = [quotas], quotas.exit_code
+    else:
+        keys = ("name", "used", "limit", "unit")
+        facts["quotas"] = [{key: getattr(quota, key) for key in keys} for quota in quotas]
+    return answer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.connection import Connection
@@ -11,7 +12,7 @@ from cloudmesh.cloud.client.machines import LOOK_AGAIN, MachineList, not_known_y
 from cloudmesh.cloud.errors import Conflict, NotFound, RateLimited, Refused, ServerFailure, Unsupported
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb, impossible
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 # What one machine of several can be the reason of. A quota or a full cloud is among them: some may still fit.
 _OF_ONE = (NotFound, Conflict, Unsupported, Refused)
@@ -50,8 +51,11 @@ class MachineActions:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.machines = MachineList(connection)
-        self._addresses = PublicAddresses(connection)
+
+    @cached_property
+    def machines(self) -> MachineList:
+        """The machines of the cloud as it tells of them, which most actions need not ask for."""
+        return MachineList(self.connection)
 
     def act(
         self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
@@ -78,11 +82,11 @@ class MachineActions:
                 raise not_known_yet(machine, error) from error
             self.connection.inventory.forget(machine)
             if deletes:
-                self._addresses.release(machine)
+                PublicAddresses(self.connection).release(machine)
             return self._act_on_successor(machine, verb, argument, maybe_done)
         if deletes:
             # Also those of one that was deleted before: the process that did that may have been killed.
-            self._addresses.release(machine)
+            PublicAddresses(self.connection).release(machine)
         return done
 
     def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:
@@ -106,7 +110,12 @@ class MachineActions:
         now = self.machines.ask(machine)
         if not verb.repeatable:
             if now.state is not verb.passing:
-                raise _not_repeated(verb, now)
+                raise Conflict(
+                    f"{verb.words} of {now.qualified_name} may have been done, since its answer was lost, "
+                    f"and was not repeated; the machine is {now.state} now: look at it, and say it again if "
+                    "it was not done",
+                    outcome_unknown=True,
+                )
             return ActionResult(now, False, verb.leads_to(machine.state))
         if _is_so(now, argument):
             return ActionResult(now, False, verb.leads_to(now.state))
@@ -123,9 +132,8 @@ class MachineActions:
             try:
                 return self._act(machine, verb, argument, maybe_done)
             except NotFound as error:
-                if waited >= self.connection.provider.settling or not self.machines.may_be_hidden(
-                    machine, error
-                ):
+                over = waited >= self.connection.provider.settling
+                if over or not self.machines.may_be_hidden(machine, error):
                     raise
             self.connection.sleep(LOOK_AGAIN)
             waited += LOOK_AGAIN
@@ -147,9 +155,7 @@ class MachineActions:
             if judged.changed:
                 raise
             return judged
-        now = after(machine, verb, argument)
-        self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
-        return ActionResult(now, changed=True, target=foreseen.target)
+        return replace(self._accepted(machine, verb, argument), target=foreseen.target)
 
     def _judge(self, machine: MachineRecord, verb: Verb) -> ActionResult:
         """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
@@ -197,8 +203,9 @@ class MachineActions:
         """
         results: dict[str, ActionResult | CloudmeshError | RetrySingly] = {}
         together = [machine for machine in machines if self._fits(machine, verb)]
-        for group in _pieces(together, self.connection.provider.most(verb.name)):
-            results |= self._act_on(group, verb)
+        most = self.connection.provider.most(verb.name)
+        for first in range(0, len(together), most):
+            results |= self._act_on(together[first : first + most], verb)
         return [results.get(machine.cloud_id, RetrySingly()) for machine in machines]
 
     def _fits(self, machine: MachineRecord, verb: Verb) -> bool:
@@ -220,20 +227,19 @@ class MachineActions:
             refused = self.connection.calls.act_many(verb.name, ids)
         except CloudmeshError as error:
             return dict.fromkeys(ids, singly(error))
-        return {
-            machine.cloud_id: singly(refused[machine.cloud_id])
-            if machine.cloud_id in refused
-            else self._accepted(machine, verb)
-            for machine in machines
-        }
+        results: dict[str, ActionResult | CloudmeshError | RetrySingly] = {}
+        for machine in machines:
+            try:
+                why = refused.get(machine.cloud_id)
+                results[machine.cloud_id] = singly(why) if why else self._accepted(machine, verb)
+            except StoreError as unsaved:
+                results[machine.cloud_id] = unsaved
+        return results
 
-    def _accepted(self, machine: MachineRecord, verb: Verb) -> ActionResult | CloudmeshError:
-        """Write down that the cloud has accepted a verb."""
-        now = after(machine, verb, None)
-        try:
-            self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
-        except CloudmeshError as error:
-            return error
+    def _accepted(self, machine: MachineRecord, verb: Verb, argument: Argument = None) -> ActionResult:
+        """What a verb comes to that the cloud has accepted, written down."""
+        now = after(machine, verb, argument)
+        self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
         return ActionResult(now, changed=True, target=verb.leads_to(machine.state))
 
 
@@ -259,16 +265,3 @@ def _is_so(machine: MachineRecord, argument: Argument) -> bool:
     if isinstance(argument, Mapping):
         return all(machine.metadata.get(key) == value for key, value in argument.items())
     return isinstance(argument, str) and machine.name == argument
-
-
-def _not_repeated(verb: Verb, machine: MachineRecord) -> Conflict:
-    return Conflict(
-        f"{verb.words} of {machine.qualified_name} may have been done, since its answer was lost, and was "
-        f"not repeated; the machine is {machine.state} now: look at it, and say it again if it was not done",
-        outcome_unknown=True,
-    )
-
-
-def _pieces(machines: Sequence[MachineRecord], most: int) -> Iterator[Sequence[MachineRecord]]:
-    for first in range(0, len(machines), most):
-        yield machines[first : first + most]

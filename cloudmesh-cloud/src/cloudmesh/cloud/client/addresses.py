@@ -61,29 +61,22 @@ class PublicAddresses:
 
     def _own_address(self, machine: MachineRecord, token: str) -> FloatingIP:
         """The address that was taken for the machine before, or a new one."""
-        taken = self._taken(machine, token)
-        if taken is not None:
+        if taken := self._taken(machine, token):
             return taken
         try:
             return self.connection.calls.create_floating_ip("", mark(token) if token else "")
         except CloudError as error:
             lost = error.outcome_unknown and is_transient(error)
-            taken = self._taken(machine, token) if lost else None
-            if taken is None:
-                raise
-            return taken
+            if lost and (taken := self._taken(machine, token)):
+                return taken
+            raise
 
     def _taken(self, machine: MachineRecord, token: str) -> FloatingIP | None:
         """The address that is marked with this token, unless it leads to another machine by now."""
-        if not token:
-            return None
-        for address in self._listed():
+        for address in self.connection.listing(Provider.floating_ips) if token else ():
             if address.description == mark(token) and address.machine_id in ("", machine.cloud_id):
                 return address
         return None
-
-    def _listed(self) -> list[FloatingIP]:
-        return list(self.connection.listing(Provider.floating_ips))
 
     def _attach_soon(self, address: FloatingIP, machine: MachineRecord) -> None:
         """Attach the address as soon as the machine has a port."""
@@ -141,7 +134,7 @@ class PublicAddresses:
         if not taken:
             return
         try:
-            listed = self._listed()
+            listed = list(self.connection.listing(Provider.floating_ips))
         except CloudmeshError as error:
             shown = ", ".join(each.address or "one that may have been taken" for each in taken)
             told = (

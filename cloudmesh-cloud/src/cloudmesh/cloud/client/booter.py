@@ -10,7 +10,6 @@ from typing import TypedDict
 from cloudmesh.cloud.client.actions import RetrySingly, singly
 from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.catalog import Catalog
-from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.machines import LOOK_AGAIN
 from cloudmesh.cloud.errors import Unsupported
 from cloudmesh.cloud.model.records import MachineRecord
@@ -57,10 +56,10 @@ class BootKeywords(TypedDict, total=False):
 class Booter:
     """Boots machines on one cloud, one or many in a call, and finds what an earlier call has booted."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._catalog = Catalog(connection)
-        self.addresses = PublicAddresses(connection)
+    def __init__(self, catalog: Catalog) -> None:
+        self.connection = catalog.connection
+        self._catalog = catalog
+        self.addresses = PublicAddresses(self.connection)
 
     def boot_request(self, name: str, options: BootOptions | None = None) -> BootRequest:
         """Look up by name what booting a machine needs; for further machines replace the name in it."""
@@ -93,10 +92,8 @@ class Booter:
         """
         afterwards = self.connection.provider.wants_address(request)
         wanted = replace(request, public=False) if afterwards else request
-        machine = self.booted_before(wanted) if maybe_done else None
-        if machine is None:
-            machine = self.connection.calls.boot(wanted)
-        self.connection.save(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
+        before = self.booted_before(wanted) if maybe_done else None
+        machine = self._saved(before or self.connection.calls.boot(wanted))
         return self.addresses.give(machine, request.token) if afterwards else machine
 
     def boot_many(
@@ -120,7 +117,18 @@ class Booter:
             booted = self.connection.calls.boot_many(requests, maybe_done)
         except CloudmeshError as error:
             return [singly(error)] * len(requests)
-        return [self._booted(each) if isinstance(each, MachineRecord) else singly(each) for each in booted]
+        results: list[MachineRecord | CloudmeshError | RetrySingly] = []
+        for each in booted:
+            try:
+                results.append(self._saved(each) if isinstance(each, MachineRecord) else singly(each))
+            except CloudmeshError as error:
+                results.append(error)
+        return results
+
+    def _saved(self, machine: MachineRecord) -> MachineRecord:
+        """Write down a machine that was booted."""
+        self.connection.save(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
+        return machine
 
     def _alike(self, requests: Sequence[BootRequest]) -> bool:
         """Whether one call can make all these machines."""
@@ -133,14 +141,6 @@ class Booter:
         plain = replace(first, name="", token="", metadata={})
         same = all(replace(each, name="", token="", metadata={}) == plain for each in requests)
         return same and len(tokens) == len(requests)
-
-    def _booted(self, machine: MachineRecord) -> MachineRecord | CloudmeshError:
-        """Write down a machine that was booted."""
-        try:
-            self.connection.save(machine, f"{machine.qualified_name} ({machine.cloud_id}) was booted")
-        except CloudmeshError as error:
-            return error
-        return machine
 
     def was_booted(self, request: BootRequest) -> bool:
         """Whether a machine that is there now comes from this request, as far as the cloud can tell."""

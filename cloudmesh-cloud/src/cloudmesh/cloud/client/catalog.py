@@ -22,15 +22,14 @@ class Catalog:
     A thing is given by its name (a floating IP by its address), by its id, or by a glob that means one: else
     UnknownName (none is meant, the nearest is named) or UsageError (several are) is raised. A cloud without
     such things raises Unsupported, one that cannot be asked CloudError.
+
+    Attributes:
+        name: the cloud's name in the configuration.
+        connection: the provider and the store underneath.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    @property
-    def name(self) -> str:
-        """The cloud's name in the configuration."""
-        return self.connection.name
+    name: str
+    connection: Connection
 
     def images(self) -> list[Image]:
         """List what machines can boot from, and write the listing into the store."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudmesh.cloud.client.actions import ActionResult, MachineActions, RetrySingly
 from cloudmesh.cloud.client.booter import Booter, BootKeywords, BootOptions
 from cloudmesh.cloud.client.catalog import Catalog
-from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudError, is_transient
@@ -23,7 +22,7 @@ from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
-from cloudmesh.cloud.provider.retry import ONCE, ReadRetry
+from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
@@ -66,10 +65,9 @@ class Cloud(Catalog):
             settings: the cloud's section with its secrets, where there is no configuration to read it from,
                 as in a process on another machine; needs ``inventory``.
         """
-        super().__init__(Connection(name))
+        self.name = name
+        self.connection = Connection(name)
         self.actions = MachineActions(self.connection)
-        self.booter = Booter(self.connection)
-        self._machines = self.actions.machines
         self._config = config
         self._shared = inventory
         self._settings = settings
@@ -102,7 +100,7 @@ class Cloud(Catalog):
             settings = config.settings(self.name)
             self.connection.defaults = defaults(config, self.name)
         provider = self.unopened(settings)
-        with self.connection.mapped():
+        with mapped(self.name):
             provider.open()
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
@@ -111,7 +109,7 @@ class Cloud(Catalog):
         """Leave the cloud, and the store if it is not shared; nothing happens if it is not open."""
         if not self.connection.is_open:
             return
-        provider, inventory = self.provider, self.inventory
+        provider, inventory = self.connection.opened
         try:
             provider.close()
         finally:
@@ -125,8 +123,13 @@ class Cloud(Catalog):
         Raises:
             ConfigError: no installed package brings its type, or the settings cannot be used.
         """
-        with self.connection.mapped():
+        with mapped(self.name):
             return provider_class(settings.get("type"), self.name)(self.name, settings)
+
+    @cached_property
+    def booter(self) -> Booter:
+        """Boots machines on this cloud."""
+        return Booter(self)
 
     @property
     def provider(self) -> Provider:
@@ -145,17 +148,7 @@ class Cloud(Catalog):
 
     @read_retry.setter
     def read_retry(self, policy: ReadRetry) -> None:
-        """Retry by another policy from now on."""
         self.connection.read_retry = policy
-
-    @contextmanager
-    def asking_once(self) -> Iterator[None]:
-        """Retry nothing in this block: its owner does so itself, or wants to know how the cloud is now."""
-        before, self.read_retry = self.read_retry, ONCE
-        try:
-            yield
-        finally:
-            self.read_retry = before
 
     def check(self) -> str:
         """Sign in and make one cheap call; a sentence on what was found."""
@@ -229,19 +222,19 @@ class Cloud(Catalog):
 
     def machines(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now and written down."""
-        return self._machines.all()
+        return self.actions.machines.all()
 
     def reconcile(self) -> None:
         """Write down all machines as the cloud tells of them now, and keep none in memory."""
-        self._machines.reconcile()
+        self.actions.machines.reconcile()
 
     def find(self, name: str) -> MachineRecord:
         """The machine of this name as it is known; see ``MachineList.find``."""
-        return self._machines.find(name)
+        return self.actions.machines.find(name)
 
     def refresh(self, machine: MachineRecord) -> MachineRecord:
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""
-        return self._machines.refresh(machine)
+        return self.actions.machines.refresh(machine)
 
     def vanished(self, reader: str = "python") -> list[KnownMachine]:
         """Machines that are missing from the last listing, not deleted from here; once for each reader."""
@@ -298,22 +291,6 @@ class Cloud(Catalog):
     ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
         """Boot several machines with one call; see ``Booter.boot_many``."""
         return self.booter.boot_many(requests, maybe_done)
-
-    def was_booted(self, request: BootRequest) -> bool:
-        """Whether a machine that is there now comes from this request, as far as the cloud can tell."""
-        return self.booter.was_booted(request)
-
-    def wants_address(self, request: BootRequest) -> bool:
-        """Whether a machine that is booted so has to be given its public address once it is there."""
-        return self.provider.wants_address(request)
-
-    def userdata_file(self, options: BootOptions) -> Path | None:
-        """The file that the user data of a new machine come from; None if from no file."""
-        return self.booter.userdata_file(options)
-
-    def give_address(self, machine: MachineRecord, token: str = "") -> MachineRecord:
-        """Give a machine a floating IP of its own; see ``PublicAddresses.give``."""
-        return self.booter.addresses.give(machine, token)
 
 
 def ask_each(

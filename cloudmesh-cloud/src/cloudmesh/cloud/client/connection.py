@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
@@ -12,11 +13,61 @@ from cloudmesh.cloud.fanout.limits import bounded
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.provider.retry import ReadRetry, RetryingReader
+from cloudmesh.cloud.provider.retry import READS, ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 Listed = TypeVar("Listed")
+
+
+@contextmanager
+def mapped(cloud: str) -> Iterator[None]:
+    """Turn an error that a provider must not raise into a ProviderDefect, so that other clouds go on."""
+    try:
+        yield
+    except CloudmeshError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise ProviderDefect(
+            f"cloud {cloud} failed by an error of its provider, {kind}; "
+            "CLOUDMESH_DEBUG=1 shows more, please report it"
+        ) from error
+
+
+class RetryingReader:
+    """A provider whose reads are retried, and whose errors are mapped as ``mapped`` does."""
+
+    def __init__(self, provider: Provider, retry: ReadRetry) -> None:
+        self._provider = provider
+        self._retry = retry
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._provider, name)
+        if not callable(found):
+            return found
+        method = mapped(self._provider.name)(found)
+        if name not in READS:
+            return method
+        return lambda *words: self._retry.call(partial(method, *words))
+
+    def machines(self) -> Iterator[MachineRecord]:
+        """The listing; one that breaks off is begun again, and nobody is told twice."""
+        told: set[str] = set()
+        listing: Iterator[MachineRecord] | None = None
+
+        def following() -> MachineRecord | None:
+            nonlocal listing
+            try:
+                listing = iter(self._provider.machines()) if listing is None else listing
+                return next((machine for machine in listing if machine.cloud_id not in told), None)
+            except BaseException:
+                listing = None
+                raise
+
+        while (machine := self._retry.call(following)) is not None:
+            told.add(machine.cloud_id)
+            yield machine
 
 
 class Connection:
@@ -27,17 +78,18 @@ class Connection:
         defaults: what the configuration says of new machines: image, flavor, key, network, ...
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
+        shared_listing: gives machines as another thread was told of them moments ago, or lets its argument
+            ask; for those who act on many machines, of which many may have vanished. None to ask each time.
     """
 
     read_retry = ReadRetry()
     sleep: Callable[[float], None] = staticmethod(time.sleep)
 
-    def __init__(
-        self, name: str, provider: Provider | None = None, inventory: Inventory | None = None
-    ) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
         self.defaults: Mapping[str, str] = {}
-        self._opened = (provider, inventory) if provider and inventory else None
+        self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
+        self._opened: tuple[Provider, Inventory] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -53,38 +105,26 @@ class Connection:
         self._opened = None
 
     @property
-    def provider(self) -> Provider:
-        """The open provider. Raises CloudmeshError if the cloud is not open."""
-        return self._required()[0]
-
-    @property
-    def inventory(self) -> Inventory:
-        """The store of what is known. Raises CloudmeshError if the cloud is not open."""
-        return self._required()[1]
-
-    def _required(self) -> tuple[Provider, Inventory]:
+    def opened(self) -> tuple[Provider, Inventory]:
+        """The open provider and the store of what is known. Raises CloudmeshError if there is none."""
         if self._opened is None:
             raise CloudmeshError(f"cloud {self.name} is not open; use 'with Cloud({self.name!r}) as c:'")
         return self._opened
 
     @property
+    def provider(self) -> Provider:
+        """The open provider."""
+        return self.opened[0]
+
+    @property
+    def inventory(self) -> Inventory:
+        """The store of what is known."""
+        return self.opened[1]
+
+    @property
     def calls(self) -> Provider:
         """The provider: reads that fail are retried, and errors are mapped as ``mapped`` does."""
-        return cast("Provider", _MappedProvider(self))
-
-    @contextmanager
-    def mapped(self) -> Iterator[None]:
-        """Turn an error that a provider must not raise into a ProviderDefect, so that other clouds go on."""
-        try:
-            yield
-        except CloudmeshError:
-            raise
-        except Exception as error:
-            kind = type(error).__name__
-            raise ProviderDefect(
-                f"cloud {self.name} failed by an error of its provider, {kind}; "
-                "CLOUDMESH_DEBUG=1 shows more, please report it"
-            ) from error
+        return cast("Provider", RetryingReader(self.provider, self.read_retry))
 
     def listing(self, method: Callable[[Provider], Iterable[Listed]]) -> Iterator[Listed]:
         """What a method of the provider lists, as ``Provider.networks``; one entry after the other.
@@ -93,7 +133,7 @@ class Connection:
             BadAnswer: the listing has more entries than any true one; see ``fanout.limits``.
         """
         kind = method.__name__
-        with self.mapped():
+        with mapped(self.name):
             yield from bounded(getattr(self.calls, kind)(), self.name, kind)
 
     def require(self, capability: Capability) -> None:
@@ -102,23 +142,11 @@ class Connection:
             raise Unsupported(cannot(self.name, capability))
 
     def save(self, machine: MachineRecord, done: str) -> None:
-        """Write down what the cloud has done to a machine, as the sentence ``done`` says.
+        """Write down what the cloud has done to a machine.
 
-        Raises StoreError with that sentence: the user must still learn that it was done.
+        Raises StoreError with the sentence ``done``: the user must still learn that it was done.
         """
         try:
             self.inventory.save(machine)
         except StoreError as error:
             raise StoreError(f"{done}, but that could not be written down: {error}") from error
-
-
-class _MappedProvider(RetryingReader):
-    """The provider of a connection, whose reads are retried and whose errors are mapped."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.provider, connection.read_retry)
-        self._mapped = connection.mapped
-
-    def __getattr__(self, name: str) -> Any:
-        found = super().__getattr__(name)
-        return self._mapped()(found) if callable(found) else found

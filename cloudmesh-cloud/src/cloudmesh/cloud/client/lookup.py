@@ -32,7 +32,11 @@ def pick(kind: str, name: str, cloud: str, things: Iterable[Thing]) -> Thing:
     if not found:
         raise UnknownName(kind, name, (thing.name for thing in things), f"on cloud {cloud}")
     if len(found) > 1:
-        raise _ambiguous(kind, name, cloud, found)
+        shown = ", ".join(f"{thing.name} ({_id(thing)})" for thing in found[:_SHOWN])
+        more = f", ... ({len(found)} in all)" if len(found) > _SHOWN else ""
+        raise UsageError(
+            f"{kind} {name!r} means {len(found)} on cloud {cloud}: {shown}{more}; say which by its name or id"
+        )
     return found[0]
 
 
@@ -52,14 +56,6 @@ def _meant(name: str, things: Sequence[Thing]) -> list[Thing]:
 
 def _id(thing: _Named) -> str:
     return str(getattr(thing, "cloud_id", thing.name))
-
-
-def _ambiguous(kind: str, name: str, cloud: str, found: Sequence[_Named]) -> UsageError:
-    shown = ", ".join(f"{thing.name} ({_id(thing)})" for thing in found[:_SHOWN])
-    more = f", ... ({len(found)} in all)" if len(found) > _SHOWN else ""
-    return UsageError(
-        f"{kind} {name!r} means {len(found)} on cloud {cloud}: {shown}{more}; say which by its name or id"
-    )
 
 
 def defaults(config: Config, cloud: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import Conflict, Gone, NotFound
@@ -16,16 +16,10 @@ LOOK_AGAIN = 1.0
 
 
 class MachineList:
-    """Asks one cloud for machines, and writes down what it tells.
-
-    Attributes:
-        shared_listing: gives machines as another thread was told of them moments ago, or lets its argument
-            ask; for those who act on many machines, of which many may have vanished. None to ask each time.
-    """
+    """Asks one cloud for machines, and writes down what it tells."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
 
     def all(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now."""
@@ -85,7 +79,8 @@ class MachineList:
 
     def others_named(self, gone: MachineRecord) -> list[MachineRecord]:
         """The machines that have the name of one that has vanished; a shared listing may still have that."""
-        found = self.shared_listing(self.all) if self.shared_listing else self.all()
+        shared = self.connection.shared_listing
+        found = shared(self.all) if shared else self.all()
         return [
             each
             for each in found

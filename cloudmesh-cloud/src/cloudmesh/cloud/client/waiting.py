@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.errors import (
     CloudError,
     CloudTimeout,
@@ -65,11 +65,11 @@ def _look(connection: Connection, awaited: AwaitedMachine, began: float) -> bool
     machine = awaited.machine
     shown: MachineRecord | None = None
     try:
-        with connection.mapped():
+        with mapped(machine.cloud):
             shown = connection.provider.machine(machine.cloud_id)
         connection.inventory.save(shown, asked)
     except NotFound:
-        shown = None
+        pass
     try:
         reached = awaited.has_reached(shown, time.monotonic() - began)
     except (Conflict, NotFound) as error:

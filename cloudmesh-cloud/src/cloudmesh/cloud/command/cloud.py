@@ -100,26 +100,20 @@ def _activate(config: Config, words: list[str]) -> Answer:
 
 
 def _deactivate(config: Config, words: list[str]) -> Answer:
+    from cloudmesh.cloud.fanout.selection import expand_clouds
     from cloudmesh.plugin import UsageError
 
     def change(now: Config) -> list[str]:
-        named = _written_or_known(now, words)
+        # A name that is no cloud must be removable too: it keeps the whole configuration from working.
+        named = [word for word in words if word in _active(now)]
+        others = [word for word in words if word not in named]
+        named += expand_clouds(now, others, active=False) if others else []
         used = [name for name in named if name in (now.written("default") or [])]
         if used:
             raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
         return [name for name in _active(now) if name not in named]
 
     return _write(config, "active", change)
-
-
-def _written_or_known(config: Config, words: list[str]) -> list[str]:
-    """The clouds that are meant; a name that is no cloud too, if it is written among the active ones."""
-    from cloudmesh.cloud.fanout.selection import expand_clouds
-
-    # Such a name must be removable: it keeps the whole configuration from working.
-    named = [word for word in words if word in _active(config)]
-    others = [word for word in words if word not in named]
-    return named + (expand_clouds(config, others, active=False) if others else [])
 
 
 def _active(config: Config) -> list[str]:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.cloud.client.booter import Booter
-from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
@@ -76,11 +75,12 @@ def call_verb(provider: Provider, verb: Verb, machine: MachineRecord) -> None:
     getattr(provider, verb.call)(machine.cloud_id, *arguments)
 
 
-class Around(Booter):
-    """The context ``Cloud`` around a provider that is open already, with a store that nobody keeps."""
+class Around(Cloud):
+    """A ``Cloud`` around a provider that is open already, with a store that nobody keeps."""
 
     def __init__(self, provider: Provider) -> None:
-        super().__init__(Connection(provider.name, provider, Inventory(Database(":memory:"))))
+        super().__init__(provider.name)
+        self.connection.attach(provider, Inventory(Database(":memory:")))
 
 
 class ProviderTests:

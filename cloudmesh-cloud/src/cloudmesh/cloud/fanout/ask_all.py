@@ -12,9 +12,9 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.fanout.limits import QueryLimits, call_timeouts
+from cloudmesh.cloud.fanout.limits import QueryLimits
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
 Result = TypeVar("Result")
 
@@ -47,7 +47,13 @@ def ask_clouds(
     limits = limits or QueryLimits()
     errors = dict(failed or {})
     errors |= config.unresolved([cloud for cloud in clouds if cloud not in errors])
-    timeouts = call_timeouts(config, clouds, errors)
+    timeouts: dict[str, float | None] = {}
+    for name in clouds:
+        if name not in errors:
+            try:
+                timeouts[name] = config.call_timeout(name)
+            except ConfigError as error:
+                errors[name] = error
     asked = [*timeouts]
     answers = ask_all(asked, ask, limits.limit(timeouts, calls), partial(limits.tell, asked)) if asked else {}
     return {cloud: errors[cloud] if cloud in errors else answers[cloud] for cloud in clouds}
@@ -70,7 +76,7 @@ def ask_all(
     """
     if len(clouds) < 2 and limit is None:
         return {cloud: _answer(cloud, ask) for cloud in clouds}
-    return _Fanout(clouds, ask, limit, tell).run()
+    return _Fanout(clouds, ask, limit or (lambda _: math.inf), tell or (lambda _: None)).run()
 
 
 class _Fanout(Generic[Result]):
@@ -80,8 +86,8 @@ class _Fanout(Generic[Result]):
         self,
         clouds: Sequence[str],
         ask: Callable[[str], Result],
-        limit: Callable[[str], float] | None,
-        tell: Callable[[Mapping[str, object]], None] | None,
+        limit: Callable[[str], float],
+        tell: Callable[[Mapping[str, object]], None],
     ) -> None:
         self._clouds = clouds
         self._ask = ask
@@ -96,23 +102,22 @@ class _Fanout(Generic[Result]):
     def run(self) -> dict[str, Result | CloudmeshError]:
         """Ask them all. Raises what nobody foresaw."""
         while self._queue or self._asked:
-            self._begin()
-            self._report()
-            self._listen()
-            self._give_up()
-        self._report()
-        return {cloud: self._answers[cloud] for cloud in self._clouds}
-
-    def _begin(self) -> None:
-        while self._queue and len(self._asked) < _THREADS:
-            cloud = self._queue.popleft()
-            self._asked[cloud] = time.monotonic(), math.inf if self._limit is None else self._limit(cloud)
-            # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
-            threading.Thread(target=self._work, args=(cloud,), daemon=True, name=f"asking {cloud}").start()
-
-    def _report(self) -> None:
-        if self._tell is not None:
+            while self._queue and len(self._asked) < _THREADS:
+                cloud = self._queue.popleft()
+                self._asked[cloud] = time.monotonic(), self._limit(cloud)
+                # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
+                name = f"asking {cloud}"
+                threading.Thread(target=self._work, args=(cloud,), daemon=True, name=name).start()
             self._tell(self._answers)
+            self._listen()
+            now = time.monotonic()
+            for cloud, (began, seconds) in list(self._asked.items()):
+                if now >= began + seconds:
+                    del self._asked[cloud]
+                    sentence = f"cloud {cloud} did not answer in {seconds:.3g} seconds"
+                    self._answers[cloud] = CloudTimeout(sentence)
+        self._tell(self._answers)
+        return {cloud: self._answers[cloud] for cloud in self._clouds}
 
     def _work(self, cloud: str) -> None:
         try:
@@ -131,16 +136,11 @@ class _Fanout(Generic[Result]):
                 wait = 0.0
                 # What comes after all, when nobody waits for it any more, is nothing that was told.
                 if self._asked.pop(cloud, None) is not None:
-                    self._answers[cloud] = _expected(answer)
+                    if isinstance(answer, BaseException) and not isinstance(answer, CloudmeshError):
+                        raise answer
+                    self._answers[cloud] = answer
         except Empty:
             return
-
-    def _give_up(self) -> None:
-        now = time.monotonic()
-        for cloud, (began, seconds) in list(self._asked.items()):
-            if now >= began + seconds:
-                del self._asked[cloud]
-                self._answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer in {seconds:.3g} seconds")
 
 
 def _answer(cloud: str, ask: Callable[[str], Result]) -> Result | CloudmeshError:
@@ -148,10 +148,3 @@ def _answer(cloud: str, ask: Callable[[str], Result]) -> Result | CloudmeshError
         return ask(cloud)
     except CloudmeshError as error:
         return error
-
-
-def _expected(answer: Result | BaseException) -> Result | CloudmeshError:
-    """The answer, unless it is an error that nobody foresaw: that is raised."""
-    if isinstance(answer, BaseException) and not isinstance(answer, CloudmeshError):
-        raise answer
-    return answer

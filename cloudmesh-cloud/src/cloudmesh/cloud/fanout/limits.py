@@ -1,4 +1,4 @@
-"""Limits for queries to clouds: how long one may take, and how many entries an answer may have."""
+"""Limits for queries to clouds in time and in size, and the progress that is reported of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cloudmesh.cloud.errors import BadAnswer
-from cloudmesh.cloud.fanout.progress import CloudProgress, ProgressCallback
 from cloudmesh.cloud.provider.retry import ReadRetry
-from cloudmesh.config import Config
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 Listed = TypeVar("Listed")
 
@@ -21,6 +19,28 @@ MOST_MACHINES, MOST_ENTRIES = 200_000, 100_000
 CALL_TIMEOUT = 300.0
 # The name of the step that a progress callback is told of.
 LIST = "list"
+
+
+@dataclass(frozen=True)
+class CloudProgress:
+    """The work on one cloud.
+
+    Attributes:
+        cloud: its name.
+        total: how many machines there are to do.
+        done, failed, running: how many of them are where they should be, have failed, are being called for.
+    """
+
+    cloud: str
+    total: int
+    done: int
+    failed: int
+    running: int
+
+
+# Called with what is going on ("list" while clouds are asked what there is, then the verb, or "wait") and the
+# progress on each cloud: in the main thread, at each change and each 0.2 seconds. It must not raise.
+ProgressCallback = Callable[[str, Sequence[CloudProgress]], None]
 
 
 @dataclass(frozen=True)
@@ -102,28 +122,15 @@ class QueryLimits:
     def tell(self, clouds: Sequence[str], answers: Mapping[str, object]) -> None:
         """Report the progress: which clouds have answered."""
         if self.watch is not None:
-            self.watch(LIST, [_progress(cloud, answers) for cloud in clouds])
-
-
-def call_timeouts(
-    config: Config, clouds: Iterable[str], errors: dict[str, CloudmeshError]
-) -> dict[str, float | None]:
-    """What is configured for one call of each cloud that has no error; a wrong value becomes its error."""
-    found: dict[str, float | None] = {}
-    for name in clouds:
-        if name not in errors:
-            try:
-                found[name] = config.call_timeout(name)
-            except ConfigError as error:
-                errors[name] = error
-    return found
-
-
-def _progress(cloud: str, answers: Mapping[str, object]) -> CloudProgress:
-    if cloud not in answers:
-        return CloudProgress(cloud, total=1, done=0, failed=0, running=1)
-    failed = isinstance(answers[cloud], CloudmeshError)
-    return CloudProgress(cloud, total=1, done=int(not failed), failed=int(failed), running=0)
+            failed = {cloud for cloud, answer in answers.items() if isinstance(answer, CloudmeshError)}
+            done = answers.keys() - failed
+            self.watch(
+                LIST,
+                [
+                    CloudProgress(each, 1, int(each in done), int(each in failed), int(each not in answers))
+                    for each in clouds
+                ],
+            )
 
 
 def bounded(things: Iterable[Listed], cloud: str, kind: str) -> Iterator[Listed]:

@@ -73,10 +73,9 @@ class Verb:
     """One thing that can be done to a machine.
 
     Attributes:
-        name: the key in the table; "hard_reboot" is said by users as ``reboot --hard``.
+        name: the key in the table.
         past: "started", for reports.
-        sources: the states it may be called in.
-        already: the states in which there is nothing left to do.
+        sources, already: the states it may be called in, and those in which there is nothing left to do.
         target: the state it leads to; None leads back to where the machine was.
         passing: the state the machine is in meanwhile; None if its state stays.
         help: what it does, as an order: "power machines on".
@@ -163,8 +162,7 @@ def _states(
 
 def _option(kind: Kind, option: str, help: str, required: bool = False, verb: str = "") -> Parameter:
     """A parameter that is called as its option."""
-    name = option.lstrip("-").partition("=")[0]
-    return Parameter(name, kind, help, ((option, help),), required, verb)
+    return Parameter(option.lstrip("-").partition("=")[0], kind, help, ((option, help),), required, verb)
 
 
 #: Booting makes the machine that the others work on, so it stands beside the table.

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeGuard, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, Unsupported
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
@@ -82,6 +82,11 @@ class Provider(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @classmethod
+    def is_base_of(cls, loaded: object) -> TypeGuard[type[Provider]]:
+        """Whether what a package brings is a class of providers."""
+        return isinstance(loaded, type) and issubclass(loaded, cls)
 
     def open(self) -> None:  # noqa: B027 there may be nothing to do
         """Get ready; sign-in may wait until the first call."""
@@ -162,37 +167,50 @@ class Provider(ABC):
         """Remove an image of this user's (Capability.DELETE_IMAGE). Raises NotFound, Conflict if in use."""
         self._lacks(Capability.DELETE_IMAGE)
 
+    def act(self, verb: str, cloud_id: str) -> None:
+        """Do what a verb that takes nothing, ``start`` to ``unpause``, does to a machine.
+
+        The methods of those verbs that are among the capabilities call it: a provider replaces either this
+        one or them. Raises Conflict in a state that does not allow the verb, and NotFound.
+        """
+        self._lacks(Capability(verb))
+
+    def _act_if_able(self, verb: Capability, cloud_id: str) -> None:
+        if verb not in self.capabilities:
+            self._lacks(verb)
+        self.act(str(verb), cloud_id)
+
     def start(self, cloud_id: str) -> None:
         """Power a stopped machine on (Capability.START). Raises Conflict in other states, NotFound."""
-        self._lacks(Capability.START)
+        self._act_if_able(Capability.START, cloud_id)
 
     def stop(self, cloud_id: str) -> None:
         """Shut a machine down; its disk stays (Capability.STOP). Raises Conflict, NotFound."""
-        self._lacks(Capability.STOP)
+        self._act_if_able(Capability.STOP, cloud_id)
 
     def reboot(self, cloud_id: str) -> None:
         """Restart an active machine by its system (Capability.REBOOT). Raises Conflict, NotFound."""
-        self._lacks(Capability.REBOOT)
+        self._act_if_able(Capability.REBOOT, cloud_id)
 
     def hard_reboot(self, cloud_id: str) -> None:
         """Cut the power and give it again (Capability.HARD_REBOOT). Raises Conflict, NotFound."""
-        self._lacks(Capability.HARD_REBOOT)
+        self._act_if_able(Capability.HARD_REBOOT, cloud_id)
 
     def suspend(self, cloud_id: str) -> None:
         """Keep memory on disk and free the host (Capability.SUSPEND)."""
-        self._lacks(Capability.SUSPEND)
+        self._act_if_able(Capability.SUSPEND, cloud_id)
 
     def resume(self, cloud_id: str) -> None:
         """Bring a suspended machine back (Capability.RESUME)."""
-        self._lacks(Capability.RESUME)
+        self._act_if_able(Capability.RESUME, cloud_id)
 
     def pause(self, cloud_id: str) -> None:
         """Let a machine stand still; its memory stays on the host (Capability.PAUSE)."""
-        self._lacks(Capability.PAUSE)
+        self._act_if_able(Capability.PAUSE, cloud_id)
 
     def unpause(self, cloud_id: str) -> None:
         """Let a paused machine go on (Capability.UNPAUSE)."""
-        self._lacks(Capability.UNPAUSE)
+        self._act_if_able(Capability.UNPAUSE, cloud_id)
 
     def rebuild(self, cloud_id: str, image: Image) -> None:
         """Replace the disk by a new one of an image; id and addresses stay (Capability.REBUILD)."""

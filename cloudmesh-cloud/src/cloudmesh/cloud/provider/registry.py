@@ -38,21 +38,18 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
             f"type {kind!r} of cloud {cloud} is brought by several packages; "
             f"uninstall all but one of {', '.join(point.value for point in points)}"
         )
-    return _load(points[0])
+    (point,) = points
+    place = f"provider {point.name!r} ({point.value}, entry-point group {GROUP})"
+    try:
+        loaded: Any = point.load()
+    except Exception as error:  # another package's module may raise anything
+        raise ConfigError(f"{place} cannot be loaded: {error}; install it again") from error
+    if not Provider.is_base_of(loaded):
+        raise ConfigError(f"{place} is no subclass of cloudmesh.cloud.Provider; report it to its author")
+    return loaded
 
 
 @lru_cache
 def _installed(kind: str, path: tuple[str, ...]) -> list[EntryPoint]:
     """What packages on this path bring under a name; a thread that opens a cloud need not read them all."""
     return list({point.value: point for point in entry_points(group=GROUP, name=kind)}.values())
-
-
-def _load(point: EntryPoint) -> type[Provider]:
-    place = f"provider {point.name!r} ({point.value}, entry-point group {GROUP})"
-    try:
-        loaded: Any = point.load()
-    except Exception as error:  # another package's module may raise anything
-        raise ConfigError(f"{place} cannot be loaded: {error}; install it again") from error
-    if not (isinstance(loaded, type) and issubclass(loaded, Provider)):
-        raise ConfigError(f"{place} is no subclass of cloudmesh.cloud.Provider; report it to its author")
-    return loaded

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from cloudmesh.cloud.errors import is_transient, only_looking
 from cloudmesh.plugin.errors import CloudmeshError
-
-if TYPE_CHECKING:
-    from cloudmesh.cloud.model.records import MachineRecord
-    from cloudmesh.cloud.provider.interface import Provider
 
 Result = TypeVar("Result")
 
@@ -82,36 +77,3 @@ class ReadRetry:
 
 #: For those who ask again themselves, or want to know how the cloud is now.
 ONCE = ReadRetry(attempts=1)
-
-
-class RetryingReader:
-    """A provider whose reads are retried; everything else is the provider's own."""
-
-    def __init__(self, provider: Provider, retry: ReadRetry) -> None:
-        self._provider = provider
-        self._retry = retry
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._provider, name)
-        return partial(self._read, found) if name in READS else found
-
-    def _read(self, method: Callable[..., Result], *words: Any) -> Result:
-        return self._retry.call(partial(method, *words))
-
-    def machines(self) -> Iterator[MachineRecord]:
-        """The listing; one that breaks off is begun again, and nobody is told twice."""
-        told: set[str] = set()
-        listing: Iterator[MachineRecord] | None = None
-
-        def following() -> MachineRecord | None:
-            nonlocal listing
-            try:
-                listing = iter(self._provider.machines()) if listing is None else listing
-                return next((machine for machine in listing if machine.cloud_id not in told), None)
-            except BaseException:
-                listing = None
-                raise
-
-        while (machine := self._retry.call(following)) is not None:
-            told.add(machine.cloud_id)
-            yield machine

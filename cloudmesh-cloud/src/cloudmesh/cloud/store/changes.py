@@ -21,10 +21,6 @@ class StoreChange:
     method: str
     words: tuple[Any, ...]
 
-    def apply(self, inventory: Inventory) -> None:
-        """Write it down. Raises StoreError."""
-        getattr(inventory, self.method)(*self.words)
-
 
 def apply_all(changes: Iterable[StoreChange], inventory: Inventory) -> None:
     """Write all of it down, in order; machines that were only changed together. Raises StoreError."""
@@ -33,7 +29,7 @@ def apply_all(changes: Iterable[StoreChange], inventory: Inventory) -> None:
             inventory.save_many([change.words[0] for change in group])
             continue
         for change in group:
-            change.apply(inventory)
+            getattr(inventory, change.method)(*change.words)
 
 
 class Recorder(Inventory):

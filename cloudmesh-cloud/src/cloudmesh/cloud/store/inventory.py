@@ -35,15 +35,12 @@ _KEEPS_VANISHED = 30 * 86400.0
 _PAGE = 200
 
 
-_DIGITS = re.compile("([0-9]+)")
-
-
 def by_name(machine: MachineRecord) -> list[tuple[int, str]]:
     """A key that orders names as people count: web9 before web10.
 
     Machines that were booted side by side become known in whatever order their cloud answered.
     """
-    parts = _DIGITS.split(machine.name)
+    parts = re.split("([0-9]+)", machine.name)
     return [(int(part), part) if part.isdecimal() else (0, part) for part in parts]
 
 
@@ -164,7 +161,12 @@ class Inventory:
         from cloudmesh.db import gt, in_, lt
 
         missing = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
-        gone = [each for each in missing if not _may_be_new(each, asked)]
+        # One that is being built may have been made just before the listing was asked for.
+        gone = [
+            each
+            for each in missing
+            if each.machine.state is not State.BUILDING or not asked - HIDES_NEW < each.refreshed <= asked
+        ]
         for start in range(0, len(gone), _PAGE):
             ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
             self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
@@ -307,11 +309,6 @@ class Inventory:
 def _readers(record: Mapping[str, Any]) -> list[str]:
     """Who was told of a vanished machine; stores from before there were several readers name none."""
     return str(record.get("told") or "").split()
-
-
-def _may_be_new(known: KnownMachine, asked: float) -> bool:
-    """Whether a machine that a listing lacks may have been made just before that was asked for."""
-    return known.machine.state is State.BUILDING and asked - HIDES_NEW < known.refreshed <= asked
 
 
 def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord
@@ -18,7 +18,7 @@ _FRESH = 30.0
 
 def keep_listing(database: Database, kind: str, cloud: str, things: Sequence[Image | Flavor]) -> None:
     """Write a whole listing down in place of the one before."""
-    listed = [_without_cloud(thing) for thing in things]
+    listed = [{key: value for key, value in vars(thing).items() if key != "cloud"} for thing in things]
     record = {"kind": kind, "cloud": cloud, "refreshed": time.time(), "things": listed}
     database.upsert(CATALOG, record, key=["kind", "cloud"])
 
@@ -30,10 +30,6 @@ def kept_listing(database: Database, kind: str, cloud: str) -> tuple[list[dict[s
         return None
     rows = [{"cloud": cloud, **thing} for thing in found[0]["things"]]
     return rows, max(0.0, time.time() - float(found[0]["refreshed"]))
-
-
-def _without_cloud(thing: Image | Flavor) -> dict[str, Any]:
-    return {key: value for key, value in asdict(thing).items() if key != "cloud"}
 
 
 @dataclass

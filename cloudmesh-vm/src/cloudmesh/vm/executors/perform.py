@@ -44,7 +44,7 @@ class _OpenCloud:
         self.closing = False
         self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
         self.cloud.read_retry = _READ_RETRY
-        self.cloud.actions.machines.shared_listing = partial(LISTINGS.get, access.key)
+        self.cloud.connection.shared_listing = partial(LISTINGS.get, access.key)
         self.cloud.open()
 
     def close(self) -> None:
@@ -148,5 +148,6 @@ def _results(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
     if machine is None:
         raise CloudmeshError(f"{call.verb} needs a machine, and none is known")
     if call.verb == ADDRESS and request is not None:
-        return (ActionResult(cloud.give_address(machine, request.token), changed=True, target=State.ACTIVE),)
+        now = cloud.booter.addresses.give(machine, request.token)
+        return (ActionResult(now, changed=True, target=State.ACTIVE),)
     return (cloud.act(machine, find_verb(call.verb), call.argument, call.maybe_done),)

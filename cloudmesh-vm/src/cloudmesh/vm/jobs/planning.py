@@ -196,8 +196,8 @@ def _offer(options: BootOptions, cloud: Cloud) -> _CloudOffer:
     return _CloudOffer(
         request,
         {each.name for each in cloud.machines() if each.state is not State.DELETED},
-        cloud.wants_address(request),
-        encode_request(request, cloud.userdata_file(options)),
+        cloud.provider.wants_address(request),
+        encode_request(request, cloud.booter.userdata_file(options)),
     )
 
 

@@ -100,7 +100,9 @@ def _view(boots: Mapping[str, Sequence[_Boot]], cloud: Cloud) -> _CloudView:
     foreign = [
         row.id
         for row, request in boots[cloud.name]
-        if request.name in view.names and row["cloud_id"] not in view.by_id and not cloud.was_booted(request)
+        if request.name in view.names
+        and row["cloud_id"] not in view.by_id
+        and not cloud.booter.was_booted(request)
     ]
     return replace(view, foreign=frozenset(foreign))
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.endpoint import Endpoint
-from cloudmesh.cloud.provider.verbs import VerbProvider
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.transport import (
     CONNECTION_KEYS,
     CallTracker,
@@ -24,7 +24,7 @@ from cloudmesh.plugin.secrets import is_secret
 _PART, _SHOWN, _SHORTEST_LINE = 16, 400, 8
 
 
-class LibcloudProvider(VerbProvider):
+class LibcloudProvider(Provider):
     """A cloud reached through one driver of libcloud, which one thread uses.
 
     A subclass says which driver class and with which arguments, and does its work inside ``calling``::
@@ -73,6 +73,9 @@ class LibcloudProvider(VerbProvider):
     @abstractmethod
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         """The positional and the named arguments of the driver's constructor. Raises ConfigError."""
+
+    def delete(self, cloud_id: str) -> None:
+        self.act("delete", cloud_id)
 
     @property
     def driver(self) -> Any:

@@ -6,7 +6,7 @@ import sqlite3
 
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import KeyPair, Quota
-from cloudmesh.cloud.provider.verbs import VerbProvider
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.simulated.faults import Faults
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
@@ -35,7 +35,7 @@ _TABLES = {
 _UNITS = {"ram": "MiB"}
 
 
-class SimulatedAccount(VerbProvider):
+class SimulatedAccount(Provider):
     """The open file of one simulated cloud, its quotas and its key pairs, which no machine ever gets."""
 
     def set_up(self) -> None:
@@ -47,6 +47,9 @@ class SimulatedAccount(VerbProvider):
 
     def close(self) -> None:
         self._world.close()
+
+    def delete(self, cloud_id: str) -> None:
+        self.act("delete", cloud_id)
 
     def check(self) -> str:
         self._faults.before("check", "")
