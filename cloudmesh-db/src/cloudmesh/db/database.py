@@ -8,13 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.db.dialects import dialect
+from cloudmesh.config.settings.options import is_url
 from cloudmesh.db.records.flat import Record, leaves
 from cloudmesh.db.sql.engine import Engine
-from cloudmesh.db.sql.schema import Table, check_name
-from cloudmesh.plugin.errors import StoreError
+from cloudmesh.db.sql.tables import Table, Tables
+from cloudmesh.plugin.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from cloudmesh.config import Config
+    from cloudmesh.config.secrets.prompt import Prompter
+    from cloudmesh.db.dialects.base import Dialect
     from cloudmesh.db.locks.hold import Hold
     from cloudmesh.db.records.ordering import By
 
@@ -50,7 +53,7 @@ class Database:
             own: whether the file is cloudmesh's own, so that if it is damaged beyond recognition it is
                 set aside; any other file is set aside only if its head says that it is a store.
         """
-        self._dialect = dialect(place, own)
+        self._dialect = _dialect(place, own)
         self._engine = Engine(self._dialect)
 
     def __enter__(self) -> Database:
@@ -85,13 +88,7 @@ class Database:
         Raises:
             StoreError: the dictionary, or the name of the table, is none that can be stored.
         """
-        from cloudmesh.db.sql.tables import create_sql
-
-        sqlite = dialect(":memory:")
-        check_name(table, sqlite.limits)
-        made = Table(table, sqlite.limits)
-        made.widen(leaves(dictionary))
-        return create_sql(sqlite, made)
+        return Tables(_dialect(":memory:")).sql_of(table, leaves(dictionary))
 
     @contextmanager
     def atomic(self) -> Iterator[Database]:
@@ -120,9 +117,7 @@ class Database:
         Raises:
             StoreError: one of them cannot be stored; none is stored then.
         """
-        from cloudmesh.db.sql.bulk import add_many
-
-        return add_many(self._engine, table, records)
+        return self._engine.add_many(table, records)
 
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
         """Store a record in place of the one with the same values in the columns ``key``; give its id.
@@ -224,12 +219,7 @@ class Database:
             StoreError: there is no condition, or a value cannot be stored.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to update")
-        found = leaves(values)
-        self._engine.tables.table(table, conditions)
-        with self._engine.atomic():
-            self._engine.tables.current(table)
-            self._engine.tables.widened(table, found)
-            return self._engine.change(self._engine.tables.table(table, conditions), found, conditions)
+        return self._engine.update(table, values, conditions)
 
     def update_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> int:
         """Set values in many records, other ones in each, all or none; give how many there were.
@@ -240,9 +230,7 @@ class Database:
         Raises:
             StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
         """
-        from cloudmesh.db.sql.bulk import update_many
-
-        return update_many(self._engine, table, records)
+        return self._engine.update_many(table, records)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number.
@@ -251,9 +239,7 @@ class Database:
             StoreError: there is no condition; nothing is deleted when nothing was said.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to delete")
-        self._engine.tables.table(table, conditions)
-        with self._engine.atomic():
-            return self._engine.remove(self._engine.tables.table(table, conditions), conditions)
+        return self._engine.delete(table, conditions)
 
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
@@ -289,6 +275,42 @@ class Database:
         """The columns of a table, ``id`` first; raises UnknownName if there is no such table."""
         self._engine.tables.all()
         return ["id", *self._engine.tables.table(table).columns]
+
+
+def open_store(config: Config | None = None, prompter: Prompter | None = None) -> Database:
+    """The user's own store: the file, or what ``database`` in the configuration names.
+
+    Args:
+        config: the configuration; else the user's own is read, and where there is none the file is meant.
+        prompter: who is asked for the passphrase of an encrypted URL, if the configuration is read here.
+
+    Raises:
+        ConfigError: the configuration cannot be read, or ``database`` is no URL.
+        CredentialsError: the URL refers to what is not there, or cannot be decrypted.
+    """
+    from cloudmesh.config.settings import places
+
+    if config is None and places.config_file().exists():
+        from cloudmesh.config import Config
+
+        config = Config.load(prompter=prompter)
+    url = config.database() if config else None
+    return Database(url) if url else Database(places.store_file(), own=True)
+
+
+def _dialect(place: Path | str, own: bool = False) -> Dialect:
+    """The dialect that a place speaks: a PostgreSQL URL, else sqlite's, whose place is a file."""
+    if isinstance(place, Path) or not is_url(place):
+        from cloudmesh.db.dialects.sqlite import SQLite
+
+        return SQLite(place, own)
+    try:
+        from cloudmesh.db.dialects.postgresql import PostgreSQL
+    except ImportError as error:
+        raise ConfigError(
+            "the store is in PostgreSQL, for which psycopg is missing; pip install 'cloudmesh-db[postgresql]'"
+        ) from error
+    return PostgreSQL(place)
 
 
 def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:

@@ -12,8 +12,7 @@ from typing import Any
 
 import psycopg
 
-from cloudmesh.db.locks.file_lock import LockDescriptor
-from cloudmesh.db.locks.hold import Hold
+from cloudmesh.db.locks.hold import Hold, LockDescriptor
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
 _IDLE, _INTERVAL, _COUNT = 30, 10, 3

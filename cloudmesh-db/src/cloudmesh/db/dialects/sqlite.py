@@ -115,7 +115,7 @@ class SQLite(Dialect):
         """Whether somebody has the lock file of a name; raises StoreError."""
         if self.in_memory:
             return name in self._names
-        from cloudmesh.db.locks.file_lock import FileHold
+        from cloudmesh.db.locks.hold import FileHold
 
         try:
             return FileHold.is_taken(self._locks_folder, name)
@@ -127,7 +127,7 @@ class SQLite(Dialect):
             from cloudmesh.db.locks.hold import MemoryHold
 
             return None if name in self._names else MemoryHold(self._names, name)
-        from cloudmesh.db.locks.file_lock import FileHold
+        from cloudmesh.db.locks.hold import FileHold
 
         try:
             sqlite_file.make_directory(self._locks_folder.parent)

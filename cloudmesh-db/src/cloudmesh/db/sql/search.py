@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.db.records.flat import Record
 from cloudmesh.db.records.values import decode, unpack
 from cloudmesh.db.sql.rows import Column, RowReader, StaleTable
-from cloudmesh.db.sql.schema import Table
-from cloudmesh.db.sql.tables import Tables
+from cloudmesh.db.sql.tables import Table, Tables
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import Any
 
 from cloudmesh.db.dialects.base import Unbindable
 from cloudmesh.db.records.flat import Leaf, leaves
-from cloudmesh.db.sql.bulk import batches
-from cloudmesh.db.sql.engine import Engine
+from cloudmesh.db.sql.engine import Engine, batches
 from cloudmesh.db.sql.rows import Columns, Row, picker
-from cloudmesh.db.sql.schema import Table
+from cloudmesh.db.sql.tables import Table
 from cloudmesh.db.sql.where import MOST_VALUES
 from cloudmesh.plugin.errors import StoreError
 

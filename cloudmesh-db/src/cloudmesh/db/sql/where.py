@@ -10,7 +10,7 @@ from cloudmesh.db.dialects.base import Dialect
 from cloudmesh.db.records.conditions import AllOf, Condition, Equal, Glob, OneOf, Order, Unequal, condition
 from cloudmesh.db.records.values import encode, kind_of
 from cloudmesh.db.sql.rows import Column
-from cloudmesh.db.sql.schema import Table
+from cloudmesh.db.sql.tables import Table
 
 # Fewer than any database allows in one statement (sqlite 32766, PostgreSQL 65535).
 MOST_VALUES = 30_000
