@@ -42,6 +42,9 @@ class Database:
 
     Every method raises StoreError if the store cannot be used (CredentialsError if PostgreSQL does not
     accept who we are), and those with conditions UnknownName for a table or a column that does not exist.
+
+    Attributes:
+        engine: what is underneath, for the other modules of this package.
     """
 
     def __init__(self, place: Path | str, *, own: bool = False) -> None:
@@ -53,8 +56,7 @@ class Database:
             own: whether the file is cloudmesh's own, so that if it is damaged beyond recognition it is
                 set aside; any other file is set aside only if its head says that it is a store.
         """
-        self._dialect = _dialect(place, own)
-        self._engine = Engine(self._dialect)
+        self.engine = Engine(_dialect(place, own))
 
     def __enter__(self) -> Database:
         return self
@@ -70,16 +72,11 @@ class Database:
     @property
     def place(self) -> str:
         """The file, or the URL without its password."""
-        return self._dialect.place
-
-    @property
-    def engine(self) -> Engine:
-        """What is underneath, for the other modules of this package."""
-        return self._engine
+        return self.engine.dialect.place
 
     def close(self) -> None:
         """Close the store; the object cannot be used afterwards."""
-        self._dialect.close()
+        self.engine.dialect.close()
 
     @staticmethod
     def generate(dictionary: Mapping[str, Any], table: str = "element") -> str:
@@ -97,7 +94,7 @@ class Database:
         Inside another atomic block only the inner one is undone. Other writers wait until the outermost
         block ends, so it should be short.
         """
-        with self._engine.atomic():
+        with self.engine.atomic():
             yield self
 
     def add(self, table: str, record: Mapping[str, Any], /) -> int:
@@ -106,7 +103,7 @@ class Database:
         Raises:
             StoreError: it is no dict, or holds what cannot be stored; nothing is stored then.
         """
-        return self._engine.add(table, record)
+        return self.engine.add(table, record)
 
     def add_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> Sequence[int]:
         """Store many records at once, all or none, and give their ids in order.
@@ -117,7 +114,7 @@ class Database:
         Raises:
             StoreError: one of them cannot be stored; none is stored then.
         """
-        return self._engine.add_many(table, records)
+        return self.engine.add_many(table, records)
 
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
         """Store a record in place of the one with the same values in the columns ``key``; give its id.
@@ -130,7 +127,7 @@ class Database:
         """
         from cloudmesh.db.sql.upserts import upsert
 
-        return upsert(self._engine, table, record, _columns(key))
+        return upsert(self.engine, table, record, _columns(key))
 
     def upsert_many(
         self, table: str, records: Iterable[Mapping[str, Any]], /, key: Sequence[str]
@@ -146,7 +143,7 @@ class Database:
         """
         from cloudmesh.db.sql.upserts import upsert_many
 
-        return upsert_many(self._engine, table, records, _columns(key))
+        return upsert_many(self.engine, table, records, _columns(key))
 
     def find(
         self,
@@ -170,11 +167,11 @@ class Database:
         """
         conditions = {**where, **equals} if where else equals
         if limit is None and not order:
-            return self._engine.search.find(table, conditions)
+            return self.engine.search.find(table, conditions)
         from cloudmesh.db.records import ordering
 
         ordering.check_limit(limit)
-        return self._engine.search.find(table, conditions, ordering.by(order), limit)
+        return self.engine.search.find(table, conditions, ordering.by(order), limit)
 
     def rows(
         self,
@@ -188,11 +185,11 @@ class Database:
     ) -> list[dict[str, Any]]:
         """As ``find``, but flat: ``id``, then every column of the table, None where a record has none."""
         found = self.find(table, where, order=order, limit=limit, **equals)
-        return flat_rows(self._engine.tables.table(table), found)
+        return flat_rows(self.engine.tables.table(table), found)
 
     def count(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """How many records meet the conditions."""
-        return self._engine.search.count(table, {**(where or {}), **equals})
+        return self.engine.search.count(table, {**(where or {}), **equals})
 
     def tally(
         self, table: str, column: str, /, where: Conditions | None = None, **equals: Any
@@ -206,7 +203,7 @@ class Database:
             StoreError: the column has lists or dicts, or numbers beside True or False, which a dict cannot
                 have as its keys.
         """
-        return self._engine.search.tally(table, column, {**(where or {}), **equals})
+        return self.engine.search.tally(table, column, {**(where or {}), **equals})
 
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
@@ -219,7 +216,7 @@ class Database:
             StoreError: there is no condition, or a value cannot be stored.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to update")
-        return self._engine.update(table, values, conditions)
+        return self.engine.update(table, values, conditions)
 
     def update_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> int:
         """Set values in many records, other ones in each, all or none; give how many there were.
@@ -230,7 +227,7 @@ class Database:
         Raises:
             StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
         """
-        return self._engine.update_many(table, records)
+        return self.engine.update_many(table, records)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number.
@@ -239,14 +236,14 @@ class Database:
             StoreError: there is no condition; nothing is deleted when nothing was said.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to delete")
-        return self._engine.delete(table, conditions)
+        return self.engine.delete(table, conditions)
 
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
-        self._engine.tables.table(table, columns)
-        with self._engine.atomic():
-            made = self._engine.tables.table(table, columns)
-            self._engine.tables.index(made, [column for column in columns if made.columns[column].kind])
+        self.engine.tables.table(table, columns)
+        with self.engine.atomic():
+            made = self.engine.tables.table(table, columns)
+            self.engine.tables.index(made, [column for column in columns if made.columns[column].kind])
 
     def hold(self, name: str, /) -> Hold | None:
         """Have a name that at most one holder of this store has, in all processes; None if somebody has it.
@@ -257,24 +254,24 @@ class Database:
         Raises:
             StoreError: the name is empty or no text, or no lock can be had from the system.
         """
-        return self._dialect.lock(_held(name))
+        return self.engine.dialect.lock(_held(name))
 
     def is_held(self, name: str, /) -> bool:
         """Whether somebody has a name, this process included, without taking it."""
-        return self._dialect.is_locked(_held(name))
+        return self.engine.dialect.is_locked(_held(name))
 
     def has(self, table: str, /) -> bool:
         """Whether there is such a table."""
-        return self._engine.tables.known(table) is not None
+        return self.engine.tables.known(table) is not None
 
     def tables(self) -> list[str]:
         """The tables, in the order in which they were made."""
-        return list(self._engine.tables.all())
+        return list(self.engine.tables.all())
 
     def columns(self, table: str, /) -> list[str]:
         """The columns of a table, ``id`` first; raises UnknownName if there is no such table."""
-        self._engine.tables.all()
-        return ["id", *self._engine.tables.table(table).columns]
+        self.engine.tables.all()
+        return ["id", *self.engine.tables.table(table).columns]
 
 
 def open_store(config: Config | None = None, prompter: Prompter | None = None) -> Database:

@@ -130,15 +130,12 @@ class MemoryHold(Hold):
 
     @property
     def is_open(self) -> bool:
-        """Whether it was not released."""
         return self._is_held
 
     def is_valid(self) -> bool:
-        """Whether it was not released; nobody else can take it away."""
         return self._is_held
 
     def release(self) -> None:
-        """Take the name out of the set."""
         if self._is_held:
             self._is_held = False
             self._names.discard(self.name)
@@ -194,7 +191,6 @@ class FileHold(Hold):
 
     @property
     def is_open(self) -> bool:
-        """Whether this process has the descriptor of the lock."""
         return self._file.number is not None
 
     def is_valid(self) -> bool:

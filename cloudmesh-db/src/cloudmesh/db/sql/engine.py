@@ -200,7 +200,7 @@ class Engine:
             table = self.tables.table(name, conditions)
             clause = self.search.where(table, conditions)
             if clause.exact:
-                return self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount
+                return int(self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount)
             ids = self.search.ids(table, conditions)
             for some in batches(ids):
                 marks = ", ".join([self.dialect.mark] * len(some))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from cloudmesh.db.dialects.base import Dialect, DialectLimits
 from cloudmesh.db.records.flat import KeyPath, Leaf, column_name, fold
@@ -17,13 +17,6 @@ from cloudmesh.plugin.errors import StoreError, UnknownName
 
 # Updates of more forms than these are not remembered.
 _MOST_TOUCHED = 500
-
-
-class Cells(NamedTuple):
-    """What a row is made of: SQL values by column, and what only ``_json`` can hold."""
-
-    native: dict[str, Any]
-    kept: dict[str, Any]
 
 
 class Table:
@@ -96,8 +89,11 @@ class Table:
         self.taken.add(fold(name))
         return column
 
-    def cells(self, found: Iterable[Leaf]) -> Cells:
-        """The leaves as a row holds them; there must be a column for each."""
+    def cells(self, found: Iterable[Leaf]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The leaves as a row holds them: SQL values by column, and what only ``_json`` can hold.
+
+        There must be a column for each.
+        """
         native: dict[str, Any] = {}
         kept: dict[str, Any] = {}
         for path, value in found:
@@ -107,7 +103,7 @@ class Table:
                 native[column.name] = sql_value
             if not is_all:
                 kept[column.name] = value
-        return Cells(native, kept)
+        return native, kept
 
     def row(self, found: Iterable[Leaf]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         """The same as columns and their values, ``_json`` last."""
