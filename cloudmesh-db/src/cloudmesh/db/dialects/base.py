@@ -120,9 +120,9 @@ class Dialect(ABC):
     def is_locked(self, name: str) -> bool:
         """Whether somebody has a name; raises StoreError."""
 
-    @abstractmethod
     def quote(self, name: str) -> str:
         """A name as a statement takes it, whatever is in it."""
+        return '"' + name.replace('"', '""') + '"'
 
     @abstractmethod
     def index_name(self, table: str, columns: Sequence[str]) -> str:

@@ -121,11 +121,11 @@ class PostgreSQL(Dialect):
         """Add rows by COPY, with ids taken before it, since others may take some of the sequence too."""
         numbers = self.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            (_quoted(table), len(rows)),
+            (super().quote(table), len(rows)),
         )
         ids = [int(number) for (number,) in numbers.fetchall()]
         # COPY has no bound values, so nothing of its text is taken for a mark.
-        sql = f"COPY {_quoted(table)} (id, {', '.join(map(_quoted, columns))}) FROM STDIN"
+        sql = f"COPY {super().quote(table)} (id, {', '.join(map(super().quote, columns))}) FROM STDIN"
         cursor = self.connection.cursor()
         with self._sentences(), _unbindable(), cursor, cursor.copy(sql) as copy:
             for id, row in zip(ids, rows, strict=True):
@@ -138,7 +138,7 @@ class PostgreSQL(Dialect):
         last = (
             f"SELECT setval({sequence}, greatest(max(id), 1), max(id) IS NOT NULL) FROM {self.quote(table)}"  # noqa: S608
         )
-        self.execute(last, (_quoted(table),))
+        self.execute(last, (super().quote(table),))
 
     def find_ids(
         self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
@@ -170,7 +170,7 @@ class PostgreSQL(Dialect):
 
     def quote(self, name: str) -> str:
         """A name in double quotes; a percent sign, which would begin a mark, is doubled."""
-        return _quoted(name).replace("%", "%%")
+        return super().quote(name).replace("%", "%%")
 
     def index_name(self, table: str, columns: Sequence[str]) -> str:
         """The name of an index: a digest, since PostgreSQL cuts longer names, so that two could be one."""
@@ -303,10 +303,6 @@ def _unbindable() -> Iterator[None]:
         yield
     except (psycopg.DataError, ValueError) as error:
         raise Unbindable from error
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _without_secrets(url: str) -> str:

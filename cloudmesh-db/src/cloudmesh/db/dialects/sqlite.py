@@ -165,9 +165,6 @@ class SQLite(Dialect):
         path = self.path.resolve()
         return path.with_name(f"{path.name}-locks")
 
-    def quote(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
     def index_name(self, table: str, columns: Sequence[str]) -> str:
         """The name of an index: tables share the names of indexes, and none begins with "_"."""
         return f"_index {json.dumps([table, *columns])}"

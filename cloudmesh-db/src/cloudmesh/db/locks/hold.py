@@ -57,21 +57,16 @@ class LockDescriptor:
         with _changing:
             self.number = None
 
-    def _abandon(self) -> None:
-        """Point the child's copy to nothing; what was locked by it stays locked for the parent."""
-        number, self.number = self.number, None
-        if number is None:
-            return
-        # Not closed: an object of a library may still use the number, and close it later.
-        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        os.dup2(nothing, number, inheritable=False)
-        os.close(nothing)
-
 
 def _in_child() -> None:
-    """Give up the copies of all descriptors, in a child that was just forked."""
+    """Point a forked child's copies of the descriptors to nothing; the parent's locks stay."""
     for each in list(_listed):
-        each._abandon()
+        number, each.number = each.number, None
+        if number is not None:
+            # Not closed: an object of a library may still use the number, and close it later.
+            nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(nothing, number, inheritable=False)
+            os.close(nothing)
     _changing.release()
 
 
