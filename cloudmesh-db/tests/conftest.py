@@ -26,6 +26,20 @@ def db(place: str) -> Iterator[Database]:
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a store in a file may be made."""
+    return tmp_path / "x.db"
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    """Files get the very modes that are asked for."""
+    old = os.umask(0)
+    yield
+    os.umask(old)
+
+
+@pytest.fixture
 def url(postgresql: Any) -> str:
     """The URL of an empty store in PostgreSQL."""
     return str(postgresql.new_place())

@@ -110,8 +110,7 @@ def test_a_whole_store_has_no_findings(db: Database) -> None:
         ("INSERT INTO _columns (tab, col, path, kind) VALUES ('vm', 'gone', '[\"gone\"]', 'text')", "gone"),
     ],
 )
-def test_what_is_wrong_is_found_in_its_table(tmp_path: Path, ask: Any, harm: str, words: str) -> None:
-    path = tmp_path / "x.db"
+def test_what_is_wrong_is_found_in_its_table(path: Path, ask: Any, harm: str, words: str) -> None:
     with Database(path) as db:
         db.add_many("vm", RECORDS["vm"])
         db.add("other", {"a": 1})
@@ -122,8 +121,7 @@ def test_what_is_wrong_is_found_in_its_table(tmp_path: Path, ask: Any, harm: str
     assert results["other"] == ""
 
 
-def test_a_page_that_is_wrong_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
+def test_a_page_that_is_wrong_is_found(path: Path) -> None:
     with Database(path) as db:
         db.add_many("vm", [{"n": n, "t": "x" * 100} for n in range(200)])
         db.index("vm", "n")

@@ -7,8 +7,6 @@ import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +20,9 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@contextmanager
-def no_umask() -> Iterator[None]:
-    old = os.umask(0)
-    try:
-        yield
-    finally:
-        os.umask(old)
-
-
-def test_only_the_owner_can_read_what_is_made(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_what_is_made(tmp_path: Path, no_umask: None) -> None:
     path = tmp_path / "new" / "deeper" / "x.db"
-    with no_umask(), Database(path) as db:
+    with Database(path) as db:
         db.add("vm", {"a": 1})
         modes = {file.name: mode(file) for file in path.parent.iterdir()}
     assert modes == {"x.db": 0o600, "x.db-wal": 0o600, "x.db-shm": 0o600}
@@ -60,8 +49,7 @@ def test_looking_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_file_uses_the_write_ahead_log_and_says_its_format(tmp_path: Path, ask: Any) -> None:
-    path = tmp_path / "x.db"
+def test_the_file_uses_the_write_ahead_log_and_says_its_format(path: Path, ask: Any) -> None:
     with Database(path) as db:
         db.add("vm", {"a": {"b": 1}, "a_b": "x"})
     assert ask(path, "PRAGMA journal_mode") == [("wal",)]
@@ -74,8 +62,7 @@ def test_the_file_uses_the_write_ahead_log_and_says_its_format(tmp_path: Path, a
     assert ask(path, "SELECT * FROM vm") == [(1, 1, "x", None)]
 
 
-def test_what_a_column_cannot_hold_is_json_in_its_row(tmp_path: Path, ask: Any) -> None:
-    path = tmp_path / "x.db"
+def test_what_a_column_cannot_hold_is_json_in_its_row(path: Path, ask: Any) -> None:
     with Database(path) as db:
         db.add("vm", {"n": 1, "tags": ["a"], "up": True})
         db.add("vm", {"n": "012", "tags": None, "up": 1})
@@ -87,8 +74,7 @@ def test_what_a_column_cannot_hold_is_json_in_its_row(tmp_path: Path, ask: Any) 
     ]
 
 
-def test_the_first_value_that_is_not_none_decides_the_kind(tmp_path: Path, ask: Any) -> None:
-    path = tmp_path / "x.db"
+def test_the_first_value_that_is_not_none_decides_the_kind(path: Path, ask: Any) -> None:
     with Database(path) as db:
         db.add("vm", {"late": None})
         assert ask(path, "SELECT kind FROM _columns WHERE col = 'late'") == [("",)]
@@ -97,8 +83,7 @@ def test_the_first_value_that_is_not_none_decides_the_kind(tmp_path: Path, ask: 
     assert ask(path, "SELECT * FROM vm") == [(1, None, '{"late":null}'), (2, 1, None)]
 
 
-def test_a_newer_format_is_refused_untouched(tmp_path: Path, ask: Any) -> None:
-    path = tmp_path / "x.db"
+def test_a_newer_format_is_refused_untouched(path: Path, ask: Any) -> None:
     ask(path, "PRAGMA user_version=3")
     before = path.read_bytes()
     with (
@@ -109,16 +94,14 @@ def test_a_newer_format_is_refused_untouched(tmp_path: Path, ask: Any) -> None:
     assert path.read_bytes() == before
 
 
-def test_the_database_of_another_program_is_refused(tmp_path: Path, ask: Any) -> None:
-    path = tmp_path / "x.db"
+def test_the_database_of_another_program_is_refused(path: Path, ask: Any) -> None:
     ask(path, "CREATE TABLE theirs (a)")
     with Database(path) as db, pytest.raises(StoreError, match=r"x\.db is a database of another program"):
         db.add("vm", {"a": 1})
     assert ask(path, "SELECT group_concat(name) FROM sqlite_master") == [("theirs",)]
 
 
-def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
+def test_a_file_that_is_no_database_is_refused_untouched(path: Path) -> None:
     path.write_text("no database " * 100)
     for use in (lambda db: db.add("vm", {"a": 1}), lambda db: db.tables(), lambda db: db.find("vm")):
         with Database(path) as db, pytest.raises(StoreError, match=r"x\.db is not a database"):
@@ -127,8 +110,7 @@ def test_a_file_that_is_no_database_is_refused_untouched(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("damage", ["UPDATE vm SET _json = '{'", "UPDATE vm SET tags = '['"])
-def test_a_damaged_row_is_an_error(tmp_path: Path, ask: Any, damage: str) -> None:
-    path = tmp_path / "x.db"
+def test_a_damaged_row_is_an_error(path: Path, ask: Any, damage: str) -> None:
     with Database(path) as db:
         db.add("vm", {"tags": ["a"]})
     ask(path, damage)
@@ -150,9 +132,8 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
         db.add("vm", {"a": 1})
 
 
-def test_a_store_in_use_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_in_use_for_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "BUSY_SECONDS", 0.05)
-    path = tmp_path / "x.db"
     with Database(path) as db, Database(path) as other:
         db.add("vm", {"a": 1})
         with db.atomic():
@@ -184,9 +165,8 @@ def fill(path: Path, limit: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("limit", [100_000, 262_144, 1_000_000])
 def test_a_full_disk_is_an_error_that_leaves_nothing_half_written(
-    children: Any, tmp_path: Path, ask: Any, limit: int
+    children: Any, path: Path, ask: Any, limit: int
 ) -> None:
-    path = tmp_path / "x.db"
     outcome = children.answer(lambda: fill(path, limit))
     assert outcome["added"] > 1
     assert outcome["found"] == outcome["added"]

@@ -35,9 +35,9 @@ def taken(database: Database, name: str) -> Hold:
 def becomes_free(database: Database, name: str) -> bool:
     """PostgreSQL needs a moment to see that a process has died."""
     end = time.monotonic() + 10
-    while database.is_held(name) and time.monotonic() < end:
+    while (held := database.is_held(name)) and time.monotonic() < end:
         time.sleep(0.005)
-    return not database.is_held(name)
+    return not held
 
 
 def test_a_name_has_one_holder_until_it_is_released(db: Database, other: Database) -> None:
@@ -246,21 +246,17 @@ def test_processes_that_take_and_die_never_hold_a_name_together(
     assert db.find("counter") == [{"n": 60}]
 
 
-def test_the_files_are_the_owners_and_vanish(tmp_path: Path) -> None:
+def test_the_files_are_the_owners_and_vanish(tmp_path: Path, no_umask: None) -> None:
     path = tmp_path / "new" / "x.db"
-    old = os.umask(0)
-    try:
-        with Database(path) as db:
-            assert not db.is_held("x")
-            assert not path.parent.exists()
-            with taken(db, "x"):
-                (folder,) = path.parent.iterdir()
-                modes = {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
-                assert modes == {0o600}
-                assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, path.parent)] == [0o700] * 2
-            assert [each.name for each in folder.iterdir()] == ["guard"]
-    finally:
-        os.umask(old)
+    with Database(path) as db:
+        assert not db.is_held("x")
+        assert not path.parent.exists()
+        with taken(db, "x"):
+            (folder,) = path.parent.iterdir()
+            modes = {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
+            assert modes == {0o600}
+            assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, path.parent)] == [0o700] * 2
+        assert [each.name for each in folder.iterdir()] == ["guard"]
 
 
 def test_what_a_killed_process_left_is_no_lock_and_is_removed(tmp_path: Path, children: Any) -> None:
@@ -349,7 +345,7 @@ def test_memory_is_a_world_of_its_own() -> None:
 def test_holding_brings_nothing_heavy_to_the_start() -> None:
     script = (
         "import sys, cloudmesh.db.database; from cloudmesh.db import Database; Database(':memory:').tables();"
-        "print({'cloudmesh.db.locks.file_lock', 'cloudmesh.db.locks.hold', 'hashlib'} & set(sys.modules))"
+        "print({'cloudmesh.db.locks.hold', 'hashlib'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
@@ -388,6 +384,6 @@ def test_stores_of_one_database_do_not_share_names(postgresql: Any, url: str) ->
 def test_a_session_that_holds_is_not_ended_for_its_silence(url: str) -> None:
     with Database(url) as db:
         taken(db, "x")
-        session = db.engine.dialect._session._connection  # type: ignore[attr-defined]
+        session = db.engine.dialect._session.connection  # type: ignore[attr-defined]
         assert session.execute("SHOW idle_session_timeout").fetchone()[0] == "0"
         assert session.execute("SHOW tcp_keepalives_idle").fetchone()[0] in ("30", "30s")

@@ -28,11 +28,6 @@ def statements(db: Database) -> list[str]:
     return told
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "x.db"
-
-
 def test_the_record_of_a_key_is_searched_by_the_index(path: Path, ask: Any) -> None:
     with Database(path) as db:
         db.upsert("vm", {"cloud": "uc", "name": "a"}, key=KEY)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.db import Database, gt
-from cloudmesh.db.dialects import sqlite_file
+from cloudmesh.db.dialects import sqlite
 
 # A store as the format 1 wrote it; never to be changed.
 FORMAT_1 = """
@@ -64,7 +64,7 @@ def test_the_first_format_is_read_and_goes_on(path: Path) -> None:
         assert db.add('v "m', {"late": "now", "n": 2.5}) == 8
         assert db.find('v "m', late="now") == [{"late": "now", "n": 2.5}]
         assert db.find('v "m', n=2.5) == [{"n": 2.5}, {"late": "now", "n": 2.5}]
-    assert version(path) == sqlite_file.FORMAT
+    assert version(path) == sqlite.FORMAT
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.
         connection.execute("DELETE FROM _columns")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sqlite_file, "_UPGRADES", {1: fail})
+    monkeypatch.setattr(sqlite, "_UPGRADES", {1: fail})
     with Database(path) as db, pytest.raises(ZeroDivisionError):
         db.tables()
     monkeypatch.undo()
@@ -85,8 +85,8 @@ def test_steps_follow_each_other(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def to_3(connection: sqlite3.Connection) -> None:
         connection.execute('UPDATE "v ""m" SET r = 9.5')
 
-    monkeypatch.setattr(sqlite_file, "FORMAT", 3)
-    monkeypatch.setattr(sqlite_file, "_UPGRADES", {**sqlite_file._UPGRADES, 2: to_3})
+    monkeypatch.setattr(sqlite, "FORMAT", 3)
+    monkeypatch.setattr(sqlite, "_UPGRADES", {**sqlite._UPGRADES, 2: to_3})
     with Database(path) as db:
         assert db.count('v "m', r=9.5) == 4
     assert version(path) == 3

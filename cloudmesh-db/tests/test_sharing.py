@@ -137,8 +137,7 @@ def test_the_kind_that_another_process_decides_is_seen(place: str, value: object
         assert (type(late), late) == (type(value), value)
 
 
-def test_two_processes_that_found_the_file_wait_for_each_other(children: Any, tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
+def test_two_processes_that_found_the_file_wait_for_each_other(children: Any, path: Path) -> None:
     path.touch()
     reader, writer = os.pipe()
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cloudmesh.db.database import Database
+    from cloudmesh.db.database import Database, open_store
     from cloudmesh.db.locks.hold import Hold
     from cloudmesh.db.records.conditions import Condition, eq, ge, glob, gt, in_, le, lt, ne
     from cloudmesh.db.records.flat import Flat, Record, flatten, unflatten
     from cloudmesh.db.records.ordering import By, desc
-    from cloudmesh.db.store import open_store
 
 __all__ = [
     "By",
@@ -38,11 +37,10 @@ __all__ = [
 
 _HOMES = {
     "records.conditions": ("Condition", "eq", "ge", "glob", "gt", "in_", "le", "lt", "ne"),
-    "database": ("Database",),
+    "database": ("Database", "open_store"),
     "locks.hold": ("Hold",),
     "records.flat": ("Flat", "Record", "flatten", "unflatten"),
     "records.ordering": ("By", "desc"),
-    "store": ("open_store",),
 }
 
 

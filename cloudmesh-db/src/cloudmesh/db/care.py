@@ -39,7 +39,8 @@ def backup(database: Database, path: Path) -> int:
             else:
                 with Database(made) as target:
                     records = copy(database, target)
-            _to_disk(made)
+            with made.open("rb") as stream:
+                os.fsync(stream.fileno())
             # Unlike a rename, this takes nobody's place.
             os.link(made, path)
             sync_directory(path.parent)
@@ -69,14 +70,6 @@ def copy(source: Database, target: Database) -> int:
     return number
 
 
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class StoreFault(NamedTuple):
     """What was found of a part of the store: ``storage`` or a table.
 
@@ -92,23 +85,19 @@ class StoreFault(NamedTuple):
 
 
 def findings(database: Database) -> Iterator[StoreFault]:
-    """The storage first, then each table; raises StoreError if the store cannot be opened."""
+    """What is found of the storage, then of each table, all of whose records are read; raises StoreError."""
     if not database.engine.dialect.exists:
         return
     yield StoreFault("storage", None, "; ".join(database.engine.dialect.check()[:3]))
     for table in database.tables():
-        yield _table(database, table)
-
-
-def _table(database: Database, name: str) -> StoreFault:
-    """Read every record of a table; the fault names the first that cannot be read."""
-    missing = database.engine.tables.missing_columns(name)
-    if missing:
-        return StoreFault(name, None, f"the columns {', '.join(missing)} are not there")
-    records = 0
-    try:
-        for page in database.engine.search.pages(name):
-            records += len(page)
-    except StoreError as error:
-        return StoreFault(name, records, f"after {records} records: {error}")
-    return StoreFault(name, records, "")
+        missing = database.engine.tables.missing_columns(table)
+        if missing:
+            yield StoreFault(table, None, f"the columns {', '.join(missing)} are not there")
+            continue
+        records, result = 0, ""
+        try:
+            for page in database.engine.search.pages(table):
+                records += len(page)
+        except StoreError as error:
+            result = f"after {records} records: {error}"
+        yield StoreFault(table, records, result)

@@ -8,13 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.db.dialects import dialect
+from cloudmesh.config.settings.places import is_url
 from cloudmesh.db.records.flat import Record, leaves
 from cloudmesh.db.sql.engine import Engine
-from cloudmesh.db.sql.schema import Table, check_name
-from cloudmesh.plugin.errors import StoreError
+from cloudmesh.db.sql.tables import Table, Tables
+from cloudmesh.plugin.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from cloudmesh.config import Config
+    from cloudmesh.config.secrets.prompt import Prompter
+    from cloudmesh.db.dialects.base import Dialect
     from cloudmesh.db.locks.hold import Hold
     from cloudmesh.db.records.ordering import By
 
@@ -39,6 +42,9 @@ class Database:
 
     Every method raises StoreError if the store cannot be used (CredentialsError if PostgreSQL does not
     accept who we are), and those with conditions UnknownName for a table or a column that does not exist.
+
+    Attributes:
+        engine: what is underneath, for the other modules of this package.
     """
 
     def __init__(self, place: Path | str, *, own: bool = False) -> None:
@@ -50,8 +56,7 @@ class Database:
             own: whether the file is cloudmesh's own, so that if it is damaged beyond recognition it is
                 set aside; any other file is set aside only if its head says that it is a store.
         """
-        self._dialect = dialect(place, own)
-        self._engine = Engine(self._dialect)
+        self.engine = Engine(_dialect(place, own))
 
     def __enter__(self) -> Database:
         return self
@@ -67,16 +72,11 @@ class Database:
     @property
     def place(self) -> str:
         """The file, or the URL without its password."""
-        return self._dialect.place
-
-    @property
-    def engine(self) -> Engine:
-        """What is underneath, for the other modules of this package."""
-        return self._engine
+        return self.engine.dialect.place
 
     def close(self) -> None:
         """Close the store; the object cannot be used afterwards."""
-        self._dialect.close()
+        self.engine.dialect.close()
 
     @staticmethod
     def generate(dictionary: Mapping[str, Any], table: str = "element") -> str:
@@ -85,13 +85,7 @@ class Database:
         Raises:
             StoreError: the dictionary, or the name of the table, is none that can be stored.
         """
-        from cloudmesh.db.sql.tables import create_sql
-
-        sqlite = dialect(":memory:")
-        check_name(table, sqlite.limits)
-        made = Table(table, sqlite.limits)
-        made.widen(leaves(dictionary))
-        return create_sql(sqlite, made)
+        return Tables(_dialect(":memory:")).sql_of(table, leaves(dictionary))
 
     @contextmanager
     def atomic(self) -> Iterator[Database]:
@@ -100,7 +94,7 @@ class Database:
         Inside another atomic block only the inner one is undone. Other writers wait until the outermost
         block ends, so it should be short.
         """
-        with self._engine.atomic():
+        with self.engine.atomic():
             yield self
 
     def add(self, table: str, record: Mapping[str, Any], /) -> int:
@@ -109,7 +103,7 @@ class Database:
         Raises:
             StoreError: it is no dict, or holds what cannot be stored; nothing is stored then.
         """
-        return self._engine.add(table, record)
+        return self.engine.add(table, record)
 
     def add_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> Sequence[int]:
         """Store many records at once, all or none, and give their ids in order.
@@ -120,9 +114,7 @@ class Database:
         Raises:
             StoreError: one of them cannot be stored; none is stored then.
         """
-        from cloudmesh.db.sql.bulk import add_many
-
-        return add_many(self._engine, table, records)
+        return self.engine.add_many(table, records)
 
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
         """Store a record in place of the one with the same values in the columns ``key``; give its id.
@@ -135,7 +127,7 @@ class Database:
         """
         from cloudmesh.db.sql.upserts import upsert
 
-        return upsert(self._engine, table, record, _columns(key))
+        return upsert(self.engine, table, record, _columns(key))
 
     def upsert_many(
         self, table: str, records: Iterable[Mapping[str, Any]], /, key: Sequence[str]
@@ -151,7 +143,7 @@ class Database:
         """
         from cloudmesh.db.sql.upserts import upsert_many
 
-        return upsert_many(self._engine, table, records, _columns(key))
+        return upsert_many(self.engine, table, records, _columns(key))
 
     def find(
         self,
@@ -175,11 +167,11 @@ class Database:
         """
         conditions = {**where, **equals} if where else equals
         if limit is None and not order:
-            return self._engine.search.find(table, conditions)
+            return self.engine.search.find(table, conditions)
         from cloudmesh.db.records import ordering
 
         ordering.check_limit(limit)
-        return self._engine.search.find(table, conditions, ordering.by(order), limit)
+        return self.engine.search.find(table, conditions, ordering.by(order), limit)
 
     def rows(
         self,
@@ -193,11 +185,11 @@ class Database:
     ) -> list[dict[str, Any]]:
         """As ``find``, but flat: ``id``, then every column of the table, None where a record has none."""
         found = self.find(table, where, order=order, limit=limit, **equals)
-        return flat_rows(self._engine.tables.table(table), found)
+        return flat_rows(self.engine.tables.table(table), found)
 
     def count(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """How many records meet the conditions."""
-        return self._engine.search.count(table, {**(where or {}), **equals})
+        return self.engine.search.count(table, {**(where or {}), **equals})
 
     def tally(
         self, table: str, column: str, /, where: Conditions | None = None, **equals: Any
@@ -211,7 +203,7 @@ class Database:
             StoreError: the column has lists or dicts, or numbers beside True or False, which a dict cannot
                 have as its keys.
         """
-        return self._engine.search.tally(table, column, {**(where or {}), **equals})
+        return self.engine.search.tally(table, column, {**(where or {}), **equals})
 
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
@@ -224,12 +216,7 @@ class Database:
             StoreError: there is no condition, or a value cannot be stored.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to update")
-        found = leaves(values)
-        self._engine.tables.table(table, conditions)
-        with self._engine.atomic():
-            self._engine.tables.current(table)
-            self._engine.tables.widened(table, found)
-            return self._engine.change(self._engine.tables.table(table, conditions), found, conditions)
+        return self.engine.update(table, values, conditions)
 
     def update_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> int:
         """Set values in many records, other ones in each, all or none; give how many there were.
@@ -240,9 +227,7 @@ class Database:
         Raises:
             StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
         """
-        from cloudmesh.db.sql.bulk import update_many
-
-        return update_many(self._engine, table, records)
+        return self.engine.update_many(table, records)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number.
@@ -251,16 +236,14 @@ class Database:
             StoreError: there is no condition; nothing is deleted when nothing was said.
         """
         conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to delete")
-        self._engine.tables.table(table, conditions)
-        with self._engine.atomic():
-            return self._engine.remove(self._engine.tables.table(table, conditions), conditions)
+        return self.engine.delete(table, conditions)
 
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
-        self._engine.tables.table(table, columns)
-        with self._engine.atomic():
-            made = self._engine.tables.table(table, columns)
-            self._engine.tables.index(made, [column for column in columns if made.columns[column].kind])
+        self.engine.tables.table(table, columns)
+        with self.engine.atomic():
+            made = self.engine.tables.table(table, columns)
+            self.engine.tables.index(made, [column for column in columns if made.columns[column].kind])
 
     def hold(self, name: str, /) -> Hold | None:
         """Have a name that at most one holder of this store has, in all processes; None if somebody has it.
@@ -271,24 +254,60 @@ class Database:
         Raises:
             StoreError: the name is empty or no text, or no lock can be had from the system.
         """
-        return self._dialect.lock(_held(name))
+        return self.engine.dialect.lock(_held(name))
 
     def is_held(self, name: str, /) -> bool:
         """Whether somebody has a name, this process included, without taking it."""
-        return self._dialect.is_locked(_held(name))
+        return self.engine.dialect.is_locked(_held(name))
 
     def has(self, table: str, /) -> bool:
         """Whether there is such a table."""
-        return self._engine.tables.known(table) is not None
+        return self.engine.tables.known(table) is not None
 
     def tables(self) -> list[str]:
         """The tables, in the order in which they were made."""
-        return list(self._engine.tables.all())
+        return list(self.engine.tables.all())
 
     def columns(self, table: str, /) -> list[str]:
         """The columns of a table, ``id`` first; raises UnknownName if there is no such table."""
-        self._engine.tables.all()
-        return ["id", *self._engine.tables.table(table).columns]
+        self.engine.tables.all()
+        return ["id", *self.engine.tables.table(table).columns]
+
+
+def open_store(config: Config | None = None, prompter: Prompter | None = None) -> Database:
+    """The user's own store: the file, or what ``database`` in the configuration names.
+
+    Args:
+        config: the configuration; else the user's own is read, and where there is none the file is meant.
+        prompter: who is asked for the passphrase of an encrypted URL, if the configuration is read here.
+
+    Raises:
+        ConfigError: the configuration cannot be read, or ``database`` is no URL.
+        CredentialsError: the URL refers to what is not there, or cannot be decrypted.
+    """
+    from cloudmesh.config.settings import places
+
+    if config is None and places.config_file().exists():
+        from cloudmesh.config import Config
+
+        config = Config.load(prompter=prompter)
+    url = config.database() if config else None
+    return Database(url) if url else Database(places.store_file(), own=True)
+
+
+def _dialect(place: Path | str, own: bool = False) -> Dialect:
+    """The dialect that a place speaks: a PostgreSQL URL, else sqlite's, whose place is a file."""
+    if isinstance(place, Path) or not is_url(place):
+        from cloudmesh.db.dialects.sqlite import SQLite
+
+        return SQLite(place, own)
+    try:
+        from cloudmesh.db.dialects.postgresql import PostgreSQL
+    except ImportError as error:
+        raise ConfigError(
+            "the store is in PostgreSQL, for which psycopg is missing; pip install 'cloudmesh-db[postgresql]'"
+        ) from error
+    return PostgreSQL(place)
 
 
 def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:

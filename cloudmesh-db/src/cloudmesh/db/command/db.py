@@ -74,7 +74,7 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
         """
         from cloudmesh.config.secrets.prompt import prompter_of
         from cloudmesh.db import cli
-        from cloudmesh.db.store import open_store
+        from cloudmesh.db.database import open_store
 
         works: dict[str, Callable[[Database, dict[str, Any]], Answer]] = {
             "tables": cli.tables,

@@ -12,8 +12,7 @@ from typing import Any
 
 import psycopg
 
-from cloudmesh.db.locks.file_lock import LockDescriptor
-from cloudmesh.db.locks.hold import Hold
+from cloudmesh.db.locks.hold import Hold, LockDescriptor
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
 _IDLE, _INTERVAL, _COUNT = 30, 10, 3
@@ -35,13 +34,17 @@ Connection = psycopg.Connection[Any]
 
 
 class LockSession:
-    """One connection, and the names that it holds."""
+    """One connection, and the names that it holds.
+
+    Attributes:
+        connection: one that nobody else uses.
+        held: the keys of the names that were taken and not given back.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        """Use this connection, which nobody else does."""
-        self._connection = connection
+        self.connection = connection
         self._socket = LockDescriptor(connection.fileno())
-        self._held: set[int] = set()
+        self.held: set[int] = set()
         for name, value in _SETTINGS.items():
             # Older servers do not know all of them.
             connection.execute(
@@ -51,53 +54,27 @@ class LockSession:
     @property
     def is_ours(self) -> bool:
         """Whether it can be used: it is open, and not the copy of a forked child."""
-        return self._socket.number is not None and not self._connection.closed
+        return self._socket.number is not None and not self.connection.closed
 
     def take(self, name: str) -> SessionHold | None:
         """Take a name; None if somebody has it. Raises psycopg.Error."""
-        key = _key(self._connection, name)
+        key = _key(self.connection, name)
         # The server would give it to the same session once more.
-        if key in self._held:
+        if key in self.held:
             return None
-        (has,) = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() or (False,)
+        (has,) = self.connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() or (False,)
         if not has:
             return None
-        self._held.add(key)
+        self.held.add(key)
         return SessionHold(self, name, key)
-
-    def holds(self, key: int) -> bool:
-        """Whether a name was taken and not given back, as far as is known here."""
-        return key in self._held and self.is_ours
-
-    def has(self, key: int) -> bool:
-        """Whether the server still knows the session, and so all that it held."""
-        if not self.holds(key):
-            return False
-        try:
-            self._connection.execute("SELECT 1")
-        except psycopg.Error:
-            self.close()
-            return False
-        return True
-
-    def release(self, key: int) -> None:
-        """Give a name back."""
-        if not self.holds(key):
-            return
-        self._held.discard(key)
-        try:
-            self._connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
-        except psycopg.Error:
-            # The end of the session frees it as well.
-            self.close()
 
     def close(self) -> None:
         """End the session, which frees all."""
         is_ours = self.is_ours
-        self._held.clear()
+        self.held.clear()
         self._socket.forget()
         if is_ours:
-            self._connection.close()
+            self.connection.close()
 
 
 class SessionHold(Hold):
@@ -109,16 +86,25 @@ class SessionHold(Hold):
 
     @property
     def is_open(self) -> bool:
-        """Whether the session has it, as far as is known here."""
-        return self._session.holds(self._key)
+        return self._key in self._session.held and self._session.is_ours
 
     def is_valid(self) -> bool:
-        """Whether the server still knows the session; asks it."""
-        return self._session.has(self._key)
+        """Whether the server still knows the session, and so all that it held; asks it."""
+        return self.is_open and self._tell("SELECT 1")
 
     def release(self) -> None:
-        """Give the name back to the server."""
-        self._session.release(self._key)
+        if self.is_open:
+            self._session.held.discard(self._key)
+            self._tell("SELECT pg_advisory_unlock(%s)", self._key)
+
+    def _tell(self, sql: str, *bound: int) -> bool:
+        """Run a statement; False if the session has ended, which frees all that it held."""
+        try:
+            self._session.connection.execute(sql, bound)
+        except psycopg.Error:
+            self._session.close()
+            return False
+        return True
 
 
 def is_taken(connection: Connection, name: str) -> bool:

@@ -10,29 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from cloudmesh.db.locks.hold import Hold
 
-    class Cursor(Protocol):
-        """The part of DB-API's cursor (PEP 249) that is used here."""
-
-        @property
-        def description(self) -> Any:
-            """The names of the columns, each first in a sequence."""
-
-        @property
-        def rowcount(self) -> int:
-            """How many rows were changed."""
-
-        def fetchone(self) -> Any:
-            """The next row, or None."""
-
-        def fetchall(self) -> list[Any]:
-            """All rows that are left."""
-
-
-# The format of a store as this version makes it, see ``sqlite_file`` for those before it.
+# The format of a store as this version makes it, see ``sqlite`` for those before it.
 FORMAT = 2
 
 
@@ -89,8 +69,8 @@ class Dialect(ABC):
         """Whether there is something to read; a file that is not there is not made by looking."""
 
     @abstractmethod
-    def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
-        """Run one statement; raises StoreError."""
+    def execute(self, sql: str, bound: Sequence[Any] = ()) -> Any:
+        """Run one statement, and give DB-API's cursor (PEP 249); raises StoreError."""
 
     @abstractmethod
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
@@ -140,9 +120,9 @@ class Dialect(ABC):
     def is_locked(self, name: str) -> bool:
         """Whether somebody has a name; raises StoreError."""
 
-    @abstractmethod
     def quote(self, name: str) -> str:
         """A name as a statement takes it, whatever is in it."""
+        return '"' + name.replace('"', '""') + '"'
 
     @abstractmethod
     def index_name(self, table: str, columns: Sequence[str]) -> str:
@@ -189,15 +169,16 @@ class Dialect(ABC):
             yield
             self.execute(f"RELEASE SAVEPOINT {name}" if self._depth > 1 else "COMMIT")
         except BaseException:
-            self._undo(name)
+            # After some errors, a full disk among them, the whole transaction is already undone.
+            if self._in_transaction():
+                if self._depth > 1:
+                    self.execute(f"ROLLBACK TO SAVEPOINT {name}")
+                    self.execute(f"RELEASE SAVEPOINT {name}")
+                else:
+                    self.execute("ROLLBACK")
             raise
         finally:
             self._depth -= 1
-
-    @contextmanager
-    def undoable(self) -> Iterator[None]:
-        """A statement after whose failure the transaction around it goes on."""
-        yield
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -216,17 +197,6 @@ class Dialect(ABC):
         """Raise StoreError after ``close``."""
         if self._closed:
             raise StoreError(f"the store {self.place} is closed")
-
-    def _undo(self, name: str) -> None:
-        """Roll back to a savepoint, or the whole of the outermost transaction."""
-        # After some errors, a full disk among them, the whole transaction is already undone.
-        if not self._in_transaction():
-            return
-        if self._depth > 1:
-            self.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            self.execute(f"RELEASE SAVEPOINT {name}")
-        else:
-            self.execute("ROLLBACK")
 
 
 class Unbindable(Exception):

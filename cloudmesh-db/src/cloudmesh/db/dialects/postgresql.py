@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -24,13 +24,14 @@ from cloudmesh.db.dialects.base import FORMAT, Dialect, DialectLimits, Unbindabl
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 if TYPE_CHECKING:
-    from cloudmesh.db.dialects.base import Cursor
     from cloudmesh.db.locks.hold import Hold
 
 CONNECT_SECONDS = 10
 NAME_BYTES = 63
 # The first half of the keys of our advisory locks, so that they meet no other program's: "Clms".
 _LOCKS = 0x436C6D73
+# What the server says to a user whom it does not let in.
+_REFUSALS = ("authentication failed", "no password supplied", "no pg_hba")
 
 _FOUND = """\
 CREATE TABLE _store (format integer NOT NULL);
@@ -76,8 +77,7 @@ class PostgreSQL(Dialect):
 
     @property
     def exists(self) -> bool:
-        """A server can always be asked."""
-        return True
+        return True  # a server can always be asked
 
     @property
     def connection(self) -> psycopg.Connection[Any]:
@@ -88,7 +88,7 @@ class PostgreSQL(Dialect):
             self.opened += 1
         return self._connection
 
-    def execute(self, sql: str, bound: Sequence[Any] = ()) -> Cursor:
+    def execute(self, sql: str, bound: Sequence[Any] = ()) -> Any:
         """Run one statement, not prepared, since the columns of a prepared ``SELECT *`` may not change."""
         with self._sentences():
             return self.connection.execute(sql, bound, prepare=False)
@@ -103,18 +103,29 @@ class PostgreSQL(Dialect):
         names = ", ".join(map(self.quote, columns))
         marks = ", ".join(["%s"] * len(columns))
         sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608
-        with self.undoable(), self._sentences(), _unbindable():
-            return int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
+        if self._depth:
+            # Here a statement that fails ends the whole transaction.
+            self.execute("SAVEPOINT statement")
+        try:
+            with self._sentences(), _unbindable():
+                id = int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
+            if self._depth:
+                self.execute("RELEASE SAVEPOINT statement")
+        except BaseException:
+            if self._depth and self._in_transaction():
+                self.execute("ROLLBACK TO SAVEPOINT statement")
+            raise
+        return id
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
         """Add rows by COPY, with ids taken before it, since others may take some of the sequence too."""
         numbers = self.execute(
             "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            (_quoted(table), len(rows)),
+            (super().quote(table), len(rows)),
         )
         ids = [int(number) for (number,) in numbers.fetchall()]
         # COPY has no bound values, so nothing of its text is taken for a mark.
-        sql = f"COPY {_quoted(table)} (id, {', '.join(map(_quoted, columns))}) FROM STDIN"
+        sql = f"COPY {super().quote(table)} (id, {', '.join(map(super().quote, columns))}) FROM STDIN"
         cursor = self.connection.cursor()
         with self._sentences(), _unbindable(), cursor, cursor.copy(sql) as copy:
             for id, row in zip(ids, rows, strict=True):
@@ -127,7 +138,7 @@ class PostgreSQL(Dialect):
         last = (
             f"SELECT setval({sequence}, greatest(max(id), 1), max(id) IS NOT NULL) FROM {self.quote(table)}"  # noqa: S608
         )
-        self.execute(last, (_quoted(table),))
+        self.execute(last, (super().quote(table),))
 
     def find_ids(
         self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
@@ -148,7 +159,6 @@ class PostgreSQL(Dialect):
             return self.connection.execute(sql, bound, prepare=False).fetchall()
 
     def is_locked(self, name: str) -> bool:
-        """Whether a session has the advisory lock of a name; raises StoreError."""
         with self._sentences():
             return advisory.is_taken(self.connection, name)
 
@@ -160,7 +170,7 @@ class PostgreSQL(Dialect):
 
     def quote(self, name: str) -> str:
         """A name in double quotes; a percent sign, which would begin a mark, is doubled."""
-        return _quoted(name).replace("%", "%%")
+        return super().quote(name).replace("%", "%%")
 
     def index_name(self, table: str, columns: Sequence[str]) -> str:
         """The name of an index: a digest, since PostgreSQL cuts longer names, so that two could be one."""
@@ -173,21 +183,6 @@ class PostgreSQL(Dialect):
             "WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace"
         )
         return [f"index {name} is not valid; REINDEX INDEX mends it" for (name,) in invalid.fetchall()]
-
-    @contextmanager
-    def undoable(self) -> Iterator[None]:
-        """Set a savepoint, since here a statement that fails ends the whole transaction."""
-        if not self._depth:
-            yield
-            return
-        self.execute("SAVEPOINT statement")
-        try:
-            yield
-            self.execute("RELEASE SAVEPOINT statement")
-        except BaseException:
-            if self._in_transaction():
-                self.execute("ROLLBACK TO SAVEPOINT statement")
-            raise
 
     def _begin(self, write: bool) -> None:
         if not write:
@@ -230,7 +225,12 @@ class PostgreSQL(Dialect):
                 "write postgresql://USER@HOST:PORT/DATABASE"
             ) from None
         except psycopg.OperationalError as error:
-            raise self._unreachable(error) from None
+            reason = _first_line(error).rpartition("FATAL:")[2].strip()
+            if any(
+                words in reason for words in ("authentication failed", "no password supplied", "no pg_hba")
+            ):
+                raise CredentialsError(f"the store {self.place} does not let us in: {reason}") from None
+            raise StoreError(f"the store {self.place} cannot be reached: {reason}") from None
         try:
             with self._sentences():
                 self._prepare(connection)
@@ -253,9 +253,9 @@ class PostgreSQL(Dialect):
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{milliseconds}ms",))
         if connection.execute("SELECT to_regclass('_store')").fetchone() == (None,):
             self._found(connection)
-        version = self._version(connection)
-        if version > FORMAT:
-            raise too_new(self.place, version)
+        row = connection.execute("SELECT coalesce(max(format), 0) FROM _store").fetchone()
+        if row and row[0] > FORMAT:
+            raise too_new(self.place, row[0])
 
     def _found(self, connection: psycopg.Connection[Any]) -> None:
         """Make the first tables, unless another program is quicker."""
@@ -277,37 +277,23 @@ class PostgreSQL(Dialect):
             connection.execute(_FOUND)
             connection.execute("INSERT INTO _store VALUES (%s)", (FORMAT,))
 
-    @staticmethod
-    def _version(connection: psycopg.Connection[Any]) -> int:
-        row = connection.execute("SELECT max(format) FROM _store").fetchone()
-        return int(row[0]) if row and row[0] is not None else 0
-
     @contextmanager
     def _sentences(self) -> Iterator[None]:
         """Turn the errors of PostgreSQL into StoreError."""
         try:
             yield
         except psycopg.Error as error:
-            self._fail(error)
-
-    def _fail(self, error: psycopg.Error) -> NoReturn:
-        if isinstance(error, errors.LockNotAvailable):
-            sentence = f"was in use by another program for {locks.BUSY_SECONDS:.0f} seconds; try again later"
-        elif isinstance(error, errors.DiskFull):
-            sentence = "cannot be written, the disk of its server is full; make room and try again"
-        elif isinstance(error, errors.InsufficientPrivilege):
-            sentence = f"does not let this user do it ({_first_line(error)}); ask its owner for the right"
-        elif isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
-            sentence = f"has broken off ({_first_line(error)}); what was not committed is undone, try again"
-        else:
-            sentence = f"cannot do this: {_first_line(error)}"
-        raise StoreError(f"the store {self.place} {sentence}") from error
-
-    def _unreachable(self, error: psycopg.OperationalError) -> StoreError | CredentialsError:
-        reason = _first_line(error).rpartition("FATAL:")[2].strip()
-        if any(words in reason for words in ("authentication failed", "no password supplied", "no pg_hba")):
-            return CredentialsError(f"the store {self.place} does not let us in: {reason}")
-        return StoreError(f"the store {self.place} cannot be reached: {reason}")
+            if isinstance(error, errors.LockNotAvailable):
+                what = f"was in use by another program for {locks.BUSY_SECONDS:.0f} seconds; try again later"
+            elif isinstance(error, errors.DiskFull):
+                what = "cannot be written, the disk of its server is full; make room and try again"
+            elif isinstance(error, errors.InsufficientPrivilege):
+                what = f"does not let this user do it ({_first_line(error)}); ask its owner for the right"
+            elif isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+                what = f"has broken off ({_first_line(error)}); what was not committed is undone, try again"
+            else:
+                what = f"cannot do this: {_first_line(error)}"
+            raise StoreError(f"the store {self.place} {what}") from error
 
 
 @contextmanager
@@ -317,10 +303,6 @@ def _unbindable() -> Iterator[None]:
         yield
     except (psycopg.DataError, ValueError) as error:
         raise Unbindable from error
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _without_secrets(url: str) -> str:

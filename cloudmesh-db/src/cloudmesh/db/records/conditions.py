@@ -51,7 +51,6 @@ class Equal(Condition):
     value: Any
 
     def matches(self, value: Any) -> bool:
-        """Whether both are equal, as ``values.same`` defines it."""
         return same(value, self.value)
 
 
@@ -62,7 +61,6 @@ class Unequal(Condition):
     value: Any
 
     def matches(self, value: Any) -> bool:
-        """Whether they are not equal."""
         return not same(value, self.value)
 
 
@@ -81,7 +79,6 @@ class Order(Condition):
             )
 
     def matches(self, value: Any) -> bool:
-        """Whether both are of one kind, and the value is on that side of the other."""
         kind = family(value)
         return kind is not None and kind == family(self.value) and _ORDERS[self.sign](value, self.value)
 
@@ -97,7 +94,6 @@ class Glob(Condition):
             raise StoreError(f"a pattern must be a text, not {type(self.pattern).__name__}")
 
     def matches(self, value: Any) -> bool:
-        """Whether it is a text that fits the pattern as a whole."""
         return isinstance(value, str) and _expression(self.pattern).match(value) is not None
 
     @property
@@ -113,7 +109,6 @@ class AllOf(Condition):
     parts: tuple[Condition, ...]
 
     def matches(self, value: Any) -> bool:
-        """Whether the value meets each part."""
         return all(part.matches(value) for part in self.parts)
 
 
@@ -124,7 +119,6 @@ class OneOf(Condition):
     parts: tuple[Condition, ...]
 
     def matches(self, value: Any) -> bool:
-        """Whether the value meets a part."""
         return any(part.matches(value) for part in self.parts)
 
 

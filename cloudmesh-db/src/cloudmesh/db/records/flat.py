@@ -83,12 +83,17 @@ def nest(found: Iterable[Leaf]) -> dict[str, Any]:
     record: dict[str, Any] = {}
     made: dict[KeyPath, dict[str, Any]] = {(): record}
     for path, value in found:
-        parent = made.get(path[:-1])
-        if parent is None:
-            parent = _make(made, path[:-1])
-        if path[-1] in parent:
-            raise _in_the_way(path)
-        parent[path[-1]] = value
+        for length in range(1, len(path) + 1):
+            here, is_leaf = path[:length], length == len(path)
+            if here in made and not is_leaf:
+                continue
+            parent = made[here[:-1]]
+            if here[-1] in parent:
+                raise StoreError(f"two columns are at the place {list(here)} of the record; give their paths")
+            if is_leaf:
+                parent[here[-1]] = value
+            else:
+                parent[here[-1]] = made[here] = {}
     return record
 
 
@@ -103,7 +108,8 @@ def column_name(
         reserved: the folded names that no column can have.
         most_bytes: how many bytes of UTF-8 a name may have; 0 for any number.
     """
-    name = _clean("_".join(path)) or "_"
+    # What SQL text cannot hold becomes "?": NUL and halves of surrogate pairs.
+    name = "_".join(path).replace("\0", "?").encode("utf-8", "replace").decode("utf-8") or "_"
     if fold(name) in reserved:
         name = f"own_{name}"
     name = _shortened(name, "", most_bytes)
@@ -143,27 +149,3 @@ def _walk(node: Mapping[str, Any], above: KeyPath, found: list[Leaf]) -> None:
             _walk(value, path, found)
         else:
             found.append((path, {}))
-
-
-def _make(made: dict[KeyPath, dict[str, Any]], path: KeyPath) -> dict[str, Any]:
-    """The dict at a path, with those above it."""
-    parent = made.get(path[:-1])
-    if parent is None:
-        parent = _make(made, path[:-1])
-    if path[-1] in parent:
-        raise _in_the_way(path)
-    node: dict[str, Any] = {}
-    parent[path[-1]] = node
-    made[path] = node
-    return node
-
-
-def _in_the_way(path: KeyPath) -> StoreError:
-    return StoreError(f"two columns are at the place {list(path)} of the record; give their paths")
-
-
-def _clean(name: str) -> str:
-    """The name without what SQL text cannot hold: NUL and halves of surrogate pairs become ``?``."""
-    if name.isascii() and "\0" not in name:
-        return name
-    return name.replace("\0", "?").encode("utf-8", "replace").decode("utf-8")

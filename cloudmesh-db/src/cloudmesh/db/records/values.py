@@ -71,9 +71,7 @@ def encode(kind: str, value: Any, nul: bool = True) -> tuple[Any, bool]:
         return _number(kind, own, value)
     if own != kind or value is None:
         return None, False
-    if kind == "text":
-        return _text(value, nul)
-    return value, True
+    return _text(value, nul) if kind == "text" else (value, True)
 
 
 def decode(kind: str, native: Any) -> Any:
@@ -162,11 +160,8 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    return bool(one == other) or (_is_nan(one) and _is_nan(other))
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    # nan alone is not equal to itself.
+    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124
 
 
 def is_plain(number: float) -> bool:
@@ -174,36 +169,27 @@ def is_plain(number: float) -> bool:
     return number > 0 or number < 0 or (number == 0 and math.copysign(1, number) > 0)
 
 
-def _number(kind: str, own: str, value: int | float) -> tuple[int | float | None, bool]:
-    if kind == "real":
-        return (_as_float(int(value)), False) if own == "integer" else _real(value)
-    if own == "real" and not value.is_integer():  # type: ignore[union-attr]
-        return None, False
-    return (int(value), own == "integer") if -(2**63) <= value < 2**63 else (None, False)
-
-
-def _real(value: float) -> tuple[float | None, bool]:
-    return (None, False) if math.isnan(value) else (value, is_plain(value))
-
-
-def _as_float(value: int) -> float | None:
-    """The float that is exactly this integer, if there is one."""
+def _number(kind: str, own: str, value: Any) -> tuple[int | float | None, bool]:
+    """``encode`` for a number of the kind ``own`` in a column of numbers."""
+    if kind == "integer":
+        if own == "real" and not value.is_integer():
+            return None, False
+        return (int(value), own == "integer") if -(2**63) <= value < 2**63 else (None, False)
+    if own == "real":
+        return (None, False) if math.isnan(value) else (value, is_plain(value))
     try:
-        number = float(value)
+        number = float(int(value))
     except OverflowError:
-        return None
-    return number if number == value else None
+        return None, False
+    return (number if number == value else None), False
 
 
 def _text(value: str, nul: bool) -> tuple[str | None, bool]:
-    if not nul and "\0" in value:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
         return None, False
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return None, False
-    return str.__str__(value), True
+    return (str.__str__(value), True) if nul or "\0" not in value else (None, False)
 
 
 def _tagged(value: Any, depth: int) -> Any:  # noqa: PLR0911 one line a type

@@ -1,22 +1,24 @@
-"""Writing records: single ones, changes by conditions, and what several writers have in common."""
+"""Writing records: adding, changing and deleting them, one or many at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from cloudmesh.db.dialects.base import Dialect, Unbindable
 from cloudmesh.db.records.flat import Leaf, Record, leaves
 from cloudmesh.db.records.values import pack, unpack
 from cloudmesh.db.sql.rows import Columns, Row
-from cloudmesh.db.sql.schema import Table
 from cloudmesh.db.sql.search import Conditions, Search
-from cloudmesh.db.sql.tables import Tables
+from cloudmesh.db.sql.tables import Table, Tables
 from cloudmesh.plugin.errors import StoreError
 
 # Rows that are written by one call of the database, and ids that one statement names.
 BATCH = 1000
+
+T = TypeVar("T")
 
 
 class RowChange(NamedTuple):
@@ -84,6 +86,32 @@ class Engine:
                 return self.insert(self.tables.widened(name, found), found)
         return self.insert(table, found)
 
+    def add_many(self, name: str, records: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Add the records, all or none, and give their ids in order; raises StoreError."""
+        ids: list[int] = []
+        with self.atomic():
+            for batch in batches(records):
+                start = 0
+                while start < len(batch):
+                    made = self._add_alike(name, batch, start)
+                    ids += made
+                    start += len(made)
+        return ids
+
+    def _add_alike(self, name: str, records: list[Mapping[str, Any]], start: int) -> Sequence[int]:
+        """Add the record at ``start`` and those after it that have the same columns; gives their ids."""
+        table = self.tables.known(name)
+        columns, rows = table.writer.rows(records, start) if table else ((), [])
+        if rows:
+            try:
+                with self.dialect.atomic():
+                    return self.dialect.insert_many(name, columns, rows)
+            except Unbindable:
+                # Each of them goes the way that finds out what is special about it.
+                pass
+        some = [leaves(record) for record in records[start : start + max(1, len(rows))]]
+        return [self.insert(self.tables.widened(name, found), found) for found in some]
+
     def insert(self, table: Table, found: list[Leaf]) -> int:
         """Add a row; the table must hold the leaves. Gives the new id."""
         try:
@@ -109,13 +137,45 @@ class Engine:
         others = [name for name, column in table.columns.items() if column.kind and name not in columns]
         self.dialect.executemany(self._update_sql(table, columns, others), rows)
 
-    def change(self, table: Table, found: list[Leaf], conditions: Conditions) -> int:
-        """Set the leaves in the rows that meet the conditions, and give their number."""
-        change = RowChange.of(table, found)
-        ids = self.search.ids(table, conditions)
-        return sum(self.apply(table, dict.fromkeys(some, change)) for some in _batches(ids))
+    def update(self, name: str, values: Mapping[str, Any], conditions: Conditions) -> int:
+        """Set values in the records that meet the conditions, and give their number; raises StoreError."""
+        found = leaves(values)
+        self.tables.table(name, conditions)
+        with self.atomic():
+            self.tables.current(name)
+            self.tables.widened(name, found)
+            table = self.tables.table(name, conditions)
+            change = RowChange.of(table, found)
+            ids = self.search.ids(table, conditions)
+            return sum(self._apply(table, dict.fromkeys(some, change)) for some in batches(ids))
 
-    def apply(self, table: Table, changes: Mapping[int, RowChange]) -> int:
+    def update_many(self, name: str, records: Iterable[Mapping[str, Any]]) -> int:
+        """Set the values of each record in that with its ``id``, all or none; gives how many there were."""
+        changed = 0
+        changes: dict[int, RowChange] = {}
+        with self.atomic():
+            for number, record in enumerate(records):
+                id = record.get("id") if isinstance(record, Mapping) else None
+                if not isinstance(id, int) or isinstance(id, bool):
+                    raise StoreError(
+                        f"it was not said which record of {name!r} to update; give its number as 'id'"
+                    )
+                found = leaves({key: value for key, value in record.items() if key != "id"})
+                if number == 0:
+                    self.tables.table(name)
+                    self.tables.current(name)
+                table = self.tables.widened(name, found)
+                if id in changes or len(changes) == BATCH:
+                    changed += self._apply(table, changes)
+                    changes = {}
+                # No other number is ever that of a record, or can be looked for.
+                if 0 < id < 2**63:
+                    changes[id] = RowChange.of(table, found)
+            if changes:
+                changed += self._apply(self.tables.table(name), changes)
+        return changed
+
+    def _apply(self, table: Table, changes: Mapping[int, RowChange]) -> int:
         """Change at most ``BATCH`` rows, by their ids; gives how many of them there are."""
         groups: dict[Columns, list[Row]] = {}
         marks = ", ".join([self.dialect.mark] * len(changes))
@@ -132,17 +192,20 @@ class Engine:
                 raise StoreError(f"table {table.name!r} cannot hold a value: {error.__cause__}") from error
         return len(rows)
 
-    def remove(self, table: Table, conditions: Conditions) -> int:
+    def delete(self, name: str, conditions: Conditions) -> int:
         """Delete the rows that meet the conditions, and give their number."""
-        clause = self.search.where(table, conditions)
-        delete = f"DELETE FROM {self.dialect.quote(table.name)}"  # noqa: S608 all quoted
-        if clause.exact:
-            return self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount
-        ids = self.search.ids(table, conditions)
-        for some in _batches(ids):
-            marks = ", ".join([self.dialect.mark] * len(some))
-            self.dialect.execute(f"{delete} WHERE id IN ({marks})", some)
-        return len(ids)
+        self.tables.table(name, conditions)
+        delete = f"DELETE FROM {self.dialect.quote(name)}"  # noqa: S608 quoted
+        with self.atomic():
+            table = self.tables.table(name, conditions)
+            clause = self.search.where(table, conditions)
+            if clause.exact:
+                return int(self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount)
+            ids = self.search.ids(table, conditions)
+            for some in batches(ids):
+                marks = ", ".join([self.dialect.mark] * len(some))
+                self.dialect.execute(f"{delete} WHERE id IN ({marks})", some)
+            return len(ids)
 
     def _update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
         """The statement that sets columns of one row, and others to NULL; its id is bound last."""
@@ -154,7 +217,8 @@ class Engine:
         return f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
 
 
-def _batches(ids: list[int]) -> Iterator[list[int]]:
-    """The ids, as many at a time as one statement names."""
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
+def batches(things: Iterable[T]) -> Iterator[list[T]]:
+    """The things, as many at a time as one call of the database writes or names."""
+    remaining = iter(things)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.db.records.flat import Record
 from cloudmesh.db.records.values import decode, unpack
 from cloudmesh.db.sql.rows import Column, RowReader, StaleTable
-from cloudmesh.db.sql.schema import Table
-from cloudmesh.db.sql.tables import Tables
+from cloudmesh.db.sql.tables import Table, Tables
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
-    from cloudmesh.db.records.conditions import Condition
     from cloudmesh.db.records.ordering import By
     from cloudmesh.db.sql.where import Clause
 
@@ -46,7 +44,11 @@ class Search:
             table = self._tables.all()[name]
             clause = self.where(table, conditions)
             if clause.exact and limit is not None and self._sorts(table, order):
-                return self._read(table, clause, conditions, self._order_sql(order), limit)
+                parts = [
+                    f"{self._dialect.quote(each.column)} {'DESC' if each.descending else 'ASC'} NULLS LAST"
+                    for each in order
+                ]
+                return self._read(table, clause, conditions, ", ".join([*parts, "id"]), limit)
             found = self._read(table, clause, conditions)
         from cloudmesh.db.records.ordering import arranged
 
@@ -76,7 +78,8 @@ class Search:
         counts: dict[Any, int] = {}
         try:
             for value, number in self._counted(name, column, conditions):
-                same = _compared(value)
+                # What a condition takes for equal: True is not 1, and nan is nan.
+                same = "nan" if value != value else (isinstance(value, bool), value)  # noqa: PLR0124
                 values.setdefault(same, value)
                 counts[same] = counts.get(same, 0) + number
         except TypeError as error:
@@ -140,22 +143,17 @@ class Search:
             if type(value) is not str or not value.isascii() or not value.isprintable():
                 return None
         names = tuple(conditions)
-        try:
-            sql = table.selects[names]
-        except KeyError:
-            sql = table.selects[names] = self._select_equal(table, names)
+        if names not in table.selects:
+            texts = [name for name in names if name in table.columns and table.columns[name].kind == "text"]
+            quote, mark = self._dialect.quote, self._dialect.mark
+            parts = " AND ".join(f"{quote(name)} = {mark}" for name in texts)
+            select = f"SELECT * FROM {quote(table.name)} WHERE {parts} ORDER BY id"  # noqa: S608
+            table.selects[names] = select if texts and len(texts) == len(names) else None
+        sql = table.selects[names]
         if sql is None:
             return None
         cursor = self._dialect.execute(sql, tuple(conditions.values()))
         return self._records(table, cursor, cursor.fetchall())
-
-    def _select_equal(self, table: Table, names: tuple[str, ...]) -> str | None:
-        if not names or not all(
-            name in table.columns and table.columns[name].kind == "text" for name in names
-        ):
-            return None
-        parts = " AND ".join(f"{self._dialect.quote(name)} = {self._dialect.mark}" for name in names)
-        return f"SELECT * FROM {self._dialect.quote(table.name)} WHERE {parts} ORDER BY id"  # noqa: S608
 
     def _read(
         self,
@@ -173,38 +171,40 @@ class Search:
         records = self._records(table, cursor, rows)
         if clause.exact:
             return records
-        checks = _checks(table, conditions)
-        return [record for record in records if all(met(record) for met in checks)]
+        from cloudmesh.db.records.conditions import condition
+        from cloudmesh.db.records.ordering import at
+
+        # None stands for the id.
+        checks = [
+            (None if name == "id" else table.columns[name].path, condition(wanted))
+            for name, wanted in conditions.items()
+        ]
+        return [
+            record
+            for record in records
+            if all(wanted.matches(record.id if path is None else at(record, path)) for path, wanted in checks)
+        ]
 
     def _records(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
         if not rows:
             return []
-        reader = table.reader
         try:
-            if reader.width != len(rows[0]):
-                reader = table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
-                if reader.misses:
-                    raise StaleTable
-            return list(map(reader.record, rows))
-        except StaleTable:
-            return self._read_anew(table, cursor, rows)
-        except (ValueError, AttributeError, TypeError) as error:
-            raise self._damaged(table) from error
-
-    def _read_anew(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
-        """The records of rows that are newer than what was known of their table."""
-        fresh = self._tables.all().get(table.name, table)
-        fresh.reader = RowReader(fresh.columns, [column[0] for column in cursor.description])
-        try:
-            return list(map(fresh.reader.record, rows))
+            try:
+                if table.reader.width != len(rows[0]):
+                    table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
+                    if table.reader.misses:
+                        raise StaleTable
+                return list(map(table.reader.record, rows))
+            except StaleTable:
+                # The rows are newer than what was known of their table.
+                table = self._tables.all().get(table.name, table)
+                table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
+                return list(map(table.reader.record, rows))
         except (StaleTable, ValueError, AttributeError, TypeError) as error:
-            raise self._damaged(table) from error
-
-    def _damaged(self, table: Table) -> StoreError:
-        return StoreError(
-            f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
-            "cms db check shows what else is"
-        )
+            raise StoreError(
+                f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
+                "cms db check shows what else is"
+            ) from error
 
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:
         """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""
@@ -218,29 +218,3 @@ class Search:
             if self._dialect.execute(sql).fetchone():
                 return False
         return True
-
-    def _order_sql(self, order: Sequence[By]) -> str:
-        parts = [
-            f"{self._dialect.quote(each.column)} {'DESC' if each.descending else 'ASC'} NULLS LAST"
-            for each in order
-        ]
-        return ", ".join([*parts, "id"])
-
-
-def _checks(table: Table, conditions: Conditions) -> list[Any]:
-    """A function for each condition that tells whether a record meets it."""
-    from cloudmesh.db.records.conditions import condition
-    from cloudmesh.db.records.ordering import at
-
-    def check(name: str, wanted: Condition) -> Any:
-        if name == "id":
-            return lambda record: wanted.matches(record.id)
-        path = table.columns[name].path
-        return lambda record: wanted.matches(at(record, path))
-
-    return [check(name, condition(wanted)) for name, wanted in conditions.items()]
-
-
-def _compared(value: Any) -> Any:
-    """What is equal for values that a condition takes for equal: True is not 1, and nan is nan."""
-    return "nan" if value != value else (isinstance(value, bool), value)  # noqa: PLR0124

@@ -1,15 +1,129 @@
-"""What the database knows of its tables, which it keeps in the table ``_columns``, and the memory of it."""
+"""What the database knows of its tables, which it keeps in the table ``_columns``, and the memory of it.
+
+A table only ever grows: a path keeps its column, and a column its kind.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
-from cloudmesh.db.dialects.base import Dialect
-from cloudmesh.db.records.flat import Leaf, column_name, fold
-from cloudmesh.db.sql.rows import Column
-from cloudmesh.db.sql.schema import Table, check_name
+from cloudmesh.db.dialects.base import Dialect, DialectLimits
+from cloudmesh.db.records.flat import KeyPath, Leaf, column_name, fold
+from cloudmesh.db.records.values import encode, kind_of, pack
+from cloudmesh.db.sql.rows import Column, RowReader, RowWriter
 from cloudmesh.plugin.errors import StoreError, UnknownName
+
+# Updates of more forms than these are not remembered.
+_MOST_TOUCHED = 500
+
+
+class Table:
+    """One table: which column holds which path, and what kind of values.
+
+    Attributes:
+        columns: the columns by name, in the order in which they were made; ``id`` is not among them.
+        by_path: the same by path.
+        taken: the names of columns, in lower case.
+        writer: how records that look like earlier ones become rows.
+        reader: how rows become records.
+        selects: the statements for the usual conditions, by their columns.
+    """
+
+    def __init__(self, name: str, limits: DialectLimits) -> None:
+        self.name = name
+        self.limits = limits
+        self.columns: dict[str, Column] = {}
+        self.by_path: dict[KeyPath, Column] = {}
+        self.taken: set[str] = set()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was derived from the columns, since they have changed."""
+        self.writer = RowWriter(self.by_path)
+        self.reader = RowReader(self.columns, ())
+        self.selects: dict[tuple[str, ...], str | None] = {}
+        self._touched: dict[tuple[KeyPath, ...], tuple[str, ...]] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many rows ``_columns`` has for the table, and how many of them name a kind."""
+        return len(self.columns) + 1, sum(1 for column in self.columns.values() if column.kind) + 1
+
+    def holds(self, found: Iterable[Leaf]) -> bool:
+        """Whether each leaf has a column whose kind is decided, if that is needed for the leaf."""
+        for path, value in found:
+            column = self.by_path.get(path)
+            if column is None or (not column.kind and value is not None):
+                return False
+        return True
+
+    def widen(self, found: Iterable[Leaf]) -> tuple[list[Column], list[Column]]:
+        """Make room for the leaves; give the new columns, and the old ones whose kind is now decided.
+
+        Raises:
+            StoreError: there would be too many columns.
+        """
+        new, decided = [], []
+        for path, value in found:
+            old = self.by_path.get(path)
+            if old is None:
+                new.append(self.put(path, kind_of(value)))
+            elif not old.kind and value is not None:
+                decided.append(self.put(path, kind_of(value), old.name))
+        most = self.limits.columns - 2
+        if len(self.columns) > most:
+            raise StoreError(
+                f"table {self.name!r} would have {len(self.columns)} columns, more than the {most} that "
+                f"{self.limits.product} can hold; store such a record as a list of pairs"
+            )
+        self._forget()
+        return new, decided
+
+    def put(self, path: KeyPath, kind: str, name: str = "") -> Column:
+        """Add a column, or decide the kind of one; without a name it gets one that is free."""
+        if not name:
+            name = column_name(path, self.taken, self.limits.reserved, self.limits.name_bytes)
+        column = self.columns[name] = self.by_path[path] = Column(name, path, kind)
+        self.taken.add(fold(name))
+        return column
+
+    def cells(self, found: Iterable[Leaf]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The leaves as a row holds them: SQL values by column, and what only ``_json`` can hold.
+
+        There must be a column for each.
+        """
+        native: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
+        for path, value in found:
+            column = self.by_path[path]
+            sql_value, is_all = encode(column.kind, value, self.limits.nul_in_text)
+            if sql_value is not None:
+                native[column.name] = sql_value
+            if not is_all:
+                kept[column.name] = value
+        return native, kept
+
+    def row(self, found: Iterable[Leaf]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """The same as columns and their values, ``_json`` last."""
+        native, kept = self.cells(found)
+        return (*native, "_json"), (*native.values(), pack(kept))
+
+    def touched(self, paths: tuple[KeyPath, ...]) -> tuple[str, ...]:
+        """The columns of the paths, and those above or beneath, which cannot have a value beside them."""
+        names = self._touched.get(paths)
+        if names is None:
+            own = [self.by_path[path].name for path in paths]
+            beside = [
+                column.name
+                for column in self.columns.values()
+                if any(column.path != path and _one_within_other(column.path, path) for path in paths)
+            ]
+            if len(self._touched) >= _MOST_TOUCHED:
+                self._touched.clear()
+            names = self._touched[paths] = (*own, *beside)
+        return names
 
 
 class Tables:
@@ -31,13 +145,21 @@ class Tables:
         self._indexed.clear()
 
     def all(self) -> dict[str, Table]:
-        """All tables, as they are now."""
+        """All tables, as they are now, in the order in which they were made."""
         if not self.dialect.exists:
             return {}
         self.forget()
-        self._remembered = load_tables(self.dialect)
+        tables: dict[str, Table] = {}
+        rows = self.dialect.execute(
+            f"SELECT tab, col, path, kind FROM _columns ORDER BY {self.dialect.columns_order}"  # noqa: S608
+        )
+        for tab, col, path, kind in rows.fetchall():
+            table = tables.get(tab) or tables.setdefault(tab, Table(tab, self.dialect.limits))
+            if path is not None:
+                table.put(tuple(json.loads(path)), kind, col)
+        self._remembered = tables
         self._opened = self.dialect.opened
-        return self._remembered
+        return tables
 
     def known(self, name: str) -> Table | None:
         """A table as it was when last read, or None if there is no such table."""
@@ -77,27 +199,30 @@ class Tables:
         tables = self.all()
         table = tables.get(name)
         if table is None:
-            table = self._new_table(name, found, tables)
-            _create(self.dialect, table)
+            table = self._new(name, found, tables)
+            self._create(table)
         else:
-            _grow(self.dialect, table, *table.widen(found))
+            self._grow(table, *table.widen(found))
         self._remembered = {**tables, name: table}
         return table
 
     def index(self, table: Table, columns: Iterable[str]) -> None:
         """Make rows quick to find by these columns; looked after once for each table and columns."""
-        name, sql = _index_sql(self.dialect, table, columns)
+        quote = self.dialect.quote
+        names = sorted(set(columns))
+        name = self.dialect.index_name(table.name, names)
         if name not in self._indexed:
-            self.dialect.execute(sql)
+            # Not unique: a store may hold several records with the same values.
+            body = f"{quote(table.name)} ({', '.join(map(quote, names))})"
+            self.dialect.execute(f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {body}")
             self._indexed.add(name)
 
     def make_like(self, table: Table) -> None:
         """Make an empty table with the columns of one of another store, in their order."""
-        made = self._new_table(table.name, [], self.all())
+        made = self._new(table.name, [], self.all())
         for path, column in table.by_path.items():
-            name = column_name(path, made.taken, self.dialect.limits.reserved, self.dialect.limits.name_bytes)
-            made.put(Column(name, path, column.kind))
-        _create(self.dialect, made)
+            made.put(path, column.kind)
+        self._create(made)
         self.forget()
 
     def missing_columns(self, name: str) -> list[str]:
@@ -107,8 +232,12 @@ class Tables:
         columns = self.table(name).columns.values()
         return [column.name for column in columns if column.kind and column.name not in there]
 
-    def _new_table(self, name: str, found: list[Leaf], others: Iterable[str]) -> Table:
-        check_name(name, self.dialect.limits)
+    def sql_of(self, name: str, found: list[Leaf]) -> str:
+        """The statement that makes a new table for these leaves; raises StoreError if none can be made."""
+        return self._create_sql(self._new(name, found, ()))
+
+    def _new(self, name: str, found: list[Leaf], others: Iterable[str]) -> Table:
+        _check_name(name, self.dialect.limits)
         for other in others:
             if fold(other) == fold(name):
                 raise StoreError(f"table {name!r} differs from {other!r} in letter case alone; use that name")
@@ -116,73 +245,62 @@ class Tables:
         table.widen(found)
         return table
 
+    def _create(self, table: Table) -> None:
+        """Make the table in the database, with the columns it has now."""
+        self.dialect.execute(self._create_sql(table))
+        self._note([(table.name, "id", None, "integer")])
+        self._note_columns(table, table.columns.values())
 
-def load_tables(dialect: Dialect) -> dict[str, Table]:
-    """All tables, in the order in which they were made."""
-    tables: dict[str, Table] = {}
-    select = "SELECT tab, col, path, kind FROM _columns"
-    rows = dialect.execute(f"{select} ORDER BY {dialect.columns_order}")
-    for tab, col, path, kind in rows.fetchall():
-        table = tables.get(tab) or tables.setdefault(tab, Table(tab, dialect.limits))
-        if path is not None:
-            table.put(Column(col, tuple(json.loads(path)), kind))
-    return tables
+    def _create_sql(self, table: Table) -> str:
+        lines = [f"id {self.dialect.id_type}", *self._definitions(table.columns.values()), "_json TEXT"]
+        body = ",\n".join(f"    {line}" for line in lines)
+        return f"CREATE TABLE {self.dialect.quote(table.name)} (\n{body}\n)"
 
+    def _grow(self, table: Table, new: list[Column], decided: list[Column]) -> None:
+        """Add columns to a table of the database, and the kinds that are now decided."""
+        for line in self._definitions([*new, *(decided if self.dialect.later else ())]):
+            self.dialect.execute(f"ALTER TABLE {self.dialect.quote(table.name)} ADD COLUMN {line}")
+        self._note_columns(table, new)
+        mark = self.dialect.mark
+        self.dialect.executemany(
+            f"UPDATE _columns SET kind = {mark} WHERE tab = {mark} AND col = {mark}",  # noqa: S608
+            [(column.kind, table.name, column.name) for column in decided],
+        )
 
-def _create(dialect: Dialect, table: Table) -> None:
-    """Make the table in the database, with the columns it has now."""
-    dialect.execute(create_sql(dialect, table))
-    _insert(dialect, [(table.name, "id", None, "integer")])
-    _remember(dialect, table, table.columns.values())
+    def _definitions(self, columns: Iterable[Column]) -> list[str]:
+        """How SQL says those that exist in the database as soon as they are known."""
+        return [
+            f"{self.dialect.quote(column.name)} {self.dialect.sql_types[column.kind]}"
+            for column in columns
+            if column.kind or not self.dialect.later
+        ]
 
+    def _note_columns(self, table: Table, columns: Iterable[Column]) -> None:
+        self._note([(table.name, column.name, json.dumps(column.path), column.kind) for column in columns])
 
-def _grow(dialect: Dialect, table: Table, new: Iterable[Column], decided: Iterable[Column]) -> None:
-    """Add columns to a table of the database, and the kinds that are now decided."""
-    made = [*_made(dialect, new), *(decided if dialect.later else ())]
-    for column in made:
-        dialect.execute(f"ALTER TABLE {dialect.quote(table.name)} ADD COLUMN {_definition(dialect, column)}")
-    _remember(dialect, table, new)
-    mark = dialect.mark
-    dialect.executemany(
-        f"UPDATE _columns SET kind = {mark} WHERE tab = {mark} AND col = {mark}",  # noqa: S608
-        [(column.kind, table.name, column.name) for column in decided],
-    )
-
-
-def create_sql(dialect: Dialect, table: Table) -> str:
-    """The statement that makes the table."""
-    lines = [f"id {dialect.id_type}"]
-    lines += [_definition(dialect, column) for column in _made(dialect, table.columns.values())]
-    lines.append("_json TEXT")
-    body = ",\n".join(f"    {line}" for line in lines)
-    return f"CREATE TABLE {dialect.quote(table.name)} (\n{body}\n)"
-
-
-def _index_sql(dialect: Dialect, table: Table, columns: Iterable[str]) -> tuple[str, str]:
-    """The name of the index on these columns, in whichever order, and the statement that makes it."""
-    names = sorted(set(columns))
-    name = dialect.index_name(table.name, names)
-    # Not unique: a store may hold several records with the same values.
-    body = f"{dialect.quote(table.name)} ({', '.join(map(dialect.quote, names))})"
-    return name, f"CREATE INDEX IF NOT EXISTS {dialect.quote(name)} ON {body}"
+    def _note(self, rows: list[tuple[str, str, str | None, str]]) -> None:
+        marks = ", ".join([self.dialect.mark] * 4)
+        self.dialect.executemany(
+            f"INSERT INTO _columns (tab, col, path, kind) VALUES ({marks})",  # noqa: S608
+            rows,
+        )
 
 
-def _made(dialect: Dialect, columns: Iterable[Column]) -> list[Column]:
-    """Those that exist as columns of SQL as soon as they are known."""
-    return [column for column in columns if column.kind or not dialect.later]
+def _check_name(table: str, limits: DialectLimits) -> None:
+    """Raise StoreError unless a table can have this name."""
+    if not isinstance(table, str) or not table:
+        raise StoreError(f"{table!r} is no name of a table; give a text that is not empty")
+    if fold(table).startswith(("_", "sqlite_")):
+        raise StoreError(f"the name {table!r} is reserved; a table cannot begin with '_' or 'sqlite_'")
+    if "\0" in table or (not table.isascii() and table.encode("utf-8", "replace").decode() != table):
+        raise StoreError(f"the name {table!r} of a table has a character that SQL cannot hold")
+    if limits.name_bytes and len(table.encode()) > limits.name_bytes:
+        raise StoreError(
+            f"the name {table!r} of a table is longer than the {limits.name_bytes} bytes that "
+            f"{limits.product} allows"
+        )
 
 
-def _definition(dialect: Dialect, column: Column) -> str:
-    return f"{dialect.quote(column.name)} {dialect.sql_types[column.kind]}"
-
-
-def _remember(dialect: Dialect, table: Table, columns: Iterable[Column]) -> None:
-    _insert(
-        dialect,
-        [(table.name, column.name, json.dumps(column.path), column.kind) for column in columns],
-    )
-
-
-def _insert(dialect: Dialect, rows: list[tuple[str, str, str | None, str]]) -> None:
-    marks = ", ".join([dialect.mark] * 4)
-    dialect.executemany(f"INSERT INTO _columns (tab, col, path, kind) VALUES ({marks})", rows)  # noqa: S608
+def _one_within_other(one: KeyPath, other: KeyPath) -> bool:
+    """Whether one path leads through the place of the other, so that both cannot have values."""
+    return all(here == there for here, there in zip(one, other, strict=False))

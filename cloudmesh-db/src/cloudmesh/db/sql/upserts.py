@@ -7,11 +7,10 @@ from itertools import groupby, repeat
 from typing import Any
 
 from cloudmesh.db.dialects.base import Unbindable
-from cloudmesh.db.records.flat import Leaf, leaves
-from cloudmesh.db.sql.bulk import batches
-from cloudmesh.db.sql.engine import Engine
+from cloudmesh.db.records.flat import leaves
+from cloudmesh.db.sql.engine import Engine, batches
 from cloudmesh.db.sql.rows import Columns, Row, picker
-from cloudmesh.db.sql.schema import Table
+from cloudmesh.db.sql.tables import Table
 from cloudmesh.db.sql.where import MOST_VALUES
 from cloudmesh.plugin.errors import StoreError
 
@@ -25,9 +24,15 @@ def upsert(engine: Engine, name: str, record: Record, key: Sequence[str]) -> int
     with engine.atomic():
         engine.tables.current(name)
         table = engine.tables.widened(name, found)
-        conditions = _key_values(table, found, key)
+        values = {table.by_path[path].name: value for path, value in found}
+        missing = [column for column in key if column not in values]
+        if missing or not key:
+            raise StoreError(
+                f"the record for table {name!r} has no column {', '.join(missing) or 'as its key'}; "
+                f"it has {', '.join(values)}"
+            )
         engine.tables.index(table, [column for column in key if table.columns[column].kind])
-        old = engine.search.find(name, conditions)
+        old = engine.search.find(name, {column: values[column] for column in key})
         if not old:
             return engine.insert(table, found)
         if len(old) > 1:
@@ -65,20 +70,15 @@ class _UpsertBatch:
         """Store these records; raises StoreError."""
         start = 0
         while start < len(records):
-            columns, rows = self._rows_of(records, start)
+            table = self._engine.tables.known(self._name)
+            columns, rows = table.writer.rows(records, start) if table else ((), [])
+            if not rows:
+                found = leaves(records[start])
+                columns, row = self._engine.tables.widened(self._name, found).row(found)
+                rows = [row]
             self._take(columns, rows, records[start : start + len(rows)])
             start += len(rows)
         self._flush()
-
-    def _rows_of(self, records: list[Record], start: int) -> tuple[Columns, list[Row]]:
-        """The rows of the record at ``start`` and of those after it that have the same columns."""
-        table = self._engine.tables.known(self._name)
-        columns, rows = table.writer.rows(records, start) if table else ((), [])
-        if rows:
-            return columns, rows
-        found = leaves(records[start])
-        columns, row = self._engine.tables.widened(self._name, found).row(found)
-        return columns, [row]
 
     def _take(self, columns: Columns, rows: list[Row], records: list[Record]) -> None:
         table = self._engine.tables.table(self._name)
@@ -106,8 +106,7 @@ class _UpsertBatch:
         try:
             with self._engine.dialect.atomic():
                 ids = self._known_ids(table, list(rows))
-                self._replace(table, rows, ids)
-                self._insert(rows, ids)
+                self._write_together(table, rows, ids)
             self.ids += map(ids.__getitem__, keys)
         except Unbindable:
             self._write_singly(records)
@@ -126,33 +125,21 @@ class _UpsertBatch:
                     raise _several(self._name, self._key)
         return ids
 
-    def _replace(self, table: Table, rows: dict[Key, tuple[Columns, Row]], ids: dict[Key, int]) -> None:
-        """Make the rows that are known by their ids hold what is given, and nothing else."""
+    def _write_together(
+        self, table: Table, rows: dict[Key, tuple[Columns, Row]], ids: dict[Key, int]
+    ) -> None:
+        """Make the rows that have ids hold what is given and nothing else; add the others with their ids."""
         groups: dict[Columns, list[Row]] = {}
         for key, id in ids.items():
             columns, row = rows[key]
             groups.setdefault(columns, []).append((*row, id))
         for columns, group in groups.items():
             self._engine.replace_many(table, columns, group)
-
-    def _insert(self, rows: dict[Key, tuple[Columns, Row]], ids: dict[Key, int]) -> None:
-        """Add the rows that have no id yet, and take down theirs."""
         new = [(key, row) for key, row in rows.items() if key not in ids]
-        for columns, group in groupby(new, lambda each: each[1][0]):
-            some = list(group)
+        for columns, alike in groupby(new, lambda each: each[1][0]):
+            some = list(alike)
             made = self._engine.dialect.insert_many(self._name, columns, [row for _, (_, row) in some])
             ids.update(zip([key for key, _ in some], made, strict=True))
-
-
-def _key_values(table: Table, found: list[Leaf], key: Sequence[str]) -> dict[str, Any]:
-    values = {table.by_path[path].name: value for path, value in found}
-    missing = [column for column in key if column not in values]
-    if missing or not key:
-        raise StoreError(
-            f"the record for table {table.name!r} has no column {', '.join(missing) or 'as its key'}; "
-            f"it has {', '.join(values)}"
-        )
-    return {column: values[column] for column in key}
 
 
 def _several(name: str, key: Sequence[str], number: int = 2) -> StoreError:
