@@ -15,7 +15,7 @@ from cloudmesh.cloud.cli.lists import list_catalog, list_things
 from cloudmesh.cloud.cli.overview import cloud_info
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NotFound, RateLimited, Unsupported
-from cloudmesh.cloud.fanout import limits
+from cloudmesh.cloud.fanout import query as limits
 from cloudmesh.cloud.model.awaited import AwaitedMachine
 from cloudmesh.cloud.model.records import Image
 from cloudmesh.cloud.model.verbs import Capability

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names, expand_clouds
+from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names, expand_clouds
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.plugin.names import expand
 

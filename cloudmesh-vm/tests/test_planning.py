@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
-from cloudmesh.cloud.fanout.limits import CloudProgress
+from cloudmesh.cloud.fanout.query import CloudProgress
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.vm import Machine, Machines, Status
 from cloudmesh.vm.jobs.jobs import Jobs

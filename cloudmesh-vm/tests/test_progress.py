@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.cloud.fanout.limits import CloudProgress
+from cloudmesh.cloud.fanout.query import CloudProgress
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.progress_bars import summed_up
 
@@ -195,7 +195,7 @@ def test_summing_up_keeps_every_machine(tallies, lines):
 SCRIPT = """
     import sys, time
     from cloudmesh.vm.cli.progress import Progress
-    from cloudmesh.cloud.fanout.limits import CloudProgress
+    from cloudmesh.cloud.fanout.query import CloudProgress
 
     with Progress() as progress:
         for step in range(16):

@@ -22,7 +22,7 @@ from cloudmesh.cloud.errors import (
     TlsFailure,
     Unreachable,
 )
-from cloudmesh.cloud.fanout.limits import CloudProgress
+from cloudmesh.cloud.fanout.query import CloudProgress
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, Interrupted
 from cloudmesh.vm.machines import Machines

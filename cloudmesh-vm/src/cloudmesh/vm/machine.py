@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords
-from cloudmesh.cloud.fanout.limits import Deadline
+from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Kind, find_verb
 from cloudmesh.config import Config

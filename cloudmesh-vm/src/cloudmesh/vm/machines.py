@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords, BootOptions
-from cloudmesh.cloud.fanout.limits import Deadline, ProgressCallback, QueryLimits
+from cloudmesh.cloud.fanout.query import Deadline, ProgressCallback, QueryLimits
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.config import Config
@@ -56,7 +56,7 @@ class Machines:
             configuration, else 32.
         call_timeout: seconds after which one call is given up, and what is asked of one cloud before the
             first call; else the ``call_timeout`` of its cloud.
-        watch: a function to call with the progress; see ``cloudmesh.cloud.fanout.limits``.
+        watch: a function to call with the progress; see ``cloudmesh.cloud.fanout.query``.
     """
 
     def __init__(

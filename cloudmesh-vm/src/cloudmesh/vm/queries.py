@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cloudmesh.cloud.fanout.selection import chosen_clouds, clouds_of_names
+from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
@@ -174,7 +174,7 @@ def foresee(
     Raises:
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
     """
-    from cloudmesh.cloud.fanout.limits import Deadline
+    from cloudmesh.cloud.fanout.query import Deadline
     from cloudmesh.vm.jobs.planning import ActionPlan
 
     verb, session = find_verb(action), machines.session

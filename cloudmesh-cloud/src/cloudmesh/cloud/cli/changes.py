@@ -9,7 +9,7 @@ from typing import Any
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.fanout.query import chosen_clouds
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError

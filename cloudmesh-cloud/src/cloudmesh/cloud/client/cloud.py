@@ -16,7 +16,7 @@ from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudError, is_transient
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
-from cloudmesh.cloud.fanout.limits import QueryLimits, require_seconds
+from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.boot import BootRequest, new_token

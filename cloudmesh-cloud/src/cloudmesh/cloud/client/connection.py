@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from cloudmesh.cloud.errors import ProviderDefect, Unsupported
-from cloudmesh.cloud.fanout.limits import bounded
+from cloudmesh.cloud.fanout.query import bounded
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
@@ -130,7 +130,7 @@ class Connection:
         """What a method of the provider lists, as ``Provider.networks``; one entry after the other.
 
         Raises:
-            BadAnswer: the listing has more entries than any true one; see ``fanout.limits``.
+            BadAnswer: the listing has more entries than any true one; see ``fanout.query``.
         """
         kind = method.__name__
         with mapped(self.name):

@@ -53,7 +53,7 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
         """
         from cloudmesh.cloud.cli.checking import check_clouds
         from cloudmesh.cloud.cli.overview import cloud_info, list_clouds
-        from cloudmesh.cloud.fanout.selection import expand_clouds
+        from cloudmesh.cloud.fanout.query import expand_clouds
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
@@ -74,7 +74,7 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
 
 
 def _default(config: Config, words: list[str]) -> Answer:
-    from cloudmesh.cloud.fanout.selection import expand_clouds
+    from cloudmesh.cloud.fanout.query import expand_clouds
     from cloudmesh.plugin.errors import ConfigError
 
     if not words:
@@ -91,7 +91,7 @@ def _default(config: Config, words: list[str]) -> Answer:
 
 
 def _activate(config: Config, words: list[str]) -> Answer:
-    from cloudmesh.cloud.fanout.selection import expand_clouds
+    from cloudmesh.cloud.fanout.query import expand_clouds
 
     def change(now: Config) -> list[str]:
         return list(dict.fromkeys([*_active(now), *expand_clouds(now, words, active=False)]))
@@ -100,7 +100,7 @@ def _activate(config: Config, words: list[str]) -> Answer:
 
 
 def _deactivate(config: Config, words: list[str]) -> Answer:
-    from cloudmesh.cloud.fanout.selection import expand_clouds
+    from cloudmesh.cloud.fanout.query import expand_clouds
     from cloudmesh.plugin import UsageError
 
     def change(now: Config) -> list[str]:

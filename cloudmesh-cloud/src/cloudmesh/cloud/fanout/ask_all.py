@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.fanout.limits import QueryLimits
+from cloudmesh.cloud.fanout.query import QueryLimits
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 

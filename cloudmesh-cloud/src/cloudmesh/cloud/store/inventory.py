@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ REFRESHES = "refresh"
 VANISHED = "vanished"
 ADDRESSES = "address"
 _KEY = ["cloud", "cloud_id"]
+_FIELDS = tuple(each.name for each in fields(MachineRecord))
 # In place of an address that nobody has told yet.
 _EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
@@ -318,5 +319,8 @@ def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
 
 
 def _known(record: Mapping[str, Any]) -> KnownMachine:
-    machine = MachineRecord.from_record({**record, "metadata": dict(record.get("metadata") or {})})
+    # Not by from_record, which looks up the fields each time: a listing has thousands of machines.
+    values = {key: record[key] for key in _FIELDS if key in record}
+    values |= {"state": State(record["state"]), "metadata": dict(record.get("metadata") or {})}
+    machine = MachineRecord(**values)
     return KnownMachine(machine, float(record["refreshed"]))

@@ -34,7 +34,7 @@ class FlavorCommand(PluginCommand):  # type: ignore[misc]
             makes the exit code 4 (3 if it does not accept the credentials).
         """
         from cloudmesh.cloud.cli.lists import list_catalog
-        from cloudmesh.cloud.fanout.selection import chosen_clouds
+        from cloudmesh.cloud.fanout.query import chosen_clouds
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 

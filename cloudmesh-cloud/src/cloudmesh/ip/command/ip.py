@@ -61,7 +61,7 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
 def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli import changes
     from cloudmesh.cloud.cli.lists import list_things
-    from cloudmesh.cloud.fanout.selection import chosen_clouds
+    from cloudmesh.cloud.fanout.query import chosen_clouds
 
     option = arguments["--cloud"]
     if arguments["list"]:

@@ -58,7 +58,7 @@ def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_public_key
     from cloudmesh.cloud.cli.lists import list_things
     from cloudmesh.cloud.client.cloud import Cloud
-    from cloudmesh.cloud.fanout.selection import chosen_clouds
+    from cloudmesh.cloud.fanout.query import chosen_clouds
 
     clouds = chosen_clouds(config, arguments["--cloud"])
     if arguments["list"]:

@@ -29,7 +29,7 @@ class NetworkCommand(PluginCommand):  # type: ignore[misc]
                             from which floating IPs are taken
         """
         from cloudmesh.cloud.cli.lists import list_things
-        from cloudmesh.cloud.fanout.selection import chosen_clouds
+        from cloudmesh.cloud.fanout.query import chosen_clouds
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 

@@ -70,7 +70,7 @@ def _run(config: Config, arguments: dict[str, Any]) -> Answer:
     from cloudmesh.cloud.cli.changes import change_all, read_rule
     from cloudmesh.cloud.cli.lists import list_rules, list_things
     from cloudmesh.cloud.client.cloud import Cloud
-    from cloudmesh.cloud.fanout.selection import chosen_clouds
+    from cloudmesh.cloud.fanout.query import chosen_clouds
 
     name = arguments["NAME"]
     if arguments["rule"]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, simulated_notes
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.fanout.limits import Deadline
+from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb, find_verb
 from cloudmesh.config import Config

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from cloudmesh.cloud.fanout.limits import CloudProgress
+from cloudmesh.cloud.fanout.query import CloudProgress
 
 if TYPE_CHECKING:
     from cloudmesh.vm.cli.progress_bars import ProgressBars

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cloudmesh.cloud.fanout.limits import CloudProgress
+from cloudmesh.cloud.fanout.query import CloudProgress
 from cloudmesh.plugin.plain import harmless
 
 # Lines that are short are not broken anew by a terminal that becomes narrower, so that they can be removed.

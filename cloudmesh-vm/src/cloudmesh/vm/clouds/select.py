@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
-from cloudmesh.cloud.fanout.selection import clouds_of_names
+from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.store.inventory import by_name
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError

@@ -10,8 +10,7 @@ from typing import TypeVar
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
-from cloudmesh.cloud.fanout.limits import Deadline, QueryLimits
-from cloudmesh.cloud.fanout.selection import chosen_clouds
+from cloudmesh.cloud.fanout.query import Deadline, QueryLimits, chosen_clouds
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config

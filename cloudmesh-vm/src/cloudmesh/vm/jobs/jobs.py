@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloudmesh.cloud.fanout.limits import QueryLimits
+from cloudmesh.cloud.fanout.query import QueryLimits
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store

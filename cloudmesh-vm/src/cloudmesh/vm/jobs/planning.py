@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS
-from cloudmesh.cloud.fanout.selection import clouds_of_names
+from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.networks import Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb

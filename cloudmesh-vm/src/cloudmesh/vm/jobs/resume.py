@@ -10,7 +10,7 @@ from typing import Any
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CloudError, CloudTimeout
-from cloudmesh.cloud.fanout.limits import Deadline
+from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from weakref import WeakSet
 
-from cloudmesh.cloud.fanout.limits import NEVER, Deadline
+from cloudmesh.cloud.fanout.query import NEVER, Deadline
 from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.plugin.signals import StopRequest

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cloudmesh.cloud.fanout.limits import CALL_TIMEOUT, ProgressCallback, require_seconds
+from cloudmesh.cloud.fanout.query import CALL_TIMEOUT, ProgressCallback, require_seconds
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, Access
 

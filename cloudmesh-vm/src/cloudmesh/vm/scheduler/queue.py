@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from cloudmesh.cloud.fanout.limits import CloudProgress, ProgressCallback
+from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, Reply

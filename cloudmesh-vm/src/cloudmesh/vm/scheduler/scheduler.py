@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.fanout.limits import ProgressCallback
+from cloudmesh.cloud.fanout.query import ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping

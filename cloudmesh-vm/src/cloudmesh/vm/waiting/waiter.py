@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
-from cloudmesh.cloud.fanout.limits import CloudProgress, ProgressCallback
+from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
 from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
