@@ -17,6 +17,8 @@ from dataclasses import replace
 class Lies(SimulatedProvider):
     "Says that it cannot suspend, and does."
     capabilities = SimulatedProvider.capabilities - {Capability.SUSPEND}
+    def suspend(self, cloud_id):
+        self.act("suspend", cloud_id)
 
 class Empty(SimulatedProvider):
     "Turns an error into an empty list."
@@ -117,7 +119,7 @@ def failures(tmp_path_factory):
     (directory / "test_wrong.py").write_text(SUITE)
     words = ["-m", "pytest", "-q", "-rfEp", "--tb=no", "-p", "no:cacheprovider", "test_wrong.py"]
     done = subprocess.run(
-        [sys.executable, *words], cwd=directory, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *words], cwd=directory, capture_output=True, text=True, timeout=240, check=False
     )
     found = {}
     for line in done.stdout.splitlines():

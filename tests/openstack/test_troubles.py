@@ -209,7 +209,7 @@ def serve():
             BadAnswer,
             "answers with a web page",
         ),
-        (201, b'{"token": {"expires_at":', {}, BadAnswer, ""),
+        (201, b'{"token": {"expires_at":', {}, BadAnswer, None),
         (200, b'{"hello": "world"}', {}, BadAnswer, "does not answer as Keystone does"),
         (429, b'{"error": {"message": "slow down"}}', {"Retry-After": "7"}, RateLimited, "in 7 seconds"),
     ],
