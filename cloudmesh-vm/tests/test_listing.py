@@ -133,7 +133,7 @@ def test_the_clouds_are_asked_side_by_side(three, config, spy):
 
 def test_a_cloud_that_hangs_is_given_up(three, config, spy, monkeypatch):
     monkeypatch.setattr("cloudmesh.cloud.fanout.query.CALL_TIMEOUT", 0.5)
-    monkeypatch.setattr("cloudmesh.cloud.fanout.query.ReadRetry.ceiling", 0.0)
+    monkeypatch.setattr("cloudmesh.cloud.provider.retry.ReadRetry.ceiling", 0.0)
     ended = threading.Event()
     spy.trouble["a", "machines"] = lambda _: ended.wait(30)
     answer = list_machines(config, [], None, refresh=True)

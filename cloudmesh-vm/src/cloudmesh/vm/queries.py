@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
@@ -20,6 +19,7 @@ from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.client.cloud import Cloud
+    from cloudmesh.cloud.model.networks import FloatingIP
     from cloudmesh.vm.clouds.session import CloudSession
     from cloudmesh.vm.jobs.planning import GivenArgument
     from cloudmesh.vm.machines import Machines

@@ -10,13 +10,12 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import UnknownName
 
 if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP
     from cloudmesh.db import Condition, Record
 
 MACHINES = "machine"
@@ -234,6 +233,8 @@ class Inventory:
         Until ``keep_address`` tells which it is, it is among the machine's with its mark for an id and no
         address: whoever takes it may be lost before that.
         """
+        from cloudmesh.cloud.provider.boot import mark  # not for a list from the store
+
         record = {"cloud": machine.cloud, "cloud_id": mark(token), "address": _EXPECTED}
         self._database.upsert(ADDRESSES, {**record, "machine_id": machine.cloud_id}, key=_KEY)
 
@@ -260,6 +261,8 @@ class Inventory:
         """The addresses that were taken for this machine, and those that are expected."""
         if not self._database.has(ADDRESSES):
             return []
+        from cloudmesh.cloud.model.networks import FloatingIP
+
         found = self._database.find(ADDRESSES, cloud=machine.cloud, machine_id=machine.cloud_id)
         return [FloatingIP(machine.cloud, each["address"], each["cloud_id"]) for each in found]
 
@@ -268,6 +271,8 @@ class Inventory:
         taken: dict[tuple[str, str], list[FloatingIP]] = {}
         if not self._database.has(ADDRESSES):
             return taken
+        from cloudmesh.cloud.model.networks import FloatingIP
+
         for cloud in clouds:
             for each in self._database.find(ADDRESSES, cloud=cloud):
                 address = FloatingIP(cloud, each["address"], each["cloud_id"])

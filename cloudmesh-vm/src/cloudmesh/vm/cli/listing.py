@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import interrupted_notes
 from cloudmesh.vm.queries import known_machines
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP
 
 _SHOWN = 10
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
