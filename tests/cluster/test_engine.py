@@ -190,9 +190,11 @@ def test_threads_load_nothing_of_dask(configured):
 import sys
 from pathlib import Path
 from cloudmesh.config import Config
-from cloudmesh.vm.executors.registry import open_executor
-with open_executor(Config.load(Path({str(configured().path)!r})), 4) as executor:
-    executor.submit(int).result()
+from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs.runner import JobRunner
+config = Config.load(Path({str(configured().path)!r}))
+with CloudSession(config=config) as session, JobRunner(session) as runner:
+    runner._executor().submit(int).result()
 print([name for name in ("dask", "distributed", "tornado") if name in sys.modules])
 """
     ended = subprocess.run(
