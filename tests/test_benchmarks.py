@@ -1,0 +1,29 @@
+"""The benchmarks run to their end; what they measure means nothing with so few machines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = """
+import os, bench, fleet, store
+os.environ.update(HOME=os.getcwd(), CLOUDMESH_CONFIG_DIR=os.path.join(os.getcwd(), "cloudmesh"))
+bench.RUNS = bench.CLOUDS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = 1
+store.RECORDS, store.SINGLE, store.REPLACED, store.TURN = 300, 30, 30, 10
+fleet.FEW, fleet.MANY = 6, 12
+figures = [bench.Ratio(*each) for each in fleet.figures()]
+for ratio in (bench.list_against_banner(), bench.config_against_parser(), *figures):
+    print(ratio.row())
+store.main()
+"""
+
+
+@pytest.mark.slow
+def test_they_measure(root: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root / 'benchmarks')!r})\n{SMALL}"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "6 starts, 3 clouds" in done.stdout
