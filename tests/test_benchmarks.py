@@ -11,7 +11,7 @@ import pytest
 SMALL = """
 import os, bench, fleet, store
 os.environ.update(HOME=os.getcwd(), CLOUDMESH_CONFIG_DIR=os.path.join(os.getcwd(), "cloudmesh"))
-bench.RUNS = bench.CLOUDS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = 1
+bench.RUNS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = 1
 store.RECORDS, store.SINGLE, store.REPLACED, store.TURN = 300, 30, 30, 10
 fleet.FEW, fleet.MANY = 6, 12
 figures = [bench.Ratio(*each) for each in fleet.figures()]
