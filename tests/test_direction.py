@@ -189,30 +189,6 @@ def test_circles_are_found_within_a_folder_and_through_a_package(unlinked, kept)
     assert not kept(unlinked, "circles")
 
 
-SEEN = {
-    "statement": "from sample.high import Name",
-    "plain": "import sample.high.part",
-    "of the namespace": "from sample import high",
-    "inside": "def f():\n    from sample.high import part",
-    "relative": "from ..high import part",
-    "for types": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from sample.high import Name",
-}
-
-
-@pytest.mark.parametrize("kind", SEEN)
-def test_every_kind_of_import_is_seen(tmp_path, monkeypatch, kind):
-    """In a namespace whose packages lie in two folders, as ours."""
-    for name in ("high", "low"):
-        package = tmp_path / f"{name}-part" / "sample" / name
-        package.mkdir(parents=True)
-        (package / "__init__.py").touch()
-        (package / "part.py").write_text(SEEN[kind] if name == "low" else "")
-        monkeypatch.syspath_prepend(tmp_path / f"{name}-part")
-    graph = grimp.build_graph("sample", cache_dir=None)
-    (imported,) = graph.find_modules_directly_imported_by("sample.low.part")
-    assert imported.startswith("sample.high")
-
-
 def test_strays_and_names_are_found(tmp_path):
     (tmp_path / "cloudmesh-db/src/cloudmesh/image").mkdir(parents=True)
     (tmp_path / "cloudmesh-db/src/cloudmesh/__init__.py").touch()

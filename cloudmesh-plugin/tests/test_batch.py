@@ -48,23 +48,6 @@ def test_windows_line_ends_and_a_mark_at_the_start(cms: Cms, tmp_path: Path) -> 
     assert cms("batch", "s.txt").stdout == '["a"]\n["b"]\n'
 
 
-def test_stops_at_the_first_failing_line(cms: Cms, script: Script) -> None:
-    done = cms("batch", script("probe text", "probe fail ConfigError", "probe text"))
-    assert (done.returncode, done.stdout) == (3, "prose\n")
-    assert done.stderr == "cms probe: it went wrong\ns.txt:2: probe fail ConfigError\n"
-
-
-def test_keep_going_ends_with_the_first_failure(cms: Cms, script: Script) -> None:
-    done = cms(
-        "batch",
-        "--keep-going",
-        script("probe fail CloudError", "probe text", "probe fail ConfigError", "quit"),
-    )
-    assert (done.returncode, done.stdout) == (4, "prose\n")
-    told = [line for line in done.stderr.splitlines() if line.startswith("s.txt:")]
-    assert told == ["s.txt:1: probe fail CloudError", "s.txt:3: probe fail ConfigError"]
-
-
 def test_wrong_words_and_unknown_commands(cms: Cms, script: Script) -> None:
     done = cms("batch", "--keep-going", script("probe wrods", "prob text", "foreign okk", "banner"))
     assert done.returncode == 2
@@ -72,16 +55,6 @@ def test_wrong_words_and_unknown_commands(cms: Cms, script: Script) -> None:
     assert "cms prob: there is no command 'prob'; did you mean 'probe'?" in done.stderr
     assert "cms foreign: unknown word 'okk'; did you mean 'ok'?" in done.stderr
     assert "cms banner: 'banner' needs TEXT" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("line", "code"), [("foreign exit 7", 7), ("probe fail interrupt", 130), ("!exit 5", 5)]
-)
-def test_failures_count(cms: Cms, script: Script, line: str, code: int) -> None:
-    done = cms("batch", script("probe text", line, "probe text"))
-    assert (done.returncode, done.stdout) == (code, "prose\n")
-    assert done.stderr.endswith(f"s.txt:2: {line}\n")
-    assert "hunter2" not in done.stderr
 
 
 def test_ctrl_c_names_the_line(program: str, environment: dict[str, str], tmp_path: Path) -> None:

@@ -45,11 +45,10 @@ class StopRequest:
         self.first = self.first or signal.Signals(number)
 
 
-class _Repeats:
-    """Tells a new request from a signal that came together with the one before."""
+class _Handler:
+    """A signal handler that can tell a new request from a signal that came together with the one before."""
 
-    def __init__(self) -> None:
-        self._last = float("-inf")
+    _last = float("-inf")
 
     def is_new(self) -> bool:
         """Whether the signal that has just come is a request of its own."""
@@ -60,18 +59,15 @@ class _Repeats:
         return True
 
 
-class _InterruptHandler:
+class _InterruptHandler(_Handler):
     """The handler of SIGTERM that raises KeyboardInterrupt, once for all signals that come together."""
 
-    def __init__(self) -> None:
-        self._repeats = _Repeats()
-
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self._repeats.is_new():
+        if self.is_new():
             raise KeyboardInterrupt
 
 
-class _StopHandler:
+class _StopHandler(_Handler):
     """The handler of both signals that tells listeners of the first request, and interrupts at the second.
 
     Attributes:
@@ -85,11 +81,10 @@ class _StopHandler:
         self.seen: list[int] = []
         self.ending = False
         self._requests = 0
-        self._repeats = _Repeats()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.seen.append(number)
-        if not self._repeats.is_new():
+        if not self.is_new():
             return
         self._requests += 1
         for stop, _ in self.listeners:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 
@@ -32,39 +33,46 @@ class Walk:
 
 
 class UsageLine:
-    """One line of a usage. Places are numbers; options are left out, since they may stand anywhere."""
+    """One line of a usage. Options are left out, since they may stand anywhere among the words."""
 
     def __init__(self, pattern: Any, docopt: Any) -> None:
+        self._pattern = pattern
         self._docopt = docopt
-        self._steps: list[list[tuple[Leaf, int]]] = [[]]
-        self._skips: list[set[int]] = [set()]
-        self._end = self._add(pattern, 0)
         self.option_names: set[str] = {option.name for option in pattern.flat(docopt.Option)}
         self.required: list[str] = self._required(pattern)
 
     def walk(self, words: Sequence[str]) -> Walk:
         """Follow the words as far as this line allows."""
-        places = self._reachable({0})
-        commands: list[str] = []
-        for count, word in enumerate(words):
-            taken = [(leaf, to) for at in places for leaf, to in self._steps[at] if _takes(leaf, word)]
-            if not taken:
-                return Walk(count, commands, self._expected(places), complete=False)
-            if len(commands) == count and any(leaf.is_command for leaf, _ in taken):
-                commands.append(word)
-            places = self._reachable({to for _, to in taken})
-        return Walk(len(words), commands, self._expected(places), complete=self._end in places)
+        expected: list[list[Leaf]] = [[] for _ in range(len(words) + 1)]
+        ends = self._follow(self._pattern, {0}, words, expected)
+        consumed = max(at for at, leaves in enumerate(expected) if leaves or at in ends)
+        pairs = zip(words, expected, strict=False)
+        commands = [word for word, _ in takewhile(lambda pair: Leaf(pair[0], True) in pair[1], pairs)]
+        return Walk(consumed, commands, list(dict.fromkeys(expected[consumed])), complete=len(words) in ends)
 
-    def _expected(self, places: set[int]) -> list[Leaf]:
-        return list(dict.fromkeys(leaf for at in sorted(places) for leaf, _ in self._steps[at]))
-
-    def _reachable(self, places: set[int]) -> set[int]:
-        found, work = set(places), list(places)
-        while work:
-            for to in self._skips[work.pop()] - found:
-                found.add(to)
-                work.append(to)
-        return found
+    def _follow(
+        self, pattern: Any, starts: set[int], words: Sequence[str], expected: list[list[Leaf]]
+    ) -> set[int]:
+        """How many words may be used up after a pattern that begins after so many; notes what it expects."""
+        docopt = self._docopt
+        if isinstance(pattern, docopt.Argument):
+            leaf = Leaf(pattern.name, isinstance(pattern, docopt.Command))
+            for at in starts:
+                expected[at].append(leaf)
+            taken = [at for at in starts if at < len(words)]
+            return {at + 1 for at in taken if not leaf.is_command or leaf.name == words[at]}
+        children = getattr(pattern, "children", [])
+        if isinstance(pattern, docopt.Either):
+            return set().union(*(self._follow(child, starts, words, expected) for child in children))
+        if isinstance(pattern, docopt.OneOrMore):
+            found: set[int] = set()
+            while starts := self._follow(children[0], starts, words, expected) - found:
+                found |= starts
+            return found
+        for child in children:
+            ends = self._follow(child, starts, words, expected)
+            starts = starts | ends if isinstance(pattern, docopt.Optional) else ends
+        return starts
 
     def _required(self, pattern: Any) -> list[str]:
         """The options without which nothing fits."""
@@ -73,36 +81,6 @@ class UsageLine:
         if isinstance(pattern, self._docopt.Optional | self._docopt.Either):
             return []
         return [name for child in getattr(pattern, "children", []) for name in self._required(child)]
-
-    def _place(self, *before: int) -> int:
-        """A new place, reached from those before without a word."""
-        self._steps.append([])
-        self._skips.append(set())
-        for at in before:
-            self._skips[at].add(len(self._steps) - 1)
-        return len(self._steps) - 1
-
-    def _add(self, pattern: Any, start: int) -> int:
-        """Lay the places of a pattern after ``start``; give the one where it ends."""
-        docopt = self._docopt
-        if isinstance(pattern, docopt.Argument):
-            end = self._place()
-            is_command = isinstance(pattern, docopt.Command)
-            self._steps[start].append((Leaf(pattern.name, is_command), end))
-            return end
-        if isinstance(pattern, docopt.Either):
-            return self._place(*(self._add(child, self._place(start)) for child in pattern.children))
-        if isinstance(pattern, docopt.OneOrMore):
-            again = self._place(start)
-            end = self._add(pattern.children[0], again)
-            self._skips[end].add(again)
-            return end
-        for child in getattr(pattern, "children", []):
-            before = self._place(start)
-            start = self._add(child, before)
-            if isinstance(pattern, docopt.Optional):
-                start = self._place(before, start)
-        return start
 
 
 @dataclass
@@ -155,7 +133,3 @@ class Usage:
         except self.docopt.DocoptExit:
             return False
         return True
-
-
-def _takes(leaf: Leaf, word: str) -> bool:
-    return not leaf.is_command or leaf.name == word
