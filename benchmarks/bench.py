@@ -147,6 +147,8 @@ def store_against_sqlite() -> list[Ratio]:
 
 
 def main() -> int:
+    # Python keeps what it compiled, as for users; else each start compiles our modules, and only ours.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
         ratios = [list_against_banner(), config_against_parser(), *store_against_sqlite()]
