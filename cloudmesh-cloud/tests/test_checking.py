@@ -1,22 +1,15 @@
 """``cms cloud check``: each step of each cloud, and that a closed door is told before the key is tried."""
 
-import contextlib
-import socket
 import ssl
 import subprocess
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from cloudmesh.cloud.cli.checking import check_clouds
-from cloudmesh.cloud.errors import (
-    CloudTimeout,
-    CredentialsError,
-    EndpointError,
-    TlsFailure,
-    Unreachable,
-)
-from cloudmesh.cloud.provider.endpoint import Endpoint, look_up, shake_hands
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 TWO = {"uc": {}, "tacc": {}}
@@ -82,30 +75,6 @@ def test_a_cloud_that_cannot_even_be_opened_has_a_row(configure):
     assert answer.exit_code == 3
 
 
-def test_the_network_is_tried_before_the_sign_in(configure, monkeypatch, spy):
-    closed = socket.create_server(("127.0.0.1", 0))
-    port = closed.getsockname()[1]
-    closed.close()
-    monkeypatch.setattr(
-        SimulatedProvider, "endpoint", lambda _: Endpoint(f"https://127.0.0.1:{port}/v3"), raising=False
-    )
-    answer = check_clouds(configure({"uc": {}}), ["uc"])
-    assert told(answer, "check", "result") == [("dns", "ok"), ("tls", "failed")]
-    assert f"127.0.0.1:{port} cannot be reached" in answer.rows[1]["message"]
-    assert spy.taken() == []
-
-
-def test_a_name_that_nobody_has_is_an_error_of_the_configuration():
-    with pytest.raises(EndpointError, match="no host has the name nowhere.invalid"):
-        look_up(Endpoint("https://nowhere.invalid"))
-
-
-@pytest.mark.parametrize("url", ["", "keystone", "https://", "https://a:b", "ftp://x", "https://[::1"])
-def test_what_is_no_address_is_told(url):
-    with pytest.raises(EndpointError, match="no address of a cloud"):
-        look_up(Endpoint(url))
-
-
 @pytest.fixture
 def certificate(tmp_path):
     """A certificate that nobody signed, for localhost, with its key."""
@@ -118,60 +87,80 @@ def certificate(tmp_path):
 
 @pytest.fixture
 def serve():
-    """Listens on loopback and does something with each connection; gives the port."""
+    """Answers each request on loopback with 404, by TLS if a context is given; gives port and calls."""
     opened = []
 
-    def start(do):
-        server = socket.create_server(("127.0.0.1", 0))
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.seen.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *words):
+            pass
+
+    def start(context=None):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.seen = []
         opened.append(server)
-
-        def work():
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    do(connection)
-
-        threading.Thread(target=work, daemon=True).start()
-        return server.getsockname()[1]
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return server.server_address[1], server.seen
 
     yield start
     for server in opened:
-        server.close()
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture
-def secure(serve, certificate):
-    cert, key = certificate
+def keystone(configure, monkeypatch):
+    """Checks an OpenStack at this address; gives the row of its connection and the exit code."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def check(url, **settings):
+        account = {"OS_AUTH_URL": url, "OS_USERNAME": "me", "OS_PASSWORD": "x", "OS_PROJECT_NAME": "p"}
+        config = configure({"uc": {"type": "openstack", "credentials": account, **settings}})
+        answer = check_clouds(config, ["uc"])
+        return next(row for row in answer.rows if row["check"] == "connection"), answer.exit_code
+
+    return check
+
+
+def test_the_connection_is_tried_before_the_sign_in_over_the_same_transport(keystone, serve, certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-
-    def shake(connection):
-        with contextlib.suppress(OSError):
-            context.wrap_socket(connection, server_side=True).close()
-
-    return serve(shake)
-
-
-def test_a_certificate_is_looked_at(secure, certificate):
-    url = f"https://127.0.0.1:{secure}"
-    with pytest.raises(TlsFailure, match="is not accepted: self-signed certificate"):
-        shake_hands(Endpoint(url))
-    assert "its certificate is good" in shake_hands(Endpoint(url, ca_file=str(certificate[0])))
-    assert "not looked at (insecure)" in shake_hands(Endpoint(url, insecure=True))
-    with pytest.raises(EndpointError, match="the CA certificate /no/such.pem cannot be read"):
-        shake_hands(Endpoint(url, ca_file="/no/such.pem"))
+    context.load_cert_chain(*certificate)
+    secure, plain = f"https://127.0.0.1:{serve(context)[0]}", f"http://127.0.0.1:{serve()[0]}"
+    row, code = keystone(secure)
+    assert (row["result"], code) == ("failed", 4) and "is not accepted (self-signed" in row["message"]
+    for settings in ({"ca_cert": str(certificate[0])}, {"insecure": True}):
+        row, _ = keystone(secure, **settings)
+        assert row["result"] == "ok", row
+        assert ("is good" in row["message"]) is ("ca_cert" in settings)
+    assert "without TLS" in keystone(plain)[0]["message"]
+    row, _ = keystone(plain.replace("http:", "https:"))
+    assert "does not speak TLS" in row["message"]
 
 
-def test_what_speaks_no_tls_and_what_is_silent_are_told_apart(serve):
-    plain = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
-    with pytest.raises(TlsFailure, match="does not speak TLS"):
-        shake_hands(Endpoint(f"https://127.0.0.1:{plain}"))
-    assert "without TLS" in shake_hands(Endpoint(f"http://127.0.0.1:{plain}"))
-    silent = threading.Event()
-    port = serve(lambda _: silent.wait(20))
-    with pytest.raises(CloudTimeout, match=r"did not answer in 0\.2 seconds"):
-        shake_hands(Endpoint(f"https://127.0.0.1:{port}", timeout=0.2))
-    silent.set()
+def test_the_proxy_and_the_certificates_of_the_environment_are_those_of_the_calls(
+    keystone, serve, certificate, monkeypatch
+):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    assert keystone(f"https://127.0.0.1:{serve(context)[0]}")[0]["result"] == "ok"
+    port, seen = serve()
+    monkeypatch.setenv("http_proxy", f"http://me:geheim@127.0.0.1:{port}")
+    row, _ = keystone("http://nowhere.invalid:5000")
+    assert row["message"].startswith("nowhere.invalid:5000 answers through the proxy 127.0.0.1")
+    assert "geheim" not in str(row) and seen[0] == "http://nowhere.invalid:5000/"
+
+
+def test_a_name_that_nobody_has_is_one_error_for_all_commands(keystone, monkeypatch):
+    row, code = keystone("https://nowhere.invalid:5000")
+    assert "the name of nowhere.invalid:5000 is not found" in row["message"] and code == 4
+    with Cloud("uc") as cloud, pytest.raises(Unreachable) as caught:
+        cloud.machines()
+    assert caught.value.exit_code == code

@@ -32,11 +32,6 @@ def test_they_are_asked_at_the_same_time():
     assert set(ask_all(["a", "b"], lambda _: both.wait())) == {"a", "b"}
 
 
-def test_one_is_asked_in_the_thread_that_asks():
-    assert ask_all(["a"], lambda _: threading.current_thread()) == {"a": threading.current_thread()}
-    assert ask_all([], lambda _: 1) == {}
-
-
 @pytest.mark.parametrize("clouds", [["a"], ["a", "b"]])
 def test_what_nobody_foresaw_is_raised(clouds):
     with pytest.raises(ZeroDivisionError):

@@ -1,35 +1,9 @@
-"""What can go wrong at a cloud, as every provider tells it.
-
-::
-
-    CloudError (exit 4)
-    ├── Unreachable        the cloud did not answer
-    │   ├── OutOfService   what is in front of it says that it is not there now
-    │   └── TlsFailure     whoever answered did not prove to be the cloud
-    ├── CloudTimeout       it did not answer, or a machine did not change, in time
-    ├── BadAnswer          what came back is no answer of the cloud's interface, or only a part of one
-    ├── Refused            it answered and would not do it
-    │   ├── QuotaExceeded  this user has no room left: which quota, how much of it is used
-    │   ├── NoCapacity     the cloud itself has no room for such a machine now
-    │   ├── FlavorTooSmall the image does not fit the flavor
-    │   ├── ServerFailure  it failed in itself
-    │   └── RateLimited    too many calls: when to try again
-    ├── Unsupported        this kind of cloud has no such thing
-    ├── Conflict           the verb is impossible in the machine's state
-    ├── ProviderDefect     the provider itself failed in a way that nobody foresaw
-    └── NotFound           the machine, image, flavor or key is not there
-        └── Gone           it was there, and the cloud remembers that it is deleted
-
-    ConfigError (exit 3)
-    ├── CredentialsError   the cloud did not accept who we are
-    └── EndpointError      the configured address, region or service is not the cloud's
+"""What can go wrong at a cloud, as every provider tells it: a ``CloudError`` (exit 4) or ``ConfigError`` (3).
 
 Each has ``outcome_unknown``: whether what was asked for may have been done all the same, since the call had
 been sent and its answer was lost or was none. ``is_transient`` tells whether the same call may go well a
-little later.
-
-A provider maps each error of the library underneath to one of these with ``raise ... from error``. All of
-them together are ``CLOUD_ERRORS``.
+little later. A provider maps each error of the library underneath to one of these with
+``raise ... from error``. All of them together are ``CLOUD_ERRORS``.
 """
 
 from __future__ import annotations

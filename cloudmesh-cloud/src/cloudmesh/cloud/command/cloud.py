@@ -42,8 +42,8 @@ class CloudCommand(PluginCommand):  # type: ignore[misc]
             cloud list        all clouds of the configuration, in its order
             cloud info        what is configured for a cloud and what its type can do;
                               secrets are masked
-            cloud check       tries the active (or the named) clouds, side by side: name
-                              service, TLS, sign-in, quota, default image and flavor
+            cloud check       tries the active (or the named) clouds, side by side: the
+                              connection, sign-in, quota, default image and flavor
             cloud default     shows, or sets, the clouds used when none is named
             cloud activate    lets clouds be used
             cloud deactivate  keeps clouds in the configuration, but never calls them

@@ -6,10 +6,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import QueryLimits
@@ -17,6 +18,7 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
 Result = TypeVar("Result")
+Came = TypeVar("Came")
 
 # More at once would only wait for the network of this machine.
 _THREADS = 32
@@ -62,89 +64,57 @@ def ask_clouds(
 def ask_all(
     clouds: Sequence[str],
     ask: Callable[[str], Result],
-    limit: Callable[[str], float] | None = None,
-    tell: Callable[[Mapping[str, object]], None] | None = None,
+    limit: Callable[[str], float] = lambda _: math.inf,
+    tell: Callable[[Mapping[str, object]], None] = lambda _: None,
 ) -> dict[str, Result | CloudmeshError]:
-    """What ``ask`` gives for each cloud, or its error, in the order of the clouds.
+    """What ``ask`` gives for each cloud, or its error, in their order; raises what nobody foresaw.
 
-    ``ask`` opens its cloud and its store itself. On Ctrl-C the calls that are under way are not waited for.
+    ``ask`` opens its cloud and its store itself, in a thread. On Ctrl-C the calls that are under way are not
+    waited for.
 
     Args:
         limit: for how many seconds a cloud is waited for, asked when its turn comes; the answer of one that
             takes longer is a CloudTimeout, and its thread is left alone.
         tell: called with the answers so far: at the beginning, at each answer and each 0.2 seconds.
     """
-    if len(clouds) < 2 and limit is None:
-        return {cloud: _answer(cloud, ask) for cloud in clouds}
-    return _Fanout(clouds, ask, limit or (lambda _: math.inf), tell or (lambda _: None)).run()
+    queue = deque(clouds)
+    # When each began to be asked, and for how many seconds it may be.
+    asked: dict[str, tuple[float, float]] = {}
+    ended: SimpleQueue[tuple[str, Result | BaseException]] = SimpleQueue()
+    answers: dict[str, Result | CloudmeshError] = {}
 
-
-class _Fanout(Generic[Result]):
-    """The clouds that are queued, those that are being asked, and what they have answered."""
-
-    def __init__(
-        self,
-        clouds: Sequence[str],
-        ask: Callable[[str], Result],
-        limit: Callable[[str], float],
-        tell: Callable[[Mapping[str, object]], None],
-    ) -> None:
-        self._clouds = clouds
-        self._ask = ask
-        self._limit = limit
-        self._tell = tell
-        self._queue = deque(clouds)
-        # When each began to be asked, and for how many seconds it may be.
-        self._asked: dict[str, tuple[float, float]] = {}
-        self._ended: SimpleQueue[tuple[str, Result | BaseException]] = SimpleQueue()
-        self._answers: dict[str, Result | CloudmeshError] = {}
-
-    def run(self) -> dict[str, Result | CloudmeshError]:
-        """Ask them all. Raises what nobody foresaw."""
-        while self._queue or self._asked:
-            while self._queue and len(self._asked) < _THREADS:
-                cloud = self._queue.popleft()
-                self._asked[cloud] = time.monotonic(), self._limit(cloud)
-                # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
-                name = f"asking {cloud}"
-                threading.Thread(target=self._work, args=(cloud,), daemon=True, name=name).start()
-            self._tell(self._answers)
-            self._listen()
-            now = time.monotonic()
-            for cloud, (began, seconds) in list(self._asked.items()):
-                if now >= began + seconds:
-                    del self._asked[cloud]
-                    sentence = f"cloud {cloud} did not answer in {seconds:.3g} seconds"
-                    self._answers[cloud] = CloudTimeout(sentence)
-        self._tell(self._answers)
-        return {cloud: self._answers[cloud] for cloud in self._clouds}
-
-    def _work(self, cloud: str) -> None:
+    def work(cloud: str) -> None:
         try:
-            self._ended.put((cloud, _answer(cloud, self._ask)))
+            ended.put((cloud, ask(cloud)))
         except BaseException as error:  # noqa: BLE001 raised again in the thread that asked
-            self._ended.put((cloud, error))
+            ended.put((cloud, error))
 
-    def _listen(self) -> None:
-        """Wait for a cloud, and take over what has come."""
+    while queue or asked:
+        while queue and len(asked) < _THREADS:
+            cloud = queue.popleft()
+            asked[cloud] = time.monotonic(), limit(cloud)
+            # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
+            threading.Thread(target=work, args=(cloud,), daemon=True, name=f"asking {cloud}").start()
+        tell(answers)
+        ends = min(began + seconds for began, seconds in asked.values())
+        for cloud, answer in _come(ended, min(_POLL, ends - time.monotonic())):
+            # What comes after all, when nobody waits for it any more, is nothing that was told.
+            if asked.pop(cloud, None) is not None:
+                if isinstance(answer, BaseException) and not isinstance(answer, CloudmeshError):
+                    raise answer
+                answers[cloud] = answer
         now = time.monotonic()
-        ends = min((began + seconds for began, seconds in self._asked.values()), default=now)
-        wait = max(0.0, min(_POLL, ends - now))
-        try:
-            while True:
-                cloud, answer = self._ended.get(timeout=wait) if wait > 0 else self._ended.get_nowait()
-                wait = 0.0
-                # What comes after all, when nobody waits for it any more, is nothing that was told.
-                if self._asked.pop(cloud, None) is not None:
-                    if isinstance(answer, BaseException) and not isinstance(answer, CloudmeshError):
-                        raise answer
-                    self._answers[cloud] = answer
-        except Empty:
-            return
+        for cloud, (began, seconds) in list(asked.items()):
+            if now >= began + seconds:
+                del asked[cloud]
+                answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer in {seconds:.3g} seconds")
+    tell(answers)
+    return {cloud: answers[cloud] for cloud in clouds}
 
 
-def _answer(cloud: str, ask: Callable[[str], Result]) -> Result | CloudmeshError:
-    try:
-        return ask(cloud)
-    except CloudmeshError as error:
-        return error
+def _come(ended: SimpleQueue[Came], seconds: float) -> Iterator[Came]:
+    """What has come by now, else what comes within these seconds."""
+    with suppress(Empty):
+        yield ended.get(timeout=max(0.0, seconds))
+        while True:
+            yield ended.get_nowait()

@@ -18,7 +18,6 @@ from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, S
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
-from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.plugin.errors import CloudmeshError
 
 __all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
@@ -102,9 +101,12 @@ class Provider(ABC):
         """Whether a machine that is booted so has to be given its public address once it is there."""
         return request.public and Capability.BOOT_PUBLIC not in self.capabilities
 
-    def endpoint(self) -> Endpoint | None:
-        """Where sign-in goes to, for ``cms cloud check``; None for a cloud that is not behind a network."""
-        return None
+    def connect(self) -> str:
+        """Reach the cloud as every call does, but without signing in; a sentence on how it was reached.
+
+        So ``cms cloud check`` tells a wrong host from a wrong password. Empty for what is behind no network.
+        """
+        return ""
 
     @abstractmethod
     def check(self) -> str:

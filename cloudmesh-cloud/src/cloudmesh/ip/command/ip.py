@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
-
-if TYPE_CHECKING:
-    from cloudmesh.config import Config
 
 VERBS = ("list", "create", "delete", "attach", "detach")
 
@@ -48,28 +45,24 @@ class IpCommand(PluginCommand):  # type: ignore[misc]
 
             An address that cms vm boot --public took is given back by cms vm delete.
         """
+        from cloudmesh.cloud.cli import changes
+        from cloudmesh.cloud.cli.lists import list_things
+        from cloudmesh.cloud.fanout.query import chosen_clouds
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
-        return _run(Config.load(prompter=prompter_of(self)), arguments)
+        config = Config.load(prompter=prompter_of(self))
+        option = arguments["--cloud"]
+        if arguments["list"]:
+            return list_things(config, chosen_clouds(config, option), "address")
+        if arguments["create"]:
+            return changes.create_address(config, option, arguments["--pool"] or "")
+        if arguments["delete"]:
+            return changes.delete_addresses(config, option, arguments["ADDRESSES"], arguments["--yes"])
+        if arguments["attach"]:
+            return changes.attach_address(config, option, arguments["ADDRESS"], arguments["NAME"])
+        return changes.detach_address(config, option, arguments["ADDRESS"])
 
     def complete_ip(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
-
-
-def _run(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli import changes
-    from cloudmesh.cloud.cli.lists import list_things
-    from cloudmesh.cloud.fanout.query import chosen_clouds
-
-    option = arguments["--cloud"]
-    if arguments["list"]:
-        return list_things(config, chosen_clouds(config, option), "address")
-    if arguments["create"]:
-        return changes.create_address(config, option, arguments["--pool"] or "")
-    if arguments["delete"]:
-        return changes.delete_addresses(config, option, arguments["ADDRESSES"], arguments["--yes"])
-    if arguments["attach"]:
-        return changes.attach_address(config, option, arguments["ADDRESS"], arguments["NAME"])
-    return changes.detach_address(config, option, arguments["ADDRESS"])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
-
-if TYPE_CHECKING:
-    from cloudmesh.config import Config
 
 VERBS = ("list", "add", "delete")
 
@@ -44,28 +41,24 @@ class KeyCommand(PluginCommand):  # type: ignore[misc]
             says which and why), 2 wrong usage or unknown name, 4 a cloud could not be
             reached.
         """
+        from cloudmesh.cloud.cli.changes import change_all, read_public_key
+        from cloudmesh.cloud.cli.lists import list_things
+        from cloudmesh.cloud.client.cloud import Cloud
+        from cloudmesh.cloud.fanout.query import chosen_clouds
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
-        return _run(Config.load(prompter=prompter_of(self)), arguments)
+        config = Config.load(prompter=prompter_of(self))
+        clouds = chosen_clouds(config, arguments["--cloud"])
+        if arguments["list"]:
+            return list_things(config, clouds, "key")
+        if arguments["delete"]:
+            return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_key)
+        text = read_public_key(arguments["FILE"])
+        return change_all(
+            config, clouds, "add", [arguments["NAME"]], lambda cloud, name: cloud.add_key(name, text)
+        )
 
     def complete_key(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
-
-
-def _run(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.changes import change_all, read_public_key
-    from cloudmesh.cloud.cli.lists import list_things
-    from cloudmesh.cloud.client.cloud import Cloud
-    from cloudmesh.cloud.fanout.query import chosen_clouds
-
-    clouds = chosen_clouds(config, arguments["--cloud"])
-    if arguments["list"]:
-        return list_things(config, clouds, "key")
-    if arguments["delete"]:
-        return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_key)
-    text = read_public_key(arguments["FILE"])
-    return change_all(
-        config, clouds, "add", [arguments["NAME"]], lambda cloud, name: cloud.add_key(name, text)
-    )

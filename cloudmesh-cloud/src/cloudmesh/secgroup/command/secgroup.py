@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
-
-if TYPE_CHECKING:
-    from cloudmesh.config import Config
 
 VERBS = ("list", "create", "delete", "rule")
 
@@ -56,37 +53,37 @@ class SecgroupCommand(PluginCommand):  # type: ignore[misc]
             secgroup rule add web --port=443
             secgroup rule add web --port=22 --remote=192.0.2.0/24
         """
+        from cloudmesh.cloud.cli.changes import change_all, read_rule
+        from cloudmesh.cloud.cli.lists import list_rules, list_things
+        from cloudmesh.cloud.client.cloud import Cloud
+        from cloudmesh.cloud.fanout.query import chosen_clouds
         from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
-        return _run(Config.load(prompter=prompter_of(self)), arguments)
+        config = Config.load(prompter=prompter_of(self))
+        name = arguments["NAME"]
+        if arguments["rule"]:
+            words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
+            rule = read_rule(*words)
+        clouds = chosen_clouds(config, arguments["--cloud"])
+        if arguments["list"]:
+            return list_rules(config, clouds, name) if name else list_things(config, clouds, "group")
+        if arguments["delete"]:
+            return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_security_group)
+        if arguments["create"]:
+            text = arguments["--description"] or ""
+            return change_all(
+                config,
+                clouds,
+                "create",
+                [name],
+                lambda cloud, group: cloud.create_security_group(group, text),
+            )
+        action, change = ("add", Cloud.add_rule) if arguments["add"] else ("remove", Cloud.remove_rule)
+        return change_all(
+            config, clouds, f"rule {action}", [name], lambda cloud, group: change(cloud, group, rule)
+        )
 
     def complete_secgroup(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """Tab completion of the verbs."""
         return [verb for verb in VERBS if verb.startswith(text)]
-
-
-def _run(config: Config, arguments: dict[str, Any]) -> Answer:
-    from cloudmesh.cloud.cli.changes import change_all, read_rule
-    from cloudmesh.cloud.cli.lists import list_rules, list_things
-    from cloudmesh.cloud.client.cloud import Cloud
-    from cloudmesh.cloud.fanout.query import chosen_clouds
-
-    name = arguments["NAME"]
-    if arguments["rule"]:
-        words = (arguments[f"--{each}"] for each in ("protocol", "port", "remote", "direction"))
-        rule = read_rule(*words)
-    clouds = chosen_clouds(config, arguments["--cloud"])
-    if arguments["list"]:
-        return list_rules(config, clouds, name) if name else list_things(config, clouds, "group")
-    if arguments["delete"]:
-        return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_security_group)
-    if arguments["create"]:
-        text = arguments["--description"] or ""
-        return change_all(
-            config, clouds, "create", [name], lambda cloud, group: cloud.create_security_group(group, text)
-        )
-    action, change = ("add", Cloud.add_rule) if arguments["add"] else ("remove", Cloud.remove_rule)
-    return change_all(
-        config, clouds, f"rule {action}", [name], lambda cloud, group: change(cloud, group, rule)
-    )

@@ -7,15 +7,16 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from cloudmesh.cloud.provider.boot import BootRequest
-from cloudmesh.cloud.provider.endpoint import Endpoint
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.transport import (
     CONNECTION_KEYS,
     CallTracker,
     ConnectionSettings,
     build_driver,
+    connection_class,
 )
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError
 from cloudmesh.plugin.secrets import is_secret
@@ -91,11 +92,24 @@ class LibcloudProvider(Provider):
             kind = self.driver_class()
             self._driver = build_driver(kind, self.connection_settings, self.tracker, arguments, named)
 
-    def endpoint(self) -> Endpoint | None:
-        """Where calls go to, with this cloud's TLS; None if the driver does not tell before it calls."""
+    def connect(self) -> str:
+        """Reach the cloud over the connections of all calls, with their proxy and TLS; any answer will do."""
         url = self.endpoint_url()
-        settings = self.connection_settings
-        return Endpoint(url, settings.ca_file, settings.insecure, settings.limits[0]) if url else None
+        if not url:
+            return ""
+        with self.calling("connect"):
+            connection = connection_class(self.connection_settings, self.tracker)("", 0)
+            connection.host = url
+            connection.request("GET", "/")
+        scheme, place, *_ = urlsplit(url)
+        how = "; its certificate is not looked at (insecure)" if self.connection_settings.insecure else ""
+        how = (
+            (how or "; its certificate is good")
+            if scheme == "https"
+            else " without TLS: passwords can be read"
+        )
+        proxy = urlsplit(str(connection.session.proxies.get(scheme, "")))
+        return f"{place} answers{f' through the proxy {proxy.hostname}' if proxy.hostname else ''}{how}"
 
     def endpoint_url(self) -> str:
         """The address that sign-in goes to; empty if it is not known."""
