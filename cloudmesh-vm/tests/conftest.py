@@ -30,6 +30,15 @@ class Spy:
         self.calls = []
         self.trouble = {}
 
+    def refuse(self, cloud, method, name, error):
+        """Trouble for the machine of this name alone."""
+
+        def check(called):
+            if called == name:
+                raise error
+
+        self.trouble[cloud, method] = check
+
     def taken(self):
         """What was called since the last look: cloud, method and machine."""
         calls, self.calls = self.calls, []

@@ -27,25 +27,16 @@ def test_rebuild_replaces_the_image_and_looks_it_up_once(boot, config, spy):
     assert [method for _, method, _ in spy.taken()].count("images") == 1
 
 
-def test_a_stopped_machine_is_resized_and_stays_stopped(boot, config):
-    boot("web[1-2]", "a")
+def test_a_stopped_machine_is_resized_and_stays_stopped_whatever_its_row_says(boot, config, behind):
+    boot("web[1-3]", "a")
     with Machines("web1", "a") as machines:
         machines.stop(wait=True)
-    with Machines("web[1-2]", "a") as machines:
+    behind("a", "stop", "web2")
+    with Machines("web[1-3]", "a") as machines:
         result = machines.resize("medium", wait=True, timeout=5)
-    assert [(each.status.value, each.state.value) for each in result] == [
-        ("done", "stopped"),
-        ("done", "active"),
-    ]
+    ended = [(each.status.value, each.state.value) for each in result]
+    assert ended == [("done", "stopped"), ("done", "stopped"), ("done", "active")]
     assert {each.flavor for each in now(config).values()} == {"medium"}
-
-
-def test_where_a_machine_is_led_back_to_is_not_taken_from_an_old_row(boot, config, behind):
-    boot("web1", "a")
-    behind("a", "stop", "web1")
-    with Machines("web1", "a") as machines:
-        (outcome,) = machines.resize("medium", wait=True, timeout=5)
-    assert (outcome.status.value, outcome.state.value) == ("done", "stopped")
 
 
 def test_an_unknown_image_stops_all_before_the_first(boot, config, spy):
@@ -84,8 +75,6 @@ def test_a_machine_is_renamed_and_found_by_its_new_name(boot, config):
     with Machine("web1", "a") as machine:
         assert machine.rename("db1").name == "db1"
         assert machine.stop().name == "db1", "the object follows"
-    with Machines("db1", "a") as machines:
-        assert [each.name for each in machines.select().machines] == ["db1"]
     assert set(now(config)) == {"db1", "web2"}
 
 
@@ -97,12 +86,6 @@ def test_a_name_that_is_taken_or_is_none_is_refused(boot, config, name, error):
     with Machine("web1", "a") as machine, pytest.raises(error):
         machine.rename(name)
     assert set(now(config)) == {"web1", "web2"}
-
-
-def test_only_one_machine_is_renamed(boot, config):
-    boot("web[1-2]", "a")
-    with Machines("web*", "a") as machines, pytest.raises(UsageError, match="one machine is needed"):
-        machines.rename("db1")
 
 
 def test_metadata_is_set_and_removed_and_known(boot, config):
@@ -137,12 +120,8 @@ def test_the_shell_does_the_same(boot, config, cms):
     ]:
         code, out, err = cms(f"{line} --cloud=a --output=json")
         assert (code, {row["result"] for row in json.loads(out)}) == (0, {result}), f"{line}: {err}"
-    code, out, _ = cms("metadata db1 web2 --cloud=a --output=json")
-    assert [(row["name"], row["key"], row["value"]) for row in json.loads(out)] == [
-        ("db1", "role", "a=b"),
-        ("web2", "role", "a=b"),
-        ("web2", "x", "1"),
-    ]
+    _, out, _ = cms("metadata db1 web2 --cloud=a --output=csv")
+    assert out.splitlines()[1:] == ["a,db1,role,a=b", "a,web2,role,a=b", "a,web2,x,1"]
     machine = now(config)["db1"]
     assert (machine.flavor, machine.image, machine.state.value) == ("medium", "tiny-linux", "active")
 
@@ -187,12 +166,9 @@ def test_boot_takes_all_from_the_shell(config, spy, cms, tmp_path):
         "--metadata=role=web --metadata=n=1 --public --wait"
     )
     assert code == 0, err
-    machines = now(config)
-    assert [each.metadata for each in machines.values()] == [{"role": "web", "n": "1"}] * 2
-    assert sorted(ip for each in machines.values() for ip in each.public_ips) == [
-        "203.0.113.1",
-        "203.0.113.2",
-    ]
+    machines = now(config).values()
+    assert [each.metadata for each in machines] == [{"role": "web", "n": "1"}] * 2
+    assert {ip for each in machines for ip in each.public_ips} == {"203.0.113.1", "203.0.113.2"}
     assert cms("delete web[1-2] --cloud=a --yes --wait")[0] == 0
     with Cloud("a", config) as cloud:
         assert cloud.floating_ips() == []

@@ -25,22 +25,9 @@ def three(boot):
     boot("db1", "b")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0s"),
-        (0.9, "0s"),
-        (59.9, "59s"),
-        (60, "1m"),
-        (3599, "59m"),
-        (3600, "1h"),
-        (86399, "23h"),
-        (86400, "1d"),
-        (8640000, "100d"),
-    ],
-)
-def test_an_age_is_short_and_rounded_down(seconds, text):
-    assert age_text(seconds) == text
+def test_an_age_is_short_and_rounded_down():
+    told = [age_text(seconds) for seconds in (0, 0.9, 59.9, 60, 3599, 3600, 86399, 86400, 8640000)]
+    assert told == ["0s", "0s", "59s", "1m", "59m", "1h", "23h", "1d", "100d"]
 
 
 def test_a_list_is_what_the_store_knows_and_calls_no_cloud(three, config, spy, behind):
@@ -49,34 +36,18 @@ def test_a_list_is_what_the_store_knows_and_calls_no_cloud(three, config, spy, b
     assert names(answer) == ["a:web1", "a:web2", "b:db1"]
     assert spy.taken() == []
     assert list(answer.columns) == ["cloud", "name", "state", "image", "flavor", "addresses", "age"]
-    row = dict(answer.rows[0])
-    assert row.pop("age") >= 0
-    assert row == {
-        "cloud": "a",
-        "name": "web1",
-        "state": "active",
-        "image": "debian-12",
-        "flavor": "tiny",
-        "addresses": ["198.18.0.2"],
-    }
+    *shown, age = [answer.rows[0][column] for column in answer.columns]
+    assert age >= 0
+    assert shown == ["a", "web1", "active", "debian-12", "tiny", ["198.18.0.2"]]
     assert answer.exit_code == 0
     assert "a, b are simulated clouds" in answer.notes[0]
-
-
-def test_a_refresh_asks_each_cloud_once(three, config, spy, behind):
-    behind("a", "delete", "web1")
-    assert names(list_machines(config, [], None, refresh=True, gone=False)) == ["a:web2", "b:db1"]
-    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
 
 
 def test_a_machine_that_vanished_is_told_once_and_then_forgotten(three, config, behind):
     behind("a", "delete", "web1")
     told = list_machines(config, [], None, refresh=True)
-    assert [(row["name"], row["state"]) for row in told.rows] == [
-        ("web2", "active"),
-        ("web1", "deleted"),
-        ("db1", "active"),
-    ]
+    shown = {row["name"]: row["state"] for row in told.rows}
+    assert shown == {"web2": "active", "web1": "deleted", "db1": "active"}
     assert told.notes[0] == (
         "note: a:web1 is no longer on the cloud, and nobody deleted it here; this is shown once"
     )
@@ -84,9 +55,12 @@ def test_a_machine_that_vanished_is_told_once_and_then_forgotten(three, config, 
     assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1"]
 
 
-def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_be_told(three, config, behind):
+def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_be_told(
+    three, config, spy, behind
+):
     behind("a", "delete", "web1")
     assert names(list_machines(config, [], None, refresh=True, gone=False)) == ["a:web2", "b:db1"]
+    assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")], "each is asked once"
     assert names(list_machines(config, ["web*"], None, refresh=False)) == ["a:web2"]
     assert "a:web1" in names(list_machines(config, [], None, refresh=False))
 
@@ -111,16 +85,12 @@ def test_an_address_that_a_machine_which_vanished_may_have_had_is_told(config, b
     assert "cms ip list --cloud=a" in told.notes[1]
 
 
-def test_a_machine_that_was_deleted_here_has_not_vanished(three, config):
+def test_what_was_deleted_here_has_not_vanished_and_what_somebody_else_made_appears(three, config):
     with Machines("web1") as machines:
         machines.delete(wait=True)
-    assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1"]
-
-
-def test_a_machine_that_somebody_else_made_appears(three, config, behind):
     with SimulatedProvider("b", config.settings("b")) as cloud:
         cloud.boot(BootRequest("other", cloud.images()[0], cloud.flavors()[0]))
-    assert names(list_machines(config, [], None, refresh=True)) == ["a:web1", "a:web2", "b:db1", "b:other"]
+    assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1", "b:other"]
 
 
 def test_the_clouds_are_asked_side_by_side(three, config, spy):

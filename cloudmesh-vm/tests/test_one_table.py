@@ -13,7 +13,7 @@ from cloudmesh.plugin.adapter import parse
 from cloudmesh.vm import Machine, Machines
 from cloudmesh.vm.cli import usage
 from cloudmesh.vm.command import vm
-from cloudmesh.vm.verb_methods import add_each, add_verbs
+from cloudmesh.vm.verb_methods import add_verbs
 
 FREEZE = Verb(
     "freeze",
@@ -56,8 +56,7 @@ def test_a_verb_that_is_added_to_the_table_is_a_method(kind, returns):
         def act_each(self, action, timeout=None, argument=None):
             return action, timeout, argument
 
-    add_verbs(Own, returns, TABLE)
-    add_each(Own, TABLE)
+    add_verbs(Own, returns, TABLE, each=True)
     own = Own("web1")
     assert own.freeze("x") == ("freeze", False, None, "x")
     assert own.freeze(image="x", wait=True, timeout=3, deep=True) == ("hard_reboot", True, 3, "x")

@@ -110,23 +110,24 @@ TWICE = (0, "start", tally()), (5, "start", tally())
 @pytest.mark.parametrize(
     ("variable", "value", "is_drawn"),
     [
-        *[("NO_COLOR", "1", False), ("NO_COLOR", "0", False), ("NO_COLOR", "", True)],
-        *[("TERM", "dumb", False), ("TERM", "", False), ("TERM", None, False)],
+        *(("NO_COLOR", value, value == "") for value in ("1", "0", "")),
+        *(("TERM", value, False) for value in ("dumb", "", "unknown")),
+        ("COLUMNS", "80", True),
     ],
 )
 def test_the_environment_can_forbid_it(monkeypatch, variable, value, is_drawn):
-    if value is None:
-        monkeypatch.delenv(variable)
-    else:
-        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv(variable, value)
     with drawing(*TWICE) as terminal:
         assert bool(terminal.getvalue()) is is_drawn
 
 
 @pytest.mark.parametrize(("terminal", "quiet"), [(Terminal(), True), (io.StringIO(), False)])
-def test_nothing_is_drawn_when_quiet_or_where_nobody_looks(terminal, quiet):
+def test_nothing_is_drawn_when_quiet_or_where_nobody_looks(monkeypatch, terminal, quiet):
     with drawing(*TWICE, terminal=terminal, quiet=quiet):
         assert terminal.getvalue() == ""
+    monkeypatch.delenv("TERM")
+    with drawing(*TWICE) as unknown:
+        assert unknown.getvalue() == ""
 
 
 class Fragile(Terminal):
@@ -138,22 +139,16 @@ class Fragile(Terminal):
         return super().write(text)
 
 
-def test_a_closed_terminal_ends_the_picture_and_not_the_work():
-    streams, gone = (sys.stdout, sys.stderr), Fragile()
-    gone.broken = True
-    with drawing(*[(second, "start", tally()) for second in range(5)], terminal=gone):
-        assert (sys.stdout, sys.stderr) == streams
-    closed = Terminal()
-    closed.close()
-    assert Progress(stream=closed).update("start", []) is None
-
-
-def test_the_terminal_closes_between_two_pictures():
-    streams = sys.stdout, sys.stderr
-    with drawing((0, "start", tally()), (2, "start", tally()), terminal=Fragile()) as terminal:
-        assert sys.stderr is not streams[1], "what is printed goes above the lines"
+@pytest.mark.parametrize("broken_before", [True, False])
+def test_a_terminal_that_closes_ends_the_picture_and_not_the_work(broken_before):
+    streams, terminal = (sys.stdout, sys.stderr), Fragile()
+    terminal.broken = broken_before
+    with drawing(*[(second, "start", tally()) for second in range(5)], terminal=terminal):
+        assert (sys.stderr is streams[1]) is broken_before, "what is printed goes above the lines"
         terminal.broken = True
     assert (sys.stdout, sys.stderr) == streams
+    terminal.close()
+    assert Progress(stream=terminal).update("start", []) is None
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5, 12, 30, 50, 80, 300])
@@ -218,8 +213,7 @@ def test_on_a_real_terminal_the_table_is_the_last_word(monkeypatch):
     process = child(monkeypatch)
     process.expect("13/20")
     process.expect(pexpect.EOF)
-    text = process.before
-    assert screen(text, 100)[-2:] == ["note: something happened", "the table"]
+    assert screen(process.before, 100)[-2:] == ["note: something happened", "the table"]
 
 
 def test_a_real_terminal_may_be_resized(monkeypatch):
@@ -236,17 +230,14 @@ def test_a_real_terminal_may_be_resized(monkeypatch):
 
 def test_a_real_terminal_may_be_closed(monkeypatch, tmp_path):
     ended = tmp_path / "ended"
-    code = textwrap.dedent(SCRIPT) + f"\nopen({str(ended)!r}, 'w').close()"
     # As under nohup: the hang-up itself does not end the process.
-    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + code.replace(
-        'print("the table")', ""
-    )
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + textwrap.dedent(SCRIPT)
+    code = code.replace('print("the table")', f"open({str(ended)!r}, 'w').close()")
     code = code.replace('print("note: something happened", file=sys.stderr)', "pass")
     process = pexpect.spawn(sys.executable, ["-c", code], encoding="utf-8", timeout=30)
     process.expect("11/20")
     os.close(process.child_fd)
-    for _ in range(300):
-        if ended.exists():
-            break
+    deadline = time.monotonic() + 15
+    while not ended.exists():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert ended.exists()

@@ -54,12 +54,6 @@ def test_only_the_clouds_of_the_option_are_looked_at(four):
     assert chosen("a:web1", "b") == (["a:web1"], []), "but where the name says another one"
 
 
-@pytest.mark.parametrize(("cloud", "error"), [("x", UnknownName), ("c", ConfigError)])
-def test_a_cloud_before_the_colon_must_be_known_and_active(four, cloud, error):
-    with pytest.raises(error, match=f"'{cloud}'"):
-        chosen(f"{cloud}:web1")
-
-
 def test_a_cloud_before_the_colon_needs_no_default(configure, spy):
     configure({"a": {}, "b": {}}, active=["a", "b"])
     with Machines("a:vm1") as machines:
@@ -77,9 +71,7 @@ def test_known_names_cost_no_call_and_a_glob_one_listing_a_cloud(four, spy):
     chosen("web*,db*,*")
     assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
 
-
-def test_several_unknown_names_cost_one_listing_a_cloud(four, spy):
-    assert chosen("web1,no[1-5]") == (["a:web1"], [f"no{number}" for number in range(1, 6)])
+    assert chosen("web1,no[1-2]") == (["a:web1"], ["no1", "no2"])
     assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
 
 
@@ -119,14 +111,10 @@ def test_a_name_that_has_vanished_from_one_of_two_clouds_is_no_longer_ambiguous(
     boot("web1", "b")
     behind("a", "delete", "web1")
     assert chosen("web1") == (["b:web1"], [])
-
-
-def test_a_machine_deleted_and_booted_again_is_one(config, boot):
-    boot("web1", "a")
-    with Machines("web1", "a") as machines:
+    with Machines("web1", "b") as machines:
         machines.delete()
         machines.boot().raise_for_failures()
-        assert [each.name for each in machines.stop().succeeded] == ["web1"]
+        assert [each.name for each in machines.stop().succeeded] == ["web1"], "the old one is not meant"
 
 
 def test_a_name_that_means_nothing_is_unknown_with_the_nearest(four):
@@ -136,9 +124,16 @@ def test_a_name_that_means_nothing_is_unknown_with_the_nearest(four):
         chosen("x*")
 
 
-@pytest.mark.parametrize("names", ["", " ", [], [""], "web1,", ",web1", "web[1-", "web[3-1]"])
-def test_no_name_or_a_malformed_one_is_an_error_and_never_means_all(four, spy, names):
-    with pytest.raises(UsageError):
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [
+        *((names, UsageError) for names in ("", " ", [], [""], "web1,", ",web1", "web[1-", "web[3-1]")),
+        ("x:web1", UnknownName),
+        ("c:web1", ConfigError),
+    ],
+)
+def test_no_name_or_a_wrong_one_is_an_error_and_never_means_all(four, spy, names, error):
+    with pytest.raises(error):
         chosen(names)
     assert spy.taken() == []
 
@@ -261,12 +256,6 @@ def test_boots_are_planned_at_the_same_time(four, spy):
     together(spy, "machines")
     with Machines("new1", ["a", "b"]) as machines:
         assert [each.cloud for each in machines.boot()] == ["a", "b"]
-
-
-def test_a_name_that_only_one_cloud_lacks_boots_nothing(four, spy):
-    with Machines("new1", ["a", "b"]) as machines, pytest.raises(UnknownName):
-        machines.boot(image="no-such-image")
-    assert "boot" not in {method for _, method, _ in spy.taken()}
 
 
 def told_by_select(names):

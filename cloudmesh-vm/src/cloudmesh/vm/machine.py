@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords
@@ -13,7 +12,7 @@ from cloudmesh.cloud.model.verbs import Kind, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.jobs.planning import GivenArgument
-from cloudmesh.vm.machines import Machines
+from cloudmesh.vm.machines import Machines, seconds_left
 from cloudmesh.vm.model.outcome import Result
 from cloudmesh.vm.verb_methods import add_verbs
 
@@ -43,10 +42,8 @@ class Machine:
         self._machines.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._machines.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
     def open(self) -> Machine:
         """Open it without a ``with`` block; does nothing if it is open."""
@@ -113,10 +110,7 @@ class Machine:
         deadline = Deadline.after(timeout)
         selection = self._machines.select(timeout)
         selection.machine()
-        left = deadline.left()
-        # Where no time is left the machine fails with that reason.
-        left = None if left is None else max(left, 0.0001)
-        done = _only(self._machines.act(action, wait, left, selection, argument))
+        done = _only(self._machines.act(action, wait, seconds_left(deadline), selection, argument))
         if find_verb(action).takes == Kind.NAME:
             self.name = self._machines.names = done.qualified_name
         return done

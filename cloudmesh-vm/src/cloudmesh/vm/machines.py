@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords, BootOptions
@@ -22,7 +21,7 @@ from cloudmesh.vm.jobs.runner import JobRunner
 from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
-from cloudmesh.vm.verb_methods import add_each, add_verbs
+from cloudmesh.vm.verb_methods import add_verbs
 from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter
 
 if TYPE_CHECKING:
@@ -75,6 +74,7 @@ class Machines:
         self._config = config
         self._run_options = RunOptions(parallel, call_timeout, executor, watch)
         self._session: CloudSession | None = None
+        self._entered = False
 
     @classmethod
     def all(
@@ -98,20 +98,20 @@ class Machines:
 
     def close(self) -> None:
         """Close them; does nothing if they are closed."""
+        self._entered = False
         if self._session is not None:
-            self.__exit__(None, None, None)
+            with self._session, self._runner:
+                self._session = None
 
     def __enter__(self) -> Machines:
-        if self._session is not None:
+        if self._entered:
             raise CloudmeshError("these machines are already in use; use one 'with' block at a time")
-        return self.open()
+        self.open()
+        self._entered = True
+        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self.session:
-            self._session = None
-            self._runner.__exit__(kind, error, trace)
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         where = "" if self._cloud is None else f" on {self._cloud}"
@@ -137,10 +137,8 @@ class Machines:
         return True
 
     def states(self) -> dict[str, State]:
-        """The last known state of each machine by its name, or ``cloud:name`` where two have the same.
-
-        Two of one name on one cloud are told apart by their ids: ``cloud:name (id)``. Raises what iterating
-        raises.
+        """The last known state of each machine by its name, or ``cloud:name`` where two have the same, or
+        ``cloud:name (id)`` where these are on one cloud. Raises what iterating raises.
         """
         machines = tuple(iter(self))
         count = Counter(name for each in machines for name in (each.name, each.qualified_name))
@@ -170,13 +168,15 @@ class Machines:
             UsageError: the names or the seconds are wrong.
             CloudmeshError: none of them means a machine, or none for certain; why the first does not.
         """
-        with self.session.within(Deadline.after(timeout)):
-            return self._selected()
+        return self._selected(Deadline.after(timeout))
 
-    def _selected(self) -> Selection:
-        selector = Selector(self.session)
-        selection = selector.all() if self.names is None else selector.select(self.names)
-        return selection.require_some()
+    def _selected(self, deadline: Deadline) -> Selection:
+        with self.session.within(deadline):
+            selector = Selector(self.session)
+            found = selector.all() if self.names is None else selector.select(self.names)
+        if found.missing and not found.machines:
+            raise found.missing[0].error
+        return found
 
     def act(
         self,
@@ -203,8 +203,7 @@ class Machines:
             CloudmeshError: none of the names means a machine, or none for certain; why the first does not.
         """
         deadline = Deadline.after(timeout)
-        with self.session.within(deadline):
-            plan = self._action_plan(action, wait, selection, argument)
+        plan = self._action_plan(deadline, action, wait, selection, argument)
         result = self._runner.run(plan, deadline)
         missing = [each.outcome(action) for each in plan.missing]
         return Result([*result, *missing], result.job, result.stopped)
@@ -219,8 +218,7 @@ class Machines:
         can be resumed.
         """
         deadline = Deadline.after(timeout)
-        with self.session.within(deadline):
-            plan = self._action_plan(action, False, None, argument)
+        plan = self._action_plan(deadline, action, False, None, argument)
         yield from (each.outcome(action) for each in plan.missing)
         yield from self._runner.each(plan, deadline)
 
@@ -285,10 +283,12 @@ class Machines:
 
         ``timeout``: seconds; without it 600. Raises what ``select`` raises.
         """
-        wanted = find_state(state)
+        try:
+            wanted = State(state)
+        except ValueError:
+            raise UnknownName("state", str(state), [each.value for each in State]) from None
         deadline = Deadline.after(timeout)
-        with self.session.within(deadline):
-            selection = self._selected()
+        selection = self._selected(deadline)
         left = deadline.left()
         seconds = TIMEOUT if left is None else left
         result = Waiter(self.session, wanted, seconds, watch=self._run_options.watch).wait(selection.machines)
@@ -296,13 +296,19 @@ class Machines:
         return Result([*result, *gone], stopped=result.stopped)
 
     def _action_plan(
-        self, action: str, wait: bool, selection: Selection | None, argument: GivenArgument
+        self,
+        deadline: Deadline,
+        action: str,
+        wait: bool,
+        selection: Selection | None,
+        argument: GivenArgument,
     ) -> Plan:
         verb = find_verb(action)
-        selection = selection or self._selected()
-        if verb.single:
-            check_name(str(argument), selection.machine(), self.session)
-        return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
+        selection = selection or self._selected(deadline)
+        with self.session.within(deadline):
+            if verb.single:
+                check_name(str(argument), selection.machine(), self.session)
+            return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
 
     @property
     def _said(self) -> str:
@@ -316,17 +322,10 @@ class Machines:
         def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
-add_verbs(Machines, "Result")
-add_each(Machines)
+add_verbs(Machines, "Result", each=True)
 
 
-def find_state(state: State | str) -> State:
-    """The state of this name.
-
-    Raises:
-        UnknownName: with the nearest one.
-    """
-    try:
-        return State(state)
-    except ValueError:
-        raise UnknownName("state", str(state), [each.value for each in State]) from None
+def seconds_left(deadline: Deadline) -> float | None:
+    """What is left of the time for all; never 0, since each machine then fails with that reason."""
+    left = deadline.left()
+    return None if left is None else max(left, 0.0001)

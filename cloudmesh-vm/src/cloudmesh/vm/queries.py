@@ -81,7 +81,13 @@ def known_machines(
         wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, cloud))
         wanted.sort(key=lambda each: each[0].cloud is not None)
         clouds = list(dict.fromkeys(name for _, places in wanted for name in places))
-    errors = _refresh(config, inventory, clouds, refresh)
+    errors: dict[str, CloudmeshError] = {}
+    asked = [name for name in clouds if refresh or not inventory.was_refreshed(name)]
+    if asked:
+        from cloudmesh.cloud.client.cloud import Cloud, ask_each
+
+        answers = ask_each(config, asked, Cloud.reconcile)
+        errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
     known = [
         each
         for name in clouds
@@ -101,19 +107,6 @@ def known_machines(
     if vanished:
         shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
     return KnownMachines(clouds, known, shown, vanished, addresses, images, errors, unknown)
-
-
-def _refresh(
-    config: Config, inventory: Inventory, clouds: Sequence[str], everything: bool
-) -> dict[str, CloudmeshError]:
-    """Ask the clouds that have to be asked; the errors of those that did not answer."""
-    asked = [name for name in clouds if everything or not inventory.was_refreshed(name)]
-    if not asked:
-        return {}
-    from cloudmesh.cloud.client.cloud import Cloud, ask_each
-
-    answers = ask_each(config, asked, Cloud.reconcile)
-    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
 
 
 def _named(
@@ -199,13 +192,12 @@ def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecor
             return Foreseen(machine, machine.state, error=error)
         return Foreseen(machine, done.machine.state, done.changed)
 
-    answers = session.ask_all(
-        [*of_cloud], lambda cloud: [of_one(cloud, each) for each in of_cloud[cloud.name]]
-    )
-    told: dict[str, Iterator[Foreseen]] = {}
-    for cloud, answer in answers.items():
-        if isinstance(answer, CloudmeshError):
-            told[cloud] = iter([Foreseen(each, each.state, error=answer) for each in of_cloud[cloud]])
-        else:
-            told[cloud] = iter(answer)
-    return [next(told[machine.cloud]) for machine in machines]
+    def of_cloud_machines(cloud: Cloud) -> Iterator[Foreseen]:
+        return iter([of_one(cloud, each) for each in of_cloud[cloud.name]])
+
+    told = session.ask_all([*of_cloud], of_cloud_machines)
+    return [
+        Foreseen(each, each.state, error=answer) if isinstance(answer, CloudmeshError) else next(answer)
+        for each in machines
+        for answer in [told[each.cloud]]
+    ]

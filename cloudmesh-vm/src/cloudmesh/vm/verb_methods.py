@@ -14,48 +14,37 @@ _WAIT = Argument("wait", Argument.POSITIONAL_OR_KEYWORD, default=False, annotati
 _TIMEOUT = Argument("timeout", Argument.POSITIONAL_OR_KEYWORD, default=None, annotation="float | None")
 
 
-def add_verbs(kind: type, returns: str, verbs: Mapping[str, Verb] = VERBS) -> None:
+def add_verbs(kind: type, returns: str, verbs: Mapping[str, Verb] = VERBS, each: bool = False) -> None:
     """Give a class a method for each verb, which calls ``self.act(action, wait, timeout, argument=...)``.
 
     Args:
-        kind: the class.
         returns: the name of the type that its ``act`` gives.
         verbs: the table.
+        each: whether to add ``VERB_each`` too, which calls ``self.act_each``.
     """
-    for verb in verbs.values():
+    # A verb that is said by a flag of another one has no method of its own.
+    for verb in (verb for verb in verbs.values() if not verb.said):
         _add(kind, verb, verb.name, [_WAIT, _TIMEOUT], returns, "act")
-
-
-def add_each(kind: type, verbs: Mapping[str, Verb] = VERBS) -> None:
-    """Give a class a method ``VERB_each`` for each verb, which calls ``self.act_each``."""
-    for verb in verbs.values():
-        _add(kind, verb, f"{verb.name}_each", [_TIMEOUT], "Iterator[Outcome]", "act_each")
+        if each:
+            _add(kind, verb, f"{verb.name}_each", [_TIMEOUT], "Iterator[Outcome]", "act_each")
 
 
 def _add(kind: type, verb: Verb, name: str, common: list[Argument], returns: str, calls: str) -> None:
     """Give a class one method: values first, then what all verbs take, then flags by name only."""
-    if verb.said:
-        # It is a flag of another verb.
-        return
     positional, by_name = Argument.POSITIONAL_OR_KEYWORD, Argument.KEYWORD_ONLY
-    values = [verb.value] if verb.value else []
-    arguments = [
-        Argument("self", positional),
-        *(Argument(each.name, positional, annotation=_TYPES.get(each.kind, "str")) for each in values),
-        *common,
-        *(
-            Argument(each.name, by_name, default=False, annotation="bool")
-            for each in verb.parameters
-            if each.kind is Kind.FLAG
-        ),
-    ]
+    flag_names = [each for each in verb.parameters if each.kind is Kind.FLAG]
+    arguments = [Argument("self", positional), *common]
+    if verb.value:
+        annotation = _TYPES.get(verb.value.kind, "str")
+        arguments.insert(1, Argument(verb.value.name, positional, annotation=annotation))
+    arguments += [Argument(each.name, by_name, default=False, annotation="bool") for each in flag_names]
     signature = inspect.Signature(arguments, return_annotation=returns)
 
     def method(self: Any, *given: Any, **named: Any) -> Any:
         bound = signature.bind(self, *given, **named)
         bound.apply_defaults()
         given_by_name = {key: value for key, value in bound.arguments.items() if key != "self"}
-        flags = [each for each in verb.parameters if each.kind is Kind.FLAG and given_by_name.pop(each.name)]
+        flags = [each for each in flag_names if given_by_name.pop(each.name)]
         argument = given_by_name.pop(verb.value.name) if verb.value else None
         action = flags[0].verb if flags else verb.name
         return getattr(self, calls)(action, argument=argument, **given_by_name)

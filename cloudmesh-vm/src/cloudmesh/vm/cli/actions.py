@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +23,17 @@ from cloudmesh.vm.cli.report import describe, dry_run, report
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
-from cloudmesh.vm.machines import Machines
+from cloudmesh.vm.machines import Machines, seconds_left
 
 Arguments = dict[str, Any]
 
-# Seconds, too few for any call.
-_INSTANT = 0.0001
 # So many machines are named in a question.
 _SHOWN = 10
 
 
 def answer(config: Config, verb: str, arguments: Arguments) -> Answer:
     """Run a sub-command; its answer ends with a note on each job that was interrupted."""
-    others: dict[str, Callable[[Config, Arguments], Answer]] = {
-        "boot": _boot,
-        "info": _info,
-        "wait": _wait,
-        "console": _console,
-    }
+    others = {"boot": _boot, "info": _info, "wait": _wait, "console": _console}
     given = others[verb](config, arguments) if verb in others else _act(config, VERBS[verb], arguments)
     given.notes = [*given.notes, *notes_from_store(config)]
     return given
@@ -49,21 +42,12 @@ def answer(config: Config, verb: str, arguments: Arguments) -> Answer:
 def _boot(config: Config, arguments: Arguments) -> Answer:
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
-    metadata = read_pairs("--metadata", arguments["--metadata"])
-    userdata = Path(arguments["--userdata"]).expanduser() if arguments["--userdata"] else None
+    userdata = arguments["--userdata"]
+    said = {key: arguments[f"--{key}"] for key in ("image", "flavor", "key", "network", "secgroup", "public")}
+    said["metadata"] = read_pairs("--metadata", arguments["--metadata"])
+    said["userdata"] = Path(userdata).expanduser() if userdata else None
     with _machines(config, arguments, progress) as machines, progress:
-        result = machines.boot(
-            arguments["--image"],
-            arguments["--flavor"],
-            arguments["--key"],
-            wait=arguments["--wait"],
-            timeout=timeout,
-            network=arguments["--network"],
-            secgroup=arguments["--secgroup"],
-            userdata=userdata,
-            metadata=metadata,
-            public=arguments["--public"],
-        )
+        result = machines.boot(wait=arguments["--wait"], timeout=timeout, **said)
         return report(config, result, progress.seconds)
 
 
@@ -116,10 +100,9 @@ def _confirmed(
     deadline = Deadline.after(timeout)
     with progress:
         selection = machines.select(timeout)
-    left = deadline.left()
+    left = seconds_left(deadline)
     confirm(verb.name, selection.machines)
-    # Where nothing is left each machine fails with that reason, as where it is next to nothing.
-    return selection, left if left is None else max(left, _INSTANT)
+    return selection, left
 
 
 def confirm(action: str, machines: Sequence[MachineRecord]) -> None:
@@ -165,12 +148,7 @@ def _console(config: Config, arguments: Arguments) -> Answer:
 
 
 def _info(config: Config, arguments: Arguments) -> Answer:
-    """Everything about a machine. If its cloud does not answer, what was last known, with the error.
-
-    Raises:
-        UnknownName: no machine has the name.
-        NotFound: it has vanished from its cloud.
-    """
+    """Everything about a machine. If its cloud does not answer, what was last known, with the error."""
     with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
         machine = machines.select().machine()
         try:

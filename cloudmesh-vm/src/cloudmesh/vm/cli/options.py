@@ -44,11 +44,7 @@ def run_options(arguments: Mapping[str, Any], progress: Progress) -> RunKeywords
 
 
 def read_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
-    """The values by their keys.
-
-    Raises:
-        UsageError: one has no ``=``, or no key, or a key is given twice.
-    """
+    """The values by their keys. Raises UsageError: one has no ``=``, or no key, or a key is given twice."""
     found: dict[str, str] = {}
     for pair in pairs:
         key, sign, value = pair.partition("=")

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from cloudmesh.cloud.fanout.query import CloudProgress
@@ -53,9 +52,7 @@ class Progress:
         self._began = self._drawn = self._clock()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._drawing is not None:
             self._drawing.end()
             self._drawing = None

@@ -15,7 +15,7 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.jobs.planning import GivenArgument
-from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status, outcome_row
+from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Result, Status, outcome_row
 from cloudmesh.vm.queries import Foreseen, foresee
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
     Args:
         seconds: how long the whole took, told in a closing line where there are many machines.
     """
-    rows = [_row(outcome) for outcome in result]
+    rows = [
+        {**outcome_row(each), "action": words(each.verb), "seconds": round(each.seconds, 2)}
+        for each in result
+    ]
     ids = [outcome.machine.cloud_id if outcome.machine else "" for outcome in result]
     notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
     if result.interrupted:
@@ -51,7 +54,9 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
             0, f"interrupted: {what if left else 'all that was asked of the clouds is in the table'}"
         )
     if seconds is not None and len(result) > _MANY:
-        notes.append(summary(result, seconds))
+        counts = Counter(outcome.status for outcome in result)
+        told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+        notes.append(f"{len(result)} machines in {seconds:.1f} s: {told}")
     return Answer(
         rows,
         columns=OUTCOME_COLUMNS,
@@ -62,17 +67,6 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
     )
 
 
-def summary(result: Result, seconds: float) -> str:
-    """How many machines fared how: ``1000 machines in 12.3 s: 987 done, 10 failed, 3 not started``."""
-    counts = Counter(outcome.status for outcome in result)
-    told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    return f"{len(result)} machines in {seconds:.1f} s: {told}"
-
-
-def _row(outcome: Outcome) -> dict[str, Any]:
-    return {**outcome_row(outcome), "action": words(outcome.verb), "seconds": round(outcome.seconds, 2)}
-
-
 def words(action: str) -> str:
     """An action as users say it."""
     return VERBS[action].words if action in VERBS else action
@@ -81,16 +75,7 @@ def words(action: str) -> str:
 def dry_run(
     machines: Machines, action: str, argument: GivenArgument = None, timeout: float | None = None
 ) -> Answer:
-    """What an action would do; a cloud is asked at most what state a machine is in, and what it offers.
-
-    The exit code is 1 if a machine would fail.
-
-    Args:
-        timeout: seconds for all of it together.
-
-    Raises:
-        UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
-    """
+    """What ``foresee`` tells of an action, and raises; the exit code is 1 if a machine would fail."""
     verb, config = find_verb(action), machines.session.config
     told, missing = foresee(machines, action, argument, timeout)
     rows: list[Row] = [_foreseen_row(each, verb.words) for each in told]
@@ -109,12 +94,11 @@ def dry_run(
 
 def _foreseen_row(foreseen: Foreseen, said: str) -> Row:
     machine, state = foreseen.machine, foreseen.state.value
+    result, reason = Status.ALREADY.value, f"it is {state}"
     if foreseen.error:
         result, reason = WOULD_FAIL, str(foreseen.error)
     elif foreseen.changed:
         result, reason = f"would {said}", ""
-    else:
-        result, reason = Status.ALREADY.value, f"it is {state}"
     row = {"cloud": machine.cloud, "name": machine.name, "action": said, "state": state}
     return {**row, "result": result, "reason": reason}
 

@@ -66,9 +66,8 @@ def patterns(verbs: Mapping[str, Verb] = VERBS) -> list[Pattern]:
     """The patterns of the usage; verbs that take no value share one."""
     boot = ("NAMES...", _CLOUD, *_items(BOOT.parameters), "[--wait]", *_LIMITS, _OUTPUT)
     said = [verb for verb in verbs.values() if not verb.said]
-    plain = [verb for verb in said if not verb.value]
-    others = [_pattern([verb]) for verb in said if verb.value]
-    return [Pattern((BOOT.name,), boot), _pattern(plain), *others, *(pattern for pattern, _ in _QUERIES)]
+    groups = [[verb for verb in said if not verb.value], *([verb] for verb in said if verb.value)]
+    return [Pattern((BOOT.name,), boot), *map(_pattern, groups), *(pattern for pattern, _ in _QUERIES)]
 
 
 def verb_names(verbs: Mapping[str, Verb] = VERBS) -> list[str]:
@@ -83,12 +82,10 @@ def _pattern(verbs: Sequence[Verb]) -> Pattern:
     if any(verb.single for verb in verbs):
         return Pattern(names, ("NAME", *own, _CLOUD, "[--call-timeout=SECONDS]", _OUTPUT))
     moves = any(verb.passing for verb in verbs)
-    choices = (
-        *(["[--dryrun]"] if moves else []),
-        *(["[--yes]"] if any(verb.destroys for verb in verbs) else []),
-        *(["[--wait]"] if moves else []),
-    )
-    return Pattern(names, (_MANY, *own, _CLOUD, *choices, *_LIMITS, _OUTPUT))
+    asks = any(verb.destroys for verb in verbs)
+    choices = {"[--dryrun]": moves, "[--yes]": asks, "[--wait]": moves}
+    taken = (option for option, is_taken in choices.items() if is_taken)
+    return Pattern(names, (_MANY, *own, _CLOUD, *taken, *_LIMITS, _OUTPUT))
 
 
 def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:
@@ -137,21 +134,16 @@ def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
 
 
 def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
-    """A line for each sub-command: what it does."""
-    told = {BOOT.name: _third_person(BOOT)}
-    told.update((verb.name, _third_person(verb)) for verb in verbs.values())
-    told.update((pattern.verbs[0], help) for pattern, help in _QUERIES)
+    """A line for each sub-command: what it does, as in ``powers machines on`` for ``power machines on``."""
+    told = {pattern.verbs[0]: help for pattern, help in _QUERIES}
+    for verb in (BOOT, *verbs.values()):
+        orders = (order.partition(" ") for order in verb.help.split(", or "))
+        does = ", or ".join(f"{first}s{blank}{rest}" for first, blank, rest in orders)
+        told[verb.name] = does + (", after asking" if verb.destroys else "")
     names = verb_names(verbs)
     width = max(map(len, names)) + 2
     for name in names:
         yield f"vm {name.ljust(width)}{told[name]}"
-
-
-def _third_person(verb: Verb) -> str:
-    """``powers machines on`` for ``power machines on``."""
-    orders = (order.partition(" ") for order in verb.help.split(", or "))
-    does = ", or ".join(f"{first}s{blank}{rest}" for first, blank, rest in orders)
-    return does + (", after asking" if verb.destroys else "")
 
 
 def help_text(template: str, verbs: Mapping[str, Verb] = VERBS) -> str:
@@ -170,10 +162,7 @@ def help_text(template: str, verbs: Mapping[str, Verb] = VERBS) -> str:
 
 
 def complete(line: str, text: str, end: int, verbs: Mapping[str, Verb] = VERBS) -> list[str]:
-    """What may stand in place of ``text``, which ends at ``end`` of the line.
-
-    The shell begins a new ``text`` at each dash and equals sign; what stands before it is not repeated.
-    """
+    """What may stand in place of ``text``, which ends at ``end`` of the line."""
     before = line[:end]
     words = before.split()
     current = "" if before.endswith(" ") or not words else words[-1]
@@ -186,5 +175,6 @@ def complete(line: str, text: str, end: int, verbs: Mapping[str, Verb] = VERBS) 
         options = re.findall(r"--[\w-]+=?", " ".join(items))
         states = [f"--state={state}" for state in State] if "--state=" in options else []
         found = states if current.startswith("--state=") else options if current.startswith("-") else []
+    # The shell begins a new text at each dash and equals sign.
     given = len(current) - len(text)
     return [each[given:] for each in found if each.startswith(current)]

@@ -25,12 +25,6 @@ class Selection:
     machines: list[MachineRecord] = field(default_factory=list)
     missing: list[UnresolvedName] = field(default_factory=list)
 
-    def require_some(self) -> Selection:
-        """The same, unless nothing at all was found: then the first reason is raised."""
-        if self.missing and not self.machines:
-            raise self.missing[0].error
-        return self
-
     def machine(self) -> MachineRecord:
         """The only machine that is meant.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from types import TracebackType
 from typing import TypeVar
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
@@ -61,9 +60,7 @@ class CloudSession:
     def __enter__(self) -> CloudSession:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._open.clear()
         HERE.close(access.key for access in self._accesses.values())
         self._stack.close()
@@ -122,11 +119,11 @@ class CloudSession:
         with a CloudTimeout. See ``QueryLimits``.
         """
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
-        failed = {**self.unresolved(clouds), **refused}
+        failed: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
         answers = ask_each(self.config, clouds, ask, self._limits, failed)
-        refusals = CredentialsError | EndpointError
-        asked = {name: answer for name, answer in answers.items() if name not in failed}
-        self.refusals |= {name: error for name, error in asked.items() if isinstance(error, refusals)}
+        for name, answer in answers.items():
+            if name not in failed and isinstance(answer, CredentialsError | EndpointError):
+                self.refusals[name] = answer
         return answers
 
     @contextmanager

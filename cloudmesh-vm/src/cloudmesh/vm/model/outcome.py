@@ -140,11 +140,11 @@ class Result(Sequence[Outcome]):
     def _repr_html_(self) -> str:
         """The same table for a notebook."""
         head = "".join(f"<th>{column}</th>" for column in OUTCOME_COLUMNS)
-        rows = (outcome_row(each) for each in self)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(harmless(row[key]))}</td>" for key in OUTCOME_COLUMNS) + "</tr>"
-            for row in rows
-        )
+        body = ""
+        for each in self:
+            row = outcome_row(each)
+            cells = (f"<td>{escape(harmless(row[key]))}</td>" for key in OUTCOME_COLUMNS)
+            body += f"<tr>{''.join(cells)}</tr>"
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     @property
@@ -174,10 +174,6 @@ class Result(Sequence[Outcome]):
         return 1 if self.failed else 0
 
     def raise_for_failures(self) -> None:
-        """Raise one error that lists the failed machines, if there are any.
-
-        Raises:
-            ActionFailed: with ``result``.
-        """
+        """Raise one error, ActionFailed, that lists the failed machines, if there are any."""
         if self.failed:
             raise ActionFailed(self)
