@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.config.secrets import age, age_armor, ssh_keys
+from cloudmesh.config.secrets import age, ssh_keys
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, RefusingPrompter
-from cloudmesh.config.yaml.keys import is_encrypted
+from cloudmesh.config.yaml.keys import ENCRYPTED, is_encrypted
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 Keys = dict[str, Path]
@@ -133,9 +133,9 @@ def damaged(value: str) -> list[str]:
         value.replace(body[1][:20], "A" * 20),
         value.replace(body[-2], "!" + body[-2][1:]),
         value.replace(body[-2], body[-2][:-8] + body[-2][-8:].swapcase()),
-        value.replace(age_armor.END, "-----END-----"),
-        f"{age_armor.BEGIN}\n\n{age_armor.END}\n",
-        f"{age_armor.BEGIN}\naHVudGVyMg==\n{age_armor.END}\n",
+        value.replace(age.END, "-----END-----"),
+        f"{ENCRYPTED}\n\n{age.END}\n",
+        f"{ENCRYPTED}\naHVudGVyMg==\n{age.END}\n",
     ]
 
 
@@ -152,7 +152,7 @@ def test_no_damage_ends_otherwise_than_in_our_own_error(
     keys: Keys, encrypted: str, data: st.DataObject
 ) -> None:
     share = data.draw(st.floats(0, 1))
-    place = len(age_armor.BEGIN) + int(share * (len(encrypted) - len(age_armor.BEGIN) - 1))
+    place = len(ENCRYPTED) + int(share * (len(encrypted) - len(ENCRYPTED) - 1))
     bad = (
         encrypted[:place] + data.draw(st.text(max_size=3)) + encrypted[place + data.draw(st.integers(0, 4)) :]
     )

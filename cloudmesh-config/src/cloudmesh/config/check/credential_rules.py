@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudmesh.config.check.key_rules import Problem
-from cloudmesh.config.secrets import age, age_armor, ssh_keys
+from cloudmesh.config.secrets import age, ssh_keys
 from cloudmesh.config.yaml import keys
 
 # Each need is a tuple of keys of which one is enough; the first is the one to recommend.
@@ -106,8 +106,8 @@ def _items(value: Any) -> list[Any]:
 
 def _encrypted(parts: tuple[str, ...], value: str) -> Iterator[Problem]:
     try:
-        fault = "" if age_armor.tags(value) else "to no ssh key"
-    except age_armor.DamagedError:
+        fault = "" if age.tags(value) else "to no ssh key"
+    except age.DamagedError:
         fault = "damaged, and cannot be decrypted"
     if fault:
         key = keys.join(parts)

@@ -6,17 +6,25 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from cloudmesh.config.check.findings import check_text
 from cloudmesh.config.editing import edit
-from cloudmesh.config.importers.recognize import read_clouds
+from cloudmesh.config.importers import aws, cloudmesh4, clouds_yaml, openrc, source
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
 from cloudmesh.config.yaml import config_file, insert_text, keys, reader, values
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.plugin.plain import harmless
+
+FORMATS: dict[str, ModuleType] = {
+    "clouds.yaml": clouds_yaml,
+    "openrc": openrc,
+    "aws": aws,
+    "cloudmesh4": cloudmesh4,
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,45 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
     else:
         edit.rewrite(path, change)
     return result
+
+
+def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
+    """What the file gives; ``form`` is one of FORMATS, else it is recognised.
+
+    Raises UsageError for a file that is not there, UnknownName for another format, ConfigError for a file
+    that cannot be read or holds no cloud.
+    """
+    if form is not None and form not in FORMATS:
+        raise UnknownName("format", form, FORMATS)
+    if path.name in clouds_yaml.SECURE and form in (None, "clouds.yaml"):
+        raise UsageError(f"{path} is only read beside a clouds.yaml; name that file")
+    if path.is_dir() and form in (None, "aws"):
+        path = aws.in_directory(path)
+    text = source.read(path)
+    module = FORMATS[form] if form else _recognised(text, path)
+    found: ImportedClouds = module.read_clouds(path, text) if module else ImportedClouds([])
+    if not found.clouds:
+        raise ConfigError(
+            f"no cloud was found in {path}, which is none of {', '.join(FORMATS)}; "
+            "--format=FORMAT says which it is meant to be"
+        )
+    if all(cloud.skipped for cloud in found.clouds):
+        reasons = "; ".join(f"{cloud.name}: {cloud.skipped}" for cloud in found.clouds)
+        raise ConfigError(f"no cloud of {path} can be taken ({reasons}); add it by hand")
+    return found
+
+
+def _recognised(text: str, path: Path) -> ModuleType | None:
+    for module in (openrc, aws):
+        if module.recognises(text, None):
+            return module
+    try:
+        data = source.yaml(text, path)
+    except config_file.FileError:
+        if path.suffix in (".yaml", ".yml"):
+            raise
+        return None
+    return next((module for module in (clouds_yaml, cloudmesh4) if module.recognises(text, data)), None)
 
 
 def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> ImportedClouds:

@@ -15,10 +15,22 @@ from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmle
 from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
+# What stands between words: blanks, lines that a backslash joins, a comment.
+_GAP = re.compile(r"(?:[ \t]|\\\n)*(?:#[^\n]*)?")
 _SPECIAL = "\n;&|()"
-# A backslash at the end of a line joins it with the next one.
-_JOINED = "\\\n"
-_BLANKS = re.compile(r"[ \t]+|\\\n")
+_QUOTES = ("'", '"', "`")
+_PIECE = re.compile(
+    r"""
+    '(?P<literal>[^']*)'
+    | "(?P<quoted>(?:\\.|[^"\\])*)"
+    | `(?P<command>[^`]*)`
+    | (?P<dollar>\$[({]?)
+    | \\(?P<escaped>.?)
+    | (?P<plain>[^ \t\n;&|()'"`$\\]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ESCAPE = re.compile(r'\\([$`"\\\n])')
 
 
 class OpenQuoteError(ValueError):
@@ -43,107 +55,51 @@ class Word:
 
 
 def commands(text: str) -> Iterator[list[Word]]:
-    """The simple commands of a script, each as its words."""
-    reader, words = _ShellReader(text.replace("\r\n", "\n")), list[Word]()
-    while (word := reader.next()) is not None:
-        if isinstance(word, Word):
+    """The simple commands of a script, each as its words; raises OpenQuoteError."""
+    text, at, words = text.replace("\r\n", "\n"), 0, list[Word]()
+    while gap := _GAP.match(text, at):
+        at = gap.end()
+        if at < len(text) and text[at] not in _SPECIAL:
+            word, at = _word(text, at)
             words.append(word)
-        elif words:
+            continue
+        if words:
             yield words
-            words = []
-    if words:
-        yield words
+        if at >= len(text):
+            return
+        at, words = at + 1, []
 
 
-class _ShellReader:
-    """Goes through the text, one word at a time."""
+def _word(text: str, at: int) -> tuple[Word, int]:
+    """The word that begins here, and where it ends."""
+    pieces, computed = [], False
+    while found := _PIECE.match(text, at):
+        kind, at = found.lastgroup, found.end()
+        piece = found[kind or 0]
+        if kind == "dollar":
+            at = _closed(text, at - 1) if len(piece) > 1 else at
+            piece = text[found.start() : at]
+        elif kind == "quoted":
+            computed = computed or any(sign in _ESCAPE.sub("", piece) for sign in "$`")
+            piece = _ESCAPE.sub(lambda sign: sign[1].strip("\n"), piece)
+        elif kind == "escaped":
+            piece = piece.strip("\n")
+        computed = computed or kind in ("dollar", "command")
+        pieces.append(piece)
+    if text.startswith(_QUOTES, at):
+        raise OpenQuoteError(text.count("\n", 0, at) + 1)
+    return Word("".join(pieces), computed), at
 
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
 
-    def next(self) -> Word | str | None:
-        """The next word, or what stands between two commands; None at the end."""
-        while found := _BLANKS.match(self.text, self.at):
-            self.at = found.end()
-        if self.text.startswith("#", self.at):
-            end = self.text.find("\n", self.at)
-            self.at = len(self.text) if end < 0 else end
-        if self.at >= len(self.text):
-            return None
-        if self.text[self.at] in _SPECIAL:
-            self.at += 1
-            return self.text[self.at - 1]
-        pieces, computed = [], False
-        while self.at < len(self.text) and self.text[self.at] not in _SPECIAL + " \t":
-            piece = self._piece()
-            pieces.append(piece.text)
-            computed = computed or piece.computed
-        return Word("".join(pieces), computed)
-
-    def _piece(self) -> Word:
-        """A quoted part, an escaped character, a substitution or one plain character."""
-        char = self.text[self.at]
-        if char == "'":
-            return Word(self._until("'"))
-        if char == '"':
-            return self._in_double_quotes()
-        if char == "`":
-            return Word(self._until("`"), True)
-        if char == "$":
-            return self._substitution()
-        if self.text.startswith(_JOINED, self.at):
-            self.at += 2
-            return Word("")
-        if char == "\\":
-            self.at += 1
-        self.at += 1
-        return Word(self.text[self.at - 1 : self.at])
-
-    def _until(self, quote: str) -> str:
-        """What stands up to the closing quote."""
-        end = self.text.find(quote, self.at + 1)
-        if end < 0:
-            raise OpenQuoteError(self._line())
-        inside = self.text[self.at + 1 : end]
-        self.at = end + 1
-        return inside
-
-    def _in_double_quotes(self) -> Word:
-        opened, pieces, computed = self._line(), list[str](), False
-        self.at += 1
-        while self.at < len(self.text) and self.text[self.at] != '"':
-            if self.text.startswith(_JOINED, self.at):
-                self.at += 2
-                continue
-            char = self.text[self.at]
-            computed = computed or char in "$`"
-            if char == "\\" and self.text[self.at + 1 : self.at + 2] in tuple('$`"\\'):
-                self.at += 1
-            pieces.append(self.text[self.at : self.at + 1])
-            self.at += 1
-        if self.at >= len(self.text):
-            raise OpenQuoteError(opened)
-        self.at += 1
-        return Word("".join(pieces), computed)
-
-    def _substitution(self) -> Word:
-        """``$X``, ``${X}`` or ``$(...)``, as it is written; any other ``$`` counts as computed."""
-        pairs = {"(": ")", "{": "}"}
-        closing = pairs.get(self.text[self.at + 1 : self.at + 2])
-        start, depth = self.at, 0
-        self.at += 1
-        if closing is None:
-            return Word("$", True)
-        opening = self.text[self.at]
-        while self.at < len(self.text):
-            depth += {opening: 1, closing: -1}.get(self.text[self.at], 0)
-            self.at += 1
-            if depth == 0:
-                break
-        return Word(self.text[start : self.at], True)
-
-    def _line(self) -> int:
-        return self.text.count("\n", 0, self.at) + 1
+def _closed(text: str, start: int) -> int:
+    """Where the bracket that opens at ``start`` is closed, after it; the end of the text if it is not."""
+    opening, depth = text[start], 0
+    closing = {"(": ")", "{": "}"}[opening]
+    for at in range(start, len(text)):
+        depth += (text[at] == opening) - (text[at] == closing)
+        if not depth:
+            return at + 1
+    return len(text)
 
 
 _ASSIGNMENT = re.compile(r"(OS_[A-Z0-9_]+)=(.*)", re.DOTALL)

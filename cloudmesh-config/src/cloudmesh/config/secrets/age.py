@@ -6,12 +6,14 @@ The text is of the format ``age``, encrypted to ssh keys; the program ``age`` de
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.config.secrets import age_armor, ssh_keys
+from cloudmesh.config.secrets import ssh_keys
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
@@ -19,6 +21,18 @@ from cloudmesh.plugin.errors import ConfigError, CredentialsError
 SECTION = ("cloudmesh", "encryption")
 RECIPIENTS = (*SECTION, "recipients")
 KEYS = (*SECTION, "keys")
+
+END = "-----END AGE ENCRYPTED FILE-----"
+# A nonce of 16 bytes and the authentication code of 16: what even an empty text takes.
+SHORTEST_BODY = 32
+_HEADER = re.compile(
+    rb"age-encryption\.org/v1\n((?:->[^\n]*\n(?:[A-Za-z0-9+/]*\n)+)+)--- [A-Za-z0-9+/]{43}\n"
+)
+_SSH_RECIPIENT = re.compile(rb"^-> (ssh-[\w-]+) ([A-Za-z0-9+/]+)", re.MULTILINE)
+
+
+class DamagedError(Exception):
+    """An encrypted value is not what age writes."""
 
 
 def is_plain_secret(parts: Iterable[str], value: object) -> bool:
@@ -93,8 +107,8 @@ def decrypt(value: str, files: Sequence[str], what: str, remedy: str, prompter: 
 
     damaged = CredentialsError(f"{what} is damaged and cannot be decrypted; {remedy}")
     try:
-        name = _fitting(age_armor.tags(value), files, what)
-    except age_armor.DamagedError:
+        name = _fitting(tags(value), files, what)
+    except DamagedError:
         raise damaged from None
     identity = ssh_keys.unlocked(name, what, prompter)
     try:
@@ -124,3 +138,20 @@ def _fitting(tags: frozenset[str], names: Sequence[str], what: str) -> str:
             "name the right key file under cloudmesh.encryption.keys"
         )
     return min(fitting, key=ssh_keys.needs_passphrase)
+
+
+def tags(value: str) -> frozenset[str]:
+    """The marks of the ssh keys that can decrypt the value; raises DamagedError. Nothing is decrypted."""
+    lines = value.strip().splitlines()
+    if len(lines) < 3 or lines[0] != keys.ENCRYPTED or lines[-1] != END:
+        raise DamagedError
+    if any(len(line) != 64 for line in lines[1:-2]) or not 0 < len(lines[-2]) <= 64:
+        raise DamagedError
+    try:
+        content = base64.b64decode("".join(lines[1:-1]), validate=True)
+    except ValueError:
+        raise DamagedError from None
+    header = _HEADER.match(content)
+    if not header or len(content) - header.end() < SHORTEST_BODY:
+        raise DamagedError
+    return frozenset(b" ".join(found).decode() for found in _SSH_RECIPIENT.findall(header[1]))

@@ -6,12 +6,11 @@ helped to open, in itself and in memory only; no two prompters know of each othe
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol, TextIO, TypeVar, cast
 
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
@@ -100,8 +99,6 @@ def _hidden(prompt: str) -> str | None:
     import getpass
     import warnings
 
-    if not _has_terminal():
-        return None
     with warnings.catch_warnings():
         # getpass would go on and show what is typed.
         warnings.simplefilter("error", getpass.GetPassWarning)
@@ -113,32 +110,20 @@ def _hidden(prompt: str) -> str | None:
 
 def _visible(prompt: str) -> str | None:
     # Not by input(): it would put the answer into the history of the shell.
-    with _terminal() as terminal:
-        if terminal is None:
-            return None
-        source, sink = terminal
-        sink.write(prompt)
-        sink.flush()
-        line = source.readline()
-    return line.rstrip("\r\n") if line else None
-
-
-def _has_terminal() -> bool:
-    with _terminal() as terminal:
-        return terminal is not None
-
-
-@contextlib.contextmanager
-def _terminal() -> Iterator[tuple[TextIO, TextIO] | None]:
-    """Where to read and to write: the terminal of the process, else stdin and stderr if these are one."""
     try:
         descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError:
         is_one = sys.stdin is not None and sys.stdin.isatty()
-        yield (sys.stdin, sys.stderr) if is_one else None
-        return
+        return _line(sys.stdin, sys.stderr, prompt) if is_one else None
     with io.FileIO(descriptor, "w+") as raw, io.TextIOWrapper(raw) as terminal:
-        yield terminal, terminal
+        return _line(terminal, terminal, prompt)
+
+
+def _line(source: TextIO, sink: TextIO, prompt: str) -> str | None:
+    sink.write(prompt)
+    sink.flush()
+    line = source.readline()
+    return line.rstrip("\r\n") if line else None
 
 
 def from_environment(name: str, what: str) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cloudmesh.config.secrets import age_armor
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
@@ -47,7 +47,8 @@ def public(line: str) -> Public | None:
         pyrage.ssh.Recipient.from_str(line.strip())
     except (ValueError, pyrage.RecipientError):
         return None
-    return Public(line.strip(), age_armor.tag(words[0], blob))
+    mark = base64.b64encode(hashlib.sha256(blob).digest()[:4]).decode().rstrip("=")
+    return Public(line.strip(), f"{words[0]} {mark}")
 
 
 def public_of(name: str) -> Public:

@@ -148,16 +148,11 @@ def map_leaves(value: Any, parts: tuple[str, ...], change: Callable[[Any, tuple[
     return change(value, parts)
 
 
-def leaves(value: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(value: Any, parts: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
     """Each value that is no section and no list, with the parts that lead to it."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, (*parts, text_of(key)))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from leaves(item, (*parts, str(index)))
-    else:
-        yield parts, value
+    found: list[tuple[tuple[str, ...], Any]] = []
+    map_leaves(value, parts, lambda item, place: found.append((place, item)))
+    return found
 
 
 def is_to_be_defined(value: object) -> bool:
