@@ -11,45 +11,14 @@ import pytest
 
 from cloudmesh.config.secrets.prompt import RefusingPrompter
 
-# The sample of the design document, as data: two clouds, and a default that is neither of them.
-SAMPLE = """\
-version: 5.0
-profile:
-  firstname: Gregor
-  lastname: von Laszewski
-  email: laszewski@gmail.com
-cloudmesh:
-  default:
-  - chameleon\x20
-  active:
-  - chameleon
-clouds:
-  uc:
-    name: Chameleon UC
+_CLOUD = """\
+  {name}:
+    name: Chameleon {site}
     host: chameleoncloud.org
     type: openstack
     version: liberty
     credentials:
-      OS_AUTH_URL: https://openstack.uc.chameleoncloud.org:5000/v3
-      OS_PASSWORD: TBD
-      OS_TENANT_NAME: CH-818664
-      OS_TENANT_ID: CH-818664
-      OS_PROJECT_NAME: CH-818664
-      OS_PROJECT_DOMAIN_ID: default
-      OS_USER_DOMAIN_ID: default
-      OS_USERNAME: TBD
-      OS_VERSION: liberty
-      OS_REGION_NAME: RegionOne
-    default:
-      flavor: m1.small
-      image: Ubuntu-Server-14.04-LTS
-  tacc:
-    name: Chameleon TACC
-    host: chameleoncloud.org
-    type: openstack
-    version: liberty
-    credentials:
-      OS_AUTH_URL: https://openstack.tacc.chameleoncloud.org:5000/v3
+      OS_AUTH_URL: https://openstack.{name}.chameleoncloud.org:5000/v3
       OS_PASSWORD: TBD
       OS_TENANT_NAME: CH-818664
       OS_TENANT_ID: CH-818664
@@ -63,6 +32,20 @@ clouds:
       flavor: m1.small
       image: Ubuntu-Server-14.04-LTS
 """
+# The sample of the design document, as data: two clouds, and a default that is neither of them.
+SAMPLE = """\
+version: 5.0
+profile:
+  firstname: Gregor
+  lastname: von Laszewski
+  email: laszewski@gmail.com
+cloudmesh:
+  default:
+  - chameleon\x20
+  active:
+  - chameleon
+clouds:
+""" + "".join(_CLOUD.format(name=site.lower(), site=site) for site in ("UC", "TACC"))
 
 Write = Callable[..., Path]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from cloudmesh.config.command.config import ConfigCommand
 Write = Callable[..., Path]
 CMS = shutil.which("cms", path=str(Path(sys.executable).parent)) or "cms"
 SECRETS = ("pw-one", "pw-two", "pw-three", "pw-four")
+SECRET_KEYS = ("tokens", "OS_PASSWORD", "API_KEY.0.x")
 TEXT = """\
 # mine
 cloudmesh: {default: uc}
@@ -51,6 +51,8 @@ def inside(line: str) -> int:
 
 def test_a_newcomers_way(home: Path) -> None:
     path = home / "class.yaml"
+    # As open as the shell itself makes it.
+    home.chmod(0o755)
     assert cms("path").stdout == f"{path}\n"
     missing = cms("list")
     assert (missing.returncode, missing.stdout) == (3, "")
@@ -58,24 +60,12 @@ def test_a_newcomers_way(home: Path) -> None:
     written = cms("init")
     assert written.returncode == 0
     assert "no real machine" in written.stdout
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.stat().st_mode & 0o777 for each in (path, home)] == [0o600, 0o700]
     again = cms("init")
     assert again.returncode == 3
     assert str(path) in again.stderr
     assert cms("set", "clouds.local.boot_seconds=0.5").returncode == 0
     assert cms("get", "clouds.local.boot_seconds").stdout == "0.5\n"
-
-
-def test_the_directory_that_the_shell_makes_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(tmp_path / "fresh"))
-    old = os.umask(0o022)
-    try:
-        assert cms("init").returncode == 0
-    finally:
-        os.umask(old)
-    assert (tmp_path / "fresh").stat().st_mode & 0o777 == 0o700
 
 
 def test_list_in_the_order_of_the_file(write: Write) -> None:
@@ -96,7 +86,10 @@ def test_list_in_the_order_of_the_file(write: Write) -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml", "csv"])
-@pytest.mark.parametrize("key", ["", "clouds", "clouds.uc", "clouds.uc.url", "clouds.uc.credentials.tokens"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "clouds", "clouds.uc", "clouds.uc.url", *(f"clouds.uc.credentials.{key}" for key in SECRET_KEYS)],
+)
 def test_secrets_are_shown_only_on_demand(
     write: Write, capsys: pytest.CaptureFixture[str], form: str, key: str
 ) -> None:
@@ -106,13 +99,6 @@ def test_secrets_are_shown_only_on_demand(
         captured = capsys.readouterr()
         shown = [secret for secret in SECRETS if secret in captured.out + captured.err]
         assert bool(shown) == bool(extra), captured.out
-
-
-@pytest.mark.parametrize("key", ["clouds.uc.credentials.OS_PASSWORD", "clouds.uc.credentials.API_KEY.0.x"])
-def test_a_secret_scalar_is_masked(write: Write, key: str) -> None:
-    write(TEXT)
-    assert cms("get", key).stdout == "***\n"
-    assert cms("get", key, "--secrets").stdout.startswith("pw-")
 
 
 @pytest.mark.parametrize(
@@ -228,13 +214,6 @@ def test_check_prints_a_finding_a_line_and_exits_with_3(write: Write, home: Path
     assert set(json.loads(data.stdout)[0]) == {"level", "path", "line", "message", "remedy"}
 
 
-def test_check_of_a_broken_file_tells_no_secret(write: Write) -> None:
-    write("OS_PASSWORD: pw-one: x\nOS_PASSWORD: pw-two\n")
-    answer = cms("check")
-    assert answer.returncode == 3
-    assert not any(secret in answer.stdout + answer.stderr for secret in SECRETS)
-
-
 def test_warnings_alone_exit_with_0(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,9 +234,5 @@ def test_completion(write: Write) -> None:
     assert complete(None, "s", "config s", 7, 8) == ["set"]
     assert complete(None, "clouds.uc.h", "config get clouds.uc.h", 11, 22) == ["clouds.uc.host"]
     assert complete(None, "", "config list ", 12, 12) == []
-
-
-def test_completion_without_a_usable_file_is_empty(write: Write) -> None:
-    complete: Any = ConfigCommand.complete_config
     write("a: b: c\n")
     assert complete(None, "", "config get ", 11, 11) == []

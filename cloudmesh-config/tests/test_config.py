@@ -19,6 +19,7 @@ Write = Callable[..., Path]
 CLOUDS = (
     "clouds:\n  uc: {type: a, host: h, list: [x, {y: 1}], my.key: 2}\n  tacc: {type: b}\n  aws: {type: c}\n"
 )
+NO_NAMES = ("5", "{a: b}", "[uc, 5]", "[[uc]]", "true")
 
 
 def config(write: Write, head: str = "") -> Config:
@@ -40,12 +41,6 @@ def test_another_file_is_named_by_the_environment(
     assert list(Config.load().clouds) == ["uc", "tacc", "aws"]
 
 
-def test_clouds_keep_their_order(write: Write) -> None:
-    loaded = config(write)
-    assert list(loaded.clouds) == ["uc", "tacc", "aws"]
-    assert loaded.cloud("tacc") == {"type": "b"}
-
-
 def test_an_unknown_cloud_names_the_nearest(write: Write) -> None:
     with pytest.raises(UnknownName, match=r"no cloud 'tac'; did you mean 'tacc'\?"):
         config(write).cloud("tac")
@@ -56,31 +51,36 @@ def test_no_clouds_is_an_empty_dict(write: Write) -> None:
         assert Config.load(write(text)).clouds == {}
 
 
-@pytest.mark.parametrize("text", ["clouds: [uc]\n", "clouds: uc\n", "clouds: {uc: 5}\n", "clouds: {5: {}}\n"])
-def test_clouds_of_a_wrong_shape_are_an_error(write: Write, text: str) -> None:
-    path = write(text)
-    with pytest.raises(ConfigError, match=str(path)):
-        _ = Config.load(path).clouds
+ALL = ["uc", "tacc", "aws"]
 
 
-def test_without_a_list_all_clouds_are_active_and_none_is_the_default(write: Write) -> None:
-    assert config(write).active_clouds() == ["uc", "tacc", "aws"]
-    assert config(write).default_clouds() == []
+@pytest.mark.parametrize(
+    ("head", "default", "active"),
+    [
+        ("", [], ALL),
+        *((f"cloudmesh: {{default: {uc}}}\n", ["uc"], ALL) for uc in ("uc", "' uc '", "[uc]", "['uc ', uc]")),
+        ("cloudmesh: {default: [aws, uc], active: [aws, tacc, uc]}\n", ["aws", "uc"], ["aws", "tacc", "uc"]),
+        ("cloudmesh: {active: []}\n", [], []),
+    ],
+)
+def test_the_default_and_the_active_clouds(write: Write, head: str, default: list, active: list) -> None:
+    loaded = config(write, head)
+    assert (loaded.default_clouds(), loaded.active_clouds()) == (default, active)
+    assert list(loaded.clouds) == ALL
 
 
-@pytest.mark.parametrize("value", ["uc", "' uc '", "[uc]", "['uc ', uc]"])
-def test_a_default_may_be_a_name_or_a_list_and_is_stripped(write: Write, value: str) -> None:
-    assert config(write, f"cloudmesh: {{default: {value}}}\n").default_clouds() == ["uc"]
-
-
-def test_active_and_default_keep_the_order_given(write: Write) -> None:
-    loaded = config(write, "cloudmesh: {default: [aws, uc], active: [aws, tacc, uc]}\n")
-    assert loaded.default_clouds() == ["aws", "uc"]
-    assert loaded.active_clouds() == ["aws", "tacc", "uc"]
-
-
-def test_an_empty_active_list_means_none(write: Write) -> None:
-    assert config(write, "cloudmesh: {active: []}\n").active_clouds() == []
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("cloudmesh: {default: [uc, ucc]}\n", "'ucc'"),
+        ("cloudmesh: {default: uc, active: [uc, tac]}\n", "'tac'"),
+        ("cloudmesh: {default: [uc], active: [tacc]}\n", "cms cloud activate uc"),
+        *((f"cloudmesh: {{default: {value}}}\n", r"cloudmesh\.default must be") for value in NO_NAMES),
+    ],
+)
+def test_a_list_of_clouds_is_never_shortened(write: Write, head: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(write, head).default_clouds()
 
 
 def test_the_sample_names_its_unknown_cloud_and_the_known_ones(write: Write, sample: str) -> None:
@@ -91,34 +91,16 @@ def test_the_sample_names_its_unknown_cloud_and_the_known_ones(write: Write, sam
         assert str(path) in str(caught.value)
 
 
-def test_a_list_of_clouds_is_never_shortened(write: Write) -> None:
-    loaded = config(write, "cloudmesh: {default: [uc, ucc], active: [uc, tac]}\n")
-    with pytest.raises(ConfigError, match="'ucc'"):
-        loaded.default_clouds()
-    with pytest.raises(ConfigError, match="'tac'"):
-        loaded.active_clouds()
-
-
-def test_a_default_that_is_not_active_is_an_error(write: Write) -> None:
-    loaded = config(write, "cloudmesh: {default: [uc], active: [tacc]}\n")
-    with pytest.raises(ConfigError, match="cms cloud activate uc"):
-        loaded.default_clouds()
-
-
-@pytest.mark.parametrize("value", ["5", "{a: b}", "[uc, 5]", "[[uc]]", "true"])
-def test_names_of_a_wrong_shape_are_an_error(write: Write, value: str) -> None:
-    with pytest.raises(ConfigError, match=r"cloudmesh\.default must be"):
-        config(write, f"cloudmesh: {{default: {value}}}\n").default_clouds()
-
-
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("[uc, 'chameleon ', uc]", ["uc", "chameleon"]),
-        ("moon", ["moon"]),
-        ("[]", []),
-        ("", None),
-        ("~", None),
+        *(
+            ("[uc, 'chameleon ', uc]", ["uc", "chameleon"]),
+            ("moon", ["moon"]),
+            ("[]", []),
+            ("", None),
+            ("~", None),
+        )
     ],
 )
 def test_what_is_written_is_told_unknown_names_included(
@@ -134,9 +116,7 @@ def test_what_is_written_is_told_unknown_names_included(
     [
         ("cloudmesh: foo\n", "cloudmesh must be a section"),
         ("cloudmesh: [active]\n", "cloudmesh must be a section"),
-        ("cloudmesh: {active: 5}\n", r"cloudmesh\.active must be the name of a cloud or a list"),
-        ("cloudmesh: {active: [uc, 5]}\n", r"cloudmesh\.active must be the name of a cloud or a list"),
-        ("cloudmesh: {active: {uc: 1}}\n", r"cloudmesh\.active must be the name of a cloud or a list"),
+        *((f"cloudmesh: {{active: {value}}}\n", r"cloudmesh\.active must be the name") for value in NO_NAMES),
     ],
 )
 def test_what_is_written_in_a_wrong_shape_is_an_error(write: Write, head: str, message: str) -> None:
@@ -144,8 +124,9 @@ def test_what_is_written_in_a_wrong_shape_is_an_error(write: Write, head: str, m
         config(write, head).written("active")
 
 
-def test_require_active(write: Write) -> None:
+def test_one_cloud_and_whether_it_is_active(write: Write) -> None:
     loaded = config(write, "cloudmesh: {active: [tacc]}\n")
+    assert loaded.cloud("tacc") == {"type": "b"}
     loaded.require_active("tacc")
     with pytest.raises(ConfigError, match="not active"):
         loaded.require_active("uc")

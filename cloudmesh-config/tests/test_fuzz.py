@@ -32,63 +32,16 @@ CMS = Path(sys.executable).parent / "cms"
 ENCRYPTED = (
     rf'"-----BEGIN AGE ENCRYPTED FILE-----\nYWdlLWVuY3J5{SECRET}cHRpb24=\n-----END AGE ENCRYPTED FILE-----\n"'
 )
-HOSTILE = (
-    *(
-        "\t",
-        ": ",
-        "- ",
-        "[",
-        "]",
-        "{",
-        "}",
-        "&a ",
-        "*a",
-        "<<: *a",
-        "!!set ",
-        "!!pairs ",
-        "!env ",
-        "| ",
-        ">- ",
-    ),
-    *("'", '"', "#", "? ", "%YAML 1.1\n", "---\n", "...\n", "\\", "\r", "\x00", "\u2028", "\ufeff", "\ud7ff"),
-    *(
-        "!!int ",
-        "!!bool ",
-        "!!binary ",
-        "0123",
-        "1e999",
-        "2001-99-99",
-        ".nan",
-        "9" * 5000,
-        "[" * 80,
-        "- " * 80,
-    ),
-    *(
-        "~",
-        "null",
-        "yes",
-        "true: 1\n",
-        "5: x\n",
-        '"\\ud800"',
-        '"\\x"',
-        "${HOME}",
-        "${",
-        "{{ x }}",
-        "b: &b [*b]\n",
-    ),
-    *(
-        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
-        "clouds:\n",
-        "  uc:\n",
-        "x: &x {k: 1}\ny: {<<: [*x, *x]}\n",
-    ),
-)
+HOSTILE = [
+    *"\t[]{}'\"#\\\r\x00\u2028\ufeff\ud7ff~",
+    *(": ", "- ", "&a ", "*a", "<<: *a", "!!set ", "!!pairs ", "!env ", ">- ", "? ", "!!int ", "!!bool "),
+    *("!!binary ", "| ", "0123", "1e999", "2001-99-99", ".nan", "null", "yes", "${HOME}", "${", "{{ x }}"),
+    *("9" * 5000, "[" * 80, "- " * 80, "%YAML 1.1\n", "---\n", "...\n", "true: 1\n", "5: x\n", "clouds:\n"),
+    *('"\\ud800"', '"\\x"', "  uc:\n", "b: &b [*b]\n", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"),
+    "x: &x {k: 1}\ny: {<<: [*x, *x]}\n",
+]
 KEYS = (
-    "clouds.uc.host",
-    "clouds.uc.default.flavor",
-    "profile.email",
-    "cloudmesh.new",
-    "x",
+    *("clouds.uc.host", "clouds.uc.default.flavor", "profile.email", "cloudmesh.new", "x"),
     "clouds.uc.credentials.A",
 )
 
@@ -108,6 +61,8 @@ def mutated(text: str, chance: random.Random) -> bytes:
     """The text after one to four random accidents."""
     for _ in range(chance.choice((1, 1, 1, 2, 2, 3, 4))):
         text = chance.choice(MUTATIONS)(text, chance)
+    if chance.random() < 0.1:
+        text = text[: chance.randrange(len(text) + 1)]
     content = bytearray(text.encode())
     if content and chance.random() < 0.15:
         content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
@@ -145,16 +100,12 @@ def _lines(text: str, chance: random.Random) -> str:
     return "".join(lines)
 
 
-def _cut(text: str, chance: random.Random) -> str:
-    return text[: chance.randrange(len(text) + 1)]
-
-
 def _splice(text: str, chance: random.Random) -> str:
     line = text.find("\n", chance.randrange(len(text) + 1)) + 1
     return text[:line] + " " * chance.randrange(7) + chance.choice(HOSTILE) + "\n" + text[line:]
 
 
-MUTATIONS = (_insert, _insert, _delete, _delete, _replace, _lines, _lines, _splice, _splice, _cut)
+MUTATIONS = (_insert, _insert, _delete, _delete, _replace, _lines, _lines, _splice, _splice)
 
 
 @contextlib.contextmanager

@@ -84,25 +84,23 @@ def test_what_is_no_time_limit(write: Write, value: str) -> None:
     assert (line, "more than 0" in sentence) == (4, True)
 
 
-def test_an_engine_that_is_none(write: Write) -> None:
-    path = write(f"cloudmesh:\n  engine: 5 threads\n{CLOUD}")
-    with pytest.raises(ConfigError, match=r"cloudmesh\.engine must be the name of an executor; write"):
-        Config.load(path).engine()
-    assert [line for line, _ in errors(path)] == [2]
-
-
-def test_an_engine_that_is_not_installed(write: Write) -> None:
-    path = write(f"cloudmesh:\n  engine: dsak\n{CLOUD}")
-    assert Config.load(path).engine() == "dsak"
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        ("5 threads", "must be the name of an executor; write"),
+        ("dsak", "must be the name of an installed executor; did you mean 'dask'?"),
+        ("dask", "cloudmesh.scheduler does not say where; use: cms config set cloudmesh.scheduler=tcp"),
+    ],
+)
+def test_an_engine_that_cannot_be_used(write: Write, engine: str, told: str) -> None:
+    path = write(f"cloudmesh:\n  engine: {engine}\n{CLOUD}")
     ((line, sentence),) = errors(path)
-    assert line == 2
-    assert "must be the name of an installed executor; did you mean 'dask'?" in sentence
-
-
-def test_dask_must_be_told_where(write: Write) -> None:
-    ((line, sentence),) = errors(write(f"cloudmesh:\n  engine: dask\n{CLOUD}"))
-    assert line == 2
-    assert "cloudmesh.scheduler does not say where; use: cms config set cloudmesh.scheduler=tcp" in sentence
+    assert line == 2 and told in sentence
+    if engine.isidentifier():
+        assert Config.load(path).engine() == engine
+    else:
+        with pytest.raises(ConfigError, match=told):
+            Config.load(path).engine()
 
 
 @pytest.mark.parametrize(

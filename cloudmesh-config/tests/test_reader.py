@@ -68,20 +68,6 @@ def test_the_mending_line_can_be_pasted(home: Path) -> None:
     assert reader.load(path) == {"a": 1}
 
 
-def test_a_missing_file_names_the_command_that_writes_one(home: Path) -> None:
-    with pytest.raises(ConfigError, match="cms config init"):
-        reader.load(home / "class.yaml")
-    with pytest.raises(ConfigError, match="cms config init"):
-        reader.load(home / "none" / "class.yaml")
-
-
-def test_a_directory_and_a_pipe_are_refused_at_once(home: Path) -> None:
-    os.mkfifo(home / "pipe", 0o600)
-    for path in (home, home / "pipe"):
-        with pytest.raises(ConfigError, match=str(path)):
-            reader.load(path)
-
-
 def test_an_unreadable_file_is_one_sentence(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("a: 1\n")
 

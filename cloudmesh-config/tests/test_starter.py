@@ -24,15 +24,12 @@ def test_it_holds_one_simulated_cloud_as_default_and_active(tmp_path: Path) -> N
     config = Config.load(path)
     assert config.default_clouds() == config.active_clouds() == ["local"]
     assert list(config.clouds) == ["local"]
+    assert "runs no real machine" in path.read_text()
     assert config.cloud("local")["type"] == "simulated"
     assert config.get("clouds.local.default") == {"flavor": "small", "image": "debian-12"}
     assert (config.get("version"), config.get("clouds.local.host")) == (5.0, "localhost")
     assert [mode(p) for p in (path, path.parent, path.parent.parent)] == [0o600, 0o700, 0o700]
     assert [entry.name for entry in path.parent.iterdir()] == ["class.yaml"]
-
-
-def test_it_says_that_no_machine_is_real() -> None:
-    assert "runs no real machine" in starter.TEXT
 
 
 def test_each_commented_setting_is_yaml_that_fits_where_it_stands(tmp_path: Path) -> None:
@@ -86,19 +83,14 @@ def test_a_file_that_appears_in_the_meantime_is_kept(tmp_path: Path, monkeypatch
     assert [entry.name for entry in path.parent.iterdir()] == ["class.yaml"]
 
 
-def test_an_open_directory_of_ones_own_is_closed(tmp_path: Path) -> None:
-    directory = tmp_path / "open"
-    directory.mkdir()
-    directory.chmod(0o755)
-    starter.write(directory / "class.yaml")
-    assert mode(directory) == 0o700
-
-
-def test_the_home_directory_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+@pytest.mark.parametrize(("is_home", "expected"), [(False, 0o700), (True, 0o755)])
+def test_an_open_directory_is_closed_but_for_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_home: bool, expected: int
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path if is_home else tmp_path / "home"))
     tmp_path.chmod(0o755)
     starter.write(tmp_path / "class.yaml")
-    assert mode(tmp_path) == 0o755
+    assert mode(tmp_path) == expected
 
 
 def test_a_shared_directory_is_refused(tmp_path: Path) -> None:
