@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from cloudmesh.vm.model.outcome import UnresolvedName
 
 
-@dataclass(frozen=True)
-class KnownMachines:
+class KnownMachines(NamedTuple):
     """What the store knows of the machines of some clouds.
 
     Attributes:
@@ -140,8 +138,7 @@ def _named(
     return list(shown.values()), failed
 
 
-@dataclass(frozen=True)
-class Foreseen:
+class Foreseen(NamedTuple):
     """What an action would do to one machine.
 
     Attributes:

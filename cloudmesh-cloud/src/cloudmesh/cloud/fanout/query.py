@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.config import Config
@@ -24,8 +24,7 @@ CALL_TIMEOUT = 300.0
 LIST = "list"
 
 
-@dataclass(frozen=True)
-class CloudProgress:
+class CloudProgress(NamedTuple):
     """The work on one cloud.
 
     Attributes:

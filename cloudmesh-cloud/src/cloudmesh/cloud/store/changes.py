@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord
@@ -14,8 +13,7 @@ from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.db import Database
 
 
-@dataclass(frozen=True)
-class StoreChange:
+class StoreChange(NamedTuple):
     """One thing to be written down: a method of ``Inventory`` and what it takes. Plain data."""
 
     method: str
