@@ -49,13 +49,7 @@ class Machines:
         names: a name expression, or several.
         cloud: as in ``--cloud=``: else the variable ``cloud`` of the shell, else the defaults.
         config: another configuration than the user's own.
-        executor: makes the calls, any of ``concurrent.futures``; else the configured engine, which is
-            threads of this process unless it says otherwise.
-        parallel: the most calls at once, on all clouds together; else ``cloudmesh.parallel`` of the
-            configuration, else 32.
-        call_timeout: seconds after which one call is given up, and what is asked of one cloud before the
-            first call; else the ``call_timeout`` of its cloud.
-        watch: a function to call with the progress; see ``cloudmesh.cloud.fanout.query``.
+        executor, parallel, call_timeout, watch: see ``cloudmesh.vm.model.limits.RunOptions``.
     """
 
     def __init__(
@@ -238,8 +232,7 @@ class Machines:
         Args:
             image, flavor, key, more: see ``BootOptions`` of ``cloudmesh.cloud``: ``network``, ``secgroup``,
                 ``userdata``, ``metadata`` and ``public`` are given by name.
-            wait: whether to wait until the machines are active.
-            timeout: seconds for all of it together; see ``act``.
+            wait, timeout: see ``act``.
 
         Raises:
             UnknownName, UsageError: a cloud has no such image, flavor, key, network or security group, or

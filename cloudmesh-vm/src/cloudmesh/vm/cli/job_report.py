@@ -47,9 +47,8 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
 def list_jobs(config: Config, everything: bool) -> Answer:
     """The last jobs, or all, the newest at the end."""
     jobs = Jobs(config).list(None if everything else _LAST + 1)
-    more = not everything and len(jobs) > _LAST
-    notes = ["note: there are older jobs; --all shows them"] if more else []
-    shown = jobs[:_LAST] if more else jobs
+    shown = jobs if everything else jobs[:_LAST]
+    notes = ["note: there are older jobs; --all shows them"] if len(shown) < len(jobs) else []
     return Answer(
         [_row(job) for job in reversed(shown)],
         columns=COLUMNS,

@@ -53,10 +53,15 @@ def list_machines(
         return no_rows(found.errors)
     if found.unknown and not found.shown:
         raise found.unknown[0]
-    notes = [f"error: {name}: {error}{_old(found.known, name)}" for name, error in found.errors.items()]
+    notes = []
+    for name, error in found.errors.items():
+        ages = [each.age for each in found.known if each.machine.cloud == name]
+        old = f"its rows are as of {age_text(max(ages))} ago" if ages else "nothing is known of its machines"
+        notes.append(f"error: {name}: {error}; {old}")
     notes += [f"error: {error}" for error in found.unknown]
     failures = [*found.errors.values(), *found.unknown]
-    notes += [*_gone(found.vanished), *map(_left, found.addresses), *simulated_notes(config, found.clouds)]
+    notes += [_gone(found.vanished)] if found.vanished else []
+    notes += [*map(_left, found.addresses), *simulated_notes(config, found.clouds)]
     return Answer(
         [_row(each, found.images) for each in found.shown],
         columns=COLUMNS,
@@ -67,17 +72,13 @@ def list_machines(
     )
 
 
-def _gone(vanished: Sequence[KnownMachine]) -> list[str]:
-    """A sentence on the machines that vanished, or nothing."""
-    if not vanished:
-        return []
+def _gone(vanished: Sequence[KnownMachine]) -> str:
+    """A sentence on the machines that vanished."""
     names = ", ".join(each.machine.qualified_name for each in vanished[:_SHOWN])
     more = f" and {len(vanished) - _SHOWN} more" if len(vanished) > _SHOWN else ""
     verb, whom = ("is", "it") if len(vanished) == 1 else ("are", "them")
-    return [
-        f"note: {names}{more} {verb} no longer on the cloud, and nobody deleted {whom} here; "
-        "this is shown once"
-    ]
+    gone = f"{names}{more} {verb} no longer on the cloud"
+    return f"note: {gone}, and nobody deleted {whom} here; this is shown once"
 
 
 def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
@@ -112,10 +113,3 @@ def _row(known: KnownMachine, called: Mapping[tuple[str, str], str]) -> dict[str
         "addresses": machine.addresses,
         "age": round(known.age, 1),
     }
-
-
-def _old(known: Sequence[KnownMachine], cloud: str) -> str:
-    ages = [each.age for each in known if each.machine.cloud == cloud]
-    if not ages:
-        return "; nothing is known of its machines"
-    return f"; its rows are as of {age_text(max(ages))} ago"

@@ -1,7 +1,6 @@
 """A call of a cloud and its reply: plain data that can be pickled, for any thread or process.
 
-An executor runs one function, ``perform``, which takes a ``Call`` and gives a ``Reply``. It uses no store:
-the changes to be stored are part of the reply, and the scheduler writes them.
+An executor runs ``perform``, which makes a ``Reply`` of a ``Call``. It uses no store: the scheduler does.
 """
 
 from __future__ import annotations

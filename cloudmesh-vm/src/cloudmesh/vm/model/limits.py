@@ -24,10 +24,11 @@ class RunOptions:
     """How a user wants a job to be run.
 
     Attributes:
-        parallel: the most calls at once; None for what is configured, else 32.
-        call_timeout: seconds for one call; None for what is configured.
-        executor: makes the calls; None for the configured one.
-        watch: is told the progress.
+        parallel: the most calls at once, on all clouds together; else ``cloudmesh.parallel``, else 32.
+        call_timeout: seconds after which one call is given up, and what is asked of one cloud before the
+            first call; else the ``call_timeout`` of its cloud.
+        executor: makes the calls, any of ``concurrent.futures``; else the configured engine, or threads.
+        watch: a function to call with the progress; see ``cloudmesh.cloud.fanout.query``.
 
     Raises:
         UsageError: ``parallel`` or ``call_timeout`` is no such number.
@@ -39,7 +40,6 @@ class RunOptions:
     watch: ProgressCallback | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers that nothing could be run with. Raises UsageError."""
         if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
             raise UsageError(f"parallel={self.parallel!r} is no whole number from 1 on")
         require_seconds("call_timeout", self.call_timeout)
