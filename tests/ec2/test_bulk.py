@@ -61,12 +61,7 @@ def test_a_hundred_in_one_call_and_no_hibernating(make_provider):
     ("code", "kind"),
     [
         ("InvalidInstanceID.NotFound", errors.NotFound),
-        ("InvalidInstanceID.Malformed", errors.NotFound),
-        ("IncorrectInstanceState", errors.Conflict),
         ("OperationNotPermitted", errors.Conflict),
-        ("UnsupportedOperation", errors.Unsupported),
-        ("InsufficientInstanceCapacity", errors.NoCapacity),
-        ("VcpuLimitExceeded", errors.QuotaExceeded),
         ("RequestLimitExceeded", errors.RateLimited),
     ],
 )

@@ -126,23 +126,21 @@ def test_many_machines_whose_names_are_held_back_are_named_in_the_end(user, gate
 
 
 def test_wrong_credentials(user, settings):
-    credentials = {
-        **settings["credentials"],
-        "EC2_ACCESS_KEY": "AKIDWRONG",
-        "EC2_SECRET_KEY": "not-the-secret",
-    }
+    credentials = {"EC2_ACCESS_KEY": "AKIDWRONG", "EC2_SECRET_KEY": "not-the-secret"}
     user.change("aws", credentials=credentials)
     ended = user.cms("vm", "list", "--refresh", code=3)
-    assert "aws did not accept the credentials" in ended.stderr and "not-the-secret" not in ended.stderr
+    assert "aws did not accept the credentials (AuthFailure" in ended.stderr
+    assert "not-the-secret" not in ended.stderr
     ended = user.cms("vm", "list", "--refresh", code=3, CLOUDMESH_DEBUG="1")
     assert "not-the-secret" not in ended.stderr + ended.stdout
 
 
-def test_a_wrong_region(user, settings):
+def test_a_wrong_region_is_told_before_anybody_is_called(user, settings, gate):
     credentials = {**settings["credentials"], "EC2_REGION": "eu-wst-1"}
     user.change("aws", host="aws.amazon.com", credentials=credentials)
     ended = user.cms("vm", "list", "--refresh", code=3)
     assert "eu-wst-1" in ended.stderr and "did you mean 'eu-west-1'" in ended.stderr
+    assert gate.taken() == {}
 
 
 def test_nobody_listens(user, gate):

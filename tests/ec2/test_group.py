@@ -198,9 +198,7 @@ def test_what_was_deleted_meanwhile_is_told(provider, requests_for):
     ("code", "kind", "outcome_unknown"),
     [
         ("InsufficientInstanceCapacity", errors.NoCapacity, False),
-        ("VcpuLimitExceeded", errors.QuotaExceeded, False),
         ("TagLimitExceeded", errors.QuotaExceeded, False),
-        ("InvalidAMIID.NotFound", errors.NotFound, False),
         ("IdempotentParameterMismatch", errors.Conflict, True),
     ],
 )

@@ -66,9 +66,8 @@ def test_account_ids_keep_their_zeros():
 
 @pytest.mark.parametrize("missing", ["EC2_ACCESS_KEY", "EC2_SECRET_KEY"])
 def test_a_missing_key_is_told_with_what_to_do(missing):
-    credentials = {key: value for key, value in KEYS.items() if key != missing}
     with pytest.raises(CredentialsError, match=r"cms config set clouds\.aws\.credentials"):
-        read(credentials=credentials)
+        read(credentials={**KEYS, missing: None})
 
 
 def test_a_profile_gives_keys_token_and_region(profiles):
@@ -115,7 +114,6 @@ def test_the_secret_of_a_profile_is_kept_out_of_messages(profiles):
     assert "of-the-profile" in provider._hidden
 
 
-EUROPE = {**KEYS, "EC2_REGION": "eu-west-1"}
 KEYSTONE = {
     "OS_AUTH_URL": "https://keystone.example.org:5000/v3",
     "OS_USERNAME": "me",
@@ -124,17 +122,14 @@ KEYSTONE = {
 }
 
 
-LOCAL = {"host": "127.0.0.1", "port": 5000, "secure": False}
-
-
 @pytest.mark.parametrize(
-    ("kind", "credentials", "settings", "url"),
+    ("kind", "settings", "url"),
     [
-        (Ec2Provider, EUROPE, {}, "https://ec2.eu-west-1.amazonaws.com:443"),
-        (Ec2Provider, EUROPE, LOCAL, "http://127.0.0.1:5000"),
-        (OpenStackProvider, KEYSTONE, {}, "https://keystone.example.org:5000"),
+        (Ec2Provider, {"region": "eu-west-1"}, "https://ec2.eu-west-1.amazonaws.com:443"),
+        (Ec2Provider, {"host": "127.0.0.1", "port": 5000, "secure": False}, "http://127.0.0.1:5000"),
+        (OpenStackProvider, {}, "https://keystone.example.org:5000"),
     ],
 )
-def test_the_endpoint_is_the_configured_one_and_nobody_is_called(kind, credentials, settings, url):
-    with kind("uc", {"credentials": credentials, **settings}) as provider:
+def test_the_endpoint_is_the_configured_one_and_nobody_is_called(kind, settings, url):
+    with kind("uc", {"credentials": {**KEYS, **KEYSTONE}, **settings}) as provider:
         assert provider.endpoint_url() == url

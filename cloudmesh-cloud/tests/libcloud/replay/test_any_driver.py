@@ -9,39 +9,22 @@ from cloudmesh.plugin.errors import ConfigError
 
 _C = Capability
 RUN = {_C.START, _C.STOP, _C.REBOOT}
+PAIR = {"key": "a", "secret": "b"}
 # driver, arguments, host, module and class of the recorded answers, what it can do
 CLOUDS = [
-    ("vultr", {"key": "foo"}, "api.vultr.com", "test_vultr_v2.VultrMockHttpV2", {*RUN, _C.KEYS}),
-    (
-        "linode",
-        {"key": "foo", "api_version": "4.0"},
-        "api.linode.com",
-        "test_linode_v4.LinodeMockHttpV4",
-        RUN,
-    ),
-    ("cloudscale", {"key": "foo"}, "api.cloudscale.ch", "test_cloudscale.CloudscaleMockHttp", RUN),
-    ("maxihost", {"key": "foo"}, "api.maxihost.com", "test_maxihost.MaxihostMockHttp", RUN),
-    (
-        "scaleway",
-        {"key": "a", "secret": "b"},
-        "cp-par1.scaleway.com",
-        "test_scaleway.ScalewayMockHttp",
-        {_C.REBOOT, _C.KEYS},
-    ),
+    ("vultr", {"key": "foo"}, "api.vultr.com", "vultr_v2.VultrMockHttpV2", {*RUN, _C.KEYS}),
+    ("linode", {"key": "foo", "api_version": "4.0"}, "api.linode.com", "linode_v4.LinodeMockHttpV4", RUN),
+    ("cloudscale", {"key": "foo"}, "api.cloudscale.ch", "cloudscale.CloudscaleMockHttp", RUN),
+    ("maxihost", {"key": "foo"}, "api.maxihost.com", "maxihost.MaxihostMockHttp", RUN),
+    ("scaleway", PAIR, "cp-par1.scaleway.com", "scaleway.ScalewayMockHttp", {_C.REBOOT, _C.KEYS}),
     (
         "upcloud",
         {"username": "a", "password": "b"},
         "api.upcloud.com",
-        "test_upcloud.UpcloudMockHttp",
+        "upcloud.UpcloudMockHttp",
         {_C.REBOOT},
     ),
-    (
-        "equinixmetal",
-        {"key": "foo"},
-        "api.equinix.com",
-        "test_equinixmetal.EquinixMetalMockHttp",
-        RUN,
-    ),
+    ("equinixmetal", {"key": "foo"}, "api.equinix.com", "equinixmetal.EquinixMetalMockHttp", RUN),
 ]
 
 
@@ -49,7 +32,7 @@ CLOUDS = [
 def cloud(request, replay, recorded):
     driver, arguments, host, mocked, can = request.param
     module, _, name = mocked.partition(".")
-    mock = recorded(f"compute.{module}", name)
+    mock = recorded(f"compute.test_{module}", name)
     mock.type = None
     server = replay([host, f"ams1.{host}"], {"": mock})
     settings = {"driver": driver, "arguments": arguments}

@@ -12,6 +12,7 @@ from cloudmesh.plugin.errors import ConfigError
 
 TENANT, SUBSCRIPTION = "77777777-7777-7777-7777-777777777777", "99999999"
 SECRET = "p4ssw0rd"
+URN, FLAVOR = "Canonical:UbuntuServer:18.04-LTS:latest", Flavor("az", "Standard_A1", "Standard_A1")
 
 
 @pytest.fixture
@@ -79,11 +80,8 @@ def test_an_image_that_is_no_urn_is_not_found(provider):
 
 
 def test_a_machine_is_booted(provider, server):
-    flavor = Flavor("az", "Standard_A1", "Standard_A1")
-    urn = "Canonical:UbuntuServer:18.04-LTS:latest"
-    machine = provider.boot(
-        BootRequest("test-node-1", Image("az", urn, urn), flavor, metadata={"a": "b"}, token="t0")
-    )
+    image = Image("az", URN, URN)
+    machine = provider.boot(BootRequest("test-node-1", image, FLAVOR, metadata={"a": "b"}, token="t0"))
     assert machine.state is State.BUILDING
     assert machine.name == "test-node-1" and machine.metadata["a"] == "b" and machine.flavor == "Standard_A1"
     _, _, path, body = next(
@@ -170,15 +168,10 @@ def test_a_wrong_secret(server, settings, recorded):
     assert "AADSTS7000215" in str(caught.value) and SECRET not in str(caught.value)
 
 
-def test_a_missing_setting_is_told(settings):
-    with pytest.raises(ConfigError, match=r"clouds\.az\.region"):
-        AzureProvider("az", {**settings, "region": None}).open()
-
-
-@pytest.mark.parametrize("key", ["resource_group", "network", "public_key"])
-def test_what_booting_lacks_is_told_before_anything_is_made(server, settings, key):
-    urn = "Canonical:UbuntuServer:18.04-LTS:latest"
-    request = BootRequest("x", Image("az", urn, urn), Flavor("az", "Standard_A1", "Standard_A1"))
-    with AzureProvider("az", {**settings, key: None}) as provider, pytest.raises(ConfigError, match=key):
+@pytest.mark.parametrize("key", ["region", "resource_group", "network", "public_key"])
+def test_what_is_lacking_is_told_before_anything_is_made(server, settings, key):
+    request = BootRequest("x", Image("az", URN, URN), FLAVOR)
+    provider = AzureProvider("az", {**settings, key: None})
+    with pytest.raises(ConfigError, match=rf"clouds\.az\.{key}"), provider:
         provider.boot(request)
     assert not [line for line in server.lines() if line.startswith("PUT")]

@@ -138,13 +138,10 @@ def test_keys(provider, mock):
         provider.delete_key("never")
 
 
-def test_a_wrong_token(provider, mock):
+def test_a_wrong_or_missing_token(provider, mock):
     mock.type = "UNAUTHORIZED"
     with pytest.raises(errors.CredentialsError) as caught:
         list(provider.machines())
     assert "the-token" not in str(caught.value) and "ocean" in str(caught.value)
-
-
-def test_a_missing_token():
     with pytest.raises(errors.CredentialsError, match="DO_TOKEN"):
         DigitalOceanProvider("ocean", {"region": "nyc3"}).open()

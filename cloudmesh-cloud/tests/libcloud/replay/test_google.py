@@ -117,23 +117,20 @@ def test_a_machine_that_is_not_there_is_not_found(provider, server):
 
 
 @pytest.mark.parametrize(
-    ("given", "kind", "words"),
+    ("file", "zone", "kind", "words"),
     [
-        ("key.json", errors.CredentialsError, "service account"),
-        ('{"private_key": "hush"}', ConfigError, "cannot be read"),
+        ("key.json", "z", errors.CredentialsError, "service account"),
+        ('{"private_key": "hush"}', "z", ConfigError, "cannot be read"),
+        (None, None, ConfigError, "has no zone"),
     ],
 )
-def test_of_a_key_file_that_is_none_nothing_is_shown(
-    server, settings, tmp_path, monkeypatch, given, kind, words
+def test_what_signing_in_lacks_is_told_and_nothing_of_a_key_file_is_shown(
+    settings, tmp_path, monkeypatch, file, zone, kind, words
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "key.json").write_text('{"client_email": "a@b", "hush": 1}')
-    credentials = {**settings["credentials"], "GOOGLE_KEY_FILE": given}
+    own = settings["credentials"]
+    credentials = {**own, "GOOGLE_KEY_FILE": file or own["GOOGLE_KEY_FILE"]}
     with pytest.raises(kind, match=words) as caught:
-        GoogleProvider("gce", {**settings, "credentials": credentials}).open()
+        GoogleProvider("gce", {**settings, "zone": zone, "credentials": credentials}).open()
     assert "hush" not in str(caught.value) and caught.value.__cause__ is None
-
-
-def test_a_missing_zone_is_told(settings):
-    with pytest.raises(ConfigError, match="zone"):
-        GoogleProvider("gce", {**settings, "zone": None}).open()

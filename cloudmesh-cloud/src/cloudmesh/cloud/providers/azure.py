@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,8 +17,6 @@ from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 
-_C = Capability
-
 
 class AzureProvider(DriverProvider):
     """Virtual machines of one subscription, in ``region:``.
@@ -31,7 +28,7 @@ class AzureProvider(DriverProvider):
     get_reads = True
     driver_name = "azure_arm"
     # What the driver has, told before it is open.
-    capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.BOOT_METADATA})
+    capabilities = frozenset({Capability.START, Capability.STOP, Capability.REBOOT, Capability.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = _KEYS
     settings_keys: ClassVar[tuple[str, ...]] = (
         *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),
@@ -39,24 +36,20 @@ class AzureProvider(DriverProvider):
     )
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        return [self.credential(key) for key in _KEYS], {"region": self._setting("region")}
-
-    def _setting(self, key: str) -> str:
-        hint = f"has no {key}, which this needs; cms config set clouds.{self.name}.{key}=VALUE"
-        return self.required_setting(key, hint)
+        return [self.credential(key) for key in _KEYS], {"region": self.required_setting("region")}
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey
 
-        file = Path(self._setting("public_key")).expanduser()
+        file = Path(self.required_setting("public_key")).expanduser()
         try:
             public_key = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"clouds.{self.name}.public_key: {file} cannot be read") from error
         return {
             "auth": NodeAuthSSHKey(public_key),
-            "ex_resource_group": self._setting("resource_group"),
-            "ex_network": self._setting("network"),
+            "ex_resource_group": self.required_setting("resource_group"),
+            "ex_network": self.required_setting("network"),
             "ex_subnet": self.settings.get("subnet") or "default",
             "ex_user_name": self.settings.get("user") or "azureuser",
             "ex_tags": marked(request),
@@ -95,7 +88,3 @@ class AzureProvider(DriverProvider):
             metadata=unmarked(extra.get("tags") or {}),
             zone=str(extra.get("location") or ""),
         )
-
-
-def _tags(node: Any) -> Mapping[str, Any]:
-    return extra_of(node).get("tags") or {}

@@ -9,15 +9,15 @@ from cloudmesh.cloud.provider.boot import BootRequest, mark
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 
-_C = Capability
-
 
 class DigitalOceanProvider(DriverProvider):
     """Droplets of one account; new ones are made in ``region:``."""
 
     get_reads = True
     # What the driver has, told before it is open.
-    capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.KEYS, _C.USERDATA})
+    capabilities = frozenset(
+        {Capability.START, Capability.STOP, Capability.REBOOT, Capability.KEYS, Capability.USERDATA}
+    )
     required_credentials: ClassVar[tuple[str, ...]] = ("DO_TOKEN",)
     settings_keys: ClassVar[tuple[str, ...]] = ("region", "boot", *LibcloudProvider.settings_keys)
 
@@ -34,8 +34,7 @@ class DigitalOceanProvider(DriverProvider):
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)
         if "location" not in more:
-            hint = f"boots no machine without a region; cms config set clouds.{self.name}.region=nyc3"
-            more["location"] = self.location(self.required_setting("region", hint))
+            more["location"] = self.location(self.required_setting("region", "nyc3"))
         attributes: dict[str, Any] = {"ssh_keys": [request.key.fingerprint]} if request.key else {}
         if request.token:
             attributes["tags"] = [mark(request.token)]

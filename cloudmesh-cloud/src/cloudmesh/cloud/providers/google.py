@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +30,6 @@ _STATES = {
 }
 _SCOPES = ["https://www.googleapis.com/auth/compute"]
 
-_C = Capability
-
 
 class GoogleProvider(DriverProvider):
     """Instances of one project, in ``zone:``."""
@@ -40,7 +37,9 @@ class GoogleProvider(DriverProvider):
     get_reads = True
     driver_name = "gce"
     # What the driver has, told before it is open.
-    capabilities = frozenset({_C.START, _C.STOP, _C.REBOOT, _C.USERDATA, _C.BOOT_METADATA})
+    capabilities = frozenset(
+        {Capability.START, Capability.STOP, Capability.REBOOT, Capability.USERDATA, Capability.BOOT_METADATA}
+    )
     required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
 
@@ -49,11 +48,9 @@ class GoogleProvider(DriverProvider):
         account = _service_account(self.name, file)
         project = self.credential("GOOGLE_PROJECT")
         mark = hashlib.sha256(f"{account['client_email']}/{project}".encode()).hexdigest()
-        hint = f"has no zone; cms config set clouds.{self.name}.zone=europe-west3-a"
-        zone = self.required_setting("zone", hint)
         return [account["client_email"], account["private_key"]], {
             "project": project,
-            "datacenter": zone,
+            "datacenter": self.required_setting("zone", "europe-west3-a"),
             "auth_type": "SA",
             "scopes": _SCOPES,
             # Where libcloud keeps the token of this account, 0600.
@@ -95,10 +92,6 @@ class GoogleProvider(DriverProvider):
             metadata=unmarked(extra_of(node).get("labels") or {}),
             zone=str(getattr(node.extra.get("zone"), "name", "") or ""),
         )
-
-
-def _labels(node: Any) -> Mapping[str, Any]:
-    return extra_of(node).get("labels") or {}
 
 
 def _keep_token(file: Path, signer: Any) -> None:

@@ -126,7 +126,7 @@ class Ec2BulkCalls(Ec2Networks):
         if instance is None or launch.is_gone(instance):
             return None
         (result,) = self._name_all([request], {request.token: instance})
-        if not isinstance(result, MachineRecord):
+        if isinstance(result, CloudmeshError):
             raise result
         return result
 

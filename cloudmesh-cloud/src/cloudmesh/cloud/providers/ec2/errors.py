@@ -9,14 +9,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from cloudmesh.cloud.errors import (
-    Conflict,
-    CredentialsError,
-    NoCapacity,
-    NotFound,
-    Refused,
-    Unsupported,
-)
+from cloudmesh.cloud.errors import Conflict, CredentialsError, NoCapacity, NotFound, Refused, Unsupported
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, clean
 from cloudmesh.cloud.providers.libcloud.errors import (
     CallContext,

@@ -67,14 +67,18 @@ class Ec2Networks(LibcloudProvider):
 
     def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
         with self.calling(f"add a rule to {group_id}"):
-            self.query.send(f"AuthorizeSecurityGroup{_side(rule)}", _rule_parameters(group_id, rule))
+            self._change_rule("Authorize", group_id, rule)
         return rule
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
         with self.calling(f"remove a rule from {group_id}"):
-            answer = self.query.send(f"RevokeSecurityGroup{_side(rule)}", _rule_parameters(group_id, rule))
+            answer = self._change_rule("Revoke", group_id, rule)
         if items(answer, "unknownIpPermissionSet"):
             raise NotFound(f"the security group {group_id} on cloud {self.name} has no such rule")
+
+    def _change_rule(self, action: str, group_id: str, rule: SecurityRule) -> Mapping[str, Any]:
+        sent = _rule_parameters(group_id, rule)
+        return self.query.send(f"{action}SecurityGroup{rule.direction.title()}", sent)
 
     def floating_ips(self) -> list[FloatingIP]:
         with self.calling("list addresses"):
@@ -135,10 +139,6 @@ class Ec2Networks(LibcloudProvider):
         for address in items(answer, "addressesSet"):
             return dict(address)
         raise NotFound(f"there is no address {cloud_id} on cloud {self.name}")
-
-
-def _side(rule: SecurityRule) -> str:
-    return "Egress" if rule.direction == "egress" else "Ingress"
 
 
 def _by_id(cloud_id: str) -> dict[str, str]:

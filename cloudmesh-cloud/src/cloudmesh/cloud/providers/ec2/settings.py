@@ -121,15 +121,16 @@ def aws_profile(name: str, cloud: str) -> dict[str, str]:
         ConfigError: a file cannot be read, or there is no such profile.
         CredentialsError: the profile signs in by a role or in a browser, which is not supported.
     """
-    files = (
-        _file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-        _file("AWS_CONFIG_FILE", "config"),
-    )
+    given = (os.environ.get("AWS_SHARED_CREDENTIALS_FILE"), os.environ.get("AWS_CONFIG_FILE"))
+    files = [
+        Path(path).expanduser() if path else Path.home() / ".aws" / usual
+        for path, usual in zip(given, aws_files.FILES, strict=True)
+    ]
     found = aws_files.merged(map(_profiles, files))
     if name not in found:
         raise ConfigError(
             f"clouds.{cloud}.credentials.EC2_PROFILE names the profile {name!r}, which is not in "
-            f"{_file('AWS_SHARED_CREDENTIALS_FILE', 'credentials').parent}; {suggest(name, found)}"
+            f"{files[0].parent}; {suggest(name, found)}"
         )
     keys = found[name]
     other = aws_files.other_way(keys)
@@ -139,11 +140,6 @@ def aws_profile(name: str, cloud: str) -> dict[str, str]:
             "name a profile with an access key, or give EC2_ACCESS_KEY, EC2_SECRET_KEY and EC2_SESSION_TOKEN"
         )
     return keys
-
-
-def _file(variable: str, name: str) -> Path:
-    given = os.environ.get(variable)
-    return Path(given).expanduser() if given else Path.home() / ".aws" / name
 
 
 def _profiles(file: Path) -> aws_files.Profiles:

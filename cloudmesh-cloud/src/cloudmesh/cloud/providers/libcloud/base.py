@@ -50,10 +50,13 @@ class LibcloudProvider(Provider):
     def read_own_settings(self) -> None:
         """Take what else a subclass needs from its settings. Raises ConfigError."""
 
-    def required_setting(self, key: str, sentence: str) -> str:
-        """A setting that must be there, as text. Raises ConfigError with this sentence."""
+    def required_setting(self, key: str, example: str = "VALUE") -> str:
+        """A setting that must be there, as text. Raises ConfigError, with how to set it."""
         if not (value := self.settings.get(key)):
-            raise ConfigError(f"cloud {self.name} {sentence}")
+            raise ConfigError(
+                f"cloud {self.name} has no {key}, which this needs; "
+                f"cms config set clouds.{self.name}.{key}={example}"
+            )
         return str(value)
 
     def credential(self, key: str) -> str:

@@ -27,7 +27,7 @@ _RATE_LIMIT = "429 Rate limit exceeded"
 
 @dataclass(frozen=True)
 class ErrorDetails:
-    """One error, read.
+    """What one error tells.
 
     Attributes:
         code: the HTTP status, 0 if there was none.
@@ -54,16 +54,13 @@ def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] 
         # libcloud puts this in place of what the cloud said.
         text = _sentence(getattr(answer, "text", "")) or text
     status = getattr(answer, "status_code", 0) or 0
-    code = _number(getattr(error, "code", None)) or _number(getattr(error, "http_code", None))
     # A success whose content made libcloud stumble keeps its status as well.
-    code = code or status
+    code = _number(getattr(error, "code", None)) or _number(getattr(error, "http_code", None)) or status
     headers = getattr(error, "headers", None) or getattr(answer, "headers", None) or {}
     kind = _header(getattr(answer, "headers", None) or {}, "content-type")
     is_page = bool(_PAGE.match(text)) or (kind or "").lower().startswith("text/html")
-    if is_page and not _PAGE.match(text):
-        text = str(getattr(answer, "text", "") or "")
     if is_page:
-        title = _TITLE.search(text)
+        title = _TITLE.search(text if _PAGE.match(text) else str(getattr(answer, "text", "") or ""))
         text = title[1] if title else ""
     # The errors of some drivers keep a word under ``code``.
     word = getattr(error, "code", None)
@@ -97,8 +94,7 @@ def retry_after(headers: Mapping[str, Any]) -> float | None:
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str | None:
-    found = [str(value) for key, value in dict(headers).items() if str(key).lower() == name]
-    return found[0] if found else None
+    return next((str(value) for key, value in dict(headers).items() if str(key).lower() == name), None)
 
 
 def _number(value: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -86,12 +87,8 @@ def translate(error: Exception, call: CallContext) -> CloudmeshError | None:
 
 def _comes_from_libcloud(error: Exception) -> bool:
     """Whether it was raised below a function of libcloud: a KeyError, say, over an answer."""
-    trace = error.__traceback__
-    while trace is not None:
-        if str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0] == "libcloud":
-            return True
-        trace = trace.tb_next
-    return False
+    modules = (str(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(error.__traceback__))
+    return any(each.split(".")[0] == "libcloud" for each in modules)
 
 
 def _by_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
@@ -118,17 +115,22 @@ def _by_status(name: str, details: ErrorDetails, call: CallContext) -> Cloudmesh
 
 def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """The error for an HTTP status of 400 or more, with what the cloud said."""
-    said = f" ({details.words})" if details.words else f" (HTTP {code})"
     late = code in (413, 503) and details.retry_after is not None
     told = _RATE.search(details.words) or _RATE_REASON.match(details.reason)
     if code == 429 or late or (told and code != 401):
         return rate_limited(details, call)
     if _QUOTA.search(details.words) and code < 500:
         return quota_exceeded(details, call)
-    kind, sentence = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
-    error = kind(sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place))
+    kind, _ = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
+    error = kind(_sentence(code, details, call))
     error.outcome_unknown = code == 408 or (code >= 500 and code not in (501, 503))
     return error
+
+
+def _sentence(code: int, details: ErrorDetails, call: CallContext) -> str:
+    _, sentence = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
+    said = f" ({details.words})" if details.words else f" (HTTP {code})"
+    return sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place)
 
 
 # Our error for a status, and its sentence; 400 and 500 also stand for those of their hundreds that have none.
@@ -167,8 +169,7 @@ _BY_STATUS: dict[int, tuple[type[CloudmeshError], str]] = {
 
 def credentials_refused(details: ErrorDetails, call: CallContext) -> errors.CredentialsError:
     """Who we are was not accepted, whatever the status said."""
-    error = by_code(401, ErrorDetails(401, details.words), call)
-    return error if isinstance(error, errors.CredentialsError) else errors.CredentialsError(str(error))
+    return errors.CredentialsError(_sentence(401, details, call))
 
 
 def rate_limited(details: ErrorDetails, call: CallContext) -> errors.RateLimited:
@@ -190,14 +191,6 @@ def quota_exceeded(details: ErrorDetails, call: CallContext) -> errors.QuotaExce
     )
 
 
-_WEB_PAGE_ERRORS: dict[int, type[errors.CloudError]] = {
-    407: errors.Unreachable,
-    502: errors.OutOfService,
-    503: errors.OutOfService,
-    504: errors.CloudTimeout,
-}
-
-
 def _location(call: CallContext) -> str:
     """Where the last answer sent us, without what may be secret in it; empty if it did not."""
     location = str((getattr(call.answer, "headers", None) or {}).get("location") or "")
@@ -211,12 +204,15 @@ def _location(call: CallContext) -> str:
 
 def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     title = f" {details.words!r}" if details.words else ""
-    return _WEB_PAGE_ERRORS.get(code, errors.BadAnswer)(
+    # What stands between us and the cloud tells of itself by pages.
+    kind = _BY_STATUS[code][0] if code in (407, 502, 503, 504) else errors.BadAnswer
+    error = kind(
         f"cloud {call.cloud}: {call.place} answered with a web page{title} "
         f"(HTTP {code or 'status unknown'}), not as a cloud does; "
-        "is the address right, and is a proxy or a sign-in page in between?",
-        outcome_unknown=code < 400 or (code >= 500 and code != 503),
+        "is the address right, and is a proxy or a sign-in page in between?"
     )
+    error.outcome_unknown = code < 400 or (code >= 500 and code != 503)
+    return error
 
 
 def _without_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:

@@ -6,11 +6,11 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
+from traceback import walk_tb
 
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
 
 UNSURE = "what was asked for may have been done: look before asking again"
-_HANDSHAKE = "do_handshake"
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
@@ -45,27 +45,22 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
     return _unreachable(chain, cloud, place) if below else None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error and all that are wrapped in it, as cause, reason or argument."""
-    seen: list[BaseException] = []
-    pending = [error]
+    seen, pending = set(), [error]
     while pending:
         each = pending.pop(0)
-        if each is None or any(each is known for known in seen):
-            continue
-        seen.append(each)
-        yield each
-        inside = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        pending += [item for item in inside if isinstance(item, BaseException)]
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            inside = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+            pending += [item for item in inside if isinstance(item, BaseException)]
 
 
 def _after_handshake(error: ssl.SSLError) -> bool:
     """Whether TLS broke after it had come about, perhaps after the call had been sent."""
-    trace, functions = error.__traceback__, []
-    while trace is not None:
-        functions.append(trace.tb_frame.f_code.co_name)
-        trace = trace.tb_next
-    return bool(functions) and _HANDSHAKE not in functions
+    functions = [frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)]
+    return bool(functions) and "do_handshake" not in functions
 
 
 def _tls_reason(error: ssl.SSLError | None, cloud: str, place: str) -> str:
@@ -85,15 +80,14 @@ def _tls_reason(error: ssl.SSLError | None, cloud: str, place: str) -> str:
 
 
 def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudError:
-    """The errors of requests that concern neither the connection nor the time."""
-    import requests
+    """For an error of requests that concerns neither the connection nor the time."""
+    import requests.exceptions as kinds
 
-    if isinstance(error, requests.TooManyRedirects):
+    if isinstance(error, kinds.TooManyRedirects):
         return BadAnswer(f"cloud {cloud}: {place} sends callers round in circles; is the address right?")
-    kinds = requests.exceptions
     if isinstance(error, kinds.InvalidURL | kinds.MissingSchema | kinds.InvalidSchema | kinds.URLRequired):
         return Unreachable(f"cloud {cloud}: {place} is no address that can be called; correct it")
-    if isinstance(error, requests.exceptions.InvalidHeader):
+    if isinstance(error, kinds.InvalidHeader):
         return Unreachable(
             f"cloud {cloud}: a value of its configuration cannot be sent in a call; "
             f"look for stray line breaks in clouds.{cloud}.credentials"

@@ -83,10 +83,7 @@ class DriverProvider(LibcloudProvider):
 
     def _node(self, cloud_id: str) -> Any:
         """The driver's own object for a machine. Raises NotFound."""
-        for node in self._nodes():
-            if str(node.id) == cloud_id:
-                return self._alive(node)
-        raise errors.NotFound(f"there is no machine {cloud_id} on cloud {self.name}")
+        return self._alive(self._pick("machine", cloud_id, self._nodes()))
 
     def _alive(self, node: Any) -> Any:
         if self._machine(node).state is State.DELETED:
@@ -196,15 +193,15 @@ class DriverProvider(LibcloudProvider):
                 raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
 
     def key_pairs(self) -> list[KeyPair]:
-        self._need_keys()
         return [records.to_key(self.name, each) for each in self._native_keys()]
 
     def _native_keys(self) -> list[Any]:
+        if Capability.KEYS not in self.capabilities:
+            self._lacks(Capability.KEYS)
         with self.calling("list key pairs"):
             return list(self.driver.list_key_pairs())
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
-        self._need_keys()
         if any(each.name == name for each in self._native_keys()):
             raise errors.Refused(f"cloud {self.name} already has a key {name}; take another name")
         with self.calling(f"add the key {name}"):
@@ -214,16 +211,11 @@ class DriverProvider(LibcloudProvider):
         return self.driver.import_key_pair_from_string(name, public_key)
 
     def delete_key(self, name: str) -> None:
-        self._need_keys()
         found = [each for each in self._native_keys() if each.name == name]
         if not found:
             raise errors.NotFound(f"there is no key {name} on cloud {self.name}")
         with self.calling(f"delete the key {name}"):
             self.driver.delete_key_pair(found[0])
-
-    def _need_keys(self) -> None:
-        if Capability.KEYS not in self.capabilities:
-            self._lacks(Capability.KEYS)
 
 
 def find_driver_class(cloud: str, name: Any) -> type[Any]:
