@@ -188,8 +188,8 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(tenant, cloudmesh, coun
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(task, [OpenStackProvider("bed", settings) for _ in range(16)]))
-    # One tries user and project, and then the user alone; who came after that may try again.
-    assert len(counter.taken()) <= 8
+    # Who comes after that may try again.
+    assert len(counter.taken()) <= 4
 
 
 def test_no_answer_is_ever_about_the_wrong_machine(tenant, cloudmesh):

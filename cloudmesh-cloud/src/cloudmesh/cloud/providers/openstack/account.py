@@ -23,6 +23,7 @@ class Account:
         identity: what proves who we are, as Keystone's ``auth.identity``; secret.
         scope: the project, as Keystone's ``auth.scope``; empty with an application credential, which has one.
         user: the user in a word, for names of files and for sentences.
+        secret: the password, or that of the application credential.
         region: of the catalog; empty if there is only one.
         interface: public, internal or admin.
         microversion: of Nova, empty for the oldest.
@@ -32,6 +33,7 @@ class Account:
     identity: Mapping[str, Any] = field(repr=False)
     scope: Mapping[str, Any]
     user: str
+    secret: str = field(repr=False)
     region: str = ""
     interface: str = "public"
     microversion: str = ""
@@ -60,19 +62,26 @@ class Account:
                 "known: password, v3applicationcredential"
             )
         if applied:
-            identity, user = _application(keys)
+            identity, user, secret = _application(keys)
         else:
             person = _user(keys)
-            proven = {"user": {**person, "password": keys.need("OS_PASSWORD")}}
-            identity = {"methods": ["password"], "password": proven}
+            secret = keys.need("OS_PASSWORD")
+            identity = {"methods": ["password"], "password": {"user": {**person, "password": secret}}}
             user = str(person.get("name") or person["id"])
+        given = keys.get("OS_INTERFACE", "OS_ENDPOINT_TYPE") or "public"
+        interface = given.lower().removesuffix("url")
+        if interface not in INTERFACES:
+            raise ConfigError(
+                f"{keys.place}.OS_INTERFACE is {given}; it must be one of {', '.join(INTERFACES)}"
+            )
         return cls(
             url=_keystone(keys),
             identity=identity,
             scope={} if applied else {"project": _project(keys)},
             user=user,
+            secret=secret,
             region=keys.get("OS_REGION_NAME"),
-            interface=_interface(keys),
+            interface=interface,
             microversion=_microversion(keys),
         )
 
@@ -117,13 +126,10 @@ def _keystone(keys: _CredentialKeys) -> str:
 
 def _domain(keys: _CredentialKeys, whose: str) -> dict[str, str]:
     """The domain of the user or of the project: by id, else by name, else the usual one."""
-    if identifier := keys.get(f"OS_{whose}_DOMAIN_ID"):
-        return {"id": identifier}
-    if name := keys.get(f"OS_{whose}_DOMAIN_NAME"):
+    identifier = keys.get(f"OS_{whose}_DOMAIN_ID")
+    if not identifier and (name := keys.get(f"OS_{whose}_DOMAIN_NAME", "OS_DOMAIN_NAME")):
         return {"name": name}
-    if name := keys.get("OS_DOMAIN_NAME"):
-        return {"name": name}
-    return {"id": keys.get("OS_DOMAIN_ID", "OS_DEFAULT_DOMAIN") or "default"}
+    return {"id": identifier or keys.get("OS_DOMAIN_ID", "OS_DEFAULT_DOMAIN") or "default"}
 
 
 def _user(keys: _CredentialKeys) -> dict[str, Any]:
@@ -132,7 +138,7 @@ def _user(keys: _CredentialKeys) -> dict[str, Any]:
     return {"name": keys.need("OS_USERNAME", "OS_USER_ID"), "domain": _domain(keys, "USER")}
 
 
-def _application(keys: _CredentialKeys) -> tuple[dict[str, Any], str]:
+def _application(keys: _CredentialKeys) -> tuple[dict[str, Any], str, str]:
     secret = keys.need("OS_APPLICATION_CREDENTIAL_SECRET")
     identifier = keys.get("OS_APPLICATION_CREDENTIAL_ID")
     if identifier:
@@ -142,23 +148,14 @@ def _application(keys: _CredentialKeys) -> tuple[dict[str, Any], str]:
         name = keys.need("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME")
         proven = {"name": name, "secret": secret, "user": _user(keys)}
         identifier = name
-    return {"methods": ["application_credential"], "application_credential": proven}, identifier
+    return {"methods": ["application_credential"], "application_credential": proven}, identifier, secret
 
 
 def _project(keys: _CredentialKeys) -> dict[str, Any]:
     """The project; older files write its name under OS_TENANT_ID as well, so a name is believed first."""
     if name := keys.get("OS_PROJECT_NAME", "OS_TENANT_NAME"):
         return {"name": name, "domain": _domain(keys, "PROJECT")}
-    identifier = keys.get("OS_PROJECT_ID", "OS_TENANT_ID")
-    return {"id": identifier or keys.need("OS_PROJECT_NAME", "OS_PROJECT_ID")}
-
-
-def _interface(keys: _CredentialKeys) -> str:
-    given = keys.get("OS_INTERFACE", "OS_ENDPOINT_TYPE") or "public"
-    interface = given.lower().removesuffix("url")
-    if interface not in INTERFACES:
-        raise ConfigError(f"{keys.place}.OS_INTERFACE is {given}; it must be one of {', '.join(INTERFACES)}")
-    return interface
+    return {"id": keys.get("OS_PROJECT_ID", "OS_TENANT_ID") or keys.need("OS_PROJECT_NAME", "OS_PROJECT_ID")}
 
 
 def _microversion(keys: _CredentialKeys) -> str:

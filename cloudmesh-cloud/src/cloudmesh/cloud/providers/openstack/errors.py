@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 
 from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
@@ -13,39 +12,34 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 _TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
 _TOO_LITTLE = re.compile(r"memory is too small|requires at least|too little memory", re.IGNORECASE)
-# Status (0 for any), what the service says, our error, and its sentence.
+# Status (0 for any), what the service says, our error, and its sentence after the name of the cloud.
 _WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
     # For a moment Nova knows what it has deleted, and calls that a conflict.
     (
         409,
         r"vm_state (?:soft-)?deleted|could not be found",
         NotFound,
-        "cloud {cloud} no longer has what is needed to {what}",
+        "no longer has what it takes to {what}",
     ),
-    (
-        409,
-        r"while it is in (?:vm_state|task_state) ([\w-]+)",
-        Conflict,
-        "cloud {cloud} cannot {what} while it is {found}",
-    ),
+    (409, r"while it is in (?:vm_state|task_state) ([\w-]+)", Conflict, "cannot {what} while it is {found}"),
     (
         0,
         r"no valid host|no hosts? available",
         NoCapacity,
-        "cloud {cloud} has no host with room to {what}; choose a smaller flavor",
+        "has no host with room to {what}; choose a smaller flavor",
     ),
     (
         400,
-        r"can not find requested image|image .* (?:not found|could not be found)",
+        r"can not find requested image|image .* (?:not|could not be) found",
         NotFound,
-        "cloud {cloud} no longer has the image that is needed to {what}",
+        "no longer has the image to {what}",
     ),
     # Neutron calls it "not found" that no router joins a network to the one of the address.
     (
         0,
         r"is not reachable from subnet",
         Refused,
-        "cloud {cloud} did not {what}: no router joins the network of the machine to that of the address; "
+        "did not {what}: no router joins the network of the machine to that of the address; "
         "boot it on another network, or ask the operators for a router",
     ),
 )
@@ -61,18 +55,14 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Our error for one of an OpenStack; None leaves it to what all clouds share."""
     if details.code < 400 or details.is_page:
         return None
-    # libcloud puts the status and the reason before what the service said.
-    reason = {each.value: each.phrase for each in HTTPStatus}.get(details.code, "")
-    said = details.words.removeprefix(f"{details.code} {reason}").strip()
-    plain = ErrorDetails(details.code, said, retry_after=details.retry_after)
-    if error := _quota(plain, call) or _flavor_too_small(plain, call):
+    if error := _quota(details, call) or _flavor_too_small(details, call):
         return error
     for code, words, kind, sentence in _WORDS:
-        found = re.search(words, said, re.IGNORECASE)
-        if found and code in (0, plain.code):
+        found = re.search(words, details.words, re.IGNORECASE)
+        if found and code in (0, details.code):
             shown = found[1] if found.groups() else ""
-            return kind(sentence.format(cloud=call.cloud, what=call.what, found=shown))
-    return by_code(plain.code, plain, call)
+            return kind(f"cloud {call.cloud} " + sentence.format(what=call.what, found=shown))
+    return by_code(details.code, details, call)
 
 
 def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
@@ -96,13 +86,8 @@ def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshErro
     sizes = _TOO_SMALL.search(details.words)
     if details.code != 400 or not (sizes or _TOO_LITTLE.search(details.words)):
         return None
-    if not sizes:
-        return FlavorTooSmall(
-            f"cloud {call.cloud} did not {call.what}: the flavor is too small for the image "
-            f"({details.words}); choose a larger flavor"
-        )
-    has, needs = (int(size) / GIB for size in sizes.groups())
-    return FlavorTooSmall(
-        f"cloud {call.cloud} did not {call.what}: the image needs a disk of {needs:g} GiB, the flavor has "
-        f"{has:g} GiB; choose a larger flavor"
-    )
+    why = f"the flavor is too small for the image ({details.words})"
+    if sizes:
+        has, needs = (int(size) / GIB for size in sizes.groups())
+        why = f"the image needs a disk of {needs:g} GiB, the flavor has {has:g} GiB"
+    return FlavorTooSmall(f"cloud {call.cloud} did not {call.what}: {why}; choose a larger flavor")

@@ -26,43 +26,43 @@ class OpenStackNetworks(OpenStackServices):
 
     def security_groups(self) -> list[SecurityGroup]:
         with self.requesting("list security groups"):
-            groups = self._all("security_groups", project_id=self.session.token().project_id)
+            groups = self._all("groups", project_id=self.session.token().project_id)
             return [_security_group(self.name, item) for item in groups]
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
         project_id = self.session.token().project_id
         with self.requesting(f"create security group {name}"):
             # Neutron would make a second one of the same name.
-            if self._all("security_groups", project_id=project_id, name=name):
+            if self._all("groups", project_id=project_id, name=name):
                 raise Refused(f"cloud {self.name} already has a security group {name}; take another name")
             wanted = {"security_group": {"name": name, "description": description}}
-            made = self.network("POST", "/security-groups", wanted)["security_group"]
+            made = self.ask("add_group", data=wanted)
             return _security_group(self.name, made)
 
     def delete_security_group(self, cloud_id: str) -> None:
         with self.requesting(f"delete security group {cloud_id}"):
-            self.network("DELETE", f"/security-groups/{cloud_id}")
+            self.ask("delete_group", cloud_id)
 
     def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
         with self.requesting(f"add a rule to security group {group_id}"):
             wanted = {"security_group_rule": _rule_body(group_id, rule)}
-            made = self.network("POST", "/security-group-rules", wanted)["security_group_rule"]
+            made = self.ask("add_rule", data=wanted)
             return _rule(made)
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
         with self.requesting(f"remove a rule from security group {group_id}"):
             if not rule.cloud_id:
-                group = self.network("GET", f"/security-groups/{group_id}")["security_group"]
+                group = self.ask("group", group_id)
                 same = [each for each in map(_rule, group["security_group_rules"]) if each == rule]
                 if not same:
                     raise NotFound(f"security group {group['name']} of cloud {self.name} has no such rule")
                 rule = same[0]
-            self.network("DELETE", f"/security-group-rules/{rule.cloud_id}")
+            self.ask("delete_rule", rule.cloud_id)
 
     def floating_ips(self) -> list[FloatingIP]:
         with self.requesting("list floating IPs"):
             pools = {str(item["id"]): str(item["name"]) for item in self._pools()}
-            listed = self._all("floatingips", project_id=self.session.token().project_id)
+            listed = self._all("addresses", project_id=self.session.token().project_id)
             return [_floating_ip(self.name, item, pools) for item in listed]
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
@@ -70,34 +70,29 @@ class OpenStackNetworks(OpenStackServices):
             chosen = self._pool(pool)
             said = {"description": description} if description else {}
             wanted = {"floatingip": {"floating_network_id": chosen["id"], **said}}
-            made = self.network("POST", "/floatingips", wanted)["floatingip"]
+            made = self.ask("add_address", data=wanted)
             return _floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
 
     def delete_floating_ip(self, cloud_id: str) -> None:
         with self.requesting(f"give back floating IP {cloud_id}"):
-            self.network("DELETE", f"/floatingips/{cloud_id}")
+            self.ask("delete_address", cloud_id)
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
         with self.requesting(f"attach floating IP {cloud_id} to machine {machine_id}"):
-            port, address = self._port_and_address(cloud_id)
-            if port:
+            known = self.ask("address", cloud_id)
+            address = str(known["floating_ip_address"])
+            if known.get("port_id"):
                 raise Conflict(f"floating IP {address} of cloud {self.name} is attached; detach it first")
-            self._set_port(cloud_id, self._port(machine_id, address))
+            port = self._port(machine_id, address)
+            self.ask("set_address", cloud_id, data={"floatingip": {"port_id": port}})
 
     def detach_floating_ip(self, cloud_id: str) -> None:
         with self.requesting(f"detach floating IP {cloud_id}"):
-            port, address = self._port_and_address(cloud_id)
-            if not port:
+            known = self.ask("address", cloud_id)
+            if not known.get("port_id"):
+                address = known["floating_ip_address"]
                 raise Conflict(f"floating IP {address} of cloud {self.name} is not attached to a machine")
-            self._set_port(cloud_id, None)
-
-    def _port_and_address(self, cloud_id: str) -> tuple[Any, str]:
-        """The port that a floating IP leads to, None for none; and its address. Raises NotFound."""
-        known = self.network("GET", f"/floatingips/{cloud_id}")["floatingip"]
-        return known.get("port_id"), known["floating_ip_address"]
-
-    def _set_port(self, cloud_id: str, port: str | None) -> None:
-        self.network("PUT", f"/floatingips/{cloud_id}", {"floatingip": {"port_id": port}})
+            self.ask("set_address", cloud_id, data={"floatingip": {"port_id": None}})
 
     def _port(self, machine_id: str, address: str) -> str:
         """The port of a machine with an IPv4 address, which a floating IP can lead to."""
@@ -107,7 +102,7 @@ class OpenStackNetworks(OpenStackServices):
                 return str(port["id"])
         if not ports:
             # Says NotFound if there is no such machine.
-            self.compute("GET", f"/servers/{machine_id}")
+            self.ask("server", machine_id)
         raise Conflict(
             f"machine {machine_id} of cloud {self.name} is on no network yet that {address} could lead to; "
             "wait until it is active, or boot it on a network"
@@ -131,10 +126,9 @@ class OpenStackNetworks(OpenStackServices):
             f"cloud {self.name} has several external networks; say which: {', '.join(sorted(names))}"
         )
 
-    def _all(self, key: str, **query: Any) -> list[dict[str, Any]]:
+    def _all(self, call: str, /, **query: Any) -> list[dict[str, Any]]:
         """A whole list of Neutron, asked for in pages."""
-        path = f"/{key.replace('_', '-')}"
-        return [item for page in self.pages(key, path, self.network, **query) for item in page]
+        return [item for page in self.pages(call, **query) for item in page]
 
 
 def _network(cloud: str, item: Json, ranges: Mapping[str, list[str]], project_id: str) -> Network:

@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
@@ -14,7 +13,6 @@ from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.openstack import records
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
-from cloudmesh.cloud.providers.openstack.services import SERVER_VERSION
 
 # How many machines of one name are asked for at a time.
 _SAME_NAME_PAGE = 20
@@ -33,7 +31,7 @@ class OpenStackProvider(OpenStackNetworks):
         """Sign in, also where there is a token: whether that works is the question here."""
         token = self.session.sign_in_again()
         with self.requesting("count machines"):
-            self.compute("GET", "/servers", limit=1)
+            self.ask("count", limit=1)
         project = self.account.project or token.project_id
         where = f", region {self.account.region}" if self.account.region else ""
         return f"signed in to project {project} as {self.account.user}{where}"
@@ -42,7 +40,7 @@ class OpenStackProvider(OpenStackNetworks):
         # One that is built while the pages are asked for may be on two of them.
         seen: set[str] = set()
         with self.requesting("list machines"):
-            for page in self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION):
+            for page in self.pages("servers"):
                 for machine in (records.machine(self.name, server) for server in page):
                     if machine.cloud_id not in seen and machine.state is not State.DELETED:
                         seen.add(machine.cloud_id)
@@ -50,7 +48,7 @@ class OpenStackProvider(OpenStackNetworks):
 
     def machine(self, cloud_id: str) -> MachineRecord:
         with self.requesting(f"show machine {cloud_id}"):
-            machine = records.machine(self.name, self._server(cloud_id))
+            machine = records.machine(self.name, self.ask("server", cloud_id))
         if machine.state is State.DELETED:
             raise NotFound(f"cloud {self.name} no longer has machine {machine.name} ({cloud_id})")
         return machine
@@ -58,7 +56,7 @@ class OpenStackProvider(OpenStackNetworks):
     def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
         with self.requesting(f"boot {request.name}"):
-            made = self.compute("POST", "/servers", {"server": _server_body(request)})["server"]
+            made = self.ask("boot", data={"server": _server_body(request)})
             return MachineRecord(
                 cloud=self.name,
                 name=request.name,
@@ -75,7 +73,7 @@ class OpenStackProvider(OpenStackNetworks):
         """Among those of its name, which Nova looks for as a regular expression."""
         query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _SAME_NAME_PAGE}
         with self.requesting(f"look for machine {request.name}"):
-            pages = self.pages("servers", "/servers/detail", self.compute, version=SERVER_VERSION, **query)
+            pages = self.pages("servers", **query)
             for server in (server for page in pages for server in page):
                 machine = records.machine(self.name, server)
                 alive = machine.state not in (State.DELETING, State.DELETED)
@@ -85,38 +83,40 @@ class OpenStackProvider(OpenStackNetworks):
 
     def images(self) -> list[Image]:
         with self.requesting("list images"):
-            return [records.image(self.name, item) for page in self.image_pages() for item in page]
+            return [
+                records.image(self.name, item)
+                for page in self.pages("images", status="active")
+                for item in page
+            ]
 
     def image(self, cloud_id: str) -> Image:
         with self.requesting(f"show image {cloud_id}"):
-            return records.image(
-                self.name, self.image_service("GET", f"/v2/images/{quote(cloud_id, safe='')}")
-            )
+            return records.image(self.name, self.ask("image", cloud_id))
 
     def flavors(self) -> list[Flavor]:
         with self.requesting("list flavors"):
-            pages = self.pages("flavors", "/flavors/detail", self.compute)
+            pages = self.pages("flavors")
             return [records.flavor(self.name, item) for page in pages for item in page]
 
     def key_pairs(self) -> list[KeyPair]:
         with self.requesting("list key pairs"):
-            found = self.compute("GET", "/os-keypairs")["keypairs"]
+            found = self.ask("keypairs")
             return [records.key_pair(self.name, each["keypair"]) for each in found]
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         with self.requesting(f"add key pair {name}"):
             wanted = {"keypair": {"name": name, "public_key": public_key}}
-            return records.key_pair(self.name, self.compute("POST", "/os-keypairs", wanted)["keypair"])
+            return records.key_pair(self.name, self.ask("add_keypair", data=wanted))
 
     def delete_key(self, name: str) -> None:
         with self.requesting(f"delete key pair {name}"):
-            self.compute("DELETE", f"/os-keypairs/{quote(name, safe='')}")
+            self.ask("delete_keypair", name)
 
     def quotas(self) -> list[Quota]:
         project = self.session.token().project_id
         with self.requesting("list quotas"):
-            limits = self.compute("GET", "/limits")["limits"]["absolute"]
-            details = self.network("GET", f"/quotas/{project}/details")["quota"]
+            limits = self.ask("limits")["absolute"]
+            details = self.ask("quotas", project)
             return [*records.nova_quotas(self.name, limits), *records.neutron_quotas(self.name, details)]
 
 

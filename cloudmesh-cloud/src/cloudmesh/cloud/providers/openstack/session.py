@@ -15,19 +15,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.errors import BadAnswer, CloudError, CredentialsError, EndpointError, only_looking
+from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, only_looking
+from cloudmesh.cloud.providers.libcloud.error_details import clean, read_error
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, json_of, raise_for_status
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 # A token that ends within so many seconds is not used any more: the work it is for takes a while.
 MARGIN_SECONDS = 120.0
+# What Keystone says of nearly all that it refuses.
+_USUAL_REFUSAL = "requires authentication"
 
 
 @dataclass(frozen=True)
@@ -99,15 +104,9 @@ class TokenFile:
                     os.ftruncate(lock, 0)
                     os.pwrite(lock, note.encode(), 0)
                 raise
-            self._write(token)
-            return token
-
-    def replace(self, sign_in: Callable[[], Token]) -> Token:
-        """A token from signing in now, in place of a kept one."""
-        with self._locked() as lock:
-            token = sign_in()
-            if lock is not None:
-                self._write(token)
+            # A disk that is full costs a sign-in next time, no more.
+            with suppress(OSError):
+                files.replace_private(self.path, json.dumps(vars(token)).encode())
             return token
 
     def _read(self) -> Token | None:
@@ -124,11 +123,6 @@ class TokenFile:
                 return Token(**json.load(file))
             except (ValueError, TypeError):
                 return None
-
-    def _write(self, token: Token) -> None:
-        """Put the token in place in one step. A disk that is full costs a sign-in next time, no more."""
-        with suppress(OSError):
-            files.replace_private(self.path, json.dumps(vars(token)).encode())
 
     @contextmanager
     def _locked(self) -> Iterator[int | None]:
@@ -147,14 +141,12 @@ def _raise_recorded_failure(lock: int, began: float, now: float) -> None:
 
     A time to come was written before the clock was set back, and tells nothing.
     """
-    try:
+    with suppress(OSError, ValueError, TypeError, KeyError):
         note = json.loads(os.pread(lock, 65536, 0))
-        late, kind, sentence = began <= note["time"] <= now, note["kind"], note["sentence"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return
-    if late:
-        with only_looking():
-            raise getattr(errors, str(kind), errors.CloudError)(sentence)
+        if began <= note["time"] <= now:
+            error: CloudmeshError = getattr(errors, note["kind"], errors.CloudError)(note["sentence"])
+            error.outcome_unknown = False
+            raise error
 
 
 class KeystoneSession:
@@ -163,7 +155,7 @@ class KeystoneSession:
     Args:
         cloud: the cloud's name in the configuration.
         account: who signs in where.
-        connection: makes a connection of libcloud to an address.
+        client: gives the open client for HTTP.
         calling: turns errors of libcloud into ours; its argument says what was to be done.
         hide: is told each token, which no message may show.
     """
@@ -172,13 +164,13 @@ class KeystoneSession:
         self,
         cloud: str,
         account: Account,
-        connection: Callable[[str], Any],
+        client: Callable[[], RestClient],
         calling: Callable[[str], AbstractContextManager[None]],
         hide: Callable[[str], None],
     ) -> None:
         self._cloud = cloud
         self._account = account
-        self._connect = connection
+        self._client = client
         self._calling = calling
         self._hide = hide
         self._file = TokenFile(cloud, account)
@@ -200,20 +192,26 @@ class KeystoneSession:
         return self._use(self._file.renew(self._token, self.sign_in))
 
     def sign_in_again(self) -> Token:
-        """A token from signing in now, kept for what comes after."""
-        return self._use(self._file.replace(self.sign_in))
+        """A token in place of the kept one, though that may be good."""
+        return self._use(self._file.renew(self._file.fresh(), self.sign_in))
 
     def sign_in(self) -> Token:
-        """A new token from Keystone.
+        """A new token from Keystone, which is sent the password once only: many wrong ones lock an account.
 
         Raises:
             CredentialsError: Keystone did not accept user, password, project or application credential.
             CloudError: it could not be reached, or did not answer as Keystone does.
         """
-        try:
-            return self._request_token(self._account.scope)
-        except CredentialsError as error:
-            raise self._explain_refusal(error) from error
+        account = self._account
+        auth = {"identity": account.identity, **({"scope": account.scope} if account.scope else {})}
+        call = CALLS["token"]
+        # Whatever it was for has not been asked yet.
+        with only_looking(), self._calling("sign in"):
+            answer = self._client().send(call.method, account.url + call.path, {"auth": auth})
+            if answer.status_code == HTTPStatus.UNAUTHORIZED:
+                raise CredentialsError(self._why_refused(answer))
+            raise_for_status(answer)
+            return _token(answer, self._cloud, account.url)
 
     def endpoint(self, kind: str) -> str:
         """The address of a service of the region.
@@ -222,108 +220,86 @@ class KeystoneSession:
             EndpointError: there is no such region, and the known ones are named; or no such service.
         """
         region, interface = self._account.region, self._account.interface
-        cloud, place = self._cloud, f"clouds.{self._cloud}.credentials"
-        services = [each for each in self.token().catalog if each.get("type") == kind]
-        known = [endpoint for service in services for endpoint in service.get("endpoints", ())]
+        place = f"clouds.{self._cloud}.credentials"
+        services = [each for each in self.token().catalog if each["type"] == kind]
+        known = [endpoint for service in services for endpoint in service["endpoints"]]
         found = [each for each in known if not region or _region(each) == region]
         chosen = [str(each["url"]) for each in found if each["interface"] == interface]
         regions = sorted({_region(each) for each in known})
         if not known:
-            raise EndpointError(f"cloud {cloud} has no {kind} service in its catalog; ask its operators")
-        if not found:
-            raise EndpointError(
-                f"cloud {cloud} has no region {region!r}; correct {place}.OS_REGION_NAME; "
-                f"{suggest(region, regions)}"
-            )
-        if not chosen:
-            raise EndpointError(
-                f"cloud {cloud} has no {interface} interface of its {kind} service; "
-                f"correct {place}.OS_INTERFACE"
-            )
-        if not region and len(regions) > 1:
-            raise EndpointError(
-                f"cloud {cloud} has several regions ({', '.join(regions)}); "
-                f"cms config set {place}.OS_REGION_NAME=NAME chooses one"
-            )
-        url = chosen[0].rstrip("/")
-        # Some catalogs end the address with the version, which the paths of these services begin with.
-        return url if kind == "compute" else re.sub(r"/v2(\.0)?$", "", url)
+            wrong = f"no {kind} service in its catalog; ask its operators"
+        elif not found:
+            hint = suggest(region, regions)
+            wrong = f"no region {region!r}; correct {place}.OS_REGION_NAME; {hint}"
+        elif not chosen:
+            wrong = f"no {interface} interface of its {kind} service; correct {place}.OS_INTERFACE"
+        elif not region and len(regions) > 1:
+            told = ", ".join(regions)
+            wrong = f"several regions ({told}); cms config set {place}.OS_REGION_NAME=NAME chooses one"
+        else:
+            url = chosen[0].rstrip("/")
+            # Some catalogs end the address with the version, which the paths of these services begin with.
+            return url if kind == "compute" else re.sub(r"/v2(\.0)?$", "", url)
+        raise EndpointError(f"cloud {self._cloud} has {wrong}")
 
-    def _request_token(self, scope: Any) -> Token:
-        auth = {"identity": self._account.identity, **({"scope": scope} if scope else {})}
-        keystone = self._connect(self._account.url)
-        # Whatever it was for has not been asked yet.
-        with only_looking(), self._calling("sign in"):
-            answer = keystone.request("/v3/auth/tokens", method="POST", data={"auth": auth})
-            return _token(answer, self._cloud, self._account.url)
-
-    def _explain_refusal(self, error: CredentialsError) -> CloudmeshError:
-        """Keystone says the same whatever is wrong; so find out whether it is the project."""
+    def _why_refused(self, answer: Any) -> str:
+        """A sentence with what Keystone says, which mostly is nothing: not even if it is the project."""
         account, place = self._account, f"clouds.{self._cloud}.credentials"
+        told = json_of(answer)
+        words = read_error(ValueError(answer.text), answer, [account.secret]).words
+        said = "" if _USUAL_REFUSAL in words or not words else f" ({words})"
+        who = f"cloud {self._cloud} did not accept user {account.user}"
+        if isinstance(told, dict) and told.get("required_auth_methods"):
+            ways = clean(" or ".join(" and ".join(map(str, way)) for way in told["required_auth_methods"]))
+            return (
+                f"{who} by a password alone: {ways} is needed; make an application credential and give it as "
+                f"{place}.OS_APPLICATION_CREDENTIAL_ID and OS_APPLICATION_CREDENTIAL_SECRET"
+            )
         if not account.scope:
-            return CredentialsError(
-                f"cloud {self._cloud} did not accept application credential {account.user}: it is wrong, "
-                "deleted or expired; make another one and give it with "
+            return (
+                f"cloud {self._cloud} did not accept application credential {account.user}{said}: it is "
+                "wrong, deleted or expired; make another one and give it with "
                 f"cms config set {place}.OS_APPLICATION_CREDENTIAL_SECRET"
             )
-        try:
-            unscoped = self._request_token("unscoped")
-        except CloudmeshError:
-            return CredentialsError(
-                f"cloud {self._cloud} did not accept user {account.user} with this password; "
-                f"correct {place}.OS_USERNAME, OS_PASSWORD or the user's domain"
-            )
-        return CredentialsError(
-            f"user {account.user} of cloud {self._cloud} is accepted, but not in project {account.project}; "
-            f"correct {place}.OS_PROJECT_NAME or its domain; {self._projects(account.project, unscoped)}"
+        if said:
+            return f"{who}{said}; ask its operators, or correct {place}"
+        return (
+            f"{who} with this password, or not in project {account.project}; "
+            f"correct {place}.OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME or their domains"
         )
-
-    def _projects(self, wanted: str, token: Token) -> str:
-        """Half a sentence on the projects that the user has."""
-        keystone = self._connect(self._account.url)
-        try:
-            with self._calling("list projects"):
-                headers = {"X-Auth-Token": token.text}
-                projects = keystone.request("/v3/auth/projects", headers=headers).object["projects"]
-        except CloudError:
-            return "its projects cannot be listed"
-        return suggest(wanted, sorted(str(project["name"]) for project in projects))
 
 
 def _token(answer: Any, cloud: str, url: str) -> Token:
     """The token in Keystone's answer. Raises BadAnswer if it is none."""
-    text = answer.headers.get("x-subject-token")
+    text, body = answer.headers.get("x-subject-token"), json_of(answer)
     try:
-        body = answer.object["token"]
-        ends, begins = epoch_seconds(body["expires_at"]), epoch_seconds(body["issued_at"])
-        project = body.get("project") or {}
-        catalog = body.get("catalog") or []
-        user = str(body["user"]["id"])
+        told = body["token"]
+        ends, begins = epoch_seconds(told["expires_at"]), epoch_seconds(told["issued_at"])
+        if not (text and ends and begins and CALLS["token"].fits(answer, body)):
+            raise ValueError("no token")
+        # By its length, as the clock of this machine may be another one.
+        lives = ends - begins
+        # No more than is needed of each service is kept.
+        keys = ("url", "interface", "region", "region_id")
+        services = [
+            {
+                "type": each["type"],
+                "endpoints": [{key: end[key] for key in keys if key in end} for end in each["endpoints"]],
+            }
+            for each in told.get("catalog") or ()
+        ]
+        project = str((told.get("project") or {}).get("id", ""))
+        return Token(text, time.time() + lives, services, project, str(told["user"]["id"]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _no_keystone(answer, cloud, url) from error
-    if not (text and ends and begins):
-        raise _no_keystone(answer, cloud, url)
-    # By its length, as the clock of this machine may be another one.
-    expires = time.time() + ends - begins
-    # No more than is needed of each service is kept.
-    keys = ("url", "interface", "region", "region_id")
-    services = [
-        {
-            "type": each.get("type"),
-            "endpoints": [{key: end[key] for key in keys if key in end} for end in each.get("endpoints", ())],
-        }
-        for each in catalog
-    ]
-    return Token(text, expires, services, str(project.get("id", "")), user)
-
-
-def _no_keystone(answer: Any, cloud: str, url: str) -> BadAnswer:
-    is_page = "html" in str(answer.headers.get("content-type", "")).lower()
-    what = "answers with a web page, not as Keystone does" if is_page else "does not answer as Keystone does"
-    hint = ", and is a proxy or a sign-in page in between?" if is_page else "?"
-    return BadAnswer(
-        f"cloud {cloud}: {urlsplit(url).netloc} {what}; is clouds.{cloud}.credentials.OS_AUTH_URL right{hint}"
-    )
+        is_page = "html" in str(answer.headers.get("content-type", "")).lower()
+        what = (
+            "answers with a web page, not as Keystone does" if is_page else "does not answer as Keystone does"
+        )
+        hint = ", and is a proxy or a sign-in page in between?" if is_page else "?"
+        raise BadAnswer(
+            f"cloud {cloud}: {urlsplit(url).netloc} {what}; "
+            f"is clouds.{cloud}.credentials.OS_AUTH_URL right{hint}"
+        ) from error
 
 
 def _region(endpoint: dict[str, Any]) -> str:

@@ -1,0 +1,156 @@
+"""JSON over HTTP: what each call of an OpenStack may answer, in one table, and the client that sends them.
+
+https://docs.openstack.org/api-ref/ tells the statuses; all else is no answer of the interface.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, ConnectionSettings, connection_class
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a service.
+
+    Attributes:
+        service: compute, image, network or identity.
+        method, path: of HTTP; ``{}`` stands for an id or a name.
+        statuses: those of success.
+        key: where in the body the answer is; empty if it is the body.
+        kind: what is there: list, dict or str; None for a call that is answered without a body.
+        version: the microversion of Nova that is needed at least; empty for the oldest.
+    """
+
+    service: str
+    method: str
+    path: str
+    statuses: tuple[int, ...] = (200,)
+    key: str = ""
+    kind: type | None = None
+    version: str = ""
+
+    def url(self, endpoint: str, names: tuple[str, ...], query: Mapping[str, Any]) -> str:
+        """The address of the call."""
+        path = self.path.format(*(quote(name, safe="") for name in names))
+        return f"{endpoint}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+
+    def fits(self, answer: Any, body: Any) -> bool:
+        """Whether an HTTP response, whose JSON is ``body``, is one that the interface gives."""
+        if self.kind is None:
+            return answer.status_code in self.statuses and not answer.content
+        told = body.get(self.key) if self.key and isinstance(body, dict) else body
+        is_json = "json" in str(answer.headers.get("content-type", "")).lower()
+        return answer.status_code in self.statuses and is_json and isinstance(told, self.kind)
+
+
+_ACTION = ("compute", "POST", "/servers/{}/action")
+_OK, _CREATED, _ACCEPTED, _NO_CONTENT = (200,), (201,), (202,), (204,)
+# Since this one (Pike, 2017) a server tells the name and size of its flavor.
+_FLAVOR_TOLD = "2.47"
+CALLS: Mapping[str, Call] = {
+    "token": Call("identity", "POST", "/v3/auth/tokens", _CREATED, "token", dict),
+    "count": Call("compute", "GET", "/servers", _OK, "servers", list),
+    "servers": Call("compute", "GET", "/servers/detail", _OK, "servers", list, _FLAVOR_TOLD),
+    "server": Call("compute", "GET", "/servers/{}", _OK, "server", dict, _FLAVOR_TOLD),
+    "boot": Call("compute", "POST", "/servers", _ACCEPTED, "server", dict),
+    "rename": Call("compute", "PUT", "/servers/{}", _OK, "server", dict),
+    "delete": Call("compute", "DELETE", "/servers/{}", _NO_CONTENT),
+    "action": Call(*_ACTION, _ACCEPTED),
+    "confirm": Call(*_ACTION, _NO_CONTENT),
+    "rebuild": Call(*_ACTION, _ACCEPTED, "server", dict),
+    "console": Call(*_ACTION, _OK, "output", str),
+    "metadata": Call("compute", "GET", "/servers/{}/metadata", _OK, "metadata", dict),
+    "set_metadata": Call("compute", "POST", "/servers/{}/metadata", _OK, "metadata", dict),
+    "unset_metadata": Call("compute", "DELETE", "/servers/{}/metadata/{}", _NO_CONTENT),
+    "flavors": Call("compute", "GET", "/flavors/detail", _OK, "flavors", list),
+    "keypairs": Call("compute", "GET", "/os-keypairs", _OK, "keypairs", list),
+    # Two statuses: since microversion 2.2 Nova says what is customary.
+    "add_keypair": Call("compute", "POST", "/os-keypairs", (200, 201), "keypair", dict),
+    "delete_keypair": Call("compute", "DELETE", "/os-keypairs/{}", (202, 204)),
+    "limits": Call("compute", "GET", "/limits", _OK, "limits", dict),
+    "images": Call("image", "GET", "/v2/images", _OK, "images", list),
+    "image": Call("image", "GET", "/v2/images/{}", _OK, "", dict),
+    "networks": Call("network", "GET", "/v2.0/networks", _OK, "networks", list),
+    "subnets": Call("network", "GET", "/v2.0/subnets", _OK, "subnets", list),
+    "ports": Call("network", "GET", "/v2.0/ports", _OK, "ports", list),
+    "quotas": Call("network", "GET", "/v2.0/quotas/{}/details", _OK, "quota", dict),
+    "groups": Call("network", "GET", "/v2.0/security-groups", _OK, "security_groups", list),
+    "group": Call("network", "GET", "/v2.0/security-groups/{}", _OK, "security_group", dict),
+    "add_group": Call("network", "POST", "/v2.0/security-groups", _CREATED, "security_group", dict),
+    "delete_group": Call("network", "DELETE", "/v2.0/security-groups/{}", _NO_CONTENT),
+    "add_rule": Call("network", "POST", "/v2.0/security-group-rules", _CREATED, "security_group_rule", dict),
+    "delete_rule": Call("network", "DELETE", "/v2.0/security-group-rules/{}", _NO_CONTENT),
+    "addresses": Call("network", "GET", "/v2.0/floatingips", _OK, "floatingips", list),
+    "address": Call("network", "GET", "/v2.0/floatingips/{}", _OK, "floatingip", dict),
+    "add_address": Call("network", "POST", "/v2.0/floatingips", _CREATED, "floatingip", dict),
+    "set_address": Call("network", "PUT", "/v2.0/floatingips/{}", _OK, "floatingip", dict),
+    "delete_address": Call("network", "DELETE", "/v2.0/floatingips/{}", _NO_CONTENT),
+}
+
+
+class RestClient:
+    """The connections of one cloud to its services, kept open between calls."""
+
+    def __init__(self, settings: ConnectionSettings, tracker: CallTracker) -> None:
+        self._settings = settings
+        self._tracker = tracker
+        self._connections: dict[str, Any] = {}
+
+    def send(self, method: str, url: str, data: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+        """The HTTP response to a call, whatever its status."""
+        parts = urlsplit(url)
+        place = f"{parts.scheme}://{parts.netloc}"
+        if place not in self._connections:
+            # libcloud's own way to an address knows no IPv6.
+            connection = connection_class(self._settings, self._tracker)(parts.netloc, None)
+            connection.host = place
+            self._connections[place] = connection
+        connection = self._connections[place]
+        usual = {"Accept": "application/json", "Content-Type": "application/json"}
+        body = "" if data is None else json.dumps(data)
+        connection.request(method, url.removeprefix(place), body, {**usual, **(headers or {})})
+        return connection.response
+
+
+def body_of(call: Call, answer: Any) -> Any:
+    """The JSON of a response; None for a call that has none.
+
+    Raises:
+        Exception: of libcloud, for ``calling`` to translate: an HTTP error, or what is no JSON.
+        ValueError: it is JSON that the interface does not answer with.
+    """
+    raise_for_status(answer)
+    body = json_of(answer)
+    if call.fits(answer, body):
+        return body
+    if body is None:
+        from libcloud.common.types import MalformedResponseError
+
+        raise MalformedResponseError("no answer of OpenStack", answer.text)
+    raise ValueError(f"no answer to {call.method} {call.path}")
+
+
+def raise_for_status(answer: Any) -> None:
+    """Raise libcloud's error for an HTTP status that is no success."""
+    if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        from libcloud.common.exceptions import BaseHTTPError
+
+        error = BaseHTTPError(answer.status_code, "", answer.headers)
+        # Here and not in its message, so that no traceback shows what a cloud repeats.
+        error.body = answer.text
+        raise error
+
+
+def json_of(answer: Any) -> Any:
+    """The JSON of a response; None if there is none."""
+    try:
+        return json.loads(answer.content) if answer.content else None
+    except (ValueError, RecursionError):
+        return None
