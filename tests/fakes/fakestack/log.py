@@ -28,8 +28,6 @@ class Log:
         kind = f"{request.method} {_ID.sub('/*', request.path)}"
         if kind.endswith("/action"):
             kind += f" {next(iter(request.json))}"
-        if kind == "POST /v3/auth/tokens" and not isinstance(request.json["auth"].get("scope"), dict):
-            kind += " unscoped"
         entry = {
             "method": request.method,
             "path": request.path,
