@@ -30,6 +30,12 @@ TABLE = {
     State.PAUSED: [I, I, I, I, A, P, I, P, I, I],
     State.ERROR: [I, P, I, I, I, I, P, P, P, I],
     State.UNKNOWN: [P, P, I, I, I, I, I, P, I, I],
+    State.HIBERNATED: [P, I, I, I, I, I, I, I, I, I],
+    State.HALTED: [P, P, I, I, I, I, I, I, I, P],
+    State.SHELVED: [I] * 10,
+    State.SHELVED_OFFLOADED: [I] * 10,
+    State.RESCUED: [I] * 10,
+    State.RESIZED: [I, I, I, I, I, I, I, I, I, P],
     State.DELETED: [I, I, I, I, I, I, I, I, I, I],
 }
 
@@ -101,7 +107,8 @@ def test_only_states_that_end_in_ing_pass():
     passing = {state.value for state in State if state.is_passing}
     assert passing == {
         *("building", "starting", "stopping", "suspending", "resuming", "rebooting", "deleting"),
-        *("pausing", "unpausing", "rebuilding", "resizing"),
+        *("pausing", "unpausing", "rebuilding", "resizing", "migrating", "shelving", "unshelving"),
+        *("repairing", "updating"),
     }
 
 

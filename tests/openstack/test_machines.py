@@ -129,7 +129,7 @@ def test_a_resize_whose_confirmation_was_missed_is_confirmed_later(provider, boo
     path = f"/v2.1/servers/{machine.cloud_id}/action"
     tenant.api("POST", "nova-RegionOne", path, json={"resize": {"flavorRef": small.cloud_id}})
     wait_until(lambda: provider.machine(machine.cloud_id).raw_state == "VERIFY_RESIZE")
-    assert provider.machine(machine.cloud_id).state is State.RESIZING
+    assert provider.machine(machine.cloud_id).state is State.RESIZED
     provider.resize(machine.cloud_id, small)
     assert reaches(provider, machine.cloud_id, State.ACTIVE).flavor == "m1.small"
 

@@ -23,8 +23,10 @@ __all__ = [
     "EndpointError",
     "FlavorTooSmall",
     "Gone",
+    "IncompleteListing",
     "NoCapacity",
     "NotFound",
+    "OddRecord",
     "OutOfService",
     "ProviderDefect",
     "QuotaExceeded",
@@ -55,6 +57,18 @@ class BadAnswer(CloudError):
     """What came back is no answer of the cloud's interface, or only a part of one."""
 
     outcome_unknown = True
+
+
+class OddRecord(BadAnswer):
+    """One thing that the cloud told of cannot be as it says; the sentence is what is wrong with it."""
+
+    outcome_unknown = False
+
+
+class IncompleteListing(BadAnswer):
+    """Some of what a cloud listed cannot be as it says and is left out; all else was listed."""
+
+    outcome_unknown = False
 
 
 class CloudTimeout(CloudError):
@@ -143,7 +157,7 @@ def is_transient(error: BaseException) -> bool:
 
     If ``error.outcome_unknown`` is true as well, the first one may have done what it was to do.
     """
-    return isinstance(error, _TRANSIENT) and not isinstance(error, TlsFailure)
+    return isinstance(error, _TRANSIENT) and not isinstance(error, (TlsFailure, OddRecord, IncompleteListing))
 
 
 @contextmanager

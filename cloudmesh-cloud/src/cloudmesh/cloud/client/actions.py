@@ -119,9 +119,13 @@ class MachineActions:
             return ActionResult(now, False, verb.leads_to(machine.state))
         if _is_so(now, argument):
             return ActionResult(now, False, verb.leads_to(now.state))
-        judged = self._judge(now, verb)
         # On its way it does not show where it came from, and may be led back to.
-        return replace(judged, target=verb.leads_to(machine.state)) if now.state is verb.passing else judged
+        target = verb.leads_to(machine.state)
+        if isinstance(argument, Flavor) and now.state is State.RESIZING:
+            # Whoever asked for it may be gone, and nobody would confirm it.
+            return ActionResult(now, True, target)
+        judged = self._judge(now, verb)
+        return replace(judged, target=target) if now.state in (verb.passing, State.RESIZED) else judged
 
     def _act_when_known(
         self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool
@@ -147,6 +151,7 @@ class MachineActions:
         if not foreseen.changed:
             return foreseen
         machine = foreseen.machine
+        _require_same_size(machine, argument)
         words = [] if argument is None else [argument]
         try:
             getattr(self.connection.calls, verb.call)(machine.cloud_id, *words)
@@ -257,11 +262,23 @@ def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineReco
     return replace(machine, name=str(argument)) if verb.takes == "name" else machine
 
 
+def _require_same_size(machine: MachineRecord, argument: Argument) -> None:
+    """Raises Conflict if another size waits to be confirmed than the one that is asked for."""
+    if machine.state is not State.RESIZED or not isinstance(argument, Flavor):
+        return
+    if machine.flavor not in (argument.name, argument.cloud_id):
+        raise Conflict(
+            f"{machine.qualified_name} was resized to {machine.flavor or 'another flavor'}, which waits to "
+            f"be confirmed: resize it to that flavor once more, which confirms it, then to {argument.name}"
+        )
+
+
 def _is_so(machine: MachineRecord, argument: Argument) -> bool:
     """Whether the machine has the flavor, the name or the metadata that were asked for."""
     if isinstance(argument, Flavor):
         # One that is still resizing may wait for a confirmation.
-        return machine.state is not State.RESIZING and machine.flavor in (argument.name, argument.cloud_id)
+        on_its_way = machine.state in (State.RESIZING, State.RESIZED)
+        return not on_its_way and machine.flavor in (argument.name, argument.cloud_id)
     if isinstance(argument, Mapping):
         return all(machine.metadata.get(key) == value for key, value in argument.items())
     return isinstance(argument, str) and machine.name == argument

@@ -17,7 +17,7 @@ from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudError, is_transient
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
-from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.provider.interface import Provider
@@ -221,11 +221,16 @@ class Cloud(Catalog):
         return wait_until(self.connection, machine, State.ACTIVE, timeout)
 
     def machines(self) -> list[MachineRecord]:
-        """All machines, asked from the cloud now and written down."""
+        """All machines, asked from the cloud now and written down; ``left_out`` tells what it lacks."""
         return self.actions.machines.all()
 
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """What the last listing of each kind left out, since it cannot be as the cloud says."""
+        return [each for kind in self.connection.left_out.values() for each in kind]
+
     def reconcile(self) -> None:
-        """Write down all machines as the cloud tells of them now, and keep none in memory."""
+        """Write down all machines as the cloud tells of them now; see ``MachineList.reconcile``."""
         self.actions.machines.reconcile()
 
     def find(self, name: str) -> MachineRecord:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from cloudmesh.cloud.errors import ProviderDefect, Unsupported
+from cloudmesh.cloud.errors import IncompleteListing, ProviderDefect, Unsupported
 from cloudmesh.cloud.fanout.query import bounded
-from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import READS, ReadRetry
@@ -18,6 +18,8 @@ from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 Listed = TypeVar("Listed")
+# How many odd entries of a listing are named.
+_SHOWN = 8
 
 
 @contextmanager
@@ -78,6 +80,7 @@ class Connection:
         defaults: what the configuration says of new machines: image, flavor, key, network, ...
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
+        left_out: what the last listing of each kind left out, since it cannot be as the cloud says.
         shared_listing: gives machines as another thread was told of them moments ago, or lets its argument
             ask; for those who act on many machines, of which many may have vanished. None to ask each time.
     """
@@ -89,6 +92,7 @@ class Connection:
         self.name = name
         self.defaults: Mapping[str, str] = {}
         self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
+        self.left_out: dict[str, list[LeftOut]] = {}
         self._opened: tuple[Provider, Inventory] | None = None
 
     @property
@@ -133,8 +137,18 @@ class Connection:
             BadAnswer: the listing has more entries than any true one; see ``fanout.query``.
         """
         kind = method.__name__
+        # Filled while the listing goes on; one that is begun again tells the same once more.
+        self.provider.left_out, self.left_out[kind] = [], []
         with mapped(self.name):
             yield from bounded(getattr(self.calls, kind)(), self.name, kind)
+        self.left_out[kind] = list(dict.fromkeys(self.provider.left_out))
+
+    def require_complete(self) -> None:
+        """Raises IncompleteListing if the listings since the cloud was opened left something out."""
+        odd = [str(each) for kind in self.left_out.values() for each in kind]
+        if odd:
+            more = f"; and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
+            raise IncompleteListing(f"cloud {self.name}: {'; '.join(odd[:_SHOWN])}{more}")
 
     def require(self, capability: Capability) -> None:
         """Raises Unsupported if this cloud cannot do it."""

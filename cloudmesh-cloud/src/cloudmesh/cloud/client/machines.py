@@ -30,13 +30,22 @@ class MachineList:
                 found.append(machine)
                 yield machine
 
-        self.connection.inventory.replace(self.connection.name, passing(), time.time())
+        self._take_over(passing())
         return found
 
     def reconcile(self) -> None:
-        """Write down all machines as the cloud tells of them now, page by page, and keep none in memory."""
-        listing = self.connection.listing(Provider.machines)
-        self.connection.inventory.replace(self.connection.name, listing, time.time())
+        """Write down all machines as the cloud tells of them now, page by page, and keep none in memory.
+
+        Raises:
+            IncompleteListing: some cannot be as the cloud says; all others are written down.
+        """
+        self._take_over(self.connection.listing(Provider.machines))
+        self.connection.require_complete()
+
+    def _take_over(self, listing: Iterator[MachineRecord]) -> None:
+        """Write a listing down; what it leaves out is there all the same, and has not vanished."""
+        name, provider = self.connection.name, self.connection.provider
+        self.connection.inventory.replace(name, listing, time.time(), lambda: provider.left_out)
 
     def find(self, name: str) -> MachineRecord:
         """The machine of this name as it is known; the cloud is asked only where none or several are.

@@ -14,7 +14,7 @@ _GRACE = 10.0
 # How long a machine that was just booted may be missing at least, in seconds: some clouds show a new one only
 # a moment after they told of it.
 _SHOWN_LATE = 10.0
-_AT_REST = frozenset({State.STOPPED, State.SUSPENDED, State.PAUSED, State.ERROR})
+_AT_REST = frozenset(state for state in State if not state.is_passing) - {State.ACTIVE, State.UNKNOWN}
 _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
 

@@ -11,11 +11,27 @@ from enum import Enum
 from typing import Any
 
 
-class State(str, Enum):
+class Word(str, Enum):
+    """An enumeration whose members are written as their values."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class State(Word):
     """The state of a machine; each cloud's own word is kept beside it as ``raw_state``.
 
-    Paused (memory held by the host), suspended (memory on disk) and stopped (no memory) stay apart.
-    A state that ends in -ing passes by itself.
+    Paused (memory held by the host), suspended (memory on disk) and stopped (no memory) stay apart, and so
+    does each state in which other verbs work. A state that ends in -ing passes by itself.
+
+    ==================  ====================================================================================
+    hibernated          as suspended, on clouds that bring it back by ``start``
+    halted              shut down, but its host is still kept for it and paid for
+    shelved             its disk is kept as an image; it has to be unshelved by the cloud's own tools
+    shelved_offloaded   the same, and its host is free
+    rescued             booted from another image to be repaired
+    resized             it has its new size, which waits to be confirmed by another ``resize`` to this size
+    ==================  ====================================================================================
     """
 
     BUILDING = "building"
@@ -33,12 +49,20 @@ class State(str, Enum):
     REBUILDING = "rebuilding"
     RESIZING = "resizing"
     DELETING = "deleting"
+    MIGRATING = "migrating"
+    SHELVING = "shelving"
+    UNSHELVING = "unshelving"
+    REPAIRING = "repairing"
+    UPDATING = "updating"
+    HIBERNATED = "hibernated"
+    HALTED = "halted"
+    SHELVED = "shelved"
+    SHELVED_OFFLOADED = "shelved_offloaded"
+    RESCUED = "rescued"
+    RESIZED = "resized"
     DELETED = "deleted"
     ERROR = "error"
     UNKNOWN = "unknown"
-
-    def __str__(self) -> str:
-        return self.value
 
     @property
     def is_passing(self) -> bool:
@@ -127,6 +151,28 @@ def _is_global(address: str) -> bool:
         return ipaddress.ip_address(address).is_global
     except ValueError:
         return False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a listing lacks, since its cloud told of it in a way that cannot be right.
+
+    Attributes:
+        kind: what was listed, as the provider's method is called: machines, images, ...
+        reason: what is wrong with it, as the end of a sentence: "its address 'x' is no IP address".
+        name, cloud_id: as far as they are known.
+    """
+
+    cloud: str
+    kind: str
+    reason: str
+    name: str = ""
+    cloud_id: str = ""
+
+    def __str__(self) -> str:
+        kind = self.kind.removesuffix("s").replace("_", " ")
+        which = " ".join(each for each in (self.name, f"({self.cloud_id})" if self.cloud_id else "") if each)
+        return f"{kind} {which or 'without a name'} is left out, since {self.reason}"
 
 
 @dataclass(frozen=True)

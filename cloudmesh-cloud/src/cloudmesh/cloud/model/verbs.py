@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.errors import Conflict
-from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State, Word
 from cloudmesh.plugin.errors import UnknownName
 
 # What a verb takes beside the machine: a thing of the cloud, a name, metadata to set or (None) to remove.
@@ -29,7 +29,7 @@ class Fitness(Enum):
     IMPOSSIBLE = "impossible"
 
 
-class Kind(str, Enum):
+class Kind(Word):
     """The type of a parameter."""
 
     IMAGE = "image"
@@ -41,9 +41,6 @@ class Kind(str, Enum):
     NAME = "name"
     METADATA = "metadata"
     FLAG = "flag"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)
@@ -149,6 +146,7 @@ class Verb:
 _S = State
 _AT_REST = frozenset({_S.ACTIVE, _S.STOPPED, _S.SUSPENDED, _S.PAUSED})
 _TO_ACTIVE = frozenset({_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.UNPAUSING, _S.REBOOTING})
+_OFF = frozenset({_S.STOPPED, _S.HALTED, _S.HIBERNATED})
 _ANY = frozenset(_S) - {_S.DELETED, _S.DELETING}
 _NONE: frozenset[State] = frozenset()
 
@@ -197,13 +195,18 @@ _TABLE = (
     Verb(
         "start",
         "started",
-        *_states({_S.STOPPED, _S.UNKNOWN}, _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
+        *_states({*_OFF, _S.UNKNOWN}, _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
         help="power machines on",
     ),
     Verb(
         "stop",
         "stopped",
-        *_states({_S.ACTIVE, _S.ERROR, _S.UNKNOWN}, {_S.STOPPED, _S.STOPPING}, _S.STOPPED, _S.STOPPING),
+        *_states(
+            {_S.ACTIVE, _S.HALTED, _S.ERROR, _S.UNKNOWN},
+            {_S.STOPPED, _S.STOPPING},
+            _S.STOPPED,
+            _S.STOPPING,
+        ),
         help="shut machines down; their disks stay",
     ),
     Verb(
@@ -259,11 +262,11 @@ _TABLE = (
         repeatable=False,
         destroys="This replaces the disks of {machines}, and what is on them is lost",
     ),
-    # One whose confirmation was missed is still resizing, and asked again.
+    # One whose confirmation was missed is asked again, for the size that it has by now.
     Verb(
         "resize",
         "resized",
-        *_states({_S.ACTIVE, _S.STOPPED, _S.RESIZING}, _NONE, None, _S.RESIZING),
+        *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED, _S.RESIZED}, _NONE, None, _S.RESIZING),
         help="give machines another size; they are restarted for it",
         parameters=(_option(Kind.FLAVOR, "--flavor=FLAVOR", "the new size", required=True),),
     ),
@@ -315,7 +318,7 @@ class _FromTable(EnumMeta):
         def __getattr__(cls, name: str) -> Any: ...
 
 
-class Capability(str, Enum, metaclass=_FromTable):
+class Capability(Word, metaclass=_FromTable):
     """What only some clouds can do: START, STOP, ..., one for each verb that not every cloud can, and these.
 
     USERDATA and BOOT_... are what a boot request may ask for. Listing, booting and deleting are not here.
@@ -337,9 +340,6 @@ class Capability(str, Enum, metaclass=_FromTable):
     BOOT_PUBLIC = "boot_public"
     ADD_IMAGE = "add_image"
     DELETE_IMAGE = "delete_image"
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 #: What a cloud cannot do without it, as it comes after "a type that cannot"; verbs say it in the table.

@@ -8,14 +8,14 @@ by the name that the configuration uses as ``type``. Its conformance is tested b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, NoReturn, TypeGuard, TypeVar
 
-from cloudmesh.cloud.errors import NotFound, Unsupported
+from cloudmesh.cloud.errors import NotFound, OddRecord, Unsupported
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
-from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, LeftOut, MachineRecord, Quota, State
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.plugin.errors import CloudmeshError
@@ -23,6 +23,8 @@ from cloudmesh.plugin.errors import CloudmeshError
 __all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
 
 Self = TypeVar("Self", bound="Provider")
+Item = TypeVar("Item")
+Listed = TypeVar("Listed")
 
 
 class Provider(ABC):
@@ -48,6 +50,7 @@ class Provider(ABC):
             under way at the same time.
         hides_new: for how many seconds, at the very most, the cloud may say NotFound of a machine that it has
             just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
+        left_out: what listings left out, since it cannot be as the cloud says; see ``readable``.
     """
 
     capabilities: frozenset[Capability] = frozenset()
@@ -68,6 +71,7 @@ class Provider(ABC):
         """
         self.name = name
         self.settings = settings
+        self.left_out: list[LeftOut] = []
         self.set_up()
 
     def set_up(self) -> None:  # noqa: B027 there may be nothing to do
@@ -119,6 +123,23 @@ class Provider(ABC):
         May be an iterator that asks for page after page, so that many machines need little memory. An error
         in the middle is raised by the iterator: the listing then counts as failed.
         """
+
+    def readable(self, kind: str, items: Iterable[Item], read: Callable[[Item], Listed]) -> Iterator[Listed]:
+        """What ``read`` makes of each item of a listing; one that it cannot read is put into ``left_out``.
+
+        So one odd machine does not hide all others: users see those, and are told which is missing and why.
+
+        Args:
+            kind: what is listed, as the method is called: machines, images, ...
+            read: raises OddRecord with what is wrong, or an error as of a missing key or a wrong type.
+        """
+        for item in items:
+            try:
+                record = read(item)
+            except (OddRecord, LookupError, TypeError, ValueError, AttributeError) as error:
+                self.left_out.append(_left_out(self.name, kind, item, error))
+                continue
+            yield record
 
     @abstractmethod
     def machine(self, cloud_id: str) -> MachineRecord:
@@ -341,3 +362,12 @@ class Provider(ABC):
 
     def _lacks(self, capability: Capability) -> NoReturn:
         raise Unsupported(cannot(self.name, capability))
+
+
+def _left_out(cloud: str, kind: str, item: object, error: Exception) -> LeftOut:
+    """What is told of an item that cannot be read: its name and id, as far as they are texts."""
+    fields = item if isinstance(item, Mapping) else vars(item) if hasattr(item, "__dict__") else {}
+    name, cloud_id = (text if isinstance(text := fields.get(key), str) else "" for key in ("name", "id"))
+    # Other errors repeat what the cloud said.
+    reason = f"it lacks {error.args[0]!r}" if isinstance(error, KeyError) else "it is not as it should be"
+    return LeftOut(cloud, kind, str(error) if isinstance(error, OddRecord) else reason, name, cloud_id)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from cloudmesh.cloud.model.networks import FloatingIP
-from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.db import Database
 
@@ -69,9 +69,15 @@ class Recorder(Inventory):
         """Note it."""
         self._note("forget", machine)
 
-    def replace(self, cloud: str, machines: Iterable[MachineRecord], asked: float) -> list[KnownMachine]:
+    def replace(
+        self,
+        cloud: str,
+        machines: Iterable[MachineRecord],
+        asked: float,
+        left_out: Callable[[], Sequence[LeftOut]] = list,
+    ) -> list[KnownMachine]:
         """Note it, with the age of the listing; who vanished is found where the store is."""
-        self._note("replace_listed", cloud, list(machines), time.time() - asked)
+        self._note("replace_listed", cloud, list(machines), time.time() - asked, tuple(left_out()))
         return []
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import UnknownName
 
@@ -116,13 +116,23 @@ class Inventory:
         if self._database.has(MACHINES):
             self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
 
-    def replace(self, cloud: str, machines: Iterable[MachineRecord], asked: float) -> list[KnownMachine]:
+    def replace(
+        self,
+        cloud: str,
+        machines: Iterable[MachineRecord],
+        asked: float,
+        left_out: Callable[[], Sequence[LeftOut]] = list,
+    ) -> list[KnownMachine]:
         """Take over a full listing of a cloud that was asked for at the time ``asked``.
 
         The listing may be an iterator: it is written page by page, each in one short transaction. What
         another process wrote down since then is newer than the listing, and stays. Only when the listing
         has come to its end are the machines that it lacks taken as vanished; if it raises, none is. One that
         was booted moments before it was asked for stays: a cloud may not list it yet, and it costs money.
+        So does one that the listing left out, by its id, else by its name; if it has neither, all stay.
+
+        Args:
+            left_out: tells at the end of the listing what it left out.
 
         Returns:
             The machines that vanished though nobody deleted them here, as they were last seen. They are
@@ -136,20 +146,22 @@ class Inventory:
         with self._database.atomic():
             if self._is_superseded(cloud, asked):
                 return []
-            vanished = self._forget_missing(cloud, asked)
+            vanished = self._forget_missing(cloud, asked, left_out())
             self._database.upsert(REFRESHES, {"cloud": cloud, "refreshed": asked}, key=["cloud"])
         return vanished
 
-    def replace_listed(self, cloud: str, machines: Iterable[MachineRecord], ago: float) -> list[KnownMachine]:
+    def replace_listed(
+        self, cloud: str, machines: Iterable[MachineRecord], ago: float, left_out: Sequence[LeftOut] = ()
+    ) -> list[KnownMachine]:
         """As ``replace``, for a listing that was asked for so many seconds ago."""
-        return self.replace(cloud, machines, time.time() - ago)
+        return self.replace(cloud, machines, time.time() - ago, lambda: left_out)
 
     def _is_superseded(self, cloud: str, asked: float) -> bool:
         """Whether a listing that was asked for later has been taken over."""
         # A time to come was written before the clock was set back, and tells nothing.
         return asked < (self._refreshed(cloud) or 0.0) <= time.time()
 
-    def _forget_missing(self, cloud: str, asked: float) -> list[KnownMachine]:
+    def _forget_missing(self, cloud: str, asked: float, left_out: Sequence[LeftOut]) -> list[KnownMachine]:
         """Forget the machines of which the cloud told no more; those that nobody deleted here."""
         if not self._database.has(MACHINES):
             return []
@@ -161,6 +173,7 @@ class Inventory:
         from cloudmesh.db import gt, in_, lt
 
         missing = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
+        missing = [each for each in missing if not any(_may_be(each.machine, odd) for odd in left_out)]
         # One that is being built may have been made just before the listing was asked for.
         gone = [
             each
@@ -310,6 +323,13 @@ class Inventory:
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
+
+
+def _may_be(machine: MachineRecord, odd: LeftOut) -> bool:
+    """Whether a machine may be the one that a listing left out."""
+    if odd.cloud_id:
+        return machine.cloud_id == odd.cloud_id
+    return odd.name in ("", machine.name)
 
 
 def _readers(record: Mapping[str, Any]) -> list[str]:

@@ -22,21 +22,21 @@ _STATES = {
     "DELETED": State.DELETING,
     "ERROR": State.ERROR,
     "HARD_REBOOT": State.REBOOTING,
-    "MIGRATING": State.ACTIVE,
+    "MIGRATING": State.MIGRATING,
     "PASSWORD": State.ACTIVE,
     "PAUSED": State.PAUSED,
     "REBOOT": State.REBOOTING,
     "REBUILD": State.REBUILDING,
-    "RESCUE": State.ACTIVE,
+    "RESCUE": State.RESCUED,
     "RESIZE": State.RESIZING,
     "REVERT_RESIZE": State.RESIZING,
-    "SHELVED": State.STOPPED,
-    "SHELVED_OFFLOADED": State.STOPPED,
+    "SHELVED": State.SHELVED,
+    "SHELVED_OFFLOADED": State.SHELVED_OFFLOADED,
     "SHUTOFF": State.STOPPED,
     "SOFT_DELETED": State.DELETED,
     "SUSPENDED": State.SUSPENDED,
     # It runs, but its old self is kept, and counted, until somebody confirms.
-    "VERIFY_RESIZE": State.RESIZING,
+    "VERIFY_RESIZE": State.RESIZED,
 }
 _TASKS = {
     "deleting": State.DELETING,
@@ -48,8 +48,11 @@ _TASKS = {
     "unpausing": State.UNPAUSING,
     "pausing": State.PAUSING,
     "restoring": State.STARTING,
-    "unshelving": State.STARTING,
-    "shelving": State.STOPPING,
+    "shelving": State.SHELVING,
+    "shelving_image_pending_upload": State.SHELVING,
+    "shelving_image_uploading": State.SHELVING,
+    "shelving_offloading": State.SHELVING,
+    "unshelving": State.UNSHELVING,
 }
 
 

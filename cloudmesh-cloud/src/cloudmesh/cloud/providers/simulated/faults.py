@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cloudmesh.cloud import errors
+from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.providers.simulated.settings import LOSSES, FaultRule, SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.plugin.errors import CloudmeshError
@@ -30,12 +31,12 @@ _ERRORS: dict[str, tuple[type[CloudmeshError], str]] = {
 
 @dataclass(frozen=True)
 class _PlannedFault:
-    """What is to go wrong: for which machine, how, whether after the work; and who is to end in error."""
+    """What is to go wrong: for which machine, how, whether after the work; and who ends in another state."""
 
     name: str = ""
     kind: str = ""
     after: bool = False
-    broken: frozenset[str] = frozenset()
+    broken: Mapping[str, State] = field(default_factory=dict)
 
 
 class Faults:
@@ -57,19 +58,16 @@ class Faults:
             pass
 
     @contextmanager
-    def around(self, verb: str, name: str) -> Iterator[bool]:
-        """A call that does something: it fails before that, or its answer is lost after it.
-
-        Gives True if the machine is to end in error.
-        """
-        with self.around_all(verb, [name]) as broken:
-            yield bool(broken)
+    def around(self, verb: str, name: str) -> Iterator[None]:
+        """A call that does something: it fails before that, or its answer is lost after it."""
+        with self.around_all(verb, [name]):
+            yield
 
     @contextmanager
-    def around_all(self, verb: str, names: Sequence[str]) -> Iterator[frozenset[str]]:
+    def around_all(self, verb: str, names: Sequence[str]) -> Iterator[Mapping[str, State]]:
         """The same for a call about several machines, which fails for all of them if it does.
 
-        Gives the names of the machines that are to end in error.
+        Gives the states in which machines of these names are to end in place of where the verb leads.
         """
         if self._settings.latency_seconds:
             time.sleep(self._settings.latency_seconds)
@@ -87,7 +85,7 @@ class Faults:
             return _PlannedFault()
         counts = {name: self._world.count(verb, name) for name in names}
         rules = {name: rule for name, count in counts.items() if (rule := self._rule(verb, name, count))}
-        broken = frozenset(name for name, rule in rules.items() if rule.error == "fault")
+        broken = {name: State(rule.state) for name, rule in rules.items() if rule.error == "fault"}
         for name, rule in rules.items():
             if name not in broken:
                 return _PlannedFault(name, rule.error, rule.after, broken)
@@ -98,13 +96,15 @@ class Faults:
 
     def _rule(self, verb: str, name: str, count: int) -> FaultRule | None:
         """The first rule for call number ``count`` of a verb on a machine."""
-        from cloudmesh.plugin.names import expand
-
         for rule in self._settings.fail:
             due = rule.verb in ("*", verb) and (rule.times is None or count <= rule.times)
-            if due and (rule.names == "*" or any(each.matches(name) for each in expand(rule.names))):
+            if due and rule.error != "odd" and _is_for(rule, name):
                 return rule
         return None
+
+    def is_odd(self, name: str) -> bool:
+        """Whether listings are to tell of this machine in a way that cannot be."""
+        return any(rule.error == "odd" and _is_for(rule, name) for rule in self._settings.fail)
 
     def _error(self, kind: str, verb: str, name: str) -> CloudmeshError:
         made, what = _ERRORS[kind]
@@ -114,3 +114,9 @@ class Faults:
         )
         error.outcome_unknown = kind in LOSSES
         return error
+
+
+def _is_for(rule: FaultRule, name: str) -> bool:
+    from cloudmesh.plugin.names import expand
+
+    return rule.names == "*" or any(each.matches(name) for each in expand(rule.names))

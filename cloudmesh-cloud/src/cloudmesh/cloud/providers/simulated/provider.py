@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, Refused
+from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, OddRecord, Refused
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Fitness, Verb, impossible
 from cloudmesh.cloud.provider.boot import BootRequest, marked, unmarked
@@ -48,10 +48,15 @@ class SimulatedProvider(SimulatedNetworks):
         while True:
             self._faults.before("machines", "")
             rows = self._world.page(after)
-            yield from map(self._machine, rows)
+            yield from self.readable("machines", rows, self._listed)
             if len(rows) < PAGE:
                 return
             after = rows[-1]["id"]
+
+    def _listed(self, row: Mapping[str, Any]) -> MachineRecord:
+        if self._faults.is_odd(row["name"]):
+            raise OddRecord("its address 'simulated' is no IP address (simulated fault)")
+        return self._machine(row)
 
     def machine(self, cloud_id: str) -> MachineRecord:
         found = self._now(cloud_id)
@@ -72,12 +77,12 @@ class SimulatedProvider(SimulatedNetworks):
         with self._faults.around_all("boot", names) as broken, self._world.change() as connection:
             return [
                 (self._booted(connection, request) if maybe_done else None)
-                or self._create(connection, request, request.name in broken)
+                or self._create(connection, request, broken.get(request.name, State.ACTIVE))
                 for request in requests
             ]
 
-    def _create(self, connection: sqlite3.Connection, request: BootRequest, broken: bool) -> MachineRecord:
-        """A new machine, which will be in error if it is broken."""
+    def _create(self, connection: sqlite3.Connection, request: BootRequest, ends: State) -> MachineRecord:
+        """A new machine, which will be in this state."""
         image, flavor, now = request.image, request.flavor, self._world.clock()
         if image.size > flavor.disk:
             raise FlavorTooSmall(
@@ -89,7 +94,7 @@ class SimulatedProvider(SimulatedNetworks):
         columns = (
             request.name,
             State.BUILDING.value,
-            (State.ERROR if broken else State.ACTIVE).value,
+            ends.value,
             now + self._settings.boot_seconds,
             image.name,
             flavor.name,
@@ -166,21 +171,23 @@ class SimulatedProvider(SimulatedNetworks):
         names = [self._now(cloud_id).name for cloud_id in cloud_ids]
         with self._faults.around_all(verb, names) as broken, self._world.change() as connection:
             for machine in [self._find(connection, cloud_id) for cloud_id in cloud_ids]:
-                self._begin(connection, machine, VERBS[verb], machine.name in broken, **values)
+                self._begin(connection, machine, VERBS[verb], broken.get(machine.name), **values)
 
     def _begin(
         self,
         connection: sqlite3.Connection,
         machine: MachineRecord,
         verb: Verb,
-        broken: bool,
+        ends: State | None,
         **values: str,
     ) -> None:
         """Write down where the machine is led to. Raises Conflict if its state does not allow the verb."""
-        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+        waits = machine.state is State.RESIZED and machine.flavor != values.get("flavor", machine.flavor)
+        on_its_way = verb.name == "resize" and machine.state is State.RESIZING
+        if waits or (verb.fitness(machine.state) is not Fitness.POSSIBLE and not on_its_way):
             raise impossible(verb, machine)
         if verb.passing is not None and machine.state is not verb.passing:
-            target = State.ERROR if broken else verb.leads_to(machine.state)
+            target = ends or verb.leads_to(machine.state)
             values |= {"state": verb.passing, "next_state": target}
             settings = self._settings
             seconds = settings.boot_seconds if verb.name in _LIKE_A_BOOT else settings.action_seconds

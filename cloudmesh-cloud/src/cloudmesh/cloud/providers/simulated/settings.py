@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.config.settings.places import machines_directory
 from cloudmesh.plugin.errors import ConfigError, UsageError, suggest
@@ -24,7 +25,12 @@ CALLS = (
 QUOTAS = ("machines", "vcpus", "ram", "key_pairs", "security_groups", "floating_ips")
 # After these nobody knows whether the work was done.
 LOSSES = ("timeout", "reset", "server", "malformed")
-FAULTS = (*("unreachable", "refused", "quota", "capacity", "rate", "tls", "credentials", "fault"), *LOSSES)
+FAULTS = (
+    *("unreachable", "refused", "quota", "capacity", "rate", "tls", "credentials", "fault", "odd"),
+    *LOSSES,
+)
+
+_ENDS = tuple(str(state) for state in State if not state.is_passing)
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,11 @@ class FaultRule:
     Attributes:
         verb: a method of the provider (boot, start, machines, ...), or ``*``.
         names: a name expression as in ``cms vm``; ``*`` is any.
-        error: one of FAULTS; "fault" lets the call pass and the machine end in state error.
+        error: one of FAULTS; "fault" lets the call pass and the machine end in ``state``, "odd" lets listings
+            tell of the machine in a way that cannot be.
         times: how many calls fail on each machine before it works; None is always.
         after: whether the work is done and then the answer is lost; else nothing is done. For LOSSES only.
+        state: where a machine with a "fault" ends.
     """
 
     verb: str = "*"
@@ -44,6 +52,7 @@ class FaultRule:
     error: str = "unreachable"
     times: int | None = None
     after: bool = False
+    state: str = State.ERROR.value
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,8 @@ def _rule(cloud: str, item: object) -> FaultRule:
         raise _bad(cloud, "fail", f"has an unknown error {rule.error!r} ({suggest(str(rule.error), FAULTS)})")
     if rule.times is not None and not (type(rule.times) is int and rule.times >= 0):
         raise _bad(cloud, "fail", "needs a whole number of 0 or more as times")
+    if rule.state not in _ENDS:
+        raise _bad(cloud, "fail", f"has an unknown state {rule.state!r} ({suggest(str(rule.state), _ENDS)})")
     if not isinstance(rule.after, bool) or (rule.after and rule.error not in LOSSES):
         raise _bad(cloud, "fail", f"takes 'after: true' with {', '.join(LOSSES)} only")
     return rule
