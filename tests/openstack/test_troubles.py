@@ -17,7 +17,6 @@ from cloudmesh.cloud.errors import (
     CredentialsError,
     EndpointError,
     NotFound,
-    RateLimited,
     TlsFailure,
     Unreachable,
 )
@@ -60,14 +59,6 @@ def application(tenant):
 
 
 WITHOUT_PASSWORD = dict.fromkeys(("OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME", "OS_USER_DOMAIN_ID"))
-
-
-def test_a_wrong_password(attempt, tenant):
-    with pytest.raises(
-        CredentialsError, match=f"did not accept user {tenant.name} with this password"
-    ) as told:
-        attempt(OS_PASSWORD="a-wrong-one")
-    assert "a-wrong-one" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -141,77 +132,38 @@ def test_a_machine_that_is_not_there(attempt, tenant, cloudmesh):
         provider.machine("00000000-0000-0000-0000-000000000000")
 
 
-def test_connection_refused(attempt):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(Unreachable, match=f"nobody listens at 127.0.0.1:{port}"):
-        attempt(OS_AUTH_URL=f"http://127.0.0.1:{port}/v3")
-
-
-def test_no_answer_in_time(attempt):
+def test_connection_refused_and_no_answer_in_time(attempt):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        with pytest.raises(Unreachable, match=f"nobody listens at 127.0.0.1:{port}"):
+            attempt(OS_AUTH_URL=f"http://127.0.0.1:{port}/v3")
         silent.listen()
         with pytest.raises(CloudTimeout, match="did not answer in time"):
-            attempt(timeout=0.5, OS_AUTH_URL=f"http://127.0.0.1:{silent.getsockname()[1]}/v3")
+            attempt(timeout=0.5, OS_AUTH_URL=f"http://127.0.0.1:{port}/v3")
 
 
 @pytest.fixture
-def serve():
-    """Answers every call on loopback in one way; its address."""
-    servers = []
+def tls_url(certificate):
+    """A server with TLS that answers every call with nothing of worth; its address."""
 
-    def make(code, content, kind="application/json", certificate=None, **headers):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self.send_response(code)
-                for key, value in {"Content-Type": kind, **headers}.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                self.wfile.write(content)
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.end_headers()
 
-            do_GET = do_POST = answer  # noqa: N815 names of http.server
+        def log_message(self, *words):
+            pass
 
-            def log_message(self, *words):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        scheme = "http"
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-            scheme = "https"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"{scheme}://127.0.0.1:{server.server_port}/v3"
-
-    yield make
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("code", "content", "more", "kind", "words"),
-    [
-        (
-            200,
-            b"<html><head><title>Sign in</title></head></html>",
-            {"kind": "text/html"},
-            BadAnswer,
-            "answers with a web page",
-        ),
-        (201, b'{"token": {"expires_at":', {}, BadAnswer, None),
-        (200, b'{"hello": "world"}', {}, BadAnswer, "does not answer as Keystone does"),
-        (429, b'{"error": {"message": "slow down"}}', {"Retry-After": "7"}, RateLimited, "in 7 seconds"),
-    ],
-)
-def test_what_is_no_answer_of_keystone(attempt, serve, code, content, more, kind, words):
-    with pytest.raises(kind, match=words):
-        attempt(OS_AUTH_URL=serve(code, content, **more))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}/v3"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")
@@ -225,17 +177,16 @@ def certificate(tmp_path_factory):
     return files
 
 
-def test_a_certificate_that_nobody_vouches_for(attempt, serve, certificate):
-    url = serve(200, b"{}", certificate=certificate)
+def test_a_certificate_that_nobody_vouches_for(attempt, tls_url):
     with pytest.raises(TlsFailure, match="certificate of 127.0.0.1"):
-        attempt(OS_AUTH_URL=url)
+        attempt(OS_AUTH_URL=tls_url)
 
 
 @pytest.mark.parametrize("way", ["OS_CACERT", "OS_INSECURE", "OS_VERIFY"])
-def test_a_certificate_of_ones_own_or_none(attempt, serve, certificate, way):
+def test_a_certificate_of_ones_own_or_none(attempt, tls_url, certificate, way):
     value = {"OS_CACERT": str(certificate[0]), "OS_INSECURE": "true", "OS_VERIFY": "false"}[way]
     with pytest.raises(BadAnswer, match="does not answer as Keystone does"):
-        attempt(OS_AUTH_URL=serve(200, b"{}", certificate=certificate), **{way: value})
+        attempt(OS_AUTH_URL=tls_url, **{way: value})
 
 
 def test_tls_where_there_is_none(attempt, tenant):
@@ -247,7 +198,8 @@ def test_the_user_reads_one_sentence_and_gets_the_code(home, tenant, configure):
     configure(home, bed=tenant.settings(OS_PASSWORD="a-wrong-one"))
     ended = home.cms("vm", "list", "--refresh", code=None)
     assert ended.returncode in (3, 4)
-    assert "did not accept user" in ended.stderr and "Traceback" not in ended.stderr
+    assert f"did not accept user {tenant.name} with this password" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert "a-wrong-one" not in ended.stdout + ended.stderr
 
 

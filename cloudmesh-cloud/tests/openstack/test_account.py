@@ -49,16 +49,10 @@ def test_an_old_file_means_the_same():
     assert (found.region, found.project) == ("RegionOne", "CH-818664")
 
 
-@pytest.mark.parametrize(
-    ("given", "url"),
-    [
-        ("https://x.org:5000/v3/", "https://x.org:5000"),
-        ("https://x.org:5000", "https://x.org:5000"),
-        ("http://x.org/identity/v3", "http://x.org/identity"),
-    ],
-)
-def test_the_address_of_keystone(given, url):
-    assert account(OS_AUTH_URL=given).url == url
+@pytest.mark.parametrize("url", ["https://x.org:5000", "http://x.org/identity"])
+@pytest.mark.parametrize("end", ["", "/", "/v3", "/v3/"])
+def test_the_address_of_keystone(url, end):
+    assert account(OS_AUTH_URL=url + end).url == url
 
 
 @pytest.mark.parametrize(
@@ -106,21 +100,19 @@ def test_an_application_credential_by_id_and_by_name():
     proven = found.identity["application_credential"]
     assert proven["user"] == {"name": "gregor", "domain": {"id": "default"}}
 
-
-def test_the_kind_of_sign_in_decides_where_both_are_given():
+    # The kind of sign-in decides where both are given.
     both = {"OS_APPLICATION_CREDENTIAL_ID": "a1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
     assert account(**both, OS_AUTH_TYPE="password").identity["methods"] == ["password"]
-    with pytest.raises(ConfigError, match="OS_AUTH_TYPE is v3oidc"):
-        account(OS_AUTH_TYPE="v3oidc")
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [("OS_INTERFACE", "secret"), ("OS_COMPUTE_API_VERSION", "latest"), ("OS_COMPUTE_API_VERSION", "3.1")],
+    "given",
+    ["INTERFACE=secret", "COMPUTE_API_VERSION=latest", "COMPUTE_API_VERSION=3.1", "AUTH_TYPE=v3oidc"],
 )
-def test_values_that_cannot_be(key, value):
-    with pytest.raises(ConfigError, match=f"{key} is {value}"):
-        account(**{key: value})
+def test_values_that_cannot_be(given):
+    key, _, value = given.partition("=")
+    with pytest.raises(ConfigError, match=f"OS_{key} is {value}"):
+        account(**{f"OS_{key}": value})
 
 
 @given(st.dictionaries(st.sampled_from([*OLD, "OS_AUTH_TYPE", "OS_INTERFACE"]), st.text(max_size=20)))
@@ -140,8 +132,6 @@ def test_a_provider_calls_nobody_and_shows_no_secret(tmp_path, monkeypatch):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_file_of_certificates_that_is_none(tmp_path):
-    file = tmp_path / "ca.pem"
-    file.write_text("no certificate")
+def test_a_file_of_certificates_that_is_none():
     with pytest.raises(ConfigError, match="OS_CACERT"):
-        OpenStackProvider("uc", {"credentials": {**OLD, "OS_CACERT": str(file)}})
+        OpenStackProvider("uc", {"credentials": {**OLD, "OS_CACERT": __file__}})

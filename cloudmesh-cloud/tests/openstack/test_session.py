@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, Refused
+from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, RateLimited, Refused
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
 KEYSTONE = "https://keystone.test/identity"
@@ -92,18 +92,25 @@ def test_a_service_that_is_not_there(keystone, provider):
         uc.images()
 
 
+NO_KEYSTONE = "keystone.test does not answer as Keystone does"
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("status", "answer", "kind", "words"),
     [
-        {"json": {"token": {}}, "headers": {"X-Subject-Token": "t", **JSON}},
-        {"json": signed_in(CATALOG)["json"], "headers": JSON},
-        {"json": ["token"], "headers": JSON},
-        {"text": "<html>hello</html>", "headers": {"Content-Type": "text/html"}},
+        (201, {"json": {"token": {}}, "headers": {"X-Subject-Token": "t"}}, BadAnswer, NO_KEYSTONE),
+        (201, {"json": signed_in(CATALOG)["json"]}, BadAnswer, NO_KEYSTONE),
+        (201, {"json": ["token"]}, BadAnswer, NO_KEYSTONE),
+        (201, {"text": '{"token": {"expires_at":'}, BadAnswer, NO_KEYSTONE),
+        (200, {"json": {"hello": "world"}}, BadAnswer, NO_KEYSTONE),
+        (200, {"text": "<html>", "headers": {"Content-Type": "text/html"}}, BadAnswer, "a web page"),
+        (429, {"json": {}, "headers": {"Retry-After": "7"}}, RateLimited, "in 7 seconds"),
     ],
 )
-def test_who_is_no_keystone(provider, requests_mock, answer):
-    requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", status_code=201, **answer)
-    with provider() as uc, pytest.raises(BadAnswer, match="keystone.test"):
+def test_who_is_no_keystone(provider, requests_mock, status, answer, kind, words):
+    answer["headers"] = {**JSON, **answer.get("headers", {})}
+    requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", status_code=status, **answer)
+    with provider() as uc, pytest.raises(kind, match=words):
         list(uc.machines())
 
 
