@@ -44,6 +44,10 @@ class Spy:
         calls, self.calls = self.calls, []
         return calls
 
+    def called(self, method):
+        """The machines for which the clouds got such calls since the last look."""
+        return [name for _, each, name in self.taken() if each == method]
+
 
 def _spied(spy, method):
     original = getattr(SimulatedProvider, method)

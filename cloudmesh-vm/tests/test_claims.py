@@ -43,9 +43,9 @@ def planned(config):
 def others():
     """Does something with web1 in another session."""
 
-    def act(action):
+    def act(action, *words):
         with Machines("web1", "a") as machines:
-            getattr(machines, action)().raise_for_failures()
+            getattr(machines, action)(*words).raise_for_failures()
 
     return act
 
@@ -90,16 +90,10 @@ def test_what_was_booted_since_it_was_planned_is_not_booted_again(planned, other
     assert booted(spy) == [("a", "web2")]
 
 
-def test_a_name_is_free_again_when_its_machine_was_deleted(planned, others):
+@pytest.mark.parametrize("then", [("delete",), ("rename", "db1")])
+def test_a_name_is_free_again_when_its_machine_was_deleted_or_renamed(planned, others, then):
     others("boot")
-    others("delete")
-    assert [each.status for each in planned()] == [Status.DONE, Status.DONE]
-
-
-def test_a_name_is_free_again_when_its_machine_was_renamed(planned, others):
-    others("boot")
-    with Machines("web1", "a") as machines:
-        machines.rename("db1").raise_for_failures()
+    others(*then)
     assert [each.status for each in planned()] == [Status.DONE, Status.DONE]
 
 

@@ -62,17 +62,9 @@ def test_of_many_interrupted_jobs_the_last_are_told(interrupted, cms):
 
 def test_a_list_says_how_jobs_stand(interrupted, cms):
     first, second = rows(cms, "job list")
-    assert [first[key] for key in ("job", "action", "status", "machines", "done")] == [
-        1,
-        "boot",
-        "done",
-        4,
-        4,
-    ]
-    assert [second[key] for key in ("job", "action", "status", "done", "failed", "left")] == [
-        *(2, "stop", "interrupted", 2, 0, 2)
-    ]
-    assert (second["names"], second["clouds"]) == ("web[1-4]", ["a"])
+    assert (first["job"], first["action"], first["status"], first["done"]) == (1, "boot", "done", 4)
+    told = {"job": 2, "action": "stop", "status": "interrupted", "machines": 4, "done": 2, "failed": 0}
+    assert {**second, **told, "left": 2, "names": "web[1-4]", "clouds": ["a"]} == second
     assert cms("job list --output=names")[1].split() == ["1", "2"]
 
 
@@ -104,12 +96,7 @@ def test_a_job_is_shown_machine_by_machine(interrupted, cms):
 
 def test_what_failed_is_tried_again_only_when_asked(boot, spy, cms):
     boot("web[1-3]", "a")
-
-    def refused(name):
-        if name == "web2":
-            raise Refused(f"{name} is needed")
-
-    spy.trouble["a", "stop"] = refused
+    spy.refuse("a", "stop", "web2", Refused("not this one"))
     assert cms("vm stop web[1-3] --cloud=a")[0] == 1
     code, _, err = cms("job resume 2")
     assert code == 1, "a machine of the job has failed"

@@ -31,7 +31,7 @@ def counts(number):
 
 def test_a_job_tells_what_was_asked_and_how_it_ended(boot, spy):
     boot("web[1-3]", "a")
-    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    spy.refuse("a", "stop", "web2", Refused("not this one"))
     with Machines("web[1-3]", "a") as machines:
         result = machines.stop()
     job, tasks = Jobs().show(result.job)
@@ -43,6 +43,8 @@ def test_a_job_tells_what_was_asked_and_how_it_ended(boot, spy):
         ("web2", "failed", "not this one"),
         ("web3", "done", ""),
     ]
+    assert [(each.verb, each.status) for each in Jobs().list()] == [("stop", "failed"), ("boot", "done")]
+    assert [each.verb for each in Jobs().list(limit=1)] == ["stop"]
 
 
 def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
@@ -51,7 +53,7 @@ def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
         plan = machines.boot_plan().plan(BootOptions(), "web[1-2]", wait=True)
     job = Jobs().create(plan)
     assert (job.status, job.unfinished, Jobs().interrupted()) == ("pending", 2, [])
-    assert not [method for _, method, _ in spy.taken() if method == "boot"]
+    assert not spy.called("boot")
     result = Jobs().run(job.number, timeout=30)
     assert (statuses(result), result.job) == (["done", "done"], job.number)
     assert [each.kind for each in Jobs().events(job.number) if not each.task] == [
@@ -59,12 +61,6 @@ def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
     ]
     with pytest.raises(CloudmeshError, match="is done already"):
         Jobs().cancel(job.number)
-
-
-def test_a_plan_without_tasks_is_no_job(config):
-    with pytest.raises(UsageError, match="nothing to do"):
-        Jobs().create(Plan("stop", []))
-    assert Jobs().list() == []
 
 
 def test_a_pending_job_can_be_cancelled_and_claims_no_names(config, spy):
@@ -80,13 +76,13 @@ def test_a_pending_job_can_be_cancelled_and_claims_no_names(config, spy):
     spy.taken()
     with pytest.raises(CloudmeshError, match=f"job {job.number} was cancelled; cms job resume"):
         Jobs().run(job.number)
-    assert not [method for _, method, _ in spy.taken() if method == "boot"], "nobody wants it any more"
+    assert not spy.called("boot"), "nobody wants it any more"
     assert Jobs().resume(job.number).exit_code == 0, "unless a user says so"
 
 
 def test_what_happens_is_told_as_events_in_order(boot, spy, home):
     boot("web[1-2]", "a")
-    spy.trouble["a", "stop"] = lambda name: refuse(name, "web2")
+    spy.refuse("a", "stop", "web2", Refused("not this one"))
     with Machines("web[1-2]", "a", parallel=1) as machines:
         number = machines.stop().job
     events = Jobs().events(number)
@@ -119,20 +115,9 @@ def task_rows(home, number):
         return database.rows(TASKS, job=number)
 
 
-def refuse(name, which):
-    if name == which:
-        raise Refused("not this one")
-
-
-def test_a_job_without_failures_is_done_and_the_newest_comes_first(boot):
-    boot("web1", "a")
-    with Machines("web1", "a") as machines:
-        machines.stop()
-    assert [(job.verb, job.status) for job in Jobs().list()] == [("stop", "done"), ("boot", "done")]
-    assert [job.verb for job in Jobs().list(limit=1)] == ["stop"]
-
-
 def test_without_a_job_there_is_none(config):
+    with pytest.raises(UsageError, match="nothing to do"):
+        Jobs().create(Plan("stop", []))
     assert Jobs().list() == []
     assert Jobs().interrupted() == []
     with pytest.raises(UnknownName, match="no job '7'"):
@@ -215,7 +200,7 @@ def test_who_lost_the_hold_of_a_job_begins_nothing_more_of_it(boot, spy, home):
     with Machines("web[1-4]", "a", parallel=1) as machines:
         result = machines.stop()
     del spy.trouble["a", "stop"]
-    assert len([method for _, method, _ in spy.taken() if method == "stop"]) == 1
+    assert len(spy.called("stop")) == 1
     assert statuses(result) == ["failed"] * 4
     assert all("no longer holds job 2" in str(each.error) for each in result)
     (job,) = Jobs().interrupted()
@@ -231,7 +216,7 @@ def test_outcomes_come_one_by_one_and_leaving_early_can_be_gone_on_with(boot, sp
             assert outcome.succeeded
             break
     (job,) = Jobs().interrupted()
-    stopped = [name for _, method, name in spy.taken() if method == "stop"]
+    stopped = spy.called("stop")
     assert 1 <= len(stopped) < 40
     assert job.done == len(stopped), "what ran has come to its end, and that is written down"
     assert Jobs().resume(job.number).exit_code == 0
@@ -270,7 +255,7 @@ def test_leaving_a_loop_early_when_all_is_done_leaves_nothing_to_resume(boot, sp
             deadline = time.monotonic() + 20
             while len(stops) < 3:
                 assert time.monotonic() < deadline
-                stops += [name for _, method, name in spy.taken() if method == "stop"]
+                stops += spy.called("stop")
                 time.sleep(0.01)
             break
     assert Jobs().interrupted() == [] and Jobs().show(2)[0].status == "done"
@@ -282,7 +267,7 @@ def test_an_iterator_that_is_kept_ends_with_its_block(configure, spy):
         outcomes = machines.boot_each()
         next(outcomes)
     (job,) = Jobs().interrupted()
-    begun = len([method for _, method, _ in spy.taken() if method == "boot"])
+    begun = len(spy.called("boot"))
     assert 3 <= begun == job.done < 9, "what was begun has come to its end, and is written down"
     assert list(outcomes) == []
     assert Jobs().resume(job.number).exit_code == 0 and counts(job.number) == {"done": 9}
@@ -301,12 +286,8 @@ def test_an_answer_that_is_lost_is_looked_for_and_not_asked_again(config, spy):
     spy.trouble["a", "boot"] = after
     with Machines("web[1-3]", "a") as machines:
         assert machines.boot().exit_code == 0
-    assert sorted(name for _, method, name in spy.taken() if method == "boot") == [
-        "web1",
-        "web2",
-        "web2",
-        "web3",
-    ]
+    booted = sorted(name for _, method, name in spy.taken() if method == "boot")
+    assert booted == ["web1", "web2", "web2", "web3"]
 
 
 CHILD = """

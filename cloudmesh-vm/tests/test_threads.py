@@ -44,10 +44,7 @@ def test_no_answer_is_about_the_wrong_machine(config, hurried):
         for name in NAMES:
             booted = cloud.boot_as(type(request)(name, request.image, request.flavor, metadata={"own": name}))
             ids[name] = booted.cloud_id
-    with (
-        ThreadPoolExecutor(THREADS) as pool,
-        Machines("t[000-063]", "uc", config, executor=pool) as machines,
-    ):
+    with ThreadPoolExecutor(THREADS) as pool, Machines("t[000-063]", "uc", config, executor=pool) as machines:
         machines.wait("active")
         for action in ("stop", "start", "suspend", "resume", "pause", "unpause", "reboot"):
             result = machines.act(action, wait=True)

@@ -50,15 +50,9 @@ class Cluster:
     def start(self, workers: int = 2, begin: str = "") -> Cluster:
         """Start the scheduler, in which ``begin`` is run first, and workers."""
         self.port, self.dashboard = free_port(), free_port()
-        words = ["--host", f"{self.scheme}://127.0.0.1", "--port", str(self.port)]
-        self._start(
-            "scheduler",
-            "dask_scheduler",
-            *words,
-            "--dashboard-address",
-            f"127.0.0.1:{self.dashboard}",
-            begin=begin,
-        )
+        words = f"--host {self.scheme}://127.0.0.1 --port {self.port}".split()
+        words += ["--dashboard-address", f"127.0.0.1:{self.dashboard}"]
+        self._start("scheduler", "dask_scheduler", *words, begin=begin)
         wait_until(lambda: answers(self.port))
         for number in range(workers):
             self.add(f"worker{number}")
@@ -67,26 +61,14 @@ class Cluster:
 
     def add(self, name: str, *words: str, begin: str = "") -> None:
         """Start another worker; its addresses are on loopback only, and no nanny starts it again."""
-        usual = [
-            "--name",
-            name,
-            "--host",
-            f"{self.scheme}://127.0.0.1",
-            "--no-dashboard",
-            "--no-nanny",
-            "--nthreads",
-            str(THREADS),
-        ]
+        usual = f"--name {name} --host {self.scheme}://127.0.0.1 --no-dashboard --no-nanny".split()
+        usual += ["--nthreads", str(THREADS)]
         self._start(name, "dask_worker", self.address, *usual, *words, begin=begin)
 
     def _start(self, name: str, program: str, *words: str, begin: str) -> None:
         code = f"{begin}\nimport sys\nfrom distributed.cli.{program} import main\nsys.exit(main())"
-        env = {
-            **os.environ,
-            "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "debug",
-            "PYTHONPATH": str(THERE),
-            **self.extra,
-        }
+        debug = {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "debug"}
+        env = {**os.environ, **debug, "PYTHONPATH": str(THERE), **self.extra}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [self.python, "-c", code, *words], stdout=log, stderr=log, env=env, cwd=self.folder
@@ -241,18 +223,6 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """One that the test may break."""
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    cluster = Cluster(folder)
-    try:
-        yield cluster.start()
-    finally:
-        cluster.end()
-
-
-@pytest.fixture
 def new_cluster(tmp_path: Path) -> Iterator[Cluster]:
     """One that was not started yet."""
     folder = tmp_path / "cluster"
@@ -262,6 +232,12 @@ def new_cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.end()
+
+
+@pytest.fixture
+def own_cluster(new_cluster: Cluster) -> Cluster:
+    """One that the test may break."""
+    return new_cluster.start()
 
 
 @pytest.fixture

@@ -22,16 +22,16 @@ pytestmark = pytest.mark.slow
 PATIENCE = 60
 
 
-def note(file, *words, seconds=0.0):
-    """A call that leaves a trace: which process began it."""
-    with open(file, "a") as log:  # noqa: PTH123 appended in one write by several processes
-        log.write(f"{os.getpid()} {' '.join(map(str, words))}\n")
-    time.sleep(seconds)
-    return words
+@pytest.fixture
+def refused(configured):
+    """Checks that no executor can be had by a configuration, and why."""
 
+    def check(kind, match, **section):
+        config = configured(engine="dask", **section)
+        with pytest.raises(kind, match=match), open_executor(config, 4):
+            pass
 
-def lines(file):
-    return file.read_text().splitlines() if file.exists() else []
+    return check
 
 
 def test_calls_on_two_workers(cluster, configured, tmp_path):
@@ -78,17 +78,13 @@ def test_the_block_ends_though_calls_run(cluster, configured):
     )
 
 
-def test_no_scheduler(configured, new_cluster):
-    with (
-        pytest.raises(
-            CloudError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 .*dask scheduler"
-        ),
-        open_executor(configured(engine="dask", scheduler="tcp://127.0.0.1:1"), 4),
-    ):
-        pass
+def test_no_scheduler(refused):
+    address = "tcp://127.0.0.1:1"
+    refused(CloudError, rf"no Dask scheduler answers at {address} .*dask scheduler", scheduler=address)
+    refused(ConfigError, "scheduler does not say where")
 
 
-def test_something_else_answers(configured):
+def test_something_else_answers(refused):
     class Web(socketserver.BaseRequestHandler):
         def handle(self):
             self.request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n" * 3)
@@ -96,45 +92,33 @@ def test_something_else_answers(configured):
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"tcp://127.0.0.1:{server.server_address[1]}"
-        with (
-            pytest.raises(CloudError, match="no Dask scheduler answers"),
-            open_executor(configured(engine="dask", scheduler=address), 4),
-        ):
-            pass
+        refused(CloudError, "no Dask scheduler answers", scheduler=address)
         server.shutdown()
 
 
-def test_a_scheduler_without_workers(configured, new_cluster, monkeypatch):
+def test_a_scheduler_without_workers(refused, new_cluster, monkeypatch):
     monkeypatch.setattr("cloudmesh.dask.connect._MEET", 1.0)
     address = new_cluster.start(workers=0).address
-    with (
-        pytest.raises(
-            CloudError, match=f"has no workers that are free; start one with 'dask worker {address}'"
-        ),
-        open_executor(configured(engine="dask", scheduler=address), 4),
-    ):
-        pass
+    remedy = f"has no workers that are free; start one with 'dask worker {address}'"
+    refused(CloudError, remedy, scheduler=address)
 
 
-def test_a_worker_without_cloudmesh(configured, new_cluster):
+def test_a_worker_without_cloudmesh(refused, new_cluster):
     new_cluster.start(workers=0)
     new_cluster.add("bare", begin="import sys; sys.modules['cloudmesh.vm'] = None")
-    with (
-        pytest.raises(
-            ConfigError, match=r"the Dask worker tcp://.* cannot be used: it cannot load cloudmesh-vm"
-        ),
-        open_executor(configured(engine="dask", scheduler=new_cluster.address), 4),
-    ):
-        pass
+    told = r"the Dask worker tcp://.* cannot be used: it cannot load cloudmesh-vm"
+    refused(ConfigError, told, scheduler=new_cluster.address)
 
 
-def test_another_version_of_cloudmesh(configured, cluster, monkeypatch):
+def test_another_version_of_cloudmesh(refused, cluster, monkeypatch):
     monkeypatch.setattr("cloudmesh.dask.executor.HERE", replace(HERE, cloudmesh="9.9"))
-    with (
-        pytest.raises(ConfigError, match=r"cannot be used: cloudmesh is 5\.0\.0 there and 9\.9 here"),
-        open_executor(configured(engine="dask", scheduler=cluster.address), 4),
-    ):
-        pass
+    told = r"cannot be used: cloudmesh is 5\.0\.0 there and 9\.9 here"
+    refused(ConfigError, told, scheduler=cluster.address)
+
+
+def test_no_certificates_for_tls(refused, cluster):
+    address = cluster.address.replace("tcp", "tls")
+    refused(ConfigError, "needs certificates, by distributed.comm.tls", scheduler=address)
 
 
 def test_other_versions_of_dask_or_python():
@@ -147,57 +131,36 @@ def test_other_versions_of_dask_or_python():
             _compare({"client": mine, "scheduler": mine, "workers": {"tcp://w:1": worse}}, "tcp://s:1")
 
 
-def test_no_certificates_for_tls(configured, cluster):
-    address = cluster.address.replace("tcp", "tls")
-    with (
-        pytest.raises(ConfigError, match="needs certificates, by distributed.comm.tls"),
-        open_executor(configured(engine="dask", scheduler=address), 4),
-    ):
-        pass
-
-
-def test_the_configuration_names_no_scheduler(configured):
-    with (
-        pytest.raises(ConfigError, match="scheduler does not say where"),
-        open_executor(configured(engine="dask"), 4),
-    ):
-        pass
+def output(code):
+    """What a process prints that runs some code."""
+    words = [sys.executable, "-c", f"from pathlib import Path\nfrom cloudmesh.config import Config\n{code}"]
+    return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
 def test_dask_is_not_installed(configured):
     config = configured(engine="dask", scheduler="tcp://127.0.0.1:1")
-    code = f"""
+    told = output(f"""
 import sys
 sys.modules["distributed"] = None
-from pathlib import Path
-from cloudmesh.config import Config
 from cloudmesh.vm.executors.registry import open_executor
 try:
     with open_executor(Config.load(Path({str(config.path)!r})), 4):
         pass
 except Exception as error:
     print(type(error).__name__, error)
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
-    )
-    assert ended.stdout.startswith("ConfigError cloudmesh.engine is dask, which needs a library")
-    assert "use: pip install ./cloudmesh-dask" in ended.stdout
+""")
+    assert told.startswith("ConfigError cloudmesh.engine is dask, which needs a library")
+    assert "use: pip install ./cloudmesh-dask" in told
 
 
 def test_threads_load_nothing_of_dask(configured):
-    code = f"""
+    told = output(f"""
 import sys
-from pathlib import Path
-from cloudmesh.config import Config
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.runner import JobRunner
 config = Config.load(Path({str(configured().path)!r}))
 with CloudSession(config=config) as session, JobRunner(session) as runner:
     runner._executor().submit(int).result()
 print([name for name in ("dask", "distributed", "tornado") if name in sys.modules])
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True
-    )
-    assert ended.stdout == "[]\n"
+""")
+    assert told == "[]\n"

@@ -77,10 +77,7 @@ class Fleet:
 
 @pytest.fixture
 def make_fleet(
-    tmp_path: Path,
-    make_home: Any,
-    make_stack: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, make_home: Any, make_stack: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Fleet]:
     """Starts so many clouds; other words are settings of all of them in the configuration."""
 

@@ -45,16 +45,8 @@ def test_a_job_and_its_waiting_end_whatever_the_clock_does(jump, offsets):
     fleet.add(60)
     fleet.tell(latency=0.1, action=4)
     began = time.monotonic()
-    words = (
-        "vm",
-        "start",
-        "a:a[001-060],b:b[001-060]",
-        "--wait",
-        "--timeout=60",
-        "--parallel=8",
-        "--output=json",
-    )
-    process = fleet.home.start(*words)
+    words = "vm start a:a[001-060],b:b[001-060] --wait --timeout=60 --parallel=8 --output=json"
+    process = fleet.home.start(*words.split())
     for share, offset in zip((24, 60, 100), offsets, strict=True):
         while sum(len(stack.calls()) for stack in fleet.stacks.values()) < share:
             assert process.poll() is None and time.monotonic() - began < 60

@@ -163,15 +163,6 @@ def test_the_same_calls_fail_with_the_same_seed(make_stack):
     assert failed(5) == first != failed(6) and 2 < first.count(500) < 20
 
 
-def test_a_wrong_password_is_refused(make_stack):
-    stack = make_stack()
-    section = stack.section()
-    section["credentials"]["OS_PASSWORD"] = "wrong"
-    with OpenStackProvider("fake", section) as cloud, pytest.raises(errors.CredentialsError):
-        cloud.flavors()
-    assert stack.report()["kinds"] == {"POST /v3/auth/tokens": 1}
-
-
 def test_calls_have_latency_and_are_answered_at_the_same_time(make_stack):
     stack = make_stack(latency=0.2)
     body = json.dumps({"auth": {"identity": {}}}).encode()

@@ -7,6 +7,7 @@ import resource
 import subprocess
 import time
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -78,37 +79,36 @@ def test_a_file_that_cannot_grow(make_fleet):
     check_resumed(fleet)
 
 
-def test_a_disk_that_is_full(make_fleet, small_disk, make_home, monkeypatch):
+@pytest.fixture
+def crowded(make_fleet, small_disk, make_home, monkeypatch):
+    """A user with many machines, whose store is on a small disk."""
     fleet = make_fleet(1)
     fleet.home = make_home(small_disk)
     monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(fleet.home.directory))
     fleet.configure()
     fleet.add(MACHINES)
+    return fleet
+
+
+def test_a_disk_that_is_full(crowded, small_disk):
     filler = small_disk / "filler"
 
     def fill(_):
         with filler.open("wb", buffering=0) as file:
             for size in (65536, 4096, 512):
-                try:
+                with suppress(OSError):
                     while True:
                         file.write(b"x" * size)
-                except OSError:
-                    continue
 
-    check(fleet, *start_all(fleet, fill))
+    check(crowded, *start_all(crowded, fill))
     filler.unlink()
-    check_resumed(fleet)
+    check_resumed(crowded)
 
 
-def test_no_job_is_begun_on_a_full_disk(make_fleet, small_disk, make_home, monkeypatch):
-    fleet = make_fleet(1)
-    fleet.home = make_home(small_disk)
-    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(fleet.home.directory))
-    fleet.configure()
-    fleet.add(MACHINES)
+def test_no_job_is_begun_on_a_full_disk(crowded, small_disk):
     with (small_disk / "filler").open("wb", buffering=0) as file, pytest.raises(OSError):
         while True:
             file.write(b"x" * 4096)
-    ended = fleet.home.cms("vm", "start", f"a[001-{MACHINES}]", code=None)
+    ended = crowded.home.cms("vm", "start", f"a[001-{MACHINES}]", code=None)
     assert ended.returncode not in (0, 130) and "Traceback" not in ended.stderr
-    assert fleet.kinds() == {} and set(fleet.states().values()) == {"SHUTOFF"}
+    assert crowded.kinds() == {} and set(crowded.states().values()) == {"SHUTOFF"}

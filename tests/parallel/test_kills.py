@@ -36,11 +36,7 @@ class Zygote:
 
     def __init__(self, home, settling):
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("zygote.py")),
-                *([str(settling)] if settling else []),
-            ],
+            [sys.executable, Path(__file__).with_name("zygote.py"), *([str(settling)] if settling else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

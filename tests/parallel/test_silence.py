@@ -62,25 +62,6 @@ def test_a_cloud_that_hangs_in_the_middle(make_fleet, silence):
     assert len(hung) < 20 and len(calls) <= 20, "not every machine waits for the dead cloud"
 
 
-def test_outcomes_come_before_the_hanging_cloud_is_given_up(make_fleet):
-    fleet = make_fleet(3)
-    fleet.add(20)
-    fleet.stacks["c"].tell(hang=True)
-    with fleet.machines(NAMES, call_timeout=GIVEN_UP) as ms:
-        clouds = [each.cloud for each in ms.start_each()]
-    assert len(clouds) == 60 and set(clouds[:40]) == {"a", "b"} and set(clouds[40:]) == {"c"}
-
-
-def test_the_time_for_a_job_ends_it_too(make_fleet):
-    fleet = make_fleet(3)
-    fleet.add(20)
-    fleet.stacks["c"].tell(hang=True)
-    with fleet.machines(NAMES) as ms:
-        result = ms.start(timeout=GIVEN_UP)
-    assert len(result.succeeded) == 40 and {each.cloud for each in result.failed} == {"c"}
-    assert all("3 seconds" in str(each.error) for each in result.failed) and result.exit_code == 1
-
-
 def test_a_dead_cloud_is_told_for_each_of_its_machines(make_fleet):
     fleet = make_fleet(3)
     fleet.add(20)

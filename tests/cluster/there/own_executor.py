@@ -19,10 +19,7 @@ def parsl(folder: str) -> Executor:
 
     here = LocalProvider(init_blocks=1, max_blocks=1)
     workers = HighThroughputExecutor(
-        address="127.0.0.1",
-        worker_debug=True,
-        max_workers_per_node=2,
-        provider=here,
+        address="127.0.0.1", worker_debug=True, max_workers_per_node=2, provider=here
     )
     return ParslPoolExecutor(config=Config(executors=[workers], run_dir=folder))
 

@@ -93,14 +93,15 @@ def _connect(address: str) -> Any:
 def _require_certificates(address: str) -> None:
     """Raise ConfigError if Dask's configuration has no certificates that can be used."""
     try:
-        why = "" if distributed.Security().get_connection_args("client")["ssl_context"] else "it names none"
+        if distributed.Security().get_connection_args("client")["ssl_context"]:
+            return
+        why = "it names none"
     except (OSError, ValueError, TypeError) as error:
         why = str(error)
-    if why:
-        raise ConfigError(
-            f"the Dask scheduler {address} needs certificates, by distributed.comm.tls of Dask's "
-            f"configuration: {why}"
-        )
+    raise ConfigError(
+        f"the Dask scheduler {address} needs certificates, by distributed.comm.tls of Dask's "
+        f"configuration: {why}"
+    )
 
 
 def _compare(versions: dict[str, Any], address: str) -> None:
@@ -156,15 +157,12 @@ def _silence() -> Iterator[None]:
     names = ("distributed", *logging.root.manager.loggerDict)
     loggers = [logging.getLogger(name) for name in names if name.split(".")[0] == "distributed"]
     handlers = {handler for logger in loggers for handler in logger.handlers}
+    # It lets only the lines of this logger pass, which has none.
+    nothing = logging.Filter(__name__)
     for handler in handlers:
-        handler.addFilter(_nothing)
+        handler.addFilter(nothing)
     try:
         yield
     finally:
         for handler in handlers:
-            handler.removeFilter(_nothing)
-
-
-def _nothing(record: logging.LogRecord) -> bool:
-    """A filter of log records that lets none pass."""
-    return False
+            handler.removeFilter(nothing)

@@ -16,14 +16,7 @@ from pkgutil import resolve_name
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.dask.worker import (
-    HERE,
-    INTRODUCTION,
-    Delivery,
-    Introduction,
-    connection_lost,
-    worker_lost,
-)
+from cloudmesh.dask.worker import HERE, INTRODUCTION, Delivery, Introduction, connection_lost, worker_lost
 from cloudmesh.vm.model.call import CallLost, WorkerUnreachable
 
 if TYPE_CHECKING:
@@ -129,7 +122,7 @@ class DaskExecutor(Executor):
         """Take no more calls, and wait for those that were taken; the client stays open."""
         self._closed = True
         if cancel_futures:
-            self._events.put(self._cancel)
+            self._events.put(self._drop_waiting)
         # Any event wakes the thread, which then sees that it is closed.
         self._events.put(lambda: None)
         while wait and not self._ended.wait(_WAIT):
@@ -167,7 +160,7 @@ class DaskExecutor(Executor):
             worker.calls.clear()
         while not self._events.empty():
             self._events.get()()
-        self._fail_waiting(sentence)
+        self._drop_waiting(sentence)
 
     def _under_way(self) -> bool:
         """Whether calls are waiting, or running and not given up."""
@@ -179,19 +172,14 @@ class DaskExecutor(Executor):
         for worker in self._workers.values():
             self._given_up.update(call for call in worker.calls if call.future is future)
 
-    def _cancel(self) -> None:
-        """Cancel the calls that were not sent to a worker."""
+    def _drop_waiting(self, sentence: str = "") -> None:
+        """Fail the calls that were not sent to a worker, and so were certainly not made; or cancel them."""
         while self._waiting:
-            call = self._waiting.popleft()
-            call.future.cancel()
-            call.future.set_running_or_notify_cancel()
-
-    def _fail_waiting(self, sentence: str) -> None:
-        """Fail the calls that were not sent to a worker; they were certainly not made."""
-        while self._waiting:
-            call = self._waiting.popleft()
-            if call.future.set_running_or_notify_cancel():
-                call.future.set_exception(CallLost(sentence, outcome_unknown=False))
+            future = self._waiting.popleft().future
+            if not sentence:
+                future.cancel()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(CallLost(sentence, outcome_unknown=False))
 
     def _refresh_workers(self) -> None:
         """Compare with the workers that the scheduler lists: meet new ones, fail the calls of lost ones."""
@@ -213,7 +201,7 @@ class DaskExecutor(Executor):
         if self._workers:
             self._empty_since = now
         elif now - self._empty_since >= self._grace:
-            self._fail_waiting("the cluster has no workers any more")
+            self._drop_waiting("the cluster has no workers any more")
 
     def _listed_workers(self) -> dict[str, Any] | None:
         """The workers as the scheduler lists them, by address; None if it does not answer."""
@@ -227,8 +215,8 @@ class DaskExecutor(Executor):
     def _count(self) -> None:
         """Update ``unknown`` and ``max_workers``."""
         usable = [each for each in self._workers.values() if each.introduction is not None and each.running]
-        self.unknown = len([each for each in self._workers.values() if each.introduction is None])
-        self.unknown -= len(self.trouble)
+        strangers = [each for each in self._workers.values() if each.introduction is None]
+        self.unknown = len(strangers) - len(self.trouble)
         self.max_workers = sum(each.threads for each in usable)
 
     def _introduced(self, worker: _Worker) -> None:
@@ -236,16 +224,12 @@ class DaskExecutor(Executor):
         if worker.asked.cancelled():
             self._lose(worker, connection_lost)
             return
-        error = worker.asked.exception()
-        if error is not None:
+        if error := worker.asked.exception():
             self.trouble[worker.address] = f"it cannot load cloudmesh-vm ({type(error).__name__}: {error})"
+        elif difference := worker.asked.result().difference(HERE):
+            self.trouble[worker.address] = difference
         else:
-            introduction: Introduction = worker.asked.result()
-            difference = introduction.difference(HERE)
-            if difference:
-                self.trouble[worker.address] = difference
-            else:
-                worker.introduction = introduction
+            worker.introduction = worker.asked.result()
         self._count()
 
     def _lose(self, worker: _Worker, lost: Callable[[], CallLost]) -> None:

@@ -109,17 +109,12 @@ class DaemonThreads(Executor):
 
     def _cancel(self) -> None:
         """Cancel what no thread took yet."""
-        calls: list[_WorkItem | None] = []
         with suppress(Empty):
-            while True:
-                calls.append(self._calls.get_nowait())
-        for call in calls:
-            if call is None:
-                self._calls.put(None)
-            else:
+            while call := self._calls.get_nowait():
                 self._waiting -= 1
                 call[0].cancel()
                 call[0].set_running_or_notify_cancel()
+            self._calls.put(None)
 
     def _provide(self) -> None:
         """Make a thread if one is needed and allowed. Raises RuntimeError if there is none at all."""

@@ -13,6 +13,7 @@ from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.rows import JOBS, RUNNING, TASKS, UNFINISHED, lock_name
@@ -25,67 +26,45 @@ _GONE = (State.DELETING, State.DELETED)
 Place = tuple[str, str]
 
 
-class NameConflicts:
-    """Finds names of new machines that somebody else has taken.
+def find_conflicts(inventory: Inventory, job: int, places: Iterable[Place]) -> dict[Place, Refused]:
+    """Why machines of a job must not be booted, though a listing showed that their names are free.
 
-    Args:
-        inventory: the store.
-        job: the number of the job that boots the new machines.
+    It costs a few queries, however many names there are. Raises StoreError.
     """
+    names: dict[str, list[str]] = {}
+    for cloud, name in places:
+        names.setdefault(cloud, []).append(name)
+    if not names:
+        return {}
+    with inventory.database.atomic():
+        # Machines in the store that the listing did not show are newer than it: it would have removed older
+        # ones from the store.
+        booted = {
+            (cloud, each.machine.name): name_taken(cloud, each.machine.name)
+            for cloud, wanted in names.items()
+            for each in inventory.named(cloud, wanted)
+            if each.machine.state not in _GONE
+        }
+        return _being_booted(inventory.database, job, names) | booted
 
-    def __init__(self, inventory: Inventory, job: int) -> None:
-        self._inventory = inventory
-        self._database = inventory.database
-        self._job = job
 
-    def find(self, places: Iterable[Place]) -> dict[Place, Refused]:
-        """Why machines must not be booted, though a listing showed that their names are free.
+def _being_booted(database: Database, job: int, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
+    """The names of machines that other running jobs boot; an interrupted job boots nothing."""
+    running = database.find(JOBS, verb=BOOT, status=RUNNING)
+    others = [each.id for each in running if each.id != job and database.is_held(lock_name(each.id))]
+    if not others:
+        return {}
+    from cloudmesh.db.records.conditions import in_
 
-        It costs a few queries, however many names there are. Raises StoreError.
-        """
-        names: dict[str, list[str]] = {}
-        for cloud, name in places:
-            names.setdefault(cloud, []).append(name)
-        if not names:
-            return {}
-        with self._database.atomic():
-            # Machines in the store that the listing did not show are newer than it: it would have removed
-            # older ones from the store.
-            booted = {
-                (cloud, each.machine.name): name_taken(cloud, each.machine.name)
-                for cloud, wanted in names.items()
-                for each in self._inventory.named(cloud, wanted)
-                if each.machine.state not in _GONE
-            }
-            return self._being_booted(names) | booted
-
-    def _being_booted(self, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
-        """The names of machines that other running jobs boot; an interrupted job boots nothing."""
-        running = self._database.find(JOBS, verb=BOOT, status=RUNNING)
-        others = [
-            each.id for each in running if each.id != self._job and self._database.is_held(lock_name(each.id))
-        ]
-        if not others:
-            return {}
-        from cloudmesh.db.records.conditions import in_
-
-        found: dict[Place, Refused] = {}
-        for cloud, wanted in names.items():
-            booting = self._database.find(
-                TASKS,
-                job=in_(others),
-                cloud=cloud,
-                name=in_(wanted),
-                status=in_(UNFINISHED),
-                verb=BOOT,
-            )
-            for row in booting:
-                job, name = row["job"], row["name"]
-                found[cloud, name] = Refused(
-                    f"cloud {cloud}: job {job} is booting a machine {name} at this moment; "
-                    f"cms job show {job} tells what becomes of it"
-                )
-        return found
+    which = {"job": in_(others), "status": in_(UNFINISHED), "verb": BOOT}
+    return {
+        (cloud, row["name"]): Refused(
+            f"cloud {cloud}: job {row['job']} is booting a machine {row['name']} at this moment; "
+            f"cms job show {row['job']} tells what becomes of it"
+        )
+        for cloud, wanted in names.items()
+        for row in database.find(TASKS, which, cloud=cloud, name=in_(wanted))
+    }
 
 
 def name_taken(cloud: str, name: str) -> Refused:

@@ -15,7 +15,7 @@ from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.resume import JobResumer
-from cloudmesh.vm.jobs.store import JobStore, add_event
+from cloudmesh.vm.jobs.store import JobStore, add_event, find_all
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result, Status
 from cloudmesh.vm.model.plan import Plan
@@ -81,7 +81,7 @@ class JobEvent:
 
 
 class Jobs:
-    """The jobs in the store of a configuration: lists, shows, creates, runs, resumes and cancels them.
+    """The jobs in the store of a configuration.
 
     Every method raises StoreError if the store cannot be used, and UnknownName for a number that no job has.
     """
@@ -91,12 +91,11 @@ class Jobs:
 
     def list(self, limit: int | None = None) -> list[JobState]:
         """All jobs, or the last ones, the newest first."""
-        with open_store(self._config) as database:
-            if not database.has(rows.JOBS):
-                return []
-            from cloudmesh.db.records.ordering import desc
+        from cloudmesh.db.records.ordering import desc
 
-            return [_state(database, job) for job in database.find(rows.JOBS, order=desc("id"), limit=limit)]
+        with open_store(self._config) as database:
+            found = find_all(database, rows.JOBS, order=desc("id"), limit=limit)
+            return [_state(database, job) for job in found]
 
     def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
         """One job, and the rows of its tasks in their order.
@@ -106,7 +105,7 @@ class Jobs:
         """
         with open_store(self._config) as database:
             state = _state(database, _find(database, number))
-            tasks = database.find(rows.TASKS, job=number) if database.has(rows.TASKS) else []
+            tasks = find_all(database, rows.TASKS, job=number)
         over = {rows.PENDING: Status.NOT_STARTED.value, rows.RUNNING: Status.INTERRUPTED.value}
         told = {} if state.status == rows.RUNNING else over
         return state, [{**each, "result": told.get(each["status"], each["status"])} for each in tasks]
@@ -117,7 +116,7 @@ class Jobs:
 
         with open_store(self._config) as database:
             _find(database, number)
-            found = database.find(rows.EVENTS, job=number, id=gt(after)) if database.has(rows.EVENTS) else []
+            found = find_all(database, rows.EVENTS, job=number, id=gt(after))
             return [JobEvent(row.id, row["task"], row["kind"], row["time"]) for row in found]
 
     def interrupted(self) -> Sequence[JobState]:
@@ -149,7 +148,7 @@ class Jobs:
             CloudmeshError: the job is over already.
         """
         with open_store(self._config) as database:
-            _require_open(number, _status(database, _find(database, number)))
+            _require_open(number, _state(database, _find(database, number)).status)
             hold = database.hold(rows.lock_name(number))
             if hold is None:
                 database.update(rows.JOBS, {"cancel": 1}, id=number)
@@ -213,22 +212,17 @@ class Jobs:
 
 def interrupted_jobs(database: Database) -> list[JobState]:
     """See ``Jobs.interrupted``; next to nothing is read where no job is open."""
-    if not database.has(rows.JOBS):
-        return []
     from cloudmesh.db.records.conditions import in_
 
-    states = [
-        _state(database, job)
-        for job in database.find(rows.JOBS, status=in_([rows.RUNNING, rows.INTERRUPTED]))
-    ]
-    return [each for each in states if each.status == rows.INTERRUPTED]
+    found = find_all(database, rows.JOBS, status=in_([rows.RUNNING, rows.INTERRUPTED]))
+    return [state for job in found if (state := _state(database, job)).status == rows.INTERRUPTED]
 
 
 def _find(database: Database, number: int) -> Any:
     """The row of a job. Raises UnknownName."""
-    found = database.find(rows.JOBS, id=number) if database.has(rows.JOBS) else []
+    found = find_all(database, rows.JOBS, id=number)
     if not found:
-        known = [str(job.id) for job in database.find(rows.JOBS)] if database.has(rows.JOBS) else []
+        known = [str(job.id) for job in find_all(database, rows.JOBS)]
         raise UnknownName("job", str(number), known[::-1])
     return found[0]
 
@@ -239,25 +233,11 @@ def _require_open(number: int, status: str) -> None:
         raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
 
 
-def _status(database: Database, job: Any) -> str:
-    """How a job stands: one whose process died without a word was interrupted."""
-    status: str = job["status"]
-    if status == rows.RUNNING and not database.is_held(rows.lock_name(job.id)):
-        return rows.INTERRUPTED
-    return status
-
-
 def _state(database: Database, job: Any) -> JobState:
-    """A job as its row and those of its tasks tell."""
-    return JobState(
-        number=job.id,
-        verb=job["verb"],
-        names=job["names"],
-        clouds=job["clouds"],
-        status=_status(database, job),
-        machines=job["machines"],
-        counts=database.tally(rows.TASKS, "status", job=job.id),
-        waits=bool(job["wait"]),
-        began=job["began"],
-        ended=job["ended"],
-    )
+    """A job as its row and those of its tasks tell; one whose process died without a word was interrupted."""
+    status = job["status"]
+    if status == rows.RUNNING and not database.is_held(rows.lock_name(job.id)):
+        status = rows.INTERRUPTED
+    same = {name: job[name] for name in ("verb", "names", "clouds", "machines", "began", "ended")}
+    counts = database.tally(rows.TASKS, "status", job=job.id)
+    return JobState(number=job.id, status=status, counts=counts, waits=bool(job["wait"]), **same)

@@ -17,7 +17,7 @@ from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.conflicts import NameConflicts, name_taken
+from cloudmesh.vm.jobs.conflicts import find_conflicts, name_taken
 from cloudmesh.vm.jobs.planning import decode_argument, decode_request
 from cloudmesh.vm.jobs.rows import (
     OVER,
@@ -31,7 +31,7 @@ from cloudmesh.vm.jobs.rows import (
     was_planned,
 )
 from cloudmesh.vm.jobs.runner import JobRunner
-from cloudmesh.vm.jobs.store import JobStore
+from cloudmesh.vm.jobs.store import JobStore, find_all
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
@@ -119,7 +119,7 @@ class JobResumer:
         self._session = session
         self._database = session.inventory.database
         self._job = job
-        parts = self._database.find(PARTS, job=job.id) if self._database.has(PARTS) else []
+        parts = find_all(self._database, PARTS, job=job.id)
         self._parts: dict[str, str] = {each["cloud"]: each["what"] for each in parts}
         self._requests: dict[str, BootRequest] = {}
 
@@ -213,7 +213,7 @@ class JobResumer:
                 continue
             if row["name"] not in view.names:
                 free[row["cloud"], row["name"]] = row.id
-        found = NameConflicts(self._session.inventory, self._job.id).find(free)
+        found = find_conflicts(self._session.inventory, self._job.id, free)
         return {free[place]: error for place, error in found.items()}
 
     def _batched(self, tasks: Sequence[Task], rows: Sequence[Any]) -> list[Task]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cloudmesh.cloud.store.inventory import Inventory
     from cloudmesh.db import Database
     from cloudmesh.db.locks.hold import Hold
+    from cloudmesh.db.records.flat import Record
     from cloudmesh.vm.scheduler.queue import TaskRun
 
 # Jobs that ended so many seconds ago are forgotten when another one is created.
@@ -184,10 +185,10 @@ def _without_conflicts(inventory: Inventory, plan: Plan, job: int) -> tuple[Plan
     """The plan without machines whose names others have taken meanwhile, and those."""
     if plan.verb != BOOT:
         return plan, []
-    from cloudmesh.vm.jobs.conflicts import NameConflicts
+    from cloudmesh.vm.jobs.conflicts import find_conflicts
 
     places = [(task.cloud, task.name) for task in plan.tasks]
-    reasons = NameConflicts(inventory, job).find(places)
+    reasons = find_conflicts(inventory, job, places)
     refused = [UnresolvedName(*place, reasons[place]) for place in places if place in reasons]
     tasks = [task for task, place in zip(plan.tasks, places, strict=True) if place not in reasons]
     return replace(plan, tasks=tasks, missing=[*plan.missing, *refused]), refused
@@ -206,21 +207,18 @@ def _write_rows(database: Database, job: int, plan: Plan, events: Sequence[str])
     return numbers
 
 
+def find_all(database: Database, table: str, **conditions: Any) -> Sequence[Record]:
+    """What ``Database.find`` gives; nothing if there is no such table."""
+    return database.find(table, **conditions) if database.has(table) else []
+
+
 def _forget_old(database: Database) -> None:
     """Remove jobs that came to their end long ago, with all that is known of them."""
-    if not database.has(rows.JOBS):
-        return
     from cloudmesh.db.records.conditions import gt, in_, lt
 
     ended = {"status": in_([*rows.OVER, rows.CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
-    if "ended" not in database.columns(rows.JOBS):
-        return
-    for job in database.find(rows.JOBS, ended):
-        for table, column in (
-            (rows.EVENTS, "job"),
-            (rows.TASKS, "job"),
-            (rows.PARTS, "job"),
-            (rows.JOBS, "id"),
-        ):
+    for job in find_all(database, rows.JOBS, where=ended):
+        for table in (rows.EVENTS, rows.TASKS, rows.PARTS):
             if database.has(table):
-                database.delete(table, where={column: job.id})
+                database.delete(table, where={"job": job.id})
+        database.delete(rows.JOBS, where={"id": job.id})

@@ -1,21 +1,63 @@
-"""Evaluates the result of a call: task done, failed or retried; fewer or more calls for its cloud."""
+"""Evaluates the result of a call: task done, failed or retried; fewer or more calls for its cloud.
+
+The retry policy says which failed calls are repeated, how often, and after which pause. Nothing sleeps here:
+the scheduler gets the seconds, and does other things meanwhile.
+"""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
-from cloudmesh.cloud.errors import CloudTimeout, RateLimited
+from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
 from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
-from cloudmesh.vm.scheduler.retry import RetryPolicy, is_dead_silence, is_silence
 
 _SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often a task is retried, and how long the pauses are.
+
+    Attributes:
+        attempts: the most calls for one task.
+        silent_attempts: the same for a task that gets no answer at all, as long as its cloud has not answered
+            any call of this job.
+        first, longest: seconds to wait after the first failure, and at most; the wait doubles, and up to
+            ``first`` is added at random so that not all tasks come back at once.
+        obeyed: the longest wait in seconds that a cloud may ask for (Retry-After).
+    """
+
+    attempts: int = 6
+    silent_attempts: int = 3
+    first: float = 0.5
+    longest: float = 30.0
+    obeyed: float = 300.0
+
+    def pause(self, error: Exception, tries: int, silences: int = 0) -> float | None:
+        """Seconds to wait before a task that was tried ``tries`` times is retried; None if it has failed.
+
+        ``silences``: how many calls in a row got no answer at all, if its cloud has not answered any call.
+        """
+        if not (is_transient(error) or isinstance(error, CallLost)):
+            return None
+        if tries >= self.attempts or silences >= self.silent_attempts:
+            return None
+        seconds = min(self.first * 2.0 ** (tries - 1), self.longest) + random.uniform(0, self.first)  # noqa: S311
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            return error.retry_after + seconds if self.obeys(error) else None
+        return seconds
+
+    def obeys(self, error: RateLimited) -> bool:
+        """Whether the wait that the cloud asks for is short enough."""
+        return error.retry_after is not None and error.retry_after <= self.obeyed
 
 
 @dataclass
@@ -105,7 +147,7 @@ class ResultHandler:
         run.error = error
         run.maybe_done = run.maybe_done or error.outcome_unknown
         if pause is None:
-            if is_silence(error) and was_probing and queue.probing:
+            if _is_silence(error) and was_probing and queue.probing:
                 queue.closed = error
             step.ended.append((run, run.failed(error)))
         elif self.halted:
@@ -120,7 +162,7 @@ class ResultHandler:
         So they come back together, in their order, and can share a call again. Those that one call may have
         booted together must do so whatever else is known of them: EC2 recognizes the call only as a whole.
         """
-        run.silences = run.silences + 1 if is_dead_silence(error) else 0
+        run.silences = run.silences + 1 if _is_dead_silence(error) else 0
         silences = run.silences if call.queue.answered is None else 0
         booted_together = run.step == BOOT and len(call.runs) > 1 and error.outcome_unknown
         run.group = call if booted_together else None
@@ -135,7 +177,7 @@ class ResultHandler:
         if isinstance(error, ConfigError):
             # Its credentials or its address are wrong: every other call would fail too.
             queue.closed = error
-        elif is_silence(error):
+        elif _is_silence(error):
             self._silent(call)
         elif not isinstance(error, CallLost):
             self._answered(queue)
@@ -155,3 +197,15 @@ class ResultHandler:
         """A call got no answer: if no other call got one meanwhile, the cloud may be down, and is probed."""
         queue = call.queue
         queue.probing = queue.answered is None or queue.answered < call.began
+
+
+def _is_silence(error: BaseException) -> bool:
+    """Whether the cloud did not answer at all, as opposed to an answer that is an error."""
+    return isinstance(error, Unreachable | CloudTimeout)
+
+
+def _is_dead_silence(error: BaseException) -> bool:
+    """Whether the cloud seems to be down, as opposed to a connection that broke off or a gateway's answer."""
+    if isinstance(error, CloudTimeout):
+        return True
+    return isinstance(error, Unreachable) and not (isinstance(error, OutOfService) or error.outcome_unknown)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -38,8 +37,7 @@ from cloudmesh.vm.scheduler.queue import (
     share_calls,
     unrecorded,
 )
-from cloudmesh.vm.scheduler.results import ResultHandler
-from cloudmesh.vm.scheduler.retry import RetryPolicy
+from cloudmesh.vm.scheduler.results import ResultHandler, RetryPolicy
 
 # Seconds between two steps when nothing happens, and between two looks whether the job was cancelled.
 _STEP_EVERY = 0.2
@@ -105,11 +103,9 @@ class Scheduler:
 
     def run(self, tasks: Sequence[Task]) -> Result:
         """Run all tasks; each ends in an outcome, at its position, whatever happens to the others."""
-        outcomes: list[Outcome | None] = [None] * len(tasks)
         with stopping(self.stop, self._wake):
-            for place, outcome in self._each(tasks, nullcontext):
-                outcomes[place] = outcome
-        return Result([each for each in outcomes if each is not None])
+            outcomes = dict(self._each(tasks, nullcontext))
+        return Result([outcomes[place] for place in sorted(outcomes)])
 
     def each(self, tasks: Sequence[Task]) -> Generator[tuple[int, Outcome], None, None]:
         """The position and the outcome of each task as it ends.
@@ -187,7 +183,8 @@ class Scheduler:
         self._drop_hopeless_tasks(now, step)
         self._choose_calls(now, step)
         self._write(step)
-        self._submit(step)
+        for call in step.calls:
+            self._submit(call)
         over = [*step.ended, *step.left]
         self._progress.count(over)
         self._progress.tell(now, self._in_flight, news=bool(over or step.calls))
@@ -317,26 +314,22 @@ class Scheduler:
                 call.queue.running -= 1
             step.calls = []
 
-    def _submit(self, step: SchedulerStep) -> None:
-        """Hand the chosen calls to the executor."""
-        for call in step.calls:
-            self._in_flight[call] = None
-            try:
-                call.future = self.executor().submit(self.perform, self._message(call))
-            except RuntimeError as error:
-                # It was shut down, or is broken for good: it will take no other call either.
-                why = f"whoever should make the calls takes none: {error or type(error).__name__}"
-                reason = CallLost(why, outcome_unknown=False)
-                for queue in self._queues.values():
-                    queue.closed = queue.closed or reason
-                call.future.set_exception(reason)
-            except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
-                call.future.set_exception(error)
-            call.future.add_done_callback(partial(self._call_ended, call))
-
-    def _call_ended(self, call: InFlightCall, future: Future[Reply]) -> None:
-        """Report the end of a call; this runs in whatever thread made it."""
-        self._events.put(call)
+    def _submit(self, call: InFlightCall) -> None:
+        """Hand a call to the executor."""
+        self._in_flight[call] = None
+        try:
+            call.future = self.executor().submit(self.perform, self._message(call))
+        except RuntimeError as error:
+            # It was shut down, or is broken for good: it will take no other call either.
+            why = f"whoever should make the calls takes none: {error or type(error).__name__}"
+            reason = CallLost(why, outcome_unknown=False)
+            for queue in self._queues.values():
+                queue.closed = queue.closed or reason
+            call.future.set_exception(reason)
+        except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
+            call.future.set_exception(error)
+        # This runs in whatever thread made the call.
+        call.future.add_done_callback(lambda _: self._events.put(call))
 
     def _message(self, call: InFlightCall) -> Call:
         """The call as it is sent to whoever makes it."""
