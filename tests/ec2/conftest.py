@@ -43,6 +43,7 @@ class Gate(ThreadingHTTPServer):
         answers: actions that are answered here, once or as often as listed, with (status, body); None cuts
             the connection after moto has done what was asked.
         hidden: ids of machines that are not shown (yet).
+        lag: for how many seconds new machines are neither shown nor can be tagged, as at Amazon.
     """
 
     daemon_threads = True
@@ -58,7 +59,7 @@ class Gate(ThreadingHTTPServer):
         self.headers = []
         self.booted = {}
         self.answers = {}
-        self.hidden = set()
+        self.hidden, self.late, self.lag = set(), set(), 0.0
         self.delay = 0.0
 
     def taken(self):
@@ -109,8 +110,12 @@ class Call(BaseHTTPRequestHandler):
         if answer:
             return self._answer(answer[0], answer[1].encode())
         status, content = self._ask(sent, body)
-        if action == "DescribeInstances" and self.server.hidden:
-            content = without(content, self.server.hidden)
+        if action == "RunInstances" and self.server.lag:
+            made = {each.decode() for each in re.findall(rb"<instanceId>(i-[0-9a-f]+)", content)}
+            self.server.late |= made
+            threading.Timer(self.server.lag, self.server.late.difference_update, [made]).start()
+        if action == "DescribeInstances" and (hidden := self.server.hidden | self.server.late):
+            content = without(content, hidden)
         if answer is None:
             self.close_connection = True
             return None
@@ -123,6 +128,8 @@ class Call(BaseHTTPRequestHandler):
         under, and gives a running machine another type.
         """
         action = sent["Action"]
+        if action == "CreateTags" and sent["ResourceId.1"] in self.server.late:
+            return 400, REFUSED.format("InvalidInstanceID.NotFound", "it does not exist").encode()
         if action == "DeleteSecurityGroup" and self._runs("instance.group-id", sent["GroupId"]):
             return 400, IN_USE.encode()
         if action == "ModifyInstanceAttribute" and self._runs("instance-id", sent["InstanceId"]):

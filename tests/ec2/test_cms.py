@@ -118,6 +118,17 @@ def test_many_machines_that_are_not_shown_yet_when_a_killed_boot_is_resumed(user
     assert sorted(user.states()) == ["web01", "web02", "web03"] and len(gate.booted) == 1
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_machines_that_amazon_shows_only_a_moment_later_are_there_once(user, gate, lost):
+    gate.lag = 2.0
+    gate.answers["RunInstances"] = [None] if lost else []
+    user.cms("vm", "boot", "g[1-4]")
+    assert sorted(user.states()) == ["g1", "g2", "g3", "g4"] and len(gate.booted) == 1
+    time.sleep(gate.lag)
+    user.cms("vm", "list", "--refresh")
+    assert sorted(user.states()) == ["g1", "g2", "g3", "g4"]
+
+
 def test_many_machines_whose_names_are_held_back_are_named_in_the_end(user, gate):
     gate.answers["CreateTags"] = [(), (), (503, REFUSED.format("RequestLimitExceeded", "slowly"))]
     assert sorted(booted(user, "web[01-10]")) == [f"web{number:02}" for number in range(1, 11)]

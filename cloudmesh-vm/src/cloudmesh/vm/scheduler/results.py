@@ -160,13 +160,13 @@ class ResultHandler:
         """Seconds until the task is retried; the same for all machines of a call that fared alike.
 
         So they come back together, in their order, and can share a call again. Those that one call may have
-        booted together must do so whatever else is known of them: EC2 recognizes the call only as a whole.
+        booted together must do so whatever each was told: EC2 recognizes the call only as a whole.
         """
         run.silences = run.silences + 1 if _is_dead_silence(error) else 0
         silences = run.silences if call.queue.answered is None else 0
         booted_together = run.step == BOOT and len(call.runs) > 1 and error.outcome_unknown
         run.group = call if booted_together else None
-        alike = (id(error), 0, 0) if booted_together else (id(error), run.tries, silences)
+        alike = (0, 0, 0) if booted_together else (id(error), run.tries, silences)
         if alike not in call.pauses:
             call.pauses[alike] = self.policy.pause(error, run.tries, silences)
         return call.pauses[alike]

@@ -8,13 +8,13 @@ One wrong id refuses a call as a whole, so that a smaller group is cheaper as we
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Gone, NotFound
+from cloudmesh.cloud.errors import BadAnswer, Gone, NotFound, Refused, is_transient
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
 from cloudmesh.cloud.providers.ec2 import launch
@@ -25,6 +25,8 @@ from cloudmesh.cloud.providers.ec2.records import STATES, state_of, tags_of, to_
 from cloudmesh.plugin.errors import CloudmeshError
 
 AT_ONCE = 100
+# Seconds before the cloud is first asked again.
+_PAUSE = 0.25
 INSTANCES_A_PAGE = 1000
 ACTIONS = {
     "start": "StartInstances",
@@ -48,6 +50,8 @@ class Ec2BulkCalls(Ec2Networks):
     # It promises no time, and speaks of minutes; a machine that is deleted it remembers for about an hour.
     # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     hides_new: ClassVar[float] = 600.0
+    # How long it is tried to give new machines their names; seconds.
+    naming_seconds: ClassVar[float] = 30.0
     bulk: Mapping[str, int] = dict.fromkeys((*_VERBS_FOR_SEVERAL, "boot"), AT_ONCE)
 
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
@@ -97,19 +101,17 @@ class Ec2BulkCalls(Ec2Networks):
     ) -> list[MachineRecord | CloudmeshError]:
         """One call that makes all of them or none, and one for the name of each.
 
-        RunInstances gives all machines the same tags. A machine that cannot be named runs all the same: its
-        error tells its id and is unsure, and ``find_booted`` names it.
+        RunInstances gives all machines the same tags. Once it has answered, only the naming is tried again,
+        here and nowhere else: asked for a part of the group, EC2 would make more machines.
         """
-        tokens = [each.token for each in requests]
-        found = self._find_instances(tokens) if maybe_done else launch.FoundInstances()
-        made: Mapping[str, Mapping[str, Any]] = found.instances
-        if not any(token in made or found.hides(token) for token in tokens):
+        made = self._await_shown(requests) if maybe_done else {}
+        if not made:
             self.hide_userdata(requests[0])
             sent = launch.group_launch_parameters(requests, hibernate=self.own.hibernate)
             with self.calling(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
                 made = launch.by_token(items(answer, "instancesSet"), requests)
-        results = list(self._name_all(requests, made))
+        results = self._name_all(requests, made)
         if all(isinstance(each, MachineRecord | NotFound) for each in results):
             # Until then the tokens on those that are shown are the only proof that the others were made.
             self._remove_group_tags(
@@ -120,55 +122,86 @@ class Ec2BulkCalls(Ec2Networks):
     def find_in_group(self, request: BootRequest) -> MachineRecord | None:
         """The machine that a call for several made by this request, named if it was not; None if none did."""
         found = self._find_instances([request.token])
-        if found.hides(request.token):
-            raise not_shown_error(self.name, request)
-        instance = found.instances.get(request.token)
-        if instance is None or launch.is_gone(instance):
+        if request.token not in found:
             return None
-        (result,) = self._name_all([request], {request.token: instance})
-        if isinstance(result, CloudmeshError):
+        (result,) = self._name_all([request], found)
+        if isinstance(result, CloudmeshError) and not isinstance(result, NotFound):
             raise result
-        return result
+        return result if isinstance(result, MachineRecord) else None
 
-    def _find_instances(self, tokens: Sequence[str]) -> launch.FoundInstances:
-        """What EC2 shows of the machines of these tokens: those that are named, and those that are not."""
-        found = launch.FoundInstances()
+    def _await_shown(self, requests: Sequence[BootRequest]) -> dict[str, launch.Instance]:
+        """The machines that an earlier call made, by their tokens; none if EC2 shows none for a while.
+
+        Whoever then makes that call again gets those that it made, as long as it is for the same group.
+        """
+        deadline = time.monotonic() + self.settling
+        tokens = [each.token for each in requests]
+        while not (found := self._find_instances(tokens)).keys() & tokens and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        return found if found.keys() & tokens else {}
+
+    def _find_instances(self, tokens: Sequence[str]) -> dict[str, launch.Instance]:
+        """What EC2 shows of the machines of these tokens: those that are named, and those that are not.
+
+        One that is not shown, but was made, as others of its group tell, is empty.
+        """
+        found: dict[str, launch.Instance] = {}
         for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{launch.GROUP_KEY}1": ["*"]}):
-            if any(token not in found.instances for token in tokens):
+            if not all(map(found.get, tokens)):
                 with self.calling("look for machines"):
                     for instance in self.query.instances(filters(condition), INSTANCES_A_PAGE):
-                        found.add(instance)
+                        launch.take_note(found, instance)
         return found
 
     def _name_all(
-        self, requests: Sequence[BootRequest], made: Mapping[str, Mapping[str, Any]]
-    ) -> Iterator[MachineRecord | CloudmeshError]:
-        """Give each machine its name; what speaks against all further calls ends them."""
-        lasting_error: CloudmeshError | None = None
-        for wanted in requests:
-            instance = made.get(wanted.token)
-            if instance is None:
-                yield not_shown_error(self.name, wanted)
-            elif launch.is_gone(instance):
-                yield NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
-            elif TOKEN_KEY in tags_of(instance):
-                yield to_machine(self.name, instance)
-            else:
-                machine = to_machine(self.name, instance)
-                error = lasting_error or self._write_name(machine.cloud_id, wanted)
-                lasting_error = None if isinstance(error, NotFound) else error
-                named = replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
-                yield not_named_error(machine, wanted, error) if error else named
+        self, requests: Sequence[BootRequest], made: Mapping[str, launch.Instance]
+    ) -> list[MachineRecord | CloudmeshError]:
+        """Give each machine its name, in one order and with one pause for all, until EC2 knows them all."""
+        results: dict[str, MachineRecord | CloudmeshError] = {}
+        unknown: dict[str, NotFound] = {}
+        deadline, pause = time.monotonic() + self.naming_seconds, _PAUSE
+        while True:
+            error: CloudmeshError | None = None
+            for wanted in [each for each in requests if each.token not in results]:
+                try:
+                    results[wanted.token] = self._named(wanted, made.get(wanted.token))
+                except NotFound as not_yet:
+                    error = unknown[wanted.token] = not_yet
+                except CloudmeshError as lasting:
+                    # It speaks against all further calls.
+                    error = lasting
+                    break
+            if error is None:
+                break
+            pause = max(pause * 2, getattr(error, "retry_after", None) or 0.0)
+            again = isinstance(error, NotFound) or is_transient(error)
+            if not again or time.monotonic() + pause > deadline:
+                break
+            time.sleep(pause)
+            if not all(made.get(each.token) for each in requests):
+                made = {**made, **self._find_instances([each.token for each in requests])}
+        return [
+            results.get(each.token)
+            or not_named_error(self.name, each, made, unknown.get(each.token) or error)
+            for each in requests
+        ]
 
-    def _write_name(self, cloud_id: str, wanted: BootRequest) -> CloudmeshError | None:
-        """Write the name and what belongs to it on a machine; the error if that fails."""
-        try:
-            with self.calling(f"name {cloud_id}"):
-                sent = {"ResourceId.1": cloud_id, **tags("Tag", {**marked(wanted), "Name": wanted.name})}
-                self.query.send("CreateTags", sent)
-        except CloudmeshError as error:
-            return error
-        return None
+    def _named(self, wanted: BootRequest, instance: launch.Instance | None) -> MachineRecord | NotFound:
+        """A machine, after its name and what belongs to it were written on it; NotFound if it is gone.
+
+        Raises NotFound if EC2 does not know it yet: RunInstances tells of it before all other calls do.
+        """
+        if not instance:
+            raise NotFound("it is not shown yet")
+        if launch.is_gone(instance):
+            return NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
+        machine = to_machine(self.name, instance)
+        if TOKEN_KEY in tags_of(instance):
+            return machine
+        with self.calling(f"name {machine.cloud_id}"):
+            written = tags("Tag", {**marked(wanted), "Name": wanted.name})
+            self.query.send("CreateTags", {"ResourceId.1": machine.cloud_id, **written})
+        return replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
 
     def _remove_group_tags(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
         """Take the tokens of the group off the machines that have their own; left there they do no harm."""
@@ -178,28 +211,22 @@ class Ec2BulkCalls(Ec2Networks):
                 self.query.send("DeleteTags", {**numbered("ResourceId", ids), **tag_keys(keys)})
 
 
-def not_shown_error(cloud: str, wanted: BootRequest) -> CloudTimeout:
-    """The error for a machine that must have been made, since others of its group are there."""
-    return CloudTimeout(
-        f"{wanted.name} was booted on cloud {cloud} together with others, which are there, but it is not "
-        "shown (yet): look before asking again",
-        outcome_unknown=True,
-    )
+def not_named_error(
+    cloud: str, wanted: BootRequest, made: Mapping[str, launch.Instance], error: CloudmeshError | None
+) -> Refused:
+    """The error for a machine that was made with others and could not be named, or not even found.
 
-
-def not_named_error(machine: MachineRecord, wanted: BootRequest, error: CloudmeshError) -> CloudmeshError:
-    """The error for a machine that was made and has no name yet; it says whether trying again may help."""
-    told = (
-        f"{wanted.name} was booted on cloud {machine.cloud} as {machine.cloud_id}, but could not be given "
-        f"its name: {error}"
-    )
-    if isinstance(error, NotFound):
-        # EC2 tells of a new machine before all of its parts know it.
-        return CloudTimeout(told, outcome_unknown=True)
-    named = copy(error)
-    named.args = (told,)
-    named.outcome_unknown = True
-    return named
+    It is none that is tried again by itself: a call for a part of the group would make more machines.
+    """
+    told = f"{wanted.name} was booted on cloud {cloud}"
+    if cloud_id := (made.get(wanted.token) or {}).get("instanceId"):
+        told += f" as {cloud_id}, but could not be given its name: {error}; "
+        told += f"cms vm rename {cloud_id} {wanted.name}"
+    else:
+        told += " with others, which are there, but it is not shown (yet): look before asking again"
+    refused = Refused(told)
+    refused.outcome_unknown = True
+    return refused
 
 
 def was_deleted(change: Any) -> bool:

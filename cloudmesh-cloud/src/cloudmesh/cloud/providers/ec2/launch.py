@@ -12,13 +12,15 @@ import base64
 import hashlib
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest
 from cloudmesh.cloud.providers.ec2.query import numbered
 from cloudmesh.cloud.providers.ec2.records import state_of, tags_of
+
+#: A machine in EC2's words.
+Instance = Mapping[str, Any]
 
 
 def launch_parameters(wanted: BootRequest, hibernate: bool = False) -> dict[str, Any]:
@@ -116,13 +118,13 @@ def group_keys(tags: Mapping[str, str]) -> list[str]:
     return sorted(keys, key=lambda key: int(key.removeprefix(GROUP_KEY)))
 
 
-def tokens_of(instance: Mapping[str, Any]) -> list[str]:
+def tokens_of(instance: Instance) -> list[str]:
     """The tokens of the group that a machine was made with; none if they were taken off it."""
     tags = tags_of(instance)
     return " ".join(tags[key] for key in group_keys(tags)).split()
 
 
-def token_of(instance: Mapping[str, Any]) -> str:
+def token_of(instance: Instance) -> str:
     """The token of the boot that a machine came from; empty if it bears none."""
     own = tags_of(instance).get(TOKEN_KEY)
     if own is not None:
@@ -131,51 +133,31 @@ def token_of(instance: Mapping[str, Any]) -> str:
     return tokens[int(index)] if index.isdecimal() and int(index) < len(tokens) else ""
 
 
-def is_gone(instance: Mapping[str, Any]) -> bool:
+def is_gone(instance: Instance) -> bool:
     """Whether a machine is deleted, or on its way there."""
     return state_of(instance) in (State.DELETING, State.DELETED)
 
 
-@dataclass
-class FoundInstances:
-    """What EC2 shows of certain boots.
-
-    Attributes:
-        instances: the machines, also those that are gone, by the token that each came from.
-        promised: tokens for which a machine was made, as others of its group tell.
-    """
-
-    instances: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    promised: set[str] = field(default_factory=set)
-
-    def add(self, instance: Mapping[str, Any]) -> None:
-        """Take note of one."""
-        token = token_of(instance)
-        if token not in self.instances or is_gone(self.instances[token]):
-            self.instances[token] = instance
-        self.promised.update(tokens_of(instance))
-
-    def hides(self, token: str) -> bool:
-        """Whether there must be a machine that is not shown: EC2 may take a while to show all of them."""
-        return token in self.promised and token not in self.instances
+def take_note(found: dict[str, Instance], instance: Instance) -> None:
+    """Keep a machine by the token that it came from; others of its group are empty until they are shown."""
+    token = token_of(instance)
+    if not found.get(token) or is_gone(found[token]):
+        found[token] = instance
+    for other in tokens_of(instance):
+        found.setdefault(other, {})
 
 
-def by_token(
-    instances: Sequence[Mapping[str, Any]], requests: Sequence[BootRequest]
-) -> dict[str, Mapping[str, Any]]:
+def by_token(instances: Sequence[Instance], requests: Sequence[BootRequest]) -> dict[str, Instance]:
     """The machines of an answer to RunInstances, which need not show tags, by the token of each request."""
     ordered = sorted(instances, key=_launch_index)
-    if len(ordered) < len(requests):
-        # The answer to a call that was made again may lack some; the others keep their places.
-        return {
-            requests[_launch_index(each)].token: each
-            for each in ordered
-            if _launch_index(each) < len(requests)
-        }
-    return {request.token: instance for request, instance in zip(requests, ordered, strict=False)}
+    if len(ordered) == len(requests):
+        return {request.token: instance for request, instance in zip(requests, ordered, strict=True)}
+    # The answer to a call that was made again may lack some; the others keep their places.
+    tokens = dict(enumerate(each.token for each in requests))
+    return {tokens[at]: each for each in ordered if (at := _launch_index(each)) in tokens}
 
 
-def _launch_index(instance: Mapping[str, Any]) -> int:
+def _launch_index(instance: Instance) -> int:
     """Which one of its group a machine is."""
     index = str(instance.get("amiLaunchIndex") or "")
     return int(index) if index.isdecimal() else 0
