@@ -34,22 +34,15 @@ def states(inventory, cloud="uc"):
     return {each.machine.name: each.machine.state.value for each in inventory.known(cloud)}
 
 
-def test_nothing_is_known_at_first(inventory):
+def test_an_empty_listing_is_knowledge_and_a_machine_alone_is_no_listing(inventory):
     assert inventory.known("uc") == []
-    assert not inventory.was_refreshed("uc")
     inventory.forget(vm("a"))
-
-
-def test_an_empty_listing_is_knowledge_too(inventory):
-    inventory.replace("uc", [], time.time())
-    assert inventory.was_refreshed("uc")
-    assert not inventory.was_refreshed("tacc")
-
-
-def test_saving_one_machine_is_no_listing(inventory):
     inventory.save(vm("a"))
     assert states(inventory) == {"a": "active"}
     assert not inventory.was_refreshed("uc")
+    inventory.replace("uc", [], time.time())
+    assert inventory.was_refreshed("uc")
+    assert not inventory.was_refreshed("tacc")
 
 
 def test_a_listing_takes_the_place_of_older_rows_and_drops_the_vanished(inventory, now):
@@ -74,10 +67,11 @@ def test_what_was_saved_after_the_listing_was_asked_for_stays(inventory, now):
     assert states(inventory) == {"a": "stopping", "new": "building"}
 
 
-def test_a_slow_older_listing_does_not_undo_a_quick_newer_one(inventory, now):
+def test_a_slow_older_listing_undoes_nothing_of_a_quick_newer_one(inventory, now):
+    inventory.save(vm("dropped"))
     now[0] = 1010.0
     inventory.replace("uc", [vm("a", State.STOPPED)], asked=1005.0)
-    inventory.replace("uc", [vm("a", State.ACTIVE)], asked=1001.0)
+    assert inventory.replace("uc", [vm("a"), vm("dropped")], asked=1001.0) == []
     assert states(inventory) == {"a": "stopped"}
 
 
@@ -97,31 +91,19 @@ def test_the_age_grows_and_is_never_negative(now):
     assert known.age == 0
 
 
-def test_a_listing_that_cannot_be_written_whole_is_not_written_at_all(inventory, now):
+@pytest.mark.parametrize(("count", "known"), [(1, 0), (450, 400)])
+def test_a_listing_that_breaks_off_makes_no_machine_vanish(inventory, now, count, known):
     inventory.save(vm("a"))
     now[0] = 1001.0
 
     def broken():
-        yield vm("b")
-        raise RuntimeError("the listing broke off")
+        yield from (vm(f"b{number}") for number in range(count))
+        raise RuntimeError("the last page did not come")
 
     with pytest.raises(RuntimeError):
         inventory.replace("uc", broken(), asked=1001.0)
-    assert states(inventory) == {"a": "active"}
-    assert not inventory.was_refreshed("uc")
-
-
-def test_a_long_listing_that_breaks_off_makes_no_machine_vanish(inventory, now):
-    inventory.save(vm("a"))
-    now[0] = 1001.0
-
-    def broken():
-        yield from (vm(f"b{number}") for number in range(450))
-        raise RuntimeError("the third page did not come")
-
-    with pytest.raises(RuntimeError):
-        inventory.replace("uc", broken(), asked=1001.0)
-    assert {"a", "b0", "b399"} <= set(states(inventory)), "what came before is known, what did not come stays"
+    # The pages that came whole are known, and what did not come stays.
+    assert set(states(inventory)) == {"a", *(f"b{number}" for number in range(known))}
     assert not inventory.was_refreshed("uc")
     assert inventory.vanished(["uc"]) == []
 
@@ -148,22 +130,15 @@ def test_what_vanished_is_told_once_as_it_was_last_seen(inventory, now):
 
 
 def test_a_store_from_before_there_were_readers_tells_each(inventory, now):
-    inventory.save_many([vm("a"), vm("back")])
+    inventory.save_many([vm("a"), vm("back"), vm("back", cloud="tacc")])
     records = inventory.database.find("machine")
     inventory.forget(vm("a"))
     # In a table without the columns that tell of readers.
     inventory.database.upsert_many("vanished", map(dict, records), key=["cloud", "cloud_id"])
-    assert inventory.vanished(["tacc"]) == []
+    assert inventory.vanished(["tacc"]) == inventory.vanished(["tacc"]) == []
     for reader in ("shell", "python"):
         assert [each.machine.name for each in inventory.vanished(["uc"], reader)] == ["a"]
         assert inventory.vanished(["uc"], reader) == []
-
-
-def test_a_store_from_before_there_were_readers_may_have_nothing_to_tell(inventory):
-    inventory.save(vm("back"))
-    (record,) = inventory.database.find("machine")
-    inventory.database.upsert("vanished", dict(record), key=["cloud", "cloud_id"])
-    assert inventory.vanished(["uc"]) == inventory.vanished(["uc"]) == []
 
 
 def test_a_machine_that_was_just_booted_need_not_be_listed_yet(inventory, now):
@@ -186,14 +161,6 @@ def test_what_came_back_has_not_vanished(inventory, now):
     inventory.replace("uc", [], asked=1001.0)
     inventory.replace("uc", [vm("a")], asked=1002.0)
     assert inventory.vanished(["uc"]) == []
-
-
-def test_an_older_listing_brings_nothing_back(inventory, now):
-    inventory.save(vm("a"))
-    now[0] = 1010.0
-    inventory.replace("uc", [], asked=1005.0)
-    assert inventory.replace("uc", [vm("a")], asked=1001.0) == []
-    assert states(inventory) == {}
 
 
 def test_many_are_saved_as_one_after_the_other(inventory, now):
@@ -284,19 +251,10 @@ def test_five_thousand_machines_need_no_more_memory_than_some_hundred(tmp_path):
     assert many < 5000 * 1000, "less than the metadata alone"
 
 
-def test_an_address_is_remembered_for_its_machine(inventory):
-    address = FloatingIP("uc", "203.0.113.1", "ip-1")
-    assert inventory.addresses_of(vm("a")) == []
-    inventory.forget_address(address)
-    inventory.keep_address(address, vm("a"))
-    assert inventory.addresses_of(vm("a")) == [address]
-    assert inventory.addresses_of(vm("b")) == []
-    inventory.forget_address(address)
-    assert inventory.addresses_of(vm("a")) == []
-
-
 def test_an_address_is_expected_until_it_is_told_or_forgotten(inventory):
     address = FloatingIP("uc", "203.0.113.1", "ip-1", description="cloudmesh-token:t1")
+    assert inventory.addresses_of(vm("a")) == []
+    inventory.forget_address(address)
     for tell in (lambda: inventory.keep_address(address, vm("a")), lambda: inventory.forget_address(address)):
         inventory.expect_address(vm("a"), "t1")
         inventory.expect_address(vm("b"), "t2")
@@ -305,33 +263,15 @@ def test_an_address_is_expected_until_it_is_told_or_forgotten(inventory):
         ]
         tell()
         assert len(inventory.addresses_of(vm("b"))) == 1
-        assert [each.address for each in inventory.addresses_of(vm("a")) if not each.address] == []
+        assert [each.cloud_id for each in inventory.addresses_of(vm("a"))] in ([], ["ip-1"])
         inventory.forget_address(address)
-
-
-def test_two_programs_see_each_others_rows(tmp_path):
-    file = tmp_path / "store.db"
-    with Inventory(Database(file)) as one, Inventory(Database(file)) as other:
-        one.save(vm("a"))
-        assert states(other) == {"a": "active"}
-        other.save(vm("a", State.STOPPED))
-        other.save(vm("b"))
-        assert states(one) == {"a": "stopped", "b": "active"}
-        one.forget(vm("a"))
-        assert states(other) == {"b": "active"}
+        assert inventory.addresses_of(vm("a")) == []
 
 
 def test_the_users_own_store_is_in_the_home(home):
     with Inventory() as inventory:
         inventory.save(vm("a"))
     assert (home / "cloudmesh.db").exists()
-
-
-def test_a_slow_listing_does_not_bring_back_what_a_newer_one_has_dropped(inventory, now):
-    inventory.replace("uc", [vm("a"), vm("b")], asked=900.0)
-    inventory.replace("uc", [vm("a")], asked=990.0)
-    inventory.replace("uc", [vm("a"), vm("b")], asked=950.0)
-    assert states(inventory) == {"a": "active"}
 
 
 def test_an_answer_that_was_asked_for_earlier_does_not_hide_a_later_one(inventory, now):

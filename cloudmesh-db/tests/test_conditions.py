@@ -155,6 +155,8 @@ def test_several_columns_order_one_after_the_other(db: Database) -> None:
     ]
     assert [row["id"] for row in db.rows("vm", order=desc("id"), limit=2)] == [4, 3]
     assert [record.id for record in db.find("vm", cloud="uc", order="data_name", limit=1)] == [3]
+    assert [record.id for record in db.find("vm", cloud="uc", data_name="b")] == [1]
+    assert [record.id for record in db.find("vm", where={"cloud": "tacc"}, data_name="a")] == [2]
 
 
 def test_ids_compare_as_numbers(db: Database) -> None:
@@ -165,6 +167,8 @@ def test_ids_compare_as_numbers(db: Database) -> None:
     assert found(db, id=ne(1)) == [2, 3, 4, 5]
     assert found(db, id=lt(10**400)) == [1, 2, 3, 4, 5]
     assert found(db, id=gt("a")) == found(db, id=glob("*")) == []
+    for none in (True, "1", 1.5, None, 2**63, 0, -1):
+        assert found(db, id=none) == []
     assert db.delete("vm", id=in_([1, 2])) == 2
 
 

@@ -12,28 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.db import Database, Record
+from cloudmesh.db import Database, Record, flatten, unflatten
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
 ELEMENT = {"id": 1, "cloud": "chameleon", "name": "vm1", "data": {"image": "ubuntu", "flavor": "small"}}
-HOSTILE = [
-    "a b",
-    'a"b',
-    "a'b",
-    "a;b",
-    "x); DROP TABLE vm; --",
-    "select",
-    "é",
-    "rowid",
-    "[x]",
-    "?",
-    ":x",
-    "%",
-    "  ",
-]
+HOSTILE = ["a b", 'a"b', "a'b;", "x); DROP TABLE vm; --", "select", "é", "rowid", "[x]", "?", ":x", "%", "  "]
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=5)
-KEYS = st.sampled_from(["a", "b", "a_b", "A", "id", "ID", "_json", "", "$float", 'q"', "\0"]) | ANY_TEXT
+KEYS = (
+    st.sampled_from(["a", "b", "a_b", "A", "a_b_2", "id", "ID", "own_id", "_json", "", "_", "É", "$float"])
+    | st.sampled_from(['q"', "\0", "é"])
+    | ANY_TEXT
+)
 SCALARS = (
     st.none()
     | st.booleans()
@@ -65,6 +57,16 @@ def exact(value: Any) -> Any:
     if isinstance(value, list):
         return [exact(item) for item in value]
     return type(value), repr(value) if isinstance(value, float) else value
+
+
+@given(RECORDS)
+def test_flat_columns_have_names_of_their_own_and_lose_nothing(record: dict[str, Any]) -> None:
+    flat = flatten(record)
+    assert repr(unflatten(flat)) == repr(unflatten(dict(flat), flat.paths)) == repr(record)
+    # Letter case alone makes no difference, and some names are reserved.
+    folded = {bytes(column, "utf-8").lower() for column in flat}
+    assert len(folded) == len(flat)
+    assert not folded & {b"id", b"_json", b""}
 
 
 @settings(max_examples=50)
@@ -148,13 +150,6 @@ def test_conditions_find_what_is_equal_and_nothing_else(
             assert db.count("vm", a=wanted) == len(expected) + (wanted is None)
 
 
-def test_true_is_neither_one_nor_a_word(db: Database) -> None:
-    for value in (1, True, "true", "1", 1.0, [True]):
-        db.add("vm", {"active": value})
-    assert [dict(record) for record in db.find("vm", active=True)] == [{"active": True}]
-    assert [record["active"] for record in db.find("vm", active=1)] == [1, 1.0]
-
-
 def test_numbers_that_a_column_cannot_hold_compare_exactly(db: Database) -> None:
     numbers = [0.5, 2**53, 2**53 + 1, float(2**53), 2**70, 2**70 + 1, 10**400, math.inf, math.nan]
     for table, first in (("real", 1.5), ("integer", 1)):
@@ -228,20 +223,6 @@ def test_ids_grow_and_are_not_used_again(db: Database) -> None:
     record = db.find("vm", id=4)[0]
     assert isinstance(record, Record)
     assert (record.id, record) == (4, {"n": 3})
-
-
-@pytest.mark.parametrize("wanted", [True, "1", 1.5, None, 2**63, 0, -1])
-def test_an_id_is_a_number(db: Database, wanted: Any) -> None:
-    db.add("vm", {"n": 1})
-    assert db.find("vm", id=wanted) == []
-
-
-def test_several_conditions_must_all_be_true(db: Database) -> None:
-    for cloud in ("uc", "tacc"):
-        for name in ("vm1", "vm2"):
-            db.add("vm", {"cloud": cloud, "name": name})
-    assert db.find("vm", cloud="uc", name="vm2") == [{"cloud": "uc", "name": "vm2"}]
-    assert db.find("vm", where={"cloud": "tacc"}, name="vm1") == [{"cloud": "tacc", "name": "vm1"}]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -325,7 +306,8 @@ def test_upsert_needs_a_key_that_names_one_record(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [[], *({"x": bad} for bad in (object(), [{1: 2}], {1, 2}, 10**5000, [object()], bytearray(b"")))]
+    "bad",
+    [[], *({"x": each} for each in (object(), [{1: 2}], {1, 2}, 10**5000, [object()], bytearray(), ENDLESS))],
 )
 def test_what_cannot_be_stored_stores_nothing(db: Database, bad: Any) -> None:
     with pytest.raises(StoreError):
@@ -339,13 +321,6 @@ def test_what_cannot_be_stored_stores_nothing(db: Database, bad: Any) -> None:
     assert db.find("vm") == [{"a": 1}]
     db.add("vm", {"x": 5})
     assert db.find("vm", x=5) == [{"x": 5}]
-
-
-def test_a_list_that_contains_itself_is_refused(db: Database) -> None:
-    endless: list[Any] = []
-    endless.append(endless)
-    with pytest.raises(StoreError, match="contains itself"):
-        db.add("vm", {"x": endless})
 
 
 def test_more_columns_than_the_database_has_store_nothing(db: Database) -> None:
@@ -362,27 +337,19 @@ def test_more_columns_than_the_database_has_store_nothing(db: Database) -> None:
 
 
 def test_atomic_undoes_all_when_the_block_raises(db: Database) -> None:
-    db.add("vm", {"a": 1})
+    db.add("vm", {"a": 1, "late": None})
     with pytest.raises(ZeroDivisionError), db.atomic():
-        db.add("vm", {"a": 2, "new": 1})
+        db.add("vm", {"a": 2, "new": 1, "late": 5})
         db.add("other", {"a": 1})
         db.update("vm", {"a": 3}, a=1)
         raise ZeroDivisionError
-    assert (db.tables(), db.columns("vm"), db.find("vm")) == (["vm"], ["id", "a"], [{"a": 1}])
-    db.add("vm", {"new": "text"})
-    assert db.find("vm", new="text") == [{"new": "text"}]
-
-
-def test_what_was_undone_can_be_made_again_at_once(db: Database) -> None:
-    db.add("vm", {"a": None})
-    with pytest.raises(ZeroDivisionError), db.atomic():
-        db.add("vm", {"a": 5, "new": 1})
-        db.add("other", {"b": 1})
-        raise ZeroDivisionError
-    db.add("vm", {"a": True, "new": "text"})
-    db.add("other", {"b": "text"})
-    assert db.find("vm", a=True, new="text") == [{"a": True, "new": "text"}]
-    assert db.find("other", b="text") == [{"b": "text"}]
+    assert (db.tables(), db.columns("vm")) == (["vm"], ["id", "a", "late"])
+    assert db.find("vm") == [{"a": 1, "late": None}]
+    # What was undone can be made again at once, and otherwise.
+    db.add("vm", {"late": True, "new": "text"})
+    db.add("other", {"a": "text"})
+    assert db.find("vm", late=True, new="text") == [{"late": True, "new": "text"}]
+    assert db.find("other", a="text") == [{"a": "text"}]
 
 
 def test_an_inner_atomic_undoes_itself_alone(db: Database) -> None:

@@ -1,9 +1,10 @@
-"""``cms db`` through the real program."""
+"""``cms db`` through the real program, and what the README tells of it."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +14,18 @@ from typing import Any
 
 import pytest
 
+import cloudmesh.db
 from cloudmesh.db import Database
+from cloudmesh.db.command.db import _SUBCOMMANDS
 
 CMS = Path(sys.executable).with_name("cms")
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_tells_of_every_function_and_command() -> None:
+    functions = [name for name in cloudmesh.db.__all__ if name.islower()]
+    assert [name for name in functions if not re.search(rf"\b{name}\b", README)] == []
+    assert [word for word in _SUBCOMMANDS if f"cms db {word}" not in README] == []
 
 
 def fill(place: str | Path) -> None:

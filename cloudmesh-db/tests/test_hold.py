@@ -146,25 +146,6 @@ def test_looking_never_keeps_anybody_from_taking(place: str) -> None:
         assert [looker.result() for looker in lookers] == [None] * 3
 
 
-def test_a_killed_process_frees_its_name(place: str, db: Database, children: Any) -> None:
-    for _ in range(5):
-        reader, writer = os.pipe()
-
-        def work(writer: int = writer) -> None:
-            with Database(place) as mine:
-                os.write(writer, b"y" if mine.hold("x") else b"n")
-                time.sleep(60)
-
-        child = children.start(work)
-        assert os.read(reader, 1) == b"y"
-        os.close(reader)
-        os.close(writer)
-        assert db.is_held("x") and db.hold("x") is None
-        children.kill(child)
-        assert becomes_free(db, "x")
-    assert taken(db, "x").is_valid()
-
-
 def test_a_forked_child_does_not_keep_the_name_of_its_killed_parent(
     place: str, db: Database, children: Any
 ) -> None:
@@ -214,9 +195,11 @@ def test_a_program_that_was_started_does_not_keep_the_name(place: str, db: Datab
     os.close(writer)
     with open(reader, "rb") as stream:  # noqa: PTH123 a descriptor
         sleeper = int(stream.readline())
+        assert db.is_held("x") and db.hold("x") is None
         children.kill(child)
         try:
             assert becomes_free(db, "x")
+            assert taken(db, "x").is_valid()
         finally:
             os.kill(sleeper, 15)
 
@@ -285,25 +268,18 @@ def test_the_same_file_by_another_path_is_the_same_store(tmp_path: Path) -> None
 
 def test_a_hold_whose_file_was_removed_says_that_it_is_lost(tmp_path: Path) -> None:
     with Database(tmp_path / "x.db") as one, Database(tmp_path / "x.db") as two:
-        hold = taken(one, "x")
-        for each in (tmp_path / "x.db-locks").iterdir():
-            each.unlink()
+        hold, lost = taken(one, "x"), taken(one, "lost")
+        folder = tmp_path / "x.db-locks"
+        shutil.rmtree(folder)
         assert not hold.is_valid()
+        folder.write_text("no folder")
+        assert not lost.is_valid()
+        lost.release()
+        folder.unlink()
         theirs = taken(two, "x")
         hold.release()
         assert theirs.is_valid()
         assert one.hold("x") is None
-
-
-def test_a_hold_whose_folder_is_none_any_more_says_that_it_is_lost(tmp_path: Path) -> None:
-    with Database(tmp_path / "store.db") as database:
-        hold = database.hold("job-1")
-        assert hold is not None and hold.is_valid()
-        locks = tmp_path / "store.db-locks"
-        shutil.rmtree(locks)
-        locks.write_text("not a folder")
-        assert not hold.is_valid()
-        hold.release()
 
 
 def test_a_place_where_nothing_can_be_made_is_a_sentence(tmp_path: Path) -> None:
@@ -351,10 +327,16 @@ def test_holding_brings_nothing_heavy_to_the_start() -> None:
     assert result.stdout.strip() == "set()"
 
 
-def test_a_lost_connection_loses_the_hold_and_it_says_so(url: str, end_sessions: Any) -> None:
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_lost_connection_loses_the_holds_and_they_say_so(
+    url: str, end_sessions: Any, noticed: bool
+) -> None:
     with Database(url) as one, Database(url) as two:
         hold, second = taken(one, "x"), taken(one, "y")
         end_sessions()
+        if not noticed:
+            with pytest.raises(StoreError, match="broken off|cannot do this"):
+                one.hold("z")
         assert not hold.is_valid()
         assert not second.is_valid()
         again = taken(one, "x")
@@ -362,16 +344,6 @@ def test_a_lost_connection_loses_the_hold_and_it_says_so(url: str, end_sessions:
         hold.release()
         assert again.is_valid()
         assert two.is_held("x") and two.hold("x") is None
-
-
-def test_a_lost_connection_that_nobody_noticed_is_told(url: str, end_sessions: Any) -> None:
-    with Database(url) as one:
-        hold = taken(one, "x")
-        end_sessions()
-        with pytest.raises(StoreError, match="broken off|cannot do this"):
-            one.hold("y")
-        assert not hold.is_valid()
-        assert taken(one, "x").is_valid()
 
 
 def test_stores_of_one_database_do_not_share_names(postgresql: Any, url: str) -> None:

@@ -1,8 +1,10 @@
-"""Many upserts and updates at once: the same as one after the other, and all or none."""
+"""Many records at once: the same as one after the other, and all or none."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -151,6 +153,9 @@ def test_no_records_are_no_error(db: Database) -> None:
 def test_one_that_cannot_be_stored_leaves_nothing_of_the_others(db: Database) -> None:
     db.add("vm", {"cloud": "uc", "name": "vm0", "n": 0})
     good = [{"cloud": "uc", "name": f"vm{n}", "n": n, "new": 1} for n in range(1200)]
+    for bad in ({"cloud": "uc", "name": "x", "n": object()}, {"n": {1: 2}}, None, 5, {"n": 10**5000}):
+        with pytest.raises(StoreError):
+            db.add_many("vm", [*good, bad])  # type: ignore[list-item]
     for bad in ({"cloud": "uc"}, {"cloud": "uc", "name": "x", "n": object()}, None, 5):
         with pytest.raises(StoreError):
             db.upsert_many("vm", [*good, bad], key=KEY)  # type: ignore[list-item]
@@ -163,10 +168,13 @@ def test_one_that_cannot_be_stored_leaves_nothing_of_the_others(db: Database) ->
 
 
 def test_several_records_with_the_key_are_told(db: Database) -> None:
-    db.add_many("vm", [{"cloud": "uc", "name": "x"}] * 2)
-    with pytest.raises(StoreError, match="2 records of table 'vm' have the same cloud, name"):
-        db.upsert_many("vm", [{"cloud": "uc", "name": "y"}, {"cloud": "uc", "name": "x"}], key=KEY)
-    assert db.count("vm") == 2
+    twice = {"cloud": "uc", "name": "x"}
+    db.add_many("vm", [twice] * 2)
+    for upsert in (db.upsert_many, lambda table, records, key: db.upsert(table, records[1], key)):
+        with pytest.raises(StoreError, match="2 records of table 'vm' have the same cloud, name"):
+            upsert("vm", [{"cloud": "uc", "name": "y"}, twice], key=KEY)
+    db.upsert("vm", {"cloud": "uc", "name": "y"}, key=KEY)
+    assert db.count("vm") == 3
 
 
 def test_updates_of_a_table_that_is_not_there(db: Database) -> None:
@@ -179,13 +187,18 @@ def test_they_are_undone_with_the_block_around_them(db: Database) -> None:
     with pytest.raises(ZeroDivisionError), db.atomic():
         db.upsert_many("vm", [{"name": "a", "n": 2, "x": 1}, {"name": "b"}], key="name")
         db.update_many("vm", [{"id": 1, "n": 3, "y": 1}])
+        db.add_many("other", [{"n": 1}, {"n": 2}])
         raise ZeroDivisionError
-    assert db.find("vm") == [{"name": "a", "n": 1}]
+    assert (db.tables(), db.find("vm")) == (["vm"], [{"name": "a", "n": 1}])
     assert db.columns("vm") == ["id", "name", "n"]
     with db.atomic():
         ids = db.upsert_many("vm", [{"name": "a", "n": 2, "x": 1}, {"name": "\ud800"}], key="name")
         db.update_many("vm", [{"id": ids[1], "x": 2**70}])
-    assert db.find("vm") == [{"name": "a", "n": 2, "x": 1}, {"name": "\ud800", "x": 2**70}]
+        added = [*db.add_many("vm", [{"n": 1}, {"n": 2**70}]), db.add("vm", {"n": 2**70})]
+    found = db.find("vm")
+    assert found[:2] == [{"name": "a", "n": 2, "x": 1}, {"name": "\ud800", "x": 2**70}]
+    assert [record.id for record in found[2:]] == added
+    assert db.find("vm", n=2**70) == [{"n": 2**70}] * 2
 
 
 def test_columns_that_another_added_are_replaced_and_merged(place: str) -> None:
@@ -232,3 +245,86 @@ def test_the_statements_do_not_grow_with_the_records(db: Database, monkeypatch: 
         assert len(counted) < 20
     assert counted.count("executemany") >= 1
     assert db.find("vm", name="vm999") == [{"cloud": "uc", "name": "vm999", "n": -999, "tags": [], "x": 999}]
+
+
+def test_a_generator_of_more_than_a_batch_keeps_its_order(db: Database) -> None:
+    ids = db.add_many("vm", ({"n": n, "data": {"even": n % 2 == 0}} for n in range(2500)))
+    assert list(ids) == list(range(1, 2501))
+    assert [(record.id, record["n"]) for record in db.find("vm")] == [(n + 1, n) for n in range(2500)]
+    assert db.count("vm", data_even=True) == 1250
+    assert db.add("vm", {"n": -1}) == 2501
+
+
+def test_an_error_of_the_generator_leaves_nothing(db: Database) -> None:
+    def records() -> Iterator[dict[str, int]]:
+        for n in range(1500):
+            yield {"n": n}
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        db.add_many("vm", records())
+    assert db.tables() == []
+
+
+ODD: list[dict[str, Any]] = [
+    {"t": "x", "n": 1, "r": 1.5, "d": {"l": ["a"], "e": {}}},
+    {"t": "\ud800", "n": 1, "r": 1.5, "d": {"l": ["a"], "e": {}}},
+    {"t": "\0", "n": 2**63, "r": float("inf"), "d": {"l": ['"', "\\"], "e": {}}},
+    {"t": "x", "n": -(2**63) - 1, "r": -0.0, "d": {"l": [1, True, None, 1.0], "e": {}}},
+    {"t": "x", "n": 1, "r": 1.5, "d": {"l": [["a"], {"$float": "x"}], "e": {"f": 1}}},
+    {"t": None, "n": None, "r": None, "d": {"l": [], "e": {}}},
+    {"t": "x", "n": True, "r": 2, "d": {"l": ["a", "b", "é"], "e": {}}},
+    {"t": "x", "n": 1, "r": 1.5, "d": ["l", "e"]},
+    {"t": "x", "n": 1, "r": 1.5, "d": "le"},
+    {"t": "x", "n": 1, "r": 1.5, "d": None},
+    {"n": 1, "t": "x", "r": 1.5, "d": {"e": {}, "l": ['a","b']}},
+    {"t": "x", "n": 1, "r": 1.5, "d": {}},
+    {},
+]
+
+
+def test_records_that_are_almost_alike_stay_themselves(db: Database) -> None:
+    many = [record for record in ODD for _ in range(3)]
+    db.add_many("vm", many)
+    for record in many:
+        db.add("vm", record)
+    for _ in range(3):
+        found = db.find("vm")
+        assert found == [*many, *many]
+        assert [repr(record["n"]) for record in found if "n" in record] == [
+            repr(record["n"]) for record in [*many, *many] if "n" in record
+        ]
+        assert [repr(record.get("r")) for record in found] == [repr(r.get("r")) for r in [*many, *many]]
+
+
+def test_other_mappings_are_records_too(db: Database) -> None:
+    for record in ({"a": {"b": 1}}, OrderedDict(a=OrderedDict(b=1)), MappingProxyType({"a": {"b": 1}})):
+        for _ in range(2):
+            db.add("vm", record)
+        db.add_many("vm", [record, {"a": OrderedDict(b=1)}, {"a": MappingProxyType({"b": 1})}])
+    assert db.find("vm") == [{"a": {"b": 1}}] * 15
+
+
+def test_a_record_that_contains_itself_is_refused_after_one_that_looks_like_it(db: Database) -> None:
+    endless: dict[str, Any] = {"a": {"b": 1}}
+    db.add("vm", endless)
+    db.add("vm", endless)
+    endless["a"]["b"] = endless
+    for add in (db.add, lambda table, record: db.add_many(table, [record])):
+        with pytest.raises(StoreError, match="contains itself"):
+            add("vm", endless)
+    assert db.count("vm") == 2
+
+
+def test_a_first_value_after_many_nones(db: Database) -> None:
+    records: list[dict[str, Any]] = [{"a": None, "d": {"b": None}}] * 1200
+    db.add_many("vm", [*records, {"a": 5, "d": {"b": "x"}}, *records])
+    assert db.find("vm", a=5, d_b="x") == [{"a": 5, "d": {"b": "x"}}]
+    assert db.count("vm", a=None) == 2400
+    assert db.find("vm", id=1) == db.find("vm", id=2401) == [{"a": None, "d": {"b": None}}]
+
+
+def test_many_shapes_are_stored_all_the_same(db: Database) -> None:
+    records = [{f"k{n % 40}": n, "d": {f"l{n % 30}": None}} for n in range(1200)]
+    db.add_many("vm", records)
+    assert db.find("vm") == records

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.db import Database, locks
+from cloudmesh.db import Database
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, StoreError
 
 psycopg = pytest.importorskip("psycopg")
@@ -128,19 +128,6 @@ def test_a_failed_statement_does_not_end_the_transaction_around_it(db: Database)
             db.add("vm", {"n": object()})
         db.add("vm", {"n": 3, "t": "y"})
     assert [record["n"] for record in db.find("vm")] == [1, 2**70, 3]
-
-
-def test_a_store_in_use_for_too_long(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "BUSY_SECONDS", 0.1)
-    with Database(url) as db, Database(url) as other:
-        db.add("vm", {"a": 1})
-        with db.atomic():
-            db.add("vm", {"a": 2})
-            assert other.find("vm") == [{"a": 1}]
-            with pytest.raises(StoreError, match="in use by another program"), other.atomic():
-                pass
-        with other.atomic():
-            assert other.count("vm") == 2
 
 
 def test_a_connection_that_broke_off_is_told_and_made_again(db: Database, end_sessions: Any) -> None:

@@ -19,9 +19,7 @@ def backup(database: Database, path: Path) -> int:
 
     The file appears when it is complete. Others may use the store meanwhile.
 
-    Raises:
-        UsageError: there is something at the path already.
-        StoreError: there is no store yet, it cannot be read, or the file cannot be written.
+    Raises UsageError if there is something at the path already, or StoreError.
     """
     dialect = database.engine.dialect
     if not dialect.exists:
@@ -52,10 +50,8 @@ def backup(database: Database, path: Path) -> int:
 def copy(source: Database, target: Database) -> int:
     """Copy all records of one store, as they are at one moment, into another, empty one; give their number.
 
-    The records keep their ids, so what refers to them goes on doing so.
-
-    Raises:
-        StoreError: the target is not empty, or cannot hold what the source does.
+    The records keep their ids, so what refers to them goes on doing so. Raises StoreError if the target is
+    not empty, or cannot hold what the source does.
     """
     if target.tables():
         raise StoreError(f"the store {target.place} is not empty")
@@ -73,10 +69,7 @@ def copy(source: Database, target: Database) -> int:
 class StoreFault(NamedTuple):
     """What was found of a part of the store: ``storage`` or a table.
 
-    Attributes:
-        part: which.
-        records: how many it has, of those that can be read; None for the storage.
-        result: what is wrong, empty if nothing is.
+    ``records`` is how many it has that can be read, None for the storage; ``result`` is empty if all is well.
     """
 
     part: str
@@ -90,8 +83,7 @@ def findings(database: Database) -> Iterator[StoreFault]:
         return
     yield StoreFault("storage", None, "; ".join(database.engine.dialect.check()[:3]))
     for table in database.tables():
-        missing = database.engine.tables.missing_columns(table)
-        if missing:
+        if missing := database.engine.tables.missing_columns(table):
             yield StoreFault(table, None, f"the columns {', '.join(missing)} are not there")
             continue
         records, result = 0, ""

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.db.care import backup, findings
+from cloudmesh.db import care
 from cloudmesh.db.database import Database, flat_rows
-from cloudmesh.db.records.conditions import Condition, ge, glob, gt, in_, le, lt, ne
+from cloudmesh.db.records.conditions import AllOf, Condition, ge, glob, gt, in_, le, lt, ne
 from cloudmesh.db.records.ordering import By
 from cloudmesh.db.records.values import to_json
+from cloudmesh.db.sql.rows import ID
 from cloudmesh.plugin import Answer, UsageError
 
 Arguments = dict[str, Any]
@@ -37,10 +38,9 @@ def tables(database: Database, _: Arguments) -> Answer:
 def columns(database: Database, arguments: Arguments) -> Answer:
     """The columns of a table."""
     table = database.engine.tables.table(arguments["TABLE"])
-    rows: list[dict[str, Any]] = [{"column": "id", "path": None, "kind": "integer"}]
-    rows += [
-        {"column": column.name, "path": list(column.path), "kind": column.kind or "nothing yet"}
-        for column in table.columns.values()
+    rows = [
+        {"column": name, "path": list(path) or None, "kind": kind or "nothing yet"}
+        for name, path, kind in [ID, *table.columns.values()]
     ]
     return Answer(rows, columns=["column", "path", "kind"], names="column")
 
@@ -82,10 +82,10 @@ def export(database: Database, arguments: Arguments) -> Answer:
     return Answer(text=f"[\n{lines}\n]" if lines else "[]")
 
 
-def back_up(database: Database, arguments: Arguments) -> Answer:
+def backup(database: Database, arguments: Arguments) -> Answer:
     """Copy the store into a new file."""
     path = Path(arguments["FILE"]).expanduser()
-    records = backup(database, path)
+    records = care.backup(database, path)
     return Answer(text="", notes=[f"{records} records of {database.place} are now in {path} as well"])
 
 
@@ -93,7 +93,7 @@ def check(database: Database, _: Arguments) -> Answer:
     """Look for damage."""
     rows = [
         {"part": part, "records": count, "result": result or "ok"}
-        for part, count, result in findings(database)
+        for part, count, result in care.findings(database)
     ]
     bad = any(row["result"] != "ok" for row in rows)
     notes = [f"error: the store {database.place} is damaged; cms db backup FILE saves what can be read"]
@@ -107,18 +107,14 @@ def check(database: Database, _: Arguments) -> Answer:
 
 
 def _conditions(texts: Collection[str], columns: Collection[str]) -> dict[str, Condition]:
-    """The conditions by column; several on one column must all be true.
-
-    Raises:
-        UsageError: a text is no condition, or a column would have to be equal to two values.
-    """
+    """The conditions by column, all of which must be true; raises UsageError."""
     found: dict[str, Condition] = {}
     equal: set[str] = set()
     for text in texts:
         key, sign, value = _split(text, columns)
-        if sign == "=" and key in equal:
-            raise UsageError(f"{key!r} cannot be equal to two values; a record can meet only one")
         if sign == "=":
+            if key in equal:
+                raise UsageError(f"{key!r} cannot be equal to two values; a record can meet only one")
             equal.add(key)
         wanted = _condition(sign, value)
         found[key] = found[key] & wanted if key in found else wanted
@@ -162,10 +158,7 @@ def _condition(sign: str, value: str) -> Condition:
     if sign == "=":
         return in_(meanings)
     if sign == "!=":
-        wanted = ne(meanings[0])
-        for meaning in meanings[1:]:
-            wanted &= ne(meaning)
-        return wanted
+        return AllOf(tuple(map(ne, meanings)))
     # A number is compared with numbers, anything else with texts.
     last = meanings[-1]
     return _ORDERS[sign](last if isinstance(last, (int, float)) and not isinstance(last, bool) else value)

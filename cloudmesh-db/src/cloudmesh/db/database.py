@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.config.settings.places import is_url
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 Conditions = Mapping[str, Any]
 
 
-class Database:
+class Database(AbstractContextManager["Database"]):
     """Tables of records, made and widened from the records themselves, in an sqlite file or in PostgreSQL.
 
     It is opened when it is first needed; a file is made (mode 0600) when something is first written, never
@@ -42,28 +41,17 @@ class Database:
 
     Every method raises StoreError if the store cannot be used (CredentialsError if PostgreSQL does not
     accept who we are), and those with conditions UnknownName for a table or a column that does not exist.
-
-    Attributes:
-        engine: what is underneath, for the other modules of this package.
     """
 
     def __init__(self, place: Path | str, *, own: bool = False) -> None:
-        """Use this store.
+        """Use this store: a file, ``:memory:`` for one that is gone when it is closed, or a PostgreSQL URL.
 
-        Args:
-            place: a file, ``:memory:`` for a database that is gone when it is closed, or the URL
-                ``postgresql://...`` of a database.
-            own: whether the file is cloudmesh's own, so that if it is damaged beyond recognition it is
-                set aside; any other file is set aside only if its head says that it is a store.
+        A damaged file is set aside if its head says that it is a store, or if it is cloudmesh's ``own``.
         """
+        # What is underneath, for the other modules of this package.
         self.engine = Engine(_dialect(place, own))
 
-    def __enter__(self) -> Database:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -80,11 +68,7 @@ class Database:
 
     @staticmethod
     def generate(dictionary: Mapping[str, Any], table: str = "element") -> str:
-        """The SQL that makes a table for records like this one, as sqlite says it.
-
-        Raises:
-            StoreError: the dictionary, or the name of the table, is none that can be stored.
-        """
+        """The SQL that makes a table for records like this one, as sqlite says it; raises StoreError."""
         return Tables(_dialect(":memory:")).sql_of(table, leaves(dictionary))
 
     @contextmanager
@@ -100,19 +84,15 @@ class Database:
     def add(self, table: str, record: Mapping[str, Any], /) -> int:
         """Store a record, and give its new id, which is greater than any before it in the table.
 
-        Raises:
-            StoreError: it is no dict, or holds what cannot be stored; nothing is stored then.
+        Raises StoreError if it is no dict, or holds what cannot be stored; nothing is stored then.
         """
         return self.engine.add(table, record)
 
     def add_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> Sequence[int]:
-        """Store many records at once, all or none, and give their ids in order.
+        """Store many records at once, all or none, and give their ids in order; raises StoreError.
 
         Other writers wait meanwhile. The records may come from a generator; no more than some thousand
         are held at a time.
-
-        Raises:
-            StoreError: one of them cannot be stored; none is stored then.
         """
         return self.engine.add_many(table, records)
 
@@ -122,8 +102,7 @@ class Database:
         The old record is replaced whole and keeps its id; if there is none, the record is added. The first
         time makes an index on these columns, so that it does not look through the whole table.
 
-        Raises:
-            StoreError: the record lacks a column of the key, or several records have these values.
+        Raises StoreError if the record lacks a column of the key, or several records have these values.
         """
         from cloudmesh.db.sql.upserts import upsert
 
@@ -137,9 +116,6 @@ class Database:
         It is many times as fast, since some hundred are looked up and written together. Other writers wait
         meanwhile. Of several records with the same key the last one stays. The records may come from a
         generator.
-
-        Raises:
-            StoreError: for one of them ``upsert`` would raise it; none is stored then.
         """
         from cloudmesh.db.sql.upserts import upsert_many
 
@@ -155,15 +131,10 @@ class Database:
         limit: int | None = None,
         **equals: Any,
     ) -> list[Record]:
-        """The records that meet all conditions; without conditions all of them.
+        """The records that meet all conditions; without conditions all of them, without a limit all that do.
 
-        Args:
-            table: where to look.
-            where: conditions, as the further keyword arguments are.
-            order: columns to order by, ``desc("column")`` for the greatest first; records with the same
-                values, and all without an order, come by their ids. See ``cloudmesh.db.records.ordering``.
-            limit: the most records to give; None for all.
-            equals: more conditions.
+        They come by the columns ``order``, ``desc("column")`` for the greatest first, and then by their ids;
+        see ``cloudmesh.db.records.ordering``.
         """
         conditions = {**where, **equals} if where else equals
         if limit is None and not order:
@@ -197,11 +168,8 @@ class Database:
         """How many of the records that meet the conditions have each value of a column, by its values.
 
         They are told apart as by conditions: 5 is 5.0, and None is also where there is nothing. The values
-        stand in the order of the first records that have them.
-
-        Raises:
-            StoreError: the column has lists or dicts, or numbers beside True or False, which a dict cannot
-                have as its keys.
+        stand in the order of the first records that have them. Raises StoreError for lists or dicts, and for
+        numbers beside True or False, which a dict cannot have as its keys.
         """
         return self.engine.search.tally(table, column, {**(where or {}), **equals})
 
@@ -211,11 +179,9 @@ class Database:
         """Set values in the records that meet the conditions, and give their number.
 
         A nested dict is merged into what is there; a scalar, a list or an empty dict takes its place.
-
-        Raises:
-            StoreError: there is no condition, or a value cannot be stored.
+        Raises StoreError if there is no condition, or a value cannot be stored.
         """
-        conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to update")
+        conditions = _needed(where, equals, f"which records of {table!r} to update")
         return self.engine.update(table, values, conditions)
 
     def update_many(self, table: str, records: Iterable[Mapping[str, Any]], /) -> int:
@@ -223,20 +189,12 @@ class Database:
 
         Each is a mapping with the ``id`` of the record and the values to set, which are merged as ``update``
         does. An ``id`` that no record has changes nothing, and is not counted.
-
-        Raises:
-            StoreError: one has no ``id``, or a value cannot be stored; nothing is changed then.
         """
         return self.engine.update_many(table, records)
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
-        """Remove the records that meet the conditions, and give their number.
-
-        Raises:
-            StoreError: there is no condition; nothing is deleted when nothing was said.
-        """
-        conditions = _needed({**(where or {}), **equals}, f"which records of {table!r} to delete")
-        return self.engine.delete(table, conditions)
+        """Remove the records that meet the conditions, and give their number; refused without a condition."""
+        return self.engine.delete(table, _needed(where, equals, f"which records of {table!r} to delete"))
 
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
@@ -250,9 +208,6 @@ class Database:
 
         It does not wait, and no transaction stands in its way. The system frees the name when the process
         dies, by SIGKILL too; else ``Hold.release``, the end of ``with``, or ``close`` does.
-
-        Raises:
-            StoreError: the name is empty or no text, or no lock can be had from the system.
         """
         return self.engine.dialect.lock(_held(name))
 
@@ -314,11 +269,7 @@ def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:
     """The records with a value for each column of their table, which must hold them."""
     empty = dict.fromkeys(["id", *table.columns])
     return [
-        {
-            **empty,
-            "id": record.id,
-            **{table.by_path[path].name: value for path, value in leaves(record)},
-        }
+        {**empty, "id": record.id, **{table.by_path[path].name: value for path, value in leaves(record)}}
         for record in records
     ]
 
@@ -329,7 +280,8 @@ def _held(name: str) -> str:
     return name
 
 
-def _needed(conditions: dict[str, Any], what: str) -> dict[str, Any]:
+def _needed(where: Conditions | None, equals: Conditions, what: str) -> dict[str, Any]:
+    conditions = {**(where or {}), **equals}
     if not conditions:
         raise StoreError(f"it was not said {what}; give a condition")
     return conditions

@@ -6,7 +6,7 @@ Networks and what belongs to them are in ``cloudmesh.cloud.model.networks``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -138,9 +138,10 @@ class MachineRecord:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> MachineRecord:
         """A machine from such data; keys that are not of the model are left aside."""
-        known = {item.name for item in fields(cls)}
-        values = {key: value for key, value in record.items() if key in known}
-        return cls(**{**values, "state": State(values["state"])})
+        # Not by fields(), which takes as long as all the rest.
+        values = {key: record[key] for key in cls.__dataclass_fields__ if key in record}
+        values |= {"state": State(record["state"]), "metadata": dict(record.get("metadata") or {})}
+        return cls(**values)
 
 
 def _is_global(address: str) -> bool:

@@ -31,7 +31,7 @@ def apply_all(changes: Iterable[StoreChange], inventory: Inventory) -> None:
 
 
 class Recorder(Inventory):
-    """Stands in for an inventory while verbs are brought about; ``taken`` gives what it was told.
+    """Stands in for an inventory while verbs are brought about, and notes what it is told for ``taken``.
 
     It knows nothing but the addresses it was given, and is used by one thread.
     """
@@ -62,11 +62,10 @@ class Recorder(Inventory):
         self._changes.append(StoreChange(method, words))
 
     def save(self, machine: MachineRecord, asked: float | None = None) -> None:
-        """Note it; when it is written counts as the time, since the clock here may be another machine's."""
+        """When it is written counts as the time, since the clock here may be another machine's."""
         self._note("save", machine)
 
     def forget(self, machine: MachineRecord) -> None:
-        """Note it."""
         self._note("forget", machine)
 
     def replace(
@@ -76,20 +75,17 @@ class Recorder(Inventory):
         asked: float,
         left_out: Callable[[], Sequence[LeftOut]] = list,
     ) -> list[KnownMachine]:
-        """Note it, with the age of the listing; who vanished is found where the store is."""
+        """With the age of the listing; who vanished is found where the store is."""
         self._note("replace_listed", cloud, list(machines), time.time() - asked, tuple(left_out()))
         return []
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:
-        """Note it."""
         self._note("expect_address", machine, token)
 
     def keep_address(self, address: FloatingIP, machine: MachineRecord) -> None:
-        """Note it."""
         self._note("keep_address", address, machine)
 
     def forget_address(self, address: FloatingIP) -> None:
-        """Note it."""
         self._note("forget_address", address)
 
     def addresses_of(self, machine: MachineRecord) -> list[FloatingIP]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from itertools import islice
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
@@ -23,7 +23,6 @@ REFRESHES = "refresh"
 VANISHED = "vanished"
 ADDRESSES = "address"
 _KEY = ["cloud", "cloud_id"]
-_FIELDS = tuple(each.name for each in fields(MachineRecord))
 # In place of an address that nobody has told yet.
 _EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
@@ -57,19 +56,14 @@ class KnownMachine:
         return max(0.0, time.time() - self.refreshed)
 
 
-class Inventory:
+class Inventory(AbstractContextManager["Inventory"]):
     """The machines of all clouds as they were last seen, in the store."""
 
     def __init__(self, database: Database | None = None) -> None:
         """Use this database, or the user's own store."""
         self._database = database or open_store()
 
-    def __enter__(self) -> Inventory:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
@@ -180,9 +174,7 @@ class Inventory:
             for each in missing
             if each.machine.state is not State.BUILDING or not asked - HIDES_NEW < each.refreshed <= asked
         ]
-        for start in range(0, len(gone), _PAGE):
-            ids = [each.machine.cloud_id for each in gone[start : start + _PAGE]]
-            self._database.delete(MACHINES, cloud=cloud, cloud_id=in_(ids))
+        self._database.delete(MACHINES, cloud=cloud, cloud_id=in_([each.machine.cloud_id for each in gone]))
         surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
         records = [
             {**_record(each.machine, each.refreshed), "told": "", "noticed": asked} for each in surprising
@@ -193,20 +185,15 @@ class Inventory:
     def vanished(self, clouds: Iterable[str], reader: str = "shell") -> list[KnownMachine]:
         """The machines that vanished from these clouds, as they were last seen, in state deleted.
 
-        Each reader is told of a machine once. One that was told is kept for other readers for 30 days after
-        a listing lacked it.
-
-        Args:
-            reader: one word that says who is told: shell, rest, python, ...
+        Each reader (one word: shell, rest, python, ...) is told of a machine once. One that was told is kept
+        for other readers for 30 days after a listing lacked it.
         """
         untold = [cloud for cloud in clouds if self._untold(cloud, reader)]
         if not untold:
             # As nearly always: nothing is written, and nobody waits for it.
             return []
-        told: list[KnownMachine] = []
         with self._database.atomic():
-            for cloud in untold:
-                told += self._tell(cloud, reader)
+            told = [known for cloud in untold for known in self._tell(cloud, reader)]
         return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
 
     def _untold(self, cloud: str, reader: str) -> list[Record]:
@@ -344,8 +331,4 @@ def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
 
 
 def _known(record: Mapping[str, Any]) -> KnownMachine:
-    # Not by from_record, which looks up the fields each time: a listing has thousands of machines.
-    values = {key: record[key] for key in _FIELDS if key in record}
-    values |= {"state": State(record["state"]), "metadata": dict(record.get("metadata") or {})}
-    machine = MachineRecord(**values)
-    return KnownMachine(machine, float(record["refreshed"]))
+    return KnownMachine(MachineRecord.from_record(record), float(record["refreshed"]))

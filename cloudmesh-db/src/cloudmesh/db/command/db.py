@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cloudmesh.plugin import Answer, command
 from cloudmesh.shell.command import PluginCommand
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cloudmesh.db.database import Database
 
 _SUBCOMMANDS = ("tables", "columns", "list", "find", "delete", "export", "backup", "check")
 
@@ -76,19 +71,10 @@ class DbCommand(PluginCommand):  # type: ignore[misc]
         from cloudmesh.db import cli
         from cloudmesh.db.database import open_store
 
-        works: dict[str, Callable[[Database, dict[str, Any]], Answer]] = {
-            "tables": cli.tables,
-            "columns": cli.columns,
-            "list": cli.find,
-            "find": cli.find,
-            "delete": cli.delete,
-            "export": cli.export,
-            "backup": cli.back_up,
-            "check": cli.check,
-        }
         word = next(word for word in _SUBCOMMANDS if arguments[word])
         with open_store(prompter=prompter_of(self)) as database:
-            return works[word](database, arguments)
+            answer: Answer = getattr(cli, "find" if word == "list" else word)(database, arguments)
+            return answer
 
     def complete_db(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """The sub-commands, which are all that the first word can be."""

@@ -15,31 +15,15 @@ import psycopg
 from cloudmesh.db.locks.hold import Hold, LockDescriptor
 
 # A session of which nothing was heard for as many seconds as these together is ended, by either side.
-_IDLE, _INTERVAL, _COUNT = 30, 10, 3
-KEEPALIVES = {
-    "keepalives": 1,
-    "keepalives_idle": _IDLE,
-    "keepalives_interval": _INTERVAL,
-    "keepalives_count": _COUNT,
-}
+KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 # The server's side of it. A holder has nothing to say for hours, which idle_session_timeout would end.
-_SETTINGS = {
-    "tcp_keepalives_idle": _IDLE,
-    "tcp_keepalives_interval": _INTERVAL,
-    "tcp_keepalives_count": _COUNT,
-    "idle_session_timeout": 0,
-}
+_SETTINGS = {**{f"tcp_{name}": value for name, value in KEEPALIVES.items()}, "idle_session_timeout": 0}
 
 Connection = psycopg.Connection[Any]
 
 
 class LockSession:
-    """One connection, and the names that it holds.
-
-    Attributes:
-        connection: one that nobody else uses.
-        held: the keys of the names that were taken and not given back.
-    """
+    """One connection, which nobody else uses, and the keys of the names that it holds."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

@@ -17,10 +17,9 @@ FORMAT = 2
 
 
 class DialectLimits(NamedTuple):
-    """What a database cannot hold.
+    """What a database cannot hold; ``product`` is its name, for messages.
 
     Attributes:
-        product: its name, for messages.
         columns: the most columns of a table, ``id`` and ``_json`` among them.
         name_bytes: the most bytes of UTF-8 in a name; 0 where there is no such limit.
         reserved: names that no column can have, in lower case.
@@ -40,7 +39,6 @@ class Dialect(ABC):
     Attributes:
         opened: how often it was opened; another store may have taken the place of the last one.
         place: what to call the store in a message; never with a password.
-        limits: what it cannot hold.
         sql_types: the SQL type of a column of each kind (see ``values.KINDS``).
         id_type: the SQL type of the column ``id``, which numbers the rows by itself.
         later: whether a column is added to the table only with its first value that is not None, which
@@ -78,12 +76,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
-        """Add a row and give its id.
-
-        Raises:
-            Unbindable: a value is none that its column can hold; nothing was added.
-            StoreError: it cannot be added.
-        """
+        """Add a row and give its id; raises Unbindable if a column cannot hold its value, or StoreError."""
 
     @abstractmethod
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
@@ -95,14 +88,8 @@ class Dialect(ABC):
     ) -> list[Sequence[Any]]:
         """The rows that have one of these keys: the id of each, and then its values in ``columns``.
 
-        Args:
-            table: where to look.
-            columns: the columns of the keys, with their kinds.
-            keys: values as the columns hold them, at most ``where.MOST_VALUES`` together.
-
-        Raises:
-            Unbindable: a value is none that its column can hold.
-            StoreError: the database refuses.
+        These are the columns of the keys, with their kinds; the keys have at most ``where.MOST_VALUES``
+        values together, as the columns hold them. Raises as ``insert``.
         """
 
     def restored(self, table: str) -> None:  # noqa: B027 most databases look at the ids themselves
@@ -162,10 +149,10 @@ class Dialect(ABC):
         name = f"s{self._depth}"
         if self._depth:
             self.execute(f"SAVEPOINT {name}")
-        else:
-            self._begin(write=True)
         self._depth += 1
         try:
+            if self._depth == 1:
+                self._begin(write=True)
             yield
             self.execute(f"RELEASE SAVEPOINT {name}" if self._depth > 1 else "COMMIT")
         except BaseException:

@@ -1,8 +1,6 @@
 """PostgreSQL, for a team: the tables stand in the first schema of the connection's search path.
 
-Facts that shape this module are from PostgreSQL's manual: names have 63 bytes ("Lexical Structure"), tables
-1,600 columns ("Limits"), a few column names belong to the system ("System Columns"), and a text cannot hold
-NUL ("Character Types").
+Its limits are from PostgreSQL's manual: "Lexical Structure", "Limits", "System Columns", "Character Types".
 """
 
 from __future__ import annotations
@@ -10,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -103,19 +101,9 @@ class PostgreSQL(Dialect):
         names = ", ".join(map(self.quote, columns))
         marks = ", ".join(["%s"] * len(columns))
         sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608
-        if self._depth:
-            # Here a statement that fails ends the whole transaction.
-            self.execute("SAVEPOINT statement")
-        try:
-            with self._sentences(), _unbindable():
-                id = int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
-            if self._depth:
-                self.execute("RELEASE SAVEPOINT statement")
-        except BaseException:
-            if self._depth and self._in_transaction():
-                self.execute("ROLLBACK TO SAVEPOINT statement")
-            raise
-        return id
+        # Here a statement that fails ends the whole transaction.
+        with self.atomic() if self._depth else nullcontext(), self._sentences(), _unbindable():
+            return int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
         """Add rows by COPY, with ids taken before it, since others may take some of the sequence too."""
@@ -135,10 +123,8 @@ class PostgreSQL(Dialect):
     def restored(self, table: str) -> None:
         """Let the sequence go on after the greatest id."""
         sequence = "pg_get_serial_sequence(%s, 'id')"
-        last = (
-            f"SELECT setval({sequence}, greatest(max(id), 1), max(id) IS NOT NULL) FROM {self.quote(table)}"  # noqa: S608
-        )
-        self.execute(last, (super().quote(table),))
+        last = f"setval({sequence}, greatest(max(id), 1), max(id) IS NOT NULL)"
+        self.execute(f"SELECT {last} FROM {self.quote(table)}", (super().quote(table),))  # noqa: S608
 
     def find_ids(
         self, table: str, columns: Mapping[str, str], keys: Sequence[Sequence[Any]]
@@ -189,25 +175,17 @@ class PostgreSQL(Dialect):
             self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return
         self.execute("BEGIN")
-        try:
-            self.execute("SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))", (_LOCKS,))
-        except BaseException:
-            if self._in_transaction():
-                self.execute("ROLLBACK")
-            raise
+        self.execute("SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))", (_LOCKS,))
 
     def _in_transaction(self) -> bool:
-        if self._connection is None or self._connection.closed:
-            return False
-        return self._connection.info.transaction_status != TransactionStatus.IDLE
+        here = self._connection
+        return here is not None and not here.closed and here.info.transaction_status != TransactionStatus.IDLE
 
     def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        for each in (self._connection, self._session):
+            if each is not None:
+                each.close()
+        self._connection = self._session = None
 
     def _open(self, **options: int) -> psycopg.Connection[Any]:
         try:
@@ -226,9 +204,7 @@ class PostgreSQL(Dialect):
             ) from None
         except psycopg.OperationalError as error:
             reason = _first_line(error).rpartition("FATAL:")[2].strip()
-            if any(
-                words in reason for words in ("authentication failed", "no password supplied", "no pg_hba")
-            ):
+            if any(words in reason for words in _REFUSALS):
                 raise CredentialsError(f"the store {self.place} does not let us in: {reason}") from None
             raise StoreError(f"the store {self.place} cannot be reached: {reason}") from None
         try:

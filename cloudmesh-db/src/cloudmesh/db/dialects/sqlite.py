@@ -16,8 +16,9 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from cloudmesh.db import locks
@@ -137,22 +138,18 @@ class SQLite(Dialect):
         return found
 
     def is_locked(self, name: str) -> bool:
-        if self.in_memory:
-            return name in self._names
         from cloudmesh.db.locks.hold import FileHold
 
         try:
-            return FileHold.is_taken(self._locks_folder, name)
+            return name in self._names if self.in_memory else FileHold.is_taken(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
 
     def _lock(self, name: str) -> Hold | None:
+        from cloudmesh.db.locks.hold import FileHold, MemoryHold
+
         if self.in_memory:
-            from cloudmesh.db.locks.hold import MemoryHold
-
             return None if name in self._names else MemoryHold(self._names, name)
-        from cloudmesh.db.locks.hold import FileHold
-
         try:
             _make_directory(self._locks_folder.parent)
             return FileHold.take(self._locks_folder, name)
@@ -249,11 +246,10 @@ class SQLite(Dialect):
 
 def _file_id(path: Path) -> tuple[int, int] | None:
     """The device and the inode of the file at this path; None if there is none."""
-    try:
+    with suppress(OSError):
         status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino
+    return None
 
 
 def _make_file(path: Path) -> None:
@@ -263,11 +259,8 @@ def _make_file(path: Path) -> None:
         return
     _make_directory(path.parent)
     # While the directory is locked no other process makes a store in it, or sets one aside.
-    with file_lock(path.parent):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return
+    with file_lock(path.parent), suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _make_directory(path: Path) -> None:
@@ -346,7 +339,7 @@ def _from_1(connection: sqlite3.Connection) -> None:
 
 
 # What brings a store from each older format to the next.
-_UPGRADES: Mapping[int, Callable[[sqlite3.Connection], None]] = MappingProxyType({1: _from_1})
+_UPGRADES: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
 
 
 def _set_damaged_aside(path: Path, opened: tuple[int, int] | None, own: bool) -> str:
@@ -382,11 +375,9 @@ def _set_damaged_aside(path: Path, opened: tuple[int, int] | None, own: bool) ->
 
 def _rename_aside(path: Path) -> Path:
     """Rename the file and those that belong to it; gives its new name, which nothing had before."""
-    stamp = time.strftime("%Y%m%dT%H%M%S")
-    kept, number = path.with_name(f"{path.name}.damaged-{stamp}"), 1
-    while kept.exists():
-        number += 1
-        kept = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+    name = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    kept = next(each for each in map(path.with_name, names) if not each.exists())
     for suffix in _SUFFIXES:
         old = path.with_name(path.name + suffix)
         if old.exists():

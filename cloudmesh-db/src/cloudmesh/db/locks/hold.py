@@ -12,11 +12,10 @@ import os
 import threading
 import time
 import weakref
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 from cloudmesh.db import locks
 from cloudmesh.plugin.errors import StoreError
@@ -73,25 +72,17 @@ def _in_child() -> None:
 os.register_at_fork(before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_in_child)
 
 
-class Hold(ABC):
+class Hold(AbstractContextManager["Hold"]):
     """A name that this process has and no other; ``with`` releases it at its end.
 
     The system frees it when the process dies, however that happens, and ``Database.close`` does so too. It
     is not inherited by a forked child. Each kind of store has its own subclass.
-
-    Attributes:
-        name: what is held.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __enter__(self) -> Hold:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.release()
 
     def __repr__(self) -> str:
@@ -147,22 +138,17 @@ class FileHold(Hold):
     def take(cls, folder: Path, name: str) -> FileHold | None:
         """Take a name; None if somebody has it, another thread of this process included.
 
-        Raises:
-            OSError: the folder cannot be made, or a file in it.
-            StoreError: the guard was not to be had for long.
+        Raises OSError if the folder cannot be made, or a file in it; StoreError if others keep its guard.
         """
         folder.mkdir(mode=0o700, exist_ok=True)
-        with _guarded(folder):
-            path = folder / _file_name(name)
+        path = folder / _file_name(name)
+        with _guarded(folder), ExitStack() as undo:
             file = LockDescriptor.opened(path, os.O_RDWR | os.O_CREAT)
-            try:
-                if _locked(file):
-                    return cls(name, path, file)
-            except OSError:
-                file.close()
-                raise
-            file.close()
-            return None
+            undo.callback(file.close)
+            if not _locked(file):
+                return None
+            undo.pop_all()
+            return cls(name, path, file)
 
     @staticmethod
     def is_taken(folder: Path, name: str) -> bool:
@@ -170,19 +156,16 @@ class FileHold(Hold):
         path = folder / _file_name(name)
         if not path.exists():
             return False
-        with _guarded(folder):
-            try:
-                file = LockDescriptor.opened(path, os.O_RDWR)
-            except FileNotFoundError:
-                return False
+        with _guarded(folder), suppress(FileNotFoundError):
+            file = LockDescriptor.opened(path, os.O_RDWR)
             try:
                 if not _locked(file):
                     return True
                 # Its process was killed, and left the file.
                 path.unlink()
-                return False
             finally:
                 file.close()
+        return False
 
     @property
     def is_open(self) -> bool:
@@ -191,35 +174,26 @@ class FileHold(Hold):
     def is_valid(self) -> bool:
         """Whether the file that is locked still stands at its path."""
         number = self._file.number
-        if number is None:
-            return False
-        try:
-            return os.path.samestat(os.fstat(number), self._path.stat())
-        except OSError:
-            # It was removed, or its folder cannot be reached any more.
-            return False
+        # An error says that it was removed, or that its folder cannot be reached any more.
+        with suppress(OSError):
+            return number is not None and os.path.samestat(os.fstat(number), self._path.stat())
+        return False
 
     def release(self) -> None:
         """Remove the file, and with it the lock."""
         if not self.is_open:
             return
-        try:
-            with _guarded(self._path.parent):
-                if self.is_valid():
-                    self._path.unlink()
-        except (OSError, StoreError):
-            # A file that stays is no lock, and the next to hold the name takes it over.
-            pass
-        finally:
-            self._file.close()
+        # A file that stays is no lock, and the next to hold the name takes it over.
+        with closing(self._file), suppress(OSError, StoreError), _guarded(self._path.parent):
+            if self.is_valid():
+                self._path.unlink()
 
 
 @contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
     """Keep others from making or removing lock files in the folder; raises StoreError after BUSY_SECONDS."""
-    guard = LockDescriptor.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)
     end = time.monotonic() + locks.BUSY_SECONDS
-    try:
+    with closing(LockDescriptor.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)) as guard:
         while not _locked(guard):
             if time.monotonic() > end:
                 raise StoreError(
@@ -228,8 +202,6 @@ def _guarded(folder: Path) -> Iterator[None]:
                 )
             time.sleep(_PAUSE_SECONDS)
         yield
-    finally:
-        guard.close()
 
 
 def _locked(file: LockDescriptor) -> bool:

@@ -46,7 +46,7 @@ class Condition(ABC):
 
 @dataclass(frozen=True)
 class Equal(Condition):
-    """Equal to a value."""
+    """Equal to a value; None also finds records that have nothing there."""
 
     value: Any
 
@@ -79,8 +79,7 @@ class Order(Condition):
             )
 
     def matches(self, value: Any) -> bool:
-        kind = family(value)
-        return kind is not None and kind == family(self.value) and _ORDERS[self.sign](value, self.value)
+        return family(value) == family(self.value) and _ORDERS[self.sign](value, self.value)
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,7 @@ class OneOf(Condition):
         return any(part.matches(value) for part in self.parts)
 
 
-def eq(value: Any) -> Condition:
-    """Equal; None also finds records that have nothing there."""
-    return Equal(value)
-
-
-def ne(value: Any) -> Condition:
-    """Not equal."""
-    return Unequal(value)
+eq, ne, glob = Equal, Unequal, Glob
 
 
 def gt(value: Any) -> Condition:
@@ -159,11 +151,6 @@ def in_(values: Iterable[Any]) -> Condition:
     return OneOf(tuple(map(Equal, values)))
 
 
-def glob(pattern: str) -> Condition:
-    """A text that fits a pattern as in a shell, with ``*``, ``?``, ``[a-c]`` and ``[!x]``."""
-    return Glob(pattern)
-
-
 def condition(wanted: Any) -> Condition:
     """What was given as a condition; a plain value means that it is equal. Raises StoreError."""
     if isinstance(wanted, Condition):
@@ -181,10 +168,8 @@ def family(value: Any) -> str | None:
         return "number"
     if isinstance(value, datetime):
         return "local time" if value.utcoffset() is None else "time"
-    for kind, name in ((str, "text"), (bytes, "bytes"), (date, "date")):
-        if isinstance(value, kind):
-            return name
-    return None
+    names = {str: "text", bytes: "bytes", date: "date"}
+    return next((name for kind, name in names.items() if isinstance(value, kind)), None)
 
 
 @lru_cache(maxsize=256)

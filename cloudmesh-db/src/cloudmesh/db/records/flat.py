@@ -1,4 +1,4 @@
-"""What the database gives back."""
+"""Nested records as one level of columns, and back."""
 
 from __future__ import annotations
 
@@ -46,24 +46,19 @@ def flatten(record: Mapping[str, Any]) -> Flat:
         StoreError: the record is no mapping, a key is no string, or it is nested too deep.
     """
     taken: set[str] = set()
-    values: dict[str, Any] = {}
-    paths: dict[str, KeyPath] = {}
+    flat = Flat({}, {})
     for path, value in leaves(record):
         column = column_name(path, taken)
         taken.add(fold(column))
-        values[column] = value
-        paths[column] = path
-    return Flat(values, paths)
+        flat[column], flat.paths[column] = value, path
+    return flat
 
 
 def unflatten(flat: Mapping[str, Any], paths: Mapping[str, KeyPath] | None = None) -> dict[str, Any]:
-    """The nested dict of a flat one.
+    """The nested dict of a flat one; raises StoreError if two columns would have to be at one place.
 
     ``paths`` says which keys lead to a column; without it those of a ``Flat`` are used, and names are
     split at each ``_`` where neither knows the column.
-
-    Raises:
-        StoreError: two columns would have to be at one place.
     """
     known = paths if paths is not None else getattr(flat, "paths", {})
     return nest((known.get(column) or tuple(column.split("_")), value) for column, value in flat.items())
@@ -100,13 +95,9 @@ def nest(found: Iterable[Leaf]) -> dict[str, Any]:
 def column_name(
     path: KeyPath, taken: Collection[str], reserved: Collection[str] = RESERVED, most_bytes: int = 0
 ) -> str:
-    """The name of the column for a path.
+    """The name of the column for a path, of at most so many bytes of UTF-8 (0 for any number).
 
-    Args:
-        path: the keys that lead to the value.
-        taken: the folded names that other columns have.
-        reserved: the folded names that no column can have.
-        most_bytes: how many bytes of UTF-8 a name may have; 0 for any number.
+    Other columns have the names ``taken``, no column can have those that are ``reserved``; both are folded.
     """
     # What SQL text cannot hold becomes "?": NUL and halves of surrogate pairs.
     name = "_".join(path).replace("\0", "?").encode("utf-8", "replace").decode("utf-8") or "_"

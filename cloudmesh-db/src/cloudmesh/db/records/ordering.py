@@ -44,13 +44,13 @@ def check_limit(limit: int | None) -> None:
         raise StoreError(f"a limit is a number of records from 0, not {limit!r}")
 
 
-def arranged(records: list[Record], order: Sequence[tuple[KeyPath | None, bool]]) -> list[Record]:
-    """The records in order; a path of None stands for the id, True for descending."""
+def arranged(records: list[Record], order: Sequence[tuple[KeyPath, bool]]) -> list[Record]:
+    """The records in order of the values at some paths; True stands for descending."""
     for path, descending in reversed(order):
         some: list[tuple[Any, Record]] = []
         none: list[tuple[Any, Record]] = []
         for record in records:
-            value = record.id if path is None else at(record, path)
+            value = at(record, path)
             (none if value is None else some).append((_rank(value), record))
         # Sorting is stable, also in reverse.
         some.sort(key=lambda pair: pair[0], reverse=descending)
@@ -58,13 +58,19 @@ def arranged(records: list[Record], order: Sequence[tuple[KeyPath | None, bool]]
     return records
 
 
-def at(record: Any, path: KeyPath) -> Any:
-    """The value at a path of a record; None if there is nothing, or a dict that is not empty."""
+def at(record: Record, path: KeyPath) -> Any:
+    """The value at a path of a record; None if there is nothing, or a dict that is not empty.
+
+    The empty path is that of the id.
+    """
+    if not path:
+        return record.id
+    value: Any = record
     for key in path:
-        if not isinstance(record, dict) or key not in record:
+        if not isinstance(value, dict) or key not in value:
             return None
-        record = record[key]
-    return None if isinstance(record, dict) and record else record
+        value = value[key]
+    return None if isinstance(value, dict) and value else value
 
 
 def _rank(value: Any) -> tuple[int, Any]:

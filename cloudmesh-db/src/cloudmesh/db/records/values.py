@@ -38,31 +38,22 @@ _TAGS: dict[str, Any] = {
     "$date": date.fromisoformat,
 }
 
-
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def kind_of(value: Any) -> str:
     """The kind of a column whose first value this is."""
-    kind = _KINDS.get(type(value))
-    if kind is None:
-        kind = next((kind for base, kind in _KINDS.items() if isinstance(value, base)), "json")
-    return kind
+    if type(value) in _KINDS:
+        return _KINDS[type(value)]
+    return next((kind for base, kind in _KINDS.items() if isinstance(value, base)), "json")
 
 
 def encode(kind: str, value: Any, nul: bool = True) -> tuple[Any, bool]:
     """The value as a column of this kind holds it, and whether that is exactly the value.
 
     If it is not, the exact value belongs in ``_json``; the first one is then None, or a number that is
-    equal to the exact one. Values that are equal give natives that are equal in SQL.
-
-    Args:
-        kind: one of ``KINDS``.
-        value: what is to be stored.
-        nul: whether a text may hold the character NUL.
-
-    Raises:
-        StoreError: the value, or one in it, is of a type that cannot be stored.
+    equal to the exact one. Values that are equal give natives that are equal in SQL. ``nul`` says whether a
+    text may hold the character NUL. Raises StoreError for a type that cannot be stored.
     """
     if kind == "json":
         return (None, False) if value is None else (to_json(value), True)
@@ -74,18 +65,8 @@ def encode(kind: str, value: Any, nul: bool = True) -> tuple[Any, bool]:
     return _text(value, nul) if kind == "text" else (value, True)
 
 
-def decode(kind: str, native: Any) -> Any:
-    """The value of what a column of this kind holds; ``native`` is not None."""
-    decoder = DECODERS.get(kind)
-    return decoder(native) if decoder else native
-
-
 def to_json(value: Any) -> str:
-    """The value as strict JSON; what JSON lacks is an object with one key: ``{"$bytes": "..."}``.
-
-    Raises:
-        StoreError: a value cannot be stored.
-    """
+    """The value as strict JSON; what JSON lacks is an object with one key; raises StoreError."""
     try:
         return _encode(_tagged(value, 0))
     except ValueError as error:
@@ -108,21 +89,16 @@ def from_json(text: str) -> Any:
 
 def pack(kept: Mapping[str, Any]) -> str | None:
     """The text of ``_json``: a JSON object of columns and their values; None if there are none."""
-    return (
-        f"{{{','.join(f'{json.dumps(key)}:{to_json(value)}' for key, value in kept.items())}}}"
-        if kept
-        else None
-    )
+    values = ",".join(f"{json.dumps(key)}:{to_json(value)}" for key, value in kept.items())
+    return f"{{{values}}}" if values else None
 
 
 def unpack(text: str | None) -> Mapping[str, Any]:
     """The columns and values of a ``_json``, not to be changed."""
     if text is None:
         return _NOTHING
-    if '"$' not in text and text.endswith(":null}"):
-        nulls = _only_nulls(text)
-        if nulls:
-            return nulls
+    if '"$' not in text and text.endswith(":null}") and (nulls := _only_nulls(text)):
+        return nulls
     values: dict[str, Any] = json.loads(text)
     return {key: _untagged(value) for key, value in values.items()} if '"$' in text else values
 

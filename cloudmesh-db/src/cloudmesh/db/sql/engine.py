@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,8 +26,7 @@ class RowChange(NamedTuple):
 
     Attributes:
         touched: the columns of which ``_json`` has nothing old afterwards.
-        columns: the columns that are set, without ``_json``.
-        values: what they are set to.
+        columns, values: the columns that are set, without ``_json``, and to what.
         kept: what ``_json`` gets.
     """
 
@@ -48,10 +47,7 @@ class RowChange(NamedTuple):
 class Engine:
     """Writes rows of tables. Call its methods within ``atomic``, except ``add``.
 
-    Attributes:
-        dialect: the connection.
-        tables: what is known of the tables.
-        search: finds records.
+    ``dialect`` is the connection, ``tables`` what is known of the tables, ``search`` finds records.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -73,13 +69,10 @@ class Engine:
     def add(self, name: str, record: Mapping[str, Any]) -> int:
         """Add a record and give its id; opens a transaction only where the table must grow."""
         table = self.tables.known(name)
-        made = table and table.writer.row(record)
-        if table and made:
-            try:
+        if table and (made := table.writer.row(record)):
+            # A value may not fit its column; ``Table.row`` finds out which.
+            with suppress(Unbindable):
                 return self.dialect.insert(name, *made)
-            except Unbindable:
-                # A value does not fit its column; ``Table.row`` finds out which.
-                pass
         found = leaves(record)
         if table is None or not table.holds(found):
             with self.atomic():
@@ -103,12 +96,9 @@ class Engine:
         table = self.tables.known(name)
         columns, rows = table.writer.rows(records, start) if table else ((), [])
         if rows:
-            try:
-                with self.dialect.atomic():
-                    return self.dialect.insert_many(name, columns, rows)
-            except Unbindable:
-                # Each of them goes the way that finds out what is special about it.
-                pass
+            # Else each of them goes the way that finds out what is special about it.
+            with suppress(Unbindable), self.dialect.atomic():
+                return self.dialect.insert_many(name, columns, rows)
         some = [leaves(record) for record in records[start : start + max(1, len(rows))]]
         return [self.insert(self.tables.widened(name, found), found) for found in some]
 
@@ -202,18 +192,14 @@ class Engine:
             if clause.exact:
                 return int(self.dialect.execute(f"{delete}{clause.sql}", clause.bound).rowcount)
             ids = self.search.ids(table, conditions)
-            for some in batches(ids):
-                marks = ", ".join([self.dialect.mark] * len(some))
-                self.dialect.execute(f"{delete} WHERE id IN ({marks})", some)
+            self.dialect.executemany(f"{delete} WHERE id = {self.dialect.mark}", [(id,) for id in ids])
             return len(ids)
 
     def _update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
         """The statement that sets columns of one row, and others to NULL; its id is bound last."""
         quote, mark = self.dialect.quote, self.dialect.mark
-        changes = [
-            *(f"{quote(name)} = {mark}" for name in names),
-            *(f"{quote(name)} = NULL" for name in nothing),
-        ]
+        changes = [f"{quote(name)} = {mark}" for name in names]
+        changes += [f"{quote(name)} = NULL" for name in nothing]
         return f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
 
 

@@ -1,16 +1,16 @@
 """Records become rows, and rows become records again.
 
 Machines of one cloud look alike: they have the same keys and, at each key, the same type of value. So the
-way from a record to its row is worked out once for each such shape: where each value goes, and what must be
-true of it. After that a record is compared with the last shape, a dict at a time, and its values are picked
-into their places. Rows are read back in the same manner. Unusual records go through ``Table.row`` instead,
-which alone defines what a row is; what is worked out for a shape gives the same.
+way from a record to its row is worked out once for each such shape. After that a record is compared with the
+last shape, a dict at a time, and its values are picked into their places. Rows are read back in the same
+manner. Unusual records go through ``Table.row``, which alone defines what a row is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
@@ -44,12 +44,12 @@ class Column(NamedTuple):
     kind: str
 
 
-class RowWriter:
-    """Makes rows of records whose shape was seen before.
+# The number of each record, to which no key leads.
+ID = Column("id", (), "integer")
 
-    Args:
-        by_path: the columns of the table as they are now.
-    """
+
+class RowWriter:
+    """Makes rows of records whose shape was seen before, for the columns of a table as they are now."""
 
     def __init__(self, by_path: Mapping[KeyPath, Column]) -> None:
         self._by_path = by_path
@@ -59,13 +59,9 @@ class RowWriter:
     def row(self, record: Mapping[str, Any]) -> tuple[Columns, Row] | None:
         """The columns, ``_json`` last, and the row; None if ``Table.row`` must make them."""
         row = self._last.row(record)
-        if row is None:
-            shape = self._shape(record)
-            row = shape.row(record) if shape else None
-            if shape is None or row is None:
-                return None
+        if row is None and (shape := self._shape(record)) and (row := shape.row(record)):
             self._last = shape
-        return self._last.columns, row
+        return (self._last.columns, row) if row is not None else None
 
     def rows(self, records: Sequence[Mapping[str, Any]], start: int) -> tuple[Columns, list[Row]]:
         """The columns, ``_json`` last, and the rows of the records from ``start`` on that have one shape.
@@ -76,9 +72,7 @@ class RowWriter:
         if first is None:
             return (), []
         rows = [first[1]]
-        row_of = self._last.row
-        for place in range(start + 1, len(records)):
-            row = row_of(records[place])
+        for row in map(self._last.row, islice(records, start + 1, None)):
             if row is None:
                 break
             rows.append(row)
@@ -101,11 +95,7 @@ class RowWriter:
 
 
 class _RecordShape:
-    """How records of one shape become rows.
-
-    Attributes:
-        columns: the columns of the rows, ``_json`` last.
-    """
+    """How records of one shape become rows, whose ``columns`` have ``_json`` last."""
 
     def __init__(self, record: dict[str, Any], by_path: Mapping[KeyPath, Column]) -> None:
         # Each dict of the record: its place in the list of all values, its length, what gives its values.
@@ -191,19 +181,15 @@ class StaleTable(Exception):
 
 
 class RowReader:
-    """Makes records of the rows of ``SELECT *`` of one table.
+    """Makes records of the rows of ``SELECT *`` of one table."""
 
-    Args:
-        columns: the columns of the table by name, as far as they are known.
-        names: the columns in the order of the rows; unknown before the first row.
-    """
-
-    def __init__(self, columns: Mapping[str, Column], names: Sequence[str]) -> None:
-        self.width = len(names)
+    def __init__(self, columns: Mapping[str, Column], described: Sequence[Any]) -> None:
+        """Take the columns as far as they are known, and those of the rows as DB-API describes them."""
+        self.width = len(described)
         self._known = columns
-        self._columns = [columns.get(name) for name in names]
-        self._names = names
-        places = {name: place for place, name in enumerate(names)}
+        places = {column[0]: place for place, column in enumerate(described)}
+        self._names = places.keys()
+        self._columns = [columns.get(name) for name in places]
         self._id, self._json = places.get("id", 0), places.get("_json", 0)
         self._shapes: dict[tuple[Any, ...], _RowShape] = {}
 
@@ -213,12 +199,7 @@ class RowReader:
         return len(self._names) - 2 > sum(column is not None for column in self._columns)
 
     def record(self, row: Sequence[Any]) -> Record:
-        """The record of a row.
-
-        Raises:
-            StaleTable: the table has to be read again.
-            ValueError: what the row holds is damaged.
-        """
+        """The record of a row; raises StaleTable, or ValueError for what is damaged."""
         kept = unpack(row[self._json])
         key = (*kept, *map(type, row))
         shape = self._shapes.get(key)
@@ -254,14 +235,7 @@ class RowReader:
 
 
 class _RowShape:
-    """How rows in which the same columns have values become records.
-
-    Args:
-        places: for each leaf of the record its path, and where it is among the values of the row and of
-            ``_json`` together.
-        decoders: places of values, each with what makes of the value there one of Python.
-        width: how many values there are.
-    """
+    """How rows in which the same columns have values become records."""
 
     def __init__(
         self,
@@ -269,6 +243,13 @@ class _RowShape:
         decoders: list[tuple[int, Callable[[Any], Any]]],
         width: int,
     ) -> None:
+        """Plan it.
+
+        Args:
+            places: for each leaf of the record its path, and where it is among the values of the row and of
+                ``_json`` together, of which there are ``width``.
+            decoders: places of values, each with what makes of the value there one of Python.
+        """
         self._decoders = decoders
         self._dicts: list[tuple[tuple[str, ...], Pick]] = []
         # Behind all values stands each dict of the record, the innermost first.

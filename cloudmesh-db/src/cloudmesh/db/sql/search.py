@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.records.flat import Record
-from cloudmesh.db.records.values import decode, unpack
-from cloudmesh.db.sql.rows import Column, RowReader, StaleTable
+from cloudmesh.db.records.values import DECODERS, unpack
+from cloudmesh.db.sql.rows import RowReader, StaleTable
 from cloudmesh.db.sql.tables import Table, Tables
 from cloudmesh.plugin.errors import StoreError
 
@@ -32,12 +32,11 @@ class Search:
         self, name: str, conditions: Conditions, order: Sequence[By] = (), limit: int | None = None
     ) -> list[Record]:
         """The records that meet the conditions, by id or in the order given, at most ``limit`` of them."""
-        if limit is None and not order:
-            quick = self._find_equal(name, conditions)
-            if quick is not None:
-                return quick
+        plain = limit is None and not order
+        if plain and (quick := self._find_equal(name, conditions)) is not None:
+            return quick
         table = self._tables.table(name, [*conditions, *(each.column for each in order)])
-        if limit is None and not order:
+        if plain:
             return self._read(table, self.where(table, conditions), conditions)
         with self._dialect.snapshot():
             # From the first statement on nothing changes, so what is looked up first stays true.
@@ -52,11 +51,7 @@ class Search:
             found = self._read(table, clause, conditions)
         from cloudmesh.db.records.ordering import arranged
 
-        paths = [
-            (None if each.column == "id" else table.columns[each.column].path, each.descending)
-            for each in order
-        ]
-        return arranged(found, paths)[:limit]
+        return arranged(found, [(table.column(each.column).path, each.descending) for each in order])[:limit]
 
     def count(self, name: str, conditions: Conditions) -> int:
         """How many rows meet the conditions."""
@@ -70,9 +65,7 @@ class Search:
     def tally(self, name: str, column: str, conditions: Conditions) -> dict[Any, int]:
         """The values of a column in the order in which they first come, with the number of records of each.
 
-        Raises:
-            UnknownName: there is no such table or column.
-            StoreError: a dict cannot have the values as its keys.
+        Raises UnknownName, or StoreError if a dict cannot have the values as its keys.
         """
         values: dict[Any, Any] = {}
         counts: dict[Any, int] = {}
@@ -94,13 +87,13 @@ class Search:
     def _counted(self, name: str, column: str, conditions: Conditions) -> Iterator[tuple[Any, int]]:
         """Values with numbers of records; a value may come several times."""
         table = self._tables.table(name, [column, *conditions])
-        known = Column("id", (), "integer") if column == "id" else table.columns[column]
+        known = table.column(column)
         clause = self.where(table, conditions)
         if not clause.exact or not known.kind:
             from cloudmesh.db.records.ordering import at
 
             for record in self.find(name, conditions):
-                yield record.id if column == "id" else at(record, known.path), 1
+                yield at(record, known.path), 1
             return
         quote = self._dialect.quote
         # Most values stand in the column; those that it cannot hold are all in _json.
@@ -108,8 +101,9 @@ class Search:
             f"SELECT {quote(column)}, CASE WHEN {quote(column)} IS NULL THEN _json END, count(*) "  # noqa: S608
             f"FROM {quote(name)}{clause.sql} GROUP BY 1, 2 ORDER BY min(id)"
         )
+        decode = DECODERS.get(known.kind, lambda native: native)
         for native, kept, number in self._dialect.execute(sql, clause.bound).fetchall():
-            yield unpack(kept).get(column) if native is None else decode(known.kind, native), number
+            yield unpack(kept).get(column) if native is None else decode(native), number
 
     def ids(self, table: Table, conditions: Conditions) -> list[int]:
         """The ids of the records that meet the conditions."""
@@ -174,15 +168,9 @@ class Search:
         from cloudmesh.db.records.conditions import condition
         from cloudmesh.db.records.ordering import at
 
-        # None stands for the id.
-        checks = [
-            (None if name == "id" else table.columns[name].path, condition(wanted))
-            for name, wanted in conditions.items()
-        ]
+        checks = [(table.column(name).path, condition(wanted)) for name, wanted in conditions.items()]
         return [
-            record
-            for record in records
-            if all(wanted.matches(record.id if path is None else at(record, path)) for path, wanted in checks)
+            record for record in records if all(wanted.matches(at(record, path)) for path, wanted in checks)
         ]
 
     def _records(self, table: Table, cursor: Any, rows: list[Any]) -> list[Record]:
@@ -191,14 +179,14 @@ class Search:
         try:
             try:
                 if table.reader.width != len(rows[0]):
-                    table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
+                    table.reader = RowReader(table.columns, cursor.description)
                     if table.reader.misses:
                         raise StaleTable
                 return list(map(table.reader.record, rows))
             except StaleTable:
                 # The rows are newer than what was known of their table.
                 table = self._tables.all().get(table.name, table)
-                table.reader = RowReader(table.columns, [column[0] for column in cursor.description])
+                table.reader = RowReader(table.columns, cursor.description)
                 return list(map(table.reader.record, rows))
         except (StaleTable, ValueError, AttributeError, TypeError) as error:
             raise StoreError(

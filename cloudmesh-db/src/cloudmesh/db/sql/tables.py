@@ -12,7 +12,7 @@ from typing import Any
 from cloudmesh.db.dialects.base import Dialect, DialectLimits
 from cloudmesh.db.records.flat import KeyPath, Leaf, column_name, fold
 from cloudmesh.db.records.values import encode, kind_of, pack
-from cloudmesh.db.sql.rows import Column, RowReader, RowWriter
+from cloudmesh.db.sql.rows import ID, Column, RowReader, RowWriter
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
 # Updates of more forms than these are not remembered.
@@ -25,9 +25,7 @@ class Table:
     Attributes:
         columns: the columns by name, in the order in which they were made; ``id`` is not among them.
         by_path: the same by path.
-        taken: the names of columns, in lower case.
-        writer: how records that look like earlier ones become rows.
-        reader: how rows become records.
+        writer, reader: how records that look like earlier ones become rows, and rows records.
         selects: the statements for the usual conditions, by their columns.
     """
 
@@ -36,7 +34,7 @@ class Table:
         self.limits = limits
         self.columns: dict[str, Column] = {}
         self.by_path: dict[KeyPath, Column] = {}
-        self.taken: set[str] = set()
+        self._taken: set[str] = set()
         self._forget()
 
     def _forget(self) -> None:
@@ -51,19 +49,19 @@ class Table:
         """How many rows ``_columns`` has for the table, and how many of them name a kind."""
         return len(self.columns) + 1, sum(1 for column in self.columns.values() if column.kind) + 1
 
+    def column(self, name: str) -> Column:
+        """A column of the table, which may be ``id``."""
+        return ID if name == "id" else self.columns[name]
+
     def holds(self, found: Iterable[Leaf]) -> bool:
         """Whether each leaf has a column whose kind is decided, if that is needed for the leaf."""
-        for path, value in found:
-            column = self.by_path.get(path)
-            if column is None or (not column.kind and value is not None):
-                return False
-        return True
+        known = ((self.by_path.get(path), value) for path, value in found)
+        return all(column and (column.kind or value is None) for column, value in known)
 
     def widen(self, found: Iterable[Leaf]) -> tuple[list[Column], list[Column]]:
         """Make room for the leaves; give the new columns, and the old ones whose kind is now decided.
 
-        Raises:
-            StoreError: there would be too many columns.
+        Raises StoreError if there would be too many columns.
         """
         new, decided = [], []
         for path, value in found:
@@ -84,9 +82,9 @@ class Table:
     def put(self, path: KeyPath, kind: str, name: str = "") -> Column:
         """Add a column, or decide the kind of one; without a name it gets one that is free."""
         if not name:
-            name = column_name(path, self.taken, self.limits.reserved, self.limits.name_bytes)
+            name = column_name(path, self._taken, self.limits.reserved, self.limits.name_bytes)
         column = self.columns[name] = self.by_path[path] = Column(name, path, kind)
-        self.taken.add(fold(name))
+        self._taken.add(fold(name))
         return column
 
     def cells(self, found: Iterable[Leaf]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -112,8 +110,7 @@ class Table:
 
     def touched(self, paths: tuple[KeyPath, ...]) -> tuple[str, ...]:
         """The columns of the paths, and those above or beneath, which cannot have a value beside them."""
-        names = self._touched.get(paths)
-        if names is None:
+        if paths not in self._touched:
             own = [self.by_path[path].name for path in paths]
             beside = [
                 column.name
@@ -122,8 +119,8 @@ class Table:
             ]
             if len(self._touched) >= _MOST_TOUCHED:
                 self._touched.clear()
-            names = self._touched[paths] = (*own, *beside)
-        return names
+            self._touched[paths] = (*own, *beside)
+        return self._touched[paths]
 
 
 class Tables:
@@ -163,10 +160,8 @@ class Tables:
 
     def known(self, name: str) -> Table | None:
         """A table as it was when last read, or None if there is no such table."""
-        if self._remembered is not None and self._opened == self.dialect.opened:
-            found = self._remembered.get(name)
-            if found is not None:
-                return found
+        if self._remembered and name in self._remembered and self._opened == self.dialect.opened:
+            return self._remembered[name]
         return self.all().get(name)
 
     def current(self, name: str) -> Table | None:
@@ -174,8 +169,8 @@ class Tables:
         table = self.known(name)
         if table is None:
             return None
-        size = "SELECT count(*), count(nullif(kind, '')) FROM _columns WHERE tab = "
-        now = self.dialect.execute(f"{size}{self.dialect.mark}", (name,)).fetchone()
+        sql = f"SELECT count(*), count(nullif(kind, '')) FROM _columns WHERE tab = {self.dialect.mark}"  # noqa: S608
+        now = self.dialect.execute(sql, (name,)).fetchone()
         return table if tuple(now) == table.size else self.all().get(name)
 
     def table(self, name: str, columns: Iterable[str] = ()) -> Table:
@@ -199,11 +194,11 @@ class Tables:
         tables = self.all()
         table = tables.get(name)
         if table is None:
-            table = self._new(name, found, tables)
+            table = tables[name] = self._new(name, found, tables)
             self._create(table)
         else:
             self._grow(table, *table.widen(found))
-        self._remembered = {**tables, name: table}
+        self._remembered = tables
         return table
 
     def index(self, table: Table, columns: Iterable[str]) -> None:
@@ -229,8 +224,9 @@ class Tables:
         """The columns that a table should have, and has not."""
         sql = f"SELECT * FROM {self.dialect.quote(name)} LIMIT 0"  # noqa: S608
         there = {column[0] for column in self.dialect.execute(sql).description}
-        columns = self.table(name).columns.values()
-        return [column.name for column in columns if column.kind and column.name not in there]
+        return [
+            each.name for each in self.table(name).columns.values() if each.kind and each.name not in there
+        ]
 
     def sql_of(self, name: str, found: list[Leaf]) -> str:
         """The statement that makes a new table for these leaves; raises StoreError if none can be made."""
@@ -248,8 +244,7 @@ class Tables:
     def _create(self, table: Table) -> None:
         """Make the table in the database, with the columns it has now."""
         self.dialect.execute(self._create_sql(table))
-        self._note([(table.name, "id", None, "integer")])
-        self._note_columns(table, table.columns.values())
+        self._note(table, [ID, *table.columns.values()])
 
     def _create_sql(self, table: Table) -> str:
         lines = [f"id {self.dialect.id_type}", *self._definitions(table.columns.values()), "_json TEXT"]
@@ -260,11 +255,11 @@ class Tables:
         """Add columns to a table of the database, and the kinds that are now decided."""
         for line in self._definitions([*new, *(decided if self.dialect.later else ())]):
             self.dialect.execute(f"ALTER TABLE {self.dialect.quote(table.name)} ADD COLUMN {line}")
-        self._note_columns(table, new)
+        self._note(table, new)
         mark = self.dialect.mark
         self.dialect.executemany(
             f"UPDATE _columns SET kind = {mark} WHERE tab = {mark} AND col = {mark}",  # noqa: S608
-            [(column.kind, table.name, column.name) for column in decided],
+            [(kind, table.name, name) for name, _, kind in decided],
         )
 
     def _definitions(self, columns: Iterable[Column]) -> list[str]:
@@ -275,14 +270,11 @@ class Tables:
             if column.kind or not self.dialect.later
         ]
 
-    def _note_columns(self, table: Table, columns: Iterable[Column]) -> None:
-        self._note([(table.name, column.name, json.dumps(column.path), column.kind) for column in columns])
-
-    def _note(self, rows: list[tuple[str, str, str | None, str]]) -> None:
+    def _note(self, table: Table, columns: Iterable[Column]) -> None:
         marks = ", ".join([self.dialect.mark] * 4)
         self.dialect.executemany(
             f"INSERT INTO _columns (tab, col, path, kind) VALUES ({marks})",  # noqa: S608
-            rows,
+            [(table.name, name, json.dumps(path) if path else None, kind) for name, path, kind in columns],
         )
 
 

@@ -54,17 +54,19 @@ def upsert_many(engine: Engine, name: str, records: Iterable[Record], key: Seque
 class _UpsertBatch:
     """Records whose keys are looked up together, and which are written together.
 
-    Attributes:
-        ids: those of all records that were written so far.
+    ``ids`` are those of all records that were written so far.
     """
 
     def __init__(self, engine: Engine, name: str, key: Sequence[str]) -> None:
         self._engine, self._name, self._key = engine, name, key
+        self.ids: list[int] = []
+        self._begin()
+
+    def _begin(self) -> None:
         self._records: list[Record] = []
         self._keys: list[Key] = []
         # By its key the last record that has it, in the order of the first ones, with its columns.
         self._rows: dict[Key, tuple[Columns, Row]] = {}
-        self.ids: list[int] = []
 
     def write(self, records: list[Record]) -> None:
         """Store these records; raises StoreError."""
@@ -100,7 +102,7 @@ class _UpsertBatch:
         records, keys, rows = self._records, self._keys, self._rows
         if not records:
             return
-        self._records, self._keys, self._rows = [], [], {}
+        self._begin()
         table = self._engine.tables.table(self._name)
         self._engine.tables.index(table, self._key)
         try:

@@ -33,10 +33,7 @@ def where(dialect: Dialect, table: Table, conditions: Mapping[str, Any]) -> Clau
     """The WHERE clause, with a blank before it; nothing without conditions.
 
     A row that its columns cannot decide, since ``_json`` holds its value, is among those found.
-    The columns must be known to the table.
-
-    Raises:
-        StoreError: a value is of a type that cannot be stored.
+    The columns must be known to the table. Raises StoreError for a value that cannot be stored.
     """
     if not conditions:
         return Clause("", [], True)
@@ -57,7 +54,7 @@ class _ColumnConditions:
         self._dialect, self._nul_in_text = dialect, table.limits.nul_in_text
         self._sql = f"{dialect.quote(table.name)}.{dialect.quote(name)}"
         self._is_id = name == "id"
-        self._kind = "integer" if self._is_id else table.columns[name].kind
+        self._kind = table.column(name).kind
         in_json = f"({self._sql} IS NULL AND {dialect.quote(table.name)}._json IS NOT NULL)"
         self._in_json = _NONE if self._is_id else Clause(in_json, [], False)
 
@@ -93,11 +90,8 @@ class _ColumnConditions:
         equal = self._equal(value)
         if equal is _ALL or equal is _NONE:
             return _NONE if equal is _ALL else _ALL
-        if not equal.exact:
-            return _UNDECIDED
-        return Clause(
-            f"({self._sql} <> {self._dialect.mark} OR {self._sql} IS NULL)", equal.bound, exact=True
-        )
+        sql = f"({self._sql} <> {self._dialect.mark} OR {self._sql} IS NULL)"
+        return Clause(sql, equal.bound, exact=True) if equal.exact else _UNDECIDED
 
     def _any(self, parts: tuple[Condition, ...]) -> Clause:
         clauses = [self.clause(part) for part in parts]
