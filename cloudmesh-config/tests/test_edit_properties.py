@@ -12,8 +12,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudmesh.config.editing import edit
+from cloudmesh.config.editing import edit, encryption
+from cloudmesh.config.secrets import age
 from cloudmesh.config.yaml import keys, reader
+from cloudmesh.config.yaml.keys import follow, join, leaves
+from cloudmesh.plugin.errors import ConfigError
 
 # How a value is written, and what it is.
 SCALARS = [
@@ -199,3 +202,72 @@ def test_any_key_can_be_made(name: str) -> None:
         path.chmod(0o600)
         edit.set_value(path, keys.join(["a", name, name]), "v")
         assert reader.load(path) == {"a": {"b": 1, name: {name: "v"}}}
+
+
+NOISE = ("", "", "\t", " \t", "\t # c", " #\tc", "  ", "\n\t", "\n  \t", "\n\n", "\n\t# c", "\n# c")
+ENTRIES = (
+    *(
+        "a: x",
+        "b: 'q'",
+        'c: "d"',
+        "e:",
+        "f: [1,{n}two]",
+        "g: {{h: i}}",
+        "i: ~",
+        "n:\tw",
+        "? p\n: q",
+        "r: !!str 5",
+    ),
+    *(
+        "j: |\n  text{n}\n  more",
+        "k: >-\n  fold\n  ed",
+        "l: |+\n  text\n\n",
+        "m:{n}\n  n: o{n}\n  p: q",
+        "'z': &x v",
+    ),
+    *(
+        "s:\n- t{n}\n- u",
+        "v: w\n  cont{n}",
+        "tokens:\n  - t1\n  - t2 # c",
+        "x: [\n  1,{n}\n  2\n ]",
+        'y: "z\n  z"',
+    ),
+    *(
+        "OS_PASSWORD: pw",
+        "u:\n  api_token: tt{n}\n  v: {{OS_PASSWORD: zz}}",
+        "aa: {{\n  b: 1,{n}\n  pin: '1'\n}}",
+    ),
+)
+HEADS = ("", "", "---\n", "---\t\n", "--- # c\n", "%YAML 1.2\n---\n", "\t\n", "\ufeff")
+TAILS = ("\n", "", "\n\n", "\n\t", "\n  ", "\n...\n", "\n... # c", "\n...\t\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(ENTRIES), st.sampled_from(NOISE)), min_size=1, unique_by=lambda e: e[0]
+    ),
+    st.tuples(*map(st.sampled_from, (NOISE, HEADS, TAILS, ("\n", "\r\n")))),
+    st.data(),
+)
+def test_what_can_be_read_can_be_changed_and_encrypted(
+    keys: dict[str, Path], entries: list[tuple[str, str]], around: tuple[str, ...], choose: st.DataObject
+) -> None:
+    noise, head, tail, newline = around
+    text = head + "\n".join(entry.format(n=noise) + after for entry, after in entries) + tail
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "class.yaml"
+        path.write_text(text, newline=newline)
+        path.chmod(0o600)
+        try:
+            data = reader.load(path)
+        except ConfigError:
+            return
+        places = [parts for parts, value in leaves(data) if value is None or isinstance(value, str)]
+        parts = choose.draw(st.sampled_from([*places, ("new",), ("m", "new")]))
+        value = choose.draw(st.sampled_from(["w", "no"]))
+        if parts[:1] != ("m",) or "m" in data:
+            edit.set_value(path, join(parts), value)
+            assert follow(reader.load(path), parts) == value
+        encryption.encrypt(path, [str(keys["ed25519"])])
+        assert not any(age.is_plain_secret(parts, value) for parts, value in leaves(reader.load(path)))

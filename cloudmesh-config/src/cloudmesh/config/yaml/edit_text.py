@@ -8,6 +8,7 @@ the caller, who reads the result again and compares.
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -15,6 +16,7 @@ from ruamel.yaml.tokens import (
     AnchorToken,
     FlowEntryToken,
     FlowMappingStartToken,
+    KeyToken,
     ScalarToken,
     TagToken,
     Token,
@@ -25,6 +27,9 @@ from cloudmesh.config.yaml.keys import ENVIRONMENT_TAG
 from cloudmesh.config.yaml.values import Value, in_brackets, string
 
 DEFAULT_STEP = 2
+_SIGNS = re.compile(r"[-+0-9]*")
+# Lines of blanks and tabs: YAML takes them after a bare value, and not after one in quotes.
+_EMPTY_LINES = re.compile(r"[ \t]*(?:\r?\n[ \t]*(?=\r?\n|\Z))+")
 
 
 class CannotEditError(Exception):
@@ -69,8 +74,10 @@ class TextEditor:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.root: Node = reader.parser(pure=True).compose(text)
-        self.tokens: list[Token] = list(YAML(typ="safe", pure=True).scan(text))
+        # The parser that the reader takes: the other one knows other forms, and other places of tabs.
+        self.root: Node
+        self.root, pure = reader.nodes(text)
+        self.tokens: list[Token] = list(YAML(typ="safe", pure=pure).scan(text))
         self.newline = "\r\n" if "\r\n" in text else "\n"
 
     def descend(self, parts: list[str]) -> tuple[Node, Node | None, int]:
@@ -105,7 +112,8 @@ class TextEditor:
             # The one beside the sign of a block text would go with it.
             _, sign, rest = self.text[start : self._line_end(start)].partition("#")
             comment = f"  {sign}{rest}" if sign else ""
-        return start, end, f"{blank}{value.text}{comment}"
+        end, empty = self._empty_lines(end)
+        return start, end, f"{blank}{value.text}{comment}{empty}"
 
     def remove(self, parent: MappingNode, number: int) -> str:
         """Take a key with all that is under it out of a section that has others; a key of its own line(s)."""
@@ -131,9 +139,15 @@ class TextEditor:
             token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
             comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
             return self.with_span(place, place, f"{comma}{_nest_flow(parts, value)}")
-        column = mapping.value[0][0].start_mark.column
-        place = self._line_end(self._last_token(mapping.start_mark.index, mapping.end_mark.index)[1])
-        return self.with_span(place, place, self._lines(column, parts, value))
+        lines = self._lines(self._column(mapping), parts, value)
+        token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index)
+        if _is_block_text(token) and "\n" not in self.text[place:]:
+            # The line end that the file lacks would become a part of the text, but for the sign -.
+            start, signs = token.start_mark.index + 1, self._signs(token)
+            return self.text[:start] + f"-{signs.strip('+-')}{self.text[start + len(signs) :]}{lines}"
+        place = self._line_end(place)
+        end, empty = self._empty_lines(place)
+        return self.with_span(place, end, lines + empty)
 
     def open_section(self, node: Node, parent: Node | None, parts: list[str], value: Value) -> str:
         """Make a section out of a null: ``key:``, ``key: ~``."""
@@ -141,7 +155,7 @@ class TextEditor:
             raise CannotEditError
         if parent.flow_style:
             return self.replace(node, dataclasses.replace(value, text=f"{{{_nest_flow(parts, value)}}}"))
-        column = next(key.start_mark.column for key, below in parent.value if below is node)
+        column = self._column(parent)
         start, end = self._extent(node)
         rest_of_line = self.text[end : self._line_end(end)]
         head = self.text[:start] + rest_of_line if rest_of_line.strip() else self.text[:start].rstrip(" ")
@@ -210,18 +224,41 @@ class TextEditor:
         """The last token that begins in this range, and where its text ends."""
         token = [token for token in self.tokens if start <= token.start_mark.index < end][-1]
         place = token.end_mark.index
-        if isinstance(token, ScalarToken) and token.style in ("|", ">"):
-            place = len(self.text[:place].rstrip())
+        if isinstance(token, ScalarToken) and _is_block_text(token):
+            end, place = place, len(self.text[:place].rstrip())
+            if "+" in self._signs(token) or token.value.rstrip("\n")[-1:].isspace():
+                # The empty lines below are a part of it, or the blanks in them.
+                is_open = end == len(self.text) and not self.text.endswith("\n")
+                whole = self._line_start(end) - len(self.newline)
+                place = end if is_open and not token.value.endswith("\n") else max(place, whole)
         return token, place
+
+    def _signs(self, token: Token) -> str:
+        """What follows the first sign of a block text, such as the 2+ of |2+."""
+        found = _SIGNS.match(self.text, token.start_mark.index + 1)
+        return found[0] if found else ""
+
+    def _empty_lines(self, place: int) -> tuple[int, str]:
+        """Where the empty lines after a value end if a tab is in them, and these lines without it."""
+        found = _EMPTY_LINES.match(self.text, place)
+        if not found or "\t" not in found[0]:
+            return place, ""
+        return found.end(), found[0].replace("\t", "")
 
     def _step(self) -> int:
         """By how many blanks the first section inside a section is indented."""
         if isinstance(self.root, MappingNode) and not self.root.flow_style:
-            for key, below in self.root.value:
+            for _, below in self.root.value:
                 if isinstance(below, MappingNode) and not below.flow_style:
-                    step: int = below.value[0][0].start_mark.column - key.start_mark.column
-                    return max(step, 1)
+                    return max(self._column(below) - self._column(self.root), 1)
         return DEFAULT_STEP
+
+    def _column(self, mapping: MappingNode) -> int:
+        """How far the keys of a section of lines are indented, or the question marks before them."""
+        start = mapping.start_mark.index
+        keys = (t for t in self.tokens if isinstance(t, KeyToken) and t.start_mark.index >= start)
+        column: int = next(keys).start_mark.column
+        return column
 
     def _line_start(self, index: int) -> int:
         return self.text.rfind("\n", 0, index) + 1
@@ -230,6 +267,10 @@ class TextEditor:
         end = self.text.find("\n", index)
         end = len(self.text) if end < 0 else end
         return end - 1 if self.text[index:end].endswith("\r") else end
+
+
+def _is_block_text(token: Token) -> bool:
+    return isinstance(token, ScalarToken) and token.style in ("|", ">")
 
 
 def _nest_flow(parts: list[str], value: Value) -> str:

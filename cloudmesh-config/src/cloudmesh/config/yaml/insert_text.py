@@ -83,9 +83,9 @@ class _Inserter(TextEditor):
         place = self._end_of(self.root, 0)
         return self.with_span(place, place, self._joined(lines))
 
-    def add_blocks(self, node: Node, blocks: list[Block]) -> str:
+    def add_blocks(self, node: MappingNode, blocks: list[Block]) -> str:
         """The blocks behind the last section, and behind the comments that belong to it."""
-        column = node.value[0][0].start_mark.column
+        column = self._column(node)
         place = self._end_of(node, column)
         return self.with_span(place, place, self._joined(self._written(blocks, column)))
 

@@ -19,12 +19,7 @@ _NO_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "nu
 def compose(text: str, path: Path) -> Node | None:
     """The text with its places, None if nothing is in it; raises FileError."""
     try:
-        reader.refuse_explosion(text)
-        try:
-            root: Node | None = reader.parser(pure=False).compose(text)
-        except YAMLError:
-            # The parser in C does not know all of YAML; the other one has the last word, as in the reader.
-            root = reader.parser(pure=True).compose(text)
+        root: Node | None = reader.nodes(text)[0]
         return root
     except YAMLError as error:
         raise fault(error, text, path) from None

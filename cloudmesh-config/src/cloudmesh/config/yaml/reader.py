@@ -98,6 +98,18 @@ def parser(*, pure: bool) -> YAML:
     return made
 
 
+def nodes(text: str) -> tuple[Any, bool]:
+    """The text with its places, and whether only the pure parser could read it; raises YAMLError.
+
+    The parser in C is fast, but does not know all of YAML, as [https://host]; the other has the last word.
+    """
+    refuse_explosion(text)
+    try:
+        return parser(pure=False).compose(text), False
+    except YAMLError:
+        return parser(pure=True).compose(text), True
+
+
 def refuse_explosion(text: str) -> None:
     """Raise BoundsError, with its place, for aliases that multiply or hold themselves and for deep nesting.
 
@@ -120,7 +132,6 @@ def load(path: Path) -> dict[str, Any]:
 
 def parse(text: str, path: Path) -> dict[str, Any]:
     """The same for a text that was read from ``path`` already."""
-    # The C parser is fast, but does not know all of YAML, as [https://host]; the other has the last word.
     try:
         return build(parser(pure=False), text, path)
     except FileError as error:
