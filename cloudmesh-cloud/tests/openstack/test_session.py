@@ -3,56 +3,8 @@
 import pytest
 
 from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, RateLimited, Refused
-from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
-KEYSTONE = "https://keystone.test/identity"
-TOKEN = "gAAAAA-token-of-uc"
-
-
-def endpoint(url, region="R1", interface="public"):
-    return {"url": url, "region": region, "interface": interface}
-
-
-CATALOG = [
-    {"type": "compute", "name": "nova", "endpoints": [endpoint("https://nova.test/v2.1/p1/")]},
-    {"type": "image", "name": "glance", "endpoints": [endpoint("https://glance.test/v2")]},
-    {"type": "network", "name": "neutron", "endpoints": [endpoint("https://neutron.test/v2.0/")]},
-]
-
-
-def signed_in(catalog):
-    times = {"issued_at": "2026-11-24T10:00:00.000000Z", "expires_at": "2026-11-24T11:00:00.000000Z"}
-    token = {**times, "catalog": catalog, "project": {"id": "p1"}, "user": {"id": "u1"}}
-    return {"status_code": 201, "json": {"token": token}, "headers": {"X-Subject-Token": TOKEN, **JSON}}
-
-
-JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def keystone(requests_mock):
-    """A Keystone below a path, with this catalog."""
-
-    def make(catalog=CATALOG):
-        requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", **signed_in(catalog))
-
-    make()
-    return make
-
-
-@pytest.fixture
-def provider(home):
-    def make(**changes):
-        credentials = {
-            "OS_AUTH_URL": f"{KEYSTONE}/v3",
-            "OS_USERNAME": "gregor",
-            "OS_PASSWORD": "beep-secret",
-            "OS_PROJECT_NAME": "p1",
-            **changes,
-        }
-        return OpenStackProvider("uc", {"credentials": credentials})
-
-    return make
+from .conftest import CATALOG, JSON, KEYSTONE, TOKEN, signed_in
 
 
 def test_services_are_found_whether_or_not_the_catalog_names_a_version(keystone, provider, requests_mock):
@@ -114,7 +66,7 @@ def test_who_is_no_keystone(provider, requests_mock, status, answer, kind, words
         list(uc.machines())
 
 
-@pytest.mark.parametrize("answer", [{"json": {"no": "servers"}}, {"json": {"servers": [{"id": 1}]}}])
+@pytest.mark.parametrize("answer", [{"json": {"no": "servers"}}, {"json": {"servers": ["a"], "servers_links": 1}}])
 def test_who_is_no_nova(keystone, provider, requests_mock, answer):
     requests_mock.get("https://nova.test/v2.1/p1/servers/detail", headers=JSON, **answer)
     with provider() as uc, pytest.raises(BadAnswer, match="unknown form"):

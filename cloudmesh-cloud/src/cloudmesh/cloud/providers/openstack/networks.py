@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
-from cloudmesh.cloud.providers.openstack.services import OpenStackServices
+from cloudmesh.cloud.providers.openstack.records import text
+from cloudmesh.cloud.providers.openstack.services import Json, OpenStackServices
 from cloudmesh.plugin.errors import suggest
-
-Json = Mapping[str, Any]
 
 
 class OpenStackNetworks(OpenStackServices):
@@ -19,15 +19,15 @@ class OpenStackNetworks(OpenStackServices):
     def networks(self) -> list[Network]:
         with self.requesting("list networks"):
             ranges: dict[str, list[str]] = {}
-            for subnet in self._all("subnets"):
-                ranges.setdefault(str(subnet["network_id"]), []).append(str(subnet["cidr"]))
-            project_id = self.session.token().project_id
-            return [_network(self.name, item, ranges, project_id) for item in self._all("networks")]
+            for network_id, cidr in self.listed("subnets", "subnets", _subnet):
+                ranges.setdefault(network_id, []).append(cidr)
+            read = partial(_network, ranges=ranges, project_id=self.session.token().project_id)
+            return list(self.listed("networks", "networks", read))
 
     def security_groups(self) -> list[SecurityGroup]:
         with self.requesting("list security groups"):
-            groups = self._all("groups", project_id=self.session.token().project_id)
-            return [_security_group(self.name, item) for item in groups]
+            mine = {"project_id": self.session.token().project_id}
+            return list(self.listed("groups", "security_groups", _security_group, **mine))
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
         project_id = self.session.token().project_id
@@ -62,8 +62,9 @@ class OpenStackNetworks(OpenStackServices):
     def floating_ips(self) -> list[FloatingIP]:
         with self.requesting("list floating IPs"):
             pools = {str(item["id"]): str(item["name"]) for item in self._pools()}
-            listed = self._all("addresses", project_id=self.session.token().project_id)
-            return [_floating_ip(self.name, item, pools) for item in listed]
+            mine = {"project_id": self.session.token().project_id}
+            read = partial(_floating_ip, pools=pools)
+            return list(self.listed("addresses", "floating_ips", read, **mine))
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         with self.requesting("take a floating IP"):
@@ -131,10 +132,15 @@ class OpenStackNetworks(OpenStackServices):
         return [item for page in self.pages(call, **query) for item in page]
 
 
+def _subnet(_: str, item: Json) -> tuple[str, str]:
+    """A network's id, and an address range of it."""
+    return text(item, "network_id"), text(item, "cidr")
+
+
 def _network(cloud: str, item: Json, ranges: Mapping[str, list[str]], project_id: str) -> Network:
     """A network, as seen from this project: one that is another project's is shared."""
     owner = item.get("project_id") or item.get("tenant_id")
-    cloud_id = str(item["id"])
+    cloud_id = text(item, "id")
     return Network(
         cloud=cloud,
         name=str(item.get("name") or cloud_id),
@@ -148,7 +154,8 @@ def _network(cloud: str, item: Json, ranges: Mapping[str, list[str]], project_id
 def _security_group(cloud: str, item: Json) -> SecurityGroup:
     """A security group with its rules."""
     rules = tuple(sorted(map(_rule, item.get("security_group_rules", ())), key=_order))
-    return SecurityGroup(cloud, str(item["name"]), str(item["id"]), str(item.get("description") or ""), rules)
+    described = str(item.get("description") or "")
+    return SecurityGroup(cloud, text(item, "name"), text(item, "id"), described, rules)
 
 
 def _order(item: SecurityRule) -> tuple[str | int, ...]:
@@ -166,7 +173,7 @@ def _rule(item: Json) -> SecurityRule:
         to_port=item.get("port_range_max"),
         remote=str(item.get("remote_ip_prefix") or item.get("remote_group_id") or ""),
         ethertype=str(item["ethertype"]),
-        cloud_id=str(item["id"]),
+        cloud_id=text(item, "id"),
     )
 
 
@@ -191,8 +198,8 @@ def _floating_ip(cloud: str, item: Json, pools: Mapping[str, str]) -> FloatingIP
     port = item.get("port_details") or {}
     return FloatingIP(
         cloud=cloud,
-        address=str(item["floating_ip_address"]),
-        cloud_id=str(item["id"]),
+        address=text(item, "floating_ip_address"),
+        cloud_id=text(item, "id"),
         pool=pools.get(pool, pool),
         machine_id=str(port.get("device_id") or ""),
         description=str(item.get("description") or ""),

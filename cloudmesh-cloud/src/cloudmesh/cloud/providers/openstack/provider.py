@@ -40,11 +40,10 @@ class OpenStackProvider(OpenStackNetworks):
         # One that is built while the pages are asked for may be on two of them.
         seen: set[str] = set()
         with self.requesting("list machines"):
-            for page in self.pages("servers"):
-                for machine in (records.machine(self.name, server) for server in page):
-                    if machine.cloud_id not in seen and machine.state is not State.DELETED:
-                        seen.add(machine.cloud_id)
-                        yield machine
+            for machine in self.listed("servers", "machines", records.machine):
+                if machine.cloud_id not in seen and machine.state is not State.DELETED:
+                    seen.add(machine.cloud_id)
+                    yield machine
 
     def machine(self, cloud_id: str) -> MachineRecord:
         with self.requesting(f"show machine {cloud_id}"):
@@ -60,7 +59,7 @@ class OpenStackProvider(OpenStackNetworks):
             return MachineRecord(
                 cloud=self.name,
                 name=request.name,
-                cloud_id=str(made["id"]),
+                cloud_id=records.text(made, "id"),
                 state=State.BUILDING,
                 raw_state="BUILD",
                 image=request.image.cloud_id,
@@ -75,19 +74,16 @@ class OpenStackProvider(OpenStackNetworks):
         with self.requesting(f"look for machine {request.name}"):
             pages = self.pages("servers", **query)
             for server in (server for page in pages for server in page):
-                machine = records.machine(self.name, server)
-                alive = machine.state not in (State.DELETING, State.DELETED)
-                if alive and bears(server.get("metadata") or {}, request):
-                    return machine
+                # Another one may be as odd as it likes.
+                if bears(server.get("metadata") or {}, request):
+                    machine = records.machine(self.name, server)
+                    if machine.state not in (State.DELETING, State.DELETED):
+                        return machine
         return None
 
     def images(self) -> list[Image]:
         with self.requesting("list images"):
-            return [
-                records.image(self.name, item)
-                for page in self.pages("images", status="active")
-                for item in page
-            ]
+            return list(self.listed("images", "images", records.image, status="active"))
 
     def image(self, cloud_id: str) -> Image:
         with self.requesting(f"show image {cloud_id}"):
@@ -95,18 +91,16 @@ class OpenStackProvider(OpenStackNetworks):
 
     def flavors(self) -> list[Flavor]:
         with self.requesting("list flavors"):
-            pages = self.pages("flavors")
-            return [records.flavor(self.name, item) for page in pages for item in page]
+            return list(self.listed("flavors", "flavors", records.flavor))
 
     def key_pairs(self) -> list[KeyPair]:
         with self.requesting("list key pairs"):
-            found = self.ask("keypairs")
-            return [records.key_pair(self.name, each["keypair"]) for each in found]
+            return list(self.listed("keypairs", "key_pairs", records.key_pair))
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         with self.requesting(f"add key pair {name}"):
             wanted = {"keypair": {"name": name, "public_key": public_key}}
-            return records.key_pair(self.name, self.ask("add_keypair", data=wanted))
+            return records.key_pair(self.name, {"keypair": self.ask("add_keypair", data=wanted)})
 
     def delete_key(self, name: str) -> None:
         with self.requesting(f"delete key pair {name}"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cloudmesh.cloud.errors import OddRecord
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
 from cloudmesh.cloud.provider.boot import unmarked
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
@@ -53,13 +54,18 @@ _TASKS = {
     "shelving_image_uploading": State.SHELVING,
     "shelving_offloading": State.SHELVING,
     "unshelving": State.UNSHELVING,
+    "migrating": State.MIGRATING,
+    "rescuing": State.UPDATING,
+    "unrescuing": State.UPDATING,
+    "resize_confirming": State.RESIZING,
+    "resize_reverting": State.RESIZING,
 }
 
 
 def state_of(status: str, task: str | None) -> State:
     """The normalised state for Nova's status and its task, if it has one."""
     state = _STATES.get(status.upper(), State.UNKNOWN)
-    if state is State.DELETED or not task:
+    if not task or (state is State.DELETED and task != "restoring"):
         return state
     return _TASKS.get(task, state)
 
@@ -69,17 +75,30 @@ def raw_state(status: str, task: str | None) -> str:
     return f"{status} {task}" if task else status
 
 
+def text(item: Json, key: str) -> str:
+    """What must be a text and not empty, such as a name or an id. Raises OddRecord."""
+    found = item[key]
+    if not (found and isinstance(found, str)):
+        raise OddRecord(f"its {key} is {'empty' if found in ('', None) else 'no text'}")
+    return found
+
+
 def machine(cloud: str, server: Json) -> MachineRecord:
-    """A server of Nova's detailed list."""
-    status, task = str(server["status"]), server.get("OS-EXT-STS:task_state")
+    """A server of Nova's detailed list. Raises OddRecord, or what a missing key or a wrong type raises."""
+    status, task = text(server, "status"), server.get("OS-EXT-STS:task_state")
     state = state_of(status, task)
     private, public = _addresses(server.get("addresses") or {})
     flavor = server.get("flavor") or {}
+    if not isinstance(flavor, dict):
+        raise OddRecord("its flavor is not told as a flavor is")
     told = (server.get("fault") or {}).get("message")
+    created = epoch_seconds(server.get("created"))
+    if server.get("created") and not created:
+        raise OddRecord("the time of its creation is no time")
     return MachineRecord(
         cloud=cloud,
-        name=str(server["name"]),
-        cloud_id=str(server["id"]),
+        name=text(server, "name"),
+        cloud_id=text(server, "id"),
         state=state,
         raw_state=raw_state(status, task),
         # A server that boots from a volume has no image, and an empty text in its place.
@@ -89,7 +108,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         private_ips=private,
         public_ips=public,
         fault=" ".join(str(told or "Nova does not tell why").split()) if state is State.ERROR else "",
-        created=epoch_seconds(server.get("created")),
+        created=created,
         metadata=unmarked(server.get("metadata") or {}),
         zone=str(server.get("OS-EXT-AZ:availability_zone") or ""),
     )
@@ -103,29 +122,31 @@ def _addresses(networks: Json) -> tuple[list[str], list[str]]:
     public: list[str] = []
     for addresses in networks.values():
         for each in addresses:
-            text = str(each["addr"])
+            try:
+                address = ipaddress.ip_address(each["addr"])
+            except ValueError:
+                raise OddRecord("one of its addresses is no IP address") from None
             floating = each.get("OS-EXT-IPS:type") == "floating"
-            (public if floating or ipaddress.ip_address(text).is_global else private).append(text)
+            (public if floating or address.is_global else private).append(str(each["addr"]))
     return private, public
 
 
 def image(cloud: str, item: Json) -> Image:
     """An image of Glance."""
-    return Image(
-        cloud, str(item.get("name") or item["id"]), str(item["id"]), round((item.get("size") or 0) / GIB, 2)
-    )
+    cloud_id = text(item, "id")
+    return Image(cloud, item.get("name") or cloud_id, cloud_id, round((item.get("size") or 0) / GIB, 2))
 
 
 def flavor(cloud: str, item: Json) -> Flavor:
     """A flavor of Nova's detailed list."""
-    return Flavor(
-        cloud, str(item["name"]), str(item["id"]), int(item["vcpus"]), int(item["ram"]), int(item["disk"])
-    )
+    sizes = (int(item[key]) for key in ("vcpus", "ram", "disk"))
+    return Flavor(cloud, text(item, "name"), text(item, "id"), *sizes)
 
 
 def key_pair(cloud: str, item: Json) -> KeyPair:
-    """A key pair of Nova."""
-    return KeyPair(cloud, str(item["name"]), str(item.get("fingerprint", "")))
+    """A key pair of Nova's list."""
+    told = item["keypair"]
+    return KeyPair(cloud, text(told, "name"), str(told.get("fingerprint") or ""))
 
 
 # Our name, Nova's limit, Nova's use, and the unit.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, NoCapacity, Refused
+from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NoCapacity, OddRecord, Refused
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.transport import ConnectionSettings, certificate_file, true_or_false
@@ -18,6 +19,8 @@ from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
 from cloudmesh.cloud.providers.openstack.session import KeystoneSession
 from cloudmesh.plugin.errors import CloudmeshError
 
+Json = Mapping[str, Any]
+Listed = TypeVar("Listed")
 # Records in one answer: a list of thousands is never held as one text.
 PAGE = 500
 # https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
@@ -82,17 +85,39 @@ class OpenStackServices(LibcloudProvider):
         return body[call.key] if call.key else body
 
     def pages(self, name: str, /, **query: Any) -> Iterator[list[dict[str, Any]]]:
-        """The list that a call of the table answers, page by page."""
-        key, query = CALLS[name].key, {"limit": PAGE, **query}
+        """The list that a call of the table answers, page by page.
+
+        Raises:
+            BadAnswer: a page without an entry, or one that was told before, announces another.
+        """
+        key, query, told = CALLS[name].key, {"limit": PAGE, **query}, set()
         while True:
             body = self._body(name, (), None, query)
-            yield body[key]
-            links = [link["href"] for link in body.get(f"{key}_links", ()) if link.get("rel") == "next"]
+            links = [link["href"] for link in body.get(f"{key}_links") or () if link.get("rel") == "next"]
             # Glance says it in its own way.
             following = links[0] if links else body.get("next")
-            if not (following and body[key]):
+            if following and (not body[key] or following in told):
+                raise BadAnswer(
+                    f"cloud {self.name} ({self.tracker.place}) lists its {key.replace('_', ' ')} without an "
+                    "end: a page that is empty, or was told before, announces another; ask its operators"
+                )
+            yield body[key]
+            if not following:
                 return
-            query = parse_qs(urlsplit(str(following)).query)
+            told.add(following)
+            query = parse_qs(urlsplit(following).query)
+
+    def listed(
+        self, name: str, kind: str, read: Callable[[str, Json], Listed], **query: Any
+    ) -> Iterator[Listed]:
+        """The records that a listing of the table gives, without those that cannot be read.
+
+        Args:
+            kind: what is listed, as the provider's method is called.
+            read: makes a record from the name of the cloud and what is told.
+        """
+        for page in self.pages(name, **query):
+            yield from self.readable(kind, page, partial(read, self.name))
 
     def _body(self, name: str, ids: tuple[str, ...], data: Any, query: Mapping[str, Any]) -> Any:
         """The JSON that a call is answered with, by a new token if the last one was refused."""
@@ -119,10 +144,11 @@ class OpenStackServices(LibcloudProvider):
             except OSError:
                 # Of the network; some of them are a ValueError as well.
                 raise
-            except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+            except (OddRecord, LookupError, TypeError, AttributeError, ValueError) as error:
+                odd = f": {error}" if isinstance(error, OddRecord) else ""
                 raise BadAnswer(
                     f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
-                    f"asked to {what}; is it an OpenStack?"
+                    f"asked to {what}{odd}; is it an OpenStack?"
                 ) from error
 
     def act(self, verb: str, cloud_id: str) -> None:
@@ -143,16 +169,22 @@ class OpenStackServices(LibcloudProvider):
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         with self.requesting(f"resize machine {cloud_id}"):
-            status = self.ask("server", cloud_id)["status"]
-            if status not in ("RESIZE", "VERIFY_RESIZE"):
+            server = self.ask("server", cloud_id)
+            if server["status"] not in ("RESIZE", "VERIFY_RESIZE"):
                 self.ask("action", cloud_id, data={"resize": {"flavorRef": flavor.cloud_id}})
-                status = "RESIZE"
-            if status == "RESIZE":
-                self._await_resize_question(cloud_id)
+                server = {"status": "RESIZE"}
+            if server["status"] == "RESIZE":
+                server = self._await_resize_question(cloud_id)
+            now = server["flavor"]["original_name"]
+            if now != flavor.name:
+                raise Conflict(
+                    f"machine {server['name']} of cloud {self.name} was resized to {now}, which waits to be "
+                    f"confirmed: resize it to {now} again for that, and then to {flavor.name}"
+                )
             self.ask("confirm", cloud_id, data={"confirmResize": None})
 
-    def _await_resize_question(self, cloud_id: str) -> None:
-        """Return when Nova asks whether the new size is right."""
+    def _await_resize_question(self, cloud_id: str) -> dict[str, Any]:
+        """The server as it is when Nova asks whether the new size is right."""
         deadline = time.monotonic() + RESIZE_SECONDS
         while (server := self.ask("server", cloud_id))["status"] == "RESIZE":
             if time.monotonic() > deadline:
@@ -170,6 +202,7 @@ class OpenStackServices(LibcloudProvider):
                 f"cloud {self.name} gave up to resize machine {server['name']}; most likely there is no room "
                 "for the new size on any host; choose a smaller flavor"
             )
+        return dict(server)
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
         wanted = {key: value for key, value in changes.items() if value is not None}

@@ -1,0 +1,153 @@
+"""What a service of OpenStack never answers is an error, whoever sent it."""
+
+import pytest
+from requests_mock import ANY
+
+from cloudmesh.cloud.errors import BadAnswer
+from cloudmesh.cloud.model.networks import SecurityRule
+from cloudmesh.cloud.model.records import Flavor, Image
+from cloudmesh.cloud.provider.boot import BootRequest
+
+from .conftest import JSON
+
+PAGE = {"Content-Type": "text/html"}
+IMAGE, FLAVOR = Image("uc", "debian-12", "i1"), Flavor("uc", "small", "f1", 1, 1, 1)
+CHANGES = {
+    **{
+        verb: lambda uc, verb=verb: getattr(uc, verb)("s1")
+        for verb in ("start", "stop", "reboot", "hard_reboot", "suspend", "resume", "pause", "unpause")
+    },
+    "delete": lambda uc: uc.delete("s1"),
+    "rename": lambda uc: uc.rename("s1", "new"),
+    "rebuild": lambda uc: uc.rebuild("s1", IMAGE),
+    "set": lambda uc: uc.set_metadata("s1", {"a": "b"}),
+    "boot": lambda uc: uc.boot(BootRequest("vm1", IMAGE, FLAVOR)),
+    "add_key": lambda uc: uc.add_key("k", "ssh-ed25519 AAAA"),
+    "delete_key": lambda uc: uc.delete_key("k"),
+    "add_rule": lambda uc: uc.add_rule("g1", SecurityRule()),
+    "remove_rule": lambda uc: uc.remove_rule("g1", SecurityRule(cloud_id="r1")),
+    "delete_group": lambda uc: uc.delete_security_group("g1"),
+    "delete_address": lambda uc: uc.delete_floating_ip("a1"),
+}
+LOOKS = {
+    "check": lambda uc: uc.check(),
+    "machines": lambda uc: list(uc.machines()),
+    "machine": lambda uc: uc.machine("s1"),
+    "find_booted": lambda uc: uc.find_booted(BootRequest("vm1", IMAGE, FLAVOR, token="t")),
+    "resize": lambda uc: uc.resize("s1", FLAVOR),
+    "unset": lambda uc: uc.set_metadata("s1", {"a": None}),
+    "console": lambda uc: uc.console("s1"),
+    "image": lambda uc: uc.image("i1"),
+    "new_group": lambda uc: uc.create_security_group("web"),
+    "new_address": lambda uc: uc.create_floating_ip(),
+    "attach": lambda uc: uc.attach_floating_ip("a1", "s1"),
+    "detach": lambda uc: uc.detach_floating_ip("a1"),
+    **{
+        kind: lambda uc, kind=kind: getattr(uc, kind)()
+        for kind in (
+            "images",
+            "flavors",
+            "key_pairs",
+            "quotas",
+            "networks",
+            "security_groups",
+            "floating_ips",
+        )
+    },
+}
+LIES = {
+    "a page": {"text": "<html><title>Sign in</title></html>", "headers": PAGE},
+    "202 and a page": {"status_code": 202, "text": "<html>", "headers": PAGE},
+    "nothing": {"text": ""},
+    "{}": {"json": {}, "headers": JSON},
+    "[]": {"json": [], "headers": JSON},
+    "half of it": {"text": '{"server": {"id', "headers": JSON},
+    "206": {"status_code": 206, "json": {"servers": [], "server": {"id": "s1"}}, "headers": JSON},
+    "203": {"status_code": 203, "text": ""},
+}
+
+
+@pytest.mark.parametrize("call", [*CHANGES, *LOOKS])
+@pytest.mark.parametrize("lie", LIES)
+def test_what_is_no_answer_is_no_success(keystone, provider, requests_mock, call, lie):
+    requests_mock.register_uri(ANY, ANY, **LIES[lie])
+    keystone()
+    with provider() as uc, pytest.raises(BadAnswer) as told:
+        {**CHANGES, **LOOKS}[call](uc)
+    assert told.value.outcome_unknown or call in LOOKS
+    assert "web page" in str(told.value) or "page" not in lie
+
+
+@pytest.mark.parametrize("call", ["start", "rename", "boot", "set"])
+def test_204_where_a_body_or_another_status_belongs_is_no_success(keystone, provider, requests_mock, call):
+    requests_mock.register_uri(ANY, ANY, status_code=204)
+    keystone()
+    with provider() as uc, pytest.raises(BadAnswer) as told:
+        CHANGES[call](uc)
+    assert told.value.outcome_unknown
+
+
+def test_a_new_machine_without_an_id_is_not_called_none(keystone, provider, requests_mock):
+    answer = {"server": {"id": None}}
+    requests_mock.post("https://nova.test/v2.1/p1/servers", status_code=202, json=answer, headers=JSON)
+    with provider() as uc, pytest.raises(BadAnswer, match="its id is empty") as told:
+        CHANGES["boot"](uc)
+    assert told.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"servers": {}},
+        {"servers": ""},
+        {"servers": None},
+        {"servers": [], "servers_links": [{"rel": "next", "href": "https://nova.test/?marker=1"}]},
+        {"servers": [{}], "servers_links": [{"rel": "next", "href": "https://nova.test/?marker=1"}]},
+    ],
+)
+def test_a_listing_that_cannot_be_is_an_error(keystone, provider, requests_mock, answer):
+    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", json=answer, headers=JSON)
+    with provider() as uc, pytest.raises(BadAnswer, match="unknown form|without an end"):
+        list(uc.machines())
+
+
+SERVER = {"id": "s1", "name": "vm1", "status": "ACTIVE", "flavor": {"original_name": "small"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"addresses": {"n": [{"addr": "nowhere"}]}}, "one of its addresses is no IP address"),
+        ({"created": "yesterday"}, "the time of its creation is no time"),
+        ({"flavor": "small"}, "its flavor is not told as a flavor is"),
+        ({"name": None}, "its name is empty"),
+        ({"id": None}, "its id is empty"),
+        ({"id": 7}, "its id is no text"),
+        ({"status": None}, "its status is empty"),
+        ({"metadata": "none"}, "it is not as it should be"),
+    ],
+)
+def test_one_odd_server_is_left_out_and_named(keystone, provider, requests_mock, change, why):
+    servers = [{**SERVER, "id": "s0", "name": "vm0"}, {**SERVER, **change}, {**SERVER, "id": "s2"}]
+    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", json={"servers": servers}, headers=JSON)
+    with provider() as uc:
+        assert [each.cloud_id for each in uc.machines()] == ["s0", "s2"]
+        (odd,) = uc.left_out
+    assert (odd.kind, odd.reason) == ("machines", why)
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "item"),
+    [
+        ("images", "glance.test/v2/images", {"id": None, "name": "debian"}),
+        ("flavors", "nova.test/v2.1/p1/flavors/detail", {"id": "1", "name": None, "vcpus": 1}),
+        ("key_pairs", "nova.test/v2.1/p1/os-keypairs", {"keypair": {"name": None}}),
+        ("security_groups", "neutron.test/v2.0/security-groups", {"id": "g1", "name": None}),
+    ],
+)
+def test_so_is_any_other_odd_thing(keystone, provider, requests_mock, method, url, item):
+    key = {"key_pairs": "keypairs"}.get(method, method)
+    requests_mock.get(f"https://{url}", json={key: [item, "text"]}, headers=JSON)
+    with provider() as uc:
+        assert getattr(uc, method)() == []
+        assert [each.kind for each in uc.left_out] == [method] * 2
