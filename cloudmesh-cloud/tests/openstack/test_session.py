@@ -66,9 +66,9 @@ def test_who_is_no_keystone(provider, requests_mock, status, answer, kind, words
         list(uc.machines())
 
 
-@pytest.mark.parametrize("answer", [{"json": {"no": "servers"}}, {"json": {"servers": ["a"], "servers_links": 1}}])
-def test_who_is_no_nova(keystone, provider, requests_mock, answer):
-    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", headers=JSON, **answer)
+@pytest.mark.parametrize("told", [{"no": "servers"}, {"servers": ["a"], "servers_links": 1}])
+def test_who_is_no_nova(keystone, provider, requests_mock, told):
+    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", headers=JSON, json=told)
     with provider() as uc, pytest.raises(BadAnswer, match="unknown form"):
         list(uc.machines())
 

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
+from cloudmesh.cloud.errors import (
+    Conflict,
+    EndpointError,
+    FlavorTooSmall,
+    NoCapacity,
+    NotFound,
+    OutOfService,
+    QuotaExceeded,
+    Refused,
+)
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext
@@ -89,6 +98,11 @@ FULL = "Quota exceeded for instances: Requested 1, but already used"
     [
         (413, f"{FULL} 10 of 10 instances", QuotaExceeded),
         (409, "Quota exceeded for resources: ['port']", QuotaExceeded),
+        (403, "Policy doesn't allow os_compute_api:os-quota-sets:show to be performed.", Refused),
+        (400, "Invalid input for field 'quota'", Refused),
+        (403, "Only volume-backed servers are allowed for flavors with zero disk.", FlavorTooSmall),
+        (406, "Version 2.999 is not supported by the API. Minimum is 2.1.", EndpointError),
+        (503, "Nova is in maintenance", OutOfService),
         (409, "Cannot 'resume' instance x while it is in vm_state active", Conflict),
         (409, "Cannot 'stop' instance x while it is in vm_state deleted", NotFound),
         (400, "No valid host was found. No valid host found for resize", NoCapacity),
@@ -101,10 +115,25 @@ def test_what_nova_says(code, words, kind):
     assert type(told(code, words)) is kind, told(code, words)
 
 
-def test_a_quota_is_told_with_its_numbers():
-    error = told(403, "Quota exceeded for cores: Requested 4, but already used 18 of 20 cores")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Quota exceeded for cores: Requested 4, but already used 18 of 20 cores",
+        "Project p is over a limit for [Resource class:VCPU is over limit of 20 due to current usage 18 and "
+        "delta 4.]",
+    ],
+)
+def test_a_quota_is_told_with_its_numbers(words):
+    error = told(403, words)
     assert (type(error), error.quota, error.used, error.limit) == (QuotaExceeded, "vcpus", 18, 20)
     assert "quota of vcpus is exceeded (18 of 20 are used)" in str(error)
+
+
+def test_maintenance_is_no_excess_of_calls():
+    words = "The service is under maintenance"
+    error = errors.explain(ErrorDetails(503, words, retry_after=120), CallContext("uc", "boot vm1"))
+    assert type(error) is OutOfService and error.retry_after == 120
+    assert "(The service is under maintenance); try again in 120 seconds" in str(error)
 
 
 @given(st.sampled_from([400, 401, 403, 404, 409, 413, 429, 500, 503]), st.text(max_size=80))

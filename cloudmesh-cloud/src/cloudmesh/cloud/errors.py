@@ -46,7 +46,12 @@ class Unreachable(CloudError):
 
 
 class OutOfService(Unreachable):
-    """Something in front of the cloud, such as a gateway, answered that it is not there now (502, 503)."""
+    """The cloud, or a gateway in front of it, answered that it is not there now (502, 503).
+
+    ``retry_after``: after so many seconds it should be, if that was said.
+    """
+
+    retry_after: float | None = None
 
 
 class TlsFailure(Unreachable):

@@ -51,11 +51,11 @@ class RetryPolicy:
         if tries >= self.attempts or silences >= self.silent_attempts:
             return None
         seconds = min(self.first * 2.0 ** (tries - 1), self.longest) + random.uniform(0, self.first)  # noqa: S311
-        if isinstance(error, RateLimited) and error.retry_after is not None:
+        if isinstance(error, RateLimited | OutOfService) and error.retry_after is not None:
             return error.retry_after + seconds if self.obeys(error) else None
         return seconds
 
-    def obeys(self, error: RateLimited) -> bool:
+    def obeys(self, error: RateLimited | OutOfService) -> bool:
         """Whether the wait that the cloud asks for is short enough."""
         return error.retry_after is not None and error.retry_after <= self.obeyed
 
@@ -181,7 +181,7 @@ class ResultHandler:
             self._silent(call)
         elif not isinstance(error, CallLost):
             self._answered(queue)
-        if isinstance(error, RateLimited) and error.retry_after is not None:
+        if isinstance(error, RateLimited | OutOfService) and error.retry_after is not None:
             if self.policy.obeys(error):
                 queue.paused = max(queue.paused, call.ended + error.retry_after)
             else:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, RateLimited, is_transient
+from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, OutOfService, RateLimited, is_transient
 from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
 from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
@@ -206,7 +206,7 @@ class Waiter:
             raise listed
         elif is_transient(listed):
             cloud.trouble = listed
-            if isinstance(listed, RateLimited):
+            if isinstance(listed, RateLimited | OutOfService):
                 pause = max(pause, listed.retry_after or 0.0)
         else:
             self._fail(cloud, listed)

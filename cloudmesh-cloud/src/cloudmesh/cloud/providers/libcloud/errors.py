@@ -15,12 +15,16 @@ from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE, network_er
 from cloudmesh.plugin.errors import CloudmeshError
 
 _QUOTA = re.compile(
-    r"\bquota|limit ?exceeded|exceed\w* (your|the|its)\b.*\blimit|(limit|maximum)\b.*\b(reached|exceeded)",
+    r"\bquotas?\b.*\b(exceed|reached|full\b|insufficient|not enough)"
+    r"|(exceed|insufficient|not enough|out of)\w*\b.*\bquota|quota ?exceeded|limit ?exceeded"
+    r"|exceed\w* (your|the|its)\b.*\blimit|(limit|maximum)\b.*\b(reached|exceeded)",
     re.IGNORECASE,
 )
+# Those with which clouds say that there is no room; others may speak of a quota, too.
+_QUOTA_STATUSES = (400, 402, 403, 409, 412, 413, 422)
 _RATE = re.compile(
     # Google speaks of a quota of calls "per minute", or "per 100 seconds".
-    r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests"
+    r"rate[ -]?limit|request ?limit ?exceeded|throttl|too many requests|slow ?down"
     r"|\b(quer|request|call|operation)\w*\b.*\bper ([0-9]+ )?(second|minute)s?\b",
     re.IGNORECASE,
 )
@@ -115,14 +119,16 @@ def _by_status(name: str, details: ErrorDetails, call: CallContext) -> Cloudmesh
 
 def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """The error for an HTTP status of 400 or more, with what the cloud said."""
-    late = code in (413, 503) and details.retry_after is not None
+    late = code == 413 and details.retry_after is not None
     told = _RATE.search(details.words) or _RATE_REASON.match(details.reason)
     if code == 429 or late or (told and code != 401):
         return rate_limited(details, call)
-    if _QUOTA.search(details.words) and code < 500:
+    if code in _QUOTA_STATUSES and _QUOTA.search(details.words):
         return quota_exceeded(details, call)
     kind, _ = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
     error = kind(_sentence(code, details, call))
+    if isinstance(error, errors.OutOfService):
+        error.retry_after = details.retry_after
     error.outcome_unknown = code == 408 or (code >= 500 and code not in (501, 503))
     return error
 
@@ -130,7 +136,8 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
 def _sentence(code: int, details: ErrorDetails, call: CallContext) -> str:
     _, sentence = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
     said = f" ({details.words})" if details.words else f" (HTTP {code})"
-    return sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place)
+    when = "later" if details.retry_after is None else f"in {details.retry_after:.0f} seconds"
+    return sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place, when=when)
 
 
 # Our error for a status, and its sentence; 400 and 500 also stand for those of their hundreds that have none.
@@ -162,7 +169,7 @@ _BY_STATUS: dict[int, tuple[type[CloudmeshError], str]] = {
     501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
     # A gateway says so of a service that broke off, as well as of one that is not there.
     502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}"),
-    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again later"),
+    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again {when}"),
     504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}"),
 }
 

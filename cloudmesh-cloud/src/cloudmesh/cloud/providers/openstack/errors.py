@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import re
 
-from cloudmesh.cloud.errors import Conflict, FlavorTooSmall, NoCapacity, NotFound, QuotaExceeded, Refused
+from cloudmesh.cloud.errors import (
+    Conflict,
+    EndpointError,
+    FlavorTooSmall,
+    NoCapacity,
+    NotFound,
+    QuotaExceeded,
+    Refused,
+)
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext, by_code
 from cloudmesh.cloud.providers.openstack.records import GIB, QUOTA_NAMES
 from cloudmesh.plugin.errors import CloudmeshError
+
+
+class SeveralNetworks(Refused):
+    """The new machine could be on one of several networks; raised again with their names."""
+
 
 _TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
 _TOO_LITTLE = re.compile(r"memory is too small|requires at least|too little memory", re.IGNORECASE)
@@ -27,6 +40,20 @@ _WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
         r"no valid host|no hosts? available",
         NoCapacity,
         "has no host with room to {what}; choose a smaller flavor",
+    ),
+    (
+        403,
+        r"only volume-backed servers",
+        FlavorTooSmall,
+        "did not {what}: the flavor has no disk, and here such machines boot from volumes only; "
+        "choose a flavor with a disk",
+    ),
+    (409, r"multiple possible networks|more than one possible network", SeveralNetworks, "did not {what}"),
+    (
+        406,
+        r"version ([\d.]+ is not supported.*)",
+        EndpointError,
+        "did not {what}: microversion {found}; correct clouds.{cloud}.credentials.OS_COMPUTE_API_VERSION",
     ),
     (
         400,
@@ -48,6 +75,11 @@ _NOVA_QUOTA = re.compile(
     r"of (?P<limit>\d+)",
     re.IGNORECASE,
 )
+# Of oslo.limit, which all services may use.
+_UNIFIED_LIMIT = re.compile(
+    r"resource (?P<what>[\w:.-]+) is over limit of (?P<limit>\d+) due to current usage (?P<used>\d+)",
+    re.IGNORECASE,
+)
 _NEUTRON_QUOTA = re.compile(r"quota exceeded for resources: \['(?P<what>\w+)'", re.IGNORECASE)
 
 
@@ -61,13 +93,16 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
         found = re.search(words, details.words, re.IGNORECASE)
         if found and code in (0, details.code):
             shown = found[1] if found.groups() else ""
-            return kind(f"cloud {call.cloud} " + sentence.format(what=call.what, found=shown))
+            return kind(
+                f"cloud {call.cloud} " + sentence.format(cloud=call.cloud, what=call.what, found=shown)
+            )
     return by_code(details.code, details, call)
 
 
 def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Which quota, and how much of it is used: Nova says all of that, Neutron only which."""
-    found = _NOVA_QUOTA.search(details.words) or _NEUTRON_QUOTA.search(details.words)
+    forms = (_NOVA_QUOTA, _UNIFIED_LIMIT, _NEUTRON_QUOTA)
+    found = next((found for form in forms if (found := form.search(details.words))), None)
     if not found or details.code >= 500:
         return None
     name = QUOTA_NAMES.get(found["what"], found["what"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.errors import CloudError, NotFound, Refused
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
 from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
@@ -54,7 +55,7 @@ class OpenStackProvider(OpenStackNetworks):
 
     def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
-        with self.requesting(f"boot {request.name}"):
+        with self._naming_networks(), self.requesting(f"boot {request.name}"):
             made = self.ask("boot", data={"server": _server_body(request)})
             return MachineRecord(
                 cloud=self.name,
@@ -67,6 +68,23 @@ class OpenStackProvider(OpenStackNetworks):
                 key=request.key.name if request.key else "",
                 metadata=dict(request.metadata),
             )
+
+    @contextmanager
+    def _naming_networks(self) -> Iterator[None]:
+        """Name the networks, where Nova does not choose among several."""
+        from cloudmesh.cloud.providers.openstack.errors import SeveralNetworks
+
+        try:
+            yield
+        except SeveralNetworks as error:
+            try:
+                names = sorted(each.name for each in self.networks() if not each.external)
+            except CloudError:
+                names = []
+            told = f" ({', '.join(names)})" if names else ""
+            raise Refused(
+                f"{error}: there are several networks{told}; say which with --network=NAME"
+            ) from error
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         """Among those of its name, which Nova looks for as a regular expression."""

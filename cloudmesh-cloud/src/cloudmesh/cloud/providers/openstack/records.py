@@ -165,6 +165,8 @@ _NEUTRON = {
 }
 # The words of Nova's errors.
 QUOTA_NAMES = {"instances": "machines", "cores": "vcpus", "ram": "ram", "key_pairs": "key_pairs", **_NEUTRON}
+QUOTA_NAMES |= {"servers": "machines", "class:VCPU": "vcpus", "class:MEMORY_MB": "ram"}
+QUOTA_NAMES |= {"server_key_pairs": "key_pairs"}
 
 
 def nova_quotas(cloud: str, limits: Mapping[str, Any]) -> Iterator[Quota]:
