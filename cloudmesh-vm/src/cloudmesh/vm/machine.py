@@ -82,12 +82,12 @@ class Machine:
     def info(self) -> MachineRecord:
         """The machine as its cloud tells of it now."""
         machine = self._machines.select().machine()
-        return self._machines.session.cloud(machine.cloud).refresh(machine)
+        return self._machines.session.ask(machine.cloud, lambda cloud: cloud.refresh(machine))
 
     def console(self) -> str:
         """What the machine printed on its console."""
         machine = self._machines.select().machine()
-        return self._machines.session.cloud(machine.cloud).console(machine)
+        return self._machines.session.ask(machine.cloud, lambda cloud: cloud.console(machine))
 
     @property
     def state(self) -> State:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import simulated_notes
-from cloudmesh.cloud.client.cloud import Cloud, ask_each
+from cloudmesh.cloud.client.cloud import Cloud, ask_each, ask_one, given_up
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import chosen_clouds
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
@@ -50,9 +50,7 @@ def change_all(
         ended: Sequence[dict[str, str] | CloudmeshError]
         ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
         if isinstance(answer, CloudTimeout):
-            # What was given up in the middle may have been done.
-            told = f"{answer}; look whether it was done before you repeat it"
-            ended = [CloudTimeout(told, outcome_unknown=True)] * len(names)
+            ended = [given_up(answer)] * len(names)
         errors += [each for each in ended if isinstance(each, CloudmeshError)]
         rows += [
             _row(cloud, thing, action, "failed", str(each)) if isinstance(each, CloudmeshError) else each
@@ -82,8 +80,7 @@ def create_address(config: Config, option: str | None, pool: str) -> Answer:
     """Take a floating IP on the only cloud that is meant; the row tells which it is."""
     name = one_cloud(config, option)
     config.resolve([name])
-    with Cloud(name, config) as cloud:
-        made = cloud.create_floating_ip(pool)
+    made = ask_one(config, name, lambda cloud: cloud.create_floating_ip(pool), changes=True)
     row = {"cloud": name, "address": made.address, "pool": made.pool, "cloud_id": made.cloud_id}
     return Answer([row], columns=list(row), names="address", notes=simulated_notes(config, [name]))
 

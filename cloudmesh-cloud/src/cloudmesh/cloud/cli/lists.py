@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import matching
+from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.store.inventory import Inventory
@@ -18,6 +19,7 @@ from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.output import Answer
 
 Rows = list[dict[str, Any]]
+Told = TypeVar("Told")
 _KINDS: Mapping[str, type[Image | Flavor]] = {"image": Image, "flavor": Flavor}
 _COLUMNS = {
     "image": ["cloud", "name", "size", "cloud_id", "age"],
@@ -37,8 +39,8 @@ def list_catalog(
         database = inventory.database
         unknown = [name for name in clouds if refresh or kept_listing(database, kind, name) is None]
         # Asking writes the listing down.
-        ask = Cloud.images if kind == "image" else Cloud.flavors
-        errors = _errors(ask_each(config, unknown, ask))
+        ask: Callable[[Cloud], Any] = Cloud.images if kind == "image" else Cloud.flavors
+        _, errors = _asked(config, unknown, ask)
         kept = {name: kept_listing(database, kind, name) for name in clouds}
     rows: Rows = []
     notes = []
@@ -47,7 +49,8 @@ def list_catalog(
             things = [_KINDS[kind](**each) for each in listing[0]]
             rows += [{**vars(thing), "age": round(listing[1], 1)} for thing in matching(pattern, things)]
         if name in errors:
-            old = f"; its {kind}s are as of {age_text(listing[1])} ago" if listing else ""
+            is_new = listing is None or isinstance(errors[name], IncompleteListing)
+            old = "" if is_new or not listing else f"; its {kind}s are as of {age_text(listing[1])} ago"
             notes.append(f"error: {name}: {errors[name]}{old}")
     if errors and not any(kept.values()):
         return no_rows(errors)
@@ -109,17 +112,36 @@ def _listing(
     config: Config, clouds: Sequence[str], ask: Callable[[Cloud], Rows], columns: list[str]
 ) -> Answer:
     """Rows of all clouds that answered; a cloud that did not is named, and makes the exit code."""
-    answers = ask_each(config, clouds, ask)
-    errors = _errors(answers)
-    if len(errors) == len(clouds):
+    answers, errors = _asked(config, clouds, ask)
+    if not answers:
         return no_rows(errors)
-    rows = [row for answer in answers.values() if not isinstance(answer, CloudmeshError) for row in answer]
+    rows = [row for answer in answers.values() for row in answer]
     notes = [f"error: {name}: {error}" for name, error in errors.items()]
     return _answer(config, clouds, rows, columns, errors, notes)
 
 
-def _errors(answers: Mapping[str, Any]) -> dict[str, CloudmeshError]:
-    return {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
+def _asked(
+    config: Config, clouds: Sequence[str], ask: Callable[[Cloud], Told]
+) -> tuple[dict[str, Told], dict[str, CloudmeshError]]:
+    """What clouds gave, and errors: of those that gave nothing, and of those that left something out."""
+    odd: dict[str, CloudmeshError] = {}
+
+    def told(cloud: Cloud) -> Told:
+        given = ask(cloud)
+        try:
+            cloud.connection.require_complete()
+        except IncompleteListing as error:
+            odd[cloud.name] = error
+        return given
+
+    answers, errors = {}, {}
+    for name, answer in ask_each(config, clouds, told).items():
+        if isinstance(answer, CloudmeshError):
+            errors[name] = answer
+        else:
+            answers[name] = answer
+            errors |= {name: odd[name]} if name in odd else {}
+    return answers, errors
 
 
 def _answer(

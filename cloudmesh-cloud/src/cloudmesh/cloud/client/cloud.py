@@ -14,7 +14,7 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
-from cloudmesh.cloud.errors import CloudError, is_transient
+from cloudmesh.cloud.errors import CloudError, CloudTimeout, is_transient
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
@@ -317,3 +317,28 @@ def ask_each(
             return ask(cloud)
 
     return ask_clouds(config, clouds, opened, limits, failed, calls)
+
+
+def ask_one(
+    config: Config,
+    cloud: str,
+    ask: Callable[[Cloud], Told],
+    limits: QueryLimits | None = None,
+    changes: bool = False,
+) -> Told:
+    """What ``ask`` gives for one cloud, within the same limits. Raises its error.
+
+    Args:
+        changes: whether it changes something there, so that the end is not known if it takes too long.
+    """
+    answer = ask_each(config, [cloud], ask, limits)[cloud]
+    if isinstance(answer, CloudTimeout) and changes:
+        raise given_up(answer)
+    if isinstance(answer, CloudmeshError):
+        raise answer
+    return answer
+
+
+def given_up(error: CloudTimeout) -> CloudTimeout:
+    """The error of a change that was given up in the middle: it may have been done."""
+    return CloudTimeout(f"{error}; look whether it was done before you repeat it", outcome_unknown=True)

@@ -5,14 +5,7 @@ from __future__ import annotations
 import time
 
 from cloudmesh.cloud.client.connection import Connection, mapped
-from cloudmesh.cloud.errors import (
-    CloudError,
-    CloudTimeout,
-    Conflict,
-    NotFound,
-    RateLimited,
-    is_transient,
-)
+from cloudmesh.cloud.errors import CloudError, CloudTimeout, Conflict, NotFound, RateLimited, is_transient
 from cloudmesh.cloud.model.awaited import AwaitedMachine
 from cloudmesh.cloud.model.records import MachineRecord, State
 

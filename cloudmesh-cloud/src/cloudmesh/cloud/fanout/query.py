@@ -20,6 +20,8 @@ Listed = TypeVar("Listed")
 MOST_MACHINES, MOST_ENTRIES = 200_000, 100_000
 # Seconds that one call may take, where nothing else is configured.
 CALL_TIMEOUT = 300.0
+# So many seconds are left for trying a read again, however short a call may be.
+_AGAIN = 5.0
 # The name of the step that a progress callback is told of.
 LIST = "list"
 
@@ -116,7 +118,8 @@ class QueryLimits:
         ends = Deadline.from_now(None if left is None else left / 2 if len(configured) > 1 else left)
 
         def seconds(cloud: str) -> float:
-            usual = calls * (configured[cloud] or CALL_TIMEOUT) + ReadRetry.ceiling
+            one = configured[cloud] or CALL_TIMEOUT
+            usual = calls * one + min(ReadRetry.ceiling, max(_AGAIN, 2 * one))
             own = self.call_timeout or usual
             until = ends.left()
             return own if until is None else min(own, until)

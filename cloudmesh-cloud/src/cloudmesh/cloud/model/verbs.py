@@ -202,10 +202,7 @@ _TABLE = (
         "stop",
         "stopped",
         *_states(
-            {_S.ACTIVE, _S.HALTED, _S.ERROR, _S.UNKNOWN},
-            {_S.STOPPED, _S.STOPPING},
-            _S.STOPPED,
-            _S.STOPPING,
+            {_S.ACTIVE, _S.HALTED, _S.ERROR, _S.UNKNOWN}, {_S.STOPPED, _S.STOPPING}, _S.STOPPED, _S.STOPPING
         ),
         help="shut machines down; their disks stay",
     ),

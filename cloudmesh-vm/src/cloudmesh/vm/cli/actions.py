@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text, simulated_notes
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.records import MachineRecord
@@ -152,7 +153,7 @@ def _info(config: Config, arguments: Arguments) -> Answer:
     with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
         machine = machines.select().machine()
         try:
-            now = machines.session.cloud(machine.cloud).refresh(machine)
+            now = machines.session.ask(machine.cloud, lambda cloud: cloud.refresh(machine))
         except NotFound:
             raise
         except CloudmeshError as error:
@@ -171,16 +172,19 @@ def _metadata(config: Config, machines: Machines) -> Answer:
     rows: list[dict[str, str]] = []
     errors: list[CloudmeshError] = []
     selection = machines.select()
-    for machine in selection.machines:
-        try:
-            now = machines.session.cloud(machine.cloud).refresh(machine)
-        except CloudmeshError as error:
-            errors.append(error)
-            continue
-        place = {"cloud": now.cloud, "name": now.name}
-        rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
+    clouds = list(dict.fromkeys(machine.cloud for machine in selection.machines))
+
+    def look(cloud: Cloud) -> list[MachineRecord | CloudmeshError]:
+        return [_now(cloud, machine) for machine in selection.machines if machine.cloud == cloud.name]
+
+    for answer in machines.session.ask_all(clouds, look, len(selection.machines)).values():
+        for now in [answer] if isinstance(answer, CloudmeshError) else answer:
+            if isinstance(now, CloudmeshError):
+                errors.append(now)
+                continue
+            place = {"cloud": now.cloud, "name": now.name}
+            rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
     errors += [each.error for each in selection.missing]
-    clouds = [machine.cloud for machine in selection.machines]
     return Answer(
         rows,
         columns=("cloud", "name", "key", "value"),
@@ -188,3 +192,10 @@ def _metadata(config: Config, machines: Machines) -> Answer:
         errors=errors,
         exit_code=max((error.exit_code for error in errors), default=0),
     )
+
+
+def _now(cloud: Cloud, machine: MachineRecord) -> MachineRecord | CloudmeshError:
+    try:
+        return cloud.refresh(machine)
+    except CloudmeshError as error:
+        return error

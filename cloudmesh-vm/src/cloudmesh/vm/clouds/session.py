@@ -83,7 +83,7 @@ class CloudSession:
         Opening may sign in to the cloud, and a slow one would hold up all others meanwhile.
 
         Raises:
-            UnknownName, ConfigError: as ``cloud`` does.
+            UnknownName, ConfigError: see ``Cloud.open``.
         """
         if name not in self._declared:
             self._declared[name] = Cloud(name, self.config).unopened(self.access(name).settings)
@@ -93,7 +93,7 @@ class CloudSession:
         """How to call the cloud of this name from another thread or process; the same each time.
 
         Raises:
-            UnknownName, ConfigError: as ``cloud`` does.
+            UnknownName, ConfigError: see ``Cloud.open``.
         """
         if name not in self._accesses:
             self.config.require_active(name)
@@ -101,17 +101,24 @@ class CloudSession:
         return self._accesses[name]
 
     def cloud(self, name: str) -> Cloud:
-        """The open cloud of this name.
+        """The open cloud of this name, for what is not asked in a thread.
 
         Raises:
-            UnknownName, ConfigError: see ``Cloud.__enter__``.
+            UnknownName, ConfigError: see ``Cloud.open``.
         """
         if name not in self._open:
             self._open[name] = self._stack.enter_context(Cloud(name, self.config, self.inventory))
         return self._open[name]
 
+    def ask(self, cloud: str, ask: Callable[[Cloud], Given]) -> Given:
+        """What ``ask`` gives for one cloud, as ``ask_all`` asks it. Raises its error."""
+        answer = self.ask_all([cloud], ask)[cloud]
+        if isinstance(answer, CloudmeshError):
+            raise answer
+        return answer
+
     def ask_all(
-        self, clouds: Sequence[str], ask: Callable[[Cloud], Given]
+        self, clouds: Sequence[str], ask: Callable[[Cloud], Given], calls: int = 1
     ) -> dict[str, Given | CloudmeshError]:
         """What ``ask`` gives for each of these clouds, or its error, in their order.
 
@@ -120,7 +127,7 @@ class CloudSession:
         """
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
         failed: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
-        answers = ask_each(self.config, clouds, ask, self._limits, failed)
+        answers = ask_each(self.config, clouds, ask, self._limits, failed, calls)
         for name, answer in answers.items():
             if name not in failed and isinstance(answer, CredentialsError | EndpointError):
                 self.refusals[name] = answer

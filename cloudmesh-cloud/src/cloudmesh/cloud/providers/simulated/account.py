@@ -27,11 +27,7 @@ FLAVORS = (
 POOL = "public"
 NETWORKS = (("private", "198.18.0.0/15"), (POOL, "203.0.113.0/24"))
 
-_TABLES = {
-    "key_pairs": "key",
-    "security_groups": "security_group",
-    "floating_ips": "floating_ip",
-}
+_TABLES = {"key_pairs": "key", "security_groups": "security_group", "floating_ips": "floating_ip"}
 _UNITS = {"ram": "MiB"}
 
 
