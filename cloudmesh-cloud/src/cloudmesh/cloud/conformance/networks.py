@@ -17,6 +17,15 @@ from cloudmesh.cloud.provider.interface import Provider
 
 SSH = SecurityRule("ingress", "tcp", 22, 22, "192.0.2.0/24")
 WEB = SecurityRule("ingress", "tcp", 8000, 8080, "0.0.0.0/0")
+# The same rule as one user and another may write it.
+SPELLINGS = (
+    (
+        SecurityRule("ingress", "tcp", 1, 65535, "192.0.2.7"),
+        SecurityRule("ingress", "6", None, None, "192.0.2.7/32"),
+    ),
+    (SecurityRule("ingress", "UDP", 53, 53, ""), SecurityRule("ingress", "udp", 53, 53)),
+    (SecurityRule("ingress", "icmp", -1, -1), SecurityRule("ingress", "1")),
+)
 
 
 class NetworkTests(ProviderTests):
@@ -93,6 +102,16 @@ class NetworkTests(ProviderTests):
         assert WEB in self.group_now(provider, group).rules
         with pytest.raises(NotFound):
             provider.remove_rule(group.cloud_id, made)
+
+    def test_a_rule_is_removed_however_it_is_spelt(
+        self, provider: Provider, group: SecurityGroup | None
+    ) -> None:
+        if group is None:
+            return
+        for spelt, otherwise in SPELLINGS:
+            assert provider.add_rule(group.cloud_id, spelt) == otherwise
+            provider.remove_rule(group.cloud_id, otherwise)
+            assert spelt not in self.group_now(provider, group).rules
 
     def test_a_group_that_a_machine_is_under_stays(
         self, provider: Provider, group: SecurityGroup | None

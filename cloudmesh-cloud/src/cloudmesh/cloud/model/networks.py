@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-#: Every IPv4 address.
-ANYWHERE = "0.0.0.0/0"
+#: Every IPv4 address, and every IPv6 one.
+ANYWHERE, ANYWHERE_6 = "0.0.0.0/0", "::/0"
+# The names of protocols that clouds also call by number or otherwise.
+_PROTOCOLS = {"": "any", "all": "any", "-1": "any", "1": "icmp", "6": "tcp", "17": "udp"}
+_PROTOCOLS |= dict.fromkeys(("icmpv6", "58"), "ipv6-icmp")
+_ALL_PORTS = ((0, 65535), (1, 65535), (-1, -1))
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,15 @@ class Network:
 class SecurityRule:
     """What a security group lets through; all that no rule lets through is dropped.
 
+    Each rule has one spelling, whatever the cloud or the user wrote: 192.0.2.7 is 192.0.2.7/32, protocol 6 is
+    tcp, the ports 1 to 65535 are all ports.
+
     Attributes:
         direction: ``ingress`` to the machine, or ``egress`` from it.
         protocol: ``tcp``, ``udp``, ``icmp``, a protocol's number, or ``any``.
         from_port, to_port: the range, both ends included; for icmp the type and the code. None is all.
-        remote: the other side: an address range as ``10.0.0.0/8``, empty for anywhere, or the id of a
-            security group, whose machines are meant.
+        remote: the other side: an address range as ``10.0.0.0/8``, or the id of a security group, whose
+            machines are meant. Empty, or ANYWHERE, becomes every address of the ethertype.
         ethertype: ``IPv4`` or ``IPv6``.
         cloud_id: the cloud's id of the rule; empty for one that is to be added, and on clouds that give
             none. It plays no part in comparing rules.
@@ -49,6 +56,34 @@ class SecurityRule:
     remote: str = ANYWHERE
     ethertype: str = "IPv4"
     cloud_id: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        """Take on the one spelling."""
+        protocol = self.protocol.strip().lower()
+        protocol = _PROTOCOLS.get(protocol, protocol)
+        first, last = self.from_port, self.to_port
+        if (first, last) in _ALL_PORTS or protocol == "any":
+            first = last = None
+        normal = {
+            "protocol": protocol,
+            "from_port": None if first == -1 else first,
+            "to_port": None if last == -1 else last,
+            "remote": _normal_range(self.remote.strip(), self.ethertype),
+        }
+        for name, value in normal.items():
+            object.__setattr__(self, name, value)
+
+
+def _normal_range(remote: str, ethertype: str) -> str:
+    """An address range as networks are written; what is none, such as the id of a group, as it is."""
+    if remote in ("", ANYWHERE, ANYWHERE_6):
+        return ANYWHERE_6 if ethertype == "IPv6" else ANYWHERE
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(remote, strict=False))
+    except ValueError:
+        return remote
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cloudmesh.cloud.errors import Conflict, NotFound
-from cloudmesh.cloud.model.networks import ANYWHERE, FloatingIP, Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items
 from cloudmesh.cloud.providers.ec2.records import tags_of
 from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
@@ -147,7 +147,6 @@ def _by_id(cloud_id: str) -> dict[str, str]:
 
 
 _ALL = "-1"
-_ANYWHERE_6 = "::/0"
 _LAST_PORT = 65535
 
 
@@ -164,22 +163,18 @@ def _rules(group: Mapping[str, Any]) -> Iterator[SecurityRule]:
 
 
 def _rule(direction: str, permission: Mapping[str, Any], ethertype: str, remote: Any) -> SecurityRule:
-    protocol = str(permission.get("ipProtocol") or _ALL)
-    first, last = _port(permission.get("fromPort")), _port(permission.get("toPort"))
-    if (first, last) == (0, _LAST_PORT):
-        first = last = None
     return SecurityRule(
         direction=direction,
-        protocol="any" if protocol == _ALL else protocol,
-        from_port=first,
-        to_port=last,
+        protocol=str(permission.get("ipProtocol") or _ALL),
+        from_port=_port(permission.get("fromPort")),
+        to_port=_port(permission.get("toPort")),
         remote=str(remote),
         ethertype=ethertype,
     )
 
 
 def _port(text: Any) -> int | None:
-    return None if text in (None, "", _ALL) else int(text)
+    return None if text in (None, "") else int(text)
 
 
 def _rule_parameters(group_id: str, rule: SecurityRule) -> dict[str, Any]:
@@ -194,7 +189,7 @@ def _rule_parameters(group_id: str, rule: SecurityRule) -> dict[str, Any]:
     if rule.remote.startswith("sg-"):
         sent[f"{prefix}.Groups.1.GroupId"] = rule.remote
     elif rule.ethertype == "IPv6":
-        sent[f"{prefix}.Ipv6Ranges.1.CidrIpv6"] = rule.remote if ":" in rule.remote else _ANYWHERE_6
+        sent[f"{prefix}.Ipv6Ranges.1.CidrIpv6"] = rule.remote
     else:
-        sent[f"{prefix}.IpRanges.1.CidrIp"] = rule.remote or ANYWHERE
+        sent[f"{prefix}.IpRanges.1.CidrIp"] = rule.remote
     return sent
