@@ -12,11 +12,15 @@ from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
-from cloudmesh.vm.cli.listing import list_machines, qualify
+from cloudmesh.vm.cli.listing import list_machines
 
 
 def names(answer):
     return [f"{row['cloud']}:{row['name']}" for row in answer.rows]
+
+
+def words(answer):
+    return [row["name"] for row in answer.rows]
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_b
     three, config, spy, behind
 ):
     behind("a", "delete", "web1")
-    assert names(list_machines(config, [], None, refresh=True, gone=False)) == ["a:web2", "b:db1"]
+    assert words(list_machines(config, [], None, True, "names")) == ["web2", "db1"]
     assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")], "each is asked once"
     assert names(list_machines(config, ["web*"], None, refresh=False)) == ["a:web2"]
     assert "a:web1" in names(list_machines(config, [], None, refresh=False))
@@ -189,13 +193,13 @@ def test_a_name_with_its_cloud_needs_no_default(configure, spy):
 
 
 def test_names_for_other_commands_mean_the_same_machines_there(three, boot, config):
-    def shown(cloud=None, named=False):
-        return [row["name"] for row in qualify(list_machines(config, [], cloud, refresh=False), named).rows]
+    def shown(*names, cloud=None):
+        return words(list_machines(config, names, cloud, False, "names"))
 
     assert shown() == ["web1", "web2", "db1"]
-    assert shown("b", named=True) == ["b:db1"]
+    assert shown(cloud="b") == shown("b:db1") == ["b:db1"]
     boot("db1", "a")
-    assert shown() == ["a:db1", "a:web1", "a:web2", "b:db1"]
+    assert shown() == ["a:db1", "web1", "web2", "b:db1"]
 
 
 def test_a_name_is_not_unknown_while_its_cloud_does_not_answer(three, config, spy):

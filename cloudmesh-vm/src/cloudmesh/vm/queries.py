@@ -116,26 +116,46 @@ def _named(
     answer.
     """
     from cloudmesh.plugin.names import expand
+    from cloudmesh.vm.clouds.index import MachineIndex
 
-    shown: dict[tuple[str, str], KnownMachine] = {}
+    shown: dict[tuple[str, str], None] = {}
     failed: list[CloudmeshError] = []
-    named: dict[str, list[KnownMachine]] = {}
-    for each in known:
-        named.setdefault(each.machine.name, []).append(each)
-    nearest = KnownNames(named)
+    index = MachineIndex(each.machine for each in known)
+    nearest = KnownNames(each.machine.name for each in known)
     for name in expand(names):
-        candidates = known if name.is_glob else named.get(name.name, [])
-        found = [
-            each
-            for each in candidates
-            if name.matches(each.machine.name) and name.cloud in (None, each.machine.cloud)
-        ]
+        found = index.meant(name)
         if not found and not name.is_glob:
             away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
             where = "among the known ones (--refresh asks the clouds)"
             failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
-        shown.update({(each.machine.cloud, each.machine.cloud_id): each for each in found})
-    return list(shown.values()), failed
+        shown.update({(each.cloud, each.cloud_id): None for each in found})
+    by_id = {(each.machine.cloud, each.machine.cloud_id): each for each in known}
+    return [by_id[each] for each in shown], failed
+
+
+def machine_words(
+    config: Config, inventory: Inventory, machines: Sequence[MachineRecord], qualified: bool = False
+) -> list[str]:
+    """For each machine a word that means it, and no other known one, when it is given to another command.
+
+    Args:
+        qualified: whether each word names the cloud, even where it need not.
+    """
+    from cloudmesh.vm.clouds.index import MachineIndex
+
+    try:
+        places = [] if qualified else chosen_clouds(config, None)
+    except CloudmeshError:
+        # No cloud is meant where none is named.
+        places = []
+    if not all(map(inventory.was_refreshed, places)):
+        places = []
+    clouds = dict.fromkeys([*places, *(each.cloud for each in machines)])
+    known = [each.machine for cloud in clouds for each in inventory.known(cloud)]
+    # What is known was told later than what is given.
+    by_id = {(each.cloud, each.cloud_id): each for each in [*machines, *known]}
+    index = MachineIndex(by_id.values())
+    return [index.word(by_id[each.cloud, each.cloud_id], places) for each in machines]
 
 
 class Foreseen(NamedTuple):

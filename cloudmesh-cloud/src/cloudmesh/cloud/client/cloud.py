@@ -19,7 +19,7 @@ from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
-from cloudmesh.cloud.provider.boot import BootRequest, new_token
+from cloudmesh.cloud.provider.boot import BootRequest, new_token, require_good_name
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
 from cloudmesh.cloud.provider.retry import ReadRetry
@@ -157,7 +157,7 @@ class Cloud(Catalog):
     def machine(
         self, name: str, action: str | None = None, *, wait: bool = False, timeout: float | None = None
     ) -> MachineRecord:
-        """The machine of this name, after ``action`` (start, stop, suspend, resume, reboot, delete).
+        """The machine of this name or id, after ``action`` (start, stop, suspend, resume, reboot, delete).
 
         An action that is already true changes nothing and is no error.
 
@@ -204,10 +204,12 @@ class Cloud(Catalog):
 
         Raises:
             UnknownName: the cloud has no such image, flavor, key, network or security group.
+            UsageError: machines cannot have this name.
             ConfigError: image or flavor is neither given nor configured.
             CloudError: the cloud could not be reached or refused, or waiting ended as for ``machine``.
         """
         require_seconds("timeout", timeout)
+        require_good_name(name)
         request = replace(self.boot_request(name, BootOptions(image, flavor, key, **more)), token=new_token())
         try:
             machine = self.boot_as(request)

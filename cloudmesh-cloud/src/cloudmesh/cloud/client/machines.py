@@ -48,24 +48,24 @@ class MachineList:
         self.connection.inventory.replace(name, listing, time.time(), lambda: provider.left_out)
 
     def find(self, name: str) -> MachineRecord:
-        """The machine of this name as it is known; the cloud is asked only where none or several are.
+        """The machine of this name or id as it is known; the cloud is asked only where none or several are.
 
         Raises:
-            UnknownName: the cloud has no machine of this name.
+            UnknownName: the cloud has no machine of this name or id.
             Conflict: it has several.
         """
         cloud = self.connection.name
-        found = [each.machine for each in self.connection.inventory.named(cloud, [name])]
+        found = [each.machine for each in self.connection.inventory.meant(cloud, name)]
         if len(found) != 1:
             # Of several, those deleted meanwhile are still in the store; the cloud knows which.
             listed = self.all()
-            found = [machine for machine in listed if machine.name == name]
+            found = [machine for machine in listed if name in (machine.name, machine.cloud_id)]
             if not found:
                 raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {cloud}")
         if len(found) > 1:
-            ids = ", ".join(machine.cloud_id for machine in found)
+            told = ", ".join(f"{machine.name!r} with the id {machine.cloud_id}" for machine in found)
             raise Conflict(
-                f"cloud {cloud} has {len(found)} machines named {name} ({ids}); rename all but one"
+                f"on cloud {cloud} {name!r} means {len(found)} machines: {told}; say the id of one"
             )
         return found[0]
 

@@ -6,6 +6,7 @@ By it a machine is found whose boot was answered to nobody.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from cloudmesh.plugin.errors import UsageError
 
 # Fit for the labels of Google, which allow the fewest letters: lower case, digits, hyphen and underscore.
 TOKEN_KEY = "cloudmesh-token"  # noqa: S105 no secret
+# What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
+_GOOD_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,15 @@ class BootRequest:
     public: bool = False
     token: str = ""
     extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def require_good_name(name: str) -> None:
+    """Raise UsageError unless all clouds take this as the name of a machine."""
+    if not _GOOD_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a machine; "
+            "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+        )
 
 
 def new_token() -> str:

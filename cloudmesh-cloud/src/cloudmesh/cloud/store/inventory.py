@@ -289,6 +289,11 @@ class Inventory(AbstractContextManager["Inventory"]):
 
         return self._find(cloud=cloud, name=in_(names))
 
+    def meant(self, cloud: str, word: str) -> list[KnownMachine]:
+        """The machines of a cloud that have this name or this id."""
+        named = self._find(cloud=cloud, name=word)
+        return named + [each for each in self._find(cloud=cloud, cloud_id=word) if each not in named]
+
     def _find(self, **conditions: str | Condition) -> list[KnownMachine]:
         if not self._database.has(MACHINES):
             return []

@@ -1,4 +1,8 @@
-"""Names as people write them: ``web[01-20],db1``, ``uc:vm[1-9/2]``, ``web*``."""
+"""Names as people write them: ``web[01-20],db1``, ``uc:vm[1-9/2]``, ``web*``, and exact ones: ``=web*``.
+
+A word that begins with ``=`` is the name that follows, whatever characters that has; one that begins with
+``id=`` is the cloud's own id. A cloud may stand before both: ``uc:=web*``, ``uc:id=i-0815``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import fnmatch
 import itertools
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cloudmesh.plugin.errors import UsageError
@@ -19,49 +23,71 @@ _RANGE = re.compile(r"(?P<first>[0-9]{1,50})(-(?P<last>[0-9]{1,50})(/(?P<step>[0
 # Nothing in it has a meaning of its own in an expression, and there is a number to fold by.
 _FOLDABLE = re.compile(r"(?=.*[0-9])(?!.*[0-9]{51})[A-Za-z0-9._-]+")
 _FIRST = re.compile(r"\[([0-9]+)[^\]]*\]")
+_EXACT = re.compile(r"((?P<cloud>[^:=,\[\]*?]+):)?(?P<sign>(id)?=)(?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name or a glob, on one cloud or, if ``cloud`` is None, on any."""
+    """A name, an id or a glob, on one cloud or, if ``cloud`` is None, on any.
+
+    Attributes:
+        sign: ``=`` for an exact name and ``id=`` for an exact id, of which nothing has a meaning of its own;
+            empty for what may be a glob, a name or an id.
+    """
 
     name: str
     cloud: str | None = None
+    sign: str = ""
 
     def __str__(self) -> str:
-        return self.name if self.cloud is None else f"{self.cloud}:{self.name}"
+        return f"{'' if self.cloud is None else f'{self.cloud}:'}{self.sign}{self.name}"
 
     @property
     def is_glob(self) -> bool:
         """Whether the name is a pattern (``*``, ``?``, ``[ab]``) for names that exist."""
-        return any(character in self.name for character in "*?[")
+        return not self.sign and any(character in self.name for character in "*?[")
 
-    def matches(self, candidate: str) -> bool:
-        """Whether a machine's name, given without its cloud, is meant."""
-        return fnmatch.fnmatchcase(candidate, self.name) if self.is_glob else candidate == self.name
+    def matches(self, candidate: str, own_id: str | None = None) -> bool:
+        """Whether what has this name, without its cloud, or this id is meant. A glob means names only."""
+        if self.is_glob:
+            return fnmatch.fnmatchcase(candidate, self.name)
+        by_name, by_id = candidate == self.name, own_id == self.name
+        return by_id if self.sign == "id=" else by_name or (by_id and not self.sign)
 
 
 def expand(expression: str | Sequence[str]) -> list[Name]:
     """The names that an expression means, in the order written, each once.
 
     Pieces are separated by commas or given as several words. Brackets with digits only are ranges; all
-    others belong to globs, which stay as they are.
+    others belong to globs, which stay as they are. A word with an exact name or id is one name as a whole.
 
     Raises:
         UsageError: a piece is empty or malformed, or there are more than 100,000 names.
     """
     words = [expression] if isinstance(expression, str) else list(expression)
-    pieces = [piece for word in words for piece in _split(word)]
-    if not pieces or pieces == [""]:
+    if not any(word.strip() for word in words):
         raise UsageError("no name is given; write names such as web1 or web[01-20]")
     shown = _shown(",".join(words))
-    if "" in pieces:
-        raise UsageError(f"a name between commas is empty in {shown}")
-    parsed = [_parse(piece) for piece in pieces]
-    if sum(math.prod(len(part) for part in parts) for _, parts in parsed) > MOST:
-        raise UsageError(f"{shown} means more than {MOST:,} names; give a smaller range")
-    names = (Name("".join(parts), cloud) for cloud, sets in parsed for parts in itertools.product(*sets))
+    names: list[Name] = []
+    for word in words:
+        if exact := _EXACT.fullmatch(word):
+            if not exact["text"]:
+                raise UsageError(f"the name after {exact['sign']} is empty in {shown}")
+            names.append(Name(exact["text"], exact["cloud"] and exact["cloud"].strip(), exact["sign"]))
+            continue
+        for cloud, sets in map(_parse, _split(word)):
+            if len(names) + math.prod(map(len, sets)) > MOST:
+                raise UsageError(f"{shown} means more than {MOST:,} names; give a smaller range")
+            names += [Name("".join(parts), cloud) for parts in itertools.product(*sets)]
     return list(dict.fromkeys(names))
+
+
+def exact_words(name: str, own_id: str, cloud: str) -> Iterator[str]:
+    """Words for what has this name and id on a cloud, the most telling first; each may mean others too."""
+    for plain, sign in (name, "="), (own_id, "id="):
+        for before in "", f"{cloud}:":
+            yield f"{before}{plain}"
+            yield f"{before}{sign}{plain}"
 
 
 def fold(names: Iterable[str], widest: int = 60) -> list[str]:
@@ -120,6 +146,12 @@ def _split(word: str) -> list[str]:
 
 def _parse(piece: str) -> tuple[str | None, list[Sequence[str]]]:
     """The cloud of a piece, and the choices for each part of its name."""
+    if not piece:
+        raise UsageError("a name between commas is empty; write names such as web1,db1")
+    if _EXACT.fullmatch(piece):
+        raise UsageError(
+            f"an exact name cannot stand between commas; give {_shown(piece)} as a word of its own"
+        )
     head, colon, rest = piece.partition(":")
     # A colon inside brackets belongs to a glob.
     if not colon or ("[" in head and "]" not in head):

@@ -20,7 +20,7 @@ from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.options import read_changes, read_pairs, run_options, seconds
 from cloudmesh.vm.cli.progress import Progress
-from cloudmesh.vm.cli.report import describe, dry_run, report
+from cloudmesh.vm.cli.report import Row, describe, dry_run, machine_rows, report
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
@@ -49,7 +49,7 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
     said["userdata"] = Path(userdata).expanduser() if userdata else None
     with _machines(config, arguments, progress) as machines, progress:
         result = machines.boot(wait=arguments["--wait"], timeout=timeout, **said)
-        return report(config, result, progress.seconds)
+        return report(config, result, progress.seconds, arguments["--output"])
 
 
 def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
@@ -59,17 +59,17 @@ def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
     verb, argument = _flagged(verb, arguments), _argument(verb, arguments)
     if verb.takes == Kind.METADATA and not argument:
         with _machines(config, arguments) as machines:
-            return _metadata(config, machines)
+            return _metadata(config, machines, arguments["--output"])
     with _machines(config, arguments, progress) as machines:
         if arguments["--dryrun"]:
             with progress:
-                return dry_run(machines, verb.name, argument, timeout)
+                return dry_run(machines, verb.name, argument, timeout, arguments["--output"])
         selection = None
         if verb.destroys and not arguments["--yes"]:
             selection, timeout = _confirmed(machines, verb, timeout, progress)
         with progress:
             result = machines.act(verb.name, arguments["--wait"], timeout, selection, argument)
-        return report(config, result, progress.seconds)
+        return report(config, result, progress.seconds, arguments["--output"])
 
 
 def _flagged(verb: Verb, arguments: Arguments) -> Verb:
@@ -133,7 +133,8 @@ def _wait(config: Config, arguments: Arguments) -> Answer:
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
     with _machines(config, arguments, progress) as machines, progress:
-        return report(config, machines.wait(arguments["--state"], timeout), progress.seconds)
+        result = machines.wait(arguments["--state"], timeout)
+        return report(config, result, progress.seconds, arguments["--output"])
 
 
 def _machines(config: Config, arguments: Arguments, progress: Progress | None = None) -> Machines:
@@ -161,15 +162,16 @@ def _info(config: Config, arguments: Arguments) -> Answer:
             if known is None:
                 raise
             note = f"error: {error}; this is as of {age_text(known.age)} ago"
-            answer = describe(config, machine, known.refreshed, [note])
+            answer = describe(config, machine, known.refreshed, [note], arguments["--output"])
             answer.exit_code = error.exit_code
             return answer
-        return describe(config, now, time.time())
+        return describe(config, now, time.time(), form=arguments["--output"])
 
 
-def _metadata(config: Config, machines: Machines) -> Answer:
+def _metadata(config: Config, machines: Machines, form: str) -> Answer:
     """What is written on the machines, asked from their clouds now; one that fails is named."""
-    rows: list[dict[str, str]] = []
+    rows: list[Row] = []
+    told: list[MachineRecord] = []
     errors: list[CloudmeshError] = []
     selection = machines.select()
     clouds = list(dict.fromkeys(machine.cloud for machine in selection.machines))
@@ -184,7 +186,10 @@ def _metadata(config: Config, machines: Machines) -> Answer:
                 continue
             place = {"cloud": now.cloud, "name": now.name}
             rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
+            told.append(now)
     errors += [each.error for each in selection.missing]
+    if form == "names":
+        rows = machine_rows(config, told)
     return Answer(
         rows,
         columns=("cloud", "name", "key", "value"),

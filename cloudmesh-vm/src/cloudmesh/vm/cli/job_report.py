@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.options import run_options, seconds
 from cloudmesh.vm.cli.progress import Progress
-from cloudmesh.vm.cli.report import fold_rows, report, words
+from cloudmesh.vm.cli.report import Row, fold_rows, machine_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
 from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, RUNNING
 from cloudmesh.vm.model.limits import RunOptions
@@ -33,7 +34,7 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
         raise UsageError(f"{given!r} is no number of a job; cms job list shows them")
     number = int(given)
     if verb == "show":
-        return show_job(config, number)
+        return show_job(config, number, arguments["--output"])
     if verb == "cancel":
         return report_cancelled(Jobs(config).cancel(number))
     timeout = seconds(arguments, "--timeout")
@@ -41,7 +42,7 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
     options = RunOptions(**run_options(arguments, progress))
     with progress:
         result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=options)
-    return report_resumed(config, number, result, progress.seconds)
+    return report_resumed(config, number, result, progress.seconds, arguments["--output"])
 
 
 def list_jobs(config: Config, everything: bool) -> Answer:
@@ -58,21 +59,25 @@ def list_jobs(config: Config, everything: bool) -> Answer:
     )
 
 
-def show_job(config: Config, number: int) -> Answer:
+def show_job(config: Config, number: int, form: str = "table") -> Answer:
     """One job: a row a machine, those that fared alike together in a table. Raises UnknownName."""
     job, tasks = Jobs(config).show(number)
-    rows = [_task_row(task) for task in tasks]
-    return Answer(
-        rows,
-        columns=_TASK_COLUMNS,
-        notes=[_headline(job)],
-        table_rows=fold_rows(rows, [task["cloud_id"] for task in tasks]),
-    )
+    rows: list[Row] = [_task_row(task) for task in tasks]
+    notes, table_rows = [_headline(job)], fold_rows(rows, [task["cloud_id"] for task in tasks])
+    if form == "names":
+        there = [task for task in tasks if task["cloud_id"]]
+        rows = machine_rows(
+            config,
+            [MachineRecord(each["cloud"], each["name"], each["cloud_id"], State.UNKNOWN) for each in there],
+        )
+        left_out = len(tasks) - len(there)
+        notes += [f"note: of {left_out} no machine is known; --output=json shows them"] if left_out else []
+    return Answer(rows, columns=_TASK_COLUMNS, notes=notes, table_rows=table_rows)
 
 
-def report_resumed(config: Config, number: int, result: Result, took: float) -> Answer:
+def report_resumed(config: Config, number: int, result: Result, took: float, form: str = "table") -> Answer:
     """What was done when a job was gone on with, in so many seconds, and how the whole job stands now."""
-    answer = report(config, result, took)
+    answer = report(config, result, took, form)
     job, _ = Jobs(config).show(number)
     notes = [] if len(result) else [f"note: nothing was left to do of job {number}"]
     answer.notes = [*answer.notes, *notes, _headline(job)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,43 +12,39 @@ from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import interrupted_notes
-from cloudmesh.vm.queries import known_machines
+from cloudmesh.vm.queries import known_machines, machine_words
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.model.networks import FloatingIP
+    from cloudmesh.cloud.model.records import MachineRecord
 
 _SHOWN = 10
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
-
-
-def answer_list(config: Config, arguments: Mapping[str, Any]) -> Answer:
-    """Run ``cms vm list``."""
-    # Names are for other commands, which find no machine that has vanished.
-    only_names = arguments["--output"] == "names"
-    names, clouds = arguments["NAMES"], arguments["--cloud"]
-    answer = list_machines(config, names, clouds, arguments["--refresh"], gone=not only_names)
-    if only_names:
-        return qualify(answer, bool(clouds) or any(":" in name for name in names))
-    return answer
+MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
 
 
 def list_machines(
-    config: Config, names: Sequence[str], cloud: str | None, refresh: bool, gone: bool = True
+    config: Config, names: Sequence[str], cloud: str | None, refresh: bool, form: str = "table"
 ) -> Answer:
     """The machines of the chosen clouds as they were last seen, each with the age of that.
 
     With ``refresh`` the clouds are asked first, side by side, and so is a cloud that was never asked before.
     One that does not answer is named, its old rows are shown, and its error makes the exit code.
 
-    With ``gone`` and without names, machines that vanished from their clouds are shown once, in state
-    deleted, and named in a note.
+    Without names, machines that vanished from their clouds are shown once, in state deleted, and named in a
+    note. The form ``names`` is for other commands, which find no such machine, and has none of them.
 
     Raises:
         UnknownName: a name that no machine has.
     """
     with Inventory(open_store(config)) as inventory:
-        found = known_machines(config, inventory, names, cloud, refresh, gone)
+        found = known_machines(config, inventory, names, cloud, refresh, gone=form != "names")
         jobs = interrupted_notes(inventory.database)
+        rows = [_row(each, found.images) for each in found.shown]
+        if form == "names":
+            machines = [each.machine for each in found.shown]
+            qualified = bool(cloud) or any(":" in name for name in names)
+            rows = [{"name": word} for word in machine_words(config, inventory, machines, qualified)]
     if found.errors and not found.known and not found.vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
         return no_rows(found.errors)
@@ -63,8 +60,8 @@ def list_machines(
     notes += [_gone(found.vanished)] if found.vanished else []
     notes += [*map(_left, found.addresses), *simulated_notes(config, found.clouds)]
     return Answer(
-        [_row(each, found.images) for each in found.shown],
-        columns=COLUMNS,
+        rows,
+        columns=COLUMNS if form == "table" else [*COLUMNS, *MORE_COLUMNS],
         formats={"age": age_text},
         notes=[*notes, *jobs],
         errors=failures,
@@ -79,14 +76,6 @@ def _gone(vanished: Sequence[KnownMachine]) -> str:
     verb, whom = ("is", "it") if len(vanished) == 1 else ("are", "them")
     gone = f"{names}{more} {verb} no longer on the cloud"
     return f"note: {gone}, and nobody deleted {whom} here; this is shown once"
-
-
-def qualify(answer: Answer, cloud_was_named: bool) -> Answer:
-    """Names for ``--output=names`` that mean the same machine when they are given to another command."""
-    names = [row["name"] for row in answer.rows]
-    if cloud_was_named or len(set(names)) < len(names):
-        answer.rows = [{"name": f"{row['cloud']}:{row['name']}"} for row in answer.rows]
-    return answer
 
 
 def _left(address: FloatingIP) -> str:
@@ -112,4 +101,14 @@ def _row(known: KnownMachine, called: Mapping[tuple[str, str], str]) -> dict[str
         "flavor": machine.flavor,
         "addresses": machine.addresses,
         "age": round(known.age, 1),
+        "id": machine.cloud_id,
+        "key": machine.key,
+        "created": created_text(machine),
+        "metadata": machine.metadata,
+        "raw_state": machine.raw_state,
     }
+
+
+def created_text(machine: MachineRecord) -> str:
+    """When a machine was made, in ISO 8601 and UTC; empty if its cloud does not tell."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(machine.created)) if machine.created else ""

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, find_verb
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
+from cloudmesh.db import open_store
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
+from cloudmesh.vm.cli.listing import created_text
 from cloudmesh.vm.jobs.planning import GivenArgument
-from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Result, Status, outcome_row
-from cloudmesh.vm.queries import Foreseen, foresee
+from cloudmesh.vm.model.outcome import (
+    OUTCOME_COLUMNS,
+    Outcome,
+    Result,
+    Status,
+    UnresolvedName,
+    outcome_row,
+)
+from cloudmesh.vm.queries import Foreseen, foresee, machine_words
 
 if TYPE_CHECKING:
     from cloudmesh.vm.machines import Machines
@@ -35,13 +45,14 @@ _ALIKE = ("cloud", "action", "result", "state")
 _MANY = 20
 
 
-def report(config: Config, result: Result, seconds: float | None = None) -> Answer:
+def report(config: Config, result: Result, seconds: float | None = None, form: str = "table") -> Answer:
     """One row a machine: what was asked, how it ended and why. In a table, those that fared alike share one.
 
     Args:
         seconds: how long the whole took, told in a closing line where there are many machines.
+        form: how it will be shown; ``names`` are those of machines that succeeded, and notes tell of others.
     """
-    rows = [
+    rows: list[Row] = [
         {**outcome_row(each), "action": words(each.verb), "seconds": round(each.seconds, 2)}
         for each in result
     ]
@@ -57,14 +68,28 @@ def report(config: Config, result: Result, seconds: float | None = None) -> Answ
         counts = Counter(outcome.status for outcome in result)
         told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
         notes.append(f"{len(result)} machines in {seconds:.1f} s: {told}")
+    if form == "names":
+        rows = machine_rows(config, [each.machine for each in result.succeeded if each.machine])
+        notes = [*(_failure(each, each.error or each.status) for each in result.failed), *notes]
     return Answer(
         rows,
         columns=OUTCOME_COLUMNS,
         notes=notes,
         errors=[outcome.error for outcome in result if outcome.error],
         exit_code=result.exit_code,
-        table_rows=fold_rows(rows, ids),
+        table_rows=fold_rows(rows, ids) if form == "table" else None,
     )
+
+
+def machine_rows(config: Config, machines: Sequence[MachineRecord]) -> list[Row]:
+    """The rows for ``--output=names``: for each machine a word that means it. Raises StoreError."""
+    with Inventory(open_store(config)) as inventory:
+        return [{"name": word} for word in machine_words(config, inventory, machines)]
+
+
+def _failure(failed: Outcome | UnresolvedName | MachineRecord, reason: object) -> str:
+    """The note on one that failed, where no row tells of it."""
+    return f"error: {failed.cloud and f'{failed.cloud}:'}{failed.name}: {reason}"
 
 
 def words(action: str) -> str:
@@ -73,7 +98,11 @@ def words(action: str) -> str:
 
 
 def dry_run(
-    machines: Machines, action: str, argument: GivenArgument = None, timeout: float | None = None
+    machines: Machines,
+    action: str,
+    argument: GivenArgument = None,
+    timeout: float | None = None,
+    form: str = "table",
 ) -> Answer:
     """What ``foresee`` tells of an action, and raises; the exit code is 1 if a machine would fail."""
     verb, config = find_verb(action), machines.session.config
@@ -83,12 +112,21 @@ def dry_run(
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
     clouds = _clouds(config, (each.machine.cloud for each in told))
+    notes = [f"dry run: nothing was {verb.past}", *simulated_notes(config, clouds)]
+    failed = any(row["result"] == WOULD_FAIL for row in rows)
+    if form == "names":
+        rows = machine_rows(config, [each.machine for each in told if not each.error])
+        notes = [
+            *(_failure(each.machine, f"{WOULD_FAIL}: {each.error}") for each in told if each.error),
+            *(_failure(each, f"{WOULD_FAIL}: {each.error}") for each in missing),
+            *notes,
+        ]
     return Answer(
         rows,
         columns=[column for column in OUTCOME_COLUMNS if column != "seconds"],
-        notes=[f"dry run: nothing was {verb.past}", *simulated_notes(config, clouds)],
-        exit_code=int(any(row["result"] == WOULD_FAIL for row in rows)),
-        table_rows=fold_rows(rows),
+        notes=notes,
+        exit_code=int(failed),
+        table_rows=fold_rows(rows) if form == "table" else None,
     )
 
 
@@ -103,12 +141,14 @@ def _foreseen_row(foreseen: Foreseen, said: str) -> Row:
     return {**row, "result": result, "reason": reason}
 
 
-def describe(config: Config, machine: MachineRecord, refreshed: float, notes: Iterable[str] = ()) -> Answer:
+def describe(
+    config: Config, machine: MachineRecord, refreshed: float, notes: Iterable[str] = (), form: str = "table"
+) -> Answer:
     """Everything that is known of one machine."""
-    facts = {**machine.to_record(), "age": round(max(0.0, time.time() - refreshed), 1)}
-    # In ISO 8601, UTC; empty if it is not known.
-    created = machine.created and time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(machine.created))
-    facts["created"] = created or ""
+    age = round(max(0.0, time.time() - refreshed), 1)
+    facts = {**machine.to_record(), "age": age, "created": created_text(machine)}
+    if form == "names":
+        facts.update(*machine_rows(config, [machine]))
     return Answer(record=facts, notes=[*notes, *simulated_notes(config, [machine.cloud])])
 
 

@@ -12,6 +12,7 @@ from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.store.inventory import by_name
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, expand
+from cloudmesh.vm.clouds.index import MachineIndex
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.outcome import UnresolvedName
 
@@ -49,7 +50,7 @@ class Selector:
     def __init__(self, session: CloudSession) -> None:
         self._session = session
         self._listed: dict[str, CloudmeshError | None] = {}
-        self._by_name: dict[str, dict[str, list[MachineRecord]]] = {}
+        self._indexes: dict[str, MachineIndex] = {}
         self._unseen: dict[str, bool] = {}
         # Asked only after all of these clouds were listed, so nothing changes any more.
         self._nearest: dict[tuple[str, ...], KnownNames] = {}
@@ -91,7 +92,7 @@ class Selector:
             if error:
                 selection.missing.append(UnresolvedName(cloud, ALL, error))
             else:
-                selection.machines += self._known([cloud])
+                selection.machines += self._index(cloud).machines
         return selection
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
@@ -105,7 +106,7 @@ class Selector:
             self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
         failed = [UnresolvedName(cloud, str(name), error) for cloud, error in errors if error]
-        doubt = None if name.is_glob else _doubt(name, found, [each.cloud for each in failed])
+        doubt = None if name.is_glob else self._doubt(name, found, [each.cloud for each in failed])
         if doubt is not None:
             # Which one is meant is not guessed; the other names are clear all the same.
             selection.missing.append(UnresolvedName(name.cloud or "", name.name, doubt))
@@ -116,7 +117,9 @@ class Selector:
         elif not found:
             places = tuple(clouds)
             if places not in self._nearest:
-                self._nearest[places] = KnownNames(machine.name for machine in self._known(places))
+                self._nearest[places] = KnownNames(
+                    machine.name for cloud in clouds for machine in self._index(cloud).machines
+                )
             error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
             selection.missing.append(UnresolvedName(name.cloud or "", name.name, error))
 
@@ -136,42 +139,32 @@ class Selector:
         if unlisted:
             for cloud, error in self._session.ask_all(unlisted, Cloud.reconcile).items():
                 self._listed[cloud] = error
-                self._by_name.pop(cloud, None)
+                self._indexes.pop(cloud, None)
         return [(cloud, self._listed[cloud]) for cloud in names]
 
-    def _known(self, clouds: Iterable[str]) -> list[MachineRecord]:
-        """All machines that are known of these clouds."""
-        return [machine for cloud in clouds for named in self._index(cloud).values() for machine in named]
-
     def _matching(self, name: Name, clouds: Iterable[str]) -> list[MachineRecord]:
-        if name.is_glob:
-            return [machine for machine in self._known(clouds) if name.matches(machine.name)]
-        return [machine for cloud in clouds for machine in self._index(cloud).get(name.name, [])]
+        return [machine for cloud in clouds for machine in self._index(cloud).meant(name)]
 
-    def _index(self, cloud: str) -> dict[str, list[MachineRecord]]:
-        """The known machines of a cloud by name, read once: a thousand names must not read them each."""
-        if cloud not in self._by_name:
-            index: dict[str, list[MachineRecord]] = {}
-            for machine in sorted(
-                (each.machine for each in self._session.inventory.known(cloud)), key=by_name
-            ):
-                index.setdefault(machine.name, []).append(machine)
-            self._by_name[cloud] = index
-        return self._by_name[cloud]
+    def _index(self, cloud: str) -> MachineIndex:
+        """The known machines of a cloud, read once: a thousand names must not read them each."""
+        if cloud not in self._indexes:
+            known = (each.machine for each in self._session.inventory.known(cloud))
+            self._indexes[cloud] = MachineIndex(sorted(known, key=by_name))
+        return self._indexes[cloud]
 
-
-def _doubt(name: Name, found: Sequence[MachineRecord], silent: Sequence[str]) -> CloudmeshError | None:
-    """Why it is not sure which machine this name means; None if it is, or if there is none."""
-    if len(found) > 1:
-        places = [machine.qualified_name for machine in found]
-        if len(set(places)) == len(places):
-            return UsageError(f"{name} is on several clouds; say which: {' or '.join(places)}")
-        ids = ", ".join(f"{machine.qualified_name} ({machine.cloud_id})" for machine in found)
-        return UsageError(f"{name} names {len(found)} machines: {ids}; rename all but one at the cloud")
-    others = [cloud for cloud in silent if found and cloud != found[0].cloud]
-    if not others:
-        return None
-    return Unreachable(
-        f"{name} is on {found[0].cloud}, but could be on {', '.join(others)} too, which was never listed "
-        f"and does not answer; say {found[0].qualified_name} if that one is meant"
-    )
+    def _doubt(
+        self, name: Name, found: Sequence[MachineRecord], silent: Sequence[str]
+    ) -> CloudmeshError | None:
+        """Why it is not sure which machine this name means; None if it is, or if there is none."""
+        others = [cloud for cloud in silent if found and cloud != found[0].cloud]
+        if len(found) < 2 and not others:
+            return None
+        words = " or ".join(self._index(each.cloud).word(each) for each in found)
+        if len(found) > 1:
+            several = len({each.cloud for each in found}) == len(found)
+            means = "is on several clouds" if several else f"means {len(found)} machines"
+            return UsageError(f"{name} {means}; say which: {words}")
+        return Unreachable(
+            f"{name} is on {found[0].cloud}, but could be on {', '.join(others)} too, which was never listed "
+            f"and does not answer; say {words} if that one is meant"
+        )

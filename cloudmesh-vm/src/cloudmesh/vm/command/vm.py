@@ -19,7 +19,9 @@ _HELP = """
     <USAGE>
 
   Arguments:
-    NAMES  machines: vm1  web[01-20],db1  web[1-9/2]  'web*'  uc:vm1
+    NAMES  machines, by names or ids: vm1  web[01-20],db1  web[1-9/2]  'web*'
+           uc:vm1; what begins with = is a name as it is: '=web*'  uc:=--all,
+           and with id= an id
     NAME   one machine: vm1  uc:vm1
     IMAGE, FLAVOR, KEY, NETWORKS, GROUPS
            a name, an id, or a glob that means one: 'ubuntu-24*'
@@ -34,6 +36,9 @@ _HELP = """
     1 a machine failed (the table says which and why), 2 wrong usage or unknown
     name, 3 configuration or credentials, 4 a cloud could not be reached,
     130 interrupted.
+
+    --output=names prints, for each machine that succeeded, a word that means
+    this machine alone: cms vm list --output=names | xargs -d '\\n' cms vm stop
 
     What is done to machines is a job. After Ctrl-C (once: what was begun ends;
     twice: at once), or if the process is killed, cms job resume finishes it.
@@ -72,9 +77,10 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
         verb = next(each for each in VERBS if arguments[each])
         config = Config.load(prompter=prompter_of(self))
         if verb == "list":
-            from cloudmesh.vm.cli.listing import answer_list
+            from cloudmesh.vm.cli.listing import list_machines
 
-            return answer_list(config, arguments)
+            asked = (arguments[each] for each in ("NAMES", "--cloud", "--refresh", "--output"))
+            return list_machines(config, *asked)
         from cloudmesh.vm.cli.actions import answer
 
         return answer(config, verb, arguments)

@@ -6,21 +6,19 @@ may take one. So it is looked for once more while the job is created, which one 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.provider.boot import require_good_name
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
-from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.rows import JOBS, RUNNING, TASKS, UNFINISHED, lock_name
 from cloudmesh.vm.model.call import BOOT
 
-# What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
-_GOOD_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _GONE = (State.DELETING, State.DELETED)
 # A cloud, and the name of a machine there.
 Place = tuple[str, str]
@@ -70,15 +68,6 @@ def _being_booted(database: Database, job: int, names: Mapping[str, list[str]]) 
 def name_taken(cloud: str, name: str) -> Refused:
     """The error for a new machine whose name another machine on its cloud has."""
     return Refused(f"cloud {cloud} already has a machine {name}; take another name")
-
-
-def require_good_name(name: str) -> None:
-    """Raise UsageError unless all clouds take this as the name of a machine."""
-    if not _GOOD_NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a machine; "
-            "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"
-        )
 
 
 def check_name(name: str, machine: MachineRecord, session: CloudSession) -> None:

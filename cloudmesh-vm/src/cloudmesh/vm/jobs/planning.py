@@ -22,12 +22,12 @@ from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.networks import Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb
-from cloudmesh.cloud.provider.boot import new_token
+from cloudmesh.cloud.provider.boot import new_token, require_good_name
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.names import expand
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.conflicts import name_taken, require_good_name
+from cloudmesh.vm.jobs.conflicts import name_taken
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import UnresolvedName
 from cloudmesh.vm.model.plan import Plan, Task
@@ -124,7 +124,8 @@ class BootPlan:
         self._session = session
         named = expand(names)
         for name in named:
-            require_good_name(name.name)
+            # A new machine has no id yet.
+            require_good_name(str(name) if name.sign == "id=" else name.name)
 
         def chosen() -> list[str]:
             clouds = session.clouds
