@@ -63,10 +63,8 @@ class MachineList:
             if not found:
                 raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {cloud}")
         if len(found) > 1:
-            told = ", ".join(f"{machine.name!r} with the id {machine.cloud_id}" for machine in found)
-            raise Conflict(
-                f"on cloud {cloud} {name!r} means {len(found)} machines: {told}; say the id of one"
-            )
+            ids = ", ".join(machine.cloud_id for machine in found)
+            raise Conflict(f"cloud {cloud} has {len(found)} machines named {name} ({ids}); say the id of one")
         return found[0]
 
     def refresh(self, machine: MachineRecord) -> MachineRecord:

@@ -37,8 +37,8 @@ _HELP = """
     name, 3 configuration or credentials, 4 a cloud could not be reached,
     130 interrupted.
 
-    --output=names prints, for each machine that succeeded, a word that means
-    this machine alone: cms vm list --output=names | xargs -d '\\n' cms vm stop
+    With --output=names a word is printed for each machine that succeeded, which
+    means this machine alone: vm list --output=names | xargs -d '\\n' cms vm stop
 
     What is done to machines is a job. After Ctrl-C (once: what was begun ends;
     twice: at once), or if the process is killed, cms job resume finishes it.
