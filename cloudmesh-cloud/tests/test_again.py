@@ -2,9 +2,11 @@
 
 import pytest
 
-from cloudmesh.cloud.errors import CloudError, Conflict, NotFound
+from cloudmesh.cloud.errors import BadAnswer, CloudError, Conflict, NotFound, Unreachable
+from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 # How a machine comes into the state from which each verb is called.
 BEFORE = {"start": "stop", "resume": "suspend", "unpause": "pause"}
@@ -14,6 +16,7 @@ ASKED = {
     "rename": "other",
     "metadata": {"a": "b", "old": None},
 }
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
 HARMFUL = ("reboot", "hard_reboot", "rebuild")
 # Seconds that booting and actions take, on a clock that stands still until it is told.
 SLOW = 5
@@ -140,3 +143,70 @@ def test_another_machine_of_the_name_is_neither_deleted_nor_meant(cloud, clock):
     with pytest.raises(NotFound):
         cloud.act(machine, VERBS["stop"], maybe_done=True)
     assert cloud.refresh(other).state is State.ACTIVE
+
+
+@pytest.mark.parametrize("error", ["malformed", "reset", "server", "timeout"])
+@pytest.mark.parametrize("name", sorted({"start", "stop", "reboot", "delete", "suspend"}))
+def test_a_lost_answer_is_looked_for_before_python_is_told(cloud, clock, spy, name, error):
+    cloud = cloud(name, after=True, error=error)
+    machine = ready(cloud, clock, name)
+    spy.taken()
+    assert cloud.machine("vm1", name).state is VERBS[name].passing
+    assert spy.taken() == [name, "machine"], "it is not done twice"
+    assert machine.cloud_id in {each.cloud_id for each in cloud.machines()}
+
+
+@pytest.mark.parametrize(("name", "calls"), [("stop", 2), ("reboot", 1)])
+def test_what_was_not_done_is_done_unless_that_may_do_harm(cloud, clock, spy, name, calls):
+    cloud = cloud(name, after=False)
+    ready(cloud, clock, name)
+    spy.taken()
+    if calls == 2:
+        assert cloud.machine("vm1", name).state is State.STOPPING
+    else:
+        with pytest.raises(Conflict, match="reboot of uc:vm1 may have been done") as caught:
+            cloud.machine("vm1", name)
+        assert caught.value.outcome_unknown
+    assert spy.taken().count(name) == calls
+
+
+def test_what_cannot_be_looked_up_is_told_as_unknown(cloud, clock, spy):
+    cloud = cloud("stop", after=True)
+    ready(cloud, clock, "stop")
+    spy.trouble["uc", "machine"] = Unreachable("it is down")
+    with pytest.raises(Unreachable, match="whether it was done could not be found out: it is down") as caught:
+        cloud.machine("vm1", "stop")
+    assert caught.value.outcome_unknown
+
+
+CHANGES = {
+    "add_key": lambda cloud: cloud.add_key("me", KEY),
+    "delete_key": lambda cloud: cloud.delete_key("old"),
+    "create_security_group": lambda cloud: cloud.create_security_group("web", "x"),
+    "delete_security_group": lambda cloud: cloud.delete_security_group("old"),
+    "add_rule": lambda cloud: cloud.add_rule("old", SecurityRule("ingress", "tcp", 22, 22)),
+    "remove_rule": lambda cloud: cloud.remove_rule("old", SecurityRule("egress", "any")),
+    "create_floating_ip": lambda cloud: cloud.create_floating_ip(),
+    "delete_floating_ip": lambda cloud: cloud.delete_floating_ip("203.0.113.1"),
+    "attach_floating_ip": lambda cloud: cloud.attach_floating_ip("203.0.113.1", cloud.find("vm1")),
+    "detach_floating_ip": lambda cloud: cloud.detach_floating_ip("203.0.113.2"),
+}
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("name", CHANGES)
+def test_of_a_change_beside_machines_it_is_looked_up_too(open_cloud, name, after):
+    cloud = open_cloud(fail={"verb": name, "error": "malformed", "after": after})
+    provider = SimulatedProvider("uc", {**cloud.provider.settings, "fail": []})
+    with provider:
+        machine = cloud.boot("vm1")
+        provider.add_key("old", KEY)
+        provider.create_security_group("old")
+        provider.create_floating_ip()
+        provider.attach_floating_ip(provider.create_floating_ip().cloud_id, machine.cloud_id)
+    if after:
+        CHANGES[name](cloud)
+        return
+    with pytest.raises(BadAnswer) as caught:
+        CHANGES[name](cloud)
+    assert caught.value.outcome_unknown

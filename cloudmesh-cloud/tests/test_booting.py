@@ -1,6 +1,8 @@
 """What a user may say of a new machine, and that no address that costs money is lost."""
 
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -166,6 +168,42 @@ def test_a_machine_that_gets_no_port_is_told_once_and_its_address_is_given_back(
         uc.boot("vm1", public=True)
     assert not is_transient(caught.value)
     assert addresses(uc) == []
+
+
+@pytest.fixture
+def refusing(uc, spy, monkeypatch):
+    """Attaching is refused for ever; whoever waits does so on a clock of its own, which is given."""
+    now = [1000.0]
+    spy.trouble["uc", "attach_floating_ip"] = Conflict("port 7 has no IPv4 address")
+    monkeypatch.setattr(Connection, "sleep", staticmethod(lambda seconds: now.append(now[-1] + seconds)))
+    times = SimpleNamespace(monotonic=lambda: now[-1], time=time.time)
+    monkeypatch.setattr("cloudmesh.cloud.client.addresses.time", times)
+    return now
+
+
+@pytest.mark.parametrize(
+    ("state", "private", "seconds", "told"),
+    [
+        (
+            State.ACTIVE,
+            ["fd00::1", "2001:db8::5"],
+            0,
+            r"it has IPv6 addresses only \(fd00::1, 2001:db8::5\): port 7",
+        ),
+        (State.ACTIVE, ["10.0.0.1"], 6, "cannot be attached after . seconds: port 7 has no IPv4 address"),
+        (State.BUILDING, [], 9, "cannot be attached after 8 seconds: port 7 has no IPv4 address"),
+    ],
+)
+def test_why_no_address_can_lead_there_is_told_before_the_call_is_given_up(
+    uc, refusing, monkeypatch, state, private, seconds, told
+):
+    uc.connection.call_timeout = 10
+    original = SimulatedProvider.machine
+    shown = lambda self, cloud_id: replace(original(self, cloud_id), state=state, private_ips=private)  # noqa: E731
+    monkeypatch.setattr(type(uc.provider), "machine", shown)
+    with pytest.raises(Conflict, match=f"uc:vm1 .* was booted and runs, but has no public address: .*{told}"):
+        uc.boot("vm1", public=True)
+    assert refusing[-1] - refusing[0] <= seconds and addresses(uc) == [], "it is given back"
 
 
 def test_a_broken_machine_is_not_waited_for(configure, spy):

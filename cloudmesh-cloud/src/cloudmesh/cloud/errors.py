@@ -8,6 +8,7 @@ little later. A provider maps each error of the library underneath to one of the
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,7 @@ __all__ = [
     "Unsupported",
     "is_transient",
     "only_looking",
+    "reworded",
 ]
 
 
@@ -163,6 +165,14 @@ def is_transient(error: BaseException) -> bool:
     If ``error.outcome_unknown`` is true as well, the first one may have done what it was to do.
     """
     return isinstance(error, _TRANSIENT) and not isinstance(error, (TlsFailure, OddRecord, IncompleteListing))
+
+
+def reworded(error: CloudmeshError, sentence: str, outcome_unknown: bool = False) -> CloudmeshError:
+    """The same error with another sentence: whether to try again is still told by its kind."""
+    told = copy.copy(error)
+    told.args = (sentence,)
+    told.outcome_unknown = error.outcome_unknown or outcome_unknown
+    return told
 
 
 @contextmanager

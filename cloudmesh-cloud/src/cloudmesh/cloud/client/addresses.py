@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from cloudmesh.cloud.client.connection import Connection
-from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, is_transient
+from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, is_transient, reworded
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import mark
@@ -20,6 +19,10 @@ from cloudmesh.plugin.errors import CloudmeshError
 _PORT_SECONDS = 300.0
 # The states of machines that never get one.
 _HOPELESS = (State.ERROR, State.DELETING, State.DELETED)
+# The part of the time for one call that may be spent on that.
+_SHARE = 0.8
+# A port may show so many seconds after its machine is active.
+_SETTLED = 5.0
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.2, 1.5, 5.0
 
 
@@ -79,35 +82,48 @@ class PublicAddresses:
         return None
 
     def _attach_soon(self, address: FloatingIP, machine: MachineRecord) -> None:
-        """Attach the address as soon as the machine has a port."""
-        ends, pause = time.monotonic() + _PORT_SECONDS, _FIRST_PAUSE
+        """Attach the address as soon as the machine has a port.
+
+        Who makes this call gives it up after ``call_timeout``, and then nobody would give the address back.
+        """
+        seconds = min(_PORT_SECONDS, _SHARE * self.connection.call_timeout)
+        began, pause, has_port = time.monotonic(), _FIRST_PAUSE, False
+        ends = began + seconds
         while True:
             try:
                 return self.connection.calls.attach_floating_ip(address.cloud_id, machine.cloud_id)
             except Conflict as error:
-                if time.monotonic() >= ends:
+                now = time.monotonic()
+                if now >= ends:
                     # The cloud did answer, all the time: no timeout, and nothing to be tried again.
                     raise Conflict(
-                        f"it cannot be attached after {_PORT_SECONDS:g} seconds: {error}"
+                        f"it cannot be attached after {now - began:.0f} seconds: {error}"
                     ) from error
-                self._require_possible(machine, error)
-            self.connection.sleep(pause)
+                if not has_port and self._has_port(machine, error):
+                    has_port, ends = True, min(ends, now + _SETTLED)
+            self.connection.sleep(min(pause, ends - now))
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
-    def _require_possible(self, machine: MachineRecord, refused: Conflict) -> None:
-        """Raises Conflict if a machine without a port will never have one, and NotFound if it is gone."""
+    def _has_port(self, machine: MachineRecord, refused: Conflict) -> bool:
+        """Whether the machine has its ports by now; what is refused some time after that stays refused.
+
+        Raises Conflict if it will never have one that an address can lead to, and NotFound if it is gone.
+        """
         asked = time.time()
         try:
             now = self.connection.calls.machine(machine.cloud_id)
         except CloudError as error:
             if is_transient(error):
                 # It is only a look; the next one may tell more.
-                return
+                return False
             raise
         if now.state in _HOPELESS:
             self.connection.inventory.save(now, asked)
             told = f" ({now.fault})" if now.fault else ""
             raise Conflict(f"its state is {now.state} now{told}: {refused}") from refused
+        if now.state is State.ACTIVE and now.addresses and all(":" in each for each in now.addresses):
+            raise Conflict(f"it has IPv6 addresses only ({', '.join(now.addresses)}): {refused}") from refused
+        return now.state is State.ACTIVE
 
     def _give_back(self, address: FloatingIP) -> CloudmeshError | None:
         """Release an address; why that failed, with what to do."""
@@ -116,7 +132,7 @@ class PublicAddresses:
                 self.connection.calls.delete_floating_ip(address.cloud_id)
             self.connection.inventory.forget_address(address)
         except CloudmeshError as error:
-            return _reworded(
+            return reworded(
                 error,
                 f"; its address {address.address} could not be given back ({error}): "
                 f"cms ip delete {address.address} --cloud={self.connection.name}",
@@ -141,13 +157,13 @@ class PublicAddresses:
                 f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
                 f"back: {error}; see cms ip list --cloud={self.connection.name}"
             )
-            raise _reworded(error, told, outcome_unknown=True) from error
+            raise reworded(error, told, outcome_unknown=True) from error
         unused = _unused(machine, taken, listed)
         left = [trouble for address in unused if (trouble := self._give_back(address))]
         if left:
             told = f"{machine.qualified_name} is deleted{''.join(map(str, left))}"
             # One that may go well later is worth another try, whatever the others are.
-            raise _reworded(next(filter(is_transient, left), left[0]), told, outcome_unknown=True)
+            raise reworded(next(filter(is_transient, left), left[0]), told, outcome_unknown=True)
         for expected in taken:
             if not expected.address:
                 self.connection.inventory.forget_address(expected)
@@ -170,12 +186,4 @@ def _no_address(
 ) -> CloudmeshError:
     """The error for a machine that was booted and has no address."""
     told = f"{machine.qualified_name} ({machine.cloud_id}) was booted and runs, but has no public address: "
-    return _reworded(error, f"{told}{error}{left or ''}")
-
-
-def _reworded(error: CloudmeshError, sentence: str, outcome_unknown: bool = False) -> CloudmeshError:
-    """The same error with another sentence: whether to try again is still told by its kind."""
-    told = copy.copy(error)
-    told.args = (sentence,)
-    told.outcome_unknown = error.outcome_unknown or outcome_unknown
-    return told
+    return reworded(error, f"{told}{error}{left or ''}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from cloudmesh.cloud.client.connection import Connection
-from cloudmesh.cloud.client.lookup import pick
+from cloudmesh.cloud.client.lookup import Named, fingerprints, id_of, pick
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
 from cloudmesh.cloud.model.verbs import Capability
+from cloudmesh.cloud.provider.boot import mark, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.listings import keep_listing
 from cloudmesh.plugin.errors import UnknownName
@@ -21,7 +23,8 @@ class Catalog:
 
     A thing is given by its name (a floating IP by its address), by its id, or by a glob that means one: else
     UnknownName (none is meant, the nearest is named) or UsageError (several are) is raised. A cloud without
-    such things raises Unsupported, one that cannot be asked CloudError.
+    such things raises Unsupported, one that cannot be asked CloudError. If the answer to a change is lost, it
+    is looked up whether it was done.
 
     Attributes:
         name: the cloud's name in the configuration.
@@ -79,12 +82,19 @@ class Catalog:
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         """Let the cloud keep a public key, in OpenSSH's form of one line. Raises Refused if it cannot."""
-        return self.connection.calls.add_key(name, public_key)
+
+        def look() -> KeyPair | None:
+            own = fingerprints(public_key)
+            return next(
+                (key for key in self.key_pairs() if key.name == name and key.fingerprint in own), None
+            )
+
+        return self.connection.surely(lambda: self.connection.calls.add_key(name, public_key), look)
 
     def delete_key(self, name: str) -> None:
         """Let the cloud forget a key pair; machines that have it keep it."""
         key = self.key_pair(name)
-        self.connection.calls.delete_key(key.name)
+        self._remove(lambda: self.connection.calls.delete_key(key.name), key, self.key_pairs)
 
     def quotas(self) -> list[Quota]:
         """List how much this user may have on the cloud, and has."""
@@ -108,24 +118,48 @@ class Catalog:
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
         """Make a security group. Raises Refused if the cloud has one of this name."""
-        return self.connection.calls.create_security_group(name, description)
+
+        def look() -> SecurityGroup | None:
+            found = [each for each in self.security_groups() if each.name == name]
+            return found[0] if len(found) == 1 and found[0].description == description else None
+
+        return self.connection.surely(
+            lambda: self.connection.calls.create_security_group(name, description), look
+        )
 
     def delete_security_group(self, name: str) -> SecurityGroup:
         """Remove a security group. Raises Conflict while a machine is under it."""
         group = self.security_group(name)
-        self.connection.calls.delete_security_group(group.cloud_id)
+        remove = self.connection.calls.delete_security_group
+        self._remove(lambda: remove(group.cloud_id), group, self.security_groups)
         return group
 
     def add_rule(self, group: str, rule: SecurityRule) -> SecurityRule:
         """Let something through a group. Raises Conflict if the group does already."""
-        found = self.security_group(group)
-        return self.connection.calls.add_rule(found.cloud_id, rule)
+        cloud_id = self.security_group(group).cloud_id
+        return self.connection.surely(
+            lambda: self.connection.calls.add_rule(cloud_id, rule), lambda: self._rule(cloud_id, rule)
+        )
 
     def remove_rule(self, group: str, rule: SecurityRule) -> None:
         """No longer let something through a group. Raises NotFound if the group has no such rule."""
         found = self.security_group(group)
         same = next((each for each in found.rules if each == rule), rule)
-        self.connection.calls.remove_rule(found.cloud_id, same)
+        self.connection.ensure(
+            lambda: self.connection.calls.remove_rule(found.cloud_id, same),
+            lambda: self._rule(found.cloud_id, rule) is None,
+        )
+
+    def _rule(self, group_id: str, rule: SecurityRule) -> SecurityRule | None:
+        """The rule as the group has it now."""
+        group = pick("security group", group_id, self.name, self.security_groups())
+        return next((each for each in group.rules if each == rule), None)
+
+    def _remove(
+        self, remove: Callable[[], None], thing: Named, listed: Callable[[], Sequence[Named]]
+    ) -> None:
+        """Remove a thing; if the answer is lost, it is removed if it is not listed any more."""
+        self.connection.ensure(remove, lambda: id_of(thing) not in map(id_of, listed()))
 
     def floating_ips(self) -> list[FloatingIP]:
         """List the public addresses that are this user's."""
@@ -137,23 +171,37 @@ class Catalog:
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         """Take a public address; it may cost money until it is given back."""
-        return self.connection.calls.create_floating_ip(pool, description)
+        wanted = description or mark(new_token())
+
+        def look() -> FloatingIP | None:
+            return next((each for each in self.floating_ips() if each.description == wanted), None)
+
+        return self.connection.surely(lambda: self.connection.calls.create_floating_ip(pool, wanted), look)
 
     def delete_floating_ip(self, address: str) -> FloatingIP:
         """Give a public address back, also one that leads to a machine."""
         found = self.floating_ip(address)
-        self.connection.calls.delete_floating_ip(found.cloud_id)
+        delete = self.connection.calls.delete_floating_ip
+        self._remove(lambda: delete(found.cloud_id), found, self.floating_ips)
         self.connection.inventory.forget_address(found)
         return found
 
     def attach_floating_ip(self, address: str, machine: MachineRecord) -> None:
         """Let a public address lead to a machine. Raises Conflict if it leads to one already."""
-        found = self.floating_ip(address)
-        self.connection.calls.attach_floating_ip(found.cloud_id, machine.cloud_id)
+        cloud_id = self.floating_ip(address).cloud_id
+        self._lead(
+            lambda: self.connection.calls.attach_floating_ip(cloud_id, machine.cloud_id),
+            cloud_id,
+            machine.cloud_id,
+        )
 
     def detach_floating_ip(self, address: str) -> None:
         """Let a public address lead nowhere; it stays this user's. Raises Conflict if it does already."""
         found = self.floating_ip(address)
-        self.connection.calls.detach_floating_ip(found.cloud_id)
+        self._lead(lambda: self.connection.calls.detach_floating_ip(found.cloud_id), found.cloud_id, "")
         # The user has another use for it: it is not given back with the machine any more.
         self.connection.inventory.forget_address(found)
+
+    def _lead(self, lead: Callable[[], None], cloud_id: str, machine_id: str) -> None:
+        """Let an address lead to a machine, or nowhere; if the answer is lost, it is looked up."""
+        self.connection.ensure(lead, lambda: self.floating_ip(cloud_id).machine_id == machine_id)

@@ -14,7 +14,7 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
-from cloudmesh.cloud.errors import CloudError, CloudTimeout, is_transient
+from cloudmesh.cloud.errors import CloudError, CloudTimeout, is_transient, reworded
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
@@ -100,6 +100,8 @@ class Cloud(Catalog):
             settings = config.settings(self.name)
             self.connection.defaults = defaults(config, self.name)
         provider = self.unopened(settings)
+        if isinstance(seconds := settings.get("call_timeout"), int | float):
+            self.connection.call_timeout = float(seconds)
         with mapped(self.name):
             provider.open()
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
@@ -169,7 +171,8 @@ class Cloud(Catalog):
             UnknownName: no such machine or action; the nearest is named.
             UsageError: the action needs more than a machine: ``cloudmesh.vm.Machine`` has it as a method.
             Conflict: the action is impossible in the machine's state, and the possible ones are named; or
-                the machine cannot reach the state that is waited for.
+                the machine cannot reach the state that is waited for; or the answer was lost, nothing tells
+                whether it was done, and done twice it does harm (then ``outcome_unknown``).
             CloudTimeout: the machine is not in that state in time.
             CloudError: the cloud could not be reached or refused.
         """
@@ -180,7 +183,7 @@ class Cloud(Catalog):
             return self.refresh(self.find(name))
         verb = find_verb(action)
         argument = self.argument(verb, None)
-        done = self.act(self.find(name), verb, argument)
+        done = self._act_surely(self.find(name), verb, argument)
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         return wait_until(self.connection, done.machine, done.target, timeout)
@@ -211,16 +214,15 @@ class Cloud(Catalog):
         require_seconds("timeout", timeout)
         require_good_name(name)
         request = replace(self.boot_request(name, BootOptions(image, flavor, key, **more)), token=new_token())
-        try:
-            machine = self.boot_as(request)
-        except CloudError as error:
-            if not (error.outcome_unknown and is_transient(error)):
-                raise
-            # The answer was lost: the token tells whether the machine is there.
-            machine = self.boot_as(request, maybe_done=True)
+        # If the answer is lost, the token tells whether the machine is there.
+        machine = _surely(lambda maybe_done: self.boot_as(request, maybe_done))
         if not wait or machine.state is State.ACTIVE:
             return machine
         return wait_until(self.connection, machine, State.ACTIVE, timeout)
+
+    def _act_surely(self, machine: MachineRecord, verb: Verb, argument: Argument) -> ActionResult:
+        """As ``act``; an answer that was lost is looked for."""
+        return _surely(lambda maybe_done: self.act(machine, verb, argument, maybe_done))
 
     def machines(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now and written down; ``left_out`` tells what it lacks."""
@@ -298,6 +300,26 @@ class Cloud(Catalog):
     ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
         """Boot several machines with one call; see ``Booter.boot_many``."""
         return self.booter.boot_many(requests, maybe_done)
+
+
+def _surely(call: Callable[[bool], Told]) -> Told:
+    """What a call comes to; one whose end is not known is asked for once more, as one that may be done.
+
+    Raises the error of the first one, if it can be found out neither then nor by this.
+    """
+    try:
+        return call(False)
+    except CloudError as error:
+        if not (error.outcome_unknown and is_transient(error)):
+            raise
+        lost = error
+    try:
+        return call(True)
+    except CloudError as error:
+        if error.outcome_unknown or not is_transient(error):
+            raise
+        # It was only looked at, and that failed: whether the first call did its work is as unknown as before.
+        raise reworded(lost, f"{lost}; whether it was done could not be found out: {error}") from error
 
 
 def ask_each(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from cloudmesh.cloud.errors import IncompleteListing, ProviderDefect, Unsupported
-from cloudmesh.cloud.fanout.query import bounded
+from cloudmesh.cloud.errors import CloudError, IncompleteListing, ProviderDefect, Unsupported, reworded
+from cloudmesh.cloud.fanout.query import CALL_TIMEOUT, bounded
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
@@ -78,6 +78,7 @@ class Connection:
     Attributes:
         name: the cloud's name in the configuration.
         defaults: what the configuration says of new machines: image, flavor, key, network, ...
+        call_timeout: after how many seconds those who make calls give one up.
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
         left_out: what the last listing of each kind left out, since it cannot be as the cloud says.
@@ -91,6 +92,7 @@ class Connection:
     def __init__(self, name: str) -> None:
         self.name = name
         self.defaults: Mapping[str, str] = {}
+        self.call_timeout = CALL_TIMEOUT
         self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
         self.left_out: dict[str, list[LeftOut]] = {}
         self._opened: tuple[Provider, Inventory] | None = None
@@ -149,6 +151,34 @@ class Connection:
         if odd:
             more = f"; and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
             raise IncompleteListing(f"cloud {self.name}: {'; '.join(odd[:_SHOWN])}{more}")
+
+    def surely(self, change: Callable[[], Listed], look: Callable[[], Listed | None]) -> Listed:
+        """What a change comes to; if its answer is lost, what ``look`` finds of it, None for nothing.
+
+        Raises the error of the change if it is not found.
+        """
+        try:
+            return change()
+        except CloudError as error:
+            if not error.outcome_unknown:
+                raise
+            try:
+                found = look()
+            except CloudError as trouble:
+                told = f"{error}; whether it was done could not be found out: {trouble}"
+                raise reworded(error, told) from trouble
+            if found is None:
+                raise
+            return found
+
+    def ensure(self, change: Callable[[], None], is_done: Callable[[], bool]) -> None:
+        """The same for a change that gives nothing back."""
+
+        def changed() -> bool:
+            change()
+            return True
+
+        self.surely(changed, lambda: is_done() or None)
 
     def require(self, capability: Capability) -> None:
         """Raises Unsupported if this cloud cannot do it."""

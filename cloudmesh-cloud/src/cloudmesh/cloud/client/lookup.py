@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
@@ -12,12 +13,15 @@ from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 _SHOWN = 8
 
 
-class _Named(Protocol):
+class Named(Protocol):
+    """What has a name."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name."""
 
 
-Thing = TypeVar("Thing", bound=_Named)
+Thing = TypeVar("Thing", bound=Named)
 
 
 def pick(kind: str, name: str, cloud: str, things: Iterable[Thing]) -> Thing:
@@ -32,7 +36,7 @@ def pick(kind: str, name: str, cloud: str, things: Iterable[Thing]) -> Thing:
     if not found:
         raise UnknownName(kind, name, (thing.name for thing in things), f"on cloud {cloud}")
     if len(found) > 1:
-        shown = ", ".join(f"{thing.name} ({_id(thing)})" for thing in found[:_SHOWN])
+        shown = ", ".join(f"{thing.name} ({id_of(thing)})" for thing in found[:_SHOWN])
         more = f", ... ({len(found)} in all)" if len(found) > _SHOWN else ""
         raise UsageError(
             f"{kind} {name!r} means {len(found)} on cloud {cloud}: {shown}{more}; say which by its name or id"
@@ -48,14 +52,29 @@ def matching(pattern: str | None, things: Sequence[Thing]) -> list[Thing]:
 def _meant(name: str, things: Sequence[Thing]) -> list[Thing]:
     """An id is nobody else's; a name may hold what looks like a glob."""
     return (
-        [thing for thing in things if _id(thing) == name]
+        [thing for thing in things if id_of(thing) == name]
         or [thing for thing in things if thing.name == name]
         or [thing for thing in things if fnmatchcase(thing.name, name)]
     )
 
 
-def _id(thing: _Named) -> str:
+def id_of(thing: Named) -> str:
+    """The cloud's id of a thing; its name where things of its kind have none."""
     return str(getattr(thing, "cloud_id", thing.name))
+
+
+def fingerprints(public_key: str) -> set[str]:
+    """The fingerprints that clouds give for a public key in OpenSSH's form; none if it has another form."""
+    import base64
+    import hashlib
+
+    try:
+        blob = base64.b64decode(public_key.split()[1], validate=True)
+    except (IndexError, ValueError):
+        return set()
+    old = hashlib.md5(blob, usedforsecurity=False).hexdigest()
+    new = base64.b64encode(hashlib.sha256(blob).digest()).decode()
+    return {":".join(re.findall("..", old)), f"SHA256:{new.rstrip('=')}", new}
 
 
 def defaults(config: Config, cloud: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from cloudmesh.vm.model.outcome import Status
 from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
 
 _SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
+_SEE_ADDRESS = "cms ip list --cloud={cloud} whether an address was taken for it"
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,9 @@ class ResultHandler:
         """A call took too long, and is given up."""
         queue, seconds = call.queue, call.ends - call.began
         was_probing = queue.probing
+        see = f"{_SEE}, and {_SEE_ADDRESS}" if run.step == ADDRESS else _SEE
         error = CloudTimeout(
-            f"cloud {queue.cloud} did not answer in {seconds:g} seconds; {_SEE.format(cloud=queue.cloud)}",
+            f"cloud {queue.cloud} did not answer in {seconds:g} seconds; {see.format(cloud=queue.cloud)}",
             outcome_unknown=True,
         )
         run.maybe_done = True
