@@ -9,7 +9,7 @@ import textwrap
 from importlib import import_module
 from pathlib import Path
 
-from cloudmesh.plugin.adapter import help_text
+from cloudmesh.plugin.usage import help_text
 
 COMMANDS = (
     *("config", "cloud", "image", "flavor", "key", "secgroup", "ip", "network"),

@@ -91,7 +91,9 @@ def test_a_missing_credential_is_found(acme_home):
 
 
 def test_its_command_works_everywhere(acme_home):
-    assert acme_home.json("acme", "greet", "a 'b' $HOME") == [{"name": "a 'b' $HOME", "greeting": "good day"}]
+    assert acme_home.json("acme", "greet", "a 'b' \\$HOME") == [
+        {"name": "a 'b' $HOME", "greeting": "good day"}
+    ]
     assert "'greet'" in acme_home.cms("acme", "gret", "you", code=2).stderr
     shell = acme_home.cms(stdin="help\nacme greet you\nacme gret\nvm list\nquit\n")
     assert "good day" in shell.stdout and "'greet'" in shell.stderr

@@ -20,7 +20,7 @@ from cloudmesh.plugin import Answer, CloudmeshError, UnknownName, UsageError, co
 from cloudmesh.shell.command import PluginCommand
 
 class ProbeCommand(PluginCommand):
-    @command
+    @command(reads="words rows note")
     def do_probe(self, arguments):
         """
         ::
@@ -31,6 +31,7 @@ class ProbeCommand(PluginCommand):
             probe fail HOW
             probe note
             probe text
+            probe change [--dryrun]
 
           Description:
             For tests.
@@ -43,6 +44,8 @@ class ProbeCommand(PluginCommand):
             self._fail(arguments["HOW"])
         if arguments["note"]:
             return Answer(notes=["a note"], exit_code=1)
+        if arguments["change"]:
+            return Answer(text="would change" if arguments["--dryrun"] else "changed")
         return Answer(text="prose")
 
     def _fail(self, how):
@@ -60,6 +63,12 @@ class ProbeCommand(PluginCommand):
             raise UnknownName("machine", "web9", ["web1"])
         if how == "ansi":
             raise CloudmeshError("the cloud said " + chr(27) + "[2J")
+        if how == "chain":
+            word = "ge" + "heim"
+            try:
+                raise OSError(f"Authorization: Bearer {word}: password {word}" + chr(27) + chr(0x202E))
+            except OSError as cause:
+                raise CloudmeshError("it went wrong") from cause
         raise getattr(errors, how)("it went wrong")
 '''
 

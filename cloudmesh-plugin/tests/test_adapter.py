@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-WORDS = ["", "a b", 'say "hi"', "it's", "$HOME", "$cloud", "a\\b", "~", "two\nlines", "ü😀", "*", "x=y"]
+WORDS = ["", "a b", 'say "hi"', "it's", "$5", "a$", "a\\b", "~", "two\nlines", "ü😀", "*", "x=y"]
 
 Cms = Callable[..., "subprocess.CompletedProcess[str]"]
 Bash = Callable[[str], "subprocess.CompletedProcess[str]"]

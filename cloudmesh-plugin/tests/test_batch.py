@@ -87,7 +87,7 @@ def test_every_kind_of_command(cms: Cms, script: Script) -> None:
         "dryrun on",
         "set cloud=uc",
     ]
-    lines += ["probe words $cloud '$HOME'", "help", "EOF", "probe fail CloudError"]
+    lines += ["probe words $cloud $HOME", "help", "EOF", "probe fail CloudError"]
     done = cms("batch", script(*lines), HOME="/h")
     assert (done.returncode, done.stderr) == (0, "")
     assert "# x" in done.stdout

@@ -19,9 +19,6 @@ class Shell(cmd.Cmd):
 
     ran: list[str]
 
-    def replace_vars(self, line: str) -> tuple[str, str]:
-        return line, line.replace("$name", "value")
-
     @command
     def do_own(self, arguments: dict[str, Any]) -> None:
         """
@@ -66,7 +63,9 @@ class Shell(cmd.Cmd):
 
 
 @pytest.fixture
-def shell() -> Shell:
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "variables.dat").write_text("name: value\n")
     shell = Shell()
     shell.ran = []
     return shell

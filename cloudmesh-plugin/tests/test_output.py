@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from cloudmesh.plugin import Answer, CloudmeshError, UsageError, output
+from cloudmesh.plugin.plain import harmless
 
 
 class Colour(enum.Enum):
@@ -186,16 +187,36 @@ def test_json_and_yaml_are_laid_out_for_people() -> None:
     assert output.render(Answer(), "json") == "[]"
 
 
-@given(
-    st.lists(
-        st.lists(st.text(st.characters(exclude_characters="\x00", codec="utf-8")), min_size=2, max_size=2)
-    )
-)
-def test_csv_round_trips(cells: list[tuple[str, str]]) -> None:
+@given(st.lists(st.lists(st.text(), min_size=2, max_size=2)))
+def test_csv_round_trips_but_for_what_would_act(cells: list[tuple[str, str]]) -> None:
     rows = [{"a": first, "b": second} for first, second in cells]
     text = output.render(Answer(rows, columns=["b", "a"]), "csv")
     found = list(csv.reader(io.StringIO(text + "\n", newline="")))
-    assert found == [["b", "a"], *([row["b"], row["a"]] for row in rows)]
+    assert [row[0].removeprefix("'") for row in found[1:]] == [
+        harmless(row["b"]).removeprefix("'") for row in rows
+    ]
+    assert len(found) == len(rows) + 1
+
+
+HARMFUL = "\x1b\x00\r\u202e\u200b\u2066\ufeff\x9b"
+
+
+@pytest.mark.parametrize("form", output.FORMATS)
+def test_no_format_holds_what_acts_on_a_terminal_or_turns_a_text(form: str) -> None:
+    row = {"name": f"a{HARMFUL}b", f"k{HARMFUL}": [f"{HARMFUL}"]}
+    text = output.render(Answer([row]), form)
+    assert not set(HARMFUL) & set(text)
+    if form in ("json", "yaml"):
+        assert pyyaml.safe_load(text) == [row], "and it is read back as it was"
+
+
+@pytest.mark.parametrize("value", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "-"])
+def test_csv_has_no_cell_that_a_spreadsheet_computes(value: str) -> None:
+    rows = list(csv.reader(output.render(Answer([{value: value, "n": -5}]), "csv").splitlines()))
+    assert all(cell.startswith(("'", "n", "-5")) for row in rows for cell in row)
+    assert output.render(Answer([{"a": -5, "b": "-5", "c": "-1.5", "d": -1.5}]), "csv").endswith(
+        "\n-5,-5,-1.5,-1.5"
+    )
 
 
 def test_csv_of_nested_and_missing_values() -> None:

@@ -72,6 +72,18 @@ def test_other_names(key: str) -> None:
         'db "x: OS_PASSWORD=ge geheim" y',
         "https://user:geheim@host/path",
         "https://user:ge@geheim@host/path",
+        "!curl -H 'Authorization: Bearer geheim' https://h/x",
+        "curl -H Authorization:geheim",
+        "headers={'authorization': 'Basic geheim'}",
+        "Cookie: a=geheim; session=geheim",
+        "token bearer geheim1",
+        "!mysql -pgeheim db",
+        "!mysql -p1geheim db",
+        "!sshpass -p geheim ssh h",
+        "!curl -u me:geheim https://h",
+        "!curl --user='me:ge geheim' https://h",
+        "probe gAAAAABgeheimgeheimgeheimgeheim==",
+        "probe eyJgeheim.geheim.geheim",
     ],
 )
 def test_no_secret_is_left(text: str) -> None:
@@ -87,10 +99,23 @@ def test_no_secret_is_left(text: str) -> None:
         "config get --secrets clouds",
         "# it's: a = b",
         "http://host:80/x@y",
+        "!ssh -p 22 host",
+        "!ssh -p2222 host",
+        "vm boot a --parallel=3 --public",
+        "vm list uc:web1",
+        "bearer of bad news",
     ],
 )
 def test_the_rest_is_left(text: str) -> None:
     assert mask_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["the password is geheim", "wrong password 'geheim'", 'token="geheim"', "passwd geheim"]
+)
+def test_in_the_prose_of_a_traceback_too(text: str) -> None:
+    assert "geheim" not in mask_text(text, prose=True)
+    assert mask_text("    pass\n  File bypass x", prose=True) == "    pass\n  File bypass x"
 
 
 def test_a_line_keeps_what_follows_the_secret() -> None:

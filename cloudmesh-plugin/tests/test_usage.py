@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmesh.plugin import CloudmeshError, UsageError
-from cloudmesh.plugin.adapter import help_text, parse
+from cloudmesh.plugin.usage import help_text, parse
 
 DOC = """
 ::
@@ -82,7 +82,10 @@ def test_odd_word_arrives_unharmed(word: str) -> None:
         ),
         ("list --cloud", "'--cloud' needs a value: --cloud=CLOUDS"),
         ("start web1 --yes=now", "'--yes' takes no value"),
-        ("list --clo", "'--clo' is ambiguous: it could be --cloud or --clone"),
+        ("list --clo", "options are not shortened: write --cloud or --clone in place of --clo"),
+        ("start --al", "options are not shortened: write --all in place of --al"),
+        ("start web1 --y", "options are not shortened: write --yes in place of --y"),
+        ("start -- --all x", "superfluous word 'x': 'vm start' takes no more words here"),
         ("list --yes", "'vm list' takes no --yes"),
         ("find t a=1 b=2 c=3 --yes", "'vm find' takes no --yes"),
         ("list -y", "'vm list' takes no --yes"),

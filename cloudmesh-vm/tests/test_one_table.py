@@ -9,7 +9,7 @@ import pytest
 
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS, Kind, Parameter, Verb
-from cloudmesh.plugin.adapter import parse
+from cloudmesh.plugin.usage import parse
 from cloudmesh.vm import Machine, Machines
 from cloudmesh.vm.cli import usage
 from cloudmesh.vm.command import vm

@@ -15,74 +15,96 @@ is interrupted.
 from __future__ import annotations
 
 import functools
-import os
 import shlex
 import sys
 import textwrap
-import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, overload
 
-from cloudmesh.plugin import output, variables
-from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
+from cloudmesh.plugin import front, output, variables
+from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
-from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, report, tell
+from cloudmesh.plugin.usage import help_text, parse, split
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
-
-# The convention of shells for a process whose reader went away: 128 + SIGPIPE.
-BROKEN_PIPE = 141
+Command = Callable[[Any, str], None]
 
 
-def command(method: Method) -> Callable[[Any, str], None]:
-    """Make a docopt-annotated method a command of the shell.
+@dataclass(frozen=True)
+class _Call:
+    """A call of a command: its words, or the line that holds them, and what ``command`` was told of it."""
+
+    name: str
+    doc: str
+    words: list[str] | str
+    reads: str
+    unless: str
+    braces: bool
+
+
+@overload
+def command(method: Method, /) -> Command: ...
+
+
+@overload
+def command(*, reads: str = "", unless: str = "", braces: bool = False) -> Callable[[Method], Command]: ...
+
+
+def command(
+    method: Method | None = None, /, *, reads: str = "", unless: str = "", braces: bool = False
+) -> Any:
+    """Make a docopt-annotated method a command of the shell: ``@command``, or ``@command(reads="list")``.
 
     The method gets the arguments that docopt found and returns an ``Answer`` or None. It may raise any
     ``CloudmeshError``. In one-shot mode a non-zero exit code is raised as SystemExit, which cmd5 lets
     through; in the REPL and in ``cms batch`` it is kept on the shell as ``last_exit_code``. Without a
     terminal an interrupted command ends the shell: whoever stops a script wants no more of its lines.
+
+    Args:
+        reads: the sub-commands that change nothing, parted by blanks. While ``cms dryrun on`` holds, all
+            others are run with their option ``--dryrun``, or refused where they have none.
+        unless: options with which those do change something.
+        braces: whether ``${name}`` is a notation of this command and no variable of the shell.
     """
     variables.guard()
+    front.read_lines(_run_line)
+    return _made(method, reads, unless, braces) if method else lambda each: _made(each, reads, unless, braces)
+
+
+def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
     name = method.__name__.removeprefix("do_")
     doc = textwrap.dedent(method.__doc__ or "")
+    front.take_words(name)
 
     @functools.wraps(method)
     def run(shell: Any, line: str) -> None:
-        one_shot = _is_one_shot(shell, name)
-        code = _run(method, shell, name, doc, sys.argv[2:] if one_shot else line)
+        words = front.words_of_call(shell, name)
+        code = _run(method, shell, _Call(name, doc, line if words is None else words, reads, unless, braces))
         shell.last_exit_code = code
-        if code and (one_shot or (code == Interrupted.exit_code and not _somebody_types())):
+        if code and (words is not None or (code == Interrupted.exit_code and not front.somebody_types())):
             raise SystemExit(code)
 
     run.__doc__ = doc
     run.cloudmesh_command = True  # type: ignore[attr-defined]
+    run.cloudmesh_braces = braces  # type: ignore[attr-defined]
     return run
 
 
-def _is_one_shot(shell: Any, name: str) -> bool:
-    """Whether this call is the one that the process was started for: ``cms NAME ...``."""
-    first = not getattr(shell, "one_shot_done", False)
-    shell.one_shot_done = True
-    return first and sys.argv[1:2] == [name]
+def _run_line(shell: Any, line: str) -> int | None:
+    from cloudmesh.plugin import lines  # a one-shot call has none
+
+    return lines.run_in_shell(shell, line)
 
 
-def _somebody_types() -> bool:
-    """Whether lines come from a person, who says what is next, and not from a file or a pipe."""
-    try:
-        return sys.stdin is not None and sys.stdin.isatty()
-    except ValueError:
-        # It has been closed.
-        return False
-
-
-def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
+def _run(method: Method, shell: Any, call: _Call) -> int:
     """Run the command and print its answer or its error; give its exit code."""
     try:
-        return _answer(method, shell, name, doc, words)
+        return _answer(method, shell, call)
     except KeyboardInterrupt:
-        return report(name, Interrupted("interrupted"))
+        return report(call.name, Interrupted("interrupted"))
     except BrokenPipeError:
         # Whoever read our output has left, as in "cms vm list | head -1": nothing more can be said there.
         output.abandon(sys.stdout)
@@ -90,12 +112,12 @@ def _run(method: Method, shell: Any, name: str, doc: str, words: list[str] | str
     except SystemExit as error:
         return exit_code(error)
     except Exception as error:  # noqa: BLE001 an error must not end the REPL
-        return report(name, error)
+        return report(call.name, error)
 
 
-def _answer(method: Method, shell: Any, name: str, doc: str, words: list[str] | str) -> int:
+def _answer(method: Method, shell: Any, call: _Call) -> int:
     """Parse the words, call the method and print its answer; give the exit code. Errors pass through."""
-    arguments = _arguments(name, doc, words)
+    arguments = _arguments(call)
     answer = None if arguments is None else method(shell, arguments)
     if arguments is None or answer is None:
         return 0
@@ -107,106 +129,50 @@ def _answer(method: Method, shell: Any, name: str, doc: str, words: list[str] | 
     for note in answer.notes:
         tell(note)
     for error in answer.errors:
-        _debug(error)
+        debug(error)
     return answer.exit_code
 
 
-def _arguments(name: str, doc: str, words: list[str] | str) -> Arguments | None:
+def _arguments(call: _Call) -> Arguments | None:
     """The arguments; None if the user only asked for help, which is printed."""
-    if isinstance(words, str):
+    if isinstance(call.words, str):
         try:
-            words = shlex.split(words)
+            words = shlex.split(call.words)
         except ValueError as error:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
-    if "-h" in words or "--help" in words:
-        output.write(help_text(doc))
+    else:
+        words = _replaced(call.words, call.braces)
+    options, _ = split(words)
+    if "-h" in options or "--help" in options:
+        output.write(help_text(call.doc))
         return None
-    arguments = parse(doc, words, name)
+    arguments = parse(call.doc, words, call.name)
     form = arguments.get("--output")
     if form and form not in output.FORMATS:
         raise output.unknown_format(form)
-    return arguments
+    return _dry(call, words, arguments)
 
 
-def parse(doc: str, words: Sequence[str], name: str) -> Arguments:
-    """The arguments that docopt finds in exactly these words.
+def _replaced(words: list[str], braces: bool) -> list[str]:
+    """The words of a one-shot call with the variables in them replaced."""
+    if not any(sign in word for word in words for sign in ("$", "var.", "os.", "default.")):
+        return words
+    from cloudmesh.plugin.references import References  # few calls have any
 
-    ``doc`` is the text of the command ``name``; it may begin with ``::``, as those of cmd5 do.
+    return list(map(References(braces).in_word, words))
 
-    Raises:
-        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the Usage block.
-        CloudmeshError: the author of the command wrote a usage that docopt cannot read.
-    """
-    import docopt  # only a command that runs needs it
 
+def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:
+    """The arguments; while ``cms dryrun on`` holds, of a call that changes something with ``--dryrun``."""
+    said = {word for word, value in arguments.items() if value is True and word[0].isalpha()}
+    changes = any(arguments.get(option) for option in call.unless.split())
+    if (said <= set(call.reads.split()) and not changes) or not variables.dryrun_is_on():
+        return arguments
     try:
-        return dict(docopt.docopt(doc, argv=list(words), help=False))
-    except docopt.DocoptLanguageError as error:
-        raise CloudmeshError(f"the usage text of the command {name!r} is malformed: {error}") from None
-    except docopt.DocoptExit:
-        from cloudmesh.plugin.usage import refusal  # most calls are not refused
-
-        title, _, lines = docopt.printable_usage(doc).partition(":")
-        first, _, others = lines.partition("\n")
-        body = f"{first.strip()}\n{textwrap.dedent(others)}".strip("\n").rstrip()
-        usage = f"{title}:\n{textwrap.indent(body, '  ')}"
-        raise UsageError(refusal.explain(doc, words, name), usage=usage) from None
-
-
-def help_text(doc: str) -> str:
-    """The whole text of a command, without the leading ``::`` and without indentation."""
-    text = textwrap.dedent(doc).strip("\n")
-    first, _, rest = text.partition("\n")
-    if first.strip() == "::":
-        text = rest
-    return textwrap.dedent(text).strip("\n").rstrip()
-
-
-def report(name: str, error: Exception) -> int:
-    """Print an error of the command ``name`` as one sentence on stderr and give its exit code."""
-    _debug(error)
-    if isinstance(error, CloudmeshError):
-        # A cloud may have put what acts on a terminal into the message; its line ends are ours.
-        message = "\n".join(map(harmless, str(error).split("\n")))
-        tell(f"cms {name}: {message}")
-        if isinstance(error, UsageError) and error.usage:
-            tell(f"\n{error.usage}")
-        return error.exit_code
-    tell(f"cms {name}: {_describe(error)}")
-    return 1
-
-
-def _debug(error: BaseException) -> None:
-    """Print the traceback of an error if the user has asked for tracebacks."""
-    if os.environ.get("CLOUDMESH_DEBUG") == "1":
-        tell("".join(traceback.format_exception(error)))
-
-
-def tell(sentence: str) -> None:
-    """Print a sentence for a person on stderr. If nobody can read it, the exit code must say it alone."""
-    try:
-        print(sentence, file=sys.stderr)
-    except OSError:
-        output.abandon(sys.stderr)
-
-
-def exit_code(error: SystemExit) -> int:
-    """The exit code that a SystemExit asks for; like Python, a text is printed and means 1."""
-    if error.code is None or isinstance(error.code, int):
-        # The system keeps the lowest eight bits; a failure must stay one.
-        return (error.code and (error.code & 0xFF or 1)) or 0
-    tell(str(error.code))
-    return 1
-
-
-def _describe(error: Exception) -> str:
-    """A sentence on an error that nobody foresaw. Its message may hold a secret, so it is not shown."""
-    if isinstance(error, OSError) and error.strerror:
-        place = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{place}"
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return (
-        f"an error of the program itself, {type(error).__name__}{place}; "
-        "CLOUDMESH_DEBUG=1 shows more, please report it"
-    )
+        return arguments if arguments.get("--dryrun") else parse(call.doc, ["--dryrun", *words], call.name)
+    except UsageError:
+        label = " ".join([call.name, *(word for word in words if word in said)])
+        raise UsageError(
+            f"dryrun is on, and {label!r} cannot only show what it would do: nothing is done; "
+            "'cms dryrun off' allows it again"
+        ) from None

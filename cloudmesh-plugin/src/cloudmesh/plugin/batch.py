@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from cloudmesh.plugin import commands
-from cloudmesh.plugin.adapter import BROKEN_PIPE, exit_code, report
+from cloudmesh.plugin import lines
 from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.report import BROKEN_PIPE
 from cloudmesh.plugin.secrets import mask_text
+from cloudmesh.plugin.signals import as_ctrl_c
 
 Tell = Callable[[str], None]
 
 STDIN = "-"
-_ENDS = ("quit", "q", "EOF")
-# cmd5 handles these inside its own onecmd and ignores their do_ methods.
-_BUILT_IN = ("dryrun", "debug")
 
 
 @dataclass(frozen=True)
@@ -37,18 +34,17 @@ class ScriptLine:
 def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
     """Run the lines of a script in this shell; give the exit code of the first that failed, else 0.
 
-    ``file`` is a path or ``-`` for stdin. Each failing line is shown by ``tell`` as ``FILE:LINE: text``. The
-    script ends at the first one unless ``keep_going``; it always ends at Ctrl-C, and when nobody reads its
-    output.
+    ``file`` is a path or ``-`` for stdin, whose lines are run as they come. Each failing line is shown by
+    ``tell`` as ``FILE:LINE: text``. The script ends at the first one unless ``keep_going``; it always ends at
+    Ctrl-C, and when nobody reads its output.
 
     Raises:
         UsageError: the file cannot be read as a script, or the script runs itself.
     """
-    lines = read(file)
-    with _entered(shell, file):
+    with as_ctrl_c(), _opened(file) as script, _entered(shell, file):
         first_code = 0
-        for line in lines:
-            code = _run_line(shell, line.text)
+        for line in read(script, file):
+            code = lines.run(shell, line.text)
             if code is None:
                 break
             first_code = first_code or code
@@ -61,23 +57,61 @@ def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
         return first_code
 
 
-def read(file: str) -> list[ScriptLine]:
-    """The lines of a script without comments and blank ones. Raises UsageError if it cannot be read."""
-    if file == STDIN and sys.stdin is None:
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """The lines of a script as bytes. What runs meanwhile has no stdin if the lines come from there."""
+    if file != STDIN:
+        try:
+            content = Path(file).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "the name holds a NUL byte"
+            raise UsageError(f"the script {file!r} cannot be read: {reason.lower()}") from None
+        # The whole of it is known to be text before anything of it is done.
+        list(read(io.BytesIO(content), file))
+        yield io.BytesIO(content)
+        return
+    if sys.stdin is None:
         raise UsageError("the script cannot be read: stdin is closed")
-    try:
-        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the script {file!r} is not a text in UTF-8 (byte {error.start})") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "the name holds a NUL byte"
-        raise UsageError(f"the script {file!r} cannot be read: {reason.lower()}") from None
-    numbered = enumerate((line.strip() for line in text.split("\n")), start=1)
-    return [ScriptLine(number, line) for number, line in numbered if line and not line.startswith("#")]
+    if sys.stdin.isatty():
+        # Who types the lines also answers the questions.
+        yield sys.stdin.buffer
+        return
+    given = sys.stdin
+    with Path(os.devnull).open(encoding="utf-8") as nothing, os.fdopen(os.dup(0), "rb") as script:
+        os.dup2(nothing.fileno(), 0)
+        sys.stdin = nothing
+        try:
+            yield script
+        finally:
+            os.dup2(script.fileno(), 0)
+            sys.stdin = given
 
 
-@contextmanager
+def read(script: BinaryIO, file: str) -> Iterator[ScriptLine]:
+    """The lines of a script without blank ones. Raises UsageError at one that cannot be read."""
+    place = number = 0
+    while True:
+        try:
+            line = script.readline()
+        except OSError as error:
+            raise UsageError(
+                f"the script {file!r} cannot be read: {(error.strerror or '').lower()}"
+            ) from None
+        if not line:
+            return
+        number += 1
+        try:
+            text = line.decode("utf-8" if place else "utf-8-sig").strip()
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"the script {file!r} is not a text in UTF-8 (byte {place + error.start})"
+            ) from None
+        place += len(line)
+        if text:
+            yield ScriptLine(number, text)
+
+
+@contextlib.contextmanager
 def _entered(shell: Any, file: str) -> Iterator[None]:
     """Keep the scripts that are running on the shell, so that one that runs itself is refused."""
     running: tuple[str, ...] = getattr(shell, "batch_scripts", ())
@@ -89,47 +123,3 @@ def _entered(shell: Any, file: str) -> Iterator[None]:
         yield
     finally:
         shell.batch_scripts = running
-
-
-def _run_line(shell: Any, text: str) -> int | None:
-    """Run one line; give its exit code, or None if it ends the script."""
-    try:
-        code = _dispatch(shell, text)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return report("batch", Interrupted("interrupted"))
-    except BrokenPipeError:
-        raise
-    except SystemExit as error:
-        # A command of others that leaves in the middle has failed, even if it did not say so.
-        return exit_code(error) or 1
-    except Exception as error:  # noqa: BLE001 commands of others raise what they like
-        # Letters alone, since the rest of a word may be secret.
-        name = re.match(r"\w+", text)
-        return report(name[0] if name else "batch", error)
-    return code
-
-
-def _dispatch(shell: Any, text: str) -> int | None:
-    """Replace the variables as the REPL does, and hand the line to whoever runs it."""
-    _, line = shell.replace_vars(text)
-    line = line.strip()
-    # parseline gives no line for an empty one.
-    name, rest, _ = shell.parseline(line) if line else ("", "", "")
-    if line.startswith("!"):
-        return _run_program(line[1:])
-    if name in _ENDS:
-        return None
-    if name == "shell":
-        return _run_program(rest)
-    if name in _BUILT_IN:
-        shell.onecmd(text)
-        return 0
-    return commands.run(shell, name or mask_text(line.split()[0]), rest or "") if line else 0
-
-
-def _run_program(program: str) -> int:
-    """Run a program line with the system's shell; give its exit status, 128 + the number for a signal."""
-    sys.stdout.flush()
-    status = subprocess.run(program, shell=True, check=False).returncode  # noqa: S602 it is the user's line
-    return 128 - status if status < 0 else status

@@ -8,8 +8,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from cloudmesh.plugin.adapter import parse
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.usage import parse
 
 # These live together in one module of cmd5, against its own convention.
 _TERMINAL = ("banner", "stopwatch", "clear", "sleep", "echo", "term", "pause")

@@ -49,12 +49,23 @@ def replace_private(path: Path, content: bytes) -> None:
         draft.replace(path)
 
 
-def sweep_drafts(path: Path) -> None:
-    """Remove drafts of ``path`` that killed writers left; call it with the lock of ``path`` held."""
+def drafts(path: Path) -> list[Path]:
+    """The drafts of ``path`` that are there, of a writer at work or of a killed one."""
+    start = f".{path.name}."
     with contextlib.suppress(OSError):
-        for entry in list(path.parent.iterdir()):
-            if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".tmp"):
-                entry.unlink(missing_ok=True)
+        return [
+            each for each in path.parent.iterdir() if each.name.startswith(start) and each.suffix == ".tmp"
+        ]
+    return []
+
+
+def sweep_drafts(path: Path) -> list[Path]:
+    """Remove drafts of ``path`` that killed writers left, and name them; call it with its lock held."""
+    found = drafts(path)
+    for draft in found:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return found
 
 
 def sync_directory(directory: Path) -> None:

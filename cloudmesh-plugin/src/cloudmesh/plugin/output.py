@@ -14,19 +14,20 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, TextIO
 
 from cloudmesh.plugin.errors import CloudmeshError, UsageError, nearest
-from cloudmesh.plugin.plain import harmless, plain
+from cloudmesh.plugin.plain import INVISIBLE, harmless, plain
 
 Row = Mapping[str, Any]
 
 
 FORMATS = ("table", "json", "yaml", "csv", "names")
 
-# In JSON these can only stand inside a string, where their escape means the same.
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# In JSON, and in YAML as we write it, these can only stand between quotes, where their escape means the same.
+_UNSAFE_IN_QUOTES = re.compile(f"[{INVISIBLE}]")
+# A spreadsheet would compute a cell that begins so, but for a plain number.
+_FORMULA = re.compile(r"(?!-\d+(\.\d+)?\Z)[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 # Words that every version of YAML reads as a text when they are bare.
 _BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
@@ -201,7 +202,12 @@ def _names(answer: Answer) -> str:
 def _json(answer: Answer) -> str:
     """Strict JSON; what could act on a terminal is escaped."""
     text = json.dumps(_data(answer), indent=2, ensure_ascii=False, allow_nan=False)
-    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """JSON or YAML whose invisible characters are escapes."""
+    return _UNSAFE_IN_QUOTES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _data(answer: Answer) -> Any:
@@ -212,25 +218,29 @@ def _data(answer: Answer) -> Any:
 
 
 def _csv(answer: Answer) -> str:
-    """Comma-separated values with a head line; lists and dicts are JSON in their cell."""
+    """Comma-separated values with a head line; lists and dicts are JSON in their cell.
+
+    What could act on a terminal is an escape, and a text that a spreadsheet would compute begins with ``'``.
+    """
     columns = _columns(answer)
     if not columns:
         return ""
     import csv
 
-    lines: list[str] = []
-    # The writer quotes a cell with a line end only if its own line end holds that character, so it is "\r\n".
-    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
-    writer.writerow(columns)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(_csv_cell, columns))
     writer.writerows([_csv_cell(row.get(column)) for column in columns] for row in _rows(answer))
-    return "\n".join(line.removesuffix("\r\n") for line in lines)
+    return stream.getvalue()[:-1]
 
 
 def _csv_cell(value: object) -> str:
     value = plain(value)
     if value is None:
         return ""
-    return value if isinstance(value, str) else _compact(value)
+    if not isinstance(value, str):
+        return harmless(_compact(value))
+    return "'" * bool(_FORMULA.match(value.lstrip())) + harmless(value)
 
 
 def _yaml(answer: Answer) -> str:
@@ -260,4 +270,4 @@ def _yaml(answer: Answer) -> str:
     yaml.width = 4096
     stream = io.StringIO()
     yaml.dump(_data(answer), stream)
-    return stream.getvalue()
+    return _escaped(stream.getvalue())

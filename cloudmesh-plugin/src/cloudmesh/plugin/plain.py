@@ -19,10 +19,10 @@ _TEXTS = (str, bytes, bytearray, memoryview)
 # Above this Python refuses to write an int in decimal (4300 digits).
 _MOST_BITS = 14_000
 
-# Control characters, separators of lines, lone surrogates, and what reverses the direction of a text.
-_HARMFUL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"
-)
+# What nobody sees: separators of lines, the direction of a text, and characters without width.
+INVISIBLE = "\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+# These, control characters, and lone surrogates.
+_HARMFUL = re.compile(f"[\x00-\x1f\ud800-\udfff{INVISIBLE}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 

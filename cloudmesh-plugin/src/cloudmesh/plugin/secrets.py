@@ -17,6 +17,28 @@ _SECRET_NAME = re.compile(
 _PUBLIC_NAME = re.compile(r"(^|[_-])public[_-]?key$", re.IGNORECASE)
 # Up to the last @ of the host part: a password may hold one itself.
 _URL_PASSWORD = re.compile(r"(?<![\w+.-])(?P<before>[A-Za-z][\w+.-]*://[^/\s:@]*:)[^\s/]+(?=@)")
+# How programs and protocols are given secrets: headers, and "-pSECRET", "-u NAME:SECRET".
+_HEADER = re.compile(
+    r"(?P<before>(?:(?:proxy-)?authorization|cookie)[\"']?\s*[:=]\s*[\"']?"
+    r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[\"'][^\s:\"']+:)[^\"'\n]+",
+    re.IGNORECASE,
+)
+_UNNAMED = re.compile(
+    r"(?P<before>\b(?:bearer|basic)\s+(?=[\w.~+/=-]{6})"
+    r"|(?<![\w-])-p(?!\d+(?!\S))(?=\S)|(?<![\w-])-p\s+(?![\d.:]+(?!\S)|-)"
+    r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[^\s:\"']+:)(?:\"[^\"]*\"|'[^']*'|[^\s\"']+)",
+    re.IGNORECASE,
+)
+# Tokens that are known by their look: of Keystone (Fernet), JSON web tokens, of GitHub, access keys of AWS.
+_TOKEN = re.compile(
+    r"\b(gAAAA[\w-]{20,}={0,2}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|gh[pousr]_\w{20,}|A(KIA|SIA)[0-9A-Z]{16})"
+)
+# A name and its value in prose or in the code of a traceback, where hiding too much does no harm.
+_PROSE = re.compile(
+    r"(?P<before>(?<![A-Za-z])(?:pass(?:word|wd|phrase|code)|secret|token|credential)\w*[\"']?[ \t]*"
+    r"(?:is|was|of|[:=(])?[ \t]*)(?:\"[^\"]*\"|'[^']*'|[^\s\"',;)]+)",
+    re.IGNORECASE,
+)
 # "--password VALUE" is one option and its value; "--secrets" is a flag of our own commands.
 _KEY = re.compile(r"(?<![\w.-])(?P<key>[\w.-]+)(?P<sign>[\"']?\s*[=:]\s*|(?P<blank>\s+)(?=[^\s-]))")
 _FLAGS = {"--secrets"}
@@ -59,13 +81,18 @@ def _below(key: str, name: str) -> str:
     return f"{key}.{name}" if key == "arguments" else name
 
 
-def mask_text(text: str) -> str:
+def mask_text(text: str, prose: bool = False) -> str:
     """A free text, such as a line of a script, without the secrets one can recognise in it.
 
-    These are passwords in URLs, and what follows a secret name: ``NAME=value``, ``NAME: value``,
-    ``"NAME": "value"``, ``--name value``, with a quoted value taken as a whole.
+    These are passwords in URLs, what follows a secret name: ``NAME=value``, ``NAME: value``,
+    ``"NAME": "value"``, ``--name value``, with a quoted value taken as a whole; ``Authorization: Bearer x``,
+    ``-pSECRET``, ``-u NAME:SECRET``, and tokens that are known by their look. With ``prose``, for a
+    traceback, also what follows a word such as "password".
     """
     text = _URL_PASSWORD.sub(rf"\g<before>{MASK}", text)
+    for pattern in (_HEADER, _UNNAMED, _PROSE) if prose else (_HEADER, _UNNAMED):
+        text = pattern.sub(rf"\g<before>{MASK}", text)
+    text = _TOKEN.sub(MASK, text)
     shown, at = [], 0
     while match := _KEY.search(text, at):
         end = match.end()

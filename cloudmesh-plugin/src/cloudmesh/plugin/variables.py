@@ -1,8 +1,8 @@
 """The variables of the shell, as ``cms set name=value`` keeps them in the file ``variables.dat`` of cmd5.
 
-``variable`` reads one of them. ``guard`` replaces the method of cmd5 that writes the file, for the whole
-process: cmd5 makes its objects in many places, so that there is no single one that could be given a better
-method.
+``variable`` reads one of them, ``values`` all. ``guard`` replaces the method of cmd5 that writes the file,
+for the whole process: cmd5 makes its objects in many places, so that there is no single one that could be
+given a better method.
 """
 
 from __future__ import annotations
@@ -20,28 +20,51 @@ _WRITE_SECONDS = 1.0
 
 
 def variable(name: str) -> str | None:
-    """The value of a variable of the shell; None if it is not set or empty.
+    """The value of a variable of the shell; None if it is not set or empty. Raises as ``values`` does."""
+    return values().get(name) or None
+
+
+def values() -> dict[str, str]:
+    """All variables of the shell.
 
     Raises:
         ConfigError: the file is there and cannot be read, or stays half-written. It may name the cloud
             that is meant, so it must not count as absent.
     """
+    return _read("variables.dat")
+
+
+def defaults() -> dict[str, str]:
+    """What ``cms default NAME=VALUE`` keeps: by ``NAME``, or ``CONTEXT.NAME`` where that is not global.
+
+    Raises as ``values`` does.
+    """
+    found = {name.replace(",", "."): value for name, value in _read("default-data").items()}
+    return {name.removeprefix("global."): value for name, value in found.items()}
+
+
+def dryrun_is_on() -> bool:
+    """Whether ``cms dryrun on`` was said, so that nothing may be changed. An odd value counts as on."""
+    return (variable("dryrun") or "off").lower() not in ("off", "false", "0", "f", "none")
+
+
+def _read(name: str) -> dict[str, str]:
+    """What is in a file of cmd5's; waits for a while if it is just being written."""
     from cloudmesh.common.base import Base
 
-    path = Path(Base(create=False).path) / "variables.dat"
+    path = Path(Base(create=False).path) / name
     deadline = time.monotonic() + _WRITE_SECONDS
     while True:
         try:
-            values = _values(path)
+            found = _values(path)
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return {}
         except OSError as error:
             raise ConfigError(
                 f"the variables of the shell cannot be read: {error.strerror}: {path}"
             ) from None
-        if values is not None:
-            value = values.get(name)
-            return None if value is None or value == "" else str(value)
+        if found is not None:
+            return {str(key): "" if value is None else str(value) for key, value in found.items()}
         if time.monotonic() > deadline:
             raise ConfigError(
                 f"the file of the shell's variables, {path}, is damaged; remove it and set them anew"
@@ -77,9 +100,13 @@ def _flush(store: Any) -> None:
     """Write the variables of a ``YamlDB``; what takes the place of its method ``flush``."""
     import yaml
 
-    from cloudmesh.plugin.files import replace_private  # few processes write
+    from cloudmesh.plugin import files
 
     path = Path(store.path)
+    if files.drafts(path):
+        with contextlib.suppress(OSError), files.file_lock(path.parent):
+            swept = files.sweep_drafts(path)
+            print(f"note: {len(swept)} unfinished {path.name} of a killed command removed", file=sys.stderr)
     new = yaml.safe_dump(store._db, default_flow_style=False, sort_keys=False)
     with contextlib.suppress(OSError, UnicodeDecodeError):
         old = path.read_text(encoding="utf-8")
@@ -87,7 +114,9 @@ def _flush(store: Any) -> None:
         if old == new or (not old and not store._db):
             return
     try:
-        replace_private(path, new.encode())
+        # The lock keeps the draft from being swept by another process.
+        with files.file_lock(path.parent):
+            files.replace_private(path, new.encode())
     except OSError:
         if store._db:
             raise

@@ -11,7 +11,7 @@ from cloudmesh.shell.command import PluginCommand
 class FlavorCommand(PluginCommand):  # type: ignore[misc]
     """The command ``flavor`` of the shell."""
 
-    @command
+    @command(reads="list")
     def do_flavor(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -11,7 +11,7 @@ from cloudmesh.shell.command import PluginCommand
 class ImageCommand(PluginCommand):  # type: ignore[misc]
     """The command ``image`` of the shell."""
 
-    @command
+    @command(reads="list")
     def do_image(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

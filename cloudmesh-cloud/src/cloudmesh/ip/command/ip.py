@@ -13,7 +13,7 @@ VERBS = ("list", "create", "delete", "attach", "detach")
 class IpCommand(PluginCommand):  # type: ignore[misc]
     """The command ``ip`` of the shell."""
 
-    @command
+    @command(reads="list")
     def do_ip(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -13,7 +13,7 @@ VERBS = ("list", "add", "delete")
 class KeyCommand(PluginCommand):  # type: ignore[misc]
     """The command ``key`` of the shell."""
 
-    @command
+    @command(reads="list")
     def do_key(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

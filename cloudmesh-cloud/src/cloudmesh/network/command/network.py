@@ -11,7 +11,7 @@ from cloudmesh.shell.command import PluginCommand
 class NetworkCommand(PluginCommand):  # type: ignore[misc]
     """The command ``network`` of the shell."""
 
-    @command
+    @command(reads="list")
     def do_network(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -13,7 +13,7 @@ VERBS = ("list", "create", "delete", "rule")
 class SecgroupCommand(PluginCommand):  # type: ignore[misc]
     """The command ``secgroup`` of the shell."""
 
-    @command
+    @command(reads="list")
     def do_secgroup(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -17,7 +17,7 @@ from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.config import Config
 from cloudmesh.config.yaml import keys
 from cloudmesh.plugin import Answer, UsageError
-from cloudmesh.plugin.adapter import tell
+from cloudmesh.plugin.report import tell
 
 Arguments = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ Arguments = Mapping[str, Any]
 class ConfigCommand(PluginCommand):  # type: ignore[misc]
     """The command ``config``."""
 
-    @command
+    @command(reads="path list get check", braces=True)
     def do_config(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::
@@ -185,11 +185,10 @@ def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
 
 
 def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
-    import sys
-
     from cloudmesh.config.cli import answers
     from cloudmesh.config.editing import edit
     from cloudmesh.config.yaml import config_file, keys
+    from cloudmesh.plugin import front
 
     word = arguments["ASSIGNMENT"]
     key, value = keys.split_assignment(word)
@@ -200,7 +199,7 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
         if arguments["--keyring"]:
             answers.check_keyring_key(path, key)
         value = _ask(key)
-    elif keys.hidden(parts) and word in sys.argv:
+    elif keys.hidden(parts) and front.was_typed(word):
         notes.append(
             f"the value of {key} was visible in the process list and may be in your shell's history; "
             f"'cms config set {key}' asks for it instead"

@@ -13,7 +13,7 @@ _SUBCOMMANDS = ("tables", "columns", "list", "find", "delete", "export", "backup
 class DbCommand(PluginCommand):  # type: ignore[misc]
     """Shows what the store holds, and looks after it."""
 
-    @command
+    @command(reads="tables columns list find export check")
     def do_db(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

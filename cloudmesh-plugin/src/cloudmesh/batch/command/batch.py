@@ -43,7 +43,7 @@ class BatchCommand(PluginCommand):  # type: ignore[misc]
             echo "vm list --output=json" | cms batch - | jq .
         """
         from cloudmesh.plugin import batch
-        from cloudmesh.plugin.adapter import tell
+        from cloudmesh.plugin.report import tell
 
         code = batch.run(self, str(arguments["FILE"]), bool(arguments["--keep-going"]), tell)
         return Answer(exit_code=code)

@@ -1,5 +1,82 @@
-"""Why the words of a command were refused: a sentence that names the wrong word.
+"""The words of a command: docopt finds the arguments in them, and a refusal names the wrong word.
 
-When docopt refuses, ``refusal`` explains it; for that ``grammar`` holds the usage as graphs, and ``words``
+When docopt refuses, ``refusal`` explains it; for that ``grammar`` holds the lines of the usage, and ``words``
 splits what was typed.
 """
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+
+# Marks a word after "--" that docopt would take for an option. No word of a process holds this character.
+_POSITIONAL = "\0"
+
+
+def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
+    """The arguments that docopt finds in exactly these words.
+
+    Words after ``--`` are no options, whatever they look like. An option has to be written out, though docopt
+    would take the beginning of one. ``doc`` is the text of the command ``name``; it may begin with ``::``, as
+    those of cmd5 do.
+
+    Raises:
+        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the Usage block.
+        CloudmeshError: the author of the command wrote a usage that docopt cannot read.
+    """
+    import docopt  # only a command that runs needs it
+
+    options, positional = split(words)
+    marked = [*options, *(_POSITIONAL + word if word.startswith("-") else word for word in positional)]
+    reason = None
+    try:
+        if _may_be_shortened(doc, options, docopt):
+            from cloudmesh.plugin.usage import refusal
+
+            reason = refusal.wrong_option(doc, options)
+        found = docopt.docopt(doc, argv=marked, help=False) if reason is None else {}
+    except docopt.DocoptLanguageError as error:
+        raise CloudmeshError(f"the usage text of the command {name!r} is malformed: {error}") from None
+    except docopt.DocoptExit:
+        from cloudmesh.plugin.usage import refusal  # most calls are not refused
+
+        reason = refusal.explain(doc, marked, name)
+    if reason is not None:
+        title, _, lines = docopt.printable_usage(doc).partition(":")
+        first, _, others = lines.partition("\n")
+        body = f"{first.strip()}\n{textwrap.dedent(others)}".strip("\n").rstrip()
+        raise UsageError(reason, usage=f"{title}:\n{textwrap.indent(body, '  ')}")
+    return {key: _unmarked(value) for key, value in found.items()}
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words before the first ``--``, which may be options, and those after it, which are none."""
+    end = list(words).index("--") if "--" in words else len(words)
+    return list(words[:end]), list(words[end + 1 :])
+
+
+def _may_be_shortened(doc: str, words: Sequence[str], docopt: Any) -> bool:
+    """Whether a word begins like a long option that the text does not have; cheap, since all calls ask."""
+    typed = {word.partition("=")[0] for word in words if word.startswith("--")}
+    return bool(typed - set(re.findall(r"--[\w-]+", docopt.printable_usage(doc)))) if typed else False
+
+
+def _unmarked(value: Any) -> Any:
+    """A value that docopt found, as it was typed."""
+    if isinstance(value, list):
+        return [_unmarked(each) for each in value]
+    marked = isinstance(value, str) and value.startswith(_POSITIONAL + "-")
+    return value.removeprefix(_POSITIONAL) if marked else value
+
+
+def help_text(doc: str) -> str:
+    """The whole text of a command, without the leading ``::`` and without indentation."""
+    text = textwrap.dedent(doc).strip("\n")
+    first, _, rest = text.partition("\n")
+    if first.strip() == "::":
+        text = rest
+    return textwrap.dedent(text).strip("\n").rstrip()

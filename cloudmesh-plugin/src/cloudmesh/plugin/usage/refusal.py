@@ -37,6 +37,15 @@ def explain(doc: str, words: Sequence[str], name: str) -> str:
     )
 
 
+def wrong_option(doc: str, words: Sequence[str]) -> str | None:
+    """One sentence on the first option that fits nowhere, such as a shortened one; None if there is none."""
+    try:
+        scan(words, Usage(doc))
+    except WordRefused as refused:
+        return str(refused)
+    return None
+
+
 def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> str:
     """The sentence for a positional word that no line of the usage takes at its place."""
     walks = [line.walk(given.positionals) for line in usage.lines]
@@ -125,7 +134,7 @@ def _label(usage: Usage, positionals: Sequence[str], name: str) -> str:
 
 def _shown(word: str) -> str:
     """A wrong word as it may be shown: quoted, not endless, and without a secret."""
-    masked = mask_text(word)
+    masked = mask_text(word.removeprefix("\0"))
     return repr(masked if len(masked) <= 80 else masked[:77] + "...")
 
 

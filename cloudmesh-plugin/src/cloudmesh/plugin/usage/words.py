@@ -46,9 +46,6 @@ def scan(words: Sequence[str], usage: Usage) -> GivenWords:
     at = 0
     while at < len(words):
         word = words[at]
-        if word == "--":
-            given.positionals.extend(words[at:])
-            break
         first = at
         if word.startswith("--"):
             name, at = _long(words, at, usage)
@@ -63,23 +60,22 @@ def scan(words: Sequence[str], usage: Usage) -> GivenWords:
 
 
 def _long(words: Sequence[str], at: int, usage: Usage) -> tuple[str, int]:
-    """The full name of the long option at this place, and the place of its last word."""
+    """The long option at this place, and the place of its last word."""
     typed, sign, _ = words[at].partition("=")
     known = usage.long_options
-    similar = [typed] if typed in known else [option for option in known if option.startswith(typed)]
-    if not similar:
+    if typed not in known:
+        full = [option for option in known if option.startswith(typed)]
+        if full:
+            raise WordRefused(f"options are not shortened: write {' or '.join(full)} in place of {typed}")
         raise WordRefused(_unknown_option(typed, known))
-    if len(similar) > 1:
-        raise WordRefused(f"{typed!r} is ambiguous: it could be {' or '.join(similar)}")
-    name = similar[0]
-    takes_value = next(option.argcount for option in usage.options if option.long == name)
+    takes_value = next(option.argcount for option in usage.options if option.long == typed)
     if sign and not takes_value:
-        raise WordRefused(f"{name!r} takes no value")
+        raise WordRefused(f"{typed!r} takes no value")
     if takes_value and not sign:
         at += 1
         if at == len(words):
-            raise WordRefused(f"{name!r} needs a value: {usage.sample(name)}")
-    return name, at
+            raise WordRefused(f"{typed!r} needs a value: {usage.sample(typed)}")
+    return typed, at
 
 
 def _shorts(words: Sequence[str], at: int, usage: Usage) -> tuple[list[str], int]:

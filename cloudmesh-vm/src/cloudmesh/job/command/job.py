@@ -15,7 +15,7 @@ class JobCommand(PluginCommand):  # type: ignore[misc]
     """The command ``job`` of the shell."""
 
     @as_ctrl_c()
-    @command
+    @command(reads="list show")
     def do_job(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -67,7 +67,7 @@ class VmCommand(PluginCommand):  # type: ignore[misc]
     """The command ``vm`` of the shell."""
 
     @as_ctrl_c()
-    @command
+    @command(reads="list info wait console metadata", unless="--set --unset")
     @_documented
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
         """Run a sub-command. The shell shows the help above in place of this sentence."""

@@ -1,0 +1,128 @@
+"""The variables that a command may name: ``$name``, ``${name}``, ``var.NAME``, ``os.NAME``, ``default.NAME``.
+
+cmd5 replaces texts, so that with the variables ``n`` and ``n1`` its ``$n1`` is the value of ``n`` and a 1.
+Here a name is taken as a whole, and one that nobody knows is an error. ``in_word`` replaces them in a word of
+a one-shot call, ``in_line`` in a line of the shell or of a script, where quotes keep what they hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Mapping
+
+from cloudmesh.plugin import variables
+from cloudmesh.plugin.errors import UnknownName, UsageError
+
+_DOLLAR = re.compile(r"\$(?:\{(?P<braced>[\w.-]+)\}|(?P<bare>[A-Za-z_]\w*)|(?P<wrong>[{(]))")
+# Only as a word, or as a part of one between certain signs: "clouds.uc.default.flavor" is none.
+_DOTTED = re.compile(
+    r"(?P<kind>var|os|default)\.(?P<name>[A-Za-z_][\w-]*|(?<=default\.)[\w-]+\.[\w-]+)(?=[\s,;&|<>]|\Z)"
+)
+_BEFORE_DOTTED = (" ", "\t", "\n", "=", ",", ":")
+_BLANKS = " \t\r\n"
+_OPERATOR = re.compile(r"&&|\|\||>>|<<|[;&|<>`]")
+
+
+class References:
+    """Looks variables up, each file of them once.
+
+    ``keep_braces`` leaves ``${name}`` as it stands, for a command to which that is a notation of its own.
+    """
+
+    def __init__(self, keep_braces: bool = False) -> None:
+        self._keep_braces = keep_braces
+        self._known: dict[str, Mapping[str, str]] = {}
+
+    def in_word(self, word: str) -> str:
+        r"""A word of a one-shot call with its variables replaced; ``\$name`` and ``\var.NAME`` stay."""
+        shown, at = "", 0
+        while at < len(word):
+            if word[at] == "\\" and (word[at + 1 : at + 2] == "$" or _DOTTED.match(word, at + 1)):
+                shown, at = shown + word[at + 1], at + 2
+                continue
+            # A blank within a word was quoted, so that what follows it begins no word.
+            before = word[at - 1].strip() or "_" if at else " "
+            value, at = self._at(word, at, before) or (word[at], at + 1)
+            shown += value
+        return shown
+
+    def in_line(self, line: str) -> str:
+        """A line without its comment and with its variables replaced, as text for ``shlex.split``.
+
+        Raises:
+            UsageError: an operator of a shell stands in it, or a variable that nobody knows.
+        """
+        shown, at, quote = "", 0, ""
+        while at < len(line):
+            letter, before = line[at], line[at - 1] if at else " "
+            found = None
+            if letter == "\\" and quote != "'":
+                # Within double quotes shlex would keep this backslash.
+                dropped = bool(quote) and line.startswith("\\$", at)
+                found = line[at + dropped : at + 2], at + 2
+            elif quote:
+                if letter == quote:
+                    quote = ""
+                elif quote == '"' and letter == "$" and (dollar := self._at(line, at, "$")):
+                    found = dollar[0].replace("\\", "\\\\").replace('"', '\\"'), dollar[1]
+            elif letter in "\"'":
+                quote = letter
+            elif letter == "#" and before in _BLANKS:
+                break
+            elif operator := _OPERATOR.match(line, at):
+                raise UsageError(
+                    f"{operator[0]!r} has no meaning here, where a line is one command; put it in quotes if "
+                    "it belongs to a word, and further commands on lines of their own"
+                )
+            elif reference := self._at(line, at, before):
+                found = shlex.quote(reference[0]), reference[1]
+            text, at = found or (letter, at + 1)
+            shown += text
+        return shown.strip(_BLANKS)
+
+    def _at(self, text: str, at: int, before: str) -> tuple[str, int] | None:
+        """The value of the variable that is named at this place, and where its name ends; None if none is."""
+        if found := _DOLLAR.match(text, at):
+            if found["wrong"]:
+                raise UsageError(f"malformed variable {text[at : at + 20]!r}: write $name or ${{name}}")
+            if found["braced"] and self._keep_braces:
+                return found[0], found.end()
+            name = found["braced"] or found["bare"]
+            known = {**os.environ, **self._of("var")}
+            if found["bare"]:
+                self._refuse_longer(name, text, found.start("bare"))
+            return self._value("$", name, known), found.end()
+        if before in _BEFORE_DOTTED and (found := _DOTTED.match(text, at)):
+            kind, name = found["kind"], found["name"]
+            return self._value(f"{kind}.", name, self._of(kind)), found.end()
+        return None
+
+    def _refuse_longer(self, name: str, text: str, at: int) -> None:
+        """Raise UsageError if a variable such as ``n-1`` may be meant where ``$n-1`` stands."""
+        longer = [each for each in self._of("var") if len(each) > len(name) and text.startswith(each, at)]
+        if longer:
+            raise UsageError(f"${longer[0]} is ambiguous: write ${{{longer[0]}}} or ${{{name}}}")
+
+    def _value(self, sign: str, name: str, known: Mapping[str, str]) -> str:
+        if name in known:
+            return known[name]
+        unknown = UnknownName("variable", f"{sign}{name}", [f"{sign}{each}" for each in self._of("var")])
+        if sign in ("os.", "default."):
+            what = "environment variable" if sign == "os." else "default"
+            raise UsageError(f"there is no {what} {name!r}, which {sign}{name} means{_LITERAL}")
+        raise UsageError(f"{unknown}{_LITERAL}")
+
+    def _of(self, kind: str) -> Mapping[str, str]:
+        if kind not in self._known:
+            readers: dict[str, Callable[[], Mapping[str, str]]] = {
+                "var": variables.values,
+                "default": variables.defaults,
+                "os": lambda: os.environ,
+            }
+            self._known[kind] = readers[kind]()
+        return self._known[kind]
+
+
+_LITERAL = "; for the text itself put a backslash before it"

@@ -1,0 +1,71 @@
+"""How errors and sentences reach the user: on stderr, harmless to a terminal, and without secrets."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from cloudmesh.plugin import output
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.secrets import mask_text
+
+# The convention of shells for a process whose reader went away: 128 + SIGPIPE.
+BROKEN_PIPE = 141
+
+
+def report(name: str, error: Exception) -> int:
+    """Print an error of the command ``name`` as one sentence on stderr and give its exit code."""
+    debug(error)
+    if isinstance(error, CloudmeshError):
+        # A cloud may have put what acts on a terminal into the message; its line ends are ours.
+        tell(f"cms {name}: {_harmless_lines(str(error))}")
+        if isinstance(error, UsageError) and error.usage:
+            tell(f"\n{error.usage}")
+        return error.exit_code
+    tell(f"cms {name}: {_describe(error)}")
+    return 1
+
+
+def debug(error: BaseException) -> None:
+    """Print the traceback of an error, with all that it was raised from, if the user asked for tracebacks."""
+    if os.environ.get("CLOUDMESH_DEBUG") == "1":
+        text = "".join(traceback.format_exception(error))
+        tell(_harmless_lines(mask_text(text, prose=True)))
+
+
+def _harmless_lines(text: str) -> str:
+    """The text with its line ends, and what else would act on a terminal made visible."""
+    return "\n".join(map(harmless, text.split("\n")))
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence for a person on stderr. If nobody can read it, the exit code must say it alone."""
+    try:
+        print(sentence, file=sys.stderr)
+    except OSError:
+        output.abandon(sys.stderr)
+
+
+def exit_code(error: SystemExit) -> int:
+    """The exit code that a SystemExit asks for; like Python, a text is printed and means 1."""
+    if error.code is None or isinstance(error.code, int):
+        # The system keeps the lowest eight bits; a failure must stay one.
+        return (error.code and (error.code & 0xFF or 1)) or 0
+    tell(str(error.code))
+    return 1
+
+
+def _describe(error: Exception) -> str:
+    """A sentence on an error that nobody foresaw. Its message may hold a secret, so it is not shown."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{place}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return (
+        f"an error of the program itself, {type(error).__name__}{place}; "
+        "CLOUDMESH_DEBUG=1 shows more, please report it"
+    )
