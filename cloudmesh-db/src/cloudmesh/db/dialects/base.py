@@ -127,6 +127,9 @@ class Dialect(ABC):
     def _begin(self, write: bool) -> None:
         """Begin a transaction; no two that write are open at the same time."""
 
+    def _committed(self) -> None:  # noqa: B027 a server keeps what it has committed
+        """Raise StoreError if what was just committed is lost."""
+
     @abstractmethod
     def _in_transaction(self) -> bool:
         """Whether a transaction is open; some errors end it at once."""
@@ -155,6 +158,8 @@ class Dialect(ABC):
                 self._begin(write=True)
             yield
             self.execute(f"RELEASE SAVEPOINT {name}" if self._depth > 1 else "COMMIT")
+            if self._depth == 1:
+                self._committed()
         except BaseException:
             # After some errors, a full disk among them, the whole transaction is already undone.
             if self._in_transaction():

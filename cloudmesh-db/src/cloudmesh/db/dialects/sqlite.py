@@ -1,4 +1,4 @@
-"""sqlite: one file, in WAL mode; how it is made, upgraded, and set aside when it is damaged.
+"""sqlite: one file, in WAL mode; how it is opened and upgraded.
 
 ======  ==========================================================================================
 format  what changed
@@ -12,38 +12,34 @@ format  what changed
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from cloudmesh.db import locks
 from cloudmesh.db.dialects.base import FORMAT, Dialect, DialectLimits, Unbindable, too_new
+from cloudmesh.db.dialects.store_file import APPLICATION_ID, LOCKS, StoreFile, beside, make_directory
 from cloudmesh.plugin.errors import StoreError
-from cloudmesh.plugin.files import file_lock
 
 if TYPE_CHECKING:
     from cloudmesh.db.locks.hold import Hold
 
-# Words of sqlite's message, and what they mean to the user.
+# Words of sqlite's message or the system's, and what they mean to the user.
 _SENTENCES = (
     ("is full", "cannot be written, the disk is full; make room and try again"),
+    ("no space left", "cannot be written, the disk is full; make room and try again"),
+    ("quota exceeded", "cannot be written, your quota of the disk is full; make room and try again"),
+    ("read-only file system", "may only be read, as all of its file system; mount that for writing"),
     ("locked", "was in use by another program for {:.0f} seconds; try again later"),
     ("readonly", "may only be read; check the permissions of the file and its directory"),
     ("unable to open", "cannot be opened; check the permissions of the file and its directory"),
     ("disk i/o error", "cannot be read or written (disk I/O error); check the disk and the room on it"),
 )
 _DAMAGED = ("malformed", "not a database")
-
-# "Clms", which sqlite keeps in the head of the file ("Database File Format", sqlite.org, offset 68).
-APPLICATION_ID = 0x436C6D73
-_HEAD = b"SQLite format 3\0"
-# The write-ahead log and its index belong to the file and keep its name.
-_SUFFIXES = ("", "-wal", "-shm")
+# What sqlite says where it cannot make the files that it wants beside the store, even to read it.
+_NO_ROOM = ("is full", "readonly", "unable to open", "disk i/o error")
 
 COLUMNS_TABLE = """\
 CREATE TABLE _columns (
@@ -78,15 +74,16 @@ class SQLite(Dialect):
         super().__init__(str(path))
         self.path = Path(path)
         self.in_memory = str(path) == ":memory:"
-        self._own = own
+        self._file = StoreFile(self.path, own)
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        # Whether the connection can only read, since there was no room for more.
+        self._reads = False
         self._last_insert: tuple[str, Sequence[str], str] = ("", (), "")
         self._names: set[str] = set()
 
     @property
     def exists(self) -> bool:
-        return self.in_memory or self._connection is not None or self.path.exists()
+        return self.in_memory or self._connection is not None or self._file.exists
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -95,9 +92,9 @@ class SQLite(Dialect):
             self._require_open()
             try:
                 self._connection = self._open()
-                self.opened += 1
             except (sqlite3.Error, OSError) as error:
-                self._fail(error)
+                self._connection = self._open_to_read(error)
+            self.opened += 1
         return self._connection
 
     def execute(self, sql: str, bound: Sequence[Any] = ()) -> Any:
@@ -113,7 +110,13 @@ class SQLite(Dialect):
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         """Add a row and give its rowid, which is the id."""
-        return int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
+        alone = not self._depth
+        if alone:
+            self._require_writable()
+        id = int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
+        if alone:
+            self._committed()
+        return id
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
         """Add rows by one statement. Nobody else writes meanwhile, so AUTOINCREMENT counts one by one."""
@@ -151,7 +154,8 @@ class SQLite(Dialect):
         if self.in_memory:
             return None if name in self._names else MemoryHold(self._names, name)
         try:
-            _make_directory(self._locks_folder.parent)
+            self._committed()
+            make_directory(self._locks_folder.parent)
             return FileHold.take(self._locks_folder, name)
         except OSError as error:
             self._fail(error)
@@ -159,8 +163,7 @@ class SQLite(Dialect):
     @property
     def _locks_folder(self) -> Path:
         """The folder of lock files; the same one by whichever path the store is reached."""
-        path = self.path.resolve()
-        return path.with_name(f"{path.name}-locks")
+        return beside(self.path.resolve(), LOCKS)
 
     def index_name(self, table: str, columns: Sequence[str]) -> str:
         """The name of an index: tables share the names of indexes, and none begins with "_"."""
@@ -201,8 +204,27 @@ class SQLite(Dialect):
             self._fail(error)
 
     def _begin(self, write: bool) -> None:
+        if write:
+            self._require_writable()
         # A transaction that first reads and then writes could not wait for another writer.
         self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def _require_writable(self) -> None:
+        """Raise StoreError if nothing can be written, or what is written would be lost."""
+        if self.connection and self._reads:
+            # There may be room again; else the error says what is wrong.
+            self._close()
+            try:
+                self._connection = self._open()
+            except (sqlite3.Error, OSError) as error:
+                self._fail(error)
+            self.opened += 1
+        self._committed()
+
+    def _committed(self) -> None:
+        """Raise StoreError if the file that is open is no longer the store."""
+        if self._connection is not None and not self.in_memory:
+            self._file.require_same()
 
     def _in_transaction(self) -> bool:
         return self._connection is not None and self._connection.in_transaction
@@ -210,19 +232,35 @@ class SQLite(Dialect):
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+        self._connection, self._reads = None, False
 
     def _open(self) -> sqlite3.Connection:
         if not self.in_memory:
-            _make_file(self.path)
-            self._file = _file_id(self.path)
+            self._file.make()
+            self._file.take()
+        return self._prepared(str(self.path))
+
+    def _open_to_read(self, error: Exception) -> sqlite3.Connection:
+        """Open the file without those that sqlite makes beside it; raises the error if that will not do."""
+        is_whole = self._file.exists and not self._file.has_log
+        if not (is_whole and any(words in str(error).lower() for words in _NO_ROOM)):
+            self._fail(error)
+        self._reads = True
+        # Nobody else can write either, as long as there is no log.
+        try:
+            return self._prepared(f"{self.path.absolute().as_uri()}?immutable=1")
+        except sqlite3.Error:
+            self._fail(error)
+
+    def _prepared(self, place: str) -> sqlite3.Connection:
         # One thread at a time uses it; it is closed by the thread that ends the work.
         connection = sqlite3.connect(
-            str(self.path),
+            place,
             timeout=locks.BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
+            uri=self._reads,
         )
         try:
             _prepare(connection, self.place, self.in_memory)
@@ -233,41 +271,14 @@ class SQLite(Dialect):
 
     def _fail(self, error: Exception) -> NoReturn:
         """Raise the error as a sentence; a damaged file is set aside first."""
-        if isinstance(error, OSError):
-            raise StoreError(f"the store {self.place} cannot be used: {error.strerror or error}") from error
-        text = str(error).lower()
+        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        text = said.lower()
         if any(words in text for words in _DAMAGED) and not self.in_memory:
             self._close()
-            raise StoreError(_set_damaged_aside(self.path, self._file, self._own)) from error
+            raise StoreError(self._file.set_aside()) from error
         reason = next((sentence for words, sentence in _SENTENCES if words in text), None)
-        sentence = reason.format(locks.BUSY_SECONDS) if reason else f"cannot do this: {error}"
+        sentence = reason.format(locks.BUSY_SECONDS) if reason else f"cannot do this: {said}"
         raise StoreError(f"the store {self.place} {sentence}") from error
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """The device and the inode of the file at this path; None if there is none."""
-    with suppress(OSError):
-        status = path.stat()
-        return status.st_dev, status.st_ino
-    return None
-
-
-def _make_file(path: Path) -> None:
-    """Make an empty file that only its owner can read, if there is none; sqlite's own would be 0644."""
-    if path.exists():
-        # Opening and closing it here would drop the locks that sqlite holds in this process.
-        return
-    _make_directory(path.parent)
-    # While the directory is locked no other process makes a store in it, or sets one aside.
-    with file_lock(path.parent), suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _make_directory(path: Path) -> None:
-    """Make the directory and those above it, for their owner alone; one that is there stays as it is."""
-    if not path.exists():
-        _make_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def _prepare(connection: sqlite3.Connection, place: str, in_memory: bool) -> None:
@@ -340,46 +351,3 @@ def _from_1(connection: sqlite3.Connection) -> None:
 
 # What brings a store from each older format to the next.
 _UPGRADES: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _from_1}
-
-
-def _set_damaged_aside(path: Path, opened: tuple[int, int] | None, own: bool) -> str:
-    """Rename a damaged file if it was a store of cloudmesh; gives the sentence that says what was done.
-
-    Args:
-        path: the file.
-        opened: which file it was when it was opened; another one there now is left alone.
-        own: whether the path is cloudmesh's own; else the file itself must say that it is a store.
-    """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(72)
-    except OSError:
-        head = b""
-    # The head may be all that is whole.
-    says_it_is_ours = head.startswith(_HEAD) and head[68:] == APPLICATION_ID.to_bytes(4, "big")
-    if not (own or says_it_is_ours):
-        return f"the store {path} is not a database of cloudmesh; move it away, or name another file"
-    try:
-        with file_lock(path.parent):
-            if _file_id(path) != opened:
-                return f"the store {path} was damaged, and another program has set it aside; try again"
-            kept = _rename_aside(path)
-    except OSError as error:
-        reason = error.strerror or error
-        return f"the store {path} is damaged and could not be set aside ({reason}); move it away"
-    return (
-        f"the store {path} is damaged and was set aside as {kept}; the next command begins a new one, "
-        "unless you put a backup in its place"
-    )
-
-
-def _rename_aside(path: Path) -> Path:
-    """Rename the file and those that belong to it; gives its new name, which nothing had before."""
-    name = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
-    names = chain([name], (f"{name}-{number}" for number in count(2)))
-    kept = next(each for each in map(path.with_name, names) if not each.exists())
-    for suffix in _SUFFIXES:
-        old = path.with_name(path.name + suffix)
-        if old.exists():
-            old.rename(kept.with_name(kept.name + suffix))
-    return kept

@@ -1,0 +1,164 @@
+"""The file of a store in sqlite: who may write it, whether it is still at its path, setting it aside."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain, count
+from pathlib import Path
+
+from cloudmesh.plugin.errors import StoreError
+from cloudmesh.plugin.files import file_lock
+
+# "Clms", which sqlite keeps in the head of the file ("Database File Format", sqlite.org, offset 68).
+APPLICATION_ID = 0x436C6D73
+_HEAD = b"SQLite format 3\0"
+# The logs and the index of the log belong to the file and keep its name.
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
+# The folder of the locks of the store, see ``cloudmesh.db.locks.hold``.
+LOCKS = "-locks"
+
+
+class StoreFile:
+    """The file at a path, and those that sqlite keeps beside it.
+
+    ``own`` says that the path is cloudmesh's own; else a file there is a store only if it says so itself.
+    """
+
+    def __init__(self, path: Path, own: bool = False) -> None:
+        self.path = path.absolute()
+        self._own = own
+        # The device and the inode of the file that was opened.
+        self._opened: tuple[int, int] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to read; an empty file is what a program leaves that made it and died."""
+        try:
+            return self.path.stat().st_size > 0
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            # Who opens it learns what is wrong.
+            return True
+
+    @property
+    def has_log(self) -> bool:
+        """Whether a log beside the file may hold what the file has not yet."""
+        return StoreFile(beside(self.path.resolve(), "-wal")).exists
+
+    def make(self) -> None:
+        """Make an empty file that only its owner can read, if there is none; sqlite's own would be 0644.
+
+        Raises OSError.
+        """
+        if self.path.exists():
+            # Opening and closing it here would drop the locks that sqlite holds in this process.
+            return
+        path = self.path.resolve()
+        make_directory(path.parent)
+        # While the directory is locked no other process makes a store in it, or sets one aside.
+        with file_lock(path.parent), suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    def take(self) -> None:
+        """Remember which file it is that is opened now; raises StoreError if anybody may have written it."""
+        real = self.path.resolve()
+        files = [self.path, *(beside(real, suffix) for suffix in (*_SUFFIXES, LOCKS))]
+        for directory in {self.path.parent, real.parent}:
+            _check_directory(directory, [each for each in files if each.parent == directory])
+        for each in files:
+            with suppress(FileNotFoundError):
+                _refuse_if_open(each, each.stat())
+        self._opened = self._present()
+
+    def require_same(self) -> None:
+        """Raise StoreError if the file that was opened is no longer the one at the path."""
+        if self._present() != self._opened:
+            raise StoreError(
+                f"the store {self.path} was removed, or another file took its place, while it was in use; "
+                "what was written last is lost, so look at what your clouds have before you do it again"
+            )
+
+    def set_aside(self) -> str:
+        """Rename a damaged file if it was a store of cloudmesh; the sentence that says what was done."""
+        head = b""
+        with suppress(OSError), self.path.open("rb") as stream:
+            head = stream.read(72)
+        # The head may be all that is whole.
+        says_it_is_ours = head.startswith(_HEAD) and head[68:] == APPLICATION_ID.to_bytes(4, "big")
+        if not (self._own or says_it_is_ours):
+            return f"the store {self.path} is not a database of cloudmesh; move it away, or name another file"
+        try:
+            with file_lock(self.path.parent):
+                if self._present() != self._opened:
+                    return (
+                        f"the store {self.path} was damaged, and another program has set it aside; try again"
+                    )
+                kept = self._rename()
+        except OSError as error:
+            reason = error.strerror or error
+            return f"the store {self.path} is damaged and could not be set aside ({reason}); move it away"
+        return (
+            f"the store {self.path} is damaged and was set aside as {kept}; the next command begins a new "
+            "one, unless you put a backup in its place"
+        )
+
+    def _present(self) -> tuple[int, int] | None:
+        """Which file is at the path; None if there is none."""
+        with suppress(OSError):
+            status = self.path.stat()
+            return status.st_dev, status.st_ino
+        return None
+
+    def _rename(self) -> Path:
+        """Rename the file and those that belong to it; gives its new name, which nothing had before."""
+        name = f"{self.path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+        names = chain([name], (f"{name}-{number}" for number in count(2)))
+        kept = next(each for each in map(self.path.with_name, names) if not each.exists())
+        for suffix in _SUFFIXES:
+            old = beside(self.path, suffix)
+            if old.exists():
+                old.rename(beside(kept, suffix))
+        return kept
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The path of what belongs to a file, and has its name with a suffix."""
+    return path.with_name(path.name + suffix)
+
+
+def make_directory(path: Path) -> None:
+    """Make the directory and those above it, for their owner alone; one that is there stays as it is."""
+    if not path.exists():
+        make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def _check_directory(directory: Path, files: Iterable[Path]) -> None:
+    """Raise StoreError if anybody could have put one of the files into their directory."""
+    status = directory.stat()
+    if not status.st_mode & stat.S_ISVTX:
+        _refuse_if_open(directory, status)
+    elif status.st_mode & stat.S_IWOTH:
+        # As in /tmp: what is there cannot be replaced, but may have been put there before.
+        for each in files:
+            with suppress(FileNotFoundError):
+                if (owner := each.lstat().st_uid) not in (os.geteuid(), 0):
+                    raise StoreError(
+                        f"{each} belongs to another user (uid {owner}) and lies where anybody may put files; "
+                        "use a store in a directory of your own"
+                    )
+
+
+def _refuse_if_open(path: Path, status: os.stat_result) -> None:
+    """Raise StoreError if anybody may write a file or directory; a group may share a store on purpose."""
+    if status.st_mode & stat.S_IWOTH:
+        raise StoreError(
+            f"anybody may write {path} (mode {stat.S_IMODE(status.st_mode):04o}) and so change the store; "
+            f"if you trust what it holds: chmod o-w {shlex.quote(str(path))}"
+        )
