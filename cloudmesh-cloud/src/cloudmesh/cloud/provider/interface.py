@@ -352,7 +352,8 @@ class Provider(ABC):
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
         """Let an address lead to a machine. Raises NotFound, and Conflict if it leads to one already.
 
-        Raises Conflict too while the machine has no port yet: it may be asked again a moment later.
+        Raises Conflict too while the machine has no port yet: it may be asked again a moment later. Where
+        that cannot help, it raises Refused.
         """
         self._lacks(Capability.FLOATING_IPS)
 

@@ -79,13 +79,19 @@ class OpenStackNetworks(OpenStackServices):
             self.ask("delete_address", cloud_id)
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
-        with self.requesting(f"attach floating IP {cloud_id} to machine {machine_id}"):
+        what = f"attach floating IP {cloud_id} to machine {machine_id}"
+        with self.requesting(what):
             known = self.ask("address", cloud_id)
             address = str(known["floating_ip_address"])
             if known.get("port_id"):
                 raise Conflict(f"floating IP {address} of cloud {self.name} is attached; detach it first")
             port = self._port(machine_id, address)
-            self.ask("set_address", cloud_id, data={"floatingip": {"port_id": port}})
+        try:
+            with self.requesting(what):
+                self.ask("set_address", cloud_id, data={"floatingip": {"port_id": port}})
+        except Conflict as error:
+            # The machine has all it needs, so to ask again would not help.
+            raise Refused(str(error)) from error
 
     def detach_floating_ip(self, cloud_id: str) -> None:
         with self.requesting(f"detach floating IP {cloud_id}"):
@@ -96,18 +102,27 @@ class OpenStackNetworks(OpenStackServices):
             self.ask("set_address", cloud_id, data={"floatingip": {"port_id": None}})
 
     def _port(self, machine_id: str, address: str) -> str:
-        """The port of a machine with an IPv4 address, which a floating IP can lead to."""
+        """The port of a machine with an IPv4 address, which a floating IP can lead to.
+
+        Raises:
+            Conflict: there is none yet, since the machine is being built; NotFound: there is no such machine.
+            Refused: there will be none.
+        """
         ports = self._all("ports", device_id=machine_id)
-        for port in ports:
-            if any(":" not in each["ip_address"] for each in port.get("fixed_ips", ())):
-                return str(port["id"])
-        if not ports:
-            # Says NotFound if there is no such machine.
-            self.ask("server", machine_id)
-        raise Conflict(
-            f"machine {machine_id} of cloud {self.name} is on no network yet that {address} could lead to; "
-            "wait until it is active, or boot it on a network"
-        )
+        fixed = {str(each["ip_address"]): str(port["id"]) for port in ports for each in port["fixed_ips"]}
+        for ip, port_id in fixed.items():
+            if ":" not in ip:
+                return port_id
+        status = self.ask("server", machine_id)["status"]
+        subject = f"machine {machine_id} of cloud {self.name}"
+        if fixed:
+            raise Refused(
+                f"{subject} has IPv6 addresses only ({', '.join(fixed)}), to which {address} cannot lead; "
+                "boot it on a network with IPv4"
+            )
+        if status == "BUILD":
+            raise Conflict(f"{subject} is on no network yet that {address} could lead to")
+        raise Refused(f"{subject} is on no network that {address} could lead to; boot it on a network")
 
     def _pools(self) -> list[dict[str, Any]]:
         """The networks that floating IPs are taken from."""
