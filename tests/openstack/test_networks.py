@@ -136,3 +136,28 @@ def test_a_group_in_use_stays_and_groups_of_the_machine_are_told_apart_by_id(pro
     provider.delete(booted.cloud_id)
     wait_until(lambda: not any(each.cloud_id == booted.cloud_id for each in provider.machines()))
     provider.delete_security_group(group.cloud_id)
+
+
+@pytest.fixture
+def six(connected):
+    """A network with IPv6 only, beside the other one."""
+    network = connected.api("POST", "neutron", "/v2.0/networks", json={"network": {"name": "six"}})["network"]
+    wanted = {"network_id": network["id"], "ip_version": 6, "cidr": "fd00:9::/64"}
+    connected.api("POST", "neutron", "/v2.0/subnets", json={"subnet": wanted})
+    yield "six"
+    connected.api("DELETE", "neutron", f"/v2.0/networks/{network['id']}")
+
+
+def test_a_boot_that_cannot_be_as_it_was_asked_for_says_why_at_once(
+    home, connected, configure, six, provider
+):
+    configure(home, bed=connected.settings())
+    ended = home.cms("vm", "boot", "vm1", code=None)
+    assert ended.returncode in (1, 4)
+    assert "there are several networks (inside, six); say which with --network=NAME" in ended.stdout
+    began = time.monotonic()
+    ended = home.cms("vm", "boot", "vm6", f"--network={six}", "--public", code=None)
+    assert ended.returncode in (1, 4) and time.monotonic() - began < 30
+    assert "IPv6 addresses only" in ended.stderr + ended.stdout
+    assert provider.floating_ips() == []
+    home.cms("vm", "delete", "vm6", "--yes", "--wait")
