@@ -12,12 +12,12 @@ from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.store.index import MachineIndex
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import UnknownName, UsageError
 from cloudmesh.plugin.names import expand
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm import Machine, Machines
-from cloudmesh.vm.clouds.index import MachineIndex
 from cloudmesh.vm.queries import machine_words
 
 ODD = [

@@ -115,8 +115,8 @@ def _named(
     A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
     answer.
     """
+    from cloudmesh.cloud.store.index import MachineIndex
     from cloudmesh.plugin.names import expand
-    from cloudmesh.vm.clouds.index import MachineIndex
 
     shown: dict[tuple[str, str], None] = {}
     failed: list[CloudmeshError] = []
@@ -141,7 +141,7 @@ def machine_words(
     Args:
         qualified: whether each word names the cloud, even where it need not.
     """
-    from cloudmesh.vm.clouds.index import MachineIndex
+    from cloudmesh.cloud.store.index import MachineIndex
 
     try:
         places = [] if qualified else chosen_clouds(config, None)
