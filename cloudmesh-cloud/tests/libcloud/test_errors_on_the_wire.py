@@ -1,9 +1,13 @@
 """Each trouble, really provoked over loopback HTTP, becomes one sentence and the right error."""
 
 import base64
+import gzip
+import itertools
 import json
 import ssl
+import time
 import traceback
+from contextlib import suppress
 
 import pytest
 
@@ -15,12 +19,13 @@ from cloudmesh.plugin.errors import ConfigError
 PAGE = "<!DOCTYPE html><html><head><title>Sign in to\n Hotel WiFi</title></head><body>hello</body></html>"
 
 
-def trouble(provider):
+def trouble(provider, ours=False):
+    """The error of a check; ``ours``: one that no error of a library stands behind."""
     with pytest.raises((errors.CloudError, errors.CredentialsError)) as caught:
         provider.check()
     sentence = str(caught.value)
     assert "probe" in sentence and "\n" not in sentence and "<" not in sentence
-    assert caught.value.__cause__ is not None
+    assert ours or caught.value.__cause__ is not None
     assert "swordfish" not in "".join(traceback.format_exception(caught.value))
     return caught.value
 
@@ -214,6 +219,86 @@ def test_where_no_connection_comes_about_nothing_was_done(
     assert type(error) is kind and words.format(**places) in str(error) and not error.outcome_unknown
 
 
+def trickle(*parts, pause=0.05):
+    """Sends some parts, and the last one again and again until the caller goes away."""
+
+    def answer(request):
+        request.close_connection = True
+        with suppress(OSError):
+            for part in itertools.chain(parts, itertools.repeat(parts[-1])):
+                request.wfile.write(part)
+                request.server.leave.wait(pause)
+
+    return answer
+
+
+STATUS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+CHUNKED = STATUS + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "settings"),
+    [
+        ([STATUS + b"Content-Length: 1000\r\n\r\n", b"x"], {"call_timeout": 0.4}),
+        ([STATUS + b"\r\n", b"x"], {"call_timeout": 0.4}),
+        ([CHUNKED, b"1\r\nx\r\n"], {"call_timeout": 0.4}),
+        ([b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"], {"call_timeout": 0.4}),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n"], {"call_timeout": 0.4}),
+        ([b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 1000\r\n\r\n", b"x"], {"call_timeout": 0.4}),
+        ([STATUS + b"Content-Length: 1000\r\n\r\n", b""], {"timeout": 0.2}),
+    ],
+)
+def test_an_answer_that_trickles_ends_in_time(serve, probe, parts, settings):
+    began = time.monotonic()
+    error = trouble(probe(serve(trickle(*parts)), **settings), ours=True)
+    assert type(error) is errors.CloudTimeout and error.outcome_unknown and "did not" in str(error)
+    assert time.monotonic() - began < 5
+
+
+BOMB, PACKED = b"x" * 2**18, gzip.compress(b" " * 2**22)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [STATUS + b"\r\n", BOMB],
+        [STATUS + b"Content-Length: 99999999999\r\n\r\n", BOMB],
+        [CHUNKED, b"40000\r\n" + BOMB + b"\r\n"],
+        [STATUS + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(PACKED), PACKED), b""],
+    ],
+)
+def test_an_answer_without_an_end_is_given_up(serve, probe, parts):
+    error = trouble(probe(serve(trickle(*parts, pause=0)), answer_mib=1), ours=True)
+    assert type(error) is errors.BadAnswer and error.outcome_unknown
+    assert "more than 1 MiB" in str(error) and "clouds.probe.answer_mib" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (
+            {"REQUESTS_CA_BUNDLE": "/no/such/bundle"},
+            "REQUESTS_CA_BUNDLE is /no/such/bundle, which cannot be read",
+        ),
+        ({"CURL_CA_BUNDLE": __file__}, "CURL_CA_BUNDLE is .*, which is no file of certificates"),
+        ({"HTTPS_PROXY": "socks5://u:swordfish@127.0.0.1:1080"}, "HTTPS_PROXY names a SOCKS proxy"),
+        ({"all_proxy": "socks4a://127.0.0.1"}, "all_proxy names a SOCKS proxy"),
+        ({"https_proxy": "http://[u:swordfish"}, "https_proxy holds no address of a proxy"),
+        ({"https_proxy": "http://u:swordfish@:3128"}, "https_proxy holds no address of a proxy"),
+        ({"https_proxy": "http://proxy:port"}, "https_proxy holds no address of a proxy"),
+        ({"https_proxy": "ftp://proxy:1"}, "https_proxy holds no address of a proxy"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_not_blamed_on_the_cloud(probe, monkeypatch, variables, words):
+    for name in ("no_proxy", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(errors.EndpointError, match=words) as caught:
+        probe("https://cloud.invalid:443").check()
+    assert "swordfish" not in str(caught.value) and not caught.value.outcome_unknown
+
+
 def test_a_proxy_that_does_not_work(serve, probe, free_port, monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -261,15 +346,15 @@ def test_a_certificate_that_is_not_accepted(serve, probe, certificate, name, day
     assert type(error) is errors.TlsFailure and words in str(error) and not error.outcome_unknown
 
 
-@pytest.mark.parametrize("by_environment", [False, True])
-def test_a_certificate_that_was_named_is_accepted(
-    serve, probe, answers, certificate, monkeypatch, by_environment
-):
+@pytest.mark.parametrize("named", ["ca_cert", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_certificate_that_was_named_is_accepted(serve, probe, answers, certificate, monkeypatch, named):
+    """By the settings, by the environment, or as one that the system trusts."""
     context, file = certificate("127.0.0.1")
-    if by_environment:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(named, str(file))
     server = serve(answers.say({"nodes": []}), tls=context)
-    assert probe(server, **({} if by_environment else {"ca_cert": str(file)})).check() == "[]"
+    assert probe(server, **({"ca_cert": str(file)} if named == "ca_cert" else {})).check() == "[]"
 
 
 def test_an_insecure_cloud_makes_no_other_cloud_insecure(serve, probe, answers, certificate):
@@ -312,6 +397,8 @@ def test_words_of_any_form_make_a_sentence(serve, probe, answers, message):
         ({"timeout": "soon"}, "clouds.probe.timeout"),
         ({"timeout": True}, "clouds.probe.timeout"),
         ({"insecure": "perhaps"}, "clouds.probe.insecure"),
+        ({"call_timeout": -1}, "clouds.probe.call_timeout"),
+        ({"answer_mib": "large"}, "clouds.probe.answer_mib"),
         ({"ca_cert": "/no/such/file"}, "clouds.probe.ca_cert"),
         ({"ca_cert": __file__}, "PEM"),
     ],

@@ -3,7 +3,8 @@
 import pytest
 from libcloud.http import LibcloudConnection
 
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, ConnectionSettings, connection_class
+from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
 
 CALLS = {
     "plain": ("GET", "/nodes", {}),

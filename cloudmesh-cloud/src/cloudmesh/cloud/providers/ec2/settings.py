@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.cloud.providers.libcloud.transport import true_or_false
+from cloudmesh.cloud.providers.libcloud.connection_settings import true_or_false
 from cloudmesh.config.settings import aws_files
 from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, suggest

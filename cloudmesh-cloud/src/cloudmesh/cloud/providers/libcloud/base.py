@@ -11,13 +11,8 @@ from urllib.parse import urlsplit
 
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.providers.libcloud.transport import (
-    CONNECTION_KEYS,
-    CallTracker,
-    ConnectionSettings,
-    build_driver,
-    connection_class,
-)
+from cloudmesh.cloud.providers.libcloud.connection_settings import CONNECTION_KEYS, ConnectionSettings
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError
 from cloudmesh.plugin.secrets import is_secret
 

@@ -22,7 +22,7 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
     """
     import requests
     from libcloud.utils.retry import TransientSSLError
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 
     chain = list(_chain(error))
     tls = next((each for each in chain if isinstance(each, ssl.SSLError)), None)
@@ -35,7 +35,8 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
             f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
             "the network there?"
         )
-    if isinstance(error, requests.Timeout | socket.timeout):
+    late = isinstance(error, requests.Timeout | socket.timeout)
+    if late or any(isinstance(each, ReadTimeoutError) for each in chain):
         return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {UNSURE}", outcome_unknown=True)
     network = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError)
     if isinstance(error, requests.RequestException) and not isinstance(error, network[:2]):

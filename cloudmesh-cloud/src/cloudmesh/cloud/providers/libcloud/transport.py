@@ -7,92 +7,23 @@ one cloud with a private certificate, or without any, does not change how others
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.cloud.providers.libcloud.connection_settings import (
+    ConnectionSettings,
+    environment_certificates,
+    require_usable_proxy,
+)
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import PreparedRequest, Response, Session
 
-# The settings of a cloud's section that ConnectionSettings reads.
-CONNECTION_KEYS = ("timeout", "ca_cert", "insecure")
-_CONNECT_SECONDS = 10.0
-_MOST_SECONDS = 3600.0
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 no secret
 _READING = ("GET", "HEAD", "OPTIONS")
 # Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
 _SAME_METHOD = (307, 308)
-
-
-@dataclass(frozen=True)
-class ConnectionSettings:
-    """Time limits and TLS of one cloud.
-
-    Attributes:
-        timeout: seconds to wait for each part of an answer; a connection is given up after 10 of them.
-        ca_file: a file of certificates (PEM) to trust instead of the system's.
-        insecure: whether to take any certificate.
-    """
-
-    timeout: float = 60.0
-    ca_file: str = ""
-    insecure: bool = False
-
-    @classmethod
-    def read(cls, cloud: str, settings: Mapping[str, Any]) -> ConnectionSettings:
-        """From ``timeout``, ``ca_cert`` and ``insecure`` of a cloud's section. Raises ConfigError."""
-        place = f"clouds.{cloud}"
-        return cls(
-            timeout=_timeout(f"{place}.timeout", settings.get("timeout")),
-            ca_file=certificate_file(f"{place}.ca_cert", settings.get("ca_cert")),
-            insecure=true_or_false(f"{place}.insecure", settings.get("insecure")),
-        )
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Seconds for connecting, and for each part of the answer."""
-        return min(_CONNECT_SECONDS, self.timeout), self.timeout
-
-
-def _timeout(key: str, value: Any) -> float:
-    if value is None:
-        return ConnectionSettings.timeout
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if isinstance(value, bool) or not 0 < seconds <= _MOST_SECONDS:
-        raise ConfigError(f"{key} must be a number of seconds, more than 0 and at most {_MOST_SECONDS:.0f}")
-    return seconds
-
-
-def true_or_false(key: str, value: Any, default: bool = False) -> bool:
-    """A setting that is true or false, also as a text or as 1 and 0. Raises ConfigError."""
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": default}
-    word = "" if value is None else str(value).strip().lower()
-    if word not in words:
-        raise ConfigError(f"{key} must be true or false")
-    return words[word]
-
-
-def certificate_file(key: str, value: Any) -> str:
-    """The path of a file of certificates, empty if none is given; raises ConfigError if it is none."""
-    if value is None or not str(value).strip():
-        return ""
-    import ssl
-
-    path = Path(str(value)).expanduser()
-    try:
-        ssl.create_default_context().load_verify_locations(cafile=str(path))
-    except ssl.SSLError as error:
-        raise ConfigError(f"{key} is {path}, which is no file of certificates in PEM form") from error
-    except OSError as error:
-        raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
-    return str(path)
 
 
 class CallTracker:
@@ -147,11 +78,17 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
     from libcloud.http import LibcloudConnection
     from requests import PreparedRequest
 
+    from cloudmesh.cloud.providers.libcloud.bounded import AnswerBudget, BoundedAdapter
+
     class CloudConnection(LibcloudConnection):  # type: ignore[misc]
         """A connection of one cloud."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "timeout": settings.limits})
+            self.budget = AnswerBudget(settings)
+            self.session.adapters.clear()
+            for scheme in ("https://", "http://"):
+                self.session.mount(scheme, BoundedAdapter(self.budget))
             self.session.get_redirect_target = partial(_redirect_target, self.session)
             tracker.add_session(self.session)
 
@@ -173,47 +110,61 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
         ) -> None:
             # Some drivers sign in over connections of the class that they call the cloud with.
             changes_nothing = signs_in or url.partition("?")[0].endswith(_TOKEN_PATH)
-            tracker.begin(method, self.host.partition("://")[2], changes_nothing)
+            place = self.host.partition("://")[2]
+            tracker.begin(method, place, changes_nothing)
+            self.budget.begin(place)
             if self.session.trust_env:
                 self._read_environment()
-            tracker.answer = self.response = self._answer(
-                method.upper(), urljoin(self.host, url), body, self._normalize_headers(headers), stream, hooks
+            told = {**self.session.headers, **self._normalize_headers(headers)}
+            call = PreparedRequest()
+            call.prepare(
+                method.upper(),
+                urljoin(self.host, url),
+                # None leaves out what the session has by that name.
+                {key: text for key, text in told.items() if text is not None},
+                data=body,
+                cookies=self.session.cookies,
+                hooks=hooks,
             )
-
-        def _answer(
-            self, method: str, url: str, body: Any, headers: Any, stream: bool, hooks: Any
-        ) -> Response:
-            """As ``session.request``, but for a fifth of its time: to merge what is hardly ever changed."""
-            session, call = self.session, PreparedRequest()
-            # None leaves a header out.
-            told = {key: text for key, text in {**session.headers, **headers}.items() if text is not None}
-            call.prepare(method, url, told, data=body, cookies=session.cookies, hooks=hooks)
-            answer: Response = session.send(
-                call,
-                stream=stream,
-                verify=self.verification,
-                timeout=session.timeout,
-                proxies=session.proxies,
-                allow_redirects=True,
-            )
-            return answer
+            self.response = _send(self.session, call, self.verification)
+            self.budget.read(self.response)
+            tracker.answer = self.response
 
         def _read_environment(self) -> None:
             """Take proxies and certificates from the environment, once: looking there is much of a call."""
             found = self.session.merge_environment_settings(self.host, {}, None, self.verification, None)
             self.session.proxies = found["proxies"]
-            self.ca_cert = found["verify"] if isinstance(found["verify"], str) else None
+            require_usable_proxy(self.host, found["proxies"])
+            if isinstance(found["verify"], str) and found["verify"] != settings.ca_file:
+                self.ca_cert = environment_certificates(self.host)
             # Nor is anything sent that a .netrc says of this host: who we are is in the configuration alone.
             self.session.trust_env = False
 
     if settings.insecure:
-        # Whoever wrote ``insecure: true`` need not be told at every call.
-        import warnings
-
-        from urllib3.exceptions import InsecureRequestWarning
-
-        warnings.simplefilter("ignore", InsecureRequestWarning)
+        _do_not_warn()
     return CloudConnection
+
+
+def _send(session: Session, call: PreparedRequest, verify: bool | str) -> Response:
+    """As ``session.request``, but for a fifth of its time: to merge what is hardly ever changed."""
+    return session.send(
+        call,
+        # The content is read afterwards, within the limits of an answer.
+        stream=True,
+        verify=verify,
+        timeout=session.timeout,  # type: ignore[attr-defined]  # libcloud keeps it there
+        proxies=session.proxies,
+        allow_redirects=True,
+    )
+
+
+def _do_not_warn() -> None:
+    """Whoever wrote ``insecure: true`` need not be told at every call."""
+    import warnings
+
+    from urllib3.exceptions import InsecureRequestWarning
+
+    warnings.simplefilter("ignore", InsecureRequestWarning)
 
 
 def _redirect_target(session: Session, answer: Response) -> str | None:

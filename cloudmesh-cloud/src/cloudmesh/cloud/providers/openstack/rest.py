@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, ConnectionSettings, connection_class
+from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
 
 
 @dataclass(frozen=True)

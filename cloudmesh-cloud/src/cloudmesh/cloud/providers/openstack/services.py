@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NoCapacity, OddRecord, Refused
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.transport import ConnectionSettings, certificate_file, true_or_false
+from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file, true_or_false
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
 from cloudmesh.cloud.providers.openstack.session import KeystoneSession
@@ -51,9 +52,8 @@ class OpenStackServices(LibcloudProvider):
         insecure = true_or_false(f"{place}.OS_INSECURE", credentials.get("OS_INSECURE"))
         verify = true_or_false(f"{place}.OS_VERIFY", credentials.get("OS_VERIFY"), default=True)
         authorities = own.ca_file or certificate_file(f"{place}.OS_CACERT", credentials.get("OS_CACERT"))
-        self.connection_settings = ConnectionSettings(
-            own.timeout, authorities, own.insecure or insecure or not verify
-        )
+        insecure = own.insecure or insecure or not verify
+        self.connection_settings = replace(own, ca_file=authorities, insecure=insecure)
         self.account = Account.read(self.name, self.settings)
         self.session = KeystoneSession(self.name, self.account, lambda: self.driver, self.calling, self.hide)
 

@@ -1,0 +1,146 @@
+"""Time limits, certificates and proxies of one cloud: from its section, and from the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cloudmesh.cloud.errors import EndpointError
+from cloudmesh.cloud.fanout.query import CALL_TIMEOUT
+from cloudmesh.plugin.errors import ConfigError
+
+# The settings of a cloud's section that ConnectionSettings reads.
+CONNECTION_KEYS = ("timeout", "ca_cert", "insecure", "answer_mib")
+_CONNECT_SECONDS = 10.0
+_MOST_SECONDS = 3600.0
+_MOST_MEBIBYTES = 4096
+# In the order in which requests looks at them.
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_HTTP, _SOCKS = ("http", "https"), ("socks4", "socks4a", "socks5", "socks5h")
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """Time limits and TLS of one cloud.
+
+    Attributes:
+        timeout: seconds to wait for each part of an answer; a connection is given up after 10 of them.
+        ca_file: a file of certificates (PEM) to trust instead of the system's.
+        insecure: whether to take any certificate.
+        cloud: whose they are.
+        call_timeout: seconds for all of a call.
+        answer_mib: the most mebibytes of one answer.
+    """
+
+    timeout: float = 60.0
+    ca_file: str = ""
+    insecure: bool = False
+    cloud: str = ""
+    call_timeout: float = CALL_TIMEOUT
+    answer_mib: int = 64
+
+    @classmethod
+    def read(cls, cloud: str, settings: Mapping[str, Any]) -> ConnectionSettings:
+        """From a cloud's section. Raises ConfigError."""
+
+        def number(key: str, default: float, most: float, kind: str) -> float:
+            value = settings.get(key)
+            try:
+                found = float(default if value is None else value)
+            except (TypeError, ValueError):
+                found = 0.0
+            if isinstance(value, bool) or not 0 < found <= most:
+                raise ConfigError(f"{place}.{key} must be {kind}, more than 0 and at most {most:.0f}")
+            return found
+
+        place = f"clouds.{cloud}"
+        return cls(
+            timeout=number("timeout", cls.timeout, _MOST_SECONDS, "a number of seconds"),
+            ca_file=certificate_file(f"{place}.ca_cert", settings.get("ca_cert")),
+            insecure=true_or_false(f"{place}.insecure", settings.get("insecure")),
+            cloud=cloud,
+            call_timeout=number("call_timeout", cls.call_timeout, math.inf, "a number of seconds"),
+            answer_mib=int(number("answer_mib", cls.answer_mib, _MOST_MEBIBYTES, "a number of MiB")),
+        )
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Seconds for connecting, and for each part of the answer."""
+        return min(_CONNECT_SECONDS, self.timeout), self.timeout
+
+
+def true_or_false(key: str, value: Any, default: bool = False) -> bool:
+    """A setting that is true or false, also as a text or as 1 and 0. Raises ConfigError."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": default}
+    word = "" if value is None else str(value).strip().lower()
+    if word not in words:
+        raise ConfigError(f"{key} must be true or false")
+    return words[word]
+
+
+def certificate_file(key: str, value: Any) -> str:
+    """The path of a file of certificates, or of a directory of such; empty if none is given.
+
+    Raises ConfigError if it is none; ``key`` says where it was given.
+    """
+    if value is None or not str(value).strip():
+        return ""
+    import ssl
+
+    path = Path(str(value)).expanduser()
+    if path.is_dir():
+        return str(path)
+    try:
+        ssl.create_default_context().load_verify_locations(cafile=str(path))
+    except ssl.SSLError as error:
+        raise ConfigError(f"{key} is {path}, which is no file of certificates in PEM form") from error
+    except OSError as error:
+        raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
+    return str(path)
+
+
+def environment_certificates(url: str) -> str | None:
+    """The certificates to trust that the environment names, for an address that needs them.
+
+    Raises EndpointError if they cannot be used.
+    """
+    variable = next(filter(os.environ.get, _CERTIFICATES))
+    if not url.startswith("https:"):
+        return None
+    try:
+        return certificate_file(f"the environment variable {variable}", os.environ[variable])
+    except ConfigError as error:
+        raise EndpointError(f"{error}; correct it or unset it") from error
+
+
+def require_usable_proxy(url: str, proxies: Mapping[str, str]) -> None:
+    """Raises EndpointError, without a password, if the proxy on the way to an address cannot be used."""
+    from requests.utils import select_proxy
+
+    proxy = select_proxy(url, dict(proxies))
+    if not proxy:
+        return
+    scheme = urlsplit(url).scheme
+    names = [name for each in (scheme, "all") for name in (f"{each}_proxy", f"{each}_proxy".upper())]
+    variable = next(filter(os.environ.get, names), f"{scheme}_proxy")
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        good = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.scheme not in _HTTP + _SOCKS:
+        raise EndpointError(
+            f"the environment variable {variable} holds no address of a proxy; "
+            "it looks like http://HOST:PORT; correct it or unset it"
+        )
+    if parts.scheme in _SOCKS and find_spec("socks") is None:
+        raise EndpointError(
+            f"the environment variable {variable} names a SOCKS proxy, for which PySocks is not installed; "
+            "pip install PySocks, or unset it"
+        )
