@@ -10,7 +10,8 @@ from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
-from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
+from cloudmesh.db import Database
+from cloudmesh.plugin.errors import ConfigError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.cli.listing import list_machines
 
@@ -67,6 +68,25 @@ def test_names_for_other_commands_hold_no_machine_that_vanished_and_keep_it_to_b
     assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")], "each is asked once"
     assert names(list_machines(config, ["web*"], None, refresh=False)) == ["a:web2"]
     assert "a:web1" in names(list_machines(config, [], None, refresh=False))
+
+
+def test_a_list_needs_no_room_in_the_store_and_tells_what_vanished_again_later(
+    three, config, behind, monkeypatch
+):
+    behind("a", "delete", "web1")
+    with Cloud("a", config) as cloud:
+        cloud.machines()
+
+    def full(*args, **values):
+        raise StoreError("no room on the disk")
+
+    with monkeypatch.context() as filled:
+        filled.setattr(Database, "upsert_many", full)
+        for _ in range(2):
+            told = list_machines(config, [], None, refresh=False)
+            assert names(told) == ["a:web2", "a:web1", "b:db1"] and "a:web1 is no longer" in told.notes[0]
+    assert "a:web1" in names(list_machines(config, [], None, refresh=False))
+    assert "a:web1" not in names(list_machines(config, [], None, refresh=False))
 
 
 def test_an_address_that_outlived_its_machine_is_named_with_the_command_that_gives_it_back(config, behind):

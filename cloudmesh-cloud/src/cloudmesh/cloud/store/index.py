@@ -10,8 +10,8 @@ from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.names import Name, exact_words, expand
 from cloudmesh.plugin.plain import harmless
 
-# The shell takes these for an option, a variable or a script.
-_READ_BY_THE_SHELL = re.compile(r"-|.*(\$|--file=|\.cm$)|([^:=]*:)?(id)?=?(var|os|default)\.", re.DOTALL)
+# The shell takes these for an option or a variable.
+_READ_BY_THE_SHELL = re.compile(r"^-|\$|(?<![\w.])(var|os|default)\.")
 
 
 class MachineIndex:
@@ -59,4 +59,4 @@ class MachineIndex:
 
 def _can_be_given(word: str) -> bool:
     """Whether a word reaches a command as it is, printed and given back as one argument."""
-    return harmless(word) == word and not _READ_BY_THE_SHELL.match(word)
+    return harmless(word) == word and not _READ_BY_THE_SHELL.search(word)

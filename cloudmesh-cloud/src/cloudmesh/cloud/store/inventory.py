@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.db import Database, open_store
-from cloudmesh.plugin.errors import UnknownName
+from cloudmesh.plugin.errors import StoreError, UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.model.networks import FloatingIP
@@ -192,8 +192,13 @@ class Inventory(AbstractContextManager["Inventory"]):
         if not untold:
             # As nearly always: nothing is written, and nobody waits for it.
             return []
-        with self._database.atomic():
-            told = [known for cloud in untold for known in self._tell(cloud, reader)]
+        try:
+            with self._database.atomic():
+                told = [known for cloud in untold for known in self._tell(cloud, reader)]
+        except StoreError:
+            # Where nothing can be written they are told again later, and a list is shown all the same.
+            kept = [_known(record) for cloud in untold for record in self._untold(cloud, reader)]
+            told = [known for known in kept if not self.find(known.machine)]
         return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
 
     def _untold(self, cloud: str, reader: str) -> list[Record]:
