@@ -8,7 +8,7 @@ import pytest
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.db import open_store
 from cloudmesh.job.command.job import VERBS, JobCommand
-from cloudmesh.vm.jobs.rows import JOBS
+from cloudmesh.vm.jobs.rows import JOBS, TASKS
 
 
 def rows(cms, line, code=0):
@@ -53,8 +53,9 @@ def test_data_stays_data_while_a_job_is_told_of(interrupted, cms):
 def test_of_many_interrupted_jobs_the_last_are_told(interrupted, cms):
     with open_store() as database:
         (job,) = database.find(JOBS, id=2)
+        (task, *_) = database.find(TASKS, job=2, status="running")
         for _ in range(4):
-            database.add(JOBS, {**job})
+            database.add(TASKS, {**task, "job": database.add(JOBS, {**job})})
     err = cms("vm list --cloud=a")[2]
     assert err.count("was interrupted") == 3
     assert "note: 2 older jobs were interrupted too; see cms job list" in err

@@ -1,6 +1,7 @@
 """Jobs in the store: what they tell, and how they end."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,47 @@ def test_who_lost_the_hold_of_a_job_begins_nothing_more_of_it(boot, spy, home):
     assert job.unfinished == 4, "what another process may have written is left alone"
     assert Jobs().resume(2).exit_code == 0
     assert counts(2) == {"done": 3, "already": 1}
+
+
+def lose_store(home, how):
+    """What users, or their scripts, do to a store that is in use."""
+    store = home / "cloudmesh.db"
+    if how == "cut off":
+        store.write_text("garbage")
+    elif how == "home":
+        home.rename(home.with_name("away"))
+    else:
+        store.rename(home / "old.db")
+        if how == "replaced":
+            shutil.copy(home / "old.db", store)
+
+
+@pytest.mark.parametrize("verb", ["stop", "delete"])
+@pytest.mark.parametrize("how", ["home", "file", "replaced", "cut off"])
+def test_a_store_that_is_lost_while_a_job_runs_is_told_and_no_success(boot, spy, home, how, verb):
+    boot("web[1-3]", "a")
+    spy.trouble["a", verb] = lambda name: lose_store(home, how)
+    with Machines("web[1-3]", "a", parallel=1) as machines:
+        result = machines.act(verb)
+    assert (statuses(result), result.exit_code) == (["failed"] * 3, 1)
+    told = [str(each.error) for each in result]
+    assert f"{verb} ended (done), but that could not be written down: the store " in told[0]
+    assert all("was removed, or another file took its place" in each for each in told)
+    assert spy.called(verb) == ["web1"]
+
+
+def test_a_store_that_is_lost_after_the_last_call_is_told_too(boot, home):
+    boot("web1", "a")
+
+    def watch(_, tallies):
+        if tallies[0].done:
+            lose_store(home, "file")
+
+    with Machines("web1", "a", watch=watch) as machines:
+        result = machines.stop()
+    assert (statuses(result), result.exit_code) == (["done"], 1)
+    with pytest.raises(StoreError, match="the end of job 2 could not be stored: .* was removed"):
+        result.raise_for_failures()
 
 
 def test_outcomes_come_one_by_one_and_leaving_early_can_be_gone_on_with(boot, spy):

@@ -146,6 +146,15 @@ def test_a_dry_run_does_not_wait_for_a_cloud_that_hangs(boot, spy, hang, cms):
     assert all(row["result"] == "would fail" and "did not answer" in row["reason"] for row in failed)
 
 
+@pytest.mark.parametrize("verb", ["stop", "wait"])
+def test_the_time_of_one_machine_is_told_as_it_was_given(boot, configure, spy, hang, verb):
+    boot("web1", "a")
+    if verb == "stop":
+        hang("a", "stop")
+    with Machine("web1", "a") as machine, pytest.raises(CloudTimeout, match=r"(the|after) 1 seconds"):
+        machine.stop(timeout=1) if verb == "stop" else machine.wait("stopped", timeout=1)
+
+
 def test_the_time_is_told_as_it_was_given(boot, spy, hang, cms):
     boot("web1", "b")
     hang("a")

@@ -1,9 +1,11 @@
 """Going on with a job that was interrupted: nothing twice, nothing forgotten, nobody else's machine used."""
 
+import subprocess
 import time
 
 import pytest
 
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Refused, Unreachable
 from cloudmesh.cloud.model.verbs import VERBS
@@ -173,6 +175,62 @@ def test_what_was_not_waited_for_to_the_end_is_done_and_resuming_waits_again(boo
     assert (statuses(result), {str(each.state) for each in result}) == (["done", "done"], {"active"})
     assert spy.called("reboot") == []
     assert (Jobs().show(2)[0].status, Jobs().interrupted()) == ("done", [])
+
+
+def boot_in_vain(cms, configure, seconds=3600):
+    """Job 1 boots web1, and the time for its waiting is over."""
+    configure({"a": {"boot_seconds": seconds}}, default="a")
+    code, _, err = cms("boot web1 --wait --timeout=0.3")
+    assert (code, "job 1 has not waited" in err) == (1, True)
+
+
+@pytest.mark.parametrize("how", ["delete", "vanish", "arrive", "rest"])
+def test_a_job_that_only_waits_is_told_of_once_and_ends_with_what_it_waits_for(
+    configure, spy, cms, behind, how, monkeypatch
+):
+    boot_in_vain(cms, configure, 3600 if how in ("delete", "vanish") else 1)
+    assert all("has not waited" not in cms(line)[2] for line in ("list", "info web1", "job list"))
+    assert [job.status for job in Jobs().list()] == ["interrupted"]
+    if how == "delete":
+        assert cms("delete web1 --yes")[0] == 0
+    elif how == "vanish":
+        monkeypatch.setattr("cloudmesh.cloud.store.inventory.HIDES_NEW", 0.0)
+        behind("a", "delete", "web1")
+    else:
+        monkeypatch.setattr("cloudmesh.vm.jobs.resume._SHOWN_LATE", -60.0)
+        time.sleep(1)
+    if how == "rest":
+        behind("a", "stop", "web1")
+    cms("list --refresh")
+    assert Jobs().show(1)[0].status == "done" and Jobs().interrupted() == []
+    assert Jobs().events(1)[-1].kind == "closed"
+    assert Jobs().resume(1).exit_code == 0
+
+
+def test_a_job_that_waits_in_vain_again_is_told_of_once_more(configure, spy, cms):
+    boot_in_vain(cms, configure)
+    assert "has not waited" in cms("job resume 1 --timeout=0.5")[2]
+    assert "has not waited" not in cms("list")[2]
+
+
+def test_a_job_whose_tasks_are_all_over_is_over_though_its_process_was_killed(boot, home):
+    boot("web1", "a")
+    with Database(home / "cloudmesh.db") as database:
+        database.update(JOBS, {"status": "running", "ended": 0.0}, id=1)
+    assert Jobs().interrupted() == [] and Jobs().show(1)[0].status == "done"
+
+
+def test_a_pending_job_whose_process_is_gone_is_told_of_once(config, home, cms):
+    with Machines("web1", "a") as machines:
+        number = Jobs().create(machines.boot_plan().plan(BootOptions())).number
+    told = f"note: job {number} was created and has not been run; cms job resume {number} runs it"
+    assert told not in cms("list")[2], "the one that created it may do so yet"
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    with Database(home / "cloudmesh.db") as database:
+        database.update(JOBS, {"pid": ended.pid}, id=number)
+    assert [told in cms("list")[2] for _ in range(2)] == [True, False]
+    assert cms(f"job resume {number}")[0] == 0
 
 
 def test_a_cloud_that_shows_nothing_while_it_is_waited_for_leaves_what_was_done(boot, configure, spy):

@@ -3,6 +3,7 @@
 import itertools
 import signal
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
     Conflict,
+    Gone,
     NotFound,
     ProviderDefect,
     RateLimited,
@@ -48,11 +50,19 @@ class Scene:
         self.now = 0.0
         self.listings = []
         self.closed = False
+        # Why machines vanished, by their ids, as their clouds tell when they are asked.
+        self.reasons = {}
         self._scripts = {name: list(script) for name, script in clouds.items()}
         self._under_way = []
 
     def unresolved(self, clouds):
         return {}
+
+    def within(self, deadline):
+        return nullcontext()
+
+    def ask_all(self, clouds, ask):
+        return dict.fromkeys(clouds, self.reasons)
 
     def declared(self, cloud):
         return SimpleNamespace(settling=self.slowest_to_show)
@@ -177,6 +187,13 @@ BROKEN = vm(state=S.ERROR, fault="no host was found")
         (S.BUILDING, [[BROKEN]], S.ACTIVE, Conflict, "it ended in state error: no host was found"),
         (S.BUILDING, script(S.DELETING), S.ACTIVE, Conflict, "it is deleting"),
         (S.BUILDING, script(S.DELETED), S.ACTIVE, Conflict, "it is deleted"),
+        (
+            S.BUILDING,
+            [[vm(state=S.DELETED, fault="no volume")]],
+            S.ACTIVE,
+            Conflict,
+            "it is deleted: no volume",
+        ),
         (S.STOPPED, script(None), S.ACTIVE, NotFound, "it is no longer on cloud a"),
         (
             S.STOPPED,
@@ -206,6 +223,16 @@ def test_a_machine_that_cannot_come_there_fails_at_the_first_listing(known, show
 def test_a_listing_that_fails_to_the_end_is_told_at_the_timeout(shown, reason):
     (outcome,) = Scene(a=shown).wait([vm()], S.ACTIVE, 5)
     assert str(outcome.error) == f"it is still building after 5 seconds{reason}"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_machine_that_its_cloud_lists_no_more_fails_with_the_reason_if_the_cloud_knows_it(known):
+    scene = Scene(a=script(S.BUILDING, None))
+    scene.reasons = {"id-vm1": Gone("deleted by the cloud: no volume")} if known else {}
+    (outcome,) = scene.wait([vm()], S.ACTIVE)
+    assert str(outcome.error) == (
+        "deleted by the cloud: no volume" if known else "it is no longer on cloud a"
+    )
 
 
 @pytest.mark.parametrize(("state", "booted"), [(S.BUILDING, False), (S.ACTIVE, True)])

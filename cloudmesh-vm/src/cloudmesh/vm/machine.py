@@ -12,7 +12,7 @@ from cloudmesh.cloud.model.verbs import Kind, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.jobs.planning import GivenArgument
-from cloudmesh.vm.machines import Machines, seconds_left
+from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
 from cloudmesh.vm.verb_methods import add_verbs
 
@@ -110,7 +110,7 @@ class Machine:
         deadline = Deadline.after(timeout)
         selection = self._machines.select(timeout)
         selection.machine()
-        done = _only(self._machines.act(action, wait, seconds_left(deadline), selection, argument))
+        done = _only(self._machines.act(action, wait, deadline, selection, argument))
         if find_verb(action).takes == Kind.NAME:
             self.name = self._machines.names = done.qualified_name
         return done

@@ -22,7 +22,7 @@ from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
 from cloudmesh.vm.verb_methods import add_verbs
-from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter
+from cloudmesh.vm.waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -176,7 +176,7 @@ class Machines:
         self,
         action: str,
         wait: bool = False,
-        timeout: float | None = None,
+        timeout: float | Deadline | None = None,
         selection: Selection | None = None,
         argument: GivenArgument = None,
     ) -> Result:
@@ -200,7 +200,7 @@ class Machines:
         plan = self._action_plan(deadline, action, wait, selection, argument)
         result = self._runner.run(plan, deadline)
         missing = [each.outcome(action) for each in plan.missing]
-        return Result([*result, *missing], result.job, result.stopped)
+        return result.with_outcomes([*result, *missing])
 
     def act_each(
         self, action: str, argument: GivenArgument = None, timeout: float | None = None
@@ -248,7 +248,7 @@ class Machines:
         result = self._runner.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
         ended.update({(each.cloud, each.name): each.outcome("boot") for each in plan.missing})
-        return Result([ended[place] for place in places.places], result.job, result.stopped)
+        return result.with_outcomes([ended[place] for place in places.places])
 
     def boot_each(
         self,
@@ -282,11 +282,10 @@ class Machines:
             raise UnknownName("state", str(state), [each.value for each in State]) from None
         deadline = Deadline.after(timeout)
         selection = self._selected(deadline)
-        left = deadline.left()
-        seconds = TIMEOUT if left is None else left
-        result = Waiter(self.session, wanted, seconds, watch=self._run_options.watch).wait(selection.machines)
+        waiter = Waiter.until(deadline, self.session, wanted, self._run_options.watch)
+        result = waiter.wait(selection.machines)
         gone = [each.outcome("wait") for each in selection.missing]
-        return Result([*result, *gone], stopped=result.stopped)
+        return result.with_outcomes([*result, *gone])
 
     def _action_plan(
         self,
@@ -316,9 +315,3 @@ class Machines:
 
 
 add_verbs(Machines, "Result", each=True)
-
-
-def seconds_left(deadline: Deadline) -> float | None:
-    """What is left of the time for all; never 0, since each machine then fails with that reason."""
-    left = deadline.left()
-    return None if left is None else max(left, 0.0001)

@@ -55,8 +55,10 @@ class Deadline:
     ends: float | None = None
 
     @classmethod
-    def after(cls, seconds: float | None) -> Deadline:
-        """The one so many seconds from now, as a user says them. Raises UsageError."""
+    def after(cls, seconds: float | Deadline | None) -> Deadline:
+        """The one so many seconds from now, as a user says them; a deadline itself. Raises UsageError."""
+        if isinstance(seconds, Deadline):
+            return seconds
         require_seconds("timeout", seconds)
         return cls.from_now(seconds)
 
@@ -64,6 +66,10 @@ class Deadline:
     def from_now(cls, seconds: float | None) -> Deadline:
         """The one so many seconds from now; 0 too, since they may be what is left of others."""
         return cls(seconds, None if seconds is None else time.monotonic() + seconds)
+
+    def postponed(self, seconds: float) -> Deadline:
+        """The same, so many seconds later."""
+        return Deadline(self.seconds, None if self.ends is None else self.ends + seconds)
 
     def spent(self) -> float:
         """How many of the seconds are over."""

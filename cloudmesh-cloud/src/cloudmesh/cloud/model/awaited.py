@@ -84,10 +84,12 @@ class AwaitedMachine:
 
     def _hopeless(self, now: MachineRecord, waited: float) -> str:
         """Why the machine cannot reach the state any more; empty as long as it can."""
+        # What the cloud says went wrong, as vm info shows it.
+        why = f": {now.fault}" if now.fault else ""
         if now.state is State.ERROR and self.state is not State.DELETED:
-            return f"it ended in state error: {now.fault}" if now.fault else "it ended in state error"
+            return f"it ended in state error{why}"
         if now.state is State.DELETED or (now.state is State.DELETING and self.state not in _AFTER_DELETING):
-            return f"it is {now.state}"
+            return f"it is {now.state}{why}"
         if self.state is State.BUILDING and now.state is not State.UNKNOWN:
             return f"it is {now.state}, and a machine is built only once"
         if now.state not in _AT_REST:
@@ -96,4 +98,4 @@ class AwaitedMachine:
         self._at_rest_since = waited if self._at_rest_since is None else self._at_rest_since
         if self.was_set_going and waited - self._at_rest_since < _GRACE:
             return ""
-        return f"it is {now.state}, and nothing is bringing it to {self.state}"
+        return f"it is {now.state}, and nothing is bringing it to {self.state}{why}"

@@ -17,6 +17,8 @@ from cloudmesh.plugin.files import file_lock
 # "Clms", which sqlite keeps in the head of the file ("Database File Format", sqlite.org, offset 68).
 APPLICATION_ID = 0x436C6D73
 _HEAD = b"SQLite format 3\0"
+# The bytes of the smallest page, which every store has at least.
+_SMALLEST = 512
 # The logs and the index of the log belong to the file and keep its name.
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 # The folder of the locks of the store, see ``cloudmesh.db.locks.hold``.
@@ -77,8 +79,8 @@ class StoreFile:
         self._opened = self._present()
 
     def require_same(self) -> None:
-        """Raise StoreError if the file that was opened is no longer the one at the path."""
-        if self._present() != self._opened:
+        """Raise StoreError if the file that was opened is no longer the one at the path, or was cut off."""
+        if self._present() != self._opened or self.path.stat().st_size < _SMALLEST:
             raise StoreError(
                 f"the store {self.path} was removed, or another file took its place, while it was in use; "
                 "what was written last is lost, so look at what your clouds have before you do it again"

@@ -24,7 +24,7 @@ from cloudmesh.vm.cli.report import Row, describe, dry_run, machine_rows, report
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
-from cloudmesh.vm.machines import Machines, seconds_left
+from cloudmesh.vm.machines import Machines
 
 Arguments = dict[str, Any]
 
@@ -64,11 +64,11 @@ def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
         if arguments["--dryrun"]:
             with progress:
                 return dry_run(machines, verb.name, argument, timeout, arguments["--output"])
-        selection = None
+        selection, deadline = None, Deadline.after(timeout)
         if verb.destroys and not arguments["--yes"]:
-            selection, timeout = _confirmed(machines, verb, timeout, progress)
+            selection, deadline = _confirmed(machines, verb, deadline, progress)
         with progress:
-            result = machines.act(verb.name, arguments["--wait"], timeout, selection, argument)
+            result = machines.act(verb.name, arguments["--wait"], deadline, selection, argument)
         return report(config, result, progress.seconds, arguments["--output"])
 
 
@@ -95,15 +95,14 @@ def _argument(verb: Verb, arguments: Arguments) -> GivenArgument:
 
 
 def _confirmed(
-    machines: Machines, verb: Verb, timeout: float | None, progress: Progress
-) -> tuple[Selection, float | None]:
-    """The machines that the user agreed to, and what is left of the time without that for the question."""
-    deadline = Deadline.after(timeout)
+    machines: Machines, verb: Verb, deadline: Deadline, progress: Progress
+) -> tuple[Selection, Deadline]:
+    """The machines that the user agreed to, and the deadline without the time that the question took."""
     with progress:
-        selection = machines.select(timeout)
-    left = seconds_left(deadline)
+        selection = machines.select(deadline.seconds)
+    asked = time.monotonic()
     confirm(verb.name, selection.machines)
-    return selection, left
+    return selection, deadline.postponed(time.monotonic() - asked)
 
 
 def confirm(action: str, machines: Sequence[MachineRecord]) -> None:

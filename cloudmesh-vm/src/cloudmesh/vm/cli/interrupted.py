@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from cloudmesh.vm.jobs.jobs import JobState
 
 _JOBS = "job"
-_OPEN = ("running", "interrupted")
+_OPEN = ("pending", "running", "interrupted")
 _SHOWN = 3
 
 
 def interrupted_notes(database: Database) -> list[str]:
-    """A sentence for each of the last jobs that were interrupted. Raises StoreError."""
+    """A sentence for each of the last jobs that nobody runs, see ``jobs_to_tell``. Raises StoreError."""
     # Not by count, which needs more of the store than a listing has loaded.
     if not database.has(_JOBS) or not any(database.find(_JOBS, status=status) for status in _OPEN):
         return []
-    from cloudmesh.vm.jobs.jobs import interrupted_jobs
+    from cloudmesh.vm.jobs.jobs import jobs_to_tell
 
-    jobs = sorted(interrupted_jobs(database), key=lambda job: job.number)
+    jobs = sorted(jobs_to_tell(database), key=lambda job: job.number)
     notes = [describe(job) for job in jobs[-_SHOWN:]]
     if len(jobs) > _SHOWN:
         older = len(jobs) - _SHOWN
@@ -47,6 +47,11 @@ def notes_from_store(config: Config) -> list[str]:
 
 def describe(job: JobState) -> str:
     """What is left of a job, and how to go on."""
+    if job.status == "pending":
+        return (
+            f"note: job {job.number} was created and has not been run; cms job resume {job.number} runs it, "
+            f"cms job cancel {job.number} gives it up"
+        )
     done = f"{job.done} of {job.machines} done"
     if job.waits and not job.unfinished:
         return (

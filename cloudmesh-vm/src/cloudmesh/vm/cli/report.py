@@ -64,10 +64,13 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         notes.insert(
             0, f"interrupted: {what if left else 'all that was asked of the clouds is in the table'}"
         )
+    notes += [f"note: {each}" for each in result.notes]
     if seconds is not None and len(result) > _MANY:
         counts = Counter(outcome.status for outcome in result)
         told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
         notes.append(f"{len(result)} machines in {seconds:.1f} s: {told}")
+    if result.error:
+        notes.append(str(result.error))
     if form == "names":
         rows = machine_rows(config, [each.machine for each in result.succeeded if each.machine])
         notes = [*(_failure(each, each.error or each.status) for each in result.failed), *notes]
@@ -75,7 +78,7 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         rows,
         columns=OUTCOME_COLUMNS,
         notes=notes,
-        errors=[outcome.error for outcome in result if outcome.error],
+        errors=[each for each in (*(outcome.error for outcome in result), result.error) if each],
         exit_code=result.exit_code,
         table_rows=fold_rows(rows, ids) if form == "table" else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,11 @@ from cloudmesh.cloud.fanout.query import QueryLimits
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs import rows
-from cloudmesh.vm.jobs.resume import JobResumer
-from cloudmesh.vm.jobs.store import JobStore, add_event, find_all
+from cloudmesh.vm.jobs.resume import JobResumer, is_waited_for
+from cloudmesh.vm.jobs.store import JobStore, add_event, end_job, find_all
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result, Status
 from cloudmesh.vm.model.plan import Plan
@@ -122,7 +123,7 @@ class Jobs:
     def interrupted(self) -> Sequence[JobState]:
         """The jobs that no process runs any more though they are not at their end."""
         with open_store(self._config) as database:
-            return interrupted_jobs(database)
+            return [state for _, state in _open_jobs(database) if state.status == rows.INTERRUPTED]
 
     def create(self, plan: Plan) -> JobState:
         """Write a job that is pending: any thread or process may ``run`` it by its number.
@@ -210,12 +211,33 @@ class Jobs:
             return JobResumer(session, job).run(failed, timeout, options, cancelled=cancelled)
 
 
-def interrupted_jobs(database: Database) -> list[JobState]:
-    """See ``Jobs.interrupted``; next to nothing is read where no job is open."""
+def jobs_to_tell(database: Database) -> list[JobState]:
+    """The jobs of which a user is to be told that nobody runs them; next to nothing is read if none is open.
+
+    One that only waits for machines, or that was created by a process which is gone, is told of once.
+    """
+    told: list[JobState] = []
+    once: list[int] = []
+    for job, state in _open_jobs(database):
+        if state.status == rows.INTERRUPTED and state.unfinished:
+            told.append(state)
+        elif not job.get("told") and not (state.status == rows.PENDING and rows.is_alive(job)):
+            told.append(state)
+            once.append(state.number)
+    # If that cannot be written, they are told of again.
+    with suppress(StoreError):
+        for number in once:
+            database.update(rows.JOBS, {"told": True}, id=number)
+    return told
+
+
+def _open_jobs(database: Database) -> list[tuple[Any, JobState]]:
+    """The rows and states of the jobs that nobody runs and that are not at their end."""
     from cloudmesh.db.records.conditions import in_
 
-    found = find_all(database, rows.JOBS, status=in_([rows.RUNNING, rows.INTERRUPTED]))
-    return [state for job in found if (state := _state(database, job)).status == rows.INTERRUPTED]
+    found = find_all(database, rows.JOBS, status=in_([rows.PENDING, rows.RUNNING, rows.INTERRUPTED]))
+    states = [(job, _state(database, job)) for job in found]
+    return [each for each in states if each[1].status in (rows.PENDING, rows.INTERRUPTED)]
 
 
 def _find(database: Database, number: int) -> Any:
@@ -234,10 +256,16 @@ def _require_open(number: int, status: str) -> None:
 
 
 def _state(database: Database, job: Any) -> JobState:
-    """A job as its row and those of its tasks tell; one whose process died without a word was interrupted."""
+    """A job as its row and those of its tasks tell; one whose process died without a word was interrupted.
+
+    One that was interrupted and has nothing left to do, or to wait for, is at its end.
+    """
     status = job["status"]
     if status == rows.RUNNING and not database.is_held(rows.lock_name(job.id)):
         status = rows.INTERRUPTED
     same = {name: job[name] for name in ("verb", "names", "clouds", "machines", "began", "ended")}
     counts = database.tally(rows.TASKS, "status", job=job.id)
+    unfinished = any(counts.get(each) for each in rows.UNFINISHED)
+    if status == rows.INTERRUPTED and not unfinished and not is_waited_for(database, job):
+        status = end_job(database, job.id, counts)
     return JobState(number=job.id, status=status, counts=counts, waits=bool(job["wait"]), **same)

@@ -15,6 +15,8 @@ from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.conflicts import find_conflicts, name_taken
@@ -37,6 +39,9 @@ from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
 from cloudmesh.vm.scheduler.queue import maybe_done
+
+# Seconds in which a cloud may still show the state before a call.
+_SHOWN_LATE = 10.0
 
 
 class NeverPlanned(CloudmeshError):
@@ -145,7 +150,7 @@ class JobResumer:
         with JobRunner(self._session, options) as runner:
             result = runner.finish(store, job["verb"], left.tasks, job["wait"], deadline, done)
         outcomes = [*result, *(outcome for _, outcome in left.failed), *left.later]
-        return Result(outcomes, job.id, result.stopped)
+        return result.with_outcomes(outcomes)
 
     def _rows(self, statuses: Sequence[str]) -> list[Any]:
         """The rows of the job's tasks that have one of these statuses."""
@@ -161,10 +166,7 @@ class JobResumer:
             known = self._session.inventory.find(unknown)
             machine = known.machine if known else unknown
             task = Task(row["cloud"], row["name"], row["verb"], machine, number=row.id)
-            target = _stored_target(row)
-            if target is None:
-                target = State.ACTIVE if task.verb == BOOT else find_verb(task.verb).leads_to(machine.state)
-            found.append((task, task.outcome(Status(row["status"]), target=target)))
+            found.append((task, task.outcome(Status(row["status"]), target=_target(row, machine))))
         return found
 
     def _remainder(self, rows: Sequence[Any]) -> _Remainder:
@@ -302,6 +304,34 @@ class JobResumer:
     def _addresses(self) -> dict[tuple[str, str], list[FloatingIP]]:
         """The floating IPs of machines that are to be deleted, read once."""
         return self._session.inventory.addresses(self._parts) if self._job["verb"] == "delete" else {}
+
+
+def is_waited_for(database: Database, job: Any) -> bool:
+    """Whether a job whose tasks are all over may still have machines to wait for, as far as the store knows.
+
+    Not for one that is gone, that is in its state, or that has come to rest in another one since.
+    """
+    if not job["wait"]:
+        return False
+    inventory = Inventory(database)
+    for row in database.find(TASKS, job=job.id):
+        known = inventory.find(MachineRecord(row["cloud"], row["name"], row["cloud_id"], State.UNKNOWN))
+        if known is None or row["status"] not in (Status.DONE.value, Status.ALREADY.value):
+            continue
+        now = known.machine.state
+        # What was seen soon after the call may be the state before it.
+        is_old = known.refreshed < max(job["ended"], row["ended"]) + _SHOWN_LATE
+        if now is not _target(row, known.machine) and (now.is_passing or is_old):
+            return True
+    return False
+
+
+def _target(row: Any, machine: MachineRecord) -> State | None:
+    """The state that a task which is done has set its machine on the way to."""
+    stored = _stored_target(row)
+    if stored is None and row["verb"] == BOOT:
+        return State.ACTIVE
+    return stored or find_verb(row["verb"]).leads_to(machine.state)
 
 
 def _stored_target(row: Any) -> State | None:

@@ -47,6 +47,19 @@ def owner() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname()}
 
 
+def is_alive(job: Mapping[str, Any]) -> bool:
+    """Whether the process that created a job, or ran it last, may still be there."""
+    if job["host"] != socket.gethostname():
+        return True
+    try:
+        os.kill(job["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def job_row(plan: Plan, status: str) -> dict[str, Any]:
     """The row of a new job."""
     clouds = [*(task.cloud for task in plan.tasks), *(each.cloud for each in plan.missing if each.cloud)]
@@ -61,6 +74,7 @@ def job_row(plan: Plan, status: str) -> dict[str, Any]:
         **owner(),
         "status": status,
         "cancel": 0,
+        "told": False,
     }
 
 
@@ -126,6 +140,11 @@ def _known_id(machine: MachineRecord | None) -> Mapping[str, Any]:
 def _target(verb: str, target: State | None) -> Mapping[str, Any]:
     """For verbs that lead back to the state before: that state, which the machine does not tell later."""
     return {"target": target.value} if target is not None and verb in _RETURNING else {}
+
+
+def how_ended(counts: Mapping[str, int]) -> str:
+    """The status of a job that is at its end, by how many of its tasks have which status."""
+    return OVER[1] if counts.get(Status.FAILED.value) else OVER[0]
 
 
 def event_rows(job: int, events: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
-from cloudmesh.vm.waiting.waiter import TIMEOUT, Waiter, was_seen
+from cloudmesh.vm.waiting.waiter import Waiter, was_seen
 
 
 @dataclass
@@ -69,7 +69,7 @@ class JobRunner:
             return Result([task.outcome(Status.FAILED, error=error) for task in plan.tasks])
         result = self.finish(store, plan.verb, store.tasks, plan.wait, deadline)
         refused = [each.outcome(plan.verb) for each in store.refused]
-        return Result([*result, *refused], result.job, result.stopped)
+        return result.with_outcomes([*result, *refused])
 
     def create(self, plan: Plan) -> JobStore:
         """Write a job into the store, before any call is made; it has its number from then on.
@@ -95,25 +95,33 @@ class JobRunner:
 
         ``done``: tasks that were done before, whose machines are waited for too.
         """
-        over = False
         stop = StopRequest()
         try:
             result = self._scheduler(store, verb, tasks, deadline, stop).run(tasks)
             outcomes = [*map(self.as_known, result), *(outcome for _, outcome in done)]
             tasks = [*tasks, *(task for task, _ in done)]
             result = Result(outcomes, store.number, bool(stop.requested))
+            over = not wait
             if wait and not result.interrupted:
-                waited = self._then_wait(store, tasks, result, deadline.left(), stop)
+                waited = self._then_wait(store, tasks, result, deadline, stop)
                 result = Result(waited, store.number, bool(stop.requested))
                 over = True
-            else:
-                over = not wait
-        finally:
-            _close(store, over)
+        except BaseException:
+            # Each task still has its row; the job counts as interrupted.
+            with suppress(StoreError):
+                store.close(False)
+            raise
+        try:
+            store.close(over)
+        except StoreError as error:
+            result.error = StoreError(f"the end of job {store.number} could not be stored: {error}")
         return result
 
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
-        """Create a job and run it; each outcome as it comes. If it is left early, the job can be resumed."""
+        """Create a job and run it; each outcome as it comes. If it is left early, the job can be resumed.
+
+        Raises StoreError after the last outcome if the end of the job cannot be stored.
+        """
         each = self._each(plan, deadline)
         self._iterators.add(each)
         return each
@@ -130,9 +138,12 @@ class JobRunner:
             with closing(self._scheduler(store, plan.verb, store.tasks, deadline).each(store.tasks)) as ended:
                 for _, outcome in ended:
                     yield self.as_known(outcome)
-        finally:
+        except BaseException:
             # All may be done even if the caller did not ask for every outcome.
-            _close(store, over=True)
+            with suppress(StoreError):
+                store.close(True)
+            raise
+        store.close(True)
 
     def as_known(self, outcome: Outcome) -> Outcome:
         """A failed outcome with what its call may have found out about the machine before it failed."""
@@ -207,7 +218,7 @@ class JobRunner:
             return error
 
     def _then_wait(
-        self, store: JobStore, tasks: Sequence[Task], acted: Result, left: float | None, stop: StopRequest
+        self, store: JobStore, tasks: Sequence[Task], acted: Result, deadline: Deadline, stop: StopRequest
     ) -> Sequence[Outcome]:
         """Wait for the machines of tasks that succeeded; their outcomes become those of the wait."""
         outcomes = list(acted)
@@ -221,15 +232,9 @@ class JobRunner:
             return acted
         with suppress(StoreError):
             store.note(rows.WAITING)
-        waiter = Waiter(
-            self.session,
-            State.ACTIVE,
-            TIMEOUT if left is None else left,
-            watch=self.options.watch,
-            stop=stop,
-            cancelled=store.is_cancelled,
-            booted=any(task.verb == BOOT for task in tasks),
-        )
+        waiter = Waiter.until(deadline, self.session, State.ACTIVE, self.options.watch)
+        waiter.stop, waiter.cancelled = stop, store.is_cancelled
+        waiter.booted = any(task.verb == BOOT for task in tasks)
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
         for position, each in waited.items():
             # The name stays the one that was meant, even if that has changed.
@@ -250,10 +255,3 @@ class JobRunner:
             for position in seen:
                 outcomes[position] = unrecorded(outcomes[position], error)
         return outcomes
-
-
-def _close(store: JobStore, over: bool) -> None:
-    """Close the job in the store."""
-    # If that fails, each task still has its row; the job counts as interrupted then.
-    with suppress(StoreError):
-        store.close(over)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ class JobStore:
         tasks: what is to be done, each task with the number of its row; empty for a job that was taken over.
         refused: what is no task any more, since its name was taken after the plan was made.
         left: whether something is left to do, though every task has an outcome.
+        resumed: whether it was taken over by somebody who is told how it stands afterwards.
     """
 
     inventory: Inventory
@@ -44,6 +46,7 @@ class JobStore:
     tasks: Sequence[Task] = ()
     refused: Sequence[UnresolvedName] = ()
     left: bool = False
+    resumed: bool = False
 
     @property
     def _database(self) -> Database:
@@ -106,18 +109,12 @@ class JobStore:
         with database.atomic():
             database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
             add_event(database, number, rows.STARTED)
-        return cls(inventory, number, hold)
+        return cls(inventory, number, hold, resumed=True)
 
     def write(
         self, changes: Sequence[StoreChange], ended: Sequence[tuple[Task, Outcome]], begun: Sequence[TaskRun]
     ) -> None:
         """Write a step of the scheduler, see ``OutcomeLog.write``."""
-        # In PostgreSQL the connection that holds the job may break off alone.
-        if not self.hold.is_valid():
-            raise StoreError(
-                f"this process no longer holds job {self.number}, and another one may go on with it; "
-                f"cms job resume {self.number} does so"
-            )
         now = time.time()
         values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
         values += [rows.begun_values(run, now) for run in begun]
@@ -127,10 +124,19 @@ class JobStore:
             kind = rows.RETRIED if run.tries else ADDRESS if address else rows.BEGUN
             events.append((run.task.number, kind))
         with self._database.atomic():
+            self._require_hold()
             apply_all(changes, self.inventory)
             if values:
                 self._database.update_many(rows.TASKS, values)
                 self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
+
+    def _require_hold(self) -> None:
+        """Raise StoreError if others may run the job now: a connection to PostgreSQL may break off alone."""
+        if not self.hold.is_valid():
+            raise StoreError(
+                f"this process no longer holds job {self.number}, and another one may go on with it; "
+                f"cms job resume {self.number} does so"
+            )
 
     def write_ends(self, ended: Iterable[tuple[Task, Outcome]]) -> None:
         """Write how tasks ended after all, as when waiting for their machines is over. Raises StoreError."""
@@ -154,20 +160,21 @@ class JobStore:
         return bool(self._database.count(rows.JOBS, id=self.number, cancel=1))
 
     def close(self, over: bool) -> None:
-        """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell."""
+        """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell.
+
+        Raises StoreError if that cannot be written; it is released all the same.
+        """
         try:
             from cloudmesh.db.records.conditions import in_
 
-            if self.hold.is_valid():
+            with self._database.atomic():
+                self._require_hold()
                 unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
                 if self.left or not over or self._database.count(rows.TASKS, unfinished):
                     status = rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
                 else:
-                    failed = self._database.count(rows.TASKS, job=self.number, status="failed")
-                    status = "failed" if failed else "done"
-                with self._database.atomic():
-                    self._database.update(rows.JOBS, {"status": status, "ended": time.time()}, id=self.number)
-                    self.note(rows.CLOSED if status in rows.OVER else status)
+                    status = rows.how_ended(self._database.tally(rows.TASKS, "status", job=self.number))
+                _write_end(self._database, self.number, status, self.resumed)
         finally:
             self.release()
 
@@ -205,6 +212,28 @@ def _write_rows(database: Database, job: int, plan: Plan, events: Sequence[str])
     database.index(rows.TASKS, "job")
     database.index(rows.EVENTS, "job")
     return numbers
+
+
+def end_job(database: Database, number: int, counts: Mapping[str, int]) -> str:
+    """Write the end of a job that was interrupted with nothing left to do, and give its status.
+
+    ``counts``: of its tasks by their status. What cannot be written now is written the next time.
+    """
+    status = rows.how_ended(counts)
+    with suppress(StoreError):
+        hold = database.hold(rows.lock_name(number))
+        if hold is not None:
+            with hold:
+                _write_end(database, number, status)
+    return status
+
+
+def _write_end(database: Database, number: int, status: str, told: bool = True) -> None:
+    """Write how a job stands that nobody runs any more, and whether a user was told of that."""
+    with database.atomic():
+        ended = {"status": status, "ended": time.time(), "told": told}
+        database.update(rows.JOBS, ended, id=number)
+        add_event(database, number, rows.CLOSED if status in rows.OVER else status)
 
 
 def find_all(database: Database, table: str, **conditions: Any) -> Sequence[Record]:

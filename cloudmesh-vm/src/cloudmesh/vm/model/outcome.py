@@ -109,12 +109,27 @@ class Result(Sequence[Outcome]):
     Attributes:
         job: the number of the job in the store, by which it can be resumed; None if there is none.
         stopped: whether the user ended the work early (Ctrl-C, SIGTERM), even if all was done by then.
+        notes: sentences about the job as a whole, such as that fewer calls were made at once than asked for.
+        error: why the end of the job could not be stored, whatever became of the machines; else None.
     """
 
-    def __init__(self, outcomes: Sequence[Outcome], job: int | None = None, stopped: bool = False) -> None:
+    def __init__(
+        self,
+        outcomes: Sequence[Outcome],
+        job: int | None = None,
+        stopped: bool = False,
+        notes: Sequence[str] = (),
+        error: CloudmeshError | None = None,
+    ) -> None:
         self._outcomes = tuple(outcomes)
         self.job = job
         self.stopped = stopped
+        self.notes = tuple(notes)
+        self.error = error
+
+    def with_outcomes(self, outcomes: Sequence[Outcome]) -> Result:
+        """The same job with other outcomes."""
+        return Result(outcomes, self.job, self.stopped, self.notes, self.error)
 
     @overload
     def __getitem__(self, index: int) -> Outcome: ...
@@ -168,12 +183,14 @@ class Result(Sequence[Outcome]):
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 a task failed or the time was over, 130 interrupted."""
+        """0 all done, 1 a task failed, the time was over or the end was not stored, 130 interrupted."""
         if self.interrupted:
             return 130
-        return 1 if self.failed else 0
+        return 1 if self.failed or self.error else 0
 
     def raise_for_failures(self) -> None:
-        """Raise one error, ActionFailed, that lists the failed machines, if there are any."""
+        """Raise one error, ActionFailed, that lists the failed machines, if there are any; else ``error``."""
         if self.failed:
             raise ActionFailed(self)
+        if self.error:
+            raise self.error

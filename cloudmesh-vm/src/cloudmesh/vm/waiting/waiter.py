@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from cloudmesh.cloud.errors import CloudTimeout, Conflict, NotFound, OutOfService, RateLimited, is_transient
-from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
+from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.errors import (
+    CloudTimeout,
+    Conflict,
+    Gone,
+    NotFound,
+    OutOfService,
+    RateLimited,
+    is_transient,
+)
+from cloudmesh.cloud.fanout.query import CloudProgress, Deadline, ProgressCallback
 from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
@@ -31,6 +41,8 @@ _REPORT_EVERY, _ASK_STORE = 0.2, 1.0
 _SILENCE = 1.0
 # The error of clocks, in seconds.
 _EXACT = 0.001
+# Clouds are asked why machines vanished for so many seconds, and for so many machines, at most.
+_ASK_WHY, _ASKED = 10.0, 10
 
 
 def was_seen(outcome: Outcome) -> bool:
@@ -94,6 +106,7 @@ class Waiter:
         stop: may be asked to stop from elsewhere.
         cancelled: whether another process wants it to end; it may raise StoreError.
         condition: what is waited for in place of the state.
+        said: the seconds as a user said them, of which those of the timeout are left; 0 if they are the same.
     """
 
     session: CloudSession
@@ -106,10 +119,19 @@ class Waiter:
     stop: StopRequest = field(default_factory=StopRequest)
     cancelled: Callable[[], bool] = bool
     condition: Condition | None = None
+    said: float = 0.0
     _began: float = 0.0
     _ends: float = 0.0
     _asked_store: float = 0.0
     _is_cancelled: bool = False
+
+    @classmethod
+    def until(
+        cls, deadline: Deadline, session: CloudSession, state: State, watch: ProgressCallback | None
+    ) -> Waiter:
+        """One that waits until a deadline; without one for the usual time from now."""
+        left = deadline.left()
+        return cls(session, state, TIMEOUT if left is None else left, watch, said=deadline.seconds or 0.0)
 
     def wait(self, machines: Sequence[MachineRecord], states: Sequence[State] | None = None) -> Result:
         """Wait for all of them; a machine fails as soon as it cannot reach its state any more.
@@ -142,6 +164,7 @@ class Waiter:
             poller.close()
         if self.stop.requested or self._is_cancelled:
             status = Status.INTERRUPTED
+        self._ask_why(waiting)
         return Result(
             [
                 each.outcome or self._not_arrived(each.machine, clouds[each.machine.cloud], status)
@@ -229,6 +252,21 @@ class Waiter:
         except (Conflict, NotFound) as error:
             each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
+    def _ask_why(self, waiting: Sequence[_Waiting]) -> None:
+        """Let the outcomes of machines that vanished tell why, where their clouds still know it."""
+        gone = [each for each in waiting if each.outcome and isinstance(each.outcome.error, NotFound)]
+        left = min(self._ends - self.clock(), _ASK_WHY)
+        if not gone or left <= _EXACT or self.stop.requested or self._is_cancelled:
+            return
+        machines = [each.machine for each in gone[:_ASKED]]
+        with self.session.within(Deadline.after(left)):
+            clouds = list(dict.fromkeys(each.cloud for each in machines))
+            reasons = self.session.ask_all(clouds, partial(_reasons, machines))
+        for each in gone:
+            told = reasons.get(each.machine.cloud)
+            if isinstance(told, Mapping) and each.machine.cloud_id in told and each.outcome:
+                each.outcome = replace(each.outcome, error=told[each.machine.cloud_id])
+
     def _outcome(
         self, machine: MachineRecord, status: Status, error: CloudmeshError | None = None
     ) -> Outcome:
@@ -243,10 +281,27 @@ class Waiter:
         silent = 0.0 if cloud.asked is None else self.clock() - cloud.asked
         if silent >= _SILENCE:
             reason = f"; cloud {cloud.cloud} has not answered for {silent:.0f} seconds"
-        error = CloudTimeout(f"it is still {machine.state} after {round(self.timeout, 2):g} seconds{reason}")
+        error = CloudTimeout(
+            f"it is still {machine.state} after {self.said or self.timeout:g} seconds{reason}"
+        )
         return self._outcome(machine, status, error)
 
     def _tell(self, clouds: dict[str, _PolledCloud]) -> None:
         """Report the progress to whoever watches."""
         if self.watch is not None:
             self.watch("wait", [each.progress() for each in clouds.values()])
+
+
+def _reasons(machines: Sequence[MachineRecord], cloud: Cloud) -> Mapping[str, Gone]:
+    """What a cloud still tells of machines that it lists no more, by their ids."""
+    found: dict[str, Gone] = {}
+    for each in machines:
+        if each.cloud == cloud.name:
+            try:
+                cloud.connection.calls.machine(each.cloud_id)
+            except Gone as error:
+                found[each.cloud_id] = error
+            except NotFound:
+                # It knows nothing of it.
+                continue
+    return found
