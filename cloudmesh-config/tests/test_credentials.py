@@ -139,7 +139,7 @@ def test_a_tag_without_a_name_is_an_error_with_its_line(write: Write, tag: str) 
 
 def test_only_what_is_used_is_decrypted(write: Write, keys: Keys, typed, passphrase: str) -> None:
     path = write(TEXT)
-    encryption.encrypt(path, [str(keys["locked"])])
+    encryption.encrypt(path, [str(keys["locked"])], force=True)
     config = Config.load(path, typed)
     assert config.settings("bare") == {"type": "x"}
     assert typed.asked == []
@@ -156,7 +156,7 @@ def test_only_what_is_used_is_decrypted(write: Write, keys: Keys, typed, passphr
 
 def test_a_wrong_passphrase_is_told_once_for_all_clouds(write: Write, keys: Keys, typed) -> None:
     path = write("clouds:\n  a: {credentials: {OS_PASSWORD: x}}\n  b: {credentials: {OS_PASSWORD: y}}\n")
-    encryption.encrypt(path, [str(keys["locked"])])
+    encryption.encrypt(path, [str(keys["locked"])], force=True)
     typed.lines = ["wrong"] * 9
     with pytest.raises(CredentialsError, match=r"locked was wrong, so clouds\.a\..*try again"):
         Config.load(path, typed).unresolved(["a", "b"])

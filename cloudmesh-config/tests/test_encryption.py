@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -29,7 +30,7 @@ from cloudmesh.config import Config
 from cloudmesh.config.check import findings
 from cloudmesh.config.editing import edit, encryption
 from cloudmesh.config.secrets import age
-from cloudmesh.config.yaml import reader
+from cloudmesh.config.yaml import reader, values
 from cloudmesh.config.yaml.keys import is_encrypted
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
@@ -123,17 +124,6 @@ def test_back_in_clear_text(write: Write, keys: Keys) -> None:
     assert encryption.decrypt(path) == 0
 
 
-def test_a_value_that_was_copied_is_changed_too(write: Write, keys: Keys) -> None:
-    path = write("a:\n  OS_PASSWORD: pw\n")
-    encryption.encrypt(path, names(keys, "ed25519"))
-    encrypted = value(path, "a.OS_PASSWORD")
-    with path.open("a") as file:
-        file.write(f"b: {json.dumps(encrypted)}\nc: &c {json.dumps(encrypted)}\nd_token: *c\n")
-    assert encryption.rekey(path, names(keys, "other")) == 3
-    assert encryption.decrypt(path) == 3
-    assert reader.load(path) == {"a": {"OS_PASSWORD": "pw"}, "b": "pw", "c": "pw", "d_token": "pw"}
-
-
 def test_rekey(write: Write, keys: Keys) -> None:
     path = write(TEXT)
     with pytest.raises(ConfigError, match="is not encrypted"):
@@ -158,7 +148,7 @@ def test_a_failure_leaves_the_file_as_it_was(write: Write, keys: Keys, tmp_path:
         with pytest.raises(ConfigError):
             encryption.encrypt(path, [str(keys.get(bad, tmp_path / bad))])
     assert path.read_text() == TEXT
-    encryption.encrypt(path, names(keys, "locked"))
+    encryption.encrypt(path, names(keys, "locked"), force=True)
     text = path.read_text()
     rsa = names(keys, "rsa")
     for call in (encryption.decrypt, lambda path, prompter: encryption.rekey(path, rsa, prompter)):
@@ -171,9 +161,8 @@ def test_a_failure_leaves_the_file_as_it_was(write: Write, keys: Keys, tmp_path:
 
 def test_the_passphrase_is_asked_once_for_all(write: Write, keys: Keys, typed, passphrase: str) -> None:
     path = write(TEXT)
-    encryption.encrypt(path, names(keys, "locked"))
-    assert typed.asked == [], "encrypting needs none"
     typed.lines = [passphrase]
+    encryption.encrypt(path, names(keys, "locked"), typed)
     encryption.rekey(path, names(keys, "locked", "rsa"), typed)
     encryption.decrypt(path, typed)
     assert len(typed.asked) == 1
@@ -198,7 +187,9 @@ def test_age_decrypts_a_value_of_the_file(write: Write, keys: Keys) -> None:
     encryption.encrypt(path, names(keys, "ed25519"))
     words = [AGE, "-d", "-i", keys["ed25519"]]
     encrypted = str(value(path, "clouds.uc.credentials.OS_PASSWORD")).encode()
-    assert subprocess.run(words, input=encrypted, capture_output=True, check=True).stdout == b"hunter2"
+    assert subprocess.run(words, input=encrypted, capture_output=True, check=True).stdout == (
+        b'cloudmesh places: ["clouds.uc.credentials.OS_PASSWORD"]\nhunter2'
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,6 +212,109 @@ def test_unusual_forms_come_back_as_they_were(write: Write, keys: Keys, text: st
     encryption.decrypt(path)
     after = reader.load(path)
     assert {**after, "cloudmesh": None} == {**before, "cloudmesh": None}
+
+
+FORMS = ("rsa PEM", "rsa PKCS8", "rsa RFC4716", "ed25519 PKCS8")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("secret", "beside"), [("", False), ("", True), ("pass phrase", True), ("pass", False)]
+)
+def test_nothing_is_replaced_before_a_key_has_opened_it(
+    write: Write, keys: Keys, tmp_path: Path, typed, form: str, secret: str, beside: bool
+) -> None:
+    kind, form = form.split()
+    key = tmp_path / "key"
+    options = [
+        serialization.BestAvailableEncryption(secret.encode()) if secret else serialization.NoEncryption()
+    ]
+    loaded = serialization.load_ssh_private_key(keys[kind].read_bytes(), None)
+    formats = serialization.PrivateFormat
+    chosen = {"PEM": formats.TraditionalOpenSSL, "PKCS8": formats.PKCS8, "RFC4716": formats.OpenSSH}[form]
+    key.write_bytes(b"\n" * beside + loaded.private_bytes(serialization.Encoding.PEM, chosen, *options))
+    if beside:
+        shutil.copy(f"{keys[kind]}.pub", f"{key}.pub")
+    path = write(TEXT)
+    typed.lines = [secret]
+    if secret and not beside and form != "RFC4716":
+        with pytest.raises(ConfigError, match="ssh-keygen -y -f"):
+            encryption.encrypt(path, [str(key)], typed)
+        assert path.read_text() == TEXT
+        return
+    encryption.encrypt(path, [str(key)], typed)
+    assert len(typed.asked) == bool(secret)
+    assert Config.load(path, typed).credentials("private")["OS_PASSWORD"] == "x: y"
+
+
+def test_who_cannot_open_it_does_not_write_it(write: Write, keys: Keys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    shutil.copy(keys["ed25519"], tmp_path / ".ssh" / "id_ed25519")
+    path, colleague = write(TEXT), f"{shutil.copy(str(keys['other']) + '.pub', tmp_path)}"
+    for text in ("", TEXT, "x: 1\n"):
+        path = write(text or TEXT)
+        with pytest.raises(ConfigError, match="as it was, since you could not read its secrets .*--force"):
+            encryption.encrypt(path, [colleague])
+        assert path.read_text() == (text or TEXT)
+    write(TEXT)
+    encryption.encrypt(path, [colleague, "~/.ssh/id_ed25519"])
+    text = path.read_text()
+    with pytest.raises(ConfigError, match="as it was"):
+        encryption.rekey(path, [colleague])
+    assert path.read_text() == text
+    encryption.rekey(path, [colleague], force=True)
+    with pytest.raises(CredentialsError, match="not to ~/.ssh/id_ed25519"):
+        encryption.decrypt(path)
+
+
+MOVES = [
+    *("clouds.private.credentials.OS_PASSWORD", "clouds.uc.credentials.OS_TOKEN", "clouds.n.credentials.pin"),
+    *("clouds.uc.credentials.OS_USERNAME", "clouds.uc.host", "clouds.uc.name", "note", "database", "token"),
+]
+
+
+@pytest.mark.parametrize("place", MOVES)
+def test_a_value_that_was_moved_is_refused(write: Write, keys: Keys, place: str) -> None:
+    path = write(TEXT)
+    encryption.encrypt(path, names(keys, "ed25519"))
+    moved = str(value(path, "clouds.uc.credentials.OS_PASSWORD"))
+    parts = place.split(".")
+    edit.rewrite(path, lambda text: edit.with_value(text, parts, values.string(moved), path))
+    text, config = path.read_text(), Config.load(path)
+    for call in (
+        lambda: config.decrypted(config.data),
+        lambda: config.decrypted(moved, tuple(parts)),
+        lambda: (
+            config.settings(parts[1])
+            if parts[0] == "clouds"
+            else config.database() or encryption.decrypt(path)
+        ),
+        lambda: encryption.decrypt(path),
+        lambda: encryption.rekey(path, names(keys, "other")),
+    ):
+        with pytest.raises(ConfigError, match=place.replace(".", r"\.")) as caught:
+            call()
+        assert "hunter2" not in str(caught.value)
+    assert path.read_text() == text
+
+
+def test_values_of_earlier_versions_are_read_and_then_bound(write: Write, keys: Keys) -> None:
+    line = keys["ed25519"].with_suffix(".pub").read_text().strip()
+    old = age.encrypt("hunter2", [line])
+    where = f"{{recipients: ['{line}'], keys: ['{keys['ed25519']}']}}"
+    path = write(
+        f"cloudmesh: {{encryption: {where}}}\nclouds:\n  uc:\n    credentials:\n"
+        f"      OS_USERNAME: me\n      OS_PASSWORD: {json.dumps(old)}\n"
+    )
+    key = "clouds.uc.credentials.OS_PASSWORD"
+    assert Config.load(path).credentials("uc")["OS_PASSWORD"] == "hunter2"
+    assert encryption.encrypt(path, []) == 1
+    assert Config.load(path).credentials("uc")["OS_PASSWORD"] == "hunter2"
+    assert encryption.encrypt(path, []) == 0
+    edit.rewrite(path, lambda text: edit.with_value(text, key.split("."), values.string(old), path))
+    with pytest.raises(CredentialsError, match="was not encrypted for this place"):
+        Config.load(path).credentials("uc")
 
 
 @pytest.mark.parametrize(

@@ -76,13 +76,15 @@ def test_only_others_can_decrypt(write: Write, keys: Keys, tmp_path: Path, monke
     monkeypatch.setenv("HOME", str(tmp_path))
     write(TEXT)
     shutil.copy(f"{keys['other']}.pub", tmp_path / "colleague.pub")
-    assert "warning: there is no private key" in cms("encrypt", f"--key={tmp_path}/colleague.pub")
+    assert "--force" in cms("encrypt", f"--key={tmp_path}/colleague.pub", code=3)
+    assert "warning: only others can" in cms("encrypt", "--force", f"--key={tmp_path}/colleague.pub")
     assert "no key file" in cms("decrypt", code=3)
 
 
 def test_a_key_with_a_passphrase_and_no_terminal(write: Write, keys: Keys) -> None:
     path = write(TEXT)
-    cms("encrypt", f"--key={keys['locked']}")
+    assert "no terminal to ask at" in cms("encrypt", f"--key={keys['locked']}", code=3)
+    cms("encrypt", "--force", f"--key={keys['locked']}")
     text = path.read_text()
     for words in (["decrypt"], ["rekey", f"--key={keys['other']}"], ["get", KEY, "--secrets"]):
         told = cms(*words, code=3)

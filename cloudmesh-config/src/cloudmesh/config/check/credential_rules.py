@@ -107,6 +107,8 @@ def _items(value: Any) -> list[Any]:
 def _encrypted(parts: tuple[str, ...], value: str) -> Iterator[Problem]:
     try:
         fault = "" if age.tags(value) else "to no ssh key"
+        if not age.may_hold(parts):
+            fault = "not decrypted, since it is under a key that is no secret"
     except age.DamagedError:
         fault = "damaged, and cannot be decrypted"
     if fault:

@@ -12,11 +12,12 @@ from cloudmesh.config.editing import encryption
 from cloudmesh.config.editing.edit import set_value
 from cloudmesh.config.editing.in_editor import edit_file
 from cloudmesh.config.importers.importing import ImportOptions, import_file
-from cloudmesh.config.secrets import age, prompt, show
+from cloudmesh.config.secrets import prompt, show
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.config import Config
-from cloudmesh.config.yaml import keys
+from cloudmesh.config.yaml import config_file, keys
 from cloudmesh.plugin import Answer, UsageError
+from cloudmesh.plugin.errors import ConfigError
 from cloudmesh.plugin.report import tell
 
 Arguments = Mapping[str, Any]
@@ -67,15 +68,22 @@ def import_clouds(path: Path, arguments: Arguments, prompter: Prompter) -> Answe
 
 def change_secrets(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     """Encrypt, decrypt or encrypt anew all secrets of the file, and tell how many there were."""
+    force = arguments["--force"]
     if arguments["encrypt"]:
-        count, done = encryption.encrypt(path, arguments["--key"]), "encrypted"
+        count, done = encryption.encrypt(path, arguments["--key"], prompter, force=force), "encrypted"
     elif arguments["rekey"]:
-        count, done = encryption.rekey(path, arguments["--key"], prompter), "encrypted anew"
+        count, done = encryption.rekey(path, arguments["--key"], prompter, force=force), "encrypted anew"
     else:
         count = encryption.decrypt(path, prompter)
         done = "decrypted: all its secrets are now in clear text in this file"
     secrets = "1 secret" if count == 1 else f"{count or 'no'} secrets"
-    return Answer(notes=[f"{secrets} in {path} {done}", *_owners(path)])
+    notes = [f"{secrets} in {path} {done}"]
+    if force:
+        try:
+            encryption.require_key(config_file.read(path), path, prompter)
+        except ConfigError as error:
+            notes.append(f"warning: only others can decrypt these secrets: {str(error).partition(';')[0]}")
+    return Answer(notes=notes)
 
 
 # Each gets the file, the words of the command, and whom to ask for a passphrase.
@@ -100,15 +108,3 @@ def check_keyring_key(path: Path, key: str) -> None:
     if len(parts) < 4 or parts[0] != "clouds" or parts[2] != "credentials":
         raise UsageError("the keyring is for credentials, and this is none; name clouds.NAME.credentials.KEY")
     Config.load(path).cloud(parts[1])
-
-
-def _owners(path: Path) -> list[str]:
-    """A warning if nobody here can decrypt what was encrypted."""
-    data = Config.load(path).data
-    if not age.recipients(data, path):
-        return []
-    names = age.key_files(data, path)
-    if any(Path(name).expanduser().exists() for name in names):
-        return []
-    missing = " or ".join(names)
-    return [f"warning: there is no private key {missing} here, so only others can decrypt these secrets"]

@@ -30,9 +30,9 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             config list [--secrets] [--output=FORMAT]
             config get KEY [--secrets] [--output=FORMAT]
             config set [--keyring] ASSIGNMENT
-            config encrypt [--key=PATH]...
+            config encrypt [--key=PATH]... [--force]
             config decrypt
-            config rekey (--key=PATH)...
+            config rekey (--key=PATH)... [--force]
             config check [--output=FORMAT]
             config edit
             config import FILE [--format=KIND] [--type=TYPE] [--name=NAME]
@@ -52,7 +52,8 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
             --type=TYPE      the type of the clouds, in place of what FILE says
             --name=NAME      the name for the one cloud of FILE, or which one of
                              several to take
-            --force          replace clouds that exist already
+            --force          replace clouds that exist already; encrypt to keys of
+                             which you have none
             --dryrun         show what would be added, write nothing
             --keyring        store the value in the system keyring, and TBD here
             --key=PATH       an ssh key of the type ed25519 or RSA, its private file
@@ -83,8 +84,9 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
 
             config encrypt
               encrypts all secrets in place, to the ssh keys given, else to
-              ~/.ssh/id_ed25519 or ~/.ssh/id_rsa; every other line stays. The
-              passphrase of a key is asked for when a secret is used. The program
+              ~/.ssh/id_ed25519 or ~/.ssh/id_rsa; every other line stays. Nothing
+              is written before a key of yours has opened it again. Each secret
+              is encrypted for its place, and refused at any other. The program
               age can decrypt a value too
 
             config decrypt

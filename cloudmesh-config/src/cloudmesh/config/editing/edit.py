@@ -31,7 +31,7 @@ def set_value(path: Path, key: str, value: str) -> None:
         data = reader.parse(text, path)
         recipients = age.recipients(data, path)
         if recipients and age.is_plain_secret(parts, value):
-            new = values.string(age.encrypt(value, recipients), '"')
+            new = values.string(age.sealed(value, recipients, [parts]), '"')
         else:
             # What was encrypted was a text.
             new = values.interpret(value, keys.follow(data, parts), keys.hidden(parts))

@@ -184,7 +184,7 @@ def _as_stored(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundClou
         return cloud
 
     def stored(value: Any, parts: tuple[str, ...]) -> Any:
-        return age.encrypt(value, recipients) if age.is_plain_secret(parts, value) else value
+        return age.sealed(value, recipients, [parts]) if age.is_plain_secret(parts, value) else value
 
     return replace(cloud, section=keys.map_leaves(cloud.section, ("clouds", cloud.name), stored))
 

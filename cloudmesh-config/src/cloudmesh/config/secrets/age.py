@@ -1,13 +1,15 @@
 """Encrypted values: which values are secrets, to whom they are encrypted, and decrypting one of them.
 
 The text is of the format ``age``, encrypted to ssh keys; the program ``age`` decrypts it too:
-``age -d -i ~/.ssh/id_ed25519``.
+``age -d -i ~/.ssh/id_ed25519``. What is encrypted is a line with the keys of the configuration that the value
+is for, then the value: so nobody can make cloudmesh use it, or show it, under another key.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,10 +19,14 @@ from cloudmesh.config.secrets import ssh_keys
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
+from cloudmesh.plugin.plain import harmless
 
 SECTION = ("cloudmesh", "encryption")
 RECIPIENTS = (*SECTION, "recipients")
 KEYS = (*SECTION, "keys")
+# True if all values of the file are bound to their places; those of earlier versions are not.
+BOUND = (*SECTION, "bound")
+_PLACES = "cloudmesh places: "
 
 END = "-----END AGE ENCRYPTED FILE-----"
 # A nonce of 16 bytes and the authentication code of 16: what even an empty text takes.
@@ -53,11 +59,38 @@ def key_files(data: dict[str, Any], path: Path) -> Sequence[str]:
     return _texts(data, KEYS, path) or ssh_keys.USUAL
 
 
+def may_hold(parts: Sequence[str]) -> bool:
+    """Whether an encrypted value is decrypted under this key: under any other one it might be shown."""
+    return keys.hidden(parts) or tuple(parts) == ("database",)
+
+
+def sealed(value: str, recipients: Sequence[str], places: Iterable[Sequence[str]]) -> str:
+    """The value encrypted for these places of the configuration alone; raises as ``encrypt`` does."""
+    names = json.dumps(sorted({keys.join(place) for place in places}))
+    return encrypt(f"{_PLACES}{names}\n{value}", recipients)
+
+
 def decrypted(value: str, parts: Sequence[str], data: dict[str, Any], path: Path, prompter: Prompter) -> str:
-    """An encrypted value in clear; raises CredentialsError. ``parts`` lead to it in ``data``."""
-    key = keys.join(parts)
-    remedy = f"'cms config set {key}' stores it anew"
-    return decrypt(value, key_files(data, path), f"{key} in {path}", remedy, prompter)
+    """An encrypted value in clear; ``parts`` lead to it in ``data``.
+
+    Raises CredentialsError, also if it was encrypted for another place or is under a key that is no secret.
+    """
+    key = harmless(keys.join(parts))
+    what, remedy = f"{key} in {path}", f"'cms config set {key}' stores it anew"
+    if not may_hold(parts):
+        raise CredentialsError(f"{what} is encrypted, but that key is no secret and might be shown; {remedy}")
+    clear = decrypt(value, key_files(data, path), what, remedy, prompter)
+    if not clear.startswith(_PLACES):
+        if keys.follow(data, BOUND) is True:
+            raise CredentialsError(f"{what} was not encrypted for this place by 'cms config'; {remedy}")
+        return clear
+    places, _, clear = clear.removeprefix(_PLACES).partition("\n")
+    names = json.loads(places)
+    if keys.join(parts) not in names:
+        raise CredentialsError(
+            f"{what} was encrypted for {harmless(names[0])} and is used there alone; {remedy}"
+        )
+    return clear
 
 
 def _texts(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -58,9 +60,13 @@ def public_of(name: str) -> Public:
     """
     content = _read(name)
     inside = _from_text(content) or _inside(content)
-    # A private key of an older form does not tell its public part itself.
     has_other = Path(f"{name}.pub").expanduser().is_file()
     beside = _from_text(_read(f"{name}.pub")) if has_other else None
+    if not inside and not beside and _is_protected(content):
+        raise ConfigError(
+            f"{name} tells its public part only with its passphrase; write that part beside it with: "
+            f"ssh-keygen -y -f {shlex.quote(name)} > {shlex.quote(name)}.pub"
+        )
     if not inside and not beside:
         raise ConfigError(f"{name} is no ssh key of the type ed25519 or RSA; name another with --key=PATH")
     # The one beside it has the user's comment, such as me@laptop, but it may be of another key.
@@ -71,7 +77,7 @@ def private_beside(name: str) -> str | None:
     """The private key file of a key that was given as either of its two files; None if it is not here."""
     private = name.removesuffix(".pub")
     path = Path(private).expanduser()
-    return private if path.is_file() and _PEM.match(_read(private)) else None
+    return private if path.is_file() and _PEM.search(_read(private)) else None
 
 
 def needs_passphrase(name: str) -> bool:
@@ -99,14 +105,16 @@ def _identity(content: bytes, name: str) -> Identity | None:
 
     if _is_protected(content):
         return None
-    try:
+    with contextlib.suppress(pyrage.IdentityError):
         return pyrage.ssh.Identity.from_buffer(content)
+    try:
+        return pyrage.ssh.Identity.from_buffer(_plain(content, None, name) or b"")
     except pyrage.IdentityError:
         raise _unusable(name) from None
 
 
 def _is_protected(content: bytes) -> bool:
-    found = _PEM.match(content)
+    found = _PEM.search(content)
     if not found:
         return False
     if b"ENCRYPTED" in found[1] or b"ENCRYPTED" in found[2][:60]:
@@ -134,22 +142,29 @@ def _with_passphrase(content: bytes, name: str, wanted_for: str, prompter: Promp
     )
 
 
-def _plain(content: bytes, passphrase: str, name: str) -> bytes | None:
-    """The same key without protection, in memory; None if the passphrase is wrong."""
+def _plain(content: bytes, passphrase: str | None, name: str) -> bytes | None:
+    """The same key in OpenSSH's own form without protection, in memory; None if the passphrase is wrong."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization as form
 
-    secret = passphrase.encode("utf-8", errors="surrogateescape")
-    is_openssh = b"OPENSSH" in content[:60]
-    load: Any = form.load_ssh_private_key if is_openssh else form.load_pem_private_key
     try:
-        key = load(content, secret)
+        key = _loaded(content, passphrase)
         plain: bytes = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.OpenSSH, form.NoEncryption())
     except ValueError:
         return None
     except (UnsupportedAlgorithm, TypeError):
         raise _unusable(name) from None
     return plain
+
+
+def _loaded(content: bytes, passphrase: str | None) -> Any:
+    """The key of any form that OpenSSH reads: its own, PKCS#1 or PKCS#8."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    secret = passphrase.encode("utf-8", errors="surrogateescape") if passphrase is not None else None
+    is_openssh = _blob(content).startswith(_MAGIC)
+    load: Any = form.load_ssh_private_key if is_openssh else form.load_pem_private_key
+    return load(content, secret)
 
 
 def _unusable(name: str) -> CredentialsError:
@@ -173,10 +188,10 @@ def _from_text(content: bytes) -> Public | None:
 
 
 def _inside(content: bytes) -> Public | None:
-    """The public part of a private key, which OpenSSH's own form holds in clear."""
+    """The public part of a private key, which only OpenSSH's own form holds in clear if it is protected."""
     blob = _blob(content)
     if not blob.startswith(_MAGIC):
-        return None
+        return None if _is_protected(content) or not _PEM.search(content) else _derived(content)
     at = len(_MAGIC)
     for _ in ("cipher", "key derivation", "its options"):
         _, at = _field(blob, at)
@@ -185,9 +200,21 @@ def _inside(content: bytes) -> Public | None:
     return public(f"{kind.decode('ascii', errors='replace')} {base64.b64encode(key).decode()}")
 
 
+def _derived(content: bytes) -> Public | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization as form
+
+    try:
+        key = _loaded(content, None).public_key()
+        line = key.public_bytes(form.Encoding.OpenSSH, form.PublicFormat.OpenSSH)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return _from_text(line)
+
+
 def _blob(content: bytes) -> bytes:
     """The binary content of a private key file; empty if there is none."""
-    found = _PEM.match(content)
+    found = _PEM.search(content)
     try:
         return base64.b64decode(found[2]) if found else b""
     except binascii.Error:

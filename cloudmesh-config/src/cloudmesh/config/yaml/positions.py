@@ -58,9 +58,16 @@ def child(node: Node | None, part: str) -> tuple[Node, Node] | None:
 
 def is_key(key: Node, part: str) -> bool:
     """Whether a key of the text is the one that ``part`` names, which may be a number or null there."""
-    if not isinstance(key, ScalarNode) or key.tag not in _NO_TEXT:
-        return bool(key.value == part)
+    return key_text(key) == part
+
+
+def key_text(key: Node) -> str | None:
+    """A key of the text as it is named; None for one that no name leads to."""
+    if not isinstance(key, ScalarNode):
+        return None
+    if key.tag not in _NO_TEXT:
+        return str(key.value)
     try:
-        return text_of(reader.parser(pure=False).load(key.value or "~")) == part
+        return text_of(reader.parser(pure=False).load(key.value or "~"))
     except YAMLError:
-        return False
+        return None
