@@ -14,7 +14,15 @@ class TestSimulated(ProviderSuite):
     @pytest.fixture
     def make_provider(self, tmp_path):
         settings = {"file": str(tmp_path / "world.db"), "boot_seconds": 0.05, "action_seconds": 0.02}
-        return lambda: SimulatedProvider("simulated", {**settings, "bulk": self.bulk})
+        return lambda **more: SimulatedProvider("simulated", {**settings, "bulk": self.bulk, **more})
+
+    @pytest.fixture
+    def lying(self, make_provider):
+        return lambda call: make_provider(fail={"verb": call, "error": "malformed", "after": True})
+
+    @pytest.fixture
+    def ending(self, make_provider):
+        return lambda state: make_provider(fail={"verb": "boot", "error": "fault", "state": str(state)})
 
 
 class TestSeveralAtOnce(TestSimulated):

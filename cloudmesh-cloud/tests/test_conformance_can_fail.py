@@ -8,10 +8,11 @@ import pytest
 SUITE = """
 import pytest
 from cloudmesh.cloud.conformance import ProviderSuite
-from cloudmesh.cloud.errors import CloudError
+from cloudmesh.cloud.errors import BadAnswer, CloudError
 from cloudmesh.cloud import State
 from cloudmesh.cloud import Capability, Provider
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from contextlib import suppress
 from dataclasses import replace
 
 class Lies(SimulatedProvider):
@@ -49,6 +50,19 @@ class Pretends(SimulatedProvider):
         pass
     def set_metadata(self, cloud_id, changes):
         pass
+
+class Trusts(SimulatedProvider):
+    "Takes any answer for success, no listing for an empty one, and shelved machines for stopped ones."
+    def act(self, verb, cloud_id, **values):
+        with suppress(BadAnswer):
+            super().act(verb, cloud_id, **values)
+    def key_pairs(self):
+        with suppress(BadAnswer):
+            return super().key_pairs()
+        return []
+    def machine(self, cloud_id):
+        machine = super().machine(cloud_id)
+        return replace(machine, state=State.STOPPED) if machine.state is State.SHELVED else machine
 
 class Undeclared(SimulatedProvider):
     "Takes addresses that cost money, though it declares none."
@@ -101,7 +115,13 @@ def suite(kind):
         @pytest.fixture
         def make_provider(self, tmp_path):
             settings = {"file": str(tmp_path / "w.db"), "boot_seconds": 0, "action_seconds": 0}
-            return lambda: kind("it", settings)
+            return lambda **more: kind("it", {**settings, **more})
+        @pytest.fixture
+        def lying(self, make_provider):
+            return lambda call: make_provider(fail={"verb": call, "error": "malformed", "after": True})
+        @pytest.fixture
+        def ending(self, make_provider):
+            return lambda state: make_provider(fail={"verb": "boot", "error": "fault", "state": str(state)})
     return TestIt
 
 globals().update({f"Test{kind.__name__}": suite(kind) for kind in SimulatedProvider.__subclasses__()})
@@ -148,6 +168,9 @@ def test_a_good_provider_passes(failures):
         ("TestPretends", "test_a_floating_ip_leads_to_a_machine_and_away"),
         ("TestPretends", "test_resize"),
         ("TestPretends", "test_metadata_is_set_changed_and_removed"),
+        ("TestTrusts", "test_what_is_no_answer_to_a_verb_is_no_success[stop]"),
+        ("TestTrusts", "test_what_is_no_listing_is_no_empty_list[key_pairs]"),
+        ("TestTrusts", "test_in_a_state_only_those_verbs_work_that_the_table_allows[shelved]"),
         ("TestUndeclared", "test_what_is_not_declared_is_unsupported"),
         ("TestDrops", "test_of_a_call_that_names_a_wrong_machine_nothing_is_lost"),
         ("TestHalf", "test_several_machines_are_stopped_started_and_deleted_in_one_call"),

@@ -101,16 +101,27 @@ def delete_addresses(config: Config, option: str | None, addresses: Sequence[str
 
 
 def attach_address(config: Config, option: str | None, address: str, machine: str) -> Answer:
-    """Let a floating IP lead to a machine; a machine given as cloud:name says the cloud."""
-    prefix, _, own = machine.rpartition(":")
-    name = one_cloud(config, prefix or option)
+    """Let a floating IP lead to a machine; a machine given as cloud:name says the cloud.
+
+    Raises:
+        UsageError: the words mean several machines.
+    """
+    from cloudmesh.plugin.names import expand
+
+    own, *others = expand([machine])
+    if others or own.is_glob:
+        raise UsageError(
+            f"{machine} may mean several machines, and an address leads to one; say its name or id"
+        )
 
     def attach(cloud: Cloud, address: str) -> None:
-        found = cloud.find(own)
+        found = cloud.find(own.name)
         cloud.attach_floating_ip(address, found)
         cloud.refresh(found)
 
-    return change_all(config, [name], f"attach to {own}", [address], attach)
+    return change_all(
+        config, [one_cloud(config, own.cloud or option)], f"attach to {own.name}", [address], attach
+    )
 
 
 def detach_address(config: Config, option: str | None, address: str) -> Answer:

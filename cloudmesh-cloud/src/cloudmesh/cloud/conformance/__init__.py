@@ -20,6 +20,8 @@ A test of what a provider does not declare in ``capabilities`` passes if all suc
 ``networks``   networks, security groups with their rules, floating IPs
 ``account``    key pairs and quotas; what is not declared is unsupported
 ``bulk``       several machines in one call, for providers that declare ``bulk``
+``faults``     answers that are none, and states that are apart, where the test file has the fixtures
+               ``lying`` and ``ending``, which bring them about
 ``base``       fixtures, waiting, and the calls that need each capability
 =============  =============================================================================================
 """
@@ -28,6 +30,7 @@ from __future__ import annotations
 
 from cloudmesh.cloud.conformance.account import AccountTests
 from cloudmesh.cloud.conformance.bulk import BulkTests
+from cloudmesh.cloud.conformance.faults import FaultTests
 from cloudmesh.cloud.conformance.machines import MachineTests
 from cloudmesh.cloud.conformance.networks import NetworkTests
 from cloudmesh.cloud.conformance.verbs import VerbTests
@@ -35,7 +38,7 @@ from cloudmesh.cloud.conformance.verbs import VerbTests
 __all__ = ["ProviderSuite"]
 
 
-class ProviderSuite(MachineTests, VerbTests, NetworkTests, AccountTests, BulkTests):
+class ProviderSuite(MachineTests, VerbTests, NetworkTests, AccountTests, BulkTests, FaultTests):
     """All tests. Subclass it and give it the fixture ``make_provider``.
 
     ``patience``: how many seconds to wait for a machine to reach a state; raise it for slow clouds.

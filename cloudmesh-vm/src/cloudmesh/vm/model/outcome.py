@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from html import escape
 from typing import Any, overload
 
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.records import MachineRecord, State, Word
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.output import Answer, render
 from cloudmesh.plugin.plain import harmless
 
 
-class Status(str, Enum):
+class Status(Word):
     """How a task ended."""
 
     DONE = "done"
@@ -23,9 +22,6 @@ class Status(str, Enum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     NOT_STARTED = "not started"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)
