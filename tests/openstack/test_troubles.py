@@ -81,6 +81,18 @@ def test_a_wrong_value_is_named(attempt, changes, kind, words):
         attempt(**changes)
 
 
+def test_an_account_that_needs_more_than_a_password(home, make_tenant, configure, counter):
+    tenant = make_tenant()
+    rules = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "oauth1"]]}
+    path = f"/v3/users/{tenant.user_id}"
+    tenant.admin("PATCH", "keystone", path, json={"user": {"options": rules}})
+    configure(home, bed=tenant.settings())
+    home.extra["http_proxy"] = counter.url
+    ended = home.cms("vm", "list", "--refresh", code=3)
+    assert "by a password alone: password and oauth1 is needed; make an application" in ended.stderr
+    assert counter.taken() == ["POST /v3/auth/tokens"], "many wrong passwords lock accounts"
+
+
 @pytest.mark.parametrize("by_name", [False, True])
 def test_an_application_credential_signs_in(attempt, application, tenant, by_name):
     made = application(f"good-{by_name}")

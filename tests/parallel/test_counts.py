@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 from cloudmesh.cloud.errors import CredentialsError
 
@@ -32,6 +33,20 @@ def test_a_wrong_password_is_tried_once_however_many_machines_there_are(make_fle
     assert len({str(each.error) for each in result.failed}) == 1
     assert "not-the-password" not in str(result.failed[0].error)
     assert fleet.stacks["c"].report()["kinds"] == {"POST /v3/auth/tokens": 1}, "many wrong ones lock accounts"
+
+
+def test_a_password_that_became_wrong_is_tried_once_by_all_tasks_of_a_job(make_fleet):
+    """The kept token is refused as well, so that each task finds out for itself."""
+    fleet = make_fleet(1)
+    fleet.add(300)
+    fleet.tell(password="another-one", latency=0.01)
+    (token,) = (fleet.home.directory / "tokens").glob("*.json")
+    kept = json.loads(token.read_text())
+    token.write_text(json.dumps({**kept, "text": "revoked"}))
+    with fleet.machines("a[001-300]", parallel=16) as ms:
+        result = ms.start()
+    assert {type(each.error) for each in result.failed} == {CredentialsError} and len(result.failed) == 300
+    assert fleet.kinds()["POST /v3/auth/tokens"] == 1
 
 
 def test_signing_in_is_done_once_a_cloud(make_fleet):

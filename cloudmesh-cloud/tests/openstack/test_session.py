@@ -79,3 +79,31 @@ def test_a_token_that_is_refused_although_it_is_new_is_renewed_only_once(keyston
     with provider() as uc, pytest.raises(CredentialsError):
         uc.machine("s1")
     assert [each.method for each in requests_mock.request_history] == ["POST", "GET", "POST", "GET"]
+
+
+USUAL = "The request you have made requires authentication."
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"error": {"code": 401, "message": USUAL}}, "with this password, or not in project p1; correct"),
+        (
+            {"error": {"code": 401, "message": "The password beep-secret is expired for user: u1."}},
+            r"user gregor \(The password \*+ is expired for user: u1\); ask its operators",
+        ),
+        (
+            {"receipt": {"methods": ["password"]}, "required_auth_methods": [["password", "totp"]]},
+            "by a password alone: password and totp is needed; make an application credential",
+        ),
+        ({}, "with this password, or not in project p1"),
+    ],
+)
+def test_why_keystone_refuses_is_shown_and_a_password_sent_once(provider, requests_mock, told, words):
+    requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", status_code=401, json=told, headers=JSON)
+    with provider() as uc:
+        for _ in range(2):
+            with pytest.raises(CredentialsError, match=words) as error:
+                list(uc.machines())
+            assert "beep-secret" not in str(error.value)
+    assert requests_mock.call_count == 1

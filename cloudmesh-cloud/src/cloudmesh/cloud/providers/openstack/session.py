@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, only_looking
-from cloudmesh.cloud.providers.libcloud.error_details import clean, read_error
+from cloudmesh.cloud.providers.libcloud.error_details import clean
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, json_of, raise_for_status
@@ -175,6 +175,7 @@ class KeystoneSession:
         self._hide = hide
         self._file = TokenFile(cloud, account)
         self._token: Token | None = None
+        self._refused = ""
 
     def token(self) -> Token:
         """A token that can be used: the last one, the kept one, else one from signing in."""
@@ -205,11 +206,14 @@ class KeystoneSession:
         account = self._account
         auth = {"identity": account.identity, **({"scope": account.scope} if account.scope else {})}
         call = CALLS["token"]
+        if self._refused:
+            raise CredentialsError(self._refused)
         # Whatever it was for has not been asked yet.
         with only_looking(), self._calling("sign in"):
             answer = self._client().send(call.method, account.url + call.path, {"auth": auth})
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
-                raise CredentialsError(self._why_refused(answer))
+                self._refused = self._why_refused(answer)
+                raise CredentialsError(self._refused)
             raise_for_status(answer)
             return _token(answer, self._cloud, account.url)
 
@@ -246,7 +250,8 @@ class KeystoneSession:
         """A sentence with what Keystone says, which mostly is nothing: not even if it is the project."""
         account, place = self._account, f"clouds.{self._cloud}.credentials"
         told = json_of(answer)
-        words = read_error(ValueError(answer.text), answer, [account.secret]).words
+        error = told.get("error") if isinstance(told, dict) else None
+        words = clean(str(error.get("message") or "") if isinstance(error, dict) else "", [account.secret])
         said = "" if _USUAL_REFUSAL in words or not words else f" ({words})"
         who = f"cloud {self._cloud} did not accept user {account.user}"
         if isinstance(told, dict) and told.get("required_auth_methods"):
@@ -264,8 +269,8 @@ class KeystoneSession:
         if said:
             return f"{who}{said}; ask its operators, or correct {place}"
         return (
-            f"{who} with this password, or not in project {account.project}; "
-            f"correct {place}.OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME or their domains"
+            f"{who} with this password, or not in project {account.project}; correct {place}.OS_USERNAME, "
+            "OS_PASSWORD, OS_PROJECT_NAME or their domains; an account that is locked is refused alike"
         )
 
 
