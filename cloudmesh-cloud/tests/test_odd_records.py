@@ -70,6 +70,9 @@ def test_an_odd_machine_keeps_no_other_from_being_found(odd):
     assert odd.machine("vm1", "stop").state is State.STOPPING
     with pytest.raises(UnknownName):
         odd.find("vm9")
+    odd.inventory.forget(odd.find("vm2"))
+    with pytest.raises(OddRecord, match="machine vm2 is left out"):
+        odd.find("vm2")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,8 @@ def test_what_was_left_out_is_told_by_its_id_else_by_its_name(open_cloud, monkey
         ("hibernated", "start, delete"),
         ("halted", "start, stop, resize, delete"),
         ("resized", "resize, delete"),
-        *((state, "delete") for state in ("shelved", "shelved_offloaded", "rescued")),
+        ("rescued", "delete; its cloud's own tools can end the rescue"),
+        *((f"shelved{more}", "delete; its cloud's own tools can unshelve it") for more in ("", "_offloaded")),
     ],
 )
 def test_a_state_that_is_apart_allows_the_verbs_that_work_in_it(open_cloud, state, possible):

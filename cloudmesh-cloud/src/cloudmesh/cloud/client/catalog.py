@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cloudmesh.cloud.client.connection import Connection
-from cloudmesh.cloud.client.lookup import Named, fingerprints, id_of, pick
+from cloudmesh.cloud.client.lookup import Named, Thing, fingerprints, id_of, pick
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
@@ -43,7 +43,7 @@ class Catalog:
     def image(self, name: str) -> Image:
         """Find an image; one that the cloud does not list is found by its id."""
         try:
-            return pick("image", name, self.name, self.images())
+            return self._pick("image", name, self.images())
         except UnknownName:
             # Some clouds have more images than they list.
             with suppress(NotFound):
@@ -70,7 +70,7 @@ class Catalog:
 
     def flavor(self, name: str) -> Flavor:
         """Find a flavor."""
-        return pick("flavor", name, self.name, self.flavors())
+        return self._pick("flavor", name, self.flavors())
 
     def key_pairs(self) -> list[KeyPair]:
         """List the key pairs that the cloud keeps."""
@@ -78,7 +78,7 @@ class Catalog:
 
     def key_pair(self, name: str) -> KeyPair:
         """Find a key pair."""
-        return pick("key", name, self.name, self.key_pairs())
+        return self._pick("key", name, self.key_pairs())
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         """Let the cloud keep a public key, in OpenSSH's form of one line. Raises Refused if it cannot."""
@@ -106,7 +106,7 @@ class Catalog:
 
     def network(self, name: str) -> Network:
         """Find a network."""
-        return pick("network", name, self.name, self.networks())
+        return self._pick("network", name, self.networks())
 
     def security_groups(self) -> list[SecurityGroup]:
         """List the security groups with their rules."""
@@ -114,7 +114,7 @@ class Catalog:
 
     def security_group(self, name: str) -> SecurityGroup:
         """Find a security group."""
-        return pick("security group", name, self.name, self.security_groups())
+        return self._pick("security group", name, self.security_groups())
 
     def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
         """Make a security group. Raises Refused if the cloud has one of this name."""
@@ -152,8 +152,16 @@ class Catalog:
 
     def _rule(self, group_id: str, rule: SecurityRule) -> SecurityRule | None:
         """The rule as the group has it now."""
-        group = pick("security group", group_id, self.name, self.security_groups())
+        group = self._pick("security group", group_id, self.security_groups())
         return next((each for each in group.rules if each == rule), None)
+
+    def _pick(self, kind: str, name: str, things: Sequence[Thing]) -> Thing:
+        """The thing that is meant; one that its listing had to leave out is not said to be unknown."""
+        try:
+            return pick(kind, name, self.name, things)
+        except UnknownName:
+            self.connection.require_readable(name)
+            raise
 
     def _remove(
         self, remove: Callable[[], None], thing: Named, listed: Callable[[], Sequence[Named]]
@@ -167,7 +175,7 @@ class Catalog:
 
     def floating_ip(self, address: str) -> FloatingIP:
         """Find a floating IP by its address."""
-        return pick("floating IP", address, self.name, self.floating_ips())
+        return self._pick("floating IP", address, self.floating_ips())
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         """Take a public address; it may cost money until it is given back."""

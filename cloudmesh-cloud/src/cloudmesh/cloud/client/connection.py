@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from cloudmesh.cloud.errors import CloudError, IncompleteListing, ProviderDefect, Unsupported, reworded
+from cloudmesh.cloud.errors import (
+    CloudError,
+    IncompleteListing,
+    OddRecord,
+    ProviderDefect,
+    Unsupported,
+    reworded,
+)
 from cloudmesh.cloud.fanout.query import CALL_TIMEOUT, bounded
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.model.verbs import Capability, cannot
@@ -151,6 +158,12 @@ class Connection:
         if odd:
             more = f"; and {len(odd) - _SHOWN} more" if len(odd) > _SHOWN else ""
             raise IncompleteListing(f"cloud {self.name}: {'; '.join(odd[:_SHOWN])}{more}")
+
+    def require_readable(self, name: str) -> None:
+        """Raises OddRecord if what has this name or id was left out of a listing."""
+        for each in (odd for kind in self.left_out.values() for odd in kind):
+            if name in (each.name, each.cloud_id):
+                raise OddRecord(f"cloud {self.name}: {each}")
 
     def surely(self, change: Callable[[], Listed], look: Callable[[], Listed | None]) -> Listed:
         """What a change comes to; if its answer is lost, what ``look`` finds of it, None for nothing.

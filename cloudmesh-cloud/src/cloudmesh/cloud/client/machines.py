@@ -61,6 +61,7 @@ class MachineList:
             listed = self.all()
             found = [machine for machine in listed if name in (machine.name, machine.cloud_id)]
             if not found:
+                self.connection.require_readable(name)
                 raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {cloud}")
         if len(found) > 1:
             ids = ", ".join(machine.cloud_id for machine in found)

@@ -373,6 +373,13 @@ def find_verb(name: str) -> Verb:
         raise UnknownName("action", name, VERBS) from None
 
 
+# What ends the states that no verb here ends.
+_LEAVING = {
+    **dict.fromkeys((State.SHELVED, State.SHELVED_OFFLOADED), "can unshelve it"),
+    State.RESCUED: "can end the rescue",
+}
+
+
 def impossible(
     verb: Verb, machine: MachineRecord, capabilities: Container[Capability] = frozenset(Capability)
 ) -> Conflict:
@@ -389,4 +396,5 @@ def impossible(
     ]
     hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
     hint = hint or (f"possible now: {', '.join(possible)}" if possible else "nothing is possible any more")
+    hint += f"; its cloud's own tools {leave}" if (leave := _LEAVING.get(machine.state)) else ""
     return Conflict(f"cannot {verb.words} {machine.qualified_name} while it is {machine.state}; {hint}")
