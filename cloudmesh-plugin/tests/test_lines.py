@@ -48,6 +48,7 @@ def say(request: pytest.FixtureRequest, cms: Cms, tmp_path: Path) -> Say:
 
 WORDS = {
     "a # but keep b": ["a"],
+    "c \u00a0# but keep b": ["c"],
     "a #": ["a"],
     "a#b '#' \"# c\" \\#": ["a#b", "#", "# c", "#"],
     "'a;b' \"|\" \\& a\\>b": ["a;b", "|", "&", "a>b"],
@@ -64,8 +65,11 @@ REFUSED = {
     **{f"a {sign} probe words b": sign for sign in (";", "&&", "||", "|", ">", "<", "&", ">>")},
     "a;": ";", "a&": "&", "a;b": ";", "a`b`": "`", "2>x": ">",
     "$nope": "'$nope'", "${nope}": "'$nope'", "x-$nope": "'$nope'", "\"$nope\"": "'$nope'",
-    "var.nope": "'var.nope'", "os.NOPE": "'NOPE'", "default.nope": "'nope'", "default.uc.nope": "'uc.nope'",
-    "$(ls)": "malformed", "${": "malformed", "'a": "no closing quotation",
+    "var.nope": "'var.nope'", "os.NOPE": "'os.NOPE'", "default.nope": "'default.nope'",
+    "default.uc.nope": "'default.uc.nope'",
+    "$(ls)": "begins no variable", "${": "begins no variable", "'a": "no closing quotation",
+    "a\rb": "write one command a line", "a\u2028b": "write one command a line",
+    "OS_PASSWORD=pa$hunter2": "'***'",
 }  # fmt: skip
 
 

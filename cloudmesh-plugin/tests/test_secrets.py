@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from cloudmesh.plugin import report, secrets
 from cloudmesh.plugin.secrets import is_secret, mask_text, mask_value
 
 
@@ -144,3 +145,15 @@ def test_the_arguments_of_a_driver_are_masked_like_credentials() -> None:
     shown = {"key": "***", "secret": "***", "region": "fra", "deep": {"token": "***"}}
     assert mask_value("", {"type": "libcloud", **settings}) == {"type": "libcloud", "arguments": shown}
     assert mask_value("default", {"key": "mine"}) == {"key": "mine"}
+
+
+def test_a_secret_that_is_known_is_hidden_wherever_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(secrets, "_known", set())
+    for secret in ('ge"h/eim', "abc", None):
+        secrets.remember(secret)
+    text = 'login ge"h/eim at /ge%22h%2Feim: {"x": "ge\\"h/eim"}, abc'
+    assert mask_text(text) == 'login *** at /***: {"x": "***"}, abc'
+    report.tell(text)
+    assert "eim" not in capsys.readouterr().err

@@ -67,7 +67,8 @@ def command(
         reads: the sub-commands that change nothing, parted by blanks. While ``cms dryrun on`` holds, all
             others are run with their option ``--dryrun``, or refused where they have none.
         unless: options with which those do change something.
-        braces: whether ``${name}`` is a notation of this command and no variable of the shell.
+        braces: whether ``${name}`` is a notation of this command and no variable of the shell, and what
+            follows ``=`` in a one-shot call is kept as it was typed.
     """
     variables.guard()
     front.read_lines(_run_line)
@@ -159,7 +160,12 @@ def _replaced(words: list[str], braces: bool) -> list[str]:
         return words
     from cloudmesh.plugin.references import References  # few calls have any
 
-    return list(map(References(braces).in_word, words))
+    references = References(braces)
+    if not braces:
+        return list(map(references.in_word, words))
+    # In KEY=VALUE the value is kept as it was typed: it may be a password.
+    parted = [word.partition("=") for word in words]
+    return [references.in_word(key) + sign + value for key, sign, value in parted]
 
 
 def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:

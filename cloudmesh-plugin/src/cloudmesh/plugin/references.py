@@ -13,7 +13,8 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from cloudmesh.plugin import variables
-from cloudmesh.plugin.errors import UnknownName, UsageError
+from cloudmesh.plugin.errors import UsageError, suggest
+from cloudmesh.plugin.secrets import MASK, mask_text
 
 _DOLLAR = re.compile(r"\$(?:\{(?P<braced>[\w.-]+)\}|(?P<bare>[A-Za-z_]\w*)|(?P<wrong>[{(]))")
 # Only as a word, or as a part of one between certain signs: "clouds.uc.default.flavor" is none.
@@ -22,6 +23,11 @@ _DOTTED = re.compile(
 )
 _BEFORE_DOTTED = (" ", "\t", "\n", "=", ",", ":")
 _BLANKS = " \t\r\n"
+# Most of them are blanks to shlex, so that two lines would become one.
+_LINE_END = re.compile("[\x00\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# What is literal: an escaped character, and a text in single quotes.
+_KEPT = re.compile(r"\\.|'[^']*('|\Z)", re.DOTALL)
+_QUOTED = re.compile(r'"(\\.|[^"\\])*("|\Z)', re.DOTALL)
 _OPERATOR = re.compile(r"&&|\|\||>>|<<|[;&|<>`]")
 
 
@@ -34,9 +40,11 @@ class References:
     def __init__(self, keep_braces: bool = False) -> None:
         self._keep_braces = keep_braces
         self._known: dict[str, Mapping[str, str]] = {}
+        self._shown = ""
 
     def in_word(self, word: str) -> str:
         r"""A word of a one-shot call with its variables replaced; ``\$name`` and ``\var.NAME`` stay."""
+        self._shown = mask_text(word)
         shown, at = "", 0
         while at < len(word):
             if word[at] == "\\" and (word[at + 1 : at + 2] == "$" or _DOTTED.match(word, at + 1)):
@@ -54,39 +62,57 @@ class References:
         Raises:
             UsageError: an operator of a shell stands in it, or a variable that nobody knows.
         """
-        shown, at, quote = "", 0, ""
+        if found := _LINE_END.search(line):
+            raise UsageError(
+                f"the line holds {found[0]!r}, which ends no line here; write one command a line"
+            )
+        self._shown = mask_text(line)
+        shown, at = "", 0
         while at < len(line):
-            letter, before = line[at], line[at - 1] if at else " "
-            found = None
-            if letter == "\\" and quote != "'":
-                # Within double quotes shlex would keep this backslash.
-                dropped = bool(quote) and line.startswith("\\$", at)
-                found = line[at + dropped : at + 2], at + 2
-            elif quote:
-                if letter == quote:
-                    quote = ""
-                elif quote == '"' and letter == "$" and (dollar := self._at(line, at, "$")):
-                    found = dollar[0].replace("\\", "\\\\").replace('"', '\\"'), dollar[1]
-            elif letter in "\"'":
-                quote = letter
-            elif letter == "#" and before in _BLANKS:
+            before = line[at - 1] if at else " "
+            if line[at] == "#" and before.isspace():
                 break
-            elif operator := _OPERATOR.match(line, at):
-                raise UsageError(
-                    f"{operator[0]!r} has no meaning here, where a line is one command; put it in quotes if "
-                    "it belongs to a word, and further commands on lines of their own"
-                )
-            elif reference := self._at(line, at, before):
-                found = shlex.quote(reference[0]), reference[1]
-            text, at = found or (letter, at + 1)
+            if kept := _KEPT.match(line, at):
+                text, at = kept[0], kept.end()
+            elif quoted := _QUOTED.match(line, at):
+                text, at = self._in_quotes(quoted[0]), quoted.end()
+            else:
+                text, at = self._bare(line, at, before)
             shown += text
         return shown.strip(_BLANKS)
+
+    def _in_quotes(self, text: str) -> str:
+        """A text between double quotes with the variables in it replaced."""
+        shown, at = "", 0
+        while at < len(text):
+            if text[at] == "\\":
+                # Before "$" shlex would keep the backslash.
+                shown += text[at + text.startswith("\\$", at) : at + 2]
+                at += 2
+            elif found := self._at(text, at, "$"):
+                shown += found[0].replace("\\", "\\\\").replace('"', '\\"')
+                at = found[1]
+            else:
+                shown += text[at]
+                at += 1
+        return shown
+
+    def _bare(self, line: str, at: int, before: str) -> tuple[str, int]:
+        """What stands at this place outside of quotes, and where it ends."""
+        if operator := _OPERATOR.match(line, at):
+            raise UsageError(
+                f"{operator[0]!r} has no meaning here, where a line is one command; put it in quotes if "
+                "it belongs to a word, and further commands on lines of their own"
+            )
+        if found := self._at(line, at, before):
+            return shlex.quote(found[0]), found[1]
+        return line[at], at + 1
 
     def _at(self, text: str, at: int, before: str) -> tuple[str, int] | None:
         """The value of the variable that is named at this place, and where its name ends; None if none is."""
         if found := _DOLLAR.match(text, at):
             if found["wrong"]:
-                raise UsageError(f"malformed variable {text[at : at + 20]!r}: write $name or ${{name}}")
+                raise UsageError(f"{found[0]!r} begins no variable here: write $name or ${{name}}{_LITERAL}")
             if found["braced"] and self._keep_braces:
                 return found[0], found.end()
             name = found["braced"] or found["bare"]
@@ -108,11 +134,13 @@ class References:
     def _value(self, sign: str, name: str, known: Mapping[str, str]) -> str:
         if name in known:
             return known[name]
-        unknown = UnknownName("variable", f"{sign}{name}", [f"{sign}{each}" for each in self._of("var")])
+        # What looks like a variable may be a part of a password.
+        name = f"{sign}{name}" if name in self._shown else MASK
+        what, names = "variable", [f"{sign}{each}" for each in self._of("var")]
         if sign in ("os.", "default."):
-            what = "environment variable" if sign == "os." else "default"
-            raise UsageError(f"there is no {what} {name!r}, which {sign}{name} means{_LITERAL}")
-        raise UsageError(f"{unknown}{_LITERAL}")
+            what, names = ("environment variable" if sign == "os." else "default"), []
+        known_ones = f"; {suggest(name, names)}" if names else ""
+        raise UsageError(f"there is no {what} {name!r}{known_ones}{_LITERAL}")
 
     def _of(self, kind: str) -> Mapping[str, str]:
         if kind not in self._known:

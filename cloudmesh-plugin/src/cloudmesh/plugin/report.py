@@ -10,7 +10,7 @@ from pathlib import Path
 from cloudmesh.plugin import output
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.plain import harmless
-from cloudmesh.plugin.secrets import mask_text
+from cloudmesh.plugin.secrets import mask_known, mask_text
 
 # The convention of shells for a process whose reader went away: 128 + SIGPIPE.
 BROKEN_PIPE = 141
@@ -44,7 +44,7 @@ def _harmless_lines(text: str) -> str:
 def tell(sentence: str) -> None:
     """Print a sentence for a person on stderr. If nobody can read it, the exit code must say it alone."""
     try:
-        print(sentence, file=sys.stderr)
+        print(mask_known(sentence), file=sys.stderr)
     except OSError:
         output.abandon(sys.stderr)
 

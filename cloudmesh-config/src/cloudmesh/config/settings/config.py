@@ -12,6 +12,7 @@ from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
 from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, reader
+from cloudmesh.plugin import secrets
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
 
 T = TypeVar("T")
@@ -203,8 +204,12 @@ class Config:
     def _resolved(self, value: Any, parts: Parts) -> Any:
         """A value as it is meant; raises CredentialsError if it is missing or cannot be decrypted."""
         if variable := keys.variable(value):
-            return prompt.from_environment(variable, f"{keys.join(parts)} in {self.path}")
-        return self._missing(parts) if keys.is_to_be_defined(value) else self._decrypted(value, parts)
+            found: Any = prompt.from_environment(variable, f"{keys.join(parts)} in {self.path}")
+        else:
+            found = self._missing(parts) if keys.is_to_be_defined(value) else self._decrypted(value, parts)
+        if keys.hidden(parts):
+            secrets.remember(found)
+        return found
 
     def _decrypted(self, value: Any, parts: Parts) -> Any:
         if not keys.is_encrypted(value):
