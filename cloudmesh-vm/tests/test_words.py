@@ -1,7 +1,10 @@
 """What ``--output=names`` prints means that same machine when it is given back as one argument."""
 
+import io
 import json
 import shlex
+import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -120,6 +123,41 @@ def test_ids_are_names_everywhere(odd, config, cms):
         assert cloud.machine(first).name == "fresh"
     with Machine(second) as one:
         assert one.rename("other").cloud_id == one.stop().cloud_id == second
+
+
+def test_what_is_meant_by_its_id_is_never_another_machine_that_has_its_name(boot, config, cms, behind):
+    boot("web1", "a")
+    (first,) = now(config)
+    for again in (f"stop {first}", f"stop id={first}"):
+        behind("a", "delete", "web1")
+        with SimulatedProvider("a", config.settings("a")) as cloud:
+            cloud.boot(BootRequest("web1", cloud.images()[0], cloud.flavors()[0]))
+        code, _, err = cms(f"{again} --cloud=a")
+        assert (code, f"there is no machine '{first}' on a" in err) == (2, True)
+        with Inventory() as inventory, Cloud("a", config, inventory) as cloud:
+            (second,) = inventory.known("a")
+            inventory.save(replace(second.machine, cloud_id=first))
+            with pytest.raises(UnknownName):
+                cloud.machine(first, "stop")
+            assert [each.state for each in cloud.machines()] == ["active"]
+            inventory.save(replace(second.machine, cloud_id=first))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_several_of_one_name_are_acted_on_together_and_told_apart(odd, config, cms, monkeypatch):
+    twins = [own_id for own_id, name in odd.items() if name == "twin"]
+    code, out, err = cms(f"stop {' '.join(twins)} --wait --output=names")
+    assert (code, out.split()) == (0, twins), err
+    assert [now(config)[each].state for each in twins] == ["stopped"] * 2
+    assert [f"twin ({each})" in cms(f"start {' '.join(twins)}")[1] for each in twins] == [True] * 2
+    monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
+    code, _, err = cms(f"delete {twins[1]}")
+    assert code == 0 and f"its disks for good: a:twin ({twins[1]})\n" in err
+    assert not {twins[1]} & now(config).keys() or now(config)[twins[1]].state == "deleted"
 
 
 def test_a_name_that_is_the_id_of_another_is_in_doubt(boot, config, cms):

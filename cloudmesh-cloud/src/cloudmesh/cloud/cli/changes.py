@@ -115,7 +115,7 @@ def attach_address(config: Config, option: str | None, address: str, machine: st
         )
 
     def attach(cloud: Cloud, address: str) -> None:
-        found = cloud.find(own.name)
+        found = cloud.find(own.name, own.sign)
         cloud.attach_floating_ip(address, found)
         cloud.refresh(found)
 

@@ -237,9 +237,9 @@ class Cloud(Catalog):
         """Write down all machines as the cloud tells of them now; see ``MachineList.reconcile``."""
         self.actions.machines.reconcile()
 
-    def find(self, name: str) -> MachineRecord:
-        """The machine of this name as it is known; see ``MachineList.find``."""
-        return self.actions.machines.find(name)
+    def find(self, name: str, sign: str = "") -> MachineRecord:
+        """The machine of this name or id as it is known; see ``MachineList.find``."""
+        return self.actions.machines.find(name, sign)
 
     def refresh(self, machine: MachineRecord) -> MachineRecord:
         """The machine as the cloud tells of it now, written down. Raises NotFound if it vanished."""

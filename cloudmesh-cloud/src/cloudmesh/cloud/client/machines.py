@@ -47,19 +47,29 @@ class MachineList:
         name, provider = self.connection.name, self.connection.provider
         self.connection.inventory.replace(name, listing, time.time(), lambda: provider.left_out)
 
-    def find(self, name: str) -> MachineRecord:
-        """The machine of this name or id as it is known; the cloud is asked only where none or several are.
+    def find(self, name: str, sign: str = "") -> MachineRecord:
+        """The machine of this name or id as it is known; the cloud is asked where none or several are, and
+        whether one that is meant by its id is still there.
+
+        Args:
+            sign: ``=`` if only a name is meant, ``id=`` if only an id; see ``cloudmesh.plugin.names``.
 
         Raises:
             UnknownName: the cloud has no machine of this name or id.
             Conflict: it has several.
         """
         cloud = self.connection.name
-        found = [each.machine for each in self.connection.inventory.meant(cloud, name)]
-        if len(found) != 1:
-            # Of several, those deleted meanwhile are still in the store; the cloud knows which.
+
+        def meant(machine: MachineRecord) -> bool:
+            return (sign != "id=" and machine.name == name) or (sign != "=" and machine.cloud_id == name)
+
+        known = (each.machine for each in self.connection.inventory.meant(cloud, name))
+        found = [machine for machine in known if meant(machine)]
+        if len(found) != 1 or found[0].name != name:
+            # Of several, those deleted meanwhile are still in the store; the cloud knows which. And another
+            # machine may have the name of one that was deleted, so that it would be taken for it.
             listed = self.all()
-            found = [machine for machine in listed if name in (machine.name, machine.cloud_id)]
+            found = [machine for machine in listed if meant(machine)]
             if not found:
                 self.connection.require_readable(name)
                 raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {cloud}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,19 @@ def _confirmed(
     """The machines that the user agreed to, and the deadline without the time that the question took."""
     with progress:
         selection = machines.select(deadline.seconds)
+    clouds = {each.cloud for each in selection.machines}
+    known = (each.machine for cloud in clouds for each in machines.session.inventory.known(cloud))
+    places = Counter(each.qualified_name for each in known)
     asked = time.monotonic()
-    confirm(verb.name, selection.machines)
+    confirm(verb.name, selection.machines, {place for place, count in places.items() if count > 1})
     return selection, deadline.postponed(time.monotonic() - asked)
 
 
-def confirm(action: str, machines: Sequence[MachineRecord]) -> None:
+def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[str] = ()) -> None:
     """Let the user type how many machines are to lose what is on their disks.
+
+    Args:
+        alike: names, with their cloud, that several machines have: ids are shown beside them.
 
     Raises:
         UsageError: there is no terminal to ask at.
@@ -119,7 +126,10 @@ def confirm(action: str, machines: Sequence[MachineRecord]) -> None:
     counted = "1 machine" if count == 1 else f"{count} machines"
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"{counted} would be {verb.past}, and nobody is there to ask; say --yes to allow it")
-    shown = ", ".join(machine.qualified_name for machine in machines[:_SHOWN])
+    shown = ", ".join(
+        each.qualified_name + (f" ({each.cloud_id})" if each.qualified_name in alike else "")
+        for each in machines[:_SHOWN]
+    )
     more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     told = verb.destroys.format(machines=counted, their="its" if count == 1 else "their")
     print(f"{told}: {shown}{more}", file=sys.stderr)

@@ -53,10 +53,15 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         form: how it will be shown; ``names`` are those of machines that succeeded, and notes tell of others.
     """
     rows: list[Row] = [
-        {**outcome_row(each), "action": words(each.verb), "seconds": round(each.seconds, 2)}
+        {
+            **outcome_row(each),
+            "action": words(each.verb),
+            "seconds": round(each.seconds, 2),
+            "id": each.machine.cloud_id if each.machine else "",
+        }
         for each in result
     ]
-    ids = [outcome.machine.cloud_id if outcome.machine else "" for outcome in result]
+    ids = [row["id"] for row in rows]
     notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
     if result.interrupted:
         left = any(outcome.status is Status.NOT_STARTED for outcome in result)
@@ -111,6 +116,7 @@ def dry_run(
     verb, config = find_verb(action), machines.session.config
     told, missing = foresee(machines, action, argument, timeout)
     rows: list[Row] = [_foreseen_row(each, verb.words) for each in told]
+    ids = [each.machine.cloud_id for each in told] + [""] * len(missing)
     for each in missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
@@ -129,7 +135,7 @@ def dry_run(
         columns=[column for column in OUTCOME_COLUMNS if column != "seconds"],
         notes=notes,
         exit_code=int(failed),
-        table_rows=fold_rows(rows) if form == "table" else None,
+        table_rows=fold_rows(rows, ids) if form == "table" else None,
     )
 
 
@@ -170,9 +176,12 @@ def fold_rows(rows: Sequence[Row], ids: Sequence[str] = ()) -> list[Row]:
         ids: the clouds' own ids of these machines, in the same order.
     """
     alike: dict[tuple[Any, ...], list[Row]] = {}
+    count = Counter((row["cloud"], row["name"]) for row in rows)
     for row, cloud_id in zip(rows, ids or [""] * len(rows), strict=True):
+        twin = cloud_id and count[row["cloud"], row["name"]] > 1
+        shown = {**row, "name": f"{row['name']} ({cloud_id})"} if twin else row
         key = (*(row.get(each) for each in _ALIKE), _general(row, cloud_id))
-        alike.setdefault(key, []).append(row)
+        alike.setdefault(key, []).append(shown)
     folded = [row for key, group in alike.items() for row in _fold_alike(group, key[-1])]
     return sorted(folded, key=lambda row: _ORDER.get(row["result"], 0))
 

@@ -101,8 +101,9 @@ class Selector:
         if not found:
             errors = self._list_all(clouds)
             found = self._matching(name, clouds)
-        if len(found) > 1 and not name.is_glob:
-            # Some may have been deleted meanwhile, and are still in the store.
+        if not name.is_glob and (len(found) > 1 or (found and found[0].name != name.name)):
+            # Some may have been deleted meanwhile, and are still in the store; and where one is meant by its
+            # id, nothing may be done to another machine that has its name now.
             self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
         failed = [UnresolvedName(cloud, str(name), error) for cloud, error in errors if error]
