@@ -75,14 +75,14 @@ def calls(home):
     return file.read_text().splitlines() if file.exists() else []
 
 
-def answer(child, cloud):
+def answer(child, cloud, password=PASSWORD):
     """Type the user name, which is shown, and the password, which is not."""
     child.expect_exact(f"cloud {cloud}: OS_USERNAME: ")
     child.sendline(f"me-{cloud}")
     child.expect_exact(f"me-{cloud}\r\n")
     child.expect_exact(f"cloud {cloud}: OS_PASSWORD: ")
     assert not child.getecho(), "what is typed now is not shown"
-    child.sendline(PASSWORD)
+    child.sendline(password)
 
 
 def ended(child):
@@ -143,6 +143,28 @@ def test_a_shell_asks_once_until_it_is_left(needy):
     assert not any("me-c1" in text for text in history), "what was typed is no command"
 
 
+def test_what_the_cloud_refused_is_asked_for_again(needy):
+    child = needy.terminal()
+    child.expect_exact("cms> ")
+    for line in (
+        "cloud check c1",
+        "vm list --refresh --cloud=c1",
+        "image list --cloud=c1",
+        "vm boot b1 --cloud=c1",
+    ):
+        child.sendline(line)
+        answer(child, "c1", "wrong")
+        child.expect_exact("did not accept the password")
+        child.expect_exact("cms> ")
+        assert "OS_" not in child.before, "once in a command"
+    child.sendline("vm boot b1 --cloud=c1 --wait")
+    answer(child, "c1")
+    child.expect_exact("cms> ")
+    assert calls(needy)[-1] == "c1 me-c1 True"
+    child.sendline("quit")
+    child.expect(pexpect.EOF)
+
+
 def test_a_script_asks_once(needy):
     script = needy.path / "script.txt"
     script.write_text("cloud check c1\ncloud check c1\nvm list --refresh --cloud=c1\n")
@@ -191,7 +213,7 @@ def set_passwords(home, *clouds):
 def test_a_wrong_passphrase_and_no_key_are_one_sentence(needy):
     key = make_key(needy, PASSPHRASE)
     set_passwords(needy, "c1")
-    needy.cms("config", "encrypt")
+    needy.cms("config", "encrypt", "--force")
     for typed in (["wrong", "wrong"], ["wrong", PASSPHRASE]):
         child = needy.terminal("cloud", "check", "c1")
         for word in typed:
@@ -277,7 +299,7 @@ def test_a_long_run_leaves_the_password_nowhere(needy, debug):
         assert type_("config", "set", key, typed=[(f"{key}: ", PASSWORD)]) == 0
         assert run("config", "set", "clouds.c1.credentials.OS_USERNAME=me") == 0
         assert PASSWORD in needy.config.read_text()
-        assert run("config", "encrypt") == 0
+        assert type_("config", "encrypt", typed=unlock) == 0
         assert needy.holding(HIDDEN) == [] and not leaks(needy.config.read_text())
         assert run("config", "set", "clouds.c2.credentials.OS_PASSWORD", stdin=f"{PASSWORD}\n") == 0
         assert run("config", "set", "clouds.c2.credentials.OS_USERNAME=me") == 0

@@ -91,6 +91,17 @@ def test_answers_are_kept_by_their_prompter_alone(write: Write, typed) -> None:
     assert prompter_of(shell) is prompter_of(shell) is not prompter_of(other)
 
 
+def test_what_was_refused_is_asked_for_again(write: Write, typed) -> None:
+    config = Config.load(write(TEXT), typed)
+    typed.lines = ["wrong", "me", "pw", "b", "right"]
+    config.resolve(["tacc", "uc"])
+    config.forget("tacc")
+    config.resolve(["tacc", "uc"])
+    assert config.credentials("tacc") == {"OS_PASSWORD": "right"}
+    assert [word for word in typed.asked if "tacc" in word] == ["*cloud tacc: OS_PASSWORD: "] * 2
+    assert len(typed.asked) == 5
+
+
 def test_without_a_terminal_cloud_and_key_are_named(write: Write, typed) -> None:
     path = write(TEXT)
     with pytest.raises(CredentialsError) as caught:

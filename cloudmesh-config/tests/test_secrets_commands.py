@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,22 @@ class Keyring(KeyringBackend):
         return self._load().get(f"{service}/{username}")
 
     def set_password(self, service, username, password):
-        FILE.write_text(json.dumps({**self._load(), f"{service}/{username}": password}))
+        FILE.write_text(json.dumps({**self._load(), f"{service}/{username}": self.kept(password)}))
+
+    def kept(self, password):
+        return password
+
+class Short(Keyring):
+    def kept(self, password):
+        return password[:5]
+
+class Stripping(Keyring):
+    def kept(self, password):
+        return password.strip()
+
+class Mute(Keyring):
+    def get_password(self, service, username):
+        return None
 """
 
 
@@ -123,11 +139,34 @@ def test_set_in_the_keyring(write: Write, keyring: Path) -> None:
     assert found.stdout == "{'OS_PASSWORD': 'pw-two'}\n"
 
 
-def test_what_does_not_go_to_the_keyring(write: Write, keyring: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("backend", "told"),
+    [
+        *(
+            (f"our_keyring.{name}", f"our_keyring.{name}) does not keep")
+            for name in ("Short", "Stripping", "Mute")
+        ),
+        ("keyring.backends.null.Keyring", "keyring.backends.null.Keyring) does not keep"),
+        ("keyring.backends.fail.Keyring", "no keyring"),
+        ("our_keyring.NoSuch", "did not take"),
+        ("no_such.Keyring", "did not take"),
+    ],
+)
+def test_a_keyring_that_keeps_nothing_or_something_else(
+    write: Write, keyring: Path, monkeypatch, backend: str, told: str
+) -> None:
+    path = write(TEXT)
+    keyring.write_text(json.dumps({f"cloudmesh/{KEY}": "pw-"}))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    said = cms("set", "--keyring", KEY, code=3, stdin="pw-two \n")
+    assert told in said and said.count("\n") == 1
+    assert path.read_text() == TEXT, "a value that was not taken is not lost"
+    assert Config.load(path).credentials("uc") == {"OS_PASSWORD": "pw-one"}
+    assert json.loads(keyring.read_text()) == {f"cloudmesh/{KEY}": "pw-"} or "Mute" in backend
+
+
+def test_what_does_not_go_to_the_keyring(write: Write, keyring: Path) -> None:
     path = write(TEXT)
     assert "clouds.NAME.credentials.KEY" in cms("set", "--keyring", "clouds.uc.host", code=2, stdin="x\n")
     cms("set", "--keyring", "clouds.nosuch.credentials.x", code=2, stdin="x\n")
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    assert "no keyring" in cms("set", "--keyring", KEY, code=3, stdin="pw-two\n")
-    assert path.read_text() == TEXT, "a value that was not taken is not lost"
-    assert Config.load(path).credentials("uc") == {"OS_PASSWORD": "pw-one"}
+    assert path.read_text() == TEXT

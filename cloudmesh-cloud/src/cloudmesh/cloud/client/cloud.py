@@ -14,7 +14,7 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
-from cloudmesh.cloud.errors import CloudError, CloudTimeout, is_transient, reworded
+from cloudmesh.cloud.errors import CloudError, CloudTimeout, CredentialsError, is_transient, reworded
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
@@ -82,6 +82,7 @@ class Cloud(Catalog):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._forget_if_refused(error)
         self.close()
 
     def open(self) -> Cloud:
@@ -103,7 +104,11 @@ class Cloud(Catalog):
         if isinstance(seconds := settings.get("call_timeout"), int | float):
             self.connection.call_timeout = float(seconds)
         with mapped(self.name):
-            provider.open()
+            try:
+                provider.open()
+            except CredentialsError as error:
+                self._forget_if_refused(error)
+                raise
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
 
@@ -118,6 +123,11 @@ class Cloud(Catalog):
             self.connection.detach()
             if self._shared is None:
                 inventory.close()
+
+    def _forget_if_refused(self, error: BaseException | None) -> None:
+        """What was typed for this cloud is asked for again after the cloud has refused it."""
+        if isinstance(error, CredentialsError) and self._config is not None:
+            self._config.forget(self.name)
 
     def unopened(self, settings: Mapping[str, Any]) -> Provider:
         """A provider for these settings that is not open: nobody was called, and what it declares is known.

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Protocol, TextIO, TypeVar, cast
+from typing import Any, Protocol, TextIO, TypeVar, cast
 
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
@@ -46,6 +46,10 @@ class Prompter(Protocol):
         """What ``get`` returned when it was first called for this slot; what it raises is not kept."""
         ...
 
+    def forget(self, slot: tuple[str, ...]) -> None:
+        """Forget what is kept for this slot and for all that begin so, since it was wrong."""
+        ...
+
 
 class RefusingPrompter:
     """Asks nobody: every question is a CredentialsError. For programs that run unattended."""
@@ -60,6 +64,11 @@ class RefusingPrompter:
             if slot not in self._answers:
                 self._answers[slot] = get()
             return cast("T", self._answers[slot])
+
+    def forget(self, slot: tuple[str, ...]) -> None:
+        """See ``Prompter.forget``."""
+        with self._lock:
+            self._answers = {key: kept for key, kept in self._answers.items() if key[: len(slot)] != slot}
 
     def ask(self, question: str, *, hidden: bool, reason: str, remedy: str) -> str:
         """See ``Prompter.ask``."""
@@ -143,38 +152,64 @@ def from_keyring(key: str, what: str) -> str | None:
     Raises CredentialsError if there is a keyring that does not answer.
     """
     try:
-        import keyring
-        from keyring.errors import NoKeyringError
-    except ImportError:
-        return None
-    try:
-        value: str | None = keyring.get_password(SERVICE, key)
-    except NoKeyringError:
-        return None
+        keyring = _keyring()
+        value: object = keyring.get_password(SERVICE, key) if keyring else None
+        if value is not None and not isinstance(value, str):
+            raise TypeError
     except Exception as error:  # noqa: BLE001 a backend is somebody else's code and may raise anything
+        if _is_none(error):
+            return None
         raise CredentialsError(
             f"{what} is {TO_BE_DEFINED}, and the system keyring does not answer ({type(error).__name__}); "
-            "unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.null.Keyring to do without it"
+            "unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring to be asked instead"
         ) from None
     return value or None
 
 
 def to_keyring(key: str, value: str) -> None:
-    """Store a value in the keyring of the system; raises ConfigError."""
+    """Store a value in the keyring of the system, and read it back; raises ConfigError.
+
+    There are keyrings that take everything and keep nothing, or something else. What such a one had for the
+    key is given back to it.
+    """
     try:
-        import keyring
-        from keyring.errors import NoKeyringError
-    except ImportError:
-        raise ConfigError(
-            "the library keyring is not installed; pip install 'cloudmesh-config[keyring]'"
-        ) from None
-    try:
+        keyring = _keyring()
+        if keyring is None:
+            raise ConfigError("the library keyring is not installed; pip install 'cloudmesh-config[keyring]'")
+        old = keyring.get_password(SERVICE, key)
         keyring.set_password(SERVICE, key, value)
-    except NoKeyringError:
-        raise ConfigError(
-            f"this system has no keyring, so {key} is not stored; leave --keyring out"
-        ) from None
+        kept = keyring.get_password(SERVICE, key)
+        if kept != value and old is not None:
+            keyring.set_password(SERVICE, key, old)
+    except ConfigError:
+        raise
     except Exception as error:  # noqa: BLE001 as above
+        if _is_none(error):
+            raise ConfigError(
+                f"this system has no keyring, so {key} is not stored; leave --keyring out"
+            ) from None
         raise ConfigError(
             f"the system keyring did not take {key} ({type(error).__name__}); unlock it and try again"
         ) from None
+    if kept != value or not value:
+        name = type(keyring.get_keyring())
+        raise ConfigError(
+            f"the system keyring ({name.__module__}.{name.__qualname__}) does not keep this value of {key}, "
+            "so nothing was changed; leave --keyring out, or choose another with PYTHON_KEYRING_BACKEND"
+        )
+
+
+def _keyring() -> Any:
+    """The library; None if it is not installed. Importing it may raise anything that a backend raises."""
+    try:
+        import keyring
+    except ModuleNotFoundError as error:
+        if error.name == "keyring":
+            return None
+        raise
+    return keyring
+
+
+def _is_none(error: Exception) -> bool:
+    """Whether the error says that the system has no keyring."""
+    return type(error).__name__ == "NoKeyringError"

@@ -179,6 +179,10 @@ class Config:
                 errors[cloud] = error
         return errors
 
+    def forget(self, cloud: str) -> None:
+        """Forget what was typed for a cloud, since the cloud has refused it: it is asked for again."""
+        self.prompter.forget(self._slot(("clouds", cloud)))
+
     def decrypted(self, value: Any, parts: Parts = ()) -> Any:
         """A value or a section of the file with what is encrypted in it in clear; raises CredentialsError."""
         return keys.map_leaves(value, parts, self._decrypted)
@@ -232,7 +236,11 @@ class Config:
                 remedy=f"'cms config set {key}' stores it, ${{NAME}} in its place means the environment",
             )
 
-        return self.prompter.once(("value", str(self.path.resolve()), key), get)
+        return self.prompter.once(self._slot(parts), get)
+
+    def _slot(self, parts: Parts) -> Parts:
+        """Under which name the prompter remembers a value."""
+        return ("value", str(self.path.resolve()), *parts)
 
     def _common(self, key: str, convert: Callable[[Any], T]) -> T | None:
         """The option ``cloudmesh.KEY``; None if it is absent."""

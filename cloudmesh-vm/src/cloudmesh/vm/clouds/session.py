@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
@@ -60,10 +60,10 @@ class CloudSession:
     def __enter__(self) -> CloudSession:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, *raised: Any) -> None:
         self._open.clear()
         HERE.close(access.key for access in self._accesses.values())
-        self._stack.close()
+        self._stack.__exit__(*raised)
 
     def resolve(self, clouds: Iterable[str]) -> None:
         """Ask for the secrets that these clouds miss, once each, before work on any of them begins.
@@ -71,11 +71,15 @@ class CloudSession:
         Raises:
             UnknownName, ConfigError: see ``Config.resolve``.
         """
-        self.config.resolve(name for name in clouds if name not in self._open)
+        self.config.resolve(self._unopened(clouds))
 
     def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
         """As ``resolve``, but the errors are given by cloud, for work that goes on with the other clouds."""
-        return self.config.unresolved(name for name in clouds if name not in self._open)
+        return self.config.unresolved(self._unopened(clouds))
+
+    def _unopened(self, clouds: Iterable[str]) -> list[str]:
+        """The clouds whose secrets are still needed: nobody is asked again for what was refused just now."""
+        return [name for name in clouds if name not in self._open and name not in self.refusals]
 
     def declared(self, name: str) -> Provider:
         """The provider of a cloud, not opened, for what it declares.

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from cloudmesh.cloud.fanout.query import NEVER, Deadline
 from cloudmesh.cloud.model.records import State
-from cloudmesh.plugin.errors import CloudmeshError, StoreError
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.executors.registry import open_executor
@@ -147,6 +147,8 @@ class JobRunner:
 
     def as_known(self, outcome: Outcome) -> Outcome:
         """A failed outcome with what its call may have found out about the machine before it failed."""
+        if isinstance(outcome.error, CredentialsError):
+            self.session.config.forget(outcome.cloud)
         if outcome.succeeded or outcome.machine is None:
             return outcome
         try:
