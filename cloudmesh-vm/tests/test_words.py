@@ -17,7 +17,7 @@ from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.index import MachineIndex
 from cloudmesh.cloud.store.inventory import Inventory
-from cloudmesh.plugin.errors import UnknownName, UsageError
+from cloudmesh.plugin.errors import StoreError, UnknownName, UsageError
 from cloudmesh.plugin.names import expand
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm import Machine, Machines
@@ -188,6 +188,17 @@ def test_after_a_verb_names_are_those_that_succeeded_and_each_other_is_told(boot
     cms("metadata a:web1 --set=a=1 --set=b=2")
     for line in ("metadata a:web1", "info a:web1"):
         assert cms(f"{line} --output=names")[1] == "web1\n"
+
+
+def test_what_was_done_is_told_though_the_store_cannot_be_read_afterwards(boot, config, cms, monkeypatch):
+    boot("web[1-2]", "a")
+
+    def away(config):
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr("cloudmesh.vm.cli.report.open_store", away)
+    code, out, _ = cms("stop web[1-2] --output=names")
+    assert (code, out) == (0, "a:web1\na:web2\n")
 
 
 def test_data_of_a_list_has_more_than_its_table(boot, config, cms):

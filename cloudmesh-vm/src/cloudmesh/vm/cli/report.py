@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, find_verb
+from cloudmesh.cloud.store.index import MachineIndex
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
+from cloudmesh.plugin.errors import StoreError
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.listing import created_text
@@ -66,9 +68,7 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
     if result.interrupted:
         left = any(outcome.status is Status.NOT_STARTED for outcome in result)
         what = "what is marked 'not started' was not asked of any cloud"
-        notes.insert(
-            0, f"interrupted: {what if left else 'all that was asked of the clouds is in the table'}"
-        )
+        notes.insert(0, f"interrupted: {what if left else 'all that was asked of the clouds is told'}")
     notes += [f"note: {each}" for each in result.notes]
     if seconds is not None and len(result) > _MANY:
         counts = Counter(outcome.status for outcome in result)
@@ -78,6 +78,7 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         notes.append(str(result.error))
     if form == "names":
         rows = machine_rows(config, [each.machine for each in result.succeeded if each.machine])
+        rows += [{"name": f"{each.cloud}:={each.name}"} for each in result.succeeded if not each.machine]
         notes = [*(_failure(each, each.error or each.status) for each in result.failed), *notes]
     return Answer(
         rows,
@@ -90,9 +91,14 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
 
 
 def machine_rows(config: Config, machines: Sequence[MachineRecord]) -> list[Row]:
-    """The rows for ``--output=names``: for each machine a word that means it. Raises StoreError."""
-    with Inventory(open_store(config)) as inventory:
-        return [{"name": word} for word in machine_words(config, inventory, machines)]
+    """The rows for ``--output=names``: for each machine a word that means it."""
+    try:
+        with Inventory(open_store(config)) as inventory:
+            meaning = machine_words(config, inventory, machines)
+    except StoreError:
+        # What was done must be told all the same.
+        meaning = [MachineIndex(machines).word(each) for each in machines]
+    return [{"name": word} for word in meaning]
 
 
 def _failure(failed: Outcome | UnresolvedName | MachineRecord, reason: object) -> str:
