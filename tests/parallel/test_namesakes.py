@@ -5,6 +5,8 @@ The simulated cloud has each name once; OpenStack, as most clouds, takes it as o
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from contextlib import suppress
 
 import pytest
@@ -36,3 +38,20 @@ def test_a_name_that_was_booted_by_hand_meanwhile(make_fleet, monkeypatch, error
     assert outcome.status is Status.FAILED and "already has a machine web1" in str(outcome.error)
     assert ("may have been done" in str(outcome.error)) == isinstance(error, Died)
     assert [server["name"] for server in fleet.stacks["a"].servers()] == ["web1"]
+
+
+@pytest.mark.slow
+def test_what_names_prints_is_that_machine_for_another_command_whatever_it_is_called(make_fleet):
+    fleet, odd = (
+        make_fleet(1),
+        ["--all", "*", "twin", "twin", "keep[1-2]", "a,keep1", "$HOME", "end ", "a:keep1"],
+    )
+    fleet.stacks["a"].add(["keep1", "keep2", *odd], "ACTIVE")
+    program = shlex.join(fleet.home.program)
+    every = f"{program} vm list --refresh --output=names | grep -vx 'keep.' | xargs -d '\\n'"
+    for line in (f"{every} -n1 {program} vm stop", f"{every} {program} vm delete --yes"):
+        done = subprocess.run(
+            ["bash", "-c", line], env=fleet.home.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert fleet.states() == {"a:keep1": "ACTIVE", "a:keep2": "ACTIVE"}
