@@ -56,7 +56,11 @@ def test_the_address_of_keystone(url, end):
 
 
 @pytest.mark.parametrize(
-    "given", ["x.org:5000/v3", "https://x.org:5000/v2.0", "ftp://x.org", "https://me:beep-secret@x.org/v3"]
+    "given",
+    [
+        *("x.org:5000/v3", "https://x.org:5000/v2.0", "ftp://x.org", "https://me:beep-secret@x.org/v3"),
+        *("http://[::1/v3", "http://x.org:port/v3", "https:///v3", "http://x.org:99999"),
+    ],
 )
 def test_an_address_that_cannot_be(given):
     with pytest.raises(ConfigError, match="OS_AUTH_URL") as told:

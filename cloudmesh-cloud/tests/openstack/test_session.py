@@ -1,10 +1,15 @@
 """Signing in and finding the services, on the wire."""
 
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
 
 from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, RateLimited, Refused
 
-from .conftest import CATALOG, JSON, KEYSTONE, TOKEN, signed_in
+from .conftest import CATALOG, JSON, KEYSTONE, TOKEN, endpoint, signed_in
 
 
 def test_services_are_found_whether_or_not_the_catalog_names_a_version(keystone, provider, requests_mock):
@@ -107,3 +112,40 @@ def test_why_keystone_refuses_is_shown_and_a_password_sent_once(provider, reques
                 list(uc.machines())
             assert "beep-secret" not in str(error.value)
     assert requests_mock.call_count == 1
+
+
+class Six(BaseHTTPRequestHandler):
+    """A Keystone and a Nova at an address of IPv6."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        url = f"http://[::1]:{self.server.server_port}"
+        told = signed_in([{"type": "compute", "endpoints": [endpoint(f"{url}/v2.1")]}])
+        self.say(201, told["json"], {"X-Subject-Token": "t"})
+
+    def do_GET(self):
+        self.say(200, {"servers": []}, {})
+
+    def say(self, status, body, headers):
+        self.send_response(status)
+        for name, value in {**JSON, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *words):
+        pass
+
+
+class Server6(HTTPServer):
+    address_family = socket.AF_INET6
+
+
+def test_addresses_of_ipv6_are_reached(provider):
+    server = Server6(("::1", 0), Six)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with provider(OS_AUTH_URL=f"http://[::1]:{server.server_port}/v3") as uc:
+        assert list(uc.machines()) == []
+        assert uc.tracker.place == f"[::1]:{server.server_port}"
+    server.shutdown()
+    server.server_close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import CredentialsError
 from cloudmesh.plugin.errors import ConfigError
@@ -113,6 +114,13 @@ def _keystone(keys: _CredentialKeys) -> str:
     url = keys.need("OS_AUTH_URL").rstrip("/")
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{keys.place}.OS_AUTH_URL must begin with https:// or http://")
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ConfigError(f"{keys.place}.OS_AUTH_URL is no address; it looks like https://HOST:5000/v3")
     if "@" in url:
         # Keystone has no use for it, and it would show in every message.
         raise ConfigError(f"{keys.place}.OS_AUTH_URL must not hold a user or a password")
