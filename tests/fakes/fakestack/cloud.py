@@ -14,6 +14,15 @@ from fakestack.settings import Settings
 
 # Of the calls that are answered with an error and not done.
 _STATUS = {"error": 500, "unavailable": 503, "gateway": 502, "rate": 429}
+_PAGE = b"<html><title>Welcome</title></html>"
+_HTML = {"Content-Type": "text/html"}
+_LIES = {
+    "page": (Answer(200, headers=_HTML), _PAGE),
+    "accepted-page": (Answer(202, headers=_HTML), _PAGE),
+    "empty": (Answer(200), b""),
+    "object": (Answer(200), b"{}"),
+    "no-content": (Answer(204), b""),
+}
 
 
 class FakeCloud:
@@ -49,7 +58,7 @@ class FakeCloud:
 
     def _failed(self, fault: str) -> Answer | None:
         """The answer of a call that is not done at all; None if it is done."""
-        if fault == "reset":
+        if fault == "reset" or fault in _LIES:
             return Answer()
         status = _STATUS.get(fault, 0)
         if not status:
@@ -65,6 +74,9 @@ class FakeCloud:
             connection.reset()
         elif fault == "silence-after":
             pass
+        elif fault in _LIES:
+            lie, body = _LIES[fault]
+            connection.send(lie.bytes(body))
         elif fault == "malformed":
             connection.send(
                 Answer(answer.status if answer.status != 204 else 200).bytes(b'{"servers": [<html>')

@@ -44,8 +44,8 @@ class Answer:
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         if self.status != 204:
             lines.append(f"Content-Length: {len(body) if length is None else length}")
-            lines.append("Content-Type: application/json")
-        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        headers = {} if self.status == 204 else {"Content-Type": "application/json"}
+        lines += [f"{name}: {value}" for name, value in {**headers, **self.headers}.items()]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 # What can happen to a call, by whether the work is done: what the caller sees does not tell.
 BEFORE = ("error", "unavailable", "rate", "reset", "silence", "gateway")
+# What no OpenStack answers; nothing was done. Not among the usual ones.
+LIES = ("page", "empty", "object", "accepted-page", "no-content")
 AFTER = ("error-after", "reset-after", "silence-after", "malformed", "truncated")
 KINDS = (*BEFORE, *AFTER)
 
@@ -27,6 +29,7 @@ class Settings:
             silence                       no answer ever comes, nothing was done
             error-after, reset-after, silence-after   the same three, but it was done
             malformed, truncated          it was done, and the answer is no JSON, or ends in the middle
+            page, empty, object, accepted-page, no-content   lies: nothing was done, and it sounds like it
         seed: of the chance by which calls fail.
         only: faults, hanging and trickling are for paths that contain this; empty: for all.
         retry_after: what the header Retry-After says, in seconds.
@@ -49,7 +52,7 @@ class Settings:
     page: int = 1000
 
     def __post_init__(self) -> None:
-        unknown = set(self.kinds) - set(KINDS)
+        unknown = set(self.kinds) - {*KINDS, *LIES}
         if unknown:
             raise ValueError(f"no such faults: {', '.join(sorted(unknown))}")
         self._chance = random.Random(self.seed)
