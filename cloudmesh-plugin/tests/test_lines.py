@@ -170,7 +170,7 @@ def test_sigterm_ends_a_program_line_with_all_that_it_started(
         os.kill(int(child), 0)
 
 
-def test_dryrun_holds_for_all_commands(cms: Cms) -> None:
+def test_dryrun_holds_for_all_commands(cms: Cms, tmp_path: Path) -> None:
     cms("dryrun", "on")
     assert cms("probe", "rows").returncode == 0, "it only reads"
     assert cms("probe", "change").stdout == "would change\n"
@@ -180,6 +180,7 @@ def test_dryrun_holds_for_all_commands(cms: Cms) -> None:
         assert done.stderr.startswith(
             f"cms probe: dryrun is on, and 'probe {word.split()[0]}' cannot only show"
         )
+    assert cms("batch", "-", stdin="!touch reached\n").returncode == 2 and not (tmp_path / "reached").exists()
     done = cms("batch", "-", stdin="dryrun off\nprobe change\ndryrun on\nprobe change\nprobe text\n")
     assert (done.returncode, done.stdout.split("\n")[0::1][:2]) == (2, ["changed", "would change"])
 

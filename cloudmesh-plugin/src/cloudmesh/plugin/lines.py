@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cloudmesh.plugin import commands, front, variables
-from cloudmesh.plugin.errors import Interrupted
+from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.references import References
 from cloudmesh.plugin.report import exit_code, report
 from cloudmesh.plugin.secrets import mask_text
@@ -85,6 +85,10 @@ def _run_program(program: str) -> int:
 
     The variables of the shell are in its environment. At SIGTERM it is ended with all that it started.
     """
+    if variables.dryrun_is_on():
+        raise UsageError(
+            "dryrun is on, and what a program does is not known: it is not run; 'dryrun off' allows it again"
+        )
     sys.stdout.flush()
     names = {name: value for name, value in variables.values().items() if name.isidentifier()}
     environment = {**os.environ, **names}

@@ -105,8 +105,11 @@ def _flush(store: Any) -> None:
     path = Path(store.path)
     if files.drafts(path):
         with contextlib.suppress(OSError), files.file_lock(path.parent):
-            swept = files.sweep_drafts(path)
-            print(f"note: {len(swept)} unfinished {path.name} of a killed command removed", file=sys.stderr)
+            # Those of a writer at work are gone by now.
+            if swept := files.sweep_drafts(path):
+                print(
+                    f"note: {len(swept)} unfinished {path.name} of a killed command removed", file=sys.stderr
+                )
     new = yaml.safe_dump(store._db, default_flow_style=False, sort_keys=False)
     with contextlib.suppress(OSError, UnicodeDecodeError):
         old = path.read_text(encoding="utf-8")

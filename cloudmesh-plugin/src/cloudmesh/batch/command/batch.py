@@ -26,16 +26,18 @@ class BatchCommand(PluginCommand):  # type: ignore[misc]
             --keep-going   go on after a line that failed
 
           Description:
-            Runs the lines of a script in one process, which is faster than one cms for each. Blank
-            lines and lines that begin with # are skipped, $name is replaced by the variable of that
-            name, and "!program" runs a program. "quit" ends the script.
+            Runs the lines of a script in one process, which is faster than one cms for each. From
+            stdin, each line is run as it comes. "!program" runs a program, "quit" ends the script.
+
+            A line is one command, as in the interactive shell. A # that begins a word starts a
+            comment. Quotes and backslashes work as in a POSIX shell. The operators ; && || | > < &
+            are refused unless they are quoted. $name, ${name}, var.NAME, os.NAME and default.NAME
+            are variables; one that nobody knows is an error, and '$name' is the text itself. After
+            -- no word is an option.
 
             The script stops at the first line that fails. That line is shown on stderr with its file
             and number, and its exit code becomes the one of batch. With --keep-going the others are
             run too, and the exit code is that of the first line that failed.
-
-            Do not let the name of a script end with .cm: cms itself takes such a word for a script of
-            its own kind, which knows no failure. Else write: cms batch - < script.cm
 
           Examples:
             cms batch setup.txt
