@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cloudmesh.db.database import Database, open_store
     from cloudmesh.db.locks.hold import Hold
     from cloudmesh.db.records.conditions import Condition, eq, ge, glob, gt, in_, le, lt, ne
-    from cloudmesh.db.records.flat import Flat, Record, flatten, unflatten
+    from cloudmesh.db.records.flat import Flat, InvalidRecord, Record, flatten, unflatten
     from cloudmesh.db.records.ordering import By, desc
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Database",
     "Flat",
     "Hold",
+    "InvalidRecord",
     "Record",
     "desc",
     "eq",
@@ -39,7 +40,7 @@ _HOMES = {
     "records.conditions": ("Condition", "eq", "ge", "glob", "gt", "in_", "le", "lt", "ne"),
     "database": ("Database", "open_store"),
     "locks.hold": ("Hold",),
-    "records.flat": ("Flat", "Record", "flatten", "unflatten"),
+    "records.flat": ("Flat", "InvalidRecord", "Record", "flatten", "unflatten"),
     "records.ordering": ("By", "desc"),
 }
 

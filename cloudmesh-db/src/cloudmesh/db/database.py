@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.config.settings.places import is_url
-from cloudmesh.db.records.flat import Record, leaves
+from cloudmesh.db.records.flat import InvalidRecord, Record, leaves
 from cloudmesh.db.sql.engine import Engine
 from cloudmesh.db.sql.tables import Table, Tables
-from cloudmesh.plugin.errors import ConfigError, StoreError
+from cloudmesh.plugin.errors import ConfigError
 
 if TYPE_CHECKING:
     from cloudmesh.config import Config
@@ -94,7 +94,7 @@ class Database(AbstractContextManager["Database"]):
         Other writers wait meanwhile. The records may come from a generator; no more than some thousand
         are held at a time.
         """
-        return self.engine.add_many(table, records)
+        return self.engine.add_many(table, _records(records))
 
     def upsert(self, table: str, record: Mapping[str, Any], /, key: Sequence[str]) -> int:
         """Store a record in place of the one with the same values in the columns ``key``; give its id.
@@ -119,7 +119,7 @@ class Database(AbstractContextManager["Database"]):
         """
         from cloudmesh.db.sql.upserts import upsert_many
 
-        return upsert_many(self.engine, table, records, _columns(key))
+        return upsert_many(self.engine, table, _records(records), _columns(key))
 
     def find(
         self,
@@ -136,7 +136,7 @@ class Database(AbstractContextManager["Database"]):
         They come by the columns ``order``, ``desc("column")`` for the greatest first, and then by their ids;
         see ``cloudmesh.db.records.ordering``.
         """
-        conditions = {**where, **equals} if where else equals
+        conditions = _conditions(where, equals)
         if limit is None and not order:
             return self.engine.search.find(table, conditions)
         from cloudmesh.db.records import ordering
@@ -160,7 +160,7 @@ class Database(AbstractContextManager["Database"]):
 
     def count(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """How many records meet the conditions."""
-        return self.engine.search.count(table, {**(where or {}), **equals})
+        return self.engine.search.count(table, _conditions(where, equals))
 
     def tally(
         self, table: str, column: str, /, where: Conditions | None = None, **equals: Any
@@ -171,7 +171,7 @@ class Database(AbstractContextManager["Database"]):
         stand in the order of the first records that have them. Raises StoreError for lists or dicts, and for
         numbers beside True or False, which a dict cannot have as its keys.
         """
-        return self.engine.search.tally(table, column, {**(where or {}), **equals})
+        return self.engine.search.tally(table, column, _conditions(where, equals))
 
     def update(
         self, table: str, values: Mapping[str, Any], /, where: Conditions | None = None, **equals: Any
@@ -190,7 +190,7 @@ class Database(AbstractContextManager["Database"]):
         Each is a mapping with the ``id`` of the record and the values to set, which are merged as ``update``
         does. An ``id`` that no record has changes nothing, and is not counted.
         """
-        return self.engine.update_many(table, records)
+        return self.engine.update_many(table, _records(records))
 
     def delete(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """Remove the records that meet the conditions, and give their number; refused without a condition."""
@@ -199,9 +199,10 @@ class Database(AbstractContextManager["Database"]):
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
         self.engine.tables.table(table, columns)
+        if not columns:
+            raise InvalidRecord(f"no column was named to find records of {table!r} by; give at least one")
         with self.engine.atomic():
-            made = self.engine.tables.table(table, columns)
-            self.engine.tables.index(made, [column for column in columns if made.columns[column].kind])
+            self.engine.tables.index(self.engine.tables.table(table, columns), columns)
 
     def hold(self, name: str, /) -> Hold | None:
         """Have a name that at most one holder of this store has, in all processes; None if somebody has it.
@@ -276,16 +277,33 @@ def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:
 
 def _held(name: str) -> str:
     if not isinstance(name, str) or not name:
-        raise StoreError(f"{name!r} is no name that can be held; give a text that is not empty")
+        raise InvalidRecord(f"{name!r} is no name that can be held; give a text that is not empty")
     return name
 
 
-def _needed(where: Conditions | None, equals: Conditions, what: str) -> dict[str, Any]:
-    conditions = {**(where or {}), **equals}
+def _needed(where: Conditions | None, equals: dict[str, Any], what: str) -> dict[str, Any]:
+    conditions = _conditions(where, equals)
     if not conditions:
-        raise StoreError(f"it was not said {what}; give a condition")
+        raise InvalidRecord(f"it was not said {what}; give a condition")
     return conditions
 
 
+def _conditions(where: Conditions | None, equals: dict[str, Any]) -> dict[str, Any]:
+    if where is None:
+        return equals
+    if not isinstance(where, Mapping):
+        raise InvalidRecord(f"the conditions are a mapping of columns, not {type(where).__name__}")
+    return {**where, **equals}
+
+
 def _columns(key: Sequence[str]) -> Sequence[str]:
-    return [key] if isinstance(key, str) else list(dict.fromkeys(key))
+    names = [key] if isinstance(key, str) or not isinstance(key, Iterable) else list(key)
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidRecord(f"the columns of a key are a list of texts, not {key!r}")
+    return list(dict.fromkeys(names))
+
+
+def _records(records: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    if not isinstance(records, Iterable):
+        raise InvalidRecord(f"the records come in a list, or from a generator, not as {records!r}")
+    return records

@@ -185,6 +185,19 @@ class Dialect(ABC):
             if self._in_transaction():
                 self.execute("ROLLBACK")
 
+    def changed(self, what: str) -> StoreError:
+        """The error for what another program did to the tables of the store."""
+        return StoreError(
+            f"the store {self.place} was changed by another program, so that this cannot be done ({what}), "
+            "and nothing of it was written; give a new column a default, rename or remove what is in the "
+            "way, bring back what is missing, or go back to a backup"
+        )
+
+    def _check_number(self, cursor: Any, rows: Sequence[Any]) -> None:
+        """Raise StoreError if a statement did less than it should for each of the rows."""
+        if rows and cursor.rowcount != len(rows):
+            raise self.changed("a trigger ignores rows")
+
     def _require_open(self) -> None:
         """Raise StoreError after ``close``."""
         if self._closed:

@@ -28,6 +28,12 @@ CONNECT_SECONDS = 10
 NAME_BYTES = 63
 # The first half of the keys of our advisory locks, so that they meet no other program's: "Clms".
 _LOCKS = 0x436C6D73
+# What it says where another program changed the tables; the last are errors of its triggers.
+_CHANGED = (
+    *(errors.IntegrityError, errors.DuplicateTable, errors.DuplicateColumn, errors.DuplicateObject),
+    *(errors.UndefinedColumn, errors.UndefinedTable, errors.WrongObjectType),
+    *(errors.RaiseException, errors.TriggeredActionException, errors.GeneratedAlways),
+)
 # What the server says to a user whom it does not let in.
 _REFUSALS = ("authentication failed", "no password supplied", "no pg_hba")
 
@@ -93,8 +99,10 @@ class PostgreSQL(Dialect):
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of the rows, which psycopg sends in a pipeline."""
+        rows = list(rows)
         with self._sentences(), _unbindable(), self.connection.cursor() as cursor:
             cursor.executemany(sql, rows)
+            self._check_number(cursor, rows)
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         """Add a row, within a savepoint, and give the id that the server made."""
@@ -103,7 +111,10 @@ class PostgreSQL(Dialect):
         sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks}) RETURNING id"  # noqa: S608
         # Here a statement that fails ends the whole transaction.
         with self.atomic() if self._depth else nullcontext(), self._sentences(), _unbindable():
-            return int(self.connection.execute(sql, row).fetchone()[0])  # type: ignore[index]
+            made = self.connection.execute(sql, row).fetchone()
+            if made is None:
+                raise self.changed("a trigger ignores rows")
+            return int(made[0])
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
         """Add rows by COPY, with ids taken before it, since others may take some of the sequence too."""
@@ -115,9 +126,11 @@ class PostgreSQL(Dialect):
         # COPY has no bound values, so nothing of its text is taken for a mark.
         sql = f"COPY {super().quote(table)} (id, {', '.join(map(super().quote, columns))}) FROM STDIN"
         cursor = self.connection.cursor()
-        with self._sentences(), _unbindable(), cursor, cursor.copy(sql) as copy:
-            for id, row in zip(ids, rows, strict=True):
-                copy.write_row((id, *row))
+        with self._sentences(), _unbindable(), cursor:
+            with cursor.copy(sql) as copy:
+                for id, row in zip(ids, rows, strict=True):
+                    copy.write_row((id, *row))
+            self._check_number(cursor, rows)
         return ids
 
     def restored(self, table: str) -> None:
@@ -259,6 +272,8 @@ class PostgreSQL(Dialect):
         try:
             yield
         except psycopg.Error as error:
+            if isinstance(error, _CHANGED):
+                raise self.changed(_first_line(error)) from error
             if isinstance(error, errors.LockNotAvailable):
                 what = f"was in use by another program for {locks.BUSY_SECONDS:.0f} seconds; try again later"
             elif isinstance(error, errors.DiskFull):

@@ -37,6 +37,8 @@ _SENTENCES = (
     ("unable to open", "cannot be opened; check the permissions of the file and its directory"),
     ("disk i/o error", "cannot be read or written (disk I/O error); check the disk and the room on it"),
 )
+# What it says where another program changed the tables.
+_CHANGED = ("no such column", "no such table", "no column named", "already", "duplicate column")
 _DAMAGED = ("malformed", "not a database")
 # What sqlite says where it cannot make the files that it wants beside the store, even to read it.
 _NO_ROOM = ("is full", "readonly", "unable to open", "disk i/o error")
@@ -106,21 +108,25 @@ class SQLite(Dialect):
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement, prepared once, for each of the rows."""
-        self._bind(self.connection.executemany, sql, rows)
+        rows = list(rows)
+        self._check_number(self._bind(self.connection.executemany, sql, rows), rows)
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         """Add a row and give its rowid, which is the id."""
         alone = not self._depth
         if alone:
             self._require_writable()
-        id = int(self._bind(self.connection.execute, self._insert_sql(table, columns), row).lastrowid or 0)
+        cursor = self._bind(self.connection.execute, self._insert_sql(table, columns), row)
+        self._check_number(cursor, [row])
         if alone:
             self._committed()
-        return id
+        return int(cursor.lastrowid)
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
         """Add rows by one statement. Nobody else writes meanwhile, so AUTOINCREMENT counts one by one."""
-        self._bind(self.connection.executemany, self._insert_sql(table, columns), rows)
+        self._check_number(
+            self._bind(self.connection.executemany, self._insert_sql(table, columns), rows), rows
+        )
         (last,) = self.execute("SELECT last_insert_rowid()").fetchone()
         return range(last - len(rows) + 1, last + 1)
 
@@ -273,6 +279,9 @@ class SQLite(Dialect):
         """Raise the error as a sentence; a damaged file is set aside first."""
         said = (error.strerror if isinstance(error, OSError) else None) or str(error)
         text = said.lower()
+        # Before all others, since a rule or a name of another program may hold any words.
+        if isinstance(error, sqlite3.IntegrityError) or any(words in text for words in _CHANGED):
+            raise self.changed(said) from error
         if any(words in text for words in _DAMAGED) and not self.in_memory:
             self._close()
             raise StoreError(self._file.set_aside()) from error

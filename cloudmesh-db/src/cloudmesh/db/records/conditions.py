@@ -19,8 +19,8 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any
 
+from cloudmesh.db.records.flat import InvalidRecord
 from cloudmesh.db.records.values import same, to_json
-from cloudmesh.plugin.errors import StoreError
 
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -73,7 +73,7 @@ class Order(Condition):
 
     def __post_init__(self) -> None:
         if family(self.value) is None:
-            raise StoreError(
+            raise InvalidRecord(
                 f"a condition with {self.sign} needs a number, a text, bytes, a date or a time, "
                 f"not {type(self.value).__name__}"
             )
@@ -90,7 +90,7 @@ class Glob(Condition):
 
     def __post_init__(self) -> None:
         if not isinstance(self.pattern, str):
-            raise StoreError(f"a pattern must be a text, not {type(self.pattern).__name__}")
+            raise InvalidRecord(f"a pattern must be a text, not {type(self.pattern).__name__}")
 
     def matches(self, value: Any) -> bool:
         return isinstance(value, str) and _expression(self.pattern).match(value) is not None
@@ -147,7 +147,7 @@ def le(value: Any) -> Condition:
 def in_(values: Iterable[Any]) -> Condition:
     """Equal to one of the values; to none if there are none."""
     if isinstance(values, (str, bytes)):
-        raise StoreError("in_ needs a list of values; a single value needs no condition")
+        raise InvalidRecord("in_ needs a list of values; a single value needs no condition")
     return OneOf(tuple(map(Equal, values)))
 
 

@@ -8,6 +8,10 @@ from typing import Any
 from cloudmesh.plugin.errors import StoreError
 
 
+class InvalidRecord(StoreError, ValueError):
+    """A record, a name or a condition that was given is none that a store can have."""
+
+
 class Record(dict[str, Any]):
     """The dict that was stored; ``id`` is the number the database gave it, which is no key of the dict."""
 
@@ -67,7 +71,7 @@ def unflatten(flat: Mapping[str, Any], paths: Mapping[str, KeyPath] | None = Non
 def leaves(record: Mapping[str, Any]) -> list[Leaf]:
     """Each value of the record with its path, in order; raises StoreError as ``flatten`` does."""
     if not isinstance(record, Mapping):
-        raise StoreError(f"a record must be a dict, not {type(record).__name__}")
+        raise InvalidRecord(f"a record must be a dict, not {type(record).__name__}")
     found: list[Leaf] = []
     _walk(record, (), found)
     return found
@@ -84,7 +88,9 @@ def nest(found: Iterable[Leaf]) -> dict[str, Any]:
                 continue
             parent = made[here[:-1]]
             if here[-1] in parent:
-                raise StoreError(f"two columns are at the place {list(here)} of the record; give their paths")
+                raise InvalidRecord(
+                    f"two columns are at the place {list(here)} of the record; give their paths"
+                )
             if is_leaf:
                 parent[here[-1]] = value
             else:
@@ -129,10 +135,10 @@ def fold(name: str) -> str:
 
 def _walk(node: Mapping[str, Any], above: KeyPath, found: list[Leaf]) -> None:
     if len(above) >= MAX_DEPTH:
-        raise StoreError(f"the record is nested more than {MAX_DEPTH} deep, or contains itself")
+        raise InvalidRecord(f"the record is nested more than {MAX_DEPTH} deep, or contains itself")
     for key, value in node.items():
         if not isinstance(key, str):
-            raise StoreError(f"the key {key!r} of a record must be a string, not {type(key).__name__}")
+            raise InvalidRecord(f"the key {key!r} of a record must be a string, not {type(key).__name__}")
         path = (*above, key)
         if type(value) in _SCALARS or not isinstance(value, Mapping):
             found.append((path, value))

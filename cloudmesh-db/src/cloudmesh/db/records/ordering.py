@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudmesh.db.records.conditions import family
-from cloudmesh.db.records.flat import KeyPath, Record
+from cloudmesh.db.records.flat import InvalidRecord, KeyPath, Record
 from cloudmesh.db.records.values import to_json
-from cloudmesh.plugin.errors import StoreError
 
 _FAMILIES = ("number", "text", "bytes", "date", "local time", "time")
 
@@ -33,15 +32,17 @@ def desc(column: str) -> By:
 
 
 def by(order: str | By | Iterable[str | By]) -> list[By]:
-    """The columns to order by, the first being the most important."""
-    given = [order] if isinstance(order, (str, By)) else list(order)
+    """The columns to order by, the first being the most important; raises InvalidRecord."""
+    given = [order] if isinstance(order, (str, By)) or not isinstance(order, Iterable) else list(order)
+    if not all(isinstance(each, (str, By)) for each in given):
+        raise InvalidRecord(f"an order is a list of columns, not {order!r}")
     return [each if isinstance(each, By) else By(each) for each in given]
 
 
 def check_limit(limit: int | None) -> None:
     """Raise StoreError for anything but a number of records or None."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
-        raise StoreError(f"a limit is a number of records from 0, not {limit!r}")
+        raise InvalidRecord(f"a limit is a number of records from 0, not {limit!r}")
 
 
 def arranged(records: list[Record], order: Sequence[tuple[KeyPath, bool]]) -> list[Record]:

@@ -15,8 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from cloudmesh.db.records.flat import MAX_DEPTH
-from cloudmesh.plugin.errors import StoreError
+from cloudmesh.db.records.flat import MAX_DEPTH, InvalidRecord
 
 # The kinds of columns. "" is one that has only seen None.
 KINDS = ("text", "integer", "real", "boolean", "blob", "json", "")
@@ -67,11 +66,12 @@ def encode(kind: str, value: Any, nul: bool = True) -> tuple[Any, bool]:
 
 def to_json(value: Any) -> str:
     """The value as strict JSON; what JSON lacks is an object with one key; raises StoreError."""
+    tagged = _tagged(value, 0)
     try:
-        return _encode(_tagged(value, 0))
+        return _encode(tagged)
     except ValueError as error:
         # An integer of more digits than Python turns into text.
-        raise StoreError("a number in the record is too long to be stored") from error
+        raise InvalidRecord("a number in the record is too long to be stored") from error
 
 
 def from_json(text: str) -> Any:
@@ -170,7 +170,7 @@ def _text(value: str, nul: bool) -> tuple[str | None, bool]:
 
 def _tagged(value: Any, depth: int) -> Any:  # noqa: PLR0911 one line a type
     if depth > MAX_DEPTH:
-        raise StoreError(f"a list in the record is nested more than {MAX_DEPTH} deep, or contains itself")
+        raise InvalidRecord(f"a list in the record is nested more than {MAX_DEPTH} deep, or contains itself")
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
@@ -187,13 +187,13 @@ def _tagged(value: Any, depth: int) -> Any:  # noqa: PLR0911 one line a type
         return {"$datetime": value.isoformat()}
     if isinstance(value, date):
         return {"$date": value.isoformat()}
-    raise StoreError(f"a value of type {type(value).__name__} cannot be stored; make it a text or a dict")
+    raise InvalidRecord(f"a value of type {type(value).__name__} cannot be stored; make it a text or a dict")
 
 
 def _tagged_dict(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
-            raise StoreError(f"the key {key!r} of a record must be a string, not {type(key).__name__}")
+            raise InvalidRecord(f"the key {key!r} of a record must be a string, not {type(key).__name__}")
     plain = {str.__str__(key): _tagged(item, depth + 1) for key, item in value.items()}
     return {"$dict": plain} if any(key.startswith("$") for key in plain) else plain
 

@@ -8,12 +8,11 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from cloudmesh.db.dialects.base import Dialect, Unbindable
-from cloudmesh.db.records.flat import Leaf, Record, leaves
+from cloudmesh.db.records.flat import InvalidRecord, Leaf, Record, leaves
 from cloudmesh.db.records.values import pack, unpack
 from cloudmesh.db.sql.rows import Columns, Row
 from cloudmesh.db.sql.search import Conditions, Search
 from cloudmesh.db.sql.tables import Table, Tables
-from cloudmesh.plugin.errors import StoreError
 
 # Rows that are written by one call of the database, and ids that one statement names.
 BATCH = 1000
@@ -107,7 +106,7 @@ class Engine:
         try:
             return self.dialect.insert(table.name, *table.row(found))
         except Unbindable as error:
-            raise StoreError(f"table {table.name!r} cannot hold the record: {error.__cause__}") from error
+            raise InvalidRecord(f"table {table.name!r} cannot hold the record: {error.__cause__}") from error
 
     def restore(self, name: str, records: Iterable[Record]) -> None:
         """Add records with the ids that they have already."""
@@ -147,7 +146,7 @@ class Engine:
             for number, record in enumerate(records):
                 id = record.get("id") if isinstance(record, Mapping) else None
                 if not isinstance(id, int) or isinstance(id, bool):
-                    raise StoreError(
+                    raise InvalidRecord(
                         f"it was not said which record of {name!r} to update; give its number as 'id'"
                     )
                 found = leaves({key: value for key, value in record.items() if key != "id"})
@@ -179,7 +178,7 @@ class Engine:
             try:
                 self.dialect.executemany(self._update_sql(table, (*columns, "_json")), cells)
             except Unbindable as error:
-                raise StoreError(f"table {table.name!r} cannot hold a value: {error.__cause__}") from error
+                raise InvalidRecord(f"table {table.name!r} cannot hold a value: {error.__cause__}") from error
         return len(rows)
 
     def delete(self, name: str, conditions: Conditions) -> int:

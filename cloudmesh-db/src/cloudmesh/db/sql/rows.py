@@ -194,6 +194,11 @@ class RowReader:
         self._shapes: dict[tuple[Any, ...], _RowShape] = {}
 
     @property
+    def gone(self) -> list[str]:
+        """The columns that the rows must have and do not: another program has removed or renamed them."""
+        return [name for name, column in self._known.items() if column.kind and name not in self._names]
+
+    @property
     def misses(self) -> bool:
         """Whether the rows have a column that the table as it is known has not."""
         return len(self._names) - 2 > sum(column is not None for column in self._columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.db.records.flat import Record
+from cloudmesh.db.records.flat import InvalidRecord, Record
 from cloudmesh.db.records.values import DECODERS, unpack
 from cloudmesh.db.sql.rows import RowReader, StaleTable
 from cloudmesh.db.sql.tables import Table, Tables
@@ -76,12 +76,12 @@ class Search:
                 values.setdefault(same, value)
                 counts[same] = counts.get(same, 0) + number
         except TypeError as error:
-            raise StoreError(
+            raise InvalidRecord(
                 f"the column {column!r} of table {name!r} has lists or dicts, no values"
             ) from error
         found = {value: counts[same] for same, value in values.items()}
         if len(found) < len(values):
-            raise StoreError(f"the column {column!r} of table {name!r} has numbers beside True or False")
+            raise InvalidRecord(f"the column {column!r} of table {name!r} has numbers beside True or False")
         return found
 
     def _counted(self, name: str, column: str, conditions: Conditions) -> Iterator[tuple[Any, int]]:
@@ -158,7 +158,7 @@ class Search:
         limit: int | None = None,
     ) -> list[Record]:
         """The records of the rows that a clause finds, without those that it finds in vain."""
-        some = "" if limit is None else f" LIMIT {limit}"
+        some = "" if limit is None else f" LIMIT {min(limit, 2**63 - 1)}"
         sql = f"SELECT * FROM {self._dialect.quote(table.name)}{clause.sql} ORDER BY {order}{some}"  # noqa: S608
         cursor = self._dialect.execute(sql, clause.bound)
         rows = cursor.fetchall()
@@ -179,20 +179,26 @@ class Search:
         try:
             try:
                 if table.reader.width != len(rows[0]):
-                    table.reader = RowReader(table.columns, cursor.description)
+                    table.reader = self._reader(table, cursor)
                     if table.reader.misses:
                         raise StaleTable
                 return list(map(table.reader.record, rows))
             except StaleTable:
                 # The rows are newer than what was known of their table.
                 table = self._tables.all().get(table.name, table)
-                table.reader = RowReader(table.columns, cursor.description)
+                table.reader = self._reader(table, cursor)
                 return list(map(table.reader.record, rows))
         except (StaleTable, ValueError, AttributeError, TypeError) as error:
             raise StoreError(
                 f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
                 "cms db check shows what else is"
             ) from error
+
+    def _reader(self, table: Table, cursor: Any) -> RowReader:
+        reader = RowReader(table.columns, cursor.description)
+        if reader.gone:
+            raise self._dialect.changed(f"table {table.name!r} lacks the column {reader.gone[0]!r}")
+        return reader
 
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:
         """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from cloudmesh.db.dialects.base import Dialect, DialectLimits
-from cloudmesh.db.records.flat import KeyPath, Leaf, column_name, fold
+from cloudmesh.db.records.flat import InvalidRecord, KeyPath, Leaf, column_name, fold
 from cloudmesh.db.records.values import encode, kind_of, pack
 from cloudmesh.db.sql.rows import ID, Column, RowReader, RowWriter
-from cloudmesh.plugin.errors import StoreError, UnknownName
+from cloudmesh.plugin.errors import UnknownName
 
 # Updates of more forms than these are not remembered.
 _MOST_TOUCHED = 500
@@ -72,12 +72,16 @@ class Table:
                 decided.append(self.put(path, kind_of(value), old.name))
         most = self.limits.columns - 2
         if len(self.columns) > most:
-            raise StoreError(
+            raise InvalidRecord(
                 f"table {self.name!r} would have {len(self.columns)} columns, more than the {most} that "
                 f"{self.limits.product} can hold; store such a record as a list of pairs"
             )
         self._forget()
         return new, decided
+
+    def avoid(self, names: Iterable[str]) -> None:
+        """Give no column one of these names, which are those of columns that another program has added."""
+        self._taken.update(map(fold, names))
 
     def put(self, path: KeyPath, kind: str, name: str = "") -> Column:
         """Add a column, or decide the kind of one; without a name it gets one that is free."""
@@ -159,7 +163,9 @@ class Tables:
         return tables
 
     def known(self, name: str) -> Table | None:
-        """A table as it was when last read, or None if there is no such table."""
+        """A table as it was when last read, or None if there is no such table; raises InvalidRecord."""
+        if not isinstance(name, str):
+            raise InvalidRecord(f"{name!r} is no name of a table; give a text that is not empty")
         if self._remembered and name in self._remembered and self._opened == self.dialect.opened:
             return self._remembered[name]
         return self.all().get(name)
@@ -174,8 +180,15 @@ class Tables:
         return table if tuple(now) == table.size else self.all().get(name)
 
     def table(self, name: str, columns: Iterable[str] = ()) -> Table:
-        """The table, with all that a condition on these columns must know; raises UnknownName."""
+        """The table, with all that a condition on these columns must know.
+
+        Raises UnknownName, or InvalidRecord for what is no name.
+        """
         found = self.known(name)
+        columns = list(columns)
+        for column in columns:
+            if not isinstance(column, str):
+                raise InvalidRecord(f"{column!r} is no name of a column of table {name!r}; give a text")
         columns = [column for column in columns if column != "id"]
         if found and not all(column in found.columns and found.columns[column].kind for column in columns):
             found = self.all().get(name)
@@ -197,16 +210,24 @@ class Tables:
             table = tables[name] = self._new(name, found, tables)
             self._create(table)
         else:
-            self._grow(table, *table.widen(found))
+            there = self._there(name)
+            table.avoid(there)
+            new, decided = table.widen(found)
+            if self.dialect.later and (taken := [each.name for each in decided if each.name in there]):
+                raise self.dialect.changed(f"table {name!r} has a column {taken[0]!r}, whose name is needed")
+            self._grow(table, new, decided)
         self._remembered = tables
         return table
 
     def index(self, table: Table, columns: Iterable[str]) -> None:
-        """Make rows quick to find by these columns; looked after once for each table and columns."""
+        """Make rows quick to find by these columns; looked after once for each table and columns.
+
+        Those that have no value yet are left out, and ``id``, by which rows are found at once.
+        """
         quote = self.dialect.quote
-        names = sorted(set(columns))
+        names = sorted({name for name in columns if name != "id" and table.columns[name].kind})
         name = self.dialect.index_name(table.name, names)
-        if name not in self._indexed:
+        if names and name not in self._indexed:
             # Not unique: a store may hold several records with the same values.
             body = f"{quote(table.name)} ({', '.join(map(quote, names))})"
             self.dialect.execute(f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {body}")
@@ -222,11 +243,15 @@ class Tables:
 
     def missing_columns(self, name: str) -> list[str]:
         """The columns that a table should have, and has not."""
-        sql = f"SELECT * FROM {self.dialect.quote(name)} LIMIT 0"  # noqa: S608
-        there = {column[0] for column in self.dialect.execute(sql).description}
+        there = self._there(name)
         return [
             each.name for each in self.table(name).columns.values() if each.kind and each.name not in there
         ]
+
+    def _there(self, name: str) -> set[str]:
+        """The columns that a table has in the database, whoever made them."""
+        sql = f"SELECT * FROM {self.dialect.quote(name)} LIMIT 0"  # noqa: S608
+        return {column[0] for column in self.dialect.execute(sql).description}
 
     def sql_of(self, name: str, found: list[Leaf]) -> str:
         """The statement that makes a new table for these leaves; raises StoreError if none can be made."""
@@ -236,7 +261,9 @@ class Tables:
         _check_name(name, self.dialect.limits)
         for other in others:
             if fold(other) == fold(name):
-                raise StoreError(f"table {name!r} differs from {other!r} in letter case alone; use that name")
+                raise InvalidRecord(
+                    f"table {name!r} differs from {other!r} in letter case alone; use that name"
+                )
         table = Table(name, self.dialect.limits)
         table.widen(found)
         return table
@@ -281,13 +308,13 @@ class Tables:
 def _check_name(table: str, limits: DialectLimits) -> None:
     """Raise StoreError unless a table can have this name."""
     if not isinstance(table, str) or not table:
-        raise StoreError(f"{table!r} is no name of a table; give a text that is not empty")
+        raise InvalidRecord(f"{table!r} is no name of a table; give a text that is not empty")
     if fold(table).startswith(("_", "sqlite_")):
-        raise StoreError(f"the name {table!r} is reserved; a table cannot begin with '_' or 'sqlite_'")
+        raise InvalidRecord(f"the name {table!r} is reserved; a table cannot begin with '_' or 'sqlite_'")
     if "\0" in table or (not table.isascii() and table.encode("utf-8", "replace").decode() != table):
-        raise StoreError(f"the name {table!r} of a table has a character that SQL cannot hold")
+        raise InvalidRecord(f"the name {table!r} of a table has a character that SQL cannot hold")
     if limits.name_bytes and len(table.encode()) > limits.name_bytes:
-        raise StoreError(
+        raise InvalidRecord(
             f"the name {table!r} of a table is longer than the {limits.name_bytes} bytes that "
             f"{limits.product} allows"
         )

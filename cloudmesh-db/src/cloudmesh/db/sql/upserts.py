@@ -7,7 +7,7 @@ from itertools import groupby, repeat
 from typing import Any
 
 from cloudmesh.db.dialects.base import Unbindable
-from cloudmesh.db.records.flat import leaves
+from cloudmesh.db.records.flat import InvalidRecord, leaves
 from cloudmesh.db.sql.engine import Engine, batches
 from cloudmesh.db.sql.rows import Columns, Row, picker
 from cloudmesh.db.sql.tables import Table
@@ -27,11 +27,11 @@ def upsert(engine: Engine, name: str, record: Record, key: Sequence[str]) -> int
         values = {table.by_path[path].name: value for path, value in found}
         missing = [column for column in key if column not in values]
         if missing or not key:
-            raise StoreError(
-                f"the record for table {name!r} has no column {', '.join(missing) or 'as its key'}; "
-                f"it has {', '.join(values)}"
+            raise InvalidRecord(
+                f"the record for table {name!r} has no column {_listed(missing) or 'as its key'}; "
+                f"it has {_listed(values) or 'none'}"
             )
-        engine.tables.index(table, [column for column in key if table.columns[column].kind])
+        engine.tables.index(table, key)
         old = engine.search.find(name, {column: values[column] for column in key})
         if not old:
             return engine.insert(table, found)
@@ -145,4 +145,8 @@ class _UpsertBatch:
 
 
 def _several(name: str, key: Sequence[str], number: int = 2) -> StoreError:
-    return StoreError(f"{number} records of table {name!r} have the same {', '.join(key)}")
+    return StoreError(f"{number} records of table {name!r} have the same {_listed(key)}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(name if name.isprintable() else repr(name) for name in names)
