@@ -64,6 +64,10 @@ class Trusts(SimulatedProvider):
         machine = super().machine(cloud_id)
         return replace(machine, state=State.STOPPED) if machine.state is State.SHELVED else machine
 
+class Boasts(SimulatedProvider):
+    "Says that it takes images, and has no method for it."
+    capabilities = SimulatedProvider.capabilities | {Capability.ADD_IMAGE}
+
 class Undeclared(SimulatedProvider):
     "Takes addresses that cost money, though it declares none."
     capabilities = SimulatedProvider.capabilities - {Capability.FLOATING_IPS}
@@ -171,6 +175,7 @@ def test_a_good_provider_passes(failures):
         ("TestTrusts", "test_what_is_no_answer_to_a_verb_is_no_success[stop]"),
         ("TestTrusts", "test_what_is_no_listing_is_no_empty_list[key_pairs]"),
         ("TestTrusts", "test_in_a_state_only_those_verbs_work_that_the_table_allows[shelved]"),
+        ("TestBoasts", "test_what_is_declared_is_there"),
         ("TestUndeclared", "test_what_is_not_declared_is_unsupported"),
         ("TestDrops", "test_of_a_call_that_names_a_wrong_machine_nothing_is_lost"),
         ("TestHalf", "test_several_machines_are_stopped_started_and_deleted_in_one_call"),

@@ -14,7 +14,7 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
-from cloudmesh.cloud.errors import CloudError, CloudTimeout, CredentialsError, is_transient, reworded
+from cloudmesh.cloud.errors import CloudTimeout, CredentialsError
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
@@ -193,7 +193,11 @@ class Cloud(Catalog):
             return self.refresh(self.find(name))
         verb = find_verb(action)
         argument = self.argument(verb, None)
-        done = self._act_surely(self.find(name), verb, argument)
+        found = self.find(name)
+        done = self.connection.surely(
+            lambda: self.act(found, verb, argument),
+            lambda: self.act(found, verb, argument, maybe_done=True),
+        )
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         return wait_until(self.connection, done.machine, done.target, timeout)
@@ -225,14 +229,12 @@ class Cloud(Catalog):
         require_good_name(name)
         request = replace(self.boot_request(name, BootOptions(image, flavor, key, **more)), token=new_token())
         # If the answer is lost, the token tells whether the machine is there.
-        machine = _surely(lambda maybe_done: self.boot_as(request, maybe_done))
+        machine = self.connection.surely(
+            lambda: self.boot_as(request), lambda: self.boot_as(request, maybe_done=True)
+        )
         if not wait or machine.state is State.ACTIVE:
             return machine
         return wait_until(self.connection, machine, State.ACTIVE, timeout)
-
-    def _act_surely(self, machine: MachineRecord, verb: Verb, argument: Argument) -> ActionResult:
-        """As ``act``; an answer that was lost is looked for."""
-        return _surely(lambda maybe_done: self.act(machine, verb, argument, maybe_done))
 
     def machines(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now and written down; ``left_out`` tells what it lacks."""
@@ -310,26 +312,6 @@ class Cloud(Catalog):
     ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
         """Boot several machines with one call; see ``Booter.boot_many``."""
         return self.booter.boot_many(requests, maybe_done)
-
-
-def _surely(call: Callable[[bool], Told]) -> Told:
-    """What a call comes to; one whose end is not known is asked for once more, as one that may be done.
-
-    Raises the error of the first one, if it can be found out neither then nor by this.
-    """
-    try:
-        return call(False)
-    except CloudError as error:
-        if not (error.outcome_unknown and is_transient(error)):
-            raise
-        lost = error
-    try:
-        return call(True)
-    except CloudError as error:
-        if error.outcome_unknown or not is_transient(error):
-            raise
-        # It was only looked at, and that failed: whether the first call did its work is as unknown as before.
-        raise reworded(lost, f"{lost}; whether it was done could not be found out: {error}") from error
 
 
 def ask_each(

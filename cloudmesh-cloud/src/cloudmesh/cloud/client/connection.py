@@ -10,7 +10,9 @@ from typing import Any, TypeVar, cast
 
 from cloudmesh.cloud.errors import (
     CloudError,
+    Conflict,
     IncompleteListing,
+    NotFound,
     OddRecord,
     ProviderDefect,
     Unsupported,
@@ -168,7 +170,7 @@ class Connection:
     def surely(self, change: Callable[[], Listed], look: Callable[[], Listed | None]) -> Listed:
         """What a change comes to; if its answer is lost, what ``look`` finds of it, None for nothing.
 
-        Raises the error of the change if it is not found.
+        Raises the error of the change if nothing is found, and the one of the look if that says what is so.
         """
         try:
             return change()
@@ -178,6 +180,8 @@ class Connection:
             try:
                 found = look()
             except CloudError as trouble:
+                if trouble.outcome_unknown or isinstance(trouble, NotFound | Conflict):
+                    raise
                 told = f"{error}; whether it was done could not be found out: {trouble}"
                 raise reworded(error, told) from trouble
             if found is None:

@@ -21,6 +21,13 @@ class AccountTests(ProviderTests):
         for capability in CALLS.keys() - provider.capabilities:
             require_unsupported(provider, capability)
 
+    def test_what_is_declared_is_there(self, provider: Provider) -> None:
+        for capability in CALLS.keys() & provider.capabilities:
+            for method, *_ in CALLS[capability]:
+                assert getattr(type(provider), method) is not getattr(Provider, method), (
+                    f"{method} is missing"
+                )
+
     def test_key_pairs(self, provider: Provider) -> None:
         if Capability.KEYS not in provider.capabilities:
             return

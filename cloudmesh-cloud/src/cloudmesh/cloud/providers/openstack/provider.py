@@ -24,7 +24,11 @@ class OpenStackProvider(OpenStackNetworks):
     """One project in one region of an OpenStack."""
 
     # Public addresses are floating IPs, which are attached once the machine is there.
-    capabilities = frozenset(Capability) - {Capability.BOOT_PUBLIC}
+    capabilities = frozenset(Capability) - {
+        Capability.BOOT_PUBLIC,
+        Capability.ADD_IMAGE,
+        Capability.DELETE_IMAGE,
+    }
     required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
     settling: ClassVar[float] = 5.0
 
