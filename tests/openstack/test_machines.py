@@ -165,15 +165,35 @@ def test_console(provider, boot):
 
 
 @pytest.fixture
-def impossible(tenant, admin):
-    """A flavor that no host has room for, for this project alone."""
-    size = {"name": "impossible", "vcpus": 4096, "ram": 512, "disk": 1, "os-flavor-access:is_public": False}
-    made = admin("POST", "nova-RegionOne", "/v2.1/flavors", json={"flavor": size})["flavor"]
-    path = f"/v2.1/flavors/{made['id']}"
-    access = {"addTenantAccess": {"tenant": tenant.project_id}}
-    admin("POST", "nova-RegionOne", f"{path}/action", json=access)
-    yield made["name"]
-    admin("DELETE", "nova-RegionOne", path)
+def flavor_of(tenant, admin):
+    """Makes a flavor of this size, for this project alone."""
+    made = []
+
+    def make(**size):
+        wanted = {"name": f"odd{len(made)}", "ram": 512, "os-flavor-access:is_public": False, **size}
+        flavor = admin("POST", "nova-RegionOne", "/v2.1/flavors", json={"flavor": wanted})["flavor"]
+        made.append(f"/v2.1/flavors/{flavor['id']}")
+        access = {"addTenantAccess": {"tenant": tenant.project_id}}
+        admin("POST", "nova-RegionOne", f"{made[-1]}/action", json=access)
+        return flavor["name"]
+
+    yield make
+    for path in made:
+        admin("DELETE", "nova-RegionOne", path)
+
+
+@pytest.fixture
+def impossible(flavor_of):
+    """A flavor that no host has room for."""
+    return flavor_of(vcpus=4096, disk=1)
+
+
+def test_a_flavor_without_a_disk_says_what_it_needs(flavor_of, provider):
+    name = flavor_of(vcpus=1, disk=0)
+    image = pick("image", "cirros-0.6", "bed", provider.images())
+    flavor = pick("flavor", name, "bed", provider.flavors())
+    with pytest.raises(FlavorTooSmall, match="boot from volumes only; choose a flavor with a disk"):
+        provider.boot(BootRequest("vm1", image, flavor))
 
 
 def test_no_host_has_room_for_a_resize(impossible, provider, boot):

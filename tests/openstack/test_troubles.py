@@ -70,6 +70,11 @@ WITHOUT_PASSWORD = dict.fromkeys(("OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME
         ({"OS_REGION_NAME": "RegionOen"}, EndpointError, "no region 'RegionOen'.*did you mean 'RegionOne'"),
         ({"OS_REGION_NAME": None}, EndpointError, "RegionOne, RegionTwo"),
         (
+            {"OS_COMPUTE_API_VERSION": "2.999"},
+            EndpointError,
+            "2.999 is not supported .* correct clouds.bed.credentials.OS_COMPUTE_API_VERSION",
+        ),
+        (
             {"OS_AUTH_URL": "http://keystone.invalid:5000/v3"},
             Unreachable,
             "name of keystone.invalid.* is not found",
