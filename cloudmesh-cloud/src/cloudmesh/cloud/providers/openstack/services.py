@@ -175,8 +175,9 @@ class OpenStackServices(LibcloudProvider):
                 server = {"status": "RESIZE"}
             if server["status"] == "RESIZE":
                 server = self._await_resize_question(cloud_id)
-            now = server["flavor"]["original_name"]
-            if now != flavor.name:
+            # Before microversion 2.47 it is told by its id.
+            now = server["flavor"].get("original_name") or server["flavor"]["id"]
+            if now not in (flavor.name, flavor.cloud_id):
                 raise Conflict(
                     f"machine {server['name']} of cloud {self.name} was resized to {now}, which waits to be "
                     f"confirmed: resize it to {now} again for that, and then to {flavor.name}"
