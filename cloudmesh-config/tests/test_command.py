@@ -131,7 +131,7 @@ def test_get_of_an_unknown_key_names_the_nearest(write: Write) -> None:
 
 def test_set_keeps_all_the_rest(write: Write) -> None:
     path = write(TEXT)
-    answer = cms("set", "clouds.uc.host=two words = \\$HOME 'quoted'")
+    answer = cms("set", "clouds.uc.host=two words = $HOME 'quoted'")
     assert (answer.returncode, answer.stdout) == (0, "")
     assert cms("get", "clouds.uc.host").stdout == "two words = $HOME 'quoted'\n"
     changed = path.read_text().splitlines()
