@@ -252,6 +252,10 @@ def test_open_and_close_can_be_called_twice(boot, kind):
     with pytest.raises(CloudmeshError, match="not open"):
         machines.start()
     assert repr(Machines.all()) == "<Machines --all: closed>"
+    with kind("web1", "a").open() as opened:
+        opened.wait("stopped", timeout=5)
+        with pytest.raises(CloudmeshError, match="already in use"), opened:
+            pass
 
 
 def test_one_machine_waits_as_many_do(boot):

@@ -76,6 +76,7 @@ class Selector:
             unseen = self._never_listed(clouds)
             needed += [found[0].cloud, *unseen] if len(found) == 1 else clouds
             certain += clouds if name.is_glob or not (unseen or found) else unseen
+            certain += [each.cloud for each in found if each.name != name.name]
         self._session.resolve(needed)
         self._list_all(certain)
         for name, clouds in wanted:
