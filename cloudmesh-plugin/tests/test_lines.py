@@ -56,6 +56,7 @@ WORDS = {
     "\"$n1 $two\" '$n1' \\$n1 \"\\$n1\"": ["db1 a b", "$n1", "$n1", "$n1"],
     "$two $quote \"$quote\"": ["a b", "it's \\ $n", "it's \\ $n"],
     "var.n1 x=var.n,var.n1 --- a.var.n 'var.n'": ["db1", "x=web,db1", "---", "a.var.n", "var.n"],
+    "=var.n uc:=var.n id=os.x": ["=var.n", "uc:=var.n", "id=os.x"],
     "os.TARGET $TARGET os.example.org": ["db9", "db9", "os.example.org"],
     "default.flavor default.uc.flavor uc.default.flavor": ["large", "tiny", "uc.default.flavor"],
     "${odd-name} $5 a$ ^web$": ["x", "$5", "a$", "^web$"],

@@ -22,6 +22,8 @@ _DOTTED = re.compile(
     r"(?P<kind>var|os|default)\.(?P<name>[A-Za-z_][\w-]*|(?<=default\.)[\w-]+\.[\w-]+)(?=[\s,;&|<>]|\Z)"
 )
 _BEFORE_DOTTED = (" ", "\t", "\n", "=", ",", ":")
+# "=NAME" and "id=ID" are exact, see ``names``.
+_EXACT = re.compile(r"(?:^|[\s:])(?:id)?=\Z")
 _BLANKS = " \t\r\n"
 # Most of them are blanks to shlex, so that two lines would become one.
 _LINE_END = re.compile("[\x00\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -120,7 +122,8 @@ class References:
             if found["bare"]:
                 self._refuse_longer(name, text, found.start("bare"))
             return self._value("$", name, known), found.end()
-        if before in _BEFORE_DOTTED and (found := _DOTTED.match(text, at)):
+        dotted = before in _BEFORE_DOTTED and not _EXACT.search(text, 0, at)
+        if dotted and (found := _DOTTED.match(text, at)):
             kind, name = found["kind"], found["name"]
             return self._value(f"{kind}.", name, self._of(kind)), found.end()
         return None
