@@ -10,7 +10,6 @@ from pathlib import Path
 from cloudmesh.plugin import output
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.plain import harmless
-from cloudmesh.plugin.secrets import mask_known, mask_text
 
 # The convention of shells for a process whose reader went away: 128 + SIGPIPE.
 BROKEN_PIPE = 141
@@ -32,6 +31,8 @@ def report(name: str, error: Exception) -> int:
 def debug(error: BaseException) -> None:
     """Print the traceback of an error, with all that it was raised from, if the user asked for tracebacks."""
     if os.environ.get("CLOUDMESH_DEBUG") == "1":
+        from cloudmesh.plugin.secrets import mask_text
+
         text = "".join(traceback.format_exception(error))
         tell(_harmless_lines(mask_text(text, prose=True)))
 
@@ -43,6 +44,8 @@ def _harmless_lines(text: str) -> str:
 
 def tell(sentence: str) -> None:
     """Print a sentence for a person on stderr. If nobody can read it, the exit code must say it alone."""
+    from cloudmesh.plugin.secrets import mask_known  # most calls tell nothing
+
     try:
         print(mask_known(sentence), file=sys.stderr)
     except OSError:

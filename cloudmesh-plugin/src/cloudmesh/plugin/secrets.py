@@ -8,7 +8,7 @@ import re
 MASK = "***"
 
 # Names as clouds use them: OS_PASSWORD, EC2_SECRET_KEY, aws_secret_access_key, AZURE_CLIENT_SECRET,
-# OS_TOKEN, api_key, apikey, private-key, ... A bare "key" is the name of a key pair, which is no secret.
+# OS_BY_LOOK, api_key, apikey, private-key, ... A bare "key" is the name of a key pair, which is no secret.
 _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase|code)?$|pwd$|password|secret|token|[_-]key$|api_?key|^pin$|private[_-]?key|_pw$",
     re.IGNORECASE,
@@ -17,27 +17,26 @@ _SECRET_NAME = re.compile(
 _PUBLIC_NAME = re.compile(r"(^|[_-])public[_-]?key$", re.IGNORECASE)
 # Up to the last @ of the host part: a password may hold one itself.
 _URL_PASSWORD = re.compile(r"(?<![\w+.-])(?P<before>[A-Za-z][\w+.-]*://[^/\s:@]*:)[^\s/]+(?=@)")
-# How programs and protocols are given secrets: headers, and "-pSECRET", "-u NAME:SECRET".
-_HEADER = re.compile(
-    r"(?P<before>(?:(?:proxy-)?authorization|cookie)[\"']?\s*[:=]\s*[\"']?"
-    r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[\"'][^\s:\"']+:)[^\"'\n]+",
-    re.IGNORECASE,
+# How programs and protocols are given secrets: headers, and "-pSECRET", "-u NAME:SECRET". These are compiled
+# when they are first used, since most processes never do.
+_HEADER = (
+    r"(?i)(?P<before>(?:(?:proxy-)?authorization|cookie)[\"']?\s*[:=]\s*[\"']?"
+    r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[\"'][^\s:\"']+:)[^\"'\n]+"
 )
-_UNNAMED = re.compile(
-    r"(?P<before>\b(?:bearer|basic)\s+(?=[\w.~+/=-]{6})"
+_UNNAMED = (
+    r"(?i)(?P<before>\b(?:bearer|basic)\s+(?=[\w.~+/=-]{6})"
     r"|(?<![\w-])-p(?!\d+(?!\S))(?=\S)|(?<![\w-])-p\s+(?![\d.:]+(?!\S)|-)"
-    r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[^\s:\"']+:)(?:\"[^\"]*\"|'[^']*'|[^\s\"']+)",
-    re.IGNORECASE,
+    r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[^\s:\"']+:)(?:\"[^\"]*\"|'[^']*'|[^\s\"']+)"
 )
 # Tokens that are known by their look: of Keystone (Fernet), JSON web tokens, of GitHub, access keys of AWS.
-_TOKEN = re.compile(
-    r"\b(gAAAA[\w-]{20,}={0,2}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|gh[pousr]_\w{20,}|A(KIA|SIA)[0-9A-Z]{16})"
+_BY_LOOK = (
+    r"(?P<before>\b)(?:gAAAA[\w-]{20,}={0,2}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|gh[pousr]_\w{20,}"
+    r"|A(?:KIA|SIA)[0-9A-Z]{16})"
 )
 # A name and its value in prose or in the code of a traceback, where hiding too much does no harm.
-_PROSE = re.compile(
-    r"(?P<before>(?<![A-Za-z])(?:pass(?:word|wd|phrase|code)|secret|token|credential)\w*[\"']?[ \t]*"
-    r"(?:is|was|of|[:=(])?[ \t]*)(?:\"[^\"]*\"|'[^']*'|[^\s\"',;)]+)",
-    re.IGNORECASE,
+_PROSE = (
+    r"(?i)(?P<before>(?<![a-z])(?:pass(?:word|wd|phrase|code)|secret|token)\w*[\"']?[ \t]*"
+    r"(?:is|was|of|[:=(])?[ \t]*)(?:\"[^\"]*\"|'[^']*'|[^\s\"',;)]+)"
 )
 # "--password VALUE" is one option and its value; "--secrets" is a flag of our own commands.
 _KEY = re.compile(r"(?<![\w.-])(?P<key>[\w.-]+)(?P<sign>[\"']?\s*[=:]\s*|(?P<blank>\s+)(?=[^\s-]))")
@@ -113,9 +112,8 @@ def mask_text(text: str, prose: bool = False) -> str:
     traceback, also what follows a word such as "password".
     """
     text = _URL_PASSWORD.sub(rf"\g<before>{MASK}", mask_known(text))
-    for pattern in (_HEADER, _UNNAMED, _PROSE) if prose else (_HEADER, _UNNAMED):
-        text = pattern.sub(rf"\g<before>{MASK}", text)
-    text = _TOKEN.sub(MASK, text)
+    for pattern in (_HEADER, _UNNAMED, _BY_LOOK, *([_PROSE] if prose else [])):
+        text = re.sub(pattern, rf"\g<before>{MASK}", text)
     shown, at = [], 0
     while match := _KEY.search(text, at):
         end = match.end()

@@ -12,7 +12,6 @@ from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
 from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, reader
-from cloudmesh.plugin import secrets
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
 
 T = TypeVar("T")
@@ -212,7 +211,9 @@ class Config:
         else:
             found = self._missing(parts) if keys.is_to_be_defined(value) else self._decrypted(value, parts)
         if keys.hidden(parts):
-            secrets.remember(found)
+            from cloudmesh.plugin.secrets import remember
+
+            remember(found)
         return found
 
     def _decrypted(self, value: Any, parts: Parts) -> Any:
