@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -86,7 +87,7 @@ class PublicAddresses:
 
         Who makes this call gives it up after ``call_timeout``, and then nobody would give the address back.
         """
-        seconds = min(_PORT_SECONDS, _SHARE * self.connection.call_timeout)
+        seconds = min(_PORT_SECONDS, _SHARE * (self.connection.call_timeout or math.inf))
         began, pause, has_port = time.monotonic(), _FIRST_PAUSE, False
         ends = began + seconds
         while True:

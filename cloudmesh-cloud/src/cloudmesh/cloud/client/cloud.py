@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -101,8 +102,10 @@ class Cloud(Catalog):
             settings = config.settings(self.name)
             self.connection.defaults = defaults(config, self.name)
         provider = self.unopened(settings)
-        if isinstance(seconds := settings.get("call_timeout"), int | float):
-            self.connection.call_timeout = float(seconds)
+        with suppress(TypeError, ValueError):
+            self.connection.call_timeout = (
+                float(settings["call_timeout"]) if "call_timeout" in settings else None
+            )
         with mapped(self.name):
             try:
                 provider.open()

@@ -18,7 +18,7 @@ from cloudmesh.cloud.errors import (
     Unsupported,
     reworded,
 )
-from cloudmesh.cloud.fanout.query import CALL_TIMEOUT, bounded
+from cloudmesh.cloud.fanout.query import bounded
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.interface import Provider
@@ -87,7 +87,7 @@ class Connection:
     Attributes:
         name: the cloud's name in the configuration.
         defaults: what the configuration says of new machines: image, flavor, key, network, ...
-        call_timeout: after how many seconds those who make calls give one up.
+        call_timeout: after how many seconds those who make calls give one up; None if that is not configured.
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
         left_out: what the last listing of each kind left out, since it cannot be as the cloud says.
@@ -101,7 +101,7 @@ class Connection:
     def __init__(self, name: str) -> None:
         self.name = name
         self.defaults: Mapping[str, str] = {}
-        self.call_timeout = CALL_TIMEOUT
+        self.call_timeout: float | None = None
         self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
         self.left_out: dict[str, list[LeftOut]] = {}
         self._opened: tuple[Provider, Inventory] | None = None
