@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +81,34 @@ def test_a_backup_while_others_write_is_of_one_moment(children: Any, place: str,
                 halves = sorted((record["n"], record["half"]) for record in copied.find("pair"))
             assert halves == [(n, half) for n in range(len(halves) // 2) for half in (1, 2)]
     assert children.succeeded([child])
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_killed_backup_leaves_nothing_or_the_whole(
+    children: Any, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    if named:
+        # As on a file system that knows no files without a name.
+        monkeypatch.delattr(os, "O_TMPFILE")
+    with Database(place) as db:
+        db.add_many("vm", [{"n": n, "text": "x" * 1000} for n in range(2000)])
+
+    def work() -> None:
+        with Database(place) as mine:
+            for number in itertools.count():
+                backup(mine, tmp_path / f"{number}.db")
+
+    chance = random.Random(7)
+    for _ in range(8):
+        child = children.start(work)
+        time.sleep(chance.uniform(0.05, 0.3))
+        children.kill(child)
+        for each in tmp_path.glob("*.db"):
+            with Database(each) as made:
+                assert made.count("vm") == 2000
+        assert named or not any(each.stat().st_size for each in tmp_path.glob("*.tmp"))
+        for each in tmp_path.iterdir():
+            each.unlink()
 
 
 def test_a_store_can_move_to_another_database_and_go_on(

@@ -3,48 +3,83 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from cloudmesh.db.database import Database
 from cloudmesh.db.dialects.sqlite import SQLite
 from cloudmesh.plugin.errors import StoreError, UsageError
-from cloudmesh.plugin.files import sync_directory
+from cloudmesh.plugin.files import private_draft, sync_directory
 
 
 def backup(database: Database, path: Path) -> int:
     """Copy all that is committed into a new file (mode 0600), and give the number of records in it.
 
-    The file appears when it is complete. Others may use the store meanwhile.
-
-    Raises UsageError if there is something at the path already, or StoreError.
+    The file appears when it is complete; a process that is killed leaves nothing of it behind. Others may use
+    the store meanwhile. Raises UsageError if there is something at the path already, or StoreError.
     """
-    dialect = database.engine.dialect
-    if not dialect.exists:
+    if not database.engine.dialect.exists:
         raise StoreError(f"there is no store {database.place} yet, and so nothing to back up")
-    if path.exists() or path.is_symlink():
-        raise UsageError(f"there is a file {path} already; name a new one")
+    path = path.absolute()
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            made = Path(folder) / "store.db"
-            if isinstance(dialect, SQLite):
-                os.close(os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-                dialect.backup(made)
-                with Database(made) as copied:
-                    records = sum(map(copied.count, copied.tables()))
-            else:
-                with Database(made) as target:
-                    records = copy(database, target)
-            with made.open("rb") as stream:
-                os.fsync(stream.fileno())
-            # Unlike a rename, this takes nobody's place.
-            os.link(made, path)
-            sync_directory(path.parent)
-    except OSError as error:
-        raise StoreError(f"the backup {path} cannot be written: {error.strerror or error}") from error
-    return records
+        if path.exists() or path.is_symlink():
+            raise FileExistsError
+        with _nameless(path) as (descriptor, connection), Database(":memory:") as memory:
+            source = database.engine.dialect
+            if not isinstance(source, SQLite):
+                copy(database, memory)
+                source = memory.engine.dialect
+            source.connection.backup(connection)  # type: ignore[attr-defined]
+            connection.close()
+            _publish(descriptor, path)
+    except FileExistsError as error:
+        raise UsageError(f"there is a file {path} already; name a new one") from error
+    except (OSError, sqlite3.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"the backup {path} cannot be written: {reason}; nothing of it is left") from error
+    with Database(path) as made:
+        return sum(map(made.count, made.tables()))
+
+
+@contextmanager
+def _nameless(path: Path) -> Iterator[tuple[int, sqlite3.Connection]]:
+    """A file in the directory of ``path`` that has lost its name, and sqlite's connection to it."""
+    with private_draft(path, b"") as draft:
+        descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC)
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            # Without a journal sqlite makes no other file; with the first look it has opened this one.
+            connection.execute("PRAGMA journal_mode=OFF").fetchall()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            draft.unlink()
+            yield descriptor, connection
+        finally:
+            connection.close()
+            os.close(descriptor)
+
+
+def _publish(source: int, path: Path) -> None:
+    """Copy a file into a new one at ``path``, which appears in one step, whole and on the disk."""
+    with ExitStack() as stack:
+        try:
+            target = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            place = f"/proc/self/fd/{target}"
+        except (OSError, AttributeError):
+            # Not every system, and not every file system, has files without a name.
+            place = str(stack.enter_context(private_draft(path, b"")))
+            target = os.open(place, os.O_WRONLY | os.O_CLOEXEC)
+        with open(source, "rb", closefd=False) as content, open(target, "wb") as file:  # noqa: PTH123
+            os.fchmod(target, 0o600)
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fsync(target)
+            # Unlike a rename, this takes nobody's place. The descriptor only makes it follow the link.
+            os.link(place, path, src_dir_fd=target, follow_symlinks=True)
+        sync_directory(path.parent)
 
 
 def copy(source: Database, target: Database) -> int:

@@ -14,6 +14,7 @@ from cloudmesh.db.records.ordering import By
 from cloudmesh.db.records.values import to_json
 from cloudmesh.db.sql.rows import ID
 from cloudmesh.plugin import Answer, UsageError
+from cloudmesh.plugin.files import sweep_drafts
 
 Arguments = dict[str, Any]
 
@@ -83,10 +84,11 @@ def export(database: Database, arguments: Arguments) -> Answer:
 
 
 def backup(database: Database, arguments: Arguments) -> Answer:
-    """Copy the store into a new file."""
+    """Copy the store into a new file; what an interrupted backup has left there is removed, and told."""
     path = Path(arguments["FILE"]).expanduser()
+    notes = [f"removed {each}, which an interrupted backup left" for each in sweep_drafts(path)]
     records = care.backup(database, path)
-    return Answer(text="", notes=[f"{records} records of {database.place} are now in {path} as well"])
+    return Answer(text="", notes=[*notes, f"{records} records of {database.place} are now in {path} as well"])
 
 
 def check(database: Database, _: Arguments) -> Answer:

@@ -180,16 +180,6 @@ class SQLite(Dialect):
         found = [str(line) for (line,) in self.execute("PRAGMA integrity_check").fetchall()]
         return [] if found == ["ok"] else found
 
-    def backup(self, path: Path) -> None:
-        """Copy all that is committed into another, new file, while others go on writing."""
-        target = sqlite3.connect(str(path), isolation_level=None)
-        try:
-            self.connection.backup(target)
-        except sqlite3.Error as error:
-            raise StoreError(f"the backup {path} cannot be written: {error}") from error
-        finally:
-            target.close()
-
     def _insert_sql(self, table: str, columns: Sequence[str]) -> str:
         """The INSERT of these columns; that of the call before is kept, since it mostly is the same."""
         last_table, last_columns, sql = self._last_insert
