@@ -11,8 +11,8 @@ from cloudmesh.cloud.provider.boot import BootRequest
 pytestmark = pytest.mark.slow
 
 CHANGED = (
-    "<Response><instancesSet><item><instanceId>{}</instanceId><previousState><name>{}</name></previousState>"
-    "</item></instancesSet></Response>"
+    "<{0}Response><instancesSet><item><instanceId>{1}</instanceId><previousState><name>{2}</name>"
+    "</previousState></item></instancesSet></{0}Response>"
 )
 
 
@@ -90,13 +90,13 @@ def test_a_wrong_id_refuses_all(provider, machines, gate):
 @pytest.mark.parametrize("verb", ["start", "delete"])
 def test_one_that_was_deleted_before_is_not_found(provider, gate, verb):
     action = {"start": "StartInstances", "delete": "TerminateInstances"}[verb]
-    gate.answers[action] = [(200, CHANGED.format("i-1", "terminated"))]
+    gate.answers[action] = [(200, CHANGED.format(action, "i-1", "terminated"))]
     told = provider.act_many(verb, ["i-1"])
     assert isinstance(told["i-1"], errors.NotFound) and "was deleted before" in str(told["i-1"])
 
 
 def test_one_of_which_the_answer_says_nothing_is_unsure(provider, gate):
-    gate.answers["StopInstances"] = [(200, CHANGED.format("i-1", "running"))]
+    gate.answers["StopInstances"] = [(200, CHANGED.format("StopInstances", "i-1", "running"))]
     told = provider.act_many("stop", ["i-1", "i-2"])
     assert list(told) == ["i-2"]
     assert isinstance(told["i-2"], errors.BadAnswer) and told["i-2"].outcome_unknown

@@ -29,7 +29,8 @@ def instance(number):
 def page(first, last, more):
     token = f"<nextToken>from-{last}</nextToken>" if more else ""
     body = "".join(instance(number) for number in range(first, last))
-    return f"<Response><reservationSet>{body}</reservationSet>{token}</Response>"
+    root = "DescribeInstancesResponse"
+    return f"<{root}><reservationSet>{body}</reservationSet>{token}</{root}>"
 
 
 def test_five_thousand_machines_come_page_by_page(provider, gate):

@@ -206,9 +206,10 @@ def test_flavors_are_those_of_the_region_or_where_it_tells_none_amazons_names(pr
 
 def told(code, message, state="stopped"):
     return (
-        f"<R><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><instanceState><name>{state}"
-        f"</name></instanceState><stateReason><code>{code}</code><message>{message}</message></stateReason>"
-        "</item></instancesSet></item></reservationSet></R>"
+        "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId>"
+        f"<instanceState><name>{state}</name></instanceState><stateReason><code>{code}</code>"
+        f"<message>{message}</message></stateReason></item></instancesSet></item></reservationSet>"
+        "</DescribeInstancesResponse>"
     )
 
 
@@ -285,8 +286,9 @@ def test_an_encoded_message_is_left_out(provider, gate):
 
 
 def test_an_endpoint_of_ones_own_has_regions_of_its_own(make_provider, gate):
-    zones = "<R><availabilityZoneInfo><item><zoneName>nova</zoneName></item></availabilityZoneInfo></R>"
-    gate.answers["DescribeAvailabilityZones"] = [(200, zones)]
+    zones = "<availabilityZoneInfo><item><zoneName>nova</zoneName></item></availabilityZoneInfo>"
+    root = "DescribeAvailabilityZonesResponse"
+    gate.answers["DescribeAvailabilityZones"] = [(200, f"<{root}>{zones}</{root}>")]
     with make_provider(region="RegionOne") as provider:
         assert provider.check() == "EC2: region RegionOne, 1 availability zone"
     assert "/RegionOne/ec2/aws4_request" in gate.headers[-1]["Authorization"]

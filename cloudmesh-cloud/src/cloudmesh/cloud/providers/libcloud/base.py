@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -33,10 +35,12 @@ class LibcloudProvider(Provider):
     settings_keys: ClassVar[tuple[str, ...]] = CONNECTION_KEYS
     # Whether a GET changes nothing on this cloud.
     get_reads: ClassVar[bool] = False
+    # Whether the time for a call holds for all that a method of the driver asks for, not for each request.
+    whole_methods: ClassVar[bool] = False
 
     def set_up(self) -> None:
         """Read time limits and TLS (``timeout``, ``ca_cert``, ``insecure``), then what is the cloud's own."""
-        self.tracker = CallTracker(self.get_reads)
+        self.tracker = CallTracker(self.name, self.get_reads)
         self._driver: Any = None
         self._hidden: set[str] = set()
         self.connection_settings = ConnectionSettings.read(self.name, self.settings)
@@ -133,6 +137,8 @@ class LibcloudProvider(Provider):
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:
         """Every call of the driver goes in here; ``what`` it is to do comes after "to" in error messages."""
+        if self.whole_methods:
+            self.tracker.ends = time.monotonic() + self.connection_settings.call_timeout
         try:
             yield
         except CloudmeshError:
@@ -148,6 +154,16 @@ class LibcloudProvider(Provider):
             if ours is None:
                 raise
             raise ours from error
+
+    @contextmanager
+    def listing(self, what: str) -> Iterator[None]:
+        """``calling`` for a method of the driver that lists something: pages that repeat end it."""
+        self.tracker.pages = Counter()
+        try:
+            with self.calling(what):
+                yield
+        finally:
+            self.tracker.pages = None
 
     @contextmanager
     def changing(self, what: str) -> Iterator[None]:

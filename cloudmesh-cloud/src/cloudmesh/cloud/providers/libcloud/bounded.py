@@ -30,10 +30,10 @@ class AnswerBudget:
         self._settings = settings
         self._cloud, self._ends = settings.cloud, 0.0
 
-    def begin(self, place: str) -> None:
-        """Count the time of a call to host and port from now on."""
+    def begin(self, place: str, ends: float) -> None:
+        """Count the time of a call to host and port from now on; it must be over at ``ends`` as well."""
         self._cloud = f"cloud {self._settings.cloud} ({place})"
-        self._ends = time.monotonic() + self._settings.call_timeout
+        self._ends = min(ends, time.monotonic() + self._settings.call_timeout)
 
     def left(self) -> float:
         """Seconds that the next part of the answer may take. Raises CloudTimeout if there are none."""

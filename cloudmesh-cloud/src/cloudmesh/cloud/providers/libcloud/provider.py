@@ -26,6 +26,7 @@ class DriverProvider(LibcloudProvider):
 
     # libcloud's name of the driver; empty where ``driver:`` of the settings says it.
     driver_name: ClassVar[str] = ""
+    whole_methods: ClassVar[bool] = True
     settling: ClassVar[float] = 5.0
     # There is no knowing for all of them.
     hides_new: ClassVar[float] = 600.0
@@ -75,7 +76,7 @@ class DriverProvider(LibcloudProvider):
         return records.to_machine(self.name, node)
 
     def _nodes(self) -> list[Any]:
-        with self.calling("list machines"):
+        with self.listing("list machines"):
             return list(self.driver.list_nodes())
 
     def machine(self, cloud_id: str) -> MachineRecord:
@@ -143,7 +144,7 @@ class DriverProvider(LibcloudProvider):
 
     def location(self, name: str) -> Any:
         """The location of this name or id. Raises ConfigError."""
-        with self.calling("list locations"):
+        with self.listing("list locations"):
             found = list(self.driver.list_locations())
         for each in found:
             if name in (str(each.id), str(each.name)):
@@ -162,11 +163,11 @@ class DriverProvider(LibcloudProvider):
         return self._pick("image", cloud_id, self._native_images())
 
     def _native_images(self) -> list[Any]:
-        with self.calling("list images"):
+        with self.listing("list images"):
             return list(self.driver.list_images())
 
     def _sizes(self) -> list[Any]:
-        with self.calling("list flavors"):
+        with self.listing("list flavors"):
             return list(self.driver.list_sizes())
 
     def images(self) -> list[Image]:
@@ -198,7 +199,7 @@ class DriverProvider(LibcloudProvider):
     def _native_keys(self) -> list[Any]:
         if Capability.KEYS not in self.capabilities:
             self._lacks(Capability.KEYS)
-        with self.calling("list key pairs"):
+        with self.listing("list key pairs"):
             return list(self.driver.list_key_pairs())
 
     def add_key(self, name: str, public_key: str) -> KeyPair:

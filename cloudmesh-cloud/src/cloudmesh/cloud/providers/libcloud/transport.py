@@ -6,11 +6,14 @@ one cloud with a private certificate, or without any, does not change how others
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
+from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.cloud.providers.libcloud.connection_settings import (
     ConnectionSettings,
     environment_certificates,
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 no secret
 _READING = ("GET", "HEAD", "OPTIONS")
+# How often a driver may ask for the same in one listing: some look a thing up for each machine.
+_MOST_REPEATS = 100
 # Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
 _SAME_METHOD = (307, 308)
 
@@ -32,17 +37,22 @@ class CallTracker:
     Errors of libcloud often leave out the status of the answer; it is found here.
 
     Attributes:
+        cloud: its name.
         get_reads: whether the cloud changes nothing for a GET, as some interfaces do.
         changes: how many calls since ``reset``, but for the last, may have changed something.
         place: host and port of the last call; empty before the first.
         answer: the last HTTP response; None before it came.
+        ends: when the time for all calls together is over; infinity for none.
+        pages: how often each address was called in a listing; None while none is made.
     """
 
-    def __init__(self, get_reads: bool = False) -> None:
-        self.get_reads = get_reads
+    def __init__(self, cloud: str = "", get_reads: bool = False) -> None:
+        self.cloud, self.get_reads = cloud, get_reads
         self.changes = 0
         self.place = ""
         self.answer: Any = None
+        self.ends = math.inf
+        self.pages: Counter[str] | None = None
         self._sessions: list[Any] = []
         self._changing = False
 
@@ -50,8 +60,15 @@ class CallTracker:
         """Count changes from here."""
         self.changes, self._changing = 0, False
 
-    def begin(self, method: str, place: str, changes_nothing: bool) -> None:
-        """Take note of a call that is made now."""
+    def begin(self, method: str, place: str, url: str, changes_nothing: bool) -> None:
+        """Take note of a call that is made now. Raises BadAnswer if a listing goes round in circles."""
+        if self.pages is not None and method.upper() == "GET":
+            self.pages[url] += 1
+            if self.pages[url] > _MOST_REPEATS:
+                raise BadAnswer(
+                    f"cloud {self.cloud} ({place}) sends the same page of a list again and again; "
+                    "ask its operators"
+                )
         refused = getattr(self.answer, "status_code", 0) >= 400
         self.changes += self._changing and not refused
         self._changing = not (changes_nothing or (self.get_reads and method.upper() in _READING))
@@ -111,8 +128,8 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
             # Some drivers sign in over connections of the class that they call the cloud with.
             changes_nothing = signs_in or url.partition("?")[0].endswith(_TOKEN_PATH)
             place = self.host.partition("://")[2]
-            tracker.begin(method, place, changes_nothing)
-            self.budget.begin(place)
+            tracker.begin(method, place, url, changes_nothing)
+            self.budget.begin(place, tracker.ends)
             if self.session.trust_env:
                 self._read_environment()
             told = {**self.session.headers, **self._normalize_headers(headers)}
