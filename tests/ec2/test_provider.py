@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from dataclasses import replace
 
@@ -202,6 +203,98 @@ def test_flavors_are_those_of_the_region_or_where_it_tells_none_amazons_names(pr
     gate.refuse("DescribeInstanceTypes", "InvalidAction", "no such action")
     flavors = {each.name: each for each in provider.flavors()}
     assert "m1.small" in flavors and flavors["m1.small"].ram == 0, "what is not told is not made up"
+
+
+PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body/></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, PAGE),
+        (202, PAGE),
+        (200, ""),
+        (204, ""),
+        (200, "{}"),
+        (200, "<{0}Response/>"),
+        (200, "<OtherResponse><return>true</return></OtherResponse>"),
+        (202, "<{0}Response><return>true</return></{0}Response>"),
+        (200, "<{0}Response><return>false</return></{0}Response>"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        ("StopInstances", lambda provider: provider.stop("i-1")),
+        ("TerminateInstances", lambda provider: provider.delete("i-1")),
+        ("CreateTags", lambda provider: provider.rename("i-1", "vm2")),
+        ("CreateTags", lambda provider: provider.set_metadata("i-1", {"a": "b"})),
+        ("ModifyInstanceAttribute", lambda provider: provider.resize("i-1", Flavor("aws", "a", "a"))),
+        ("DeleteSecurityGroup", lambda provider: provider.delete_security_group("sg-1")),
+        ("DescribeInstances", lambda provider: list(provider.machines())),
+        ("DescribeKeyPairs", lambda provider: provider.key_pairs()),
+    ],
+)
+def test_what_ec2_never_answers_is_no_success(provider, gate, action, call, status, body):
+    gate.answers[action] = [(status, body.replace("{0}", action))]
+    with pytest.raises(errors.BadAnswer) as caught:
+        call(provider)
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "inner", ["", "<reservationSet>none</reservationSet>", "<reservationSet><a/></reservationSet>"]
+)
+def test_a_listing_of_another_form_is_no_empty_one(provider, gate, inner):
+    gate.answers["DescribeInstances"] = [
+        (200, f"<DescribeInstancesResponse><requestId>r</requestId>{inner}</DescribeInstancesResponse>")
+    ]
+    with pytest.raises(errors.BadAnswer):
+        list(provider.machines())
+
+
+def test_an_answer_about_another_machine_is_no_success(provider, gate):
+    changed = "<StopInstancesResponse><instancesSet><item><instanceId>i-2</instanceId></item></instancesSet>"
+    gate.answers["StopInstances"] = [(200, f"{changed}</StopInstancesResponse>")]
+    with pytest.raises(errors.BadAnswer) as caught:
+        provider.stop("i-1")
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"], [str(number) for number in range(30)]])
+def test_pages_that_have_no_end_are_an_error(provider, gate, tokens):
+    page = "<DescribeInstancesResponse><reservationSet/><nextToken>{}</nextToken></DescribeInstancesResponse>"
+    gate.answers["DescribeInstances"] = [(200, page.format(token)) for token in tokens]
+    with pytest.raises(errors.BadAnswer):
+        list(provider.machines())
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        (
+            "<instanceId>i-7</instanceId><privateIpAddress>nowhere</privateIpAddress>",
+            "machine .*i-7.*no IP",
+        ),
+        (
+            "<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>",
+            "i-7.*creation is no time",
+        ),
+        ("<instanceId>i-7</instanceId><instanceType><a>b</a></instanceType>", "i-7.*flavor is no text"),
+        ("<instanceId>i-7</instanceId><tagSet>x</tagSet>", "i-7.*not as it should be"),
+        ("<instanceId/>", "its id is empty"),
+    ],
+)
+def test_one_odd_machine_is_left_out_and_the_rest_is_shown(provider, gate, inner, words):
+    good = "<item><instanceId>i-1</instanceId><instanceState><name>running</name></instanceState></item>"
+    listing = f"<item><instancesSet><item>{inner}</item>{good}</instancesSet></item>"
+    root = "DescribeInstancesResponse"
+    gate.answers["DescribeInstances"] = [
+        (200, f"<{root}><reservationSet>{listing}</reservationSet></{root}>")
+    ]
+    assert [each.name for each in provider.machines()] == ["i-1"]
+    (odd,) = provider.left_out
+    assert re.search(words, str(odd))
 
 
 def told(code, message, state="stopped"):

@@ -124,7 +124,13 @@ class Provider(ABC):
         in the middle is raised by the iterator: the listing then counts as failed.
         """
 
-    def readable(self, kind: str, items: Iterable[Item], read: Callable[[Item], Listed]) -> Iterator[Listed]:
+    def readable(
+        self,
+        kind: str,
+        items: Iterable[Item],
+        read: Callable[[Item], Listed],
+        keys: tuple[str, str] = ("name", "id"),
+    ) -> Iterator[Listed]:
         """What ``read`` makes of each item of a listing; one that it cannot read is put into ``left_out``.
 
         So one odd machine does not hide all others: users see those, and are told which is missing and why.
@@ -132,12 +138,13 @@ class Provider(ABC):
         Args:
             kind: what is listed, as the method is called: machines, images, ...
             read: raises OddRecord with what is wrong, or an error as of a missing key or a wrong type.
+            keys: of an item's name and id.
         """
         for item in items:
             try:
                 record = read(item)
             except (OddRecord, LookupError, TypeError, ValueError, AttributeError) as error:
-                self.left_out.append(_left_out(self.name, kind, item, error))
+                self.left_out.append(_left_out(self.name, kind, item, error, keys))
                 continue
             yield record
 
@@ -365,10 +372,10 @@ class Provider(ABC):
         raise Unsupported(cannot(self.name, capability))
 
 
-def _left_out(cloud: str, kind: str, item: object, error: Exception) -> LeftOut:
+def _left_out(cloud: str, kind: str, item: object, error: Exception, keys: tuple[str, str]) -> LeftOut:
     """What is told of an item that cannot be read: its name and id, as far as they are texts."""
     fields = item if isinstance(item, Mapping) else vars(item) if hasattr(item, "__dict__") else {}
-    name, cloud_id = (text if isinstance(text := fields.get(key), str) else "" for key in ("name", "id"))
+    name, cloud_id = (text if isinstance(text := fields.get(key), str) else "" for key in keys)
     # Other errors repeat what the cloud said.
     reason = f"it lacks {error.args[0]!r}" if isinstance(error, KeyError) else "it is not as it should be"
     return LeftOut(cloud, kind, str(error) if isinstance(error, OddRecord) else reason, name, cloud_id)

@@ -89,7 +89,7 @@ class Ec2BulkCalls(Ec2Networks):
         for cloud_id in ids:
             if cloud_id not in told:
                 refused[cloud_id] = BadAnswer(
-                    f"cloud {self.name} was asked to {verb} {cloud_id} among others, and its answer does not "
+                    f"cloud {self.name} was asked to {verb} {cloud_id}, and its answer does not "
                     "say whether it did: look before asking again"
                 )
             elif was_deleted(told[cloud_id]):

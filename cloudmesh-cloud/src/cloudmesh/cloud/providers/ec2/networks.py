@@ -11,6 +11,7 @@ from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items
 from cloudmesh.cloud.providers.ec2.records import tags_of
 from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.records import address_of, word_of
 
 _A_PAGE = 1000
 
@@ -24,15 +25,13 @@ class Ec2Networks(LibcloudProvider):
     def networks(self) -> list[Network]:
         """The subnets, each a network of its own."""
         with self.calling("list networks"):
-            return [
-                Network(
-                    self.name,
-                    tags_of(subnet).get("Name") or str(subnet["subnetId"]),
-                    str(subnet["subnetId"]),
-                    subnets=(str(subnet.get("cidrBlock") or ""),),
-                )
-                for subnet in self._all("DescribeSubnets", "subnetSet")
-            ]
+            found = self._all("DescribeSubnets", "subnetSet")
+            return list(self.readable("networks", found, self._network, ("name", "subnetId")))
+
+    def _network(self, subnet: Mapping[str, Any]) -> Network:
+        cloud_id = word_of(subnet.get("subnetId"), "id", needed=True)
+        subnets = (word_of(subnet.get("cidrBlock"), "range"),)
+        return Network(self.name, tags_of(subnet).get("Name") or cloud_id, cloud_id, subnets)
 
     def _all(self, action: str, key: str) -> Iterator[Any]:
         vpc = filters({"vpc-id": [self.own.vpc]}) if self.own.vpc else {}
@@ -40,14 +39,15 @@ class Ec2Networks(LibcloudProvider):
 
     def security_groups(self) -> list[SecurityGroup]:
         with self.calling("list security groups"):
-            return [self._group(each) for each in self._all("DescribeSecurityGroups", "securityGroupInfo")]
+            found = self._all("DescribeSecurityGroups", "securityGroupInfo")
+            return list(self.readable("security_groups", found, self._group, ("groupName", "groupId")))
 
     def _group(self, group: Mapping[str, Any]) -> SecurityGroup:
         return SecurityGroup(
             cloud=self.name,
-            name=str(group["groupName"]),
-            cloud_id=str(group["groupId"]),
-            description=str(group.get("groupDescription") or ""),
+            name=word_of(group.get("groupName"), "name", needed=True),
+            cloud_id=word_of(group.get("groupId"), "id", needed=True),
+            description=word_of(group.get("groupDescription"), "description"),
             rules=tuple(_rules(group)),
         )
 
@@ -82,16 +82,14 @@ class Ec2Networks(LibcloudProvider):
 
     def floating_ips(self) -> list[FloatingIP]:
         with self.calling("list addresses"):
-            answer = self.query.send("DescribeAddresses")
-            return [self._address(each) for each in items(answer, "addressesSet")]
+            found = items(self.query.send("DescribeAddresses"), "addressesSet")
+            return list(self.readable("floating_ips", found, self._address, ("publicIp", "allocationId")))
 
     def _address(self, address: Mapping[str, Any]) -> FloatingIP:
-        return FloatingIP(
-            cloud=self.name,
-            address=str(address["publicIp"]),
-            cloud_id=str(address.get("allocationId") or address["publicIp"]),
-            machine_id=str(address.get("instanceId") or ""),
-        )
+        public = address_of(address.get("publicIp"))
+        cloud_id = word_of(address.get("allocationId"), "id") or public
+        machine_id = word_of(address.get("instanceId"), "machine")
+        return FloatingIP(self.name, public, cloud_id, machine_id=machine_id)
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
         """Take an elastic IP; ``pool`` is a network border group, of which most regions have one.
@@ -168,7 +166,7 @@ def _rule(direction: str, permission: Mapping[str, Any], ethertype: str, remote:
         protocol=str(permission.get("ipProtocol") or _ALL),
         from_port=_port(permission.get("fromPort")),
         to_port=_port(permission.get("toPort")),
-        remote=str(remote),
+        remote=word_of(remote, "range", needed=True),
         ethertype=ethertype,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsupported, only_looking
@@ -15,13 +16,13 @@ from cloudmesh.cloud.providers.ec2.bulk import (
     INSTANCES_A_PAGE,
     Ec2BulkCalls,
     deleted_error,
-    was_deleted,
 )
 from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image, to_machine
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.records import word_of
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 _C = Capability
@@ -89,10 +90,13 @@ class Ec2Provider(Ec2BulkCalls):
     def machines(self) -> Iterator[MachineRecord]:
         """All machines but those that are deleted, which EC2 remembers for an hour."""
         with self.calling("list machines"):
-            for instance in self.query.instances(page_size=INSTANCES_A_PAGE):
-                machine = to_machine(self.name, instance)
+            found = self.query.instances(page_size=INSTANCES_A_PAGE)
+            for machine in self.readable("machines", found, self._machine, ("name", "instanceId")):
                 if machine.state is not State.DELETED:
                     yield machine
+
+    def _machine(self, instance: Mapping[str, Any]) -> MachineRecord:
+        return to_machine(self.name, instance)
 
     def machine(self, cloud_id: str) -> MachineRecord:
         instance = self._instance(cloud_id)
@@ -152,8 +156,8 @@ class Ec2Provider(Ec2BulkCalls):
             if state_of(self._instance(cloud_id)) is State.DELETED:
                 raise deleted_error(self.name, cloud_id) from error
             raise
-        if any(map(was_deleted, items(answer, "instancesSet"))):
-            raise deleted_error(self.name, cloud_id)
+        if told := self._errors_in(verb, [cloud_id], answer):
+            raise told[cloud_id]
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
@@ -196,8 +200,8 @@ class Ec2Provider(Ec2BulkCalls):
 
     def _images(self, sent: Mapping[str, Any]) -> list[Image]:
         with self.calling("list images"):
-            answer = self.query.send("DescribeImages", sent)
-            return [to_image(self.name, each) for each in items(answer, "imagesSet")]
+            found = items(self.query.send("DescribeImages", sent), "imagesSet")
+            return list(self.readable("images", found, partial(to_image, self.name), ("name", "imageId")))
 
     def image(self, cloud_id: str) -> Image:
         for image in self._images(numbered("ImageId", [cloud_id])):
@@ -209,7 +213,8 @@ class Ec2Provider(Ec2BulkCalls):
         try:
             with self.calling("list flavors"):
                 pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
-                return [to_flavor(self.name, each) for each in pages]
+                read = partial(to_flavor, self.name)
+                return list(self.readable("flavors", pages, read, ("instanceType", "instanceType")))
         except Unsupported:
             from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
 
@@ -217,7 +222,8 @@ class Ec2Provider(Ec2BulkCalls):
 
     def key_pairs(self) -> list[KeyPair]:
         with self.calling("list key pairs"):
-            return [self._key(each) for each in items(self.query.send("DescribeKeyPairs"), "keySet")]
+            found = items(self.query.send("DescribeKeyPairs"), "keySet")
+            return list(self.readable("key_pairs", found, self._key, ("keyName", "keyPairId")))
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         material = base64.b64encode(public_key.encode()).decode()
@@ -233,4 +239,5 @@ class Ec2Provider(Ec2BulkCalls):
             self.query.send("DeleteKeyPair", {"KeyName": name})
 
     def _key(self, key: Mapping[str, Any]) -> KeyPair:
-        return KeyPair(self.name, str(key["keyName"]), str(key.get("keyFingerprint") or ""))
+        name = word_of(key.get("keyName"), "name", needed=True)
+        return KeyPair(self.name, name, word_of(key.get("keyFingerprint"), "fingerprint"))

@@ -8,7 +8,7 @@ from typing import Any
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.provider.boot import unmarked
 from cloudmesh.cloud.providers.ec2.query import items
-from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
+from cloudmesh.cloud.providers.libcloud.records import address_of, time_of, word_of
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 STATES = {
@@ -32,7 +32,7 @@ def state_of(instance: Mapping[str, Any]) -> State:
 
 def raw_state(instance: Mapping[str, Any]) -> str:
     """EC2's own word."""
-    return str(_section(instance, "instanceState").get("name", ""))
+    return word_of(_section(instance, "instanceState").get("name"), "state")
 
 
 def fault_of(instance: Mapping[str, Any]) -> str:
@@ -48,22 +48,22 @@ def fault_of(instance: Mapping[str, Any]) -> str:
 
 
 def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
-    """A machine; its name is the tag ``Name``, else its id."""
+    """A machine; its name is the tag ``Name``, else its id. Raises OddRecord."""
     tags = tags_of(instance)
-    cloud_id = str(instance["instanceId"])
+    cloud_id = word_of(instance.get("instanceId"), "id", needed=True)
     return MachineRecord(
         cloud=cloud,
         name=tags.get("Name") or cloud_id,
         cloud_id=cloud_id,
         state=state_of(instance),
         raw_state=raw_state(instance),
-        image=str(instance.get("imageId") or ""),
-        flavor=str(instance.get("instanceType") or ""),
-        key=str(instance.get("keyName") or ""),
+        image=word_of(instance.get("imageId"), "image"),
+        flavor=word_of(instance.get("instanceType"), "flavor"),
+        key=word_of(instance.get("keyName"), "key"),
         private_ips=_addresses(instance, "privateIpAddress"),
         public_ips=_addresses(instance, "ipAddress"),
         fault=fault_of(instance),
-        created=epoch_seconds(instance.get("launchTime")),
+        created=time_of(instance.get("launchTime")),
         metadata=unmarked({key: value for key, value in tags.items() if key != "Name"}),
         zone=str(_section(instance, "placement").get("availabilityZone") or ""),
     )
@@ -71,19 +71,19 @@ def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
 
 def tags_of(thing: Mapping[str, Any]) -> dict[str, str]:
     """The tags of an instance or image."""
-    return {str(tag["key"]): str(tag.get("value") or "") for tag in items(thing, "tagSet")}
+    return {word_of(tag["key"], "tag"): word_of(tag.get("value"), "tag") for tag in items(thing, "tagSet")}
 
 
 def to_image(cloud: str, image: Mapping[str, Any]) -> Image:
     """An image; its size is that of its disks."""
     disks = [_section(each, "ebs").get("volumeSize") or 0 for each in items(image, "blockDeviceMapping")]
-    cloud_id = str(image["imageId"])
-    return Image(cloud, str(image.get("name") or cloud_id), cloud_id, float(sum(map(int, disks))))
+    cloud_id = word_of(image.get("imageId"), "id", needed=True)
+    return Image(cloud, word_of(image.get("name"), "name") or cloud_id, cloud_id, float(sum(map(int, disks))))
 
 
 def to_flavor(cloud: str, kind: Mapping[str, Any]) -> Flavor:
     """An instance type; most have no disk of their own."""
-    name = str(kind["instanceType"])
+    name = word_of(kind.get("instanceType"), "name", needed=True)
     return Flavor(
         cloud=cloud,
         name=name,
@@ -104,4 +104,4 @@ def _reason(instance: Mapping[str, Any], key: str) -> str:
 
 
 def _addresses(instance: Mapping[str, Any], key: str) -> list[str]:
-    return [str(instance[key])] if instance.get(key) else []
+    return [address_of(instance[key])] if instance.get(key) else []

@@ -226,7 +226,7 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
     """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
     if name == "NotImplementedError":
         return errors.Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
-    if name in _PARSING_ERRORS or not details.words:
+    if name in PARSING_ERRORS or not details.words:
         return errors.BadAnswer(
             f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
             f"({name}); {UNSURE}"
@@ -244,7 +244,8 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
     return errors.Refused(f"cloud {call.cloud} did not {call.what} ({details.words})")
 
 
-_PARSING_ERRORS = (
+#: What a driver stumbles with over an answer of another form.
+PARSING_ERRORS = (
     *("KeyError", "IndexError", "AttributeError", "TypeError", "ValueError", "ParseError", "JSONDecodeError"),
     *("AssertionError", "UnicodeDecodeError", "RecursionError", "StopIteration", "UnboundLocalError"),
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from cloudmesh.cloud import errors
@@ -12,9 +13,13 @@ from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord,
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.libcloud import records
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.errors import PARSING_ERRORS
 from cloudmesh.plugin.errors import ConfigError, suggest
 
 _NOT_SHOWN = (errors.BadAnswer, errors.Conflict, errors.NotFound, errors.Refused, errors.Unsupported)
+
+# What many drivers read each thing of a listing with.
+_READERS = {"_to_node": "machines", "_to_image": "images", "_to_size": "flavors"}
 
 
 class DriverProvider(LibcloudProvider):
@@ -58,6 +63,11 @@ class DriverProvider(LibcloudProvider):
 
     def open(self) -> None:
         super().open()
+        # What is being listed.
+        self._listing = ""
+        for name, kind in _READERS.items():
+            if read := getattr(self.driver, name, None):
+                setattr(self.driver, name, partial(self._read_or_leave_out, kind, read))
         # A subclass of its own kind of cloud tells it also before it is open.
         self.capabilities = self.capabilities or records.capabilities_of(self.driver)
 
@@ -67,8 +77,7 @@ class DriverProvider(LibcloudProvider):
 
     def machines(self) -> Iterator[MachineRecord]:
         """All machines but those that are deleted, which some clouds still list."""
-        for node in self._nodes():
-            machine = self._machine(node)
+        for machine in self.readable("machines", self._nodes(), self._machine):
             if machine.state is not State.DELETED:
                 yield machine
 
@@ -76,8 +85,32 @@ class DriverProvider(LibcloudProvider):
         return records.to_machine(self.name, node)
 
     def _nodes(self) -> list[Any]:
-        with self.listing("list machines"):
-            return list(self.driver.list_nodes())
+        return self._listed("machines", "list_nodes")
+
+    def _listed(self, kind: str, method: str) -> list[Any]:
+        """The driver's own objects that one of its methods lists."""
+        self._listing = kind
+        try:
+            with self.listing(f"list {kind.replace('_', ' ')}"):
+                return [each for each in getattr(self.driver, method)() if each is not None]
+        finally:
+            self._listing = ""
+
+    def _read_or_leave_out(self, kind: str, read: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """What the driver makes of one thing in a listing; None, and told, if it stumbles over it."""
+        if self._listing != kind:
+            return read(*given, **named)
+
+        def reading(_: Any) -> Any:
+            try:
+                return read(*given, **named)
+            except Exception as error:
+                if type(error).__name__ in PARSING_ERRORS:
+                    raise errors.OddRecord("it is not as it should be") from error
+                raise
+
+        item = next(iter((*given, *named.values())), None)
+        return next(self.readable(kind, [item], reading), None)
 
     def machine(self, cloud_id: str) -> MachineRecord:
         return self._machine(self._node(cloud_id))
@@ -121,14 +154,17 @@ class DriverProvider(LibcloudProvider):
         with self.changing(f"boot {request.name}"):
             made = self.driver.create_node(name=request.name, size=size, image=image, **more)
         machine = self._machine(made)
-        # Some drivers have no word for a machine that was just asked for.
-        return replace(machine, state=State.BUILDING) if machine.state is State.UNKNOWN else machine
+        # Some drivers have no word of their own for a machine that was just asked for.
+        wordless = machine.state in (State.UNKNOWN, State.UPDATING)
+        return replace(machine, state=State.BUILDING) if wordless else machine
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         for node in self._nodes():
-            machine = self._machine(node)
-            if machine.state not in (State.DELETING, State.DELETED) and self.is_from(node, request):
-                return machine
+            # The others may be as odd as they like.
+            if self.is_from(node, request):
+                machine = self._machine(node)
+                if machine.state not in (State.DELETING, State.DELETED):
+                    return machine
         return None
 
     def is_from(self, node: Any, request: BootRequest) -> bool:
@@ -144,8 +180,7 @@ class DriverProvider(LibcloudProvider):
 
     def location(self, name: str) -> Any:
         """The location of this name or id. Raises ConfigError."""
-        with self.listing("list locations"):
-            found = list(self.driver.list_locations())
+        found = self._listed("locations", "list_locations")
         for each in found:
             if name in (str(each.id), str(each.name)):
                 return each
@@ -163,18 +198,16 @@ class DriverProvider(LibcloudProvider):
         return self._pick("image", cloud_id, self._native_images())
 
     def _native_images(self) -> list[Any]:
-        with self.listing("list images"):
-            return list(self.driver.list_images())
+        return self._listed("images", "list_images")
 
     def _sizes(self) -> list[Any]:
-        with self.listing("list flavors"):
-            return list(self.driver.list_sizes())
+        return self._listed("flavors", "list_sizes")
 
     def images(self) -> list[Image]:
-        return [records.to_image(self.name, each) for each in self._native_images()]
+        return list(self.readable("images", self._native_images(), partial(records.to_image, self.name)))
 
     def flavors(self) -> list[Flavor]:
-        return [records.to_flavor(self.name, each) for each in self._sizes()]
+        return list(self.readable("flavors", self._sizes(), partial(records.to_flavor, self.name)))
 
     def act(self, verb: str, cloud_id: str) -> None:
         """Call the driver's method for a verb; some drivers answer a mere no where others raise."""
@@ -194,13 +227,12 @@ class DriverProvider(LibcloudProvider):
                 raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
 
     def key_pairs(self) -> list[KeyPair]:
-        return [records.to_key(self.name, each) for each in self._native_keys()]
+        return list(self.readable("key_pairs", self._native_keys(), partial(records.to_key, self.name)))
 
     def _native_keys(self) -> list[Any]:
         if Capability.KEYS not in self.capabilities:
             self._lacks(Capability.KEYS)
-        with self.listing("list key pairs"):
-            return list(self.driver.list_key_pairs())
+        return self._listed("key_pairs", "list_key_pairs")
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         if any(each.name == name for each in self._native_keys()):

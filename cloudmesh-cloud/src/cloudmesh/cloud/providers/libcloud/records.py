@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
+from cloudmesh.cloud.errors import OddRecord
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 
@@ -23,19 +24,20 @@ def extra_of(thing: Any) -> dict[str, Any]:
 def to_machine(cloud: str, node: Any) -> MachineRecord:
     """A machine; an image or a size that the driver does not tell stays empty."""
     extra = extra_of(node)
-    cloud_id, state = str(node.id), str(getattr(node.state, "value", node.state)).lower()
+    cloud_id = word_of(node.id, "id", needed=True)
+    state = str(getattr(node.state, "value", node.state)).lower()
     said = [extra[key] for key in _RAW if isinstance(extra.get(key), str)]
     return MachineRecord(
         cloud=cloud,
-        name=str(node.name or cloud_id),
+        name=word_of(node.name, "name") or cloud_id,
         cloud_id=cloud_id,
         state=STATES.get(state, State.UNKNOWN),
         raw_state=next(filter(None, said), "") or state,
         image=_name(node.image) or _name(extra.get("image")),
         flavor=_name(node.size) or _name(extra.get("machineType") or extra.get("size")),
         key=str(extra.get("key_name") or ""),
-        private_ips=[str(each) for each in node.private_ips or []],
-        public_ips=[str(each) for each in node.public_ips or [] if each],
+        private_ips=[address_of(each) for each in node.private_ips or [] if each],
+        public_ips=[address_of(each) for each in node.public_ips or [] if each],
         created=node.created_at.timestamp() if isinstance(node.created_at, datetime) else 0.0,
     )
 
@@ -56,8 +58,41 @@ def epoch_seconds(text: Any) -> float:
         return 0.0
 
 
+def time_of(told: Any) -> float:
+    """A time as seconds since the epoch, 0 for none. Raises OddRecord if it is no time."""
+    seconds = epoch_seconds(told)
+    if told and not seconds:
+        raise OddRecord("the time of its creation is no time")
+    return seconds
+
+
+def address_of(told: Any) -> str:
+    """An address as a cloud tells it. Raises OddRecord if it is none."""
+    from ipaddress import ip_address
+
+    try:
+        ip_address(told if isinstance(told, str) else "")
+    except ValueError:
+        raise OddRecord("one of its addresses is no IP address") from None
+    return str(told)
+
+
+def word_of(told: Any, what: str, needed: bool = False) -> str:
+    """A text as a cloud tells it, empty for none. Raises OddRecord if it is no text, or none and needed."""
+    if told in (None, "") and not needed:
+        return ""
+    if not (told and isinstance(told, str | int)) or isinstance(told, bool):
+        raise OddRecord(f"its {what} is {'empty' if told in (None, '') else 'no text'}")
+    return str(told)
+
+
 def _name(thing: Any) -> str:
-    """The name of an image or size, which some drivers give as an object, others as a section or a text."""
+    """The name of an image or size, which some drivers give as an object, others as a section or a text.
+
+    Raises OddRecord for what is none of these.
+    """
+    if isinstance(thing, list | float | bool):
+        raise OddRecord("its image or flavor is not told as one is")
     if isinstance(thing, str):
         return thing.rpartition("/")[2]
     if isinstance(thing, dict):
@@ -67,17 +102,19 @@ def _name(thing: Any) -> str:
 
 def to_image(cloud: str, image: Any) -> Image:
     """An image; libcloud does not tell sizes."""
-    return Image(cloud, str(image.name or image.id), str(image.id))
+    cloud_id = word_of(image.id, "id", needed=True)
+    return Image(cloud, word_of(image.name, "name") or cloud_id, cloud_id)
 
 
 def to_flavor(cloud: str, size: Any) -> Flavor:
     """A flavor; cores are told in many ways."""
     extra = extra_of(size)
     cores = next((extra[key] for key in _CORES if extra.get(key)), getattr(size, "vcpus", None))
+    cloud_id = word_of(size.id, "id", needed=True)
     return Flavor(
         cloud=cloud,
-        name=str(size.name or size.id),
-        cloud_id=str(size.id),
+        name=word_of(size.name, "name") or cloud_id,
+        cloud_id=cloud_id,
         vcpus=_number(cores),
         ram=_number(size.ram),
         disk=_number(size.disk),
@@ -93,13 +130,13 @@ def _number(value: Any) -> int:
 
 def to_key(cloud: str, key: Any) -> KeyPair:
     """A key pair."""
-    return KeyPair(cloud, str(key.name), str(key.fingerprint or ""))
+    return KeyPair(cloud, word_of(key.name, "name", needed=True), word_of(key.fingerprint, "fingerprint"))
 
 
 #: By the value of ``libcloud.compute.types.NodeState``.
 STATES = {
     "error": State.ERROR,
-    "migrating": State.UNKNOWN,
+    "migrating": State.MIGRATING,
     "normal": State.ACTIVE,
     "paused": State.PAUSED,
     "pending": State.BUILDING,
@@ -112,7 +149,7 @@ STATES = {
     "suspended": State.SUSPENDED,
     "terminated": State.DELETED,
     "unknown": State.UNKNOWN,
-    "updating": State.UNKNOWN,
+    "updating": State.UPDATING,
 }
 
 
