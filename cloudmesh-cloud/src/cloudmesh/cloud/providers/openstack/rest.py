@@ -102,18 +102,25 @@ class RestClient:
     def __init__(self, settings: ConnectionSettings, tracker: CallTracker) -> None:
         self._settings = settings
         self._tracker = tracker
-        self._connections: dict[str, Any] = {}
+        self._connections: dict[tuple[str, bool], Any] = {}
 
-    def send(self, method: str, url: str, data: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+    def send(
+        self,
+        method: str,
+        url: str,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        signs_in: bool = False,
+    ) -> Any:
         """The HTTP response to a call, whatever its status."""
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.netloc}"
-        if place not in self._connections:
+        if (place, signs_in) not in self._connections:
+            kind = connection_class(self._settings, self._tracker, signs_in)
+            connection = self._connections[place, signs_in] = kind(parts.netloc, None)
             # libcloud's own way to an address knows no IPv6.
-            connection = connection_class(self._settings, self._tracker)(parts.netloc, None)
             connection.host = place
-            self._connections[place] = connection
-        connection = self._connections[place]
+        connection = self._connections[place, signs_in]
         usual = {"Accept": "application/json", "Content-Type": "application/json"}
         body = "" if data is None else json.dumps(data)
         connection.request(method, url.removeprefix(place), body, {**usual, **(headers or {})})

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NoCapacity, OddRecord, Refused
@@ -44,6 +44,8 @@ _POLL_SECONDS = 1.0
 
 class OpenStackServices(LibcloudProvider):
     """A session with an OpenStack, its three services, and what Nova does to one machine."""
+
+    get_reads: ClassVar[bool] = True
 
     def read_own_settings(self) -> None:
         """``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same as those of every section."""
@@ -137,8 +139,8 @@ class OpenStackServices(LibcloudProvider):
 
     @contextmanager
     def requesting(self, what: str) -> Iterator[None]:
-        """As ``calling``; an answer of another form than the interface promises raises BadAnswer."""
-        with self.calling(what):
+        """As ``changing``; an answer of another form than the interface promises raises BadAnswer."""
+        with self.changing(what):
             try:
                 yield
             except OSError:
@@ -168,24 +170,34 @@ class OpenStackServices(LibcloudProvider):
             self.ask("rename", cloud_id, data={"server": {"name": name}})
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
-        with self.requesting(f"resize machine {cloud_id}"):
+        what = f"resize machine {cloud_id}"
+        with self.requesting(what):
             server = self.ask("server", cloud_id)
             if server["status"] not in ("RESIZE", "VERIFY_RESIZE"):
                 self.ask("action", cloud_id, data={"resize": {"flavorRef": flavor.cloud_id}})
-                server = {"status": "RESIZE"}
-            if server["status"] == "RESIZE":
-                server = self._await_resize_question(cloud_id)
+            server = self._resized(cloud_id)
             # Before microversion 2.47 it is told by its id.
             now = server["flavor"].get("original_name") or server["flavor"]["id"]
-            if now not in (flavor.name, flavor.cloud_id):
-                raise Conflict(
-                    f"machine {server['name']} of cloud {self.name} was resized to {now}, which waits to be "
-                    f"confirmed: resize it to {now} again for that, and then to {flavor.name}"
-                )
+            subject = f"machine {server['name']} of cloud {self.name}"
+        if server["status"] == "ERROR":
+            told = (server.get("fault") or {}).get("message") or "Nova does not tell why"
+            raise Refused(f"{subject} broke while it was resized: {told}")
+        if server["status"] != "VERIFY_RESIZE":
+            # Nova returns to how it was, and tells nobody why; this is nearly always the reason.
+            raise NoCapacity(
+                f"{subject} was not resized; most likely there is no room for the new size on any host; "
+                "choose a smaller flavor"
+            )
+        if now not in (flavor.name, flavor.cloud_id):
+            raise Conflict(
+                f"{subject} was resized to {now}, which waits to be confirmed: resize it to {now} again for "
+                f"that, and then to {flavor.name}"
+            )
+        with self.requesting(what):
             self.ask("confirm", cloud_id, data={"confirmResize": None})
 
-    def _await_resize_question(self, cloud_id: str) -> dict[str, Any]:
-        """The server as it is when Nova asks whether the new size is right."""
+    def _resized(self, cloud_id: str) -> dict[str, Any]:
+        """The server as it is when Nova asks whether the new size is right, or has given up."""
         deadline = time.monotonic() + RESIZE_SECONDS
         while (server := self.ask("server", cloud_id))["status"] == "RESIZE":
             if time.monotonic() > deadline:
@@ -194,15 +206,6 @@ class OpenStackServices(LibcloudProvider):
                     f"{RESIZE_SECONDS:.0f} seconds; resize it again later, to confirm"
                 )
             time.sleep(_POLL_SECONDS)
-        if server["status"] == "ERROR":
-            told = (server.get("fault") or {}).get("message") or "Nova does not tell why"
-            raise Refused(f"cloud {self.name} broke machine {server['name']} while resizing it: {told}")
-        if server["status"] != "VERIFY_RESIZE":
-            # Nova returns to how it was, and tells nobody why; this is nearly always the reason.
-            raise NoCapacity(
-                f"cloud {self.name} gave up to resize machine {server['name']}; most likely there is no room "
-                "for the new size on any host; choose a smaller flavor"
-            )
         return dict(server)
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:

@@ -210,7 +210,7 @@ class KeystoneSession:
             raise CredentialsError(self._refused)
         # Whatever it was for has not been asked yet.
         with only_looking(), self._calling("sign in"):
-            answer = self._client().send(call.method, account.url + call.path, {"auth": auth})
+            answer = self._client().send(call.method, account.url + call.path, {"auth": auth}, signs_in=True)
             if answer.status_code == HTTPStatus.UNAUTHORIZED:
                 self._refused = self._why_refused(answer)
                 raise CredentialsError(self._refused)
