@@ -210,6 +210,23 @@ def test_who_lost_the_hold_of_a_job_begins_nothing_more_of_it(boot, spy, home):
     assert counts(2) == {"done": 3, "already": 1}
 
 
+def test_fewer_threads_than_calls_make_fewer_calls_at_once_and_lose_none(boot, spy, monkeypatch):
+    boot("web[01-30]", "a")
+    start, allowed = threading.Thread.start, iter(range(3))
+
+    def limited(thread):
+        if thread.name == "cloudmesh-call" and next(allowed, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with Machines("web[01-30]", "a", parallel=20) as machines:
+        result = machines.stop()
+    assert statuses(result) == ["done"] * 30
+    (note,) = result.notes
+    assert note.startswith("3 calls were made at once, not 20: the system allows this user no further thread")
+
+
 def lose_store(home, how):
     """What users, or their scripts, do to a store that is in use."""
     store = home / "cloudmesh.db"

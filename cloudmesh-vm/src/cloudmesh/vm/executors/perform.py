@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from cloudmesh.cloud.client.actions import ActionResult
@@ -19,6 +19,7 @@ from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.changes import Recorder, StoreChange
 from cloudmesh.cloud.store.listings import SharedListings
 from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.executors.room import no_room
 from cloudmesh.vm.model.call import ADDRESS, BOOT, Access, Call, CallResult, Reply
 
 # A read that failed is repeated at once, a few times; after longer trouble the scheduler repeats the whole
@@ -89,6 +90,12 @@ class ThreadClouds:
             self._all.append(opened)
         return opened
 
+    def close_mine(self) -> None:
+        """Close the clouds of the calling thread, which comes to its end."""
+        for each in self._local.__dict__.pop("open", {}).values():
+            with suppress(CloudmeshError):
+                self._close(each)
+
     def close(self, keys: Iterable[str]) -> None:
         """Close the clouds that were opened with the accesses of these keys, in all threads."""
         wanted = set(keys)
@@ -127,7 +134,8 @@ def perform(call: Call) -> Reply:
         mistake = CloudmeshError(sentence)
         # The cloud may have done what was asked for before it happened.
         mistake.outcome_unknown = True
-        results = (mistake,) * len(call.machines)
+        results = (no_room(error) or mistake,) * len(call.machines)
+    results = tuple((isinstance(each, CloudmeshError) and no_room(each)) or each for each in results)
     return Reply(results, changes, time.monotonic() - began)
 
 

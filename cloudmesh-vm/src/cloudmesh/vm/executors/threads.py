@@ -20,12 +20,13 @@ _WAIT = 0.5
 
 # A function to be called, and the future that gets its answer.
 _WorkItem = tuple[Future[Any], Callable[[], Any]]
+_RETIRE: _WorkItem = (Future(), lambda: None)
 
 
 @contextmanager
-def open_threads(parallel: int) -> Iterator[Executor]:
+def open_threads(parallel: int, at_end: Callable[[], None] = lambda: None) -> Iterator[Executor]:
     """So many threads as an executor, for a block; at its end calls that still run are left to themselves."""
-    executor = DaemonThreads(parallel)
+    executor = DaemonThreads(parallel, at_end)
     try:
         yield executor
     finally:
@@ -40,13 +41,20 @@ class DaemonThreads(Executor):
 
     Args:
         max_workers: so many threads at most; they are made when there is something to do.
+        at_end: called by each thread that comes to its end.
+
+    Attributes:
+        max_workers: how many threads there may be by now.
+        refused: whether the system has allowed no further thread.
     """
 
-    def __init__(self, max_workers: int) -> None:
+    def __init__(self, max_workers: int, at_end: Callable[[], None] = lambda: None) -> None:
         if max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, not {max_workers}")
-        self._most = max_workers
-        # None ends the thread that takes it, which puts it back for the next one.
+        self.max_workers = max_workers
+        self.refused = False
+        self._at_end = at_end
+        # None ends the thread that takes it, which puts it back for the next one; _RETIRE ends one thread.
         self._calls: SimpleQueue[_WorkItem | None] = SimpleQueue()
         self._change = threading.Condition()
         self._closed = False
@@ -93,6 +101,13 @@ class DaemonThreads(Executor):
                 self._change.notify_all()
                 self._provide()
 
+    def reduce(self, max_workers: int) -> None:
+        """Have fewer threads from now on; those above end when they have nothing to do."""
+        with self._change:
+            self.max_workers = max(1, min(self.max_workers, max_workers))
+            for _ in range(self._threads - self.max_workers):
+                self._calls.put(_RETIRE)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; with ``cancel_futures`` those that did not begin are cancelled.
 
@@ -111,22 +126,25 @@ class DaemonThreads(Executor):
         """Cancel what no thread took yet."""
         with suppress(Empty):
             while call := self._calls.get_nowait():
-                self._waiting -= 1
-                call[0].cancel()
-                call[0].set_running_or_notify_cancel()
+                if call is not _RETIRE:
+                    self._waiting -= 1
+                    call[0].cancel()
+                    call[0].set_running_or_notify_cancel()
             self._calls.put(None)
 
     def _provide(self) -> None:
         """Make a thread if one is needed and allowed. Raises RuntimeError if there is none at all."""
-        if self._waiting <= self._idle or self._threads >= self._most:
+        if self._waiting <= self._idle or self._threads >= self.max_workers:
             return
         thread = threading.Thread(target=self._work, name="cloudmesh-call", daemon=True)
         try:
             thread.start()
         except RuntimeError:
             # The system has no room for another; the others do it all.
+            self.refused = True
             if not self._threads:
                 raise
+            self.max_workers = self._threads
             return
         self._threads += 1
         self._idle += 1
@@ -140,9 +158,12 @@ class DaemonThreads(Executor):
                 if call is None:
                     self._calls.put(None)
                     break
+                if call is _RETIRE:
+                    break
                 counts = self._make(call)
                 del call
         finally:
+            self._at_end()
             if counts:
                 with self._change:
                     self._threads -= 1

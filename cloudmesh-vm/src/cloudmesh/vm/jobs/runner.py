@@ -15,7 +15,9 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.executors.registry import open_executor
+from cloudmesh.vm.executors.room import FEW_THREADS, calls_at_once, few_files
 from cloudmesh.vm.executors.threads import THREADS, open_threads
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.store import JobStore
@@ -97,14 +99,20 @@ class JobRunner:
         """
         stop = StopRequest()
         try:
-            result = self._scheduler(store, verb, tasks, deadline, stop).run(tasks)
+            scheduler = self._scheduler(store, verb, tasks, deadline, stop)
+            result = scheduler.run(tasks)
+            notes = self._room(scheduler.parallel, len(tasks))
+            if notes and self._own_threads:
+                # The threads have files open, which are needed for what comes.
+                self._stack.close()
+                self._opened = None
             outcomes = [*map(self.as_known, result), *(outcome for _, outcome in done)]
             tasks = [*tasks, *(task for task, _ in done)]
-            result = Result(outcomes, store.number, bool(stop.requested))
+            result = Result(outcomes, store.number, bool(stop.requested), notes)
             over = not wait
             if wait and not result.interrupted:
                 waited = self._then_wait(store, tasks, result, deadline, stop)
-                result = Result(waited, store.number, bool(stop.requested))
+                result = Result(waited, store.number, bool(stop.requested), notes)
                 over = True
         except BaseException:
             # Each task still has its row; the job counts as interrupted.
@@ -172,22 +180,37 @@ class JobRunner:
             cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
             for cloud, count in counts.items()
         }
+        most = self._most_calls(len(counts), len(tasks))
         return Scheduler(
             settings,
             self._executor,
             store,
-            JobLimits(self._most_calls(), deadline.seconds, self.options.call_timeout, deadline.spent()),
+            JobLimits(most, deadline.seconds, self.options.call_timeout, deadline.spent()),
             watch=self.options.watch,
             stop=stop or StopRequest(),
         )
 
-    def _most_calls(self) -> int:
+    def _room(self, parallel: int, tasks: int) -> list[str]:
+        """What to tell if the system had no room in this process for as many calls at once as were wanted."""
+        wanted = min(self.parallel, tasks)
+        if parallel >= wanted or not self._own_threads:
+            return []
+        why = FEW_THREADS if getattr(self._executor(), "refused", False) else few_files()
+        counted = "1 call was" if parallel == 1 else f"{parallel} calls were"
+        return [f"{counted} made at once, not {wanted}: {why}"]
+
+    @property
+    def _own_threads(self) -> bool:
+        """Whether threads of this process make the calls."""
+        return self.options.executor is None and self.session.config.engine() == THREADS
+
+    def _most_calls(self, clouds: int, tasks: int) -> int:
         """How many calls are given to the executor at once.
 
         More than it can make would only wait there, and that would count as the time of their calls.
         """
-        if self.options.executor is None and self.session.config.engine() == THREADS:
-            return self.parallel
+        if self._own_threads:
+            return calls_at_once(min(self.parallel, max(1, tasks)), clouds)
         executor = self._executor()
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
         return min(self.parallel, most or self.parallel)
@@ -199,7 +222,7 @@ class JobRunner:
         if self._opened is None:
             engine = self.session.config.engine()
             opened = (
-                open_threads(self.parallel)
+                open_threads(self.parallel, HERE.close_mine)
                 if engine == THREADS
                 else open_executor(self.session.config, self.parallel)
             )

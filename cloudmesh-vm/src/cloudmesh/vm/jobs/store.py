@@ -123,12 +123,16 @@ class JobStore:
             address = run.step == ADDRESS and run.task.verb != ADDRESS
             kind = rows.RETRIED if run.tries else ADDRESS if address else rows.BEGUN
             events.append((run.task.number, kind))
-        with self._database.atomic():
-            self._require_hold()
-            apply_all(changes, self.inventory)
-            if values:
-                self._database.update_many(rows.TASKS, values)
-                self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
+        try:
+            with self._database.atomic():
+                self._require_hold()
+                apply_all(changes, self.inventory)
+                if values:
+                    self._database.update_many(rows.TASKS, values)
+                    self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
+        except OSError as error:
+            # There was no room to load a module that writes.
+            raise StoreError(f"the store cannot be written: {error}") from error
 
     def _require_hold(self) -> None:
         """Raise StoreError if others may run the job now: a connection to PostgreSQL may break off alone."""

@@ -93,3 +93,7 @@ class CallLost(CloudError):
 
 class WorkerUnreachable(CallLost):
     """The process that makes a call cannot be reached, and may still run it: the cloud cannot tell yet."""
+
+
+class NoRoom(CloudError):
+    """A call was not made, or not to its end: the system allows its process no more files or threads."""

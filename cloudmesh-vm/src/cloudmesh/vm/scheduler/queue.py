@@ -205,6 +205,7 @@ class InFlightCall:
         future: gets the reply.
         ended: when it was seen to have ended.
         pauses: seconds until a retry, by how the tasks fared; None for no retry.
+        shared: whether other calls were in flight at the same time.
     """
 
     queue: CloudQueue
@@ -214,6 +215,7 @@ class InFlightCall:
     future: Future[Reply] = field(default_factory=Future)
     ended: float = 0.0
     pauses: dict[tuple[int, int, int], float | None] = field(default_factory=dict)
+    shared: bool = False
 
     def reply(self) -> Reply:
         """What the call gave; if whoever made it was lost, that for each of its tasks."""

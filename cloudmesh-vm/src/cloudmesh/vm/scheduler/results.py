@@ -15,7 +15,7 @@ from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
-from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, WorkerUnreachable
+from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
 from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
 
@@ -47,7 +47,7 @@ class RetryPolicy:
 
         ``silences``: how many calls in a row got no answer at all, if its cloud has not answered any call.
         """
-        if not (is_transient(error) or isinstance(error, CallLost)):
+        if not (is_transient(error) or isinstance(error, CallLost | NoRoom)):
             return None
         if tries >= self.attempts or silences >= self.silent_attempts:
             return None
@@ -138,6 +138,12 @@ class ResultHandler:
     def _failed(self, call: InFlightCall, run: TaskRun, error: CloudmeshError, step: SchedulerStep) -> None:
         """A call ended in an error: it is retried later, or the task has failed."""
         queue = call.queue
+        if isinstance(error, NoRoom) and call.shared:
+            # It is no failed try, as there was room for fewer calls than were made at once.
+            run.tries -= 1
+            run.maybe_done = run.maybe_done or error.outcome_unknown
+            queue.retry_at(run, call.ended + self.policy.first)
+            return
         # One failed call does not prove that the cloud is down: it must have been probed before.
         was_probing = queue.probing
         self._note_cloud(call, error)
@@ -181,7 +187,7 @@ class ResultHandler:
             queue.closed = error
         elif _is_silence(error):
             self._silent(call)
-        elif not isinstance(error, CallLost):
+        elif not isinstance(error, CallLost | NoRoom):
             self._answered(queue)
         if isinstance(error, RateLimited | OutOfService) and error.retry_after is not None:
             if self.policy.obeys(error):

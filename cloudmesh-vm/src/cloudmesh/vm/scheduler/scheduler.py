@@ -21,7 +21,7 @@ from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
-from cloudmesh.vm.model.call import Call, CallLost, Reply
+from cloudmesh.vm.model.call import Call, CallLost, NoRoom, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
@@ -75,6 +75,9 @@ class Scheduler:
         stop: may be asked to stop from elsewhere.
         clock: seconds that never go back.
         perform: makes a call; a function that can be pickled and raises nothing.
+
+    Attributes:
+        parallel: how many calls may be made at once by now.
     """
 
     settings: CallSettingsByCloud
@@ -98,6 +101,8 @@ class Scheduler:
         self._asked_store = self.clock()
         # What becomes of all that is not begun yet; None while the work goes on.
         self._halted: Outcome | None = None
+        # How many calls may be made at once by now, and when that was lowered.
+        self.parallel, self._lowered = self.limits.parallel, float("-inf")
         # Whether the next step has something to do before any call ends.
         self._hurry = True
 
@@ -175,8 +180,10 @@ class Scheduler:
         """Wait until something happens, store it, and begin the next calls; the tasks that are over."""
         step = self._step = SchedulerStep()
         for call in self._ended_calls():
+            call.shared = call.shared or len(self._in_flight) > 1
             self._remove(call)
             call.ended = self.clock()
+            self._make_room(call)
             self._results.settle(call, step)
         now = self.clock()
         self._give_up_late_calls(now, step)
@@ -185,6 +192,8 @@ class Scheduler:
         self._write(step)
         for call in step.calls:
             self._submit(call)
+        if step.calls and getattr(self.executor(), "refused", False):
+            self.parallel = min(self.parallel, getattr(self.executor(), "max_workers", self.parallel))
         over = [*step.ended, *step.left]
         self._progress.count(over)
         self._progress.tell(now, self._in_flight, news=bool(over or step.calls))
@@ -207,6 +216,18 @@ class Scheduler:
         if self.stop.requested > 1:
             raise KeyboardInterrupt
         return ended
+
+    def _make_room(self, ended: InFlightCall) -> None:
+        """Make fewer calls at once, if the system had no room for one that was made with others."""
+        if not any(isinstance(each, NoRoom) for each in ended.reply().results):
+            return
+        # Those that were begun before it was lowered do not count again.
+        if ended.shared and ended.began > self._lowered:
+            self._lowered = self.clock()
+            self.parallel = max(1, self.parallel // 2)
+            reduce = getattr(self.executor(), "reduce", None)
+            if reduce is not None:
+                reduce(self.parallel)
 
     def _seconds_to_wait(self) -> float:
         """Seconds until there is something to do, though no call has ended."""
@@ -272,8 +293,8 @@ class Scheduler:
         if self._halted is not None:
             return
         queues = [each for each in self._queues.values() if each.unfinished and each.paused <= now]
-        granted = share_calls(queues, self.limits.parallel) if queues else {}
-        room = self.limits.parallel - len(self._in_flight)
+        granted = share_calls(queues, self.parallel) if queues else {}
+        room = self.parallel - len(self._in_flight)
         eager = [queue for queue in queues if queue.waiting]
         while room > 0 and eager:
             for queue in list(eager):

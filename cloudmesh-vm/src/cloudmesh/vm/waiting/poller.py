@@ -14,6 +14,7 @@ from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.executors.room import no_room
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,13 @@ class Poller:
         if cloud not in self._requests:
             self._requests[cloud] = SimpleQueue()
             work = (cloud, self._requests[cloud])
-            threading.Thread(target=self._poll, args=work, daemon=True, name=f"listing {cloud}").start()
+            try:
+                threading.Thread(target=self._poll, args=work, daemon=True, name=f"listing {cloud}").start()
+            except RuntimeError as error:
+                # The system may have room for another thread a little later.
+                del self._requests[cloud]
+                self._results.put(PollResult(cloud, no_room(error) or error))
+                return
         self._requests[cloud].put(True)
 
     def next(self, seconds: float) -> PollResult | None:
@@ -76,4 +83,4 @@ class Poller:
                     cloud.read_retry = ONCE
                     self._results.put(PollResult(name, cloud.machines()))
                 except BaseException as error:  # noqa: BLE001 the thread that asked decides about it
-                    self._results.put(PollResult(name, error))
+                    self._results.put(PollResult(name, no_room(error) or error))

@@ -25,6 +25,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.model.call import NoRoom
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.waiting.poller import Poller, PollResult
 
@@ -227,7 +228,7 @@ class Waiter:
                 self._check(each, by_id.get(each.machine.cloud_id))
         elif not isinstance(listed, CloudmeshError):
             raise listed
-        elif is_transient(listed):
+        elif is_transient(listed) or isinstance(listed, NoRoom):
             cloud.trouble = listed
             if isinstance(listed, RateLimited | OutOfService):
                 pause = max(pause, listed.retry_after or 0.0)

@@ -1,0 +1,101 @@
+"""How many calls the system has room for in this process: files that it may open, and threads.
+
+A call that found no room was not made, and nothing is wrong with its cloud. It is made again, with fewer
+others at the same time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+from cloudmesh.cloud.errors import BadAnswer, Conflict, NotFound, Refused, Unsupported
+from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.vm.model.call import NoRoom
+
+# Files that one call may need to have open at each cloud: a connection to each of its services, or an sqlite
+# file with its log and index.
+_A_CALL = 4
+# Files that are needed beside the calls: by the store, and by modules that are loaded.
+_OTHERS = 14
+_NO_FILE = frozenset({errno.EMFILE, errno.ENFILE})
+# What Python says where the system refuses a thread.
+_NO_THREAD = "can't start new thread"
+# A cloud that answered so was reached.
+_ANSWERS = (Refused, Conflict, NotFound, Unsupported, BadAnswer)
+FEW_THREADS = "the system allows this user no further thread (ulimit -u)"
+
+
+def calls_at_once(wanted: int, clouds: int) -> int:
+    """How many of these calls there are files for, if each may be at any of so many clouds; at least one.
+
+    If need be, the process allows itself as many open files as the system lets it have (``ulimit -Hn``).
+    """
+    each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
+    needed = _open_files() + others + each * wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        with suppress(OSError, ValueError):
+            soft_now = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, soft_now), hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return min(wanted, max(1, (soft - _open_files() - others) // each))
+
+
+def few_files() -> str:
+    """The sentence that tells why there is no room for more calls."""
+    return (
+        f"this process may have only {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} files open (ulimit -n)"
+    )
+
+
+def no_room(error: BaseException) -> NoRoom | None:
+    """What a call tells that failed since there was no room for another file or thread; else None.
+
+    Not every library keeps the reason, so it is also tried whether there is room now.
+    """
+    if isinstance(error, _ANSWERS):
+        return None
+    causes = list(_causes(error))
+    sentence = few_files()
+    if any(isinstance(each, RuntimeError) and _NO_THREAD in str(each) for each in causes):
+        sentence = FEW_THREADS
+    elif not any(isinstance(each, OSError) and each.errno in _NO_FILE for each in causes) and _has_room():
+        return None
+    found = NoRoom(sentence)
+    found.outcome_unknown = not isinstance(error, CloudmeshError) or error.outcome_unknown
+    return found
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that led to it."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+def _has_room() -> bool:
+    """Whether so many files as a call needs can be opened now."""
+    with ExitStack() as stack:
+        try:
+            for _ in range(_A_CALL):
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            return error.errno not in _NO_FILE
+    return True
+
+
+def _open_files() -> int:
+    """How many files are open; where the system does not list them, as many as usual."""
+    try:
+        return len(os.listdir("/dev/fd"))  # noqa: PTH208 not paths, but numbers of descriptors
+    except OSError:
+        return 16
