@@ -221,6 +221,13 @@ def test_a_record_shares_nothing_with_its_machine():
     assert machine.to_record()["state"] == "active" and type(machine.to_record()["state"]) is str
 
 
+def test_a_state_of_a_later_version_hides_no_machine(inventory):
+    inventory.save_many([vm("a"), vm("b")])
+    inventory.database.update("machine", {"state": "levitating", "raw_state": "LEVITATING"}, name="a")
+    assert states(inventory) == {"a": "unknown", "b": "active"}
+    assert inventory.known("uc")[0].machine.raw_state == "LEVITATING"
+
+
 def test_metadata_keeps_its_keys_and_makes_no_columns(inventory):
     written = {"role": "web", "a_b": "1", "A_B": "2", "": "empty"}
     inventory.save(replace(vm("a"), metadata=written))

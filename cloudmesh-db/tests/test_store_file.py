@@ -157,7 +157,7 @@ def disk(tmp_path: Path) -> Any:
 @pytest.mark.parametrize("crashed", [False, True])
 @pytest.mark.parametrize(
     ("happens", "words"),
-    [(full, "the disk is full|disk I/O"), (read_only, "may only be read|cannot be opened")],
+    [(full, "cannot be written, the disk is full"), (read_only, "may only be read|cannot be opened")],
 )
 def test_reading_needs_no_room(
     disk: Path, children: Any, happens: Callable[[Path], None], words: str, crashed: bool

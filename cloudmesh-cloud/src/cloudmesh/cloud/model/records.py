@@ -70,6 +70,9 @@ class State(Word):
         return self.value.endswith("ing")
 
 
+_STATES = frozenset(state.value for state in State)
+
+
 @dataclass(frozen=True)
 class MachineRecord:
     """A virtual machine as its cloud last told of it.
@@ -137,10 +140,14 @@ class MachineRecord:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> MachineRecord:
-        """A machine from such data; keys that are not of the model are left aside."""
+        """A machine from such data; keys that are not of the model are left aside.
+
+        A state that only a later version knows is unknown here.
+        """
         # Not by fields(), which takes as long as all the rest.
         values = {key: record[key] for key in cls.__dataclass_fields__ if key in record}
-        values |= {"state": State(record["state"]), "metadata": dict(record.get("metadata") or {})}
+        state = State(record["state"]) if record["state"] in _STATES else State.UNKNOWN
+        values |= {"state": state, "metadata": dict(record.get("metadata") or {})}
         return cls(**values)
 
 

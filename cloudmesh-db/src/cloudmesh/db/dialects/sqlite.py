@@ -275,6 +275,9 @@ class SQLite(Dialect):
         if any(words in text for words in _DAMAGED) and not self.in_memory:
             self._close()
             raise StoreError(self._file.set_aside()) from error
+        if any(words in text for words in _NO_ROOM) and not self.in_memory:
+            # sqlite does not always know what the disk is like.
+            text = self._file.disk().lower() or text
         reason = next((sentence for words, sentence in _SENTENCES if words in text), None)
         sentence = reason.format(locks.BUSY_SECONDS) if reason else f"cannot do this: {said}"
         raise StoreError(f"the store {self.place} {sentence}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -23,6 +24,8 @@ _SMALLEST = 512
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 # The folder of the locks of the store, see ``cloudmesh.db.locks.hold``.
 LOCKS = "-locks"
+# So many bytes sqlite needs at least, for the index of its log and a page or two.
+_ROOM = 65536
 
 
 class StoreFile:
@@ -85,6 +88,16 @@ class StoreFile:
                 f"the store {self.path} was removed, or another file took its place, while it was in use; "
                 "what was written last is lost, so look at what your clouds have before you do it again"
             )
+
+    def disk(self) -> str:
+        """What is wrong with the disk, in the words of the system; empty if nothing is."""
+        with suppress(OSError):
+            status = os.statvfs(self.path.parent)
+            if status.f_flag & os.ST_RDONLY:
+                return os.strerror(errno.EROFS)
+            if status.f_bavail * status.f_frsize < _ROOM:
+                return os.strerror(errno.ENOSPC)
+        return ""
 
     def set_aside(self) -> str:
         """Rename a damaged file if it was a store of cloudmesh; the sentence that says what was done."""
