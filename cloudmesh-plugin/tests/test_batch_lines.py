@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmd
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from cloudmesh.plugin import CloudmeshError, UsageError, batch, command
 from cloudmesh.shell.command import basecommand
 from cloudmesh.shell.command import command as foreign_command
+
+Run = Callable[..., tuple[int, list[str]]]
 
 
 class Shell(cmd.Cmd):
@@ -71,12 +74,19 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     return shell
 
 
-def run(shell: Shell, path: Path, *lines: str, keep_going: bool = False) -> tuple[int, list[str]]:
+@pytest.fixture
+def run(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs lines as a script; gives the exit code, and what was told of the lines that failed."""
     told: list[str] = []
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return batch.run(shell, str(path), keep_going, told.append), [
-        line.removeprefix(str(path)) for line in told
-    ]
+    monkeypatch.setattr(batch, "tell", told.append)
+
+    def run_lines(*lines: str, keep_going: bool = False) -> tuple[int, list[str]]:
+        told.clear()
+        path = tmp_path / "s"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return batch.run(shell, str(path), keep_going), [line.removeprefix(str(path)) for line in told]
+
+    return run_lines
 
 
 @pytest.mark.parametrize(
@@ -101,9 +111,9 @@ def run(shell: Shell, path: Path, *lines: str, keep_going: bool = False) -> tupl
     ],
 )
 def test_every_failure_counts(
-    shell: Shell, tmp_path: Path, line: str, code: int, capfd: pytest.CaptureFixture[str]
+    run: Run, shell: Shell, line: str, code: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    found, told = run(shell, tmp_path / "s", "own first", line, "own last")
+    found, told = run("own first", line, "own last")
     assert found == code
     assert told == [":2: " + line.replace("\x00", "\\x00")]
     assert shell.ran[0] == "own first"
@@ -111,36 +121,36 @@ def test_every_failure_counts(
     assert "hunter2" not in "".join(capfd.readouterr())
 
 
-def test_good_lines(shell: Shell, tmp_path: Path) -> None:
+def test_good_lines(run: Run, shell: Shell) -> None:
     lines = ["own $name", "foreign ok 'a b'", "bare a 'b", "!true", "# no", "", "own", "quit", "own never"]
-    assert run(shell, tmp_path / "s", *lines) == (0, [])
+    assert run(*lines) == (0, [])
     assert shell.ran == ["own value", "foreign ok 'a b'", "bare a 'b", "own None"]
 
 
-def test_keep_going_runs_all_lines(shell: Shell, tmp_path: Path) -> None:
-    found = run(shell, tmp_path / "s", "foreign exit 7", "own a", "own fail", "own b", keep_going=True)
+def test_keep_going_runs_all_lines(run: Run, shell: Shell) -> None:
+    found = run("foreign exit 7", "own a", "own fail", "own b", keep_going=True)
     assert found == (7, [":1: foreign exit 7", ":3: own fail"])
     assert shell.ran == ["foreign exit 7", "own a", "own fail", "own b"]
 
 
-def test_an_interrupt_ends_the_script_even_with_keep_going(shell: Shell, tmp_path: Path) -> None:
-    found = run(shell, tmp_path / "s", "foreign interrupt", "own a", keep_going=True)
+def test_an_interrupt_ends_the_script_even_with_keep_going(run: Run, shell: Shell) -> None:
+    found = run("foreign interrupt", "own a", keep_going=True)
     assert found == (130, [":1: foreign interrupt"])
     assert "own a" not in shell.ran
 
 
-def test_a_broken_pipe_is_nobody_elses_failure(shell: Shell, tmp_path: Path) -> None:
+def test_a_broken_pipe_is_nobody_elses_failure(run: Run, shell: Shell) -> None:
     with pytest.raises(BrokenPipeError):
-        run(shell, tmp_path / "s", "foreign pipe")
+        run("foreign pipe")
 
 
-def test_a_script_can_run_again_after_an_error(shell: Shell, tmp_path: Path) -> None:
-    assert run(shell, tmp_path / "s", "own fail")[0] == 1
+def test_a_script_can_run_again_after_an_error(run: Run, shell: Shell) -> None:
+    assert run("own fail")[0] == 1
     with pytest.raises(BrokenPipeError):
-        run(shell, tmp_path / "s", "foreign pipe")
-    assert run(shell, tmp_path / "s", "own ok") == (0, [])
+        run("foreign pipe")
+    assert run("own ok") == (0, [])
 
 
 def test_a_name_with_nul_is_refused(shell: Shell) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        batch.run(shell, "a\x00b", False, print)
+        batch.run(shell, "a\x00b", False)

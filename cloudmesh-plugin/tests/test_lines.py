@@ -166,7 +166,7 @@ def test_sigterm_ends_a_program_line_with_all_that_it_started(
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (130, "")
-    assert err == "cms batch: interrupted\ns.txt:1: !sleep 97 & echo $! $n; sleep 97; true\n"
+    assert err == "cms shell: interrupted\ns.txt:1: !sleep 97 & echo $! $n; sleep 97; true\n"
     with pytest.raises(ProcessLookupError):
         os.kill(int(child), 0)
 

@@ -214,8 +214,8 @@ def test_no_format_holds_what_acts_on_a_terminal_or_turns_a_text(form: str) -> N
 def test_csv_has_no_cell_that_a_spreadsheet_computes(value: str) -> None:
     rows = list(csv.reader(output.render(Answer([{value: value, "n": -5}]), "csv").splitlines()))
     assert all(cell.startswith(("'", "n", "-5")) for row in rows for cell in row)
-    assert output.render(Answer([{"a": -5, "b": "-5", "c": "-1.5", "d": -1.5}]), "csv").endswith(
-        "\n-5,-5,-1.5,-1.5"
+    assert output.render(Answer([{"a": -5, "b": "-5", "c": "-1e-5", "d": -1.5}]), "csv").endswith(
+        "\n-5,-5,-1e-5,-1.5"
     )
 
 

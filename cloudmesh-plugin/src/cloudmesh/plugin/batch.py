@@ -6,52 +6,41 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cloudmesh.plugin import lines
 from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.plain import harmless
-from cloudmesh.plugin.report import BROKEN_PIPE
+from cloudmesh.plugin.report import BROKEN_PIPE, tell
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import as_ctrl_c
-
-Tell = Callable[[str], None]
 
 STDIN = "-"
 
 
-@dataclass(frozen=True)
-class ScriptLine:
-    """A line of a script that is to be run, with its number counted from 1."""
-
-    number: int
-    text: str
-
-
-def run(shell: Any, file: str, keep_going: bool, tell: Tell) -> int:
+def run(shell: Any, file: str, keep_going: bool) -> int:
     """Run the lines of a script in this shell; give the exit code of the first that failed, else 0.
 
-    ``file`` is a path or ``-`` for stdin, whose lines are run as they come. Each failing line is shown by
-    ``tell`` as ``FILE:LINE: text``. The script ends at the first one unless ``keep_going``; it always ends at
-    Ctrl-C, and when nobody reads its output.
+    ``file`` is a path or ``-`` for stdin, whose lines are run as they come. Each failing line is told as
+    ``FILE:LINE: text``. The script ends at the first one unless ``keep_going``; it always ends at Ctrl-C, and
+    when nobody reads its output.
 
     Raises:
         UsageError: the file cannot be read as a script, or the script runs itself.
     """
     with as_ctrl_c(), _opened(file) as script, _entered(shell, file):
         first_code = 0
-        for line in read(script, file):
-            code = lines.run(shell, line.text)
+        for number, text in read(script, file):
+            code = lines.run(shell, text)
             if code is None:
                 break
             first_code = first_code or code
             if code == BROKEN_PIPE:
                 break
             if code:
-                tell(f"{file}:{line.number}: {harmless(mask_text(line.text))}")
+                tell(f"{file}:{number}: {harmless(mask_text(text))}")
             if code == Interrupted.exit_code or (code and not keep_going):
                 break
         return first_code
@@ -87,8 +76,8 @@ def _opened(file: str) -> Iterator[BinaryIO]:
             sys.stdin = given
 
 
-def read(script: BinaryIO, file: str) -> Iterator[ScriptLine]:
-    """The lines of a script without blank ones. Raises UsageError at one that cannot be read."""
+def read(script: BinaryIO, file: str) -> Iterator[tuple[int, str]]:
+    """The lines of a script but for blank ones, with their numbers; raises UsageError at what is no text."""
     place = number = 0
     while True:
         try:
@@ -108,7 +97,7 @@ def read(script: BinaryIO, file: str) -> Iterator[ScriptLine]:
             ) from None
         place += len(line)
         if text:
-            yield ScriptLine(number, text)
+            yield number, text
 
 
 @contextlib.contextmanager

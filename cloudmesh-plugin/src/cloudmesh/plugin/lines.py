@@ -42,20 +42,21 @@ def run(shell: Any, line: str) -> int | None:
 
     Whatever goes wrong is told, and no error passes, but for BrokenPipeError: nobody reads what we say.
     """
+    # Letters alone, since the rest of a word may be secret.
+    word = re.match(r"\w+", line.strip())
+    name = word[0] if word else "shell"
     try:
         code = _dispatch(shell, line.strip())
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return report("batch", Interrupted("interrupted"))
+        return report(name, Interrupted("interrupted"))
     except BrokenPipeError:
         raise
     except SystemExit as error:
         # A command of others that leaves in the middle has failed, even if it did not say so.
         return exit_code(error) or 1
     except Exception as error:  # noqa: BLE001 commands of others raise what they like
-        # Letters alone, since the rest of a word may be secret.
-        name = re.match(r"\w+", line.strip())
-        return report(name[0] if name else "batch", error)
+        return report(name, error)
     return code
 
 

@@ -27,7 +27,7 @@ FORMATS = ("table", "json", "yaml", "csv", "names")
 # In JSON, and in YAML as we write it, these can only stand between quotes, where their escape means the same.
 _UNSAFE_IN_QUOTES = re.compile(f"[{INVISIBLE}]")
 # A spreadsheet would compute a cell that begins so, but for a plain number.
-_FORMULA = re.compile(r"(?!-\d+(\.\d+)?\Z)[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(r"(?!-\d+(\.\d+)?(e[+-]?\d+)?\Z)[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 # Words that every version of YAML reads as a text when they are bare.
 _BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)

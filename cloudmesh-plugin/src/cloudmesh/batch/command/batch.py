@@ -45,10 +45,8 @@ class BatchCommand(PluginCommand):  # type: ignore[misc]
             echo "vm list --output=json" | cms batch - | jq .
         """
         from cloudmesh.plugin import batch
-        from cloudmesh.plugin.report import tell
 
-        code = batch.run(self, str(arguments["FILE"]), bool(arguments["--keep-going"]), tell)
-        return Answer(exit_code=code)
+        return Answer(exit_code=batch.run(self, str(arguments["FILE"]), bool(arguments["--keep-going"])))
 
     def complete_batch(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
         """The files whose name begins with what is typed, or the option."""
