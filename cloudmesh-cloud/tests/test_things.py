@@ -123,6 +123,13 @@ def test_rules_are_added_shown_and_removed(configure):
 
 def test_the_words_of_a_rule():
     assert read_rule("tcp", "22", None, "ingress") == SecurityRule("ingress", "tcp", 22, 22)
+    assert read_rule("TCP", "1-65535", "192.0.2.7", "ingress") == SecurityRule(remote="192.0.2.7/32")
+    assert read_rule("17", "53", None, "ingress") == SecurityRule("ingress", "udp", 53, 53)
+    anywhere = SecurityRule("ingress", "ipv6-icmp", None, None, "::/0", "IPv6")
+    assert (
+        read_rule("icmpv6", None, None, "ingress") == read_rule("icmp", None, "::/0", "ingress") == anywhere
+    )
+    assert SecurityRule(remote="2001:db8::1") == SecurityRule(remote="2001:DB8:0::1/128", ethertype="IPv6")
     assert read_rule("any", None, "2001:db8::/32", "egress") == SecurityRule(
         "egress", "any", None, None, "2001:db8::/32", "IPv6"
     )

@@ -86,3 +86,23 @@ def test_verbs(provider, server, verb, cloud_id):
     assert list(told) == ["i-00000001"] and told["i-00000001"].outcome_unknown
     path = server.asked[-1][2]
     assert f"InstanceId.1={cloud_id}" in path and "InstanceId.2=i-00000001" in path
+
+
+@pytest.mark.parametrize(("spelling", "asked"), [(0, ["0"]), (1, ["0", "1"]), (2, ["0", "1"])])
+def test_all_ports_are_removed_however_they_were_written(provider, monkeypatch, spelling, asked):
+    sent = []
+
+    def send(action, parameters):
+        sent.append(parameters["IpPermissions.1.FromPort"])
+        if str(parameters["IpPermissions.1.FromPort"]) != str(spelling):
+            raise errors.NotFound("InvalidPermission.NotFound")
+        return {}
+
+    monkeypatch.setattr(provider.query, "send", send)
+    rule = SecurityRule("ingress", "tcp", 1, 65535, "192.0.2.7")
+    if spelling == 2:
+        with pytest.raises(errors.NotFound):
+            provider.remove_rule("sg-1", rule)
+    else:
+        provider.remove_rule("sg-1", rule)
+    assert [str(each) for each in sent] == asked

@@ -165,11 +165,10 @@ def read_rule(protocol: str, ports: str | None, remote: str | None, direction: s
         raise UsageError(f"--direction={direction} is no direction; use ingress or egress")
     if not (protocol.isalnum() or protocol == "ipv6-icmp"):
         raise UsageError(f"--protocol={protocol} is no protocol; use tcp, udp, icmp, any or a number")
-    if ports and protocol not in ("tcp", "udp"):
+    rule = SecurityRule(direction, protocol, *_ports(ports), _range(remote))
+    if ports and rule.protocol not in ("tcp", "udp"):
         raise UsageError(f"--port={ports} goes with tcp and udp only, not with {protocol}")
-    remote, ethertype = _range(remote)
-    low, high = _ports(ports)
-    return SecurityRule(direction, protocol, low, high, remote, ethertype)
+    return rule
 
 
 def _ports(text: str | None) -> tuple[int | None, int | None]:
@@ -182,12 +181,10 @@ def _ports(text: str | None) -> tuple[int | None, int | None]:
     return numbers[0], numbers[1]
 
 
-def _range(text: str | None) -> tuple[str, str]:
-    """An address range in its normal form, with its kind."""
+def _range(text: str | None) -> str:
     import ipaddress
 
     try:
-        network = ipaddress.ip_network(text or ANYWHERE)
+        return str(ipaddress.ip_network(text or ANYWHERE))
     except ValueError as error:
         raise UsageError(f"--remote={text} is no address range ({error}); use one as 192.0.2.0/24") from None
-    return str(network), f"IPv{network.version}"

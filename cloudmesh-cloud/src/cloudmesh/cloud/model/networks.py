@@ -64,26 +64,30 @@ class SecurityRule:
         first, last = self.from_port, self.to_port
         if (first, last) in _ALL_PORTS or protocol == "any":
             first = last = None
+        remote, ethertype = _normal_range(self.remote.strip(), self.ethertype, protocol)
         normal = {
-            "protocol": protocol,
+            "protocol": "ipv6-icmp" if (protocol, ethertype) == ("icmp", "IPv6") else protocol,
             "from_port": None if first == -1 else first,
             "to_port": None if last == -1 else last,
-            "remote": _normal_range(self.remote.strip(), self.ethertype),
+            "remote": remote,
+            "ethertype": ethertype,
         }
         for name, value in normal.items():
             object.__setattr__(self, name, value)
 
 
-def _normal_range(remote: str, ethertype: str) -> str:
-    """An address range as networks are written; what is none, such as the id of a group, as it is."""
+def _normal_range(remote: str, ethertype: str, protocol: str) -> tuple[str, str]:
+    """An address range as networks are written, and its kind; the id of a group stays as it is."""
     if remote in ("", ANYWHERE, ANYWHERE_6):
-        return ANYWHERE_6 if ethertype == "IPv6" else ANYWHERE
+        six = ethertype == "IPv6" or remote == ANYWHERE_6 or protocol == "ipv6-icmp"
+        return (ANYWHERE_6, "IPv6") if six else (ANYWHERE, ethertype)
     from ipaddress import ip_network
 
     try:
-        return str(ip_network(remote, strict=False))
+        network = ip_network(remote, strict=False)
     except ValueError:
-        return remote
+        return remote, ethertype
+    return str(network), f"IPv{network.version}"
 
 
 @dataclass(frozen=True)

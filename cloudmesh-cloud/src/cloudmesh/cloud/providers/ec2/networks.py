@@ -71,13 +71,24 @@ class Ec2Networks(LibcloudProvider):
         return rule
 
     def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
-        with self.calling(f"remove a rule from {group_id}"):
-            answer = self._change_rule("Revoke", group_id, rule)
-        if items(answer, "unknownIpPermissionSet"):
-            raise NotFound(f"the security group {group_id} on cloud {self.name} has no such rule")
+        # EC2 keeps 0 to 65535 and 1 to 65535 apart, which are one rule here.
+        firsts = (0, 1) if rule.from_port is None and rule.protocol in ("tcp", "udp") else (0,)
+        for first in firsts:
+            try:
+                with self.calling(f"remove a rule from {group_id}"):
+                    answer = self._change_rule("Revoke", group_id, rule, first)
+            except NotFound:
+                if first is firsts[-1]:
+                    raise
+                continue
+            if not items(answer, "unknownIpPermissionSet"):
+                return
+        raise NotFound(f"the security group {group_id} on cloud {self.name} has no such rule")
 
-    def _change_rule(self, action: str, group_id: str, rule: SecurityRule) -> Mapping[str, Any]:
-        sent = _rule_parameters(group_id, rule)
+    def _change_rule(
+        self, action: str, group_id: str, rule: SecurityRule, first: int = 0
+    ) -> Mapping[str, Any]:
+        sent = _rule_parameters(group_id, rule, first)
         return self.query.send(f"{action}SecurityGroup{rule.direction.title()}", sent)
 
     def floating_ips(self) -> list[FloatingIP]:
@@ -175,13 +186,13 @@ def _port(text: Any) -> int | None:
     return None if text in (None, "") else int(text)
 
 
-def _rule_parameters(group_id: str, rule: SecurityRule) -> dict[str, Any]:
-    """The parameters that name this rule of this group."""
+def _rule_parameters(group_id: str, rule: SecurityRule, first: int = 0) -> dict[str, Any]:
+    """The parameters that name this rule of this group; all ports begin with ``first``."""
     prefix = "IpPermissions.1"
-    protocol = _ALL if rule.protocol == "any" else rule.protocol
+    protocol = {"any": _ALL, "ipv6-icmp": "icmpv6"}.get(rule.protocol, rule.protocol)
     sent: dict[str, Any] = {"GroupId": group_id, f"{prefix}.IpProtocol": protocol}
     if protocol != _ALL:
-        no_first, no_last = (0, _LAST_PORT) if protocol in ("tcp", "udp") else (-1, -1)
+        no_first, no_last = (first, _LAST_PORT) if protocol in ("tcp", "udp") else (-1, -1)
         sent[f"{prefix}.FromPort"] = no_first if rule.from_port is None else rule.from_port
         sent[f"{prefix}.ToPort"] = no_last if rule.to_port is None else rule.to_port
     if rule.remote.startswith("sg-"):
