@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -11,6 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.plugin.references import References
 
 Say = Callable[[str], tuple[list[list[str]], str]]
 Cms = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -50,6 +55,7 @@ WORDS = {
     "a # but keep b": ["a"],
     "c \u00a0# but keep b": ["c"],
     "a #": ["a"],
+    "a\\ #b 'a '#b \"c \"#": ["a #b", "a #b", "c #"],
     "a#b '#' \"# c\" \\#": ["a#b", "#", "# c", "#"],
     "'a;b' \"|\" \\& a\\>b": ["a;b", "|", "&", "a>b"],
     "$n1 ${n}1 $n-1 x$n,${n1}": ["db1", "web1", "web-1", "xweb,db1"],
@@ -89,6 +95,15 @@ def test_what_is_refused_does_nothing(say: Say) -> None:
     assert len(sentences) == len(REFUSED)
     for sentence, said in zip(sentences, REFUSED.values(), strict=True):
         assert said in sentence
+
+
+LINE_ENDS = "\0\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+# Without a dot, since "os.x" in no quotes is a variable.
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="." + LINE_ENDS))))
+def test_quoted_words_arrive_as_they_are(words: list[str]) -> None:
+    assert shlex.split(References().in_line(shlex.join(words))) == words
 
 
 def test_a_name_that_may_be_longer_is_refused(cms: Cms, variables: Path) -> None:

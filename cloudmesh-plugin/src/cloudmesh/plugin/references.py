@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from cloudmesh.plugin import variables
 from cloudmesh.plugin.errors import UsageError, suggest
@@ -69,17 +69,15 @@ class References:
                 f"the line holds {found[0]!r}, which ends no line here; write one command a line"
             )
         self._shown = mask_text(line)
-        shown, at = "", 0
-        while at < len(line):
-            before = line[at - 1] if at else " "
-            if line[at] == "#" and before.isspace():
-                break
+        shown, at, before = "", 0, " "
+        while at < len(line) and not (line[at] == "#" and before.isspace()):
             if kept := _KEPT.match(line, at):
-                text, at = kept[0], kept.end()
+                text, at, before = kept[0], kept.end(), "_"
             elif quoted := _QUOTED.match(line, at):
-                text, at = self._in_quotes(quoted[0]), quoted.end()
+                text, at, before = self._in_quotes(quoted[0]), quoted.end(), "_"
             else:
                 text, at = self._bare(line, at, before)
+                before = line[at - 1]
             shown += text
         return shown.strip(_BLANKS)
 
@@ -139,20 +137,15 @@ class References:
             return known[name]
         # What looks like a variable may be a part of a password.
         name = f"{sign}{name}" if name in self._shown else MASK
-        what, names = "variable", [f"{sign}{each}" for each in self._of("var")]
-        if sign in ("os.", "default."):
-            what, names = ("environment variable" if sign == "os." else "default"), []
+        what = {"os.": "environment variable", "default.": "default"}.get(sign, "variable")
+        names = [f"{sign}{each}" for each in self._of("var")] if what == "variable" else []
         known_ones = f"; {suggest(name, names)}" if names else ""
         raise UsageError(f"there is no {what} {name!r}{known_ones}{_LITERAL}")
 
     def _of(self, kind: str) -> Mapping[str, str]:
         if kind not in self._known:
-            readers: dict[str, Callable[[], Mapping[str, str]]] = {
-                "var": variables.values,
-                "default": variables.defaults,
-                "os": lambda: os.environ,
-            }
-            self._known[kind] = readers[kind]()
+            readers = {"var": variables.values, "default": variables.defaults}
+            self._known[kind] = readers[kind]() if kind in readers else os.environ
         return self._known[kind]
 
 
