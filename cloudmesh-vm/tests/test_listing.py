@@ -182,6 +182,7 @@ def test_it_is_said_of_which_cloud_nothing_is_known(boot, config, spy):
         (["b:db1", "web1"], None, ["b:db1", "a:web1"]),
         (["b:db1"], "a", ["b:db1"]),
         (["x*"], None, []),
+        (["d*", "b:x*"], "a", []),
         ([], "b", ["b:db1"]),
         ([], "b,a", ["b:db1", "a:web1", "a:web2"]),
     ],

@@ -154,6 +154,7 @@ def test_several_of_one_name_are_acted_on_together_and_told_apart(odd, config, c
     assert (code, out.split()) == (0, twins), err
     assert [now(config)[each].state for each in twins] == ["stopped"] * 2
     assert [f"twin ({each})" in cms(f"start {' '.join(twins)}")[1] for each in twins] == [True] * 2
+    assert all(f"  twin ({each})  " in cms("list")[1] for each in twins)
     monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
     code, _, err = cms(f"delete {twins[1]}")
     assert code == 0 and f"its disks for good: a:twin ({twins[1]})\n" in err

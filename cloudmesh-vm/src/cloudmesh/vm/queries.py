@@ -19,6 +19,7 @@ from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 if TYPE_CHECKING:
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.model.networks import FloatingIP
+    from cloudmesh.plugin.names import Name
     from cloudmesh.vm.clouds.session import CloudSession
     from cloudmesh.vm.jobs.planning import GivenArgument
     from cloudmesh.vm.machines import Machines
@@ -70,15 +71,16 @@ def known_machines(
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
     """
-    if not any(":" in name for name in names):
-        clouds = chosen_clouds(config, cloud)
-    else:
-        # Those that a name with a colon adds stand at the end.
+    wanted: list[tuple[Name, list[str]]] = []
+    if names:
         from cloudmesh.plugin.names import expand
 
         wanted = clouds_of_names(config, expand(names), lambda: chosen_clouds(config, cloud))
-        wanted.sort(key=lambda each: each[0].cloud is not None)
-        clouds = list(dict.fromkeys(name for _, places in wanted for name in places))
+        # Those that a name with a colon adds stand at the end.
+        places = sorted(wanted, key=lambda each: each[0].cloud is not None)
+        clouds = list(dict.fromkeys(name for _, clouds in places for name in clouds))
+    else:
+        clouds = chosen_clouds(config, cloud)
     errors: dict[str, CloudmeshError] = {}
     asked = [name for name in clouds if refresh or not inventory.was_refreshed(name)]
     if asked:
@@ -101,31 +103,32 @@ def known_machines(
     images = {
         (name, image["cloud_id"]): image["name"] for name, kept in listings if kept for image in kept[0]
     }
-    shown, unknown = _named(known, names, errors) if names else (known, [])
+    shown, unknown = _named(known, wanted, errors) if names else (known, [])
     if vanished:
         shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
     return KnownMachines(clouds, known, shown, vanished, addresses, images, errors, unknown)
 
 
 def _named(
-    known: Sequence[KnownMachine], names: Sequence[str], errors: Mapping[str, CloudmeshError]
+    known: Sequence[KnownMachine],
+    wanted: Sequence[tuple[Name, list[str]]],
+    errors: Mapping[str, CloudmeshError],
 ) -> tuple[list[KnownMachine], list[CloudmeshError]]:
-    """Those that the names mean, in their order, and errors for names that no machine has.
+    """Those that the names mean on their clouds, in their order, and errors for names that no machine has.
 
     A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
     answer.
     """
     from cloudmesh.cloud.store.index import MachineIndex
-    from cloudmesh.plugin.names import expand
 
     shown: dict[tuple[str, str], None] = {}
     failed: list[CloudmeshError] = []
     index = MachineIndex(each.machine for each in known)
     nearest = KnownNames(each.machine.name for each in known)
-    for name in expand(names):
-        found = index.meant(name)
+    for name, clouds in wanted:
+        found = [each for each in index.meant(name) if each.cloud in clouds]
         if not found and not name.is_glob:
-            away = [error for cloud, error in errors.items() if name.cloud in (None, cloud)]
+            away = [error for cloud, error in errors.items() if cloud in clouds]
             where = "among the known ones (--refresh asks the clouds)"
             failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
         shown.update({(each.cloud, each.cloud_id): None for each in found})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ def list_machines(
         found = known_machines(config, inventory, names, cloud, refresh, gone=form != "names")
         jobs = interrupted_notes(inventory.database)
         rows = [_row(each, found.images) for each in found.shown]
+        if form == "table":
+            count = Counter(each.machine.qualified_name for each in found.shown)
+            twins = [row for row in rows if count[f"{row['cloud']}:{row['name']}"] > 1]
+            for row in twins:
+                row["name"] += f" ({row['id']})"
         if form == "names":
             machines = [each.machine for each in found.shown]
             qualified = bool(cloud) or any(":" in name for name in names)
