@@ -69,7 +69,7 @@ def reaches(provider, cloud_id, state):
 
 
 # Where a machine may be seen before Nova has begun.
-START = {State.ACTIVE, State.STOPPED, State.PAUSED, State.SUSPENDED}
+START = {State.ACTIVE, State.STOPPED, State.PAUSED, State.SUSPENDED, State.RESIZED}
 
 
 def test_paused_suspended_and_stopped_stay_three_things(provider, boot):
