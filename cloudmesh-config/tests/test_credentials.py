@@ -215,8 +215,8 @@ def keyring(monkeypatch: pytest.MonkeyPatch) -> Kept:
 
 
 def test_the_keyring_goes_before_the_terminal(write: Write, keyring: Kept, typed) -> None:
-    keyring.entries["clouds.tacc.credentials.OS_PASSWORD"] = "kept"
-    assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "kept"}
+    keyring.entries["clouds.tacc.credentials.OS_PASSWORD"] = "from-keyring"
+    assert Config.load(write(TEXT), typed).credentials("tacc") == {"OS_PASSWORD": "from-keyring"}
     assert typed.asked == []
 
 

@@ -261,23 +261,79 @@ def test_a_missing_or_open_file_is_refused_before_the_editor_starts(
     assert not (tmp_path / "ran").exists()
 
 
-def interrupted(home: Path) -> tuple[int, str]:
-    """Press Ctrl-C while the editor runs: the exit code, and what was told."""
+def started(home: Path) -> subprocess.Popen[str]:
+    """An edit whose editor runs."""
     process = subprocess.Popen(
-        [CMS, "config", "edit"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        [CMS, "config", "edit"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
     )
     end = time.monotonic() + 20
-    while not copies(home) and time.monotonic() < end:
+    while not list(home.glob("edit-*/swap")) and time.monotonic() < end:
         time.sleep(0.02)
-    time.sleep(0.5)
+    return process
+
+
+def interrupted(home: Path) -> tuple[int, str]:
+    """Press Ctrl-C while the editor runs: the exit code, and what was told."""
+    process = started(home)
     os.killpg(process.pid, signal.SIGINT)
-    message = process.communicate(timeout=20)[1].decode()
+    message = process.communicate(timeout=20)[1]
     return process.returncode, message
+
+
+def exposed(home: Path) -> list[Path]:
+    """The files with the secret, but for the configuration."""
+    files = [file for file in home.rglob("*") if file.is_file() and file.name != ".editing"]
+    return [file for file in files if SECRET in file.read_text() and file != home / "class.yaml"]
+
+
+SWAP = "(edit.parent / 'swap').write_text(edit.read_text())\n"
+STUBBORN = "import signal\nfor each in (1, 15):\n    signal.signal(each, signal.SIG_IGN)\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize(("send", "before"), [(os.kill, ""), (os.killpg, ""), (os.kill, STUBBORN)])
+def test_a_signal_removes_the_copy(
+    write: Write, home: Path, editor: Editor, number: int, send: Callable[[int, int], None], before: str
+) -> None:
+    path = write(TEXT)
+    editor(f"{before}{SWAP}{SET_HOST}\ntime.sleep(60)")
+    process = started(home)
+    send(process.pid, number)
+    message = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert f"interrupted by {signal.Signals(number).name}; {path} is as it was" in message
+    assert (path.read_text(), copies(home), exposed(home)) == (TEXT, [], [])
+
+
+def test_what_a_kill_left_is_swept_and_told_by_the_next_command(
+    write: Write, home: Path, editor: Editor
+) -> None:
+    write(TEXT)
+    editor(f"{SWAP}time.sleep(60)")
+    process = started(home)
+    words = [CMS, "config", "get", "clouds.uc.host"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    (copy,) = copies(home)
+    (home / ".class.yaml.0123456789ab.tmp").write_text(TEXT)
+    (home / "edit-mine").mkdir()
+    assert len(exposed(home)) == 3
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert told.stdout == "a.example.org\n"
+    assert f"{copy}, where 'cms config edit' was killed, is removed" in told.stderr
+    assert ".class.yaml.0123456789ab.tmp, left by a command that was killed, is removed" in told.stderr
+    assert exposed(home) == [] and copies(home) == [home / "edit-mine"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""
 
 
 def test_ctrl_c_removes_the_copy(write: Write, home: Path, editor: Editor) -> None:
     path = write(TEXT)
-    editor("time.sleep(60)")
+    editor(f"{SWAP}time.sleep(60)")
     code, message = interrupted(home)
     assert code == 130
     assert message.count("cms config: ") == 1
@@ -286,7 +342,7 @@ def test_ctrl_c_removes_the_copy(write: Write, home: Path, editor: Editor) -> No
 
 def test_ctrl_c_is_left_to_an_editor_that_uses_it(write: Write, home: Path, editor: Editor) -> None:
     path = write(TEXT)
-    editor(f"import signal\nsignal.signal(signal.SIGINT, lambda *_: None)\ntime.sleep(1)\n{SET_HOST}")
+    editor(f"import signal\nsignal.signal(signal.SIGINT, lambda *_: None)\n{SWAP}time.sleep(1)\n{SET_HOST}")
     assert interrupted(home)[0] == 0
     assert "b.example.org" in path.read_text()
 

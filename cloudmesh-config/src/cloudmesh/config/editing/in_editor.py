@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from cloudmesh.config.check.findings import Finding, check_text
-from cloudmesh.config.yaml import config_file, reader
+from cloudmesh.config.yaml import config_file, leftovers, reader
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, Interrupted
 
 # Told what is wrong with the new text; says whether the user goes on editing it.
@@ -37,11 +38,13 @@ class _Copy:
     """The file that is edited; ``kept`` if it holds a text of the user that is nowhere else."""
 
     path: Path
+    mark: Path
     kept: bool = False
 
     def keep(self) -> str:
         """Let it stay; gives half a sentence that tells where."""
         self.kept = True
+        self.mark.unlink(missing_ok=True)
         return f"your text is kept in {self.path}"
 
 
@@ -54,7 +57,7 @@ def edit_file(path: Path, again: Again) -> Edited:
         ConfigError: the file is refused, there is no editor, the text stayed bad, or the file was changed
             meanwhile; the last two tell where the text is kept.
         CloudmeshError: the editor failed.
-        Interrupted: Ctrl-C; the file is as it was.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; the file is as it was.
     """
     words = choose_editor()
     old = config_file.read(path)
@@ -64,7 +67,7 @@ def edit_file(path: Path, again: Again) -> Edited:
     except ConfigError:
         # What cannot be loaded may have any number of errors afterwards.
         allowed = inf
-    with _copy_of(old, path) as copy:
+    with _ended_by_signals(path), _copy_of(old, path) as copy:
         while True:
             _run(words, copy, old)
             text, errors = _judge(copy.path, path, allowed)
@@ -132,25 +135,56 @@ def _copy_of(text: str, path: Path) -> Iterator[_Copy]:
     """A copy in a private directory of its own, where an editor's backups stay with it.
 
     Its name ends with .yaml, by which editors know how to show it. All is removed afterwards, also on
-    Ctrl-C, unless the copy is to be kept.
+    Ctrl-C and other signals, unless the copy is to be kept; after a kill the next command removes it.
     """
     try:
-        directory = Path(tempfile.mkdtemp(prefix="edit-", dir=path.resolve().parent))
+        directory = Path(tempfile.mkdtemp(prefix=leftovers.EDITING, dir=path.resolve().parent))
     except OSError as error:
         raise ConfigError(
             f"no copy of {path} can be made beside it ({error.strerror}); look at the rights of its directory"
         ) from None
-    copy = _Copy(directory / f"{path.stem}.yaml")
+    kept = False
     try:
-        config_file.create(copy.path, text)
-        yield copy
+        with leftovers.marked(directory) as mark:
+            copy = _Copy(directory / f"{path.stem}.yaml", mark)
+            config_file.create(copy.path, text)
+            try:
+                yield copy
+            finally:
+                kept = copy.kept
     finally:
-        if not copy.kept:
+        if not kept:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _ended_by_signals(path: Path) -> Iterator[None]:
+    """Within the block SIGTERM, SIGHUP and SIGQUIT raise Interrupted, once, so that all is cleared up."""
+    before: dict[int, Any] = {}
+
+    def end(number: int, _: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(
+            f"interrupted by {signal.Signals(number).name}; {path} is as it was, and your text is removed"
+        )
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            usual = signal.getsignal(number)
+            if usual not in (None, signal.SIG_IGN):
+                before[number] = usual
+                signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for changed, usual in before.items():
+            signal.signal(changed, usual)
 
 
 VARIABLES = ("VISUAL", "EDITOR")
 DEFAULTS = ("nano", "vi")
+_SECONDS_TO_END = 2
 _INTERRUPTED = (-signal.SIGINT, 128 + signal.SIGINT)
 
 
@@ -183,11 +217,19 @@ def run_editor(words: list[str], file: Path) -> None:
     Raises:
         ConfigError: there is no such program, or it cannot be started.
         CloudmeshError: it ended with a failure.
-        Interrupted: it was ended by Ctrl-C.
+        Interrupted: it was ended by Ctrl-C, or we by another signal.
     """
     try:
-        with _left_to_the_editor():
-            code = subprocess.run([*words, str(file)], check=False).returncode
+        with _left_to_the_editor(), subprocess.Popen([*words, str(file)]) as process:
+            try:
+                code = process.wait()
+            except BaseException:
+                # It puts the terminal in order, if it is given the time.
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_SECONDS_TO_END)
+                process.kill()
+                raise
     except OSError as error:
         raise ConfigError(
             f"the editor {words[0]!r} could not be started ({error.strerror}); name another with EDITOR"

@@ -87,6 +87,12 @@ class RefusingPrompter:
 class TerminalPrompter(RefusingPrompter):
     """Asks the user at the terminal of the process; refuses if there is none."""
 
+    def tell(self, sentence: str) -> None:
+        """Tell the user something, on stderr."""
+        from cloudmesh.plugin.report import tell
+
+        tell(sentence)
+
     def _read(self, question: str, hidden: bool) -> str | None:
         try:
             return _hidden(question) if hidden else _visible(question)

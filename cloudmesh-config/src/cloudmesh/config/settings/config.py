@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
 from cloudmesh.config.settings import options, places
-from cloudmesh.config.yaml import keys, reader
+from cloudmesh.config.yaml import keys, leftovers, reader
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
 
 T = TypeVar("T")
@@ -37,10 +37,15 @@ class Config:
     def load(cls, path: Path | None = None, prompter: Prompter | None = None) -> Config:
         """Read ``path``, else the user's own file; raises ConfigError.
 
-        Without ``prompter`` secrets are asked for at the terminal, and remembered in this object alone.
+        Without ``prompter`` secrets are asked for at the terminal, and remembered in this object alone. What
+        killed commands have left beside the file is removed, and told to whoever is asked at the terminal.
         """
-        path = path or places.config_file()
-        return cls(path, reader.load(path), prompter or TerminalPrompter())
+        path, prompter = path or places.config_file(), prompter or TerminalPrompter()
+        loaded = cls(path, reader.load(path), prompter)
+        if isinstance(prompter, TerminalPrompter):
+            for sentence in leftovers.sweep(path):
+                prompter.tell(sentence)
+        return loaded
 
     @property
     def clouds(self) -> dict[str, dict[str, Any]]:
