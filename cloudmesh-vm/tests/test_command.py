@@ -99,6 +99,12 @@ def test_the_question_names_the_machines_up_to_ten(monkeypatch, capsys):
     confirm("delete", [])
 
 
+def test_a_name_cannot_drive_the_terminal_that_the_question_stands_on(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
+    confirm("delete", [MachineRecord("a", "x\x1b[2J\nType 5", "1", State.ACTIVE)])
+    assert r"a:x\x1b[2J\nType 5" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_no_name_never_means_all(boot, spy, cms, action):
     boot("web1", "a")

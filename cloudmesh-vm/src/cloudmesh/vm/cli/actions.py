@@ -18,6 +18,7 @@ from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.options import read_changes, read_pairs, run_options, seconds
 from cloudmesh.vm.cli.progress import Progress
@@ -132,7 +133,7 @@ def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[st
     )
     more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     told = verb.destroys.format(machines=counted, their="its" if count == 1 else "their")
-    print(f"{told}: {shown}{more}", file=sys.stderr)
+    print(harmless(f"{told}: {shown}{more}"), file=sys.stderr)
     print(f"Type {count} to {action}: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip() != str(count):
         raise CloudmeshError(f"nothing was {verb.past}, since the number was not confirmed")

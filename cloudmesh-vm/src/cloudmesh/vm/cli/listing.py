@@ -12,6 +12,7 @@ from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.interrupted import interrupted_notes
 from cloudmesh.vm.queries import known_machines, machine_words
 
@@ -77,7 +78,7 @@ def list_machines(
 
 def _gone(vanished: Sequence[KnownMachine]) -> str:
     """A sentence on the machines that vanished."""
-    names = ", ".join(each.machine.qualified_name for each in vanished[:_SHOWN])
+    names = harmless(", ".join(each.machine.qualified_name for each in vanished[:_SHOWN]))
     more = f" and {len(vanished) - _SHOWN} more" if len(vanished) > _SHOWN else ""
     verb, whom = ("is", "it") if len(vanished) == 1 else ("are", "them")
     gone = f"{names}{more} {verb} no longer on the cloud"

@@ -18,6 +18,7 @@ from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import StoreError
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.listing import created_text
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.model.outcome import (
@@ -103,7 +104,7 @@ def machine_rows(config: Config, machines: Sequence[MachineRecord]) -> list[Row]
 
 def _failure(failed: Outcome | UnresolvedName | MachineRecord, reason: object) -> str:
     """The note on one that failed, where no row tells of it."""
-    return f"error: {failed.cloud and f'{failed.cloud}:'}{failed.name}: {reason}"
+    return harmless(f"error: {failed.cloud and f'{failed.cloud}:'}{failed.name}: {reason}")
 
 
 def words(action: str) -> str:
