@@ -20,7 +20,8 @@ class Replay:
 
     Attributes:
         mocks: by a part of the host's name, "" for any.
-        answers: (status, body) in place of what is recorded, by "METHOD /path"; one after the other.
+        answers: (status, body), or with headers, in place of what is recorded, by "METHOD /path"; one after
+            the other.
         types: which of several recorded answers to give, by "METHOD /path".
         asked: method, host and path of each call, and what was sent.
     """
@@ -64,7 +65,7 @@ class Replay:
         if line.endswith("/no-such-machine"):
             return 404, '{"message": "there is none"}', JSON
         if given := self.answers.get(line):
-            return (*given.pop(0), JSON)
+            return (*given.pop(0), JSON)[:3]
         return mock._get_request(request.command, request.path, request.content, dict(request.headers))[:3]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,11 +12,15 @@ from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.error_details import is_page, json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
+
+_ACTIONS = ("start", "deallocate", "powerOff", "restart")
+_LISTS = ("virtualMachines", "vmSizes")
 
 
 class AzureProvider(DriverProvider):
@@ -37,6 +42,20 @@ class AzureProvider(DriverProvider):
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [self.credential(key) for key in _KEYS], {"region": self.required_setting("region")}
+
+    def is_plausible(self, method: str, path: str, answer: Any) -> bool:
+        """As https://learn.microsoft.com/rest/api/compute/virtual-machines tells of each kind of call."""
+        data, last = json_of(answer), path.rpartition("/")[2]
+        if is_page(answer) or answer.headers.get("content-type", "").startswith("text/html"):
+            return False
+        if method == "POST" and last in _ACTIONS:
+            return answer.status_code in (HTTPStatus.OK, HTTPStatus.ACCEPTED) and not answer.text.strip()
+        if method == "DELETE":
+            return "/virtualMachines/" not in path or not answer.text.strip()
+        if method == "GET" and (last in _LISTS or (isinstance(data, dict) and "value" in data)):
+            data = data.get("value") if isinstance(data, dict) else None
+            return answer.status_code == HTTPStatus.OK and isinstance(data, list)
+        return bool(data) or (method == "GET" and isinstance(data, list))
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         from libcloud.compute.base import NodeAuthSSHKey

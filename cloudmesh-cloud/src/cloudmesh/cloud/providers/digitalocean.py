@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, mark
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.error_details import json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+
+# The key under which a list is, by the last part of its path.
+_LISTS = {each: each for each in ("droplets", "images", "sizes", "regions")} | {"keys": "ssh_keys"}
 
 
 class DigitalOceanProvider(DriverProvider):
@@ -30,6 +35,22 @@ class DigitalOceanProvider(DriverProvider):
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [self.credential("DO_TOKEN")], {}
+
+    def is_plausible(self, method: str, path: str, answer: Any) -> bool:
+        """As https://docs.digitalocean.com/reference/api/ tells of each kind of call."""
+        if method == "DELETE":
+            return bool(answer.status_code == HTTPStatus.NO_CONTENT)
+        data, last = json_of(answer), path.rpartition("/")[2]
+        if not isinstance(data, dict) or not data:
+            return False
+        if method == "POST" and last == "actions":
+            return answer.status_code == HTTPStatus.CREATED and isinstance(data.get("action"), dict)
+        if method == "POST":
+            return answer.status_code in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
+        found = data.get(_LISTS.get(last, ""), [])
+        more = ((data.get("links") or {}).get("pages") or {}).get("next")
+        listed = isinstance(found, list) and (last not in _LISTS or _LISTS[last] in data)
+        return answer.status_code == HTTPStatus.OK and listed and (bool(found) or not more)
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)

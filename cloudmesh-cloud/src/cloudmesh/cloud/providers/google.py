@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.error_details import json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
 from cloudmesh.cloud.providers.libcloud.transport import connection_class
@@ -72,6 +74,17 @@ class GoogleProvider(DriverProvider):
         super().open()
         # It renews the token when its hour is over, by the same connections.
         self.driver.connection.oauth2_credential.oauth2_conn = signer
+
+    def is_plausible(self, method: str, path: str, answer: Any) -> bool:
+        """Each answer tells its kind; that to all that changes something is an operation."""
+        data = json_of(answer)
+        kind = str(data.get("kind")) if isinstance(data, dict) else ""
+        if answer.status_code != HTTPStatus.OK or not kind.startswith("compute#"):
+            return False
+        if method != "GET":
+            return kind == "compute#operation"
+        found = data.get("items")
+        return found is None or isinstance(found, dict if kind.endswith("AggregatedList") else list)
 
     def boot_arguments(self, request: BootRequest) -> dict[str, Any]:
         more = super().boot_arguments(request)

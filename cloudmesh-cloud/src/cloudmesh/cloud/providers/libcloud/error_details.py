@@ -68,6 +68,21 @@ def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] 
     return ErrorDetails(code, clean(text, secrets), is_page, retry_after(headers), reason)
 
 
+def is_page(answer: Any) -> bool:
+    """Whether an HTTP response is a web page, which no cloud's interface answers with."""
+    kind = _header(getattr(answer, "headers", None) or {}, "content-type") or ""
+    text = str(getattr(answer, "text", "") or "")
+    return bool(_PAGE.match(text)) or (kind.lower().startswith("text/html") and bool(text.strip()))
+
+
+def json_of(answer: Any) -> Any:
+    """What an HTTP response holds; None if that is no JSON."""
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        return None
+
+
 def clean(text: str, secrets: Iterable[str] = ()) -> str:
     """A foreign text fit for a sentence: one short line, no secrets, nothing that acts on a terminal."""
     for secret in secrets:

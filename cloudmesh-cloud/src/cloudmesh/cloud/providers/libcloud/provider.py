@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from cloudmesh.cloud import errors
@@ -13,6 +14,7 @@ from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord,
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.libcloud import records
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.error_details import is_page
 from cloudmesh.cloud.providers.libcloud.errors import PARSING_ERRORS
 from cloudmesh.plugin.errors import ConfigError, suggest
 
@@ -65,11 +67,19 @@ class DriverProvider(LibcloudProvider):
         super().open()
         # What is being listed.
         self._listing = ""
+        self.tracker.is_plausible = self.is_plausible
         for name, kind in _READERS.items():
             if read := getattr(self.driver, name, None):
                 setattr(self.driver, name, partial(self._read_or_leave_out, kind, read))
         # A subclass of its own kind of cloud tells it also before it is open.
         self.capabilities = self.capabilities or records.capabilities_of(self.driver)
+
+    def is_plausible(self, method: str, path: str, answer: Any) -> bool:
+        """Whether the cloud's interface can have given this answer (HTTP 2xx) to a method and path.
+
+        Here all that is no web page and no part of something.
+        """
+        return answer.status_code != HTTPStatus.PARTIAL_CONTENT and not is_page(answer)
 
     def check(self) -> str:
         count = sum(1 for _ in self.machines())

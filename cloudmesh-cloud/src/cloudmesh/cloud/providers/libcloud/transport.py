@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -19,6 +20,8 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
     environment_certificates,
     require_usable_proxy,
 )
+from cloudmesh.cloud.providers.libcloud.error_details import clean
+from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -44,6 +47,8 @@ class CallTracker:
         answer: the last HTTP response; None before it came.
         ends: when the time for all calls together is over; infinity for none.
         pages: how often each address was called in a listing; None while none is made.
+        is_plausible: whether the cloud's interface can have given an answer to a method and path; None for
+            a cloud of which that is seen by others.
     """
 
     def __init__(self, cloud: str = "", get_reads: bool = False) -> None:
@@ -53,6 +58,7 @@ class CallTracker:
         self.answer: Any = None
         self.ends = math.inf
         self.pages: Counter[str] | None = None
+        self.is_plausible: Callable[[str, str, Response], bool] | None = None
         self._sessions: list[Any] = []
         self._changing = False
 
@@ -74,6 +80,19 @@ class CallTracker:
         self._changing = not (changes_nothing or (self.get_reads and method.upper() in _READING))
         self.place = place
         self.answer = None
+
+    def end(self, method: str, path: str, answer: Response, signs_in: bool) -> None:
+        """Take note of an answer. Raises BadAnswer if it is a success that the cloud never tells so."""
+        self.answer = answer
+        if signs_in or self.is_plausible is None or answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            return
+        if not self.is_plausible(method.upper(), path, answer):
+            kind = answer.headers.get("content-type", "").partition(";")[0] or "without a type"
+            raise BadAnswer(
+                f"cloud {self.cloud} ({self.place}) answered as its interface never does (HTTP "
+                f"{answer.status_code}, {clean(kind)}); {UNSURE}; is the address right, and is a proxy or a "
+                "sign-in page in between?"
+            )
 
     def add_session(self, session: Any) -> None:
         """Take note of a session, to close it in the end."""
@@ -145,7 +164,7 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
             )
             self.response = _send(self.session, call, self.verification)
             self.budget.read(self.response)
-            tracker.answer = self.response
+            tracker.end(method, url.partition("?")[0], self.response, changes_nothing)
 
         def _read_environment(self) -> None:
             """Take proxies and certificates from the environment, once: looking there is much of a call."""
