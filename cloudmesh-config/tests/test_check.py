@@ -82,7 +82,7 @@ def test_a_file_others_can_use_is_an_error_and_is_checked_further(write: Write, 
 
 def test_an_open_directory_is_a_warning(write: Write, home: Path) -> None:
     path = write("clouds: {uc: {type: free}}\n")
-    for mode, findings in ((0o755, 1), (0o750, 1), (0o705, 1), (0o711, 0), (0o700, 0)):
+    for mode, findings in ((0o755, 1), (0o750, 1), (0o705, 1), (0o711, 0), (0o700, 0), (0o775, 2)):
         home.chmod(mode)
         assert len(check(path)) == findings, oct(mode)
     home.chmod(0o755)

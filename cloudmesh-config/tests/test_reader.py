@@ -57,6 +57,26 @@ def test_the_mode_of_a_symlinks_target_counts(write: Write, home: Path) -> None:
     assert reader.load(link) == {"a": 1}
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o733, 0o702])
+def test_a_directory_that_anybody_may_write_is_refused(write: Write, home: Path, mode: int) -> None:
+    path = write("clouds: {uc: {type: x}}\n")
+    link = home.with_name("link.yaml")
+    link.symlink_to(path)
+    home.chmod(mode)
+    for place in (path, link):
+        with pytest.raises(
+            ConfigError, match=rf"{place}: anybody may replace .*mode {mode:04o}.*chmod o-w {home}"
+        ):
+            reader.load(place)
+    assert any("anybody may replace" in str(each) and each.level == "error" for each in check(path))
+    home.chmod(0o1777)
+    assert reader.load(path)
+    if os.geteuid() == 0:
+        os.chown(path, 12345, 12345)
+        with pytest.raises(ConfigError, match=r"of another user \(uid 12345\)"):
+            reader.load(path)
+
+
 def test_the_mending_line_can_be_pasted(home: Path) -> None:
     path = home / "my class.yaml"
     path.write_text("a: 1\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -56,14 +57,22 @@ def _file_findings(path: Path) -> Iterator[Finding]:
         return
     if not stat.S_ISREG(status):
         return
-    try:
-        config_file.refuse_if_open(path, stat.S_IMODE(status))
-    except config_file.FileError as error:
-        yield _from(error, path)
+    for refuse in (
+        partial(config_file.refuse_if_open, path, stat.S_IMODE(status)),
+        partial(config_file.refuse_if_replaceable, path),
+    ):
+        try:
+            refuse()
+        except config_file.FileError as error:
+            yield _from(error, path)
     if any(directory & bits == bits for bits in (0o050, 0o005)):
         mend = f"mend it with: {config_file.chmod_line(path.parent, 700)}"
         remedy = "move the file to one of your own" if directory & stat.S_ISVTX else mend
         yield Finding("warning", path, 1, "others can enter and read the directory of this file", remedy)
+    if directory & stat.S_IWGRP and not directory & stat.S_ISVTX:
+        mend = config_file.chmod_line(path.parent, "g-w")
+        message = "the group of its directory can replace this file"
+        yield Finding("warning", path, 1, message, f"mend it with: {mend}")
 
 
 def check_text(text: str, path: Path) -> Iterator[Finding]:

@@ -58,11 +58,13 @@ def read(path: Path, *, private: bool = True) -> str:
     """The text of the file, without a byte order mark.
 
     Raises FileError if there is no such file, if it is no readable text, and, unless ``private`` is
-    False, if group or others can read or write it. Through a symlink the mode of the target counts.
+    False, if group or others can read or write it, or anybody can replace it. Through a symlink the mode of
+    the target counts.
     """
     content, mode = _content(path)
     if private:
         refuse_if_open(path, mode)
+        refuse_if_replaceable(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -84,6 +86,24 @@ def refuse_if_open(path: Path, mode: int) -> None:
             f"this file may hold passwords, and others can read or write it (mode {mode:04o})",
             f"mend it with: {chmod_line(path, 600)}",
         )
+
+
+def refuse_if_replaceable(path: Path) -> None:
+    """Raise FileError if anybody may put another file in place of this one, or its target, or has done so."""
+    for place in {path, path.resolve()}:
+        directory = place.parent.stat().st_mode
+        if not directory & stat.S_IWOTH:
+            continue
+        if not directory & stat.S_ISVTX:
+            message = (
+                f"anybody may replace this file, since its directory has the mode {directory & 0o7777:04o}"
+            )
+            mend = chmod_line(place.parent, "o-w")
+            raise FileError(path, None, message, f"if you trust what is in it, mend it with: {mend}")
+        owner = place.lstat().st_uid
+        if owner not in (os.geteuid(), 0):
+            message = f"this file is of another user (uid {owner}), and lies where anybody may put files"
+            raise FileError(path, None, message, "name one of your own with CLOUDMESH_CONFIG")
 
 
 def _content(path: Path) -> tuple[bytes, int]:
@@ -118,8 +138,8 @@ def _too_large(path: Path, size: str) -> FileError:
     return FileError(path, None, message, "name the right file with CLOUDMESH_CONFIG, or restore this one")
 
 
-def chmod_line(path: Path, mode: int) -> str:
-    """The shell line that mends the mode; ``mode`` is written as its digits, such as 600."""
+def chmod_line(path: Path, mode: int | str) -> str:
+    """The shell line that mends the mode; ``mode`` is written as its digits, such as 600, or as ``o-w``."""
     return f"chmod {mode} {shlex.quote(str(path))}"
 
 
