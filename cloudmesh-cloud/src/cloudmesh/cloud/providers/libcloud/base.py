@@ -177,7 +177,8 @@ class LibcloudProvider(Provider):
             with self.calling(what):
                 yield
         except CloudmeshError as error:
-            error.outcome_unknown = error.outcome_unknown or self.tracker.changes > 0
+            unsure = error.outcome_unknown and not self.tracker.was_read
+            error.outcome_unknown = unsure or self.tracker.changes > 0
             raise
 
     def explain(self, details: Any, call: Any) -> CloudmeshError | None:

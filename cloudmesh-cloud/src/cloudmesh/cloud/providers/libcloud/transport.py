@@ -43,6 +43,7 @@ class CallTracker:
         cloud: its name.
         get_reads: whether the cloud changes nothing for a GET, as some interfaces do.
         changes: how many calls since ``reset``, but for the last, may have changed something.
+        was_read: whether the last call since ``reset`` changes nothing.
         place: host and port of the last call; empty before the first.
         answer: the last HTTP response; None before it came.
         ends: when the time for all calls together is over; infinity for none.
@@ -60,11 +61,11 @@ class CallTracker:
         self.pages: Counter[str] | None = None
         self.is_plausible: Callable[[str, str, Response], bool] | None = None
         self._sessions: list[Any] = []
-        self._changing = False
+        self._changing = self.was_read = False
 
     def reset(self) -> None:
         """Count changes from here."""
-        self.changes, self._changing = 0, False
+        self.changes, self._changing, self.was_read = 0, False, False
 
     def begin(self, method: str, place: str, url: str, changes_nothing: bool) -> None:
         """Take note of a call that is made now. Raises BadAnswer if a listing goes round in circles."""
@@ -78,6 +79,7 @@ class CallTracker:
         refused = getattr(self.answer, "status_code", 0) >= 400
         self.changes += self._changing and not refused
         self._changing = not (changes_nothing or (self.get_reads and method.upper() in _READING))
+        self.was_read = not self._changing
         self.place = place
         self.answer = None
 

@@ -138,7 +138,8 @@ def body_of(call: Call, answer: Any) -> Any:
     body = json_of(answer)
     if call.fits(answer, body):
         return body
-    if body is None:
+    is_page = "html" in str(answer.headers.get("content-type", "")).lower()
+    if is_page or (body is None and call.method != "GET"):
         from libcloud.common.types import MalformedResponseError
 
         raise MalformedResponseError("no answer of OpenStack", answer.text)

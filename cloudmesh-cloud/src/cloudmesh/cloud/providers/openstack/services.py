@@ -11,7 +11,15 @@ from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout, Conflict, NoCapacity, OddRecord, Refused
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CloudTimeout,
+    Conflict,
+    NoCapacity,
+    OddRecord,
+    Refused,
+    only_looking,
+)
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file, true_or_false
@@ -218,6 +226,6 @@ class OpenStackServices(LibcloudProvider):
                 self.ask("set_metadata", cloud_id, data={"metadata": wanted})
 
     def console(self, cloud_id: str) -> str:
-        with self.requesting(f"show the console of machine {cloud_id}"):
+        with only_looking(), self.requesting(f"show the console of machine {cloud_id}"):
             wanted = {"os-getConsoleOutput": {"length": _CONSOLE_LINES}}
             return str(self.ask("console", cloud_id, data=wanted))
