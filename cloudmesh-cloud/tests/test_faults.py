@@ -86,6 +86,7 @@ def test_a_rate_of_zero_never_fails_and_of_one_always(provider, rate, failed):
     [
         ("unreachable", errors.Unreachable),
         ("refused", errors.Refused),
+        ("conflict", errors.Conflict),
         ("quota", errors.QuotaExceeded),
         ("capacity", errors.NoCapacity),
         ("rate", errors.RateLimited),

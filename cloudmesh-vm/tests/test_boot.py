@@ -2,7 +2,7 @@
 
 import pytest
 
-from cloudmesh.cloud.errors import CredentialsError, QuotaExceeded, Refused, Unreachable
+from cloudmesh.cloud.errors import Conflict, CredentialsError, QuotaExceeded, Refused, Unreachable
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
@@ -29,6 +29,18 @@ def test_machines_are_booted_on_the_cloud_that_is_named(config, spy):
     assert {(each.machine.image, each.machine.flavor, each.state.value) for each in result} == {
         ("rocky-9", "small", "active")
     }
+
+
+@pytest.mark.parametrize("boot_seconds", [0, 60])
+def test_why_no_address_can_be_attached_is_told_before_the_call_is_given_up(configure, boot_seconds):
+    rule = {"verb": "attach_floating_ip", "error": "conflict"}
+    config = configure({"a": {"boot_seconds": boot_seconds, "fail": rule}})
+    with Machines("vm1", "a", call_timeout=2.0) as machines:
+        (outcome,) = machines.boot(public=True)
+    assert outcome.status.value == "failed" and isinstance(outcome.error, Conflict)
+    assert "was booted and runs, but has no public address: it cannot be attached after" in str(outcome.error)
+    with SimulatedProvider("a", config.cloud("a")) as provider:
+        assert provider.floating_ips() == [], "it is given back"
 
 
 def test_a_machine_that_is_renamed_while_it_boots_is_still_the_one_that_was_asked_for(config, spy):

@@ -41,39 +41,30 @@ def change_all(
     """
     config.resolve(clouds)
 
-    def work(cloud: Cloud) -> list[dict[str, str] | CloudmeshError]:
-        return [_change(cloud, action, thing, do) for thing in names]
+    def work(cloud: Cloud) -> list[CloudmeshError | None]:
+        return [_error_of(do, cloud, thing) for thing in names]
 
     rows: list[dict[str, str]] = []
     errors: list[CloudmeshError] = []
     for cloud, answer in ask_each(config, clouds, work, calls=len(names)).items():
-        ended: Sequence[dict[str, str] | CloudmeshError]
-        ended = [answer] * len(names) if isinstance(answer, CloudmeshError) else answer
-        if isinstance(answer, CloudTimeout):
-            ended = [given_up(answer)] * len(names)
-        errors += [each for each in ended if isinstance(each, CloudmeshError)]
-        rows += [
-            _row(cloud, thing, action, "failed", str(each)) if isinstance(each, CloudmeshError) else each
-            for thing, each in zip(names, ended, strict=True)
-        ]
+        broken = given_up(answer) if isinstance(answer, CloudTimeout) else answer
+        ended = [broken] * len(names) if isinstance(broken, CloudmeshError) else broken
+        errors += [error for error in ended if error]
+        for thing, error in zip(names, ended, strict=True):
+            result = ("failed", str(error)) if error else ("done", "")
+            rows.append(dict(zip(COLUMNS, (cloud, thing, action, *result), strict=True)))
     if len(rows) == len(errors) == 1:
         raise errors[0]
     notes = simulated_notes(config, clouds)
     return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=int(bool(errors)))
 
 
-def _change(
-    cloud: Cloud, action: str, thing: str, do: Callable[[Cloud, str], Any]
-) -> dict[str, str] | CloudmeshError:
+def _error_of(do: Callable[[Cloud, str], Any], cloud: Cloud, thing: str) -> CloudmeshError | None:
     try:
         do(cloud, thing)
     except CloudmeshError as error:
         return error
-    return _row(cloud.name, thing, action, "done", "")
-
-
-def _row(cloud: str, name: str, action: str, result: str, reason: str) -> dict[str, str]:
-    return {"cloud": cloud, "name": name, "action": action, "result": result, "reason": reason}
+    return None
 
 
 def create_address(config: Config, option: str | None, pool: str) -> Answer:

@@ -122,6 +122,7 @@ def perform(call: Call) -> Reply:
     try:
         with HERE.using(call.access) as opened:
             opened.recorder.begin(call.addresses)
+            opened.cloud.connection.call_timeout = call.seconds
             try:
                 results = _results(opened.cloud, call)
             finally:

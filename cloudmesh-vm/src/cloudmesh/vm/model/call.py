@@ -54,6 +54,7 @@ class Call:
         argument: what the verb takes beside the machine.
         maybe_done: whether an earlier call may have done it already.
         addresses: floating IPs that were taken for the machine, to be released when it is deleted.
+        seconds: after how long the call is given up.
     """
 
     access: Access
@@ -63,6 +64,7 @@ class Call:
     argument: Argument = field(default=None, repr=False)
     maybe_done: bool = False
     addresses: tuple[FloatingIP, ...] = ()
+    seconds: float | None = None
 
 
 CallResult = ActionResult | CloudmeshError | RetrySingly

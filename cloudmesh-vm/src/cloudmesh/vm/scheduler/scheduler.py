@@ -365,4 +365,5 @@ class Scheduler:
             argument=first.task.argument,
             maybe_done=first.maybe_done,
             addresses=first.task.addresses,
+            seconds=call.ends - call.began,
         )

@@ -17,6 +17,7 @@ from cloudmesh.plugin.errors import CloudmeshError
 _ERRORS: dict[str, tuple[type[CloudmeshError], str]] = {
     "unreachable": (errors.Unreachable, "did not answer"),
     "refused": (errors.Refused, "refused"),
+    "conflict": (errors.Conflict, "does not allow this now"),
     "quota": (errors.QuotaExceeded, "has no room left"),
     "capacity": (errors.NoCapacity, "has no valid host"),
     "tls": (errors.TlsFailure, "did not prove by its certificate to be it"),

@@ -26,8 +26,8 @@ QUOTAS = ("machines", "vcpus", "ram", "key_pairs", "security_groups", "floating_
 # After these nobody knows whether the work was done.
 LOSSES = ("timeout", "reset", "server", "malformed")
 FAULTS = (
-    *("unreachable", "refused", "quota", "capacity", "rate", "tls", "credentials", "fault", "odd"),
-    *LOSSES,
+    *("unreachable", "refused", "conflict", "quota", "capacity", "rate", "tls", "credentials"),
+    *("fault", "odd", *LOSSES),
 )
 
 _ENDS = tuple(str(state) for state in State if not state.is_passing)
