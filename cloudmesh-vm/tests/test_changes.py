@@ -9,7 +9,7 @@ from cloudmesh.cloud.errors import Refused, Unreachable, Unsupported
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import UnknownName, UsageError
 from cloudmesh.vm import Machine, Machines
-from cloudmesh.vm.cli.options import read_changes, read_pairs
+from cloudmesh.vm.cli.actions import read_changes, read_pairs
 
 
 def now(config, cloud="a"):

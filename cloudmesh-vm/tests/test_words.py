@@ -15,10 +15,9 @@ from cloudmesh.cloud.errors import Refused
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.store.index import MachineIndex
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import StoreError, UnknownName, UsageError
-from cloudmesh.plugin.names import expand
+from cloudmesh.plugin.names import NameIndex, expand
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm import Machine, Machines
 from cloudmesh.vm.queries import machine_words
@@ -67,7 +66,7 @@ machines = st.lists(
 
 @given(machines, st.sampled_from(["", "a", "ab"]))
 def test_whatever_machines_are_called_each_has_a_word_that_means_it_alone(known, places):
-    index = MachineIndex(known)
+    index = NameIndex(known)
     for machine in known:
         word = index.word(machine, places)
         (name,) = expand([word])

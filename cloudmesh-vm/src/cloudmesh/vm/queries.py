@@ -119,11 +119,11 @@ def _named(
     A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
     answer.
     """
-    from cloudmesh.cloud.store.index import MachineIndex
+    from cloudmesh.plugin.names import NameIndex
 
     shown: dict[tuple[str, str], None] = {}
     failed: list[CloudmeshError] = []
-    index = MachineIndex(each.machine for each in known)
+    index = NameIndex(each.machine for each in known)
     nearest = KnownNames(each.machine.name for each in known)
     for name, clouds in wanted:
         found = [each for each in index.meant(name) if each.cloud in clouds]
@@ -144,7 +144,7 @@ def machine_words(
     Args:
         qualified: whether each word names the cloud, even where it need not.
     """
-    from cloudmesh.cloud.store.index import MachineIndex
+    from cloudmesh.plugin.names import NameIndex
 
     try:
         places = [] if qualified else chosen_clouds(config, None)
@@ -157,7 +157,7 @@ def machine_words(
     known = [each.machine for cloud in clouds for each in inventory.known(cloud)]
     # What is known was told later than what is given.
     by_id = {(each.cloud, each.cloud_id): each for each in [*machines, *known]}
-    index = MachineIndex(by_id.values())
+    index = NameIndex(by_id.values())
     return [index.word(by_id[each.cloud, each.cloud_id], places) for each in machines]
 
 

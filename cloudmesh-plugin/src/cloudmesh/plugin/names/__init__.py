@@ -10,10 +10,12 @@ import fnmatch
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from cloudmesh.plugin.errors import UsageError
+from cloudmesh.plugin.plain import harmless
 
 # More than anyone means; a slip in a range must not fill the memory.
 MOST = 100_000
@@ -24,6 +26,8 @@ _RANGE = re.compile(r"(?P<first>[0-9]{1,50})(-(?P<last>[0-9]{1,50})(/(?P<step>[0
 _FOLDABLE = re.compile(r"(?=.*[0-9])(?!.*[0-9]{51})[A-Za-z0-9._-]+")
 _FIRST = re.compile(r"\[([0-9]+)[^\]]*\]")
 _EXACT = re.compile(r"((?P<cloud>[^:=,\[\]*?]+):)?(?P<sign>(id)?=)(?P<text>.*)", re.DOTALL)
+# The shell takes these for an option or a variable.
+_READ_BY_THE_SHELL = re.compile(r"^-|\$|(?<![\w.])(var|os|default)\.")
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,72 @@ def expand(expression: str | Sequence[str]) -> list[Name]:
     return list(dict.fromkeys(names))
 
 
-def exact_words(name: str, own_id: str, cloud: str) -> Iterator[str]:
-    """Words for what has this name and id on a cloud, the most telling first; each may mean others too."""
-    for plain, sign in (name, "="), (own_id, "id="):
-        for before in "", f"{cloud}:":
-            yield f"{before}{plain}"
-            yield f"{before}{sign}{plain}"
+class Named(Protocol):
+    """A machine, as far as names go."""
+
+    @property
+    def cloud(self) -> str:
+        """The name of its cloud."""
+
+    @property
+    def name(self) -> str:
+        """What its users call it."""
+
+    @property
+    def cloud_id(self) -> str:
+        """The cloud's own id."""
+
+
+Item = TypeVar("Item", bound=Named)
+
+
+class NameIndex(Generic[Item]):
+    """Known machines of some clouds: which of them a word means, and the word that means one and no other."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self.items = list(items)
+        self._by_word: dict[str, list[Item]] = {}
+        for each in self.items:
+            for word in {each.name, each.cloud_id}:
+                self._by_word.setdefault(word, []).append(each)
+
+    def meant(self, name: Name) -> list[Item]:
+        """The machines that a name, an id or a glob means, in their order."""
+        candidates = self.items if name.is_glob else self._by_word.get(name.name, [])
+        return [
+            each
+            for each in candidates
+            if name.cloud in (None, each.cloud) and name.matches(each.name, each.cloud_id)
+        ]
+
+    def word(self, machine: Item, places: Collection[str] = ()) -> str:
+        """A word that means this machine and no other: its name, else an exact name, else its id.
+
+        Args:
+            places: the clouds that are meant where a word names none; without them each word names its cloud.
+        """
+        prefix = f"{machine.cloud}:"
+        for text, sign in (machine.name, "="), (machine.cloud_id, "id="):
+            for before in ("", prefix) if machine.cloud in places else (prefix,):
+                for word in (f"{before}{text}", f"{before}{sign}{text}"):
+                    if _can_be_given(word) and self._means(word, machine):
+                        return word
+        return f"{prefix}id={machine.cloud_id}"
+
+    def _means(self, word: str, machine: Item) -> bool:
+        try:
+            names = expand([word])
+        except UsageError:
+            return False
+        if len(names) != 1 or names[0].is_glob:
+            return False
+        meant = [(each.cloud, each.cloud_id) for each in self.meant(names[0])]
+        return meant == [(machine.cloud, machine.cloud_id)]
+
+
+def _can_be_given(word: str) -> bool:
+    """Whether a word reaches a command as it is, printed and given back as one argument."""
+    return harmless(word) == word and not _READ_BY_THE_SHELL.search(word)
 
 
 def fold(names: Iterable[str], widest: int = 60) -> list[str]:

@@ -11,8 +11,8 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.output import Answer
+from cloudmesh.vm.cli.actions import run_options, seconds
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
-from cloudmesh.vm.cli.options import run_options, seconds
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.report import Row, fold_rows, machine_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState

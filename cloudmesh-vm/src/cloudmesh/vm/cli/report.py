@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, find_verb
-from cloudmesh.cloud.store.index import MachineIndex
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import StoreError
-from cloudmesh.plugin.names import expand, fold
+from cloudmesh.plugin.names import NameIndex, expand, fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.listing import created_text
@@ -98,7 +97,7 @@ def machine_rows(config: Config, machines: Sequence[MachineRecord]) -> list[Row]
             meaning = machine_words(config, inventory, machines)
     except StoreError:
         # What was done must be told all the same.
-        meaning = [MachineIndex(machines).word(each) for each in machines]
+        meaning = [NameIndex(machines).word(each) for each in machines]
     return [{"name": word} for word in meaning]
 
 

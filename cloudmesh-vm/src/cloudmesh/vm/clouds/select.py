@@ -9,10 +9,9 @@ from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.store.index import MachineIndex
 from cloudmesh.cloud.store.inventory import by_name
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
-from cloudmesh.plugin.names import Name, expand
+from cloudmesh.plugin.names import Name, NameIndex, expand
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.outcome import UnresolvedName
 
@@ -50,7 +49,7 @@ class Selector:
     def __init__(self, session: CloudSession) -> None:
         self._session = session
         self._listed: dict[str, CloudmeshError | None] = {}
-        self._indexes: dict[str, MachineIndex] = {}
+        self._indexes: dict[str, NameIndex[MachineRecord]] = {}
         self._unseen: dict[str, bool] = {}
         # Asked only after all of these clouds were listed, so nothing changes any more.
         self._nearest: dict[tuple[str, ...], KnownNames] = {}
@@ -93,7 +92,7 @@ class Selector:
             if error:
                 selection.missing.append(UnresolvedName(cloud, ALL, error))
             else:
-                selection.machines += self._index(cloud).machines
+                selection.machines += self._index(cloud).items
         return selection
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
@@ -120,7 +119,7 @@ class Selector:
             places = tuple(clouds)
             if places not in self._nearest:
                 self._nearest[places] = KnownNames(
-                    machine.name for cloud in clouds for machine in self._index(cloud).machines
+                    machine.name for cloud in clouds for machine in self._index(cloud).items
                 )
             error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
             selection.missing.append(UnresolvedName(name.cloud or "", name.name, error))
@@ -147,11 +146,11 @@ class Selector:
     def _matching(self, name: Name, clouds: Iterable[str]) -> list[MachineRecord]:
         return [machine for cloud in clouds for machine in self._index(cloud).meant(name)]
 
-    def _index(self, cloud: str) -> MachineIndex:
+    def _index(self, cloud: str) -> NameIndex[MachineRecord]:
         """The known machines of a cloud, read once: a thousand names must not read them each."""
         if cloud not in self._indexes:
             known = (each.machine for each in self._session.inventory.known(cloud))
-            self._indexes[cloud] = MachineIndex(sorted(known, key=by_name))
+            self._indexes[cloud] = NameIndex(sorted(known, key=by_name))
         return self._indexes[cloud]
 
     def _doubt(
