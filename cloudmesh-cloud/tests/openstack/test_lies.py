@@ -1,5 +1,7 @@
 """What a service of OpenStack never answers is an error, whoever sent it."""
 
+import itertools
+
 import pytest
 from requests_mock import ANY
 
@@ -87,6 +89,26 @@ def test_204_where_a_body_or_another_status_belongs_is_no_success(keystone, prov
     assert told.value.outcome_unknown
 
 
+@pytest.mark.parametrize(
+    ("call", "method", "path", "status", "told"),
+    [
+        ("rename", "PUT", "", 200, {"server": {}}),
+        ("rename", "PUT", "", 200, {"server": {"id": "s2", "name": "new"}}),
+        ("rebuild", "POST", "/action", 202, {"server": {"id": "s2"}}),
+        ("set", "POST", "/metadata", 200, {"metadata": {"a": "other"}}),
+        ("machine", "GET", "", 200, {"server": {"id": "s2", "name": "vm2", "status": "ACTIVE"}}),
+    ],
+)
+def test_an_answer_about_something_else_is_none(
+    keystone, provider, requests_mock, call, method, path, status, told
+):
+    url = f"https://nova.test/v2.1/p1/servers/s1{path}"
+    requests_mock.register_uri(method, url, status_code=status, json=told, headers=JSON)
+    with provider() as uc, pytest.raises(BadAnswer, match="about something else|what was set") as error:
+        {**CHANGES, **LOOKS}[call](uc)
+    assert error.value.outcome_unknown is (method != "GET")
+
+
 def test_a_new_machine_without_an_id_is_not_called_none(keystone, provider, requests_mock):
     answer = {"server": {"id": None}}
     requests_mock.post("https://nova.test/v2.1/p1/servers", status_code=202, json=answer, headers=JSON)
@@ -103,10 +125,18 @@ def test_a_new_machine_without_an_id_is_not_called_none(keystone, provider, requ
         {"servers": None},
         {"servers": [], "servers_links": [{"rel": "next", "href": "https://nova.test/?marker=1"}]},
         {"servers": [{}], "servers_links": [{"rel": "next", "href": "https://nova.test/?marker=1"}]},
+        "always another",
     ],
 )
 def test_a_listing_that_cannot_be_is_an_error(keystone, provider, requests_mock, answer):
-    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", json=answer, headers=JSON)
+    markers = itertools.count()
+
+    def another(request, context):
+        href = f"https://nova.test/?marker={next(markers)}"
+        return {"servers": [SERVER], "servers_links": [{"rel": "next", "href": href}]}
+
+    told = another if answer == "always another" else answer
+    requests_mock.get("https://nova.test/v2.1/p1/servers/detail", json=told, headers=JSON)
     with provider() as uc, pytest.raises(BadAnswer, match="unknown form|without an end"):
         list(uc.machines())
 

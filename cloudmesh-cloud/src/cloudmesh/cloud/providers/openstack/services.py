@@ -44,6 +44,8 @@ _ACTIONS: Mapping[str, Mapping[str, Any]] = {
     "unpause": {"unpause": None},
 }
 _WORDS = {"hard_reboot": "reboot"}
+# What is told by its id, where it was asked for by its id.
+_WITH_ID = ("server", "security_group", "floatingip")
 _CONSOLE_LINES = 1000
 # How long a resize may take, and how often it is looked at; seconds.
 RESIZE_SECONDS = 900.0
@@ -92,7 +94,10 @@ class OpenStackServices(LibcloudProvider):
         """What a call of the table answers; None for one that is answered without a body."""
         call = CALLS[name]
         body = self._body(name, ids, data, query)
-        return body[call.key] if call.key else body
+        told = body[call.key] if call.key else body
+        if call.key in _WITH_ID and ids and told.get("id") != ids[0]:
+            raise OddRecord("it is about something else")
+        return told
 
     def pages(self, name: str, /, **query: Any) -> Iterator[list[dict[str, Any]]]:
         """The list that a call of the table answers, page by page.
@@ -100,13 +105,13 @@ class OpenStackServices(LibcloudProvider):
         Raises:
             BadAnswer: a page without an entry, or one that was told before, announces another.
         """
-        key, query, told = CALLS[name].key, {"limit": PAGE, **query}, set()
+        key, query, told, last = CALLS[name].key, {"limit": PAGE, **query}, set(), None
         while True:
             body = self._body(name, (), None, query)
             links = [link["href"] for link in body.get(f"{key}_links") or () if link.get("rel") == "next"]
             # Glance says it in its own way.
             following = links[0] if links else body.get("next")
-            if following and (not body[key] or following in told):
+            if following and (not body[key] or following in told or body[key] == last):
                 raise BadAnswer(
                     f"cloud {self.name} ({self.tracker.place}) lists its {key.replace('_', ' ')} without an "
                     "end: a page that is empty, or was told before, announces another; ask its operators"
@@ -115,6 +120,7 @@ class OpenStackServices(LibcloudProvider):
             if not following:
                 return
             told.add(following)
+            last = body[key]
             query = parse_qs(urlsplit(following).query)
 
     def listed(
@@ -222,8 +228,12 @@ class OpenStackServices(LibcloudProvider):
         with self.requesting(f"change the metadata of machine {cloud_id}"):
             for key in sorted(unwanted & self.ask("metadata", cloud_id).keys()) if unwanted else ():
                 self.ask("unset_metadata", cloud_id, key)
-            if wanted:
-                self.ask("set_metadata", cloud_id, data={"metadata": wanted})
+            if (
+                wanted
+                and not wanted.items()
+                <= self.ask("set_metadata", cloud_id, data={"metadata": wanted}).items()
+            ):
+                raise OddRecord("it does not tell what was set")
 
     def console(self, cloud_id: str) -> str:
         with only_looking(), self.requesting(f"show the console of machine {cloud_id}"):
