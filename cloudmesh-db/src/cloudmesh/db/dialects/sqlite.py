@@ -113,13 +113,11 @@ class SQLite(Dialect):
 
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         """Add a row and give its rowid, which is the id."""
-        alone = not self._depth
-        if alone:
+        if not self._depth:
             self._require_writable()
         cursor = self._bind(self.connection.execute, self._insert_sql(table, columns), row)
-        self._check_number(cursor, [row])
-        if alone:
-            self._committed()
+        if cursor.rowcount != 1:
+            self._check_number(cursor, [row])
         return int(cursor.lastrowid)
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[int]:
@@ -207,7 +205,7 @@ class SQLite(Dialect):
 
     def _require_writable(self) -> None:
         """Raise StoreError if nothing can be written, or what is written would be lost."""
-        if self.connection and self._reads:
+        if self._reads or (self._connection is None and self.connection and self._reads):
             # There may be room again; else the error says what is wrong.
             self._close()
             try:
@@ -215,7 +213,8 @@ class SQLite(Dialect):
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
             self.opened += 1
-        self._committed()
+        if not self.in_memory:
+            self._file.require_same()
 
     def _committed(self) -> None:
         """Raise StoreError if the file that is open is no longer the store."""
@@ -231,10 +230,15 @@ class SQLite(Dialect):
         self._connection, self._reads = None, False
 
     def _open(self) -> sqlite3.Connection:
-        if not self.in_memory:
-            self._file.make()
-            self._file.take()
-        return self._prepared(str(self.path))
+        if self.in_memory:
+            return self._prepared(str(self.path))
+        self._file.make()
+        self._file.check()
+        self._file.remember()
+        connection = self._prepared(str(self.path))
+        # To open a file of a layer of an image, in a container, copies it.
+        self._file.remember()
+        return connection
 
     def _open_to_read(self, error: Exception) -> sqlite3.Connection:
         """Open the file without those that sqlite makes beside it; raises the error if that will not do."""

@@ -69,9 +69,11 @@ class Engine:
         """Add a record and give its id; opens a transaction only where the table must grow."""
         table = self.tables.known(name)
         if table and (made := table.writer.row(record)):
-            # A value may not fit its column; ``Table.row`` finds out which.
-            with suppress(Unbindable):
+            # Not suppress, which takes its time.
+            try:
                 return self.dialect.insert(name, *made)
+            except Unbindable:
+                pass  # A value does not fit its column; ``Table.row`` finds out which.
         found = leaves(record)
         if table is None or not table.holds(found):
             with self.atomic():

@@ -179,26 +179,25 @@ class Search:
         try:
             try:
                 if table.reader.width != len(rows[0]):
-                    table.reader = self._reader(table, cursor)
-                    if table.reader.misses:
+                    reader = RowReader(table.columns, cursor.description)
+                    if reader.misses or reader.gone:
                         raise StaleTable
+                    table.reader = reader
                 return list(map(table.reader.record, rows))
             except StaleTable:
                 # The rows are newer than what was known of their table.
                 table = self._tables.all().get(table.name, table)
-                table.reader = self._reader(table, cursor)
+                reader = RowReader(table.columns, cursor.description)
+                if reader.gone:
+                    lost = f"table {table.name!r} lacks the column {reader.gone[0]!r}"
+                    raise self._dialect.changed(lost) from None
+                table.reader = reader
                 return list(map(table.reader.record, rows))
         except (StaleTable, ValueError, AttributeError, TypeError) as error:
             raise StoreError(
                 f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
                 "cms db check shows what else is"
             ) from error
-
-    def _reader(self, table: Table, cursor: Any) -> RowReader:
-        reader = RowReader(table.columns, cursor.description)
-        if reader.gone:
-            raise self._dialect.changed(f"table {table.name!r} lacks the column {reader.gone[0]!r}")
-        return reader
 
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:
         """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""
