@@ -1,6 +1,9 @@
 """Executors that other packages bring by the entry-point group cloudmesh.executors."""
 
 import importlib.metadata
+import json
+import re
+from concurrent.futures import Future
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 
@@ -10,16 +13,42 @@ from cloudmesh.plugin.errors import ConfigError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.executors.registry import GROUP, open_executor
 from cloudmesh.vm.executors.threads import DaemonThreads
+from cloudmesh.vm.scheduler.results import RetryPolicy
 
 OPENED = []
 
 
+# What goes wrong with the executor: nothing, or what it does when it is opened, called or closed.
+TROUBLE = {}
+
+
+class Ours(DaemonThreads):
+    """An executor as somebody's package may bring it."""
+
+    def submit(self, fn, /, call):
+        if error := TROUBLE.get("submit"):
+            raise error
+        future = super().submit(fn, call)
+        if error := TROUBLE.get("result"):
+            future = Future()
+            future.set_exception(error)
+        return future
+
+
 @contextmanager
 def open_ours(config, parallel):
-    """An executor as somebody's package may bring it."""
     OPENED.append(parallel)
-    with DaemonThreads(parallel) as executor:
-        yield executor
+    if error := TROUBLE.get("open"):
+        raise error
+    with Ours(parallel) as executor:
+        yield TROUBLE.get("gives", executor)
+    if error := TROUBLE.get("close"):
+        raise error
+
+
+@pytest.fixture(autouse=True)
+def no_trouble():
+    TROUBLE.clear()
 
 
 @pytest.fixture
@@ -56,8 +85,8 @@ def test_the_executor_of_another_package_makes_the_calls(configure, spy, install
 @pytest.mark.parametrize(
     ("engine", "places", "sentence"),
     [
-        ("other", ["json:x"], "which no installed package brings; known: ours, threads"),
-        ("dask", [], "which no installed package brings; use: pip install ./cloudmesh-dask"),
+        ("other", ["json:x"], "is brought by no installed package; known: ours, threads"),
+        ("dask", [], "is brought by no installed package; use: pip install ./cloudmesh-dask"),
         (
             "ours",
             ["json:x", "csv:y"],
@@ -68,7 +97,7 @@ def test_the_executor_of_another_package_makes_the_calls(configure, spy, install
             ["no_such_module:x"],
             r"needs a library that is not there \(No module named 'no_such_module'\)",
         ),
-        ("ours", ["broken_module:x"], r"whose package cannot be loaded \(broken_module:x\): .*half-written"),
+        ("ours", ["broken_module:x"], r"cannot be loaded \(broken_module:x\): .*half-written"),
     ],
 )
 def test_an_executor_that_cannot_be_had_is_told_before_there_is_a_job(
@@ -76,8 +105,54 @@ def test_an_executor_that_cannot_be_had_is_told_before_there_is_a_job(
 ):
     config = configure({"a": {}}, default="a", engine=engine)
     installed(*places)
-    with pytest.raises(ConfigError, match=sentence):
-        open_executor(config, 4)
-    with Machines("web1") as machines, pytest.raises(ConfigError, match=sentence):
+    told = rf"class\.yaml:1: the executor {engine} .*{sentence}"
+    with pytest.raises(ConfigError, match=told), open_executor(config, 4):
+        pass
+    with Machines("web1") as machines, pytest.raises(ConfigError, match=told):
         machines.boot()
     assert "boot" not in {method for _, method, _ in spy.taken()}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        ({"open": ValueError("no pool today")}, r"\(json:x\) cannot be opened: ValueError: no pool today"),
+        ({"gives": None}, "gives NoneType, which takes no calls"),
+    ],
+)
+def test_an_executor_that_cannot_be_opened_is_named_with_its_reason(
+    configure, spy, cms, installed, trouble, sentence
+):
+    configure({"a": {}}, default="a", engine="ours")
+    installed("json:x")
+    TROUBLE.update(trouble)
+    code, _, err = cms("boot web1")
+    assert code == 3 and re.search(rf"class\.yaml:1: the executor ours .*{sentence}", err)
+    assert err.count("\n") == 1 and "Traceback" not in err
+
+
+@pytest.mark.parametrize("where", ["submit", "result"])
+@pytest.mark.parametrize("error", [ValueError("lost it; password=hunter2"), RuntimeError("is shut down")])
+def test_an_executor_that_fails_at_a_call_is_named_and_each_machine_is_told(
+    boot, configure, spy, cms, installed, where, error, monkeypatch
+):
+    boot("web[1-2]", "a")
+    configure({"a": {}}, default="a", engine="ours")
+    installed("json:x")
+    monkeypatch.setattr(RetryPolicy, "pause", lambda *_: None)
+    TROUBLE[where] = error
+    code, out, err = cms("stop web[1-2] --output=json")
+    reasons = [row["reason"] for row in json.loads(out)]
+    assert code == 1 and len(reasons) == 2, err
+    assert all("executor Ours" in each and str(error).partition(";")[0] in each for each in reasons), reasons
+    assert "hunter2" not in out + err
+
+
+def test_an_executor_that_fails_while_it_is_closed_changes_no_outcome(configure, spy, installed):
+    configure({"a": {}}, default="a", engine="ours")
+    installed("json:x")
+    TROUBLE["close"] = ValueError("would not go")
+    told = r"the executor ours \(json:x\) failed while it was closed: ValueError: would not go"
+    with pytest.warns(RuntimeWarning, match=told), Machines("web1") as machines:
+        result = machines.boot()
+    assert result.exit_code == 0

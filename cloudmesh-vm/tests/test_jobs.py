@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.errors import CloudTimeout, RateLimited, Refused
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
-from cloudmesh.vm import Machines
+from cloudmesh.vm import BootOptions, Machines, RunOptions
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.jobs.rows import EVENTS, JOBS, PARTS, TASKS, lock_name, stored_error
 from cloudmesh.vm.model.plan import Plan
@@ -51,7 +50,7 @@ def test_a_job_tells_what_was_asked_and_how_it_ended(boot, spy):
 def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
     """The third step may be another thread's, or another process's, as here another session's."""
     with Machines("web[1-2]", "a") as machines:
-        plan = machines.boot_plan().plan(BootOptions(), "web[1-2]", wait=True)
+        plan = machines.plan("boot", BootOptions(), wait=True)
     job = Jobs().create(plan)
     assert (job.status, job.unfinished, Jobs().interrupted()) == ("pending", 2, [])
     assert not spy.called("boot")
@@ -62,6 +61,26 @@ def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
     ]
     with pytest.raises(CloudmeshError, match="is done already"):
         Jobs().cancel(job.number)
+
+
+@pytest.mark.parametrize(("action", "argument"), [("stop", None), ("resize", "small"), ("rename", "db1")])
+def test_any_verb_can_be_planned_for_another_process(boot, spy, action, argument):
+    boot("web1", "a")
+    with Machines("web1", "a") as machines:
+        plan = machines.plan(action, argument)
+        for wrong, given in (("boot", "small"), (action, BootOptions())):
+            with pytest.raises(UsageError, match="BootOptions"):
+                machines.plan(wrong, given)
+    job = Jobs().create(plan)
+    assert (job.verb, job.names, job.status) == (action, "web1", "pending")
+    assert Jobs().run(job.number, options=RunOptions(parallel=1)).exit_code == 0
+    with Machines.all("a") as machines:
+        (now,) = machines.select().machines
+    assert {
+        "stop": now.state.value == "stopped",
+        "resize": now.flavor == "small",
+        "rename": now.name == "db1",
+    }[action]
 
 
 def test_a_pending_job_can_be_cancelled_and_claims_no_names(config, spy):

@@ -120,7 +120,7 @@ def test_a_job_is_resumed_on_the_clouds_that_answer_and_stays_open_for_the_other
 
     hang("a")
     call_timeout = limit.pop("call_timeout", None)
-    result = Jobs().resume(interrupted, effort=RunOptions(call_timeout=call_timeout), **limit)
+    result = Jobs().resume(interrupted, options=RunOptions(call_timeout=call_timeout), **limit)
     assert fared(result) == {("b", "web1"): Status.DONE, ("a", "web1"): CloudTimeout}
     assert result.exit_code == 1
     assert called(spy, "stop") == [("b", "web1")]

@@ -430,7 +430,7 @@ def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():
     paper = Closed()
     result = scheduler(paper, policy=RetryPolicy()).run([*tasks(50), *tasks(50, "b")])
     assert statuses(result) == ["failed"] * 100
-    assert all("takes none: cannot schedule new futures" in str(each.error) for each in result)
+    assert all("the executor Closed takes no calls: cannot schedule" in str(each.error) for each in result)
     assert len(paper.calls) <= 2, "it will not take any other"
 
 

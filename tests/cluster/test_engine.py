@@ -149,7 +149,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """)
-    assert told.startswith("ConfigError cloudmesh.engine is dask, which needs a library")
+    assert "class.yaml:1: the executor dask needs a library that is not there" in told
     assert "use: pip install ./cloudmesh-dask" in told
 
 

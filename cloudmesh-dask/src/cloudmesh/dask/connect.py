@@ -39,9 +39,10 @@ def open_cluster(config: Config, parallel: int) -> Iterator[Executor]:
     """
     address = config.scheduler()
     if address is None:
-        raise ConfigError(
-            f"{config.path}: cloudmesh.engine is dask, and cloudmesh.scheduler does not say where; "
-            "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT"
+        raise config.key_error(
+            "cloudmesh.engine",
+            "cloudmesh.engine is dask, and cloudmesh.scheduler does not say where; "
+            "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT",
         )
     keep_own_pickling()
     with _silence():

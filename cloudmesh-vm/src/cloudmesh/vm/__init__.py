@@ -9,16 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cloudmesh.cloud.client.booter import BootOptions
     from cloudmesh.vm.machine import Machine
     from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.model.limits import RunOptions
     from cloudmesh.vm.model.outcome import Outcome, Result, Status
 
-__all__ = ["Machine", "Machines", "Outcome", "Result", "Status"]
+__all__ = ["BootOptions", "Machine", "Machines", "Outcome", "Result", "RunOptions", "Status"]
 
-_HOMES = {"Machine": "machine", "Machines": "machines"}
+_HOMES = {
+    "BootOptions": "cloudmesh.cloud.client.booter",
+    "Machine": "cloudmesh.vm.machine",
+    "Machines": "cloudmesh.vm.machines",
+    "RunOptions": "cloudmesh.vm.model.limits",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'model.outcome')}"), name)
+    return getattr(import_module(_HOMES.get(name, "cloudmesh.vm.model.outcome")), name)

@@ -18,6 +18,7 @@ from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.conflicts import check_name
 from cloudmesh.vm.jobs.planning import ActionPlan, BootPlan, GivenArgument
 from cloudmesh.vm.jobs.runner import JobRunner
+from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
@@ -264,6 +265,34 @@ class Machines:
             plan = self.boot_plan().plan(BootOptions(image, flavor, key, **more), self._said)
         yield from (each.outcome("boot") for each in plan.missing)
         yield from self._runner.each(plan, deadline)
+
+    def plan(
+        self,
+        action: str,
+        argument: GivenArgument | BootOptions = None,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> Plan:
+        """An action as a job that ``Jobs.create`` stores and ``Jobs.run`` runs; nothing is done yet.
+
+        Args:
+            action: ``boot``, or as for ``act``.
+            argument: ``BootOptions`` to boot, else as for ``act``.
+            wait: whether running the job also waits for the machines.
+            timeout: seconds for asking clouds.
+
+        Raises UsageError for an argument that is none of this action, and what ``boot`` or ``act`` raises.
+        """
+        deadline = Deadline.after(timeout)
+        if action == BOOT:
+            if argument is not None and not isinstance(argument, BootOptions):
+                raise UsageError(f"booting takes BootOptions, not {argument!r}")
+            with self.session.within(deadline):
+                return self.boot_plan().plan(argument or BootOptions(), self._said, wait)
+        if isinstance(argument, BootOptions):
+            raise UsageError(f"BootOptions say what to boot; {action} takes none")
+        return self._action_plan(deadline, action, wait, None, argument)
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""

@@ -270,6 +270,10 @@ class Config:
         except options.WrongValueError as error:
             raise self._error(parts, f"{keys.join(parts)} {error.must}; {error.remedy}") from None
 
+    def key_error(self, key: str, sentence: str) -> ConfigError:
+        """The error for a key of the file such as ``cloudmesh.engine``, with its line."""
+        return self._error(tuple(key.split(".")), sentence)
+
     def _error(self, parts: Parts, sentence: str) -> ConfigError:
         """The error for a key of the file, with the line of the key."""
         from cloudmesh.config.yaml import positions

@@ -41,7 +41,7 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
     progress = Progress(arguments["--quiet"])
     options = RunOptions(**run_options(arguments, progress))
     with progress:
-        result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, effort=options)
+        result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, options=options)
     return report_resumed(config, number, result, progress.seconds, arguments["--output"])
 
 

@@ -7,12 +7,16 @@ executor. The threads of this process (``DaemonThreads``) are built in and stand
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.metadata import EntryPoint
 
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import ConfigError, suggest
+from cloudmesh.plugin.errors import CloudmeshError, suggest
+from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.vm.executors.threads import THREADS
 
 GROUP = "cloudmesh.executors"
@@ -20,40 +24,73 @@ GROUP = "cloudmesh.executors"
 _INSTALL = {"dask": "pip install ./cloudmesh-dask"}
 
 
-def open_executor(config: Config, parallel: int) -> AbstractContextManager[Executor]:
+@contextmanager
+def open_executor(config: Config, parallel: int) -> Iterator[Executor]:
     """An executor that a package of its own brings, open for a block; up to ``parallel`` calls at once.
 
-    An executor that can make only fewer at once says how many by its attribute ``max_workers``.
+    An executor that can make only fewer at once says how many by its attribute ``max_workers``. If it fails
+    while it is closed, that changes no outcome of a call, and is a RuntimeWarning.
 
     Raises:
-        ConfigError: no installed package brings it, several do, or it cannot be loaded or used.
+        ConfigError: no installed package brings it, several do, or it cannot be loaded, opened or used.
         CloudError: what it stands on, such as a cluster, does not answer.
     """
+    engine = config.engine()
+    point = _entry_point(config, engine)
+    named = f"the executor {engine} ({point.value})"
+    stack = ExitStack()
+    try:
+        executor = stack.enter_context(_load(config, engine, point)(config, parallel))
+    except CloudmeshError:
+        raise
+    except Exception as error:
+        sentence = f"{named} cannot be opened: {_told(error)}"
+        raise config.key_error("cloudmesh.engine", sentence) from error
+    if not callable(getattr(executor, "submit", None)):
+        sentence = f"{named} gives {type(executor).__name__}, which takes no calls; ask whoever made it"
+        raise config.key_error("cloudmesh.engine", sentence)
+    try:
+        yield executor
+    finally:
+        try:
+            stack.close()
+        except Exception as error:  # noqa: BLE001 another package may raise anything
+            warnings.warn(f"{named} failed while it was closed: {_told(error)}", RuntimeWarning, stacklevel=2)
+
+
+def _entry_point(config: Config, engine: str) -> EntryPoint:
+    """The one entry point of this name. Raises ConfigError."""
     from importlib.metadata import entry_points
 
-    engine = config.engine()
     points = list({point.value: point for point in entry_points(group=GROUP, name=engine)}.values())
-    if not points:
+    if len(points) == 1:
+        return points[0]
+    if points:
+        places = ", ".join(point.value for point in points)
+        why = f"is brought by several packages; uninstall all but one of {places}"
+    else:
         known = sorted({THREADS, *(point.name for point in entry_points(group=GROUP))})
         remedy = f"use: {_INSTALL[engine]}" if engine in _INSTALL else suggest(engine, known)
-        raise ConfigError(
-            f"{config.path}: cloudmesh.engine is {engine}, which no installed package brings; {remedy}"
-        )
-    if len(points) > 1:
-        raise ConfigError(
-            f"cloudmesh.engine {engine} is brought by several packages; "
-            f"uninstall all but one of {', '.join(point.value for point in points)}"
-        )
+        why = f"is brought by no installed package; {remedy}"
+    raise config.key_error("cloudmesh.engine", f"the executor {engine} {why}")
+
+
+def _load(
+    config: Config, engine: str, point: EntryPoint
+) -> Callable[[Config, int], AbstractContextManager[Executor]]:
+    """The function that an entry point leads to. Raises ConfigError."""
     try:
-        opener: Callable[[Config, int], AbstractContextManager[Executor]] = points[0].load()
+        opener: Callable[[Config, int], AbstractContextManager[Executor]] = point.load()
     except ImportError as error:
         remedy = _INSTALL.get(engine, "install its package again")
-        raise ConfigError(
-            f"cloudmesh.engine is {engine}, which needs a library that is not there ({error}); use: {remedy}"
-        ) from error
-    except Exception as error:  # another package's module may raise anything
-        raise ConfigError(
-            f"cloudmesh.engine is {engine}, whose package cannot be loaded ({points[0].value}): {error}; "
-            "install it again"
-        ) from error
-    return opener(config, parallel)
+        why = f"needs a library that is not there ({error}); use: {remedy}"
+    except Exception as error:  # noqa: BLE001 another package's module may raise anything
+        why = f"cannot be loaded ({point.value}): {_told(error)}; install its package again"
+    else:
+        return opener
+    raise config.key_error("cloudmesh.engine", f"the executor {engine} {why}")
+
+
+def _told(error: Exception) -> str:
+    """The kind of an error, and what it says."""
+    return mask_text(harmless(f"{type(error).__name__}: {error}"), prose=True)

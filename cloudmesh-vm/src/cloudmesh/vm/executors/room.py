@@ -1,4 +1,4 @@
-"""How many calls the system has room for in this process: files that it may open, and threads.
+"""Tells calls that failed since the system allows this process no more open files, or threads.
 
 A call that found no room was not made, and nothing is wrong with its cloud. It is made again, with fewer
 others at the same time.
@@ -10,41 +10,20 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 from cloudmesh.cloud.errors import BadAnswer, Conflict, NotFound, Refused, Unsupported
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.model.call import NoRoom
 
-# Files that one call may need to have open at each cloud: a connection to each of its services, or an sqlite
-# file with its log and index.
-_A_CALL = 4
-# Files that are needed beside the calls: by the store, and by modules that are loaded.
-_OTHERS = 14
 _NO_FILE = frozenset({errno.EMFILE, errno.ENFILE})
 # What Python says where the system refuses a thread.
 _NO_THREAD = "can't start new thread"
 # A cloud that answered so was reached.
 _ANSWERS = (Refused, Conflict, NotFound, Unsupported, BadAnswer)
+# So many files are opened to see whether there is room for a call.
+_SOME = 4
 FEW_THREADS = "the system allows this user no further thread (ulimit -u)"
-
-
-def calls_at_once(wanted: int, clouds: int) -> int:
-    """How many of these calls there are files for, if each may be at any of so many clouds; at least one.
-
-    If need be, the process allows itself as many open files as the system lets it have (``ulimit -Hn``).
-    """
-    each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
-    needed = _open_files() + others + each * wanted
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        with suppress(OSError, ValueError):
-            soft_now = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, soft_now), hard))
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    return min(wanted, max(1, (soft - _open_files() - others) // each))
 
 
 def few_files() -> str:
@@ -86,16 +65,8 @@ def _has_room() -> bool:
     """Whether so many files as a call needs can be opened now."""
     with ExitStack() as stack:
         try:
-            for _ in range(_A_CALL):
+            for _ in range(_SOME):
                 stack.callback(os.close, os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
             return error.errno not in _NO_FILE
     return True
-
-
-def _open_files() -> int:
-    """How many files are open; where the system does not list them, as many as usual."""
-    try:
-        return len(os.listdir("/dev/fd"))  # noqa: PTH208 not paths, but numbers of descriptors
-    except OSError:
-        return 16

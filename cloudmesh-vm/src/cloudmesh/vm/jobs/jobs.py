@@ -178,7 +178,7 @@ class Jobs:
         *,
         failed: bool = False,
         timeout: float | None = None,
-        effort: RunOptions | None = None,
+        options: RunOptions | None = None,
     ) -> Result:
         """Run the rest of a job that is pending, or was interrupted or cancelled.
 
@@ -190,7 +190,7 @@ class Jobs:
             number: of the job.
             failed: whether to retry what has failed.
             timeout: seconds for all of it together, looking included; see ``Machines.act``.
-            effort: how it is run.
+            options: how it is run.
 
         Returns:
             The outcomes of what was left; empty if nothing was.
@@ -199,12 +199,12 @@ class Jobs:
             CloudmeshError: a process is running the job.
             UsageError: ``timeout`` is no number of seconds above 0.
         """
-        return self._run(number, failed, timeout, effort, cancelled=True)
+        return self._run(number, failed, timeout, options, cancelled=True)
 
     def _run(
-        self, number: int, failed: bool, timeout: float | None, effort: RunOptions | None, *, cancelled: bool
+        self, number: int, failed: bool, timeout: float | None, given: RunOptions | None, *, cancelled: bool
     ) -> Result:
-        options = effort or RunOptions()
+        options = given or RunOptions()
         limits = QueryLimits(options.call_timeout, options.watch)
         with CloudSession(config=self._config, limits=limits) as session:
             job = _find(session.inventory.database, number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
@@ -17,7 +19,7 @@ from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.executors.registry import open_executor
-from cloudmesh.vm.executors.room import FEW_THREADS, calls_at_once, few_files
+from cloudmesh.vm.executors.room import FEW_THREADS, few_files
 from cloudmesh.vm.executors.threads import THREADS, open_threads
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.store import JobStore
@@ -28,6 +30,12 @@ from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
 from cloudmesh.vm.waiting.waiter import Waiter, was_seen
+
+# Files that one call may need to have open at each cloud: a connection to each of its services, or an sqlite
+# file with its log and index.
+_A_CALL = 4
+# Files that are needed beside the calls: by the store, and by modules that are loaded.
+_OTHERS = 14
 
 
 @dataclass
@@ -210,7 +218,7 @@ class JobRunner:
         More than it can make would only wait there, and that would count as the time of their calls.
         """
         if self._own_threads:
-            return calls_at_once(min(self.parallel, max(1, tasks)), clouds)
+            return _calls_at_once(min(self.parallel, max(1, tasks)), clouds)
         executor = self._executor()
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
         return min(self.parallel, most or self.parallel)
@@ -280,3 +288,29 @@ class JobRunner:
             for position in seen:
                 outcomes[position] = unrecorded(outcomes[position], error)
         return outcomes
+
+
+def _calls_at_once(wanted: int, clouds: int) -> int:
+    """How many of these calls there are files for, if each may be at any of so many clouds; at least one.
+
+    If need be, the process allows itself as many open files as the system lets it have (``ulimit -Hn``).
+    """
+    each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
+    needed = _open_files() + others + each * wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        with suppress(OSError, ValueError):
+            soft_now = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, soft_now), hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return min(wanted, max(1, (soft - _open_files() - others) // each))
+
+
+def _open_files() -> int:
+    """How many files are open; where the system does not list them, as many as usual."""
+    try:
+        return len(os.listdir("/dev/fd"))  # noqa: PTH208 not paths, but numbers of descriptors
+    except OSError:
+        return 16

@@ -247,10 +247,12 @@ def find_all(database: Database, table: str, **conditions: Any) -> Sequence[Reco
 
 def _forget_old(database: Database) -> None:
     """Remove jobs that came to their end long ago, with all that is known of them."""
+    if not database.has(rows.JOBS):
+        return
     from cloudmesh.db.records.conditions import gt, in_, lt
 
     ended = {"status": in_([*rows.OVER, rows.CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
-    for job in find_all(database, rows.JOBS, where=ended):
+    for job in database.find(rows.JOBS, ended):
         for table in (rows.EVENTS, rows.TASKS, rows.PARTS):
             if database.has(table):
                 database.delete(table, where={"job": job.id})

@@ -14,6 +14,8 @@ from itertools import count
 from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
+from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, Reply
 from cloudmesh.vm.model.outcome import Outcome, Status
 from cloudmesh.vm.model.plan import Task
@@ -21,6 +23,8 @@ from cloudmesh.vm.model.plan import Task
 _BETWEEN = "interrupted between two calls; cms job resume goes on with it"
 # Seconds between two reports of progress when nothing happens.
 _REPORT_EVERY = 0.2
+# So many characters are shown of what an executor says of itself.
+_REASON = 200
 
 
 @dataclass(eq=False, slots=True)
@@ -206,6 +210,7 @@ class InFlightCall:
         ended: when it was seen to have ended.
         pauses: seconds until a retry, by how the tasks fared; None for no retry.
         shared: whether other calls were in flight at the same time.
+        executor: what makes the call.
     """
 
     queue: CloudQueue
@@ -216,6 +221,7 @@ class InFlightCall:
     ended: float = 0.0
     pauses: dict[tuple[int, int, int], float | None] = field(default_factory=dict)
     shared: bool = False
+    executor: str = "of the job"
 
     def reply(self) -> Reply:
         """What the call gave; if whoever made it was lost, that for each of its tasks."""
@@ -224,8 +230,11 @@ class InFlightCall:
         except CallLost as error:
             return Reply((error,) * len(self.runs))
         except Exception as error:  # noqa: BLE001 an executor may fail in its own way; perform raises nothing
-            kind = type(error).__name__
-            lost = CallLost(f"whoever called cloud {self.queue.cloud} was lost with the call ({kind})")
+            # An executor of others may tell what it was given, with all that is in it.
+            told = mask_text(harmless(f"{type(error).__name__}: {error}"), prose=True)[:_REASON]
+            lost = CallLost(
+                f"the executor {self.executor} lost the call to cloud {self.queue.cloud} ({told})"
+            )
             return Reply((lost,) * len(self.runs))
 
     def abandon(self, executor: Executor) -> None:

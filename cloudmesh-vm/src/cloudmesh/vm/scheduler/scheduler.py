@@ -19,6 +19,7 @@ from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
+from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
 from cloudmesh.vm.model.call import Call, CallLost, NoRoom, Reply
@@ -338,11 +339,13 @@ class Scheduler:
     def _submit(self, call: InFlightCall) -> None:
         """Hand a call to the executor."""
         self._in_flight[call] = None
+        call.executor = type(self.executor()).__name__
         try:
             call.future = self.executor().submit(self.perform, self._message(call))
         except RuntimeError as error:
             # It was shut down, or is broken for good: it will take no other call either.
-            why = f"whoever should make the calls takes none: {error or type(error).__name__}"
+            told = mask_text(str(error)) or type(error).__name__
+            why = f"the executor {call.executor} takes no calls: {told}"
             reason = CallLost(why, outcome_unknown=False)
             for queue in self._queues.values():
                 queue.closed = queue.closed or reason
