@@ -52,9 +52,7 @@ def read(path: Path) -> str:
 
 def yaml(text: str, path: Path) -> dict[str, Any]:
     """The sections of a YAML text; its scalars are texts, but for true, false and null. Raises FileError."""
-    loader = reader.parser(pure=True)
-    loader.Constructor = _Texts
-    return reader.build(loader, text, path)
+    return reader.parse(text, path, _Texts)
 
 
 def section(value: Any, path: Path, where: str) -> dict[str, Any]:

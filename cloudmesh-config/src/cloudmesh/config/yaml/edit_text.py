@@ -46,6 +46,8 @@ def put(text: str, parts: list[str], value: Value) -> str:
     rest = parts[depth:]
     if not rest:
         return editor.replace(node, value)
+    if (ended := editor.ended()) != text:
+        return put(ended, parts, value)
     if isinstance(node, MappingNode):
         return editor.append(node, rest, value)
     return editor.open_section(node, parent, rest, value)
@@ -139,15 +141,20 @@ class TextEditor:
             token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
             comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
             return self.with_span(place, place, f"{comma}{_nest_flow(parts, value)}")
-        lines = self._lines(self._column(mapping), parts, value)
-        token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index)
-        if _is_block_text(token) and "\n" not in self.text[place:]:
-            # The line end that the file lacks would become a part of the text, but for the sign -.
-            start, signs = token.start_mark.index + 1, self._signs(token)
-            return self.text[:start] + f"-{signs.strip('+-')}{self.text[start + len(signs) :]}{lines}"
-        place = self._line_end(place)
+        place = self._line_end(self._last_token(mapping.start_mark.index, mapping.end_mark.index)[1])
         end, empty = self._empty_lines(place)
-        return self.with_span(place, end, lines + empty)
+        return self.with_span(place, end, self._lines(self._column(mapping), parts, value) + empty)
+
+    def ended(self) -> str:
+        """The same data in a text that other lines may follow.
+
+        The line end that a text lacks would become a part of a block text at its end, but for the sign ``-``.
+        """
+        token, place = self._last_token(0, max(len(self.text), 1))
+        if not _is_block_text(token) or "\n" in self.text[place:]:
+            return self.text
+        start, signs = token.start_mark.index + 1, self._signs(token)
+        return self.with_span(start, start + len(signs), f"-{signs.strip('+-')}")
 
     def open_section(self, node: Node, parent: Node | None, parts: list[str], value: Value) -> str:
         """Make a section out of a null: ``key:``, ``key: ~``."""

@@ -42,6 +42,7 @@ def add(text: str, parent: str, blocks: list[Block]) -> str:
 
     Raises CannotEditError.
     """
+    text = TextEditor(text).ended()
     inserter = _Inserter(text)
     if not isinstance(inserter.root, MappingNode):
         raise CannotEditError

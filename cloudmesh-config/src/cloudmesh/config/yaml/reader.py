@@ -88,10 +88,10 @@ def _environment(_: Any, node: Node) -> str:
 _Constructor.add_constructor(keys.ENVIRONMENT_TAG, _environment)
 
 
-def parser(*, pure: bool) -> YAML:
+def parser(*, pure: bool, constructor: type[Guarded] = _Constructor) -> YAML:
     """A YAML parser with a bound on depth: the one in C, which is fast, or the pure one, which knows all."""
     made = YAML(typ="safe", pure=pure)
-    made.Constructor = _Constructor
+    made.Constructor = constructor
     made.max_depth = keys.MOST_LEVELS
     # Else a repeated anchor prints lines of the file as a warning.
     made.composer.warn_double_anchors = False
@@ -130,14 +130,14 @@ def load(path: Path) -> dict[str, Any]:
     return parse(config_file.read(path), path)
 
 
-def parse(text: str, path: Path) -> dict[str, Any]:
-    """The same for a text that was read from ``path`` already."""
+def parse(text: str, path: Path, constructor: type[Guarded] = _Constructor) -> dict[str, Any]:
+    """The same for a text that was read from ``path`` already; ``constructor`` may make other data of it."""
     try:
-        return build(parser(pure=False), text, path)
+        return build(parser(pure=False, constructor=constructor), text, path)
     except FileError as error:
         first = error
     try:
-        data = build(parser(pure=True), text, path)
+        data = build(parser(pure=True, constructor=constructor), text, path)
     except FileError as error:
         raise (first if error.line is None else error) from None
     if _HALF_CHARACTER.search(text):
