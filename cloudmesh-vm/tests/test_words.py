@@ -147,6 +147,13 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_the_end_of_a_machine_is_waited_for_by_its_id_too(boot, config, cms):
+    boot("web1", "a")
+    (own_id,) = now(config)
+    assert cms(f"delete {own_id} --yes")[0] == 0
+    assert cms(f"wait {own_id} --state=deleted --cloud=a")[0] == 0
+
+
 def test_several_of_one_name_are_acted_on_together_and_told_apart(odd, config, cms, monkeypatch):
     twins = [own_id for own_id, name in odd.items() if name == "twin"]
     code, out, err = cms(f"stop {' '.join(twins)} --wait --output=names")

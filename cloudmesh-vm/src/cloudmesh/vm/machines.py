@@ -165,9 +165,9 @@ class Machines:
         """
         return self._selected(Deadline.after(timeout))
 
-    def _selected(self, deadline: Deadline) -> Selection:
+    def _selected(self, deadline: Deadline, acting: bool = True) -> Selection:
         with self.session.within(deadline):
-            selector = Selector(self.session)
+            selector = Selector(self.session, acting)
             found = selector.all() if self.names is None else selector.select(self.names)
         if found.missing and not found.machines:
             raise found.missing[0].error
@@ -310,7 +310,7 @@ class Machines:
         except ValueError:
             raise UnknownName("state", str(state), [each.value for each in State]) from None
         deadline = Deadline.after(timeout)
-        selection = self._selected(deadline)
+        selection = self._selected(deadline, acting=False)
         waiter = Waiter.until(deadline, self.session, wanted, self._run_options.watch)
         result = waiter.wait(selection.machines)
         gone = [each.outcome("wait") for each in selection.missing]

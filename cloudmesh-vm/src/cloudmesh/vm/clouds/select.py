@@ -46,8 +46,10 @@ class Selector:
     could as well be on another cloud that was never listed.
     """
 
-    def __init__(self, session: CloudSession) -> None:
+    def __init__(self, session: CloudSession, acting: bool = True) -> None:
+        """Look on the clouds of a session; ``acting``: whether something is to be done to what is found."""
         self._session = session
+        self._acting = acting
         self._listed: dict[str, CloudmeshError | None] = {}
         self._indexes: dict[str, NameIndex[MachineRecord]] = {}
         self._unseen: dict[str, bool] = {}
@@ -75,7 +77,7 @@ class Selector:
             unseen = self._never_listed(clouds)
             needed += [found[0].cloud, *unseen] if len(found) == 1 else clouds
             certain += clouds if name.is_glob or not (unseen or found) else unseen
-            certain += [each.cloud for each in found if each.name != name.name]
+            certain += [each.cloud for each in found if self._must_be_there(each, name)]
         self._session.resolve(needed)
         self._list_all(certain)
         for name, clouds in wanted:
@@ -101,9 +103,8 @@ class Selector:
         if not found:
             errors = self._list_all(clouds)
             found = self._matching(name, clouds)
-        if not name.is_glob and (len(found) > 1 or (found and found[0].name != name.name)):
-            # Some may have been deleted meanwhile, and are still in the store; and where one is meant by its
-            # id, nothing may be done to another machine that has its name now.
+        if not name.is_glob and (len(found) > 1 or any(self._must_be_there(each, name) for each in found)):
+            # Some may have been deleted meanwhile, and are still in the store.
             self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
         failed = [UnresolvedName(cloud, str(name), error) for cloud, error in errors if error]
@@ -123,6 +124,10 @@ class Selector:
                 )
             error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
             selection.missing.append(UnresolvedName(name.cloud or "", name.name, error))
+
+    def _must_be_there(self, found: MachineRecord, name: Name) -> bool:
+        """Whether a machine is meant by its id: nothing may be done to another one that has its name now."""
+        return self._acting and found.name != name.name
 
     def _never_listed(self, clouds: list[str]) -> list[str]:
         """Where a name could be as well, for all that is known; asked of the store once a cloud."""
