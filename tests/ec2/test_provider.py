@@ -312,9 +312,9 @@ def told(code, message, state="stopped"):
         ("pending", "pending", State.BUILDING, ""),
         ("Client.UserInitiatedShutdown", "stopped", State.STOPPED, ""),
         ("Client.UserInitiatedHibernate", "stopping", State.SUSPENDING, ""),
-        ("Client.UserInitiatedHibernate", "stopped", State.SUSPENDED, ""),
-        ("Server.SpotInstanceTermination", "stopped", State.STOPPED, "said"),
-        ("Client.VolumeLimitExceeded", "stopped", State.STOPPED, "said"),
+        ("Client.UserInitiatedHibernate", "stopped", State.HIBERNATED, ""),
+        ("Server.SpotInstanceTermination", "stopped", State.STOPPED, "Server.SpotInstanceTermination: said"),
+        ("Client.VolumeLimitExceeded", "stopped", State.STOPPED, "Client.VolumeLimitExceeded: said"),
         ("", "moving", State.UNKNOWN, ""),
     ],
 )
@@ -327,7 +327,7 @@ def test_states_and_faults(provider, gate, code, state, ours, fault):
 def test_a_machine_that_amazon_ended_tells_why(provider, gate):
     reason = told("Server.InsufficientInstanceCapacity", "no room in this zone", "terminated")
     gate.answers["DescribeInstances"] = [(200, reason)]
-    with pytest.raises(errors.NotFound, match="by the cloud: no room in this zone"):
+    with pytest.raises(errors.NotFound, match="by the cloud: Server.Insuff.*: no room in this zone"):
         provider.machine("i-1")
 
 

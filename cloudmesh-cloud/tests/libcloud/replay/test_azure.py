@@ -175,3 +175,28 @@ def test_what_is_lacking_is_told_before_anything_is_made(server, settings, key):
     with pytest.raises(ConfigError, match=rf"clouds\.az\.{key}"), provider:
         provider.boot(request)
     assert not [line for line in server.lines() if line.startswith("PUT")]
+
+
+@pytest.mark.parametrize(
+    ("codes", "state"),
+    [
+        ("ProvisioningState/creating", State.BUILDING),
+        ("ProvisioningState/succeeded PowerState/running", State.ACTIVE),
+        ("ProvisioningState/updating PowerState/starting", State.STARTING),
+        ("ProvisioningState/updating PowerState/running", State.UPDATING),
+        ("ProvisioningState/updating PowerState/deallocating", State.STOPPING),
+        ("ProvisioningState/succeeded PowerState/stopping", State.STOPPING),
+        ("ProvisioningState/succeeded PowerState/stopped", State.HALTED),
+        ("ProvisioningState/succeeded PowerState/deallocated", State.STOPPED),
+        ("ProvisioningState/succeeded PowerState/deallocated HibernationState/Hibernated", State.HIBERNATED),
+        ("ProvisioningState/failed/AllocationFailed PowerState/stopped", State.ERROR),
+        ("ProvisioningState/deleting PowerState/running", State.DELETING),
+        ("PowerState/new", State.UNKNOWN),
+    ],
+)
+def test_each_state_of_azure_is_one_of_its_own(provider, server, codes, state):
+    cloud_id = next(iter(provider.machines())).cloud_id
+    view = json.dumps({"statuses": [{"code": each} for each in codes.split()]})
+    server.answers[f"GET {cloud_id}/InstanceView"] = [(200, view)]
+    machine = provider.machine(cloud_id)
+    assert (machine.state, machine.raw_state) == (state, codes)

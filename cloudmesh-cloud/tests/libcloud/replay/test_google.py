@@ -134,3 +134,24 @@ def test_what_signing_in_lacks_is_told_and_nothing_of_a_key_file_is_shown(
     with pytest.raises(kind, match=words) as caught:
         GoogleProvider("gce", {**settings, "zone": zone, "credentials": credentials}).open()
     assert "hush" not in str(caught.value) and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("STAGING", State.BUILDING),
+        ("STOPPING", State.STOPPING),
+        ("PENDING_STOP", State.STOPPING),
+        ("TERMINATED", State.STOPPED),
+        ("SUSPENDED", State.SUSPENDED),
+        ("REPAIRING", State.REPAIRING),
+        ("DEPROVISIONING", State.DELETING),
+    ],
+)
+def test_each_state_of_google_is_one_of_its_own(provider, server, word, state):
+    path = f"{ZONE}/instances"
+    listing = json.loads(server.mock("")()._get_request("GET", path, "", {})[1])
+    listing["items"] = [{**listing["items"][0], "status": word}]
+    server.answers[f"GET {path}"] = [(200, json.dumps(listing))]
+    (machine,) = provider.machines()
+    assert (machine.state, machine.raw_state) == (state, word)

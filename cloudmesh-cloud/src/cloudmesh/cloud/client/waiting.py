@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 
 from cloudmesh.cloud.client.connection import Connection, mapped
-from cloudmesh.cloud.errors import CloudError, CloudTimeout, Conflict, NotFound, RateLimited, is_transient
+from cloudmesh.cloud.errors import (
+    CloudError,
+    CloudTimeout,
+    Conflict,
+    Gone,
+    NotFound,
+    RateLimited,
+    is_transient,
+)
 from cloudmesh.cloud.model.awaited import AwaitedMachine
 from cloudmesh.cloud.model.records import MachineRecord, State
 
@@ -57,18 +65,21 @@ def _look(connection: Connection, awaited: AwaitedMachine, began: float) -> bool
     asked = time.time()
     machine = awaited.machine
     shown: MachineRecord | None = None
+    gone: NotFound | None = None
     try:
         with mapped(machine.cloud):
             shown = connection.provider.machine(machine.cloud_id)
         connection.inventory.save(shown, asked)
-    except NotFound:
-        pass
+    except NotFound as error:
+        gone = error
     try:
         reached = awaited.has_reached(shown, time.monotonic() - began)
     except (Conflict, NotFound) as error:
         if shown is None:
             connection.inventory.forget(machine)
-        raise type(error)(f"{machine.qualified_name}: {error}") from error
+        # A cloud that remembers the machine tells why it is deleted.
+        why = gone if isinstance(gone, Gone) and isinstance(error, NotFound) else error
+        raise type(error)(f"{machine.qualified_name}: {why}") from error
     if reached and shown is None:
         connection.inventory.forget(machine)
     return reached

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import NotFound
-from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
@@ -21,6 +23,25 @@ _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_C
 
 _ACTIONS = ("start", "deallocate", "powerOff", "restart")
 _LISTS = ("virtualMachines", "vmSizes")
+
+# Where the codes of a machine's state are kept.
+_CODES = "cloudmesh-codes"
+# https://learn.microsoft.com/azure/virtual-machines/states-billing; the first that is told decides. What is
+# stopped and not deallocated keeps its host, and is paid for.
+_STATES = {
+    "provisioningstate/creating": State.BUILDING,
+    "provisioningstate/deleting": State.DELETING,
+    "powerstate/starting": State.STARTING,
+    "powerstate/stopping": State.STOPPING,
+    "powerstate/deallocating": State.STOPPING,
+    "provisioningstate/failed": State.ERROR,
+    "provisioningstate/migrating": State.MIGRATING,
+    "provisioningstate/updating": State.UPDATING,
+    "hibernationstate/hibernated": State.HIBERNATED,
+    "powerstate/running": State.ACTIVE,
+    "powerstate/stopped": State.HALTED,
+    "powerstate/deallocated": State.STOPPED,
+}
 
 
 class AzureProvider(DriverProvider):
@@ -39,6 +60,29 @@ class AzureProvider(DriverProvider):
         *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),
         *LibcloudProvider.settings_keys,
     )
+
+    def driver_class(self) -> type[Any]:
+        from libcloud.common.exceptions import BaseHTTPError
+        from libcloud.compute.drivers import azure_arm
+
+        # After this time it would end a listing without a word; how long one may take is said elsewhere.
+        azure_arm.LIST_NODES_PAGINATION_TIMEOUT = math.inf
+        version = azure_arm.INSTANCE_VIEW_API_VERSION
+
+        class Driver(azure_arm.AzureNodeDriver):  # type: ignore[misc]
+            """libcloud's driver, which keeps all that Azure says of a machine's state."""
+
+            def _fetch_power_state(self, data: Any) -> str:
+                data[_CODES] = []
+                # One that is being made or deleted may have no such view.
+                with suppress(BaseHTTPError):
+                    view = self.connection.request(
+                        f"{data['id']}/InstanceView", params={"api-version": version}
+                    )
+                    data[_CODES] = [str(each["code"]) for each in view.object["statuses"]]
+                return "unknown"
+
+        return Driver
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         return [self.credential(key) for key in _KEYS], {"region": self.required_setting("region")}
@@ -100,10 +144,18 @@ class AzureProvider(DriverProvider):
         machine = super()._machine(node)
         extra = extra_of(node)
         inner = extra.get("properties") or {}
+        codes = extra.get(_CODES) or []
         return replace(
             machine,
-            raw_state=str(inner.get("provisioningState") or machine.raw_state),
+            state=_state_of(codes) if codes else machine.state,
+            raw_state=" ".join(codes) or str(inner.get("provisioningState") or machine.raw_state),
             flavor=str((inner.get("hardwareProfile") or {}).get("vmSize") or ""),
             metadata=unmarked(extra.get("tags") or {}),
             zone=str(extra.get("location") or ""),
         )
+
+
+def _state_of(codes: list[str]) -> State:
+    """The state by the codes of an instance view; a failed provisioning has a reason after its code."""
+    told = ["/".join(code.lower().split("/")[:2]) for code in codes]
+    return next((state for code, state in _STATES.items() if code in told), State.UNKNOWN)

@@ -24,11 +24,16 @@ from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
 # https://cloud.google.com/compute/docs/instances/instance-life-cycle; libcloud has one state for several.
 _STATES = {
+    "PROVISIONING": State.BUILDING,
+    "STAGING": State.BUILDING,
+    "RUNNING": State.ACTIVE,
+    "PENDING_STOP": State.STOPPING,
     "STOPPING": State.STOPPING,
     "TERMINATED": State.STOPPED,
     "SUSPENDING": State.SUSPENDING,
     "SUSPENDED": State.SUSPENDED,
-    "REPAIRING": State.REBOOTING,
+    "REPAIRING": State.REPAIRING,
+    "DEPROVISIONING": State.DELETING,
 }
 _SCOPES = ["https://www.googleapis.com/auth/compute"]
 

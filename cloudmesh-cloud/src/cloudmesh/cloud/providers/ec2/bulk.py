@@ -54,6 +54,13 @@ class Ec2BulkCalls(Ec2Networks):
     naming_seconds: ClassVar[float] = 30.0
     bulk: Mapping[str, int] = dict.fromkeys((*_VERBS_FOR_SEVERAL, "boot"), AT_ONCE)
 
+    def _machine(self, instance: launch.Instance) -> MachineRecord:
+        machine = to_machine(self.name, instance)
+        if machine.state is State.SUSPENDED and not self.own.hibernate:
+            # Without ``hibernate`` the verbs are those of other stopped machines.
+            return replace(machine, state=State.HIBERNATED)
+        return machine
+
     def act_many(self, verb: str, cloud_ids: Sequence[str]) -> Mapping[str, CloudmeshError]:
         """One call; a machine that is deleted but remembered is not found.
 
@@ -195,7 +202,7 @@ class Ec2BulkCalls(Ec2Networks):
             raise NotFound("it is not shown yet")
         if launch.is_gone(instance):
             return NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
-        machine = to_machine(self.name, instance)
+        machine = self._machine(instance)
         if TOKEN_KEY in tags_of(instance):
             return machine
         with self.calling(f"name {machine.cloud_id}"):

@@ -19,7 +19,7 @@ from cloudmesh.cloud.providers.ec2.bulk import (
 )
 from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
-from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image, to_machine
+from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image
 from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.records import word_of
@@ -95,16 +95,13 @@ class Ec2Provider(Ec2BulkCalls):
                 if machine.state is not State.DELETED:
                     yield machine
 
-    def _machine(self, instance: Mapping[str, Any]) -> MachineRecord:
-        return to_machine(self.name, instance)
-
     def machine(self, cloud_id: str) -> MachineRecord:
         instance = self._instance(cloud_id)
         if state_of(instance) is State.DELETED:
             why = fault_of(instance)
             told = f" by the cloud: {why}" if why else ""
             raise Gone(f"machine {cloud_id} on cloud {self.name} was deleted{told}")
-        return to_machine(self.name, instance)
+        return self._machine(instance)
 
     def _instance(self, cloud_id: str) -> Mapping[str, Any]:
         """All that EC2 tells of one machine, also of one that is deleted."""
@@ -120,7 +117,7 @@ class Ec2Provider(Ec2BulkCalls):
         sent = launch_parameters(request, hibernate=self.own.hibernate)
         with self.calling(f"boot {request.name}"):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)
-            return to_machine(self.name, items(answer, "instancesSet")[0])
+            return self._machine(items(answer, "instancesSet")[0])
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         if not request.token:
@@ -128,7 +125,7 @@ class Ec2Provider(Ec2BulkCalls):
         with self.calling(f"look for machine {request.name}"):
             for instance in self.query.instances(filters({"client-token": [request.token]})):
                 if not is_gone(instance):
-                    return to_machine(self.name, instance)
+                    return self._machine(instance)
         return self.find_in_group(request)
 
     def suspend(self, cloud_id: str) -> None:

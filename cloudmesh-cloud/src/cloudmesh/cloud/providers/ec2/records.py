@@ -23,7 +23,11 @@ HIBERNATED = "Client.UserInitiatedHibernate"
 
 
 def state_of(instance: Mapping[str, Any]) -> State:
-    """The state; EC2 tells of a hibernated machine only by the reason why it is stopped."""
+    """The state; EC2 tells of a hibernated machine only by the reason why it is stopped.
+
+    Such a machine comes back by a mere start, so where machines are not booted to be suspended it is
+    ``hibernated``; see ``Ec2Provider``.
+    """
     state = STATES.get(raw_state(instance), State.UNKNOWN)
     if _reason(instance, "code") == HIBERNATED:
         return {State.STOPPED: State.SUSPENDED, State.STOPPING: State.SUSPENDING}.get(state, state)
@@ -44,7 +48,8 @@ def fault_of(instance: Mapping[str, Any]) -> str:
     asked = code.startswith(("Client.UserInitiated", "Client.InstanceInitiated"))
     if asked or not code.startswith(("Client.", "Server.")):
         return ""
-    return _reason(instance, "message") or code
+    message = _reason(instance, "message")
+    return message if code in message else f"{code}: {message}" if message else code
 
 
 def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
