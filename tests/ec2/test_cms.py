@@ -204,20 +204,20 @@ def test_one_command_on_two_regions(user, settings, gate):
 @pytest.mark.parametrize("then", ["shutting-down", "terminated"])
 def test_a_machine_that_amazon_ends_while_it_is_waited_for_tells_why(user, gate, then):
     """As where there is no room for its disk: it goes from pending to terminated."""
-    why = "<stateReason><code>Client.VolumeLimitExceeded</code><message>Volume limit exceeded</message></stateReason>"
+    reason = "<code>Client.VolumeLimitExceeded</code><message>Volume limit exceeded</message>"
 
-    def listing(cloud_id, state, reason=""):
-        told = (
-            f"<instanceId>{cloud_id}</instanceId><instanceState><name>{state}</name></instanceState>{reason}"
-        )
-        inner = (
-            f"<reservationSet><item><instancesSet><item>{told}</item></instancesSet></item></reservationSet>"
-        )
-        return 200, f"<DescribeInstancesResponse>{inner}</DescribeInstancesResponse>"
+    def listing(cloud_id, state, why=""):
+        told = f"<instanceId>{cloud_id}</instanceId><instanceState><name>{state}</name></instanceState>{why}"
+        inner = f"<item><instancesSet><item>{told}</item></instancesSet></item>"
+        root = "DescribeInstancesResponse"
+        return 200, f"<{root}><reservationSet>{inner}</reservationSet></{root}>"
 
     user.cms("image", "list", "--refresh")
     made = user.json("vm", "boot", "vm1")[0]["name"]
     cloud_id = re.search(rb"<instanceId>(i-\w+)", next(iter(gate.booted.values()))[1])[1].decode()
-    gate.answers["DescribeInstances"] = [listing(cloud_id, "pending"), *[listing(cloud_id, then, why)] * 9]
+    gate.answers["DescribeInstances"] = [
+        listing(cloud_id, "pending"),
+        *[listing(cloud_id, then, f"<stateReason>{reason}</stateReason>")] * 9,
+    ]
     ended = user.cms("vm", "wait", made, "--state=active", code=1)
     assert "Client.VolumeLimitExceeded: Volume limit exceeded" in ended.stdout + ended.stderr
