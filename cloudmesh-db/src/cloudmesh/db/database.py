@@ -198,9 +198,9 @@ class Database(AbstractContextManager["Database"]):
 
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
-        self.engine.tables.table(table, columns)
         if not columns:
             raise InvalidRecord(f"no column was named to find records of {table!r} by; give at least one")
+        self.engine.tables.table(table, columns)
         with self.engine.atomic():
             self.engine.tables.index(self.engine.tables.table(table, columns), columns)
 

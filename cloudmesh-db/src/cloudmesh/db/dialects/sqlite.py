@@ -35,6 +35,7 @@ _SENTENCES = (
     ("locked", "was in use by another program for {:.0f} seconds; try again later"),
     ("readonly", "may only be read; check the permissions of the file and its directory"),
     ("unable to open", "cannot be opened; check the permissions of the file and its directory"),
+    ("permission denied", "cannot be opened; check the permissions of the file and its directory"),
     ("disk i/o error", "cannot be read or written (disk I/O error); check the disk and the room on it"),
 )
 # What it says where another program changed the tables.
@@ -245,14 +246,15 @@ class SQLite(Dialect):
         is_whole = self._file.exists and not self._file.has_log
         if not (is_whole and any(words in str(error).lower() for words in _NO_ROOM)):
             self._fail(error)
-        self._reads = True
         # Nobody else can write either, as long as there is no log.
         try:
-            return self._prepared(f"{self.path.absolute().as_uri()}?immutable=1")
+            connection = self._prepared(f"{self.path.absolute().as_uri()}?immutable=1", uri=True)
         except sqlite3.Error:
             self._fail(error)
+        self._reads = True
+        return connection
 
-    def _prepared(self, place: str) -> sqlite3.Connection:
+    def _prepared(self, place: str, uri: bool = False) -> sqlite3.Connection:
         # One thread at a time uses it; it is closed by the thread that ends the work.
         connection = sqlite3.connect(
             place,
@@ -260,7 +262,7 @@ class SQLite(Dialect):
             isolation_level=None,
             check_same_thread=False,
             cached_statements=512,
-            uri=self._reads,
+            uri=uri,
         )
         try:
             _prepare(connection, self.place, self.in_memory)
@@ -283,7 +285,8 @@ class SQLite(Dialect):
             # sqlite does not always know what the disk is like.
             text = self._file.disk().lower() or text
         reason = next((sentence for words, sentence in _SENTENCES if words in text), None)
-        sentence = reason.format(locks.BUSY_SECONDS) if reason else f"cannot do this: {said}"
+        other = f"cannot be used: {said}" if isinstance(error, OSError) else f"cannot do this: {said}"
+        sentence = reason.format(locks.BUSY_SECONDS) if reason else other
         raise StoreError(f"the store {self.place} {sentence}") from error
 
 
