@@ -61,7 +61,7 @@ class OpenStackNetworks(OpenStackServices):
 
     def floating_ips(self) -> list[FloatingIP]:
         with self.requesting("list floating IPs"):
-            pools = {str(item["id"]): str(item["name"]) for item in self._pools()}
+            pools = {str(item["id"]): str(item.get("name") or item["id"]) for item in self._pools()}
             mine = {"project_id": self.session.token().project_id}
             read = partial(_floating_ip, pools=pools)
             return list(self.listed("addresses", "floating_ips", read, **mine))
@@ -72,7 +72,7 @@ class OpenStackNetworks(OpenStackServices):
             said = {"description": description} if description else {}
             wanted = {"floatingip": {"floating_network_id": chosen["id"], **said}}
             made = self.ask("add_address", data=wanted)
-            return _floating_ip(self.name, made, {str(chosen["id"]): str(chosen["name"])})
+            return _floating_ip(self.name, made, {str(chosen["id"]): str(chosen.get("name") or chosen["id"])})
 
     def delete_floating_ip(self, cloud_id: str) -> None:
         with self.requesting(f"give back floating IP {cloud_id}"):
@@ -130,7 +130,7 @@ class OpenStackNetworks(OpenStackServices):
 
     def _pool(self, wanted: str) -> dict[str, Any]:
         pools = self._pools()
-        names = [str(each["name"]) for each in pools]
+        names = [str(each.get("name") or each["id"]) for each in pools]
         found = [each for each in pools if not wanted or wanted in (each["name"], each["id"])]
         if len(found) == 1:
             return found[0]

@@ -102,7 +102,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         state=state,
         raw_state=raw_state(status, task),
         # A server that boots from a volume has no image, and an empty text in its place.
-        image=str((server.get("image") or {}).get("id", "")),
+        image=str((server.get("image") or {}).get("id") or ""),
         flavor=str(flavor.get("original_name") or flavor.get("id") or ""),
         key=str(server.get("key_name") or ""),
         private_ips=private,
