@@ -308,8 +308,11 @@ def test_there_is_an_end_to_trying_again():
     assert paper.counts["a", "a1"] == RetryPolicy().attempts
 
 
-def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for():
-    paper = Paper(lambda call, number: RateLimited("come back tomorrow", 86400))
+@pytest.mark.parametrize("kind", [RateLimited, OutOfService])
+def test_a_cloud_that_asks_for_too_long_a_pause_is_not_waited_for(kind):
+    error = kind("come back tomorrow")
+    error.retry_after = 86400.0
+    paper = Paper(lambda call, number: error)
     result = scheduler(paper, clouds=("a",)).run(tasks(5))
     assert statuses(result) == ["failed"] * 5 and {str(each.error) for each in result} == {
         "come back tomorrow"

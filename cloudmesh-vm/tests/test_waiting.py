@@ -17,6 +17,7 @@ from cloudmesh.cloud.errors import (
     Conflict,
     Gone,
     NotFound,
+    OutOfService,
     ProviderDefect,
     RateLimited,
     Refused,
@@ -376,8 +377,11 @@ def test_a_last_listing_is_not_begun_when_it_cannot_be_answered_in_time():
     assert scene.times()[-1] == 16, "so early that its answer is in time"
 
 
-def test_a_cloud_that_says_when_to_come_again_is_heard():
-    scene = Scene(a=script(RateLimited("slower", retry_after=20.0), S.ACTIVE))
+@pytest.mark.parametrize("kind", [RateLimited, OutOfService])
+def test_a_cloud_that_says_when_to_come_again_is_heard(kind):
+    error = kind("slower")
+    error.retry_after = 20.0
+    scene = Scene(a=script(error, S.ACTIVE))
     assert scene.wait([vm()], S.ACTIVE).exit_code == 0
     assert scene.times() == [0, 20]
 

@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 REGIONS = ("RegionOne", "RegionTwo")
+
+
+def wait_until(true: Callable[[], Any], patience: float = 60.0) -> Any:
+    """What this gives, once it is something."""
+    deadline = time.monotonic() + patience
+    while not (found := true()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
 
 
 class Api:

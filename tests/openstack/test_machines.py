@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,8 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack import services
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+
+from .conftest import wait_until
 
 pytestmark = pytest.mark.openstack
 
@@ -49,14 +50,6 @@ def boot(provider, request_of):
         return reaches(provider, booted.cloud_id, State.ACTIVE)
 
     return make
-
-
-def wait_until(true, patience=60.0):
-    deadline = time.monotonic() + patience
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
 
 
 def reaches(provider, cloud_id, state):

@@ -12,6 +12,8 @@ from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
+from .conftest import wait_until
+
 pytestmark = pytest.mark.openstack
 
 
@@ -30,14 +32,6 @@ def machine(provider):
     booted = provider.boot(BootRequest("vm1", image, flavor, networks=(inside,)))
     yield wait_until(lambda: (now := provider.machine(booted.cloud_id)).private_ips and now)
     provider.delete(booted.cloud_id)
-
-
-def wait_until(true, patience=60.0):
-    deadline = time.monotonic() + patience
-    while not (found := true()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
 
 
 def test_networks_tell_whose_they_are_and_where_they_lead(provider):

@@ -16,6 +16,8 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
+from .conftest import wait_until
+
 pytestmark = pytest.mark.openstack
 SIGN_IN = "POST /v3/auth/tokens"
 # Services ask Keystone about a token for so many seconds only once.
@@ -201,10 +203,7 @@ def test_no_answer_is_ever_about_the_wrong_machine(tenant, cloudmesh):
         names = [f"vm{number:02}" for number in range(32)]
         ids = {name: provider.boot(BootRequest(name, image, flavor)).cloud_id for name in names}
         # Nova takes metadata only of what is built.
-        end = time.monotonic() + 180
-        while not all(machine.state is State.ACTIVE for machine in provider.machines()):
-            assert time.monotonic() < end, "not all machines became active"
-            time.sleep(0.5)
+        wait_until(lambda: all(each.state is State.ACTIVE for each in provider.machines()), 180)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
 

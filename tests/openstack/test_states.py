@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+
+from .conftest import wait_until
 
 pytestmark = pytest.mark.openstack
 
@@ -20,10 +20,7 @@ def user(home, make_tenant, configure):
 
     def nova(action, words, status):
         tenant.api("POST", "nova-RegionOne", f"{path}/action", json={action: words})
-        ends = time.monotonic() + 60
-        while tenant.api("GET", "nova-RegionOne", path)["server"]["status"] != status:
-            assert time.monotonic() < ends
-            time.sleep(0.2)
+        wait_until(lambda: tenant.api("GET", "nova-RegionOne", path)["server"]["status"] == status)
 
     home.nova = nova
     yield home
