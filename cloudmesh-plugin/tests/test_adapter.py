@@ -6,7 +6,9 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,11 +132,17 @@ def test_on_a_terminal_the_repl_survives_ctrl_c(program: str, environment: dict[
         [program], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         os.close(theirs)
-        os.write(ours, b"probe fail interrupt\nprobe words after\nquit\n")
+        os.write(ours, b"probe fail interrupt\n")
+        assert process.stderr and process.stderr.readline() == "cms probe: interrupted\n"
+        time.sleep(0.3)
+        # Now it waits at the prompt.
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        os.write(ours, b"probe words after\nquit\n")
         out, errors = process.communicate(timeout=30)
     os.close(ours)
-    assert (process.returncode, errors) == (0, "cms probe: interrupted\n")
-    assert '["after"]' in out
+    assert (process.returncode, errors) == (0, "")
+    assert '["after"]' in out and out.count("CMD5 Shell") == 1
 
 
 def test_reader_that_leaves_early(bash: Bash) -> None:

@@ -62,6 +62,7 @@ def read_lines(run_line: RunLine) -> None:
         # The shell is the one class among all commands that runs lines itself.
         if "onecmd" in vars(cls):
             cls.onecmd = _onecmd(cls.onecmd, run_line)
+            cls.cmdloop = _cmdloop(cls.cmdloop)
 
     plugin.PluginCommand.__init_subclass__ = classmethod(widen)
 
@@ -79,3 +80,20 @@ def _onecmd(original: Callable[[Any, str], Any], run_line: RunLine) -> Callable[
 
     onecmd.cmd5 = original  # type: ignore[attr-defined]
     return onecmd
+
+
+def _cmdloop(original: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The method ``cmdloop`` of the shell: Ctrl-C at the prompt gives up the line, and not the shell."""
+
+    def cmdloop(shell: Any) -> None:
+        while True:
+            try:
+                return original(shell)
+            except KeyboardInterrupt:
+                if not somebody_types():
+                    raise SystemExit(130) from None
+                print()
+                # The banner has been shown.
+                shell.preloop = lambda: None
+
+    return cmdloop
