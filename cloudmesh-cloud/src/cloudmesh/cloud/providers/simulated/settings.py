@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,11 @@ def _bad(cloud: str, key: str, problem: str) -> ConfigError:
     return ConfigError(f"clouds.{cloud}.{key} {problem}; cms config set clouds.{cloud}.{key}=VALUE mends it")
 
 
+def _require_known(cloud: str, key: str, what: str, given: object, known: Sequence[str]) -> None:
+    if given not in known:
+        raise _bad(cloud, key, f"has an unknown {what} {given!r} ({suggest(str(given), known)})")
+
+
 def _file(cloud: str, value: object) -> Path:
     if value is None or value == "":
         # Quoted, since a cloud may be named "a/b".
@@ -132,17 +137,13 @@ def _rule(cloud: str, item: object) -> FaultRule:
         raise _bad(cloud, "fail", "must be {verb: ..., names: ...} or a list of such")
     known = list(FaultRule.__dataclass_fields__)
     for key in item:
-        if key not in known:
-            raise _bad(cloud, "fail", f"has an unknown key {key!r} ({suggest(str(key), known)})")
+        _require_known(cloud, "fail", "key", key, known)
     rule = FaultRule(**{**item, "names": _names(cloud, item.get("names", "*"))})
-    if rule.verb not in ("*", *CALLS):
-        raise _bad(cloud, "fail", f"has an unknown verb {rule.verb!r} ({suggest(str(rule.verb), CALLS)})")
-    if rule.error not in FAULTS:
-        raise _bad(cloud, "fail", f"has an unknown error {rule.error!r} ({suggest(str(rule.error), FAULTS)})")
+    _require_known(cloud, "fail", "verb", rule.verb, ("*", *CALLS))
+    _require_known(cloud, "fail", "error", rule.error, FAULTS)
     if rule.times is not None and not (type(rule.times) is int and rule.times >= 0):
         raise _bad(cloud, "fail", "needs a whole number of 0 or more as times")
-    if rule.state not in _ENDS:
-        raise _bad(cloud, "fail", f"has an unknown state {rule.state!r} ({suggest(str(rule.state), _ENDS)})")
+    _require_known(cloud, "fail", "state", rule.state, _ENDS)
     if not isinstance(rule.after, bool) or (rule.after and rule.error not in LOSSES):
         raise _bad(cloud, "fail", f"takes 'after: true' with {', '.join(LOSSES)} only")
     return rule
@@ -166,8 +167,7 @@ def _quota(cloud: str, value: object) -> dict[str, int]:
     if not isinstance(value, dict):
         raise _bad(cloud, "quota", "must hold lines such as 'machines: 10'")
     for name, limit in value.items():
-        if name not in QUOTAS:
-            raise _bad(cloud, "quota", f"has an unknown key {name!r} ({suggest(str(name), QUOTAS)})")
+        _require_known(cloud, "quota", "key", name, QUOTAS)
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
             raise _bad(cloud, "quota", f"needs a whole number of 0 or more as {name}")
     return dict(value)
