@@ -25,6 +25,22 @@ def db(place: str) -> Iterator[Database]:
         yield database
 
 
+@pytest.fixture(scope="module")
+def emptied(new_place: Callable[[], str]) -> Callable[[], Database]:
+    """One store for all examples, since making one takes long; it is emptied behind its own back."""
+    place = new_place()
+
+    def empty() -> Database:
+        with Database(place) as database:
+            dialect = database.engine.dialect
+            for table in database.tables():
+                dialect.execute(f"DROP TABLE {dialect.quote(table)}")
+            dialect.execute("DELETE FROM _columns")
+        return Database(place)
+
+    return empty
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where a store in a file may be made."""

@@ -59,9 +59,9 @@ def outcome(work: Callable[[list[Any]], Any], some: list[Any]) -> Any:
     before=st.lists(records, max_size=3), many=st.lists(st.lists(records, max_size=6), max_size=3), key=keys
 )
 def test_upsert_many_is_a_loop_of_upserts(
-    new_place: Callable[[], str], before: list[Any], many: list[list[Any]], key: Any
+    emptied: Callable[[], Database], before: list[Any], many: list[list[Any]], key: Any
 ) -> None:
-    with emptied(new_place) as db:
+    with emptied() as db:
         for table in ("loop", "many"):
             db.add_many(table, before)
 
@@ -85,9 +85,9 @@ def test_upsert_many_is_a_loop_of_upserts(
     many=st.lists(st.lists(st.tuples(st.integers(-1, 6), odd), max_size=6), max_size=3),
 )
 def test_update_many_is_a_loop_of_updates(
-    new_place: Callable[[], str], before: list[Any], many: list[list[Any]]
+    emptied: Callable[[], Database], before: list[Any], many: list[list[Any]]
 ) -> None:
-    with emptied(new_place) as db:
+    with emptied() as db:
         for table in ("loop", "many"):
             db.add_many(table, [{"first": 1}, *before])
 
@@ -105,23 +105,6 @@ def test_update_many_is_a_loop_of_updates(
 
 def without_id(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != "id"}
-
-
-PLACES: dict[int, str] = {}
-
-
-def emptied(new_place: Callable[[], str]) -> Database:
-    """One store for all examples of a kind of store, since making one takes long.
-
-    It is emptied behind its own back: tables only ever grow.
-    """
-    place = PLACES.setdefault(id(new_place), new_place())
-    with Database(place) as database:
-        dialect = database.engine.dialect
-        for table in database.tables():
-            dialect.execute(f"DROP TABLE {dialect.quote(table)}")
-        dialect.execute("DELETE FROM _columns")
-    return Database(place)
 
 
 def test_more_than_a_batch_from_a_generator(db: Database) -> None:

@@ -40,30 +40,13 @@ CALLS = st.one_of(
     st.tuples(st.just("index"), TABLES, st.lists(COLUMNS, max_size=2).map(tuple)),
     st.tuples(st.sampled_from(["has", "columns", "hold", "is_held"]), TABLES, st.just(())),
 )
-PLACES: dict[int, str] = {}
-
-
-@pytest.fixture(scope="module")
-def emptied(new_place: Callable[[], str]) -> Callable[[], Database]:
-    """One store for all examples, since making one takes long; it is emptied behind its own back."""
-    place = new_place()
-
-    def empty() -> Database:
-        with Database(place) as database:
-            dialect = database.engine.dialect
-            for table in database.tables():
-                dialect.execute(f"DROP TABLE {dialect.quote(table)}")
-            dialect.execute("DELETE FROM _columns")
-        return Database(place)
-
-    return empty
 
 
 def seen(database: Database) -> Any:
     return {table: (database.columns(table), repr(database.find(table))) for table in database.tables()}
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(CALLS, min_size=1, max_size=5))
 def test_every_call_is_done_or_told(emptied: Callable[[], Database], calls: list[Any]) -> None:
     with emptied() as db:
