@@ -159,6 +159,31 @@ def test_security_groups_and_their_rules(provider):
         provider.create_security_group("web")
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "remote", "kept", "removed"),
+    [
+        (1, 65535, "192.0.2.7", (0, 65535, "192.0.2.7/32"), {}),
+        (22, 22, "10.1.2.3/8", (22, 22, "10.0.0.0/8"), {}),
+        (None, None, "", (1, 65535, "0.0.0.0/0"), {"FromPort": "1"}),
+    ],
+)
+def test_a_rule_is_removed_however_it_was_written(provider, gate, first, last, remote, kept, removed):
+    """The last one is kept in another spelling than the one in which we add it."""
+    group = provider.create_security_group("web").cloud_id
+    names = ("FromPort", "ToPort", "IpRanges.1.CidrIp")
+    sent = {f"IpPermissions.1.{name}": value for name, value in zip(names, kept, strict=True)}
+    if removed:
+        permission = {"GroupId": group, "IpPermissions.1.IpProtocol": "tcp", **sent}
+        provider.query.send("AuthorizeSecurityGroupIngress", permission)
+    else:
+        provider.add_rule(group, SecurityRule("ingress", "6", first, last, remote=remote))
+        added = gate.sent[-1][2]
+        assert {key: added[key] for key in sent} == {key: str(value) for key, value in sent.items()}
+    provider.remove_rule(group, SecurityRule("ingress", "tcp", first, last, remote=remote))
+    (now,) = [each for each in provider.security_groups() if each.cloud_id == group]
+    assert not [each for each in now.rules if each.direction == "ingress"]
+
+
 def test_addresses(provider, machine):
     taken = provider.create_floating_ip()
     assert (

@@ -22,7 +22,8 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 # Where the interfaces of clouds put the sentence for people, the best first.
 _WORDS = ("message", "Message", "error_description", "errorMessage", "detail", "title", "reason", "error")
 _DEEPEST = 6
-_RATE_LIMIT = "429 Rate limit exceeded"
+# What libcloud puts in place of what the cloud said.
+_LIBCLOUDS_OWN = ("", "429 Rate limit exceeded", "Invalid credentials with the provider")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ def read_error(error: BaseException, answer: Any = None, secrets: Iterable[str] 
     names = ("body", "message", "value", "reason", "error")
     said = (*(getattr(error, name, None) for name in names), *error.args)
     text = next(filter(None, map(_sentence, said)), "")
-    if text == _RATE_LIMIT:
-        # libcloud puts this in place of what the cloud said.
+    if text.strip("'") in _LIBCLOUDS_OWN:
         text = _sentence(getattr(answer, "text", "")) or text
     status = getattr(answer, "status_code", 0) or 0
     # A success whose content made libcloud stumble keeps its status as well.

@@ -20,6 +20,10 @@ _QUOTA = re.compile(
     r"|exceed\w* (your|the|its)\b.*\blimit|(limit|maximum)\b.*\b(reached|exceeded)",
     re.IGNORECASE,
 )
+# What is too long or too large is no matter of a quota.
+_TOO_LARGE = re.compile(
+    r"\b(bytes?|characters?|letters?|length|payload|body|too (long|large))\b", re.IGNORECASE
+)
 # Those with which clouds say that there is no room; others may speak of a quota, too.
 _QUOTA_STATUSES = (400, 402, 403, 409, 412, 413, 422)
 _RATE = re.compile(
@@ -123,7 +127,7 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
     told = _RATE.search(details.words) or _RATE_REASON.match(details.reason)
     if code == 429 or late or (told and code != 401):
         return rate_limited(details, call)
-    if code in _QUOTA_STATUSES and _QUOTA.search(details.words):
+    if code in _QUOTA_STATUSES and _is_full(details.words):
         return quota_exceeded(details, call)
     kind, _ = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
     error = kind(_sentence(code, details, call))
@@ -131,6 +135,11 @@ def by_code(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshErr
         error.retry_after = details.retry_after
     error.outcome_unknown = code == 408 or (code >= 500 and code not in (501, 503))
     return error
+
+
+def _is_full(words: str) -> bool:
+    """Whether a cloud says that there is no room left for this user, and not only speaks of quotas."""
+    return bool(_QUOTA.search(words)) and not _TOO_LARGE.search(words)
 
 
 def _sentence(code: int, details: ErrorDetails, call: CallContext) -> str:
@@ -233,7 +242,7 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
         )
     if _RATE.search(details.words) or _RATE_REASON.match(details.reason):
         return rate_limited(details, call)
-    if _QUOTA.search(details.words):
+    if _is_full(details.words):
         return quota_exceeded(details, call)
     if _TIMEOUT_WORDS.search(details.words):
         # A driver of libcloud that waits for the cloud's work itself gave up waiting.
