@@ -280,7 +280,9 @@ class PostgreSQL(Dialect):
                 what = "cannot be written, the disk of its server is full; make room and try again"
             elif isinstance(error, errors.InsufficientPrivilege):
                 what = f"does not let this user do it ({_first_line(error)}); ask its owner for the right"
-            elif isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+            elif isinstance(error, errors.ReadOnlySqlTransaction):
+                what = f"may only be read ({_first_line(error)}); ask its owner for one that can be written"
+            elif isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57P")[:3] == "57P":
                 what = f"has broken off ({_first_line(error)}); what was not committed is undone, try again"
             else:
                 what = f"cannot do this: {_first_line(error)}"
