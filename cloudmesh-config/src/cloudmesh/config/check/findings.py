@@ -84,7 +84,7 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
             yield Finding("error", path, line, *limits.DUPLICATE)
         if duplicates:
             # Of a key that is there twice the first value: the rest of the file is worth a look too.
-            yaml = reader.parser(pure=True)
+            yaml = reader.parser(pure=reader.nodes(text)[1])
             yaml.allow_duplicate_keys = True
             data = reader.build(yaml, text, path)
         else:
