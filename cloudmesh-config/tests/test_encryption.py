@@ -208,7 +208,7 @@ def test_unusual_forms_come_back_as_they_were(write: Write, keys: Keys, text: st
     path = write(text)
     before = reader.load(path)
     assert encryption.encrypt(path, names(keys, "ed25519")) > 0
-    assert "pw" not in ENCRYPTED.sub("", path.read_text()).replace(str(keys["ed25519"]), "")
+    assert " pw" not in ENCRYPTED.sub("", path.read_text())
     encryption.decrypt(path)
     after = reader.load(path)
     assert {**after, "cloudmesh": None} == {**before, "cloudmesh": None}

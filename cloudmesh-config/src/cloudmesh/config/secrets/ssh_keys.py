@@ -62,10 +62,11 @@ def public_of(name: str) -> Public:
     inside = _from_text(content) or _inside(content)
     has_other = Path(f"{name}.pub").expanduser().is_file()
     beside = _from_text(_read(f"{name}.pub")) if has_other else None
-    if not inside and not beside and _is_protected(content):
+    if not inside and not beside and _is_protected(content) and not _blob(content).startswith(_MAGIC):
+        path = shlex.quote(str(Path(name).expanduser()))
         raise ConfigError(
             f"{name} tells its public part only with its passphrase; write that part beside it with: "
-            f"ssh-keygen -y -f {shlex.quote(name)} > {shlex.quote(name)}.pub"
+            f"ssh-keygen -y -f {path} > {path}.pub"
         )
     if not inside and not beside:
         raise ConfigError(f"{name} is no ssh key of the type ed25519 or RSA; name another with --key=PATH")

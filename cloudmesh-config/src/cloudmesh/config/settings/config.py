@@ -250,10 +250,7 @@ class Config:
 
     def _common(self, key: str, convert: Callable[[Any], T]) -> T | None:
         """The option ``cloudmesh.KEY``; None if it is absent."""
-        section = self.data.get("cloudmesh") or {}
-        if not isinstance(section, dict):
-            raise self._error(("cloudmesh",), "cloudmesh must be a section")
-        return self._option(("cloudmesh", key), section.get(key), convert)
+        return self._option(("cloudmesh", key), self._section("cloudmesh").get(key), convert)
 
     def _option(self, parts: Parts, value: Any, convert: Callable[[Any], T]) -> T | None:
         """An option, or the environment variable that it names, as ``convert`` gives it; None for null."""
