@@ -52,7 +52,8 @@ def by_name(file):
     arguments = [argument for node in nodes if isinstance(node, ast.Call) for argument in node.args]
     texts = {str(argument.value) for argument in arguments if isinstance(argument, ast.Constant)}
     names = {text for text in texts if re.fullmatch(r"cloudmesh(\.\w+)+", text)}
-    return {name for name in names if name.split(".")[1] not in BELOW}
+    # Other texts, such as "cloudmesh.engine", are keys of the configuration.
+    return {name for name in names if name.split(".")[1] in OWNER}
 
 
 def unseen(tree):
