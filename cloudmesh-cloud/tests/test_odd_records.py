@@ -1,5 +1,6 @@
 """What a cloud tells in a way that cannot be is left out and named; what works in states that are apart."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from cloudmesh.cloud.errors import Conflict, IncompleteListing, OddRecord
 from cloudmesh.cloud.model.records import LeftOut, State
 from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.provider.boot import new_token
+from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import UnknownName
 
@@ -124,3 +127,12 @@ def test_a_size_that_waits_to_be_confirmed_is_not_taken_for_another(open_cloud):
         cloud.act(machine, verb, large)
     assert cloud.act(machine, verb, small).changed
     assert (cloud.refresh(machine).state, cloud.refresh(machine).flavor) == (State.ACTIVE, "small")
+
+
+def test_a_boot_that_may_have_made_the_odd_machine_makes_no_second_one(odd):
+    """As on a cloud that keeps no tokens, where a machine is known by its name."""
+    request = replace(odd.boot_request("vm2"), token=new_token())
+    with pytest.raises(OddRecord, match="whether vm2 was booted on cloud uc is not known: machine vm2"):
+        Provider.find_booted(odd.provider, request)
+    assert Provider.find_booted(odd.provider, replace(request, name="vm9")) is None
+    assert [each.name for each in odd.actions.machines.all_there()] == ["vm1", "vm3", "vm2"]

@@ -158,3 +158,19 @@ def test_an_image_that_one_of_two_clouds_has_not_boots_nothing(config, spy, monk
             machines.boot(image="rocky-9")
         assert booted(spy) == []
         assert machines.boot(image="debian-12").exit_code == 0
+
+
+def test_what_a_listing_leaves_out_is_neither_gone_nor_free_to_be_booted_again(configure):
+    rule = {"verb": "machines", "names": "odd", "error": "odd"}
+    config = configure({"a": {"action_seconds": 60, "fail": rule}})
+    boot_of("odd,web1", "a")
+    with Machines("odd", "a") as machines:
+        (outcome,) = machines.delete(wait=True, timeout=1)
+    assert outcome.status.value == "failed"
+    assert "it is still deleting after 1 seconds; the last listing failed: machine odd" in str(outcome.error)
+    with Inventory() as inventory:
+        assert {each.machine.name for each in inventory.known("a")} == {"odd", "web1"}
+    (again,) = boot_of("odd", "a")
+    assert again.status.value == "failed"
+    with SimulatedProvider("a", {**config.cloud("a"), "fail": []}) as provider:
+        assert len(list(provider.machines())) == 2

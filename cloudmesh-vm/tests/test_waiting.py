@@ -427,6 +427,8 @@ class Clouds:
         clouds = self
 
         class Cloud:
+            left_out = ()
+
             def __init__(self, name, config):
                 self.name = name
 

@@ -33,6 +33,18 @@ class MachineList:
         self._take_over(passing())
         return found
 
+    def all_there(self) -> list[MachineRecord]:
+        """The same, and those that the listing left out, as they were last known: they are there too."""
+        listed = self.all()
+        ids, odd = {each.cloud_id for each in listed}, self.connection.left_out["machines"]
+        known = (
+            [each.machine for each in self.connection.inventory.known(self.connection.name)] if odd else []
+        )
+        return [
+            *listed,
+            *(each for each in known if each.cloud_id not in ids and any(left.may_be(each) for left in odd)),
+        ]
+
     def reconcile(self) -> None:
         """Write down all machines as the cloud tells of them now, page by page, and keep none in memory.
 
@@ -98,7 +110,7 @@ class MachineList:
     def others_named(self, gone: MachineRecord) -> list[MachineRecord]:
         """The machines that have the name of one that has vanished; a shared listing may still have that."""
         shared = self.connection.shared_listing
-        found = shared(self.all) if shared else self.all()
+        found = shared(self.all_there) if shared else self.all_there()
         return [
             each
             for each in found

@@ -177,6 +177,12 @@ class LeftOut:
     name: str = ""
     cloud_id: str = ""
 
+    def may_be(self, machine: MachineRecord) -> bool:
+        """Whether this may be a machine that is known: by the id, else by the name; any if it has neither."""
+        if self.cloud_id:
+            return machine.cloud_id == self.cloud_id
+        return self.name in ("", machine.name)
+
     def __str__(self) -> str:
         kind = self.kind.removesuffix("s").replace("_", " ")
         which = " ".join(each for each in (self.name, f"({self.cloud_id})" if self.cloud_id else "") if each)

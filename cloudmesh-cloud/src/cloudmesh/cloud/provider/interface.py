@@ -162,9 +162,12 @@ class Provider(ABC):
         Here it is looked for by its name, for clouds that cannot keep a token: a machine of that name which
         was there before, or which somebody else made since, cannot be told from the one that is meant.
         """
+        self.left_out = []
         for machine in self.machines():
             if machine.name == request.name and machine.state not in (State.DELETING, State.DELETED):
                 return machine
+        if odd := [each for each in self.left_out if each.name in ("", request.name)]:
+            raise OddRecord(f"whether {request.name} was booted on cloud {self.name} is not known: {odd[0]}")
         return None
 
     @abstractmethod

@@ -167,7 +167,7 @@ class Inventory(AbstractContextManager["Inventory"]):
         from cloudmesh.db import gt, in_, lt
 
         missing = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
-        missing = [each for each in missing if not any(_may_be(each.machine, odd) for odd in left_out)]
+        missing = [each for each in missing if not any(odd.may_be(each.machine) for odd in left_out)]
         # One that is being built may have been made just before the listing was asked for.
         gone = [
             each
@@ -320,13 +320,6 @@ class Inventory(AbstractContextManager["Inventory"]):
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
-
-
-def _may_be(machine: MachineRecord, odd: LeftOut) -> bool:
-    """Whether a machine may be the one that a listing left out."""
-    if odd.cloud_id:
-        return machine.cloud_id == odd.cloud_id
-    return odd.name in ("", machine.name)
 
 
 def _readers(record: Mapping[str, Any]) -> list[str]:

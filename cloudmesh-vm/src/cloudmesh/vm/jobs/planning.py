@@ -196,7 +196,8 @@ def _offer(options: BootOptions, cloud: Cloud) -> _CloudOffer:
     request = cloud.boot_request("", options)
     return _CloudOffer(
         request,
-        {each.name for each in cloud.machines() if each.state is not State.DELETED},
+        {each.name for each in cloud.machines() if each.state is not State.DELETED}
+        | {each.name for each in cloud.left_out},
         cloud.provider.wants_address(request),
         encode_request(request, cloud.booter.userdata_file(options)),
     )

@@ -101,7 +101,7 @@ _Boot = tuple[Any, BootRequest]
 
 def _view(boots: Mapping[str, Sequence[_Boot]], cloud: Cloud) -> _CloudView:
     """List a cloud, and find out whether machines with the names of new ones are the job's own."""
-    view = _CloudView(cloud.machines())
+    view = _CloudView(cloud.actions.machines.all_there())
     foreign = [
         row.id
         for row, request in boots[cloud.name]

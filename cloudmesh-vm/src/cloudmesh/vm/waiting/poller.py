@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from cloudmesh.cloud.client.cloud import Cloud
-from cloudmesh.cloud.model.records import MachineRecord
+from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError
@@ -24,10 +24,12 @@ class PollResult:
     Attributes:
         cloud: its name.
         listed: all its machines, or the error that the listing ended in.
+        left_out: what is there all the same, but cannot be as the cloud says.
     """
 
     cloud: str
     listed: Sequence[MachineRecord] | BaseException
+    left_out: Sequence[LeftOut] = ()
 
 
 class Poller:
@@ -81,6 +83,6 @@ class Poller:
                     cloud = cloud or stack.enter_context(Cloud(name, self._config))
                     # The waiter polls again by itself, and has to know of trouble before that.
                     cloud.read_retry = ONCE
-                    self._results.put(PollResult(name, cloud.machines()))
+                    self._results.put(PollResult(name, cloud.machines(), cloud.left_out))
                 except BaseException as error:  # noqa: BLE001 the thread that asked decides about it
                     self._results.put(PollResult(name, no_room(error) or error))

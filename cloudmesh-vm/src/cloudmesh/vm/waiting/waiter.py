@@ -15,6 +15,7 @@ from cloudmesh.cloud.errors import (
     Conflict,
     Gone,
     NotFound,
+    OddRecord,
     OutOfService,
     RateLimited,
     is_transient,
@@ -225,7 +226,13 @@ class Waiter:
         if not isinstance(listed, BaseException):
             by_id = {machine.cloud_id: machine for machine in listed}
             for each in cloud.open:
-                self._check(each, by_id.get(each.machine.cloud_id))
+                shown = by_id.get(each.machine.cloud_id)
+                odd = [left for left in result.left_out if shown is None and left.may_be(each.machine)]
+                if odd:
+                    # It is there, and nobody knows in which state.
+                    cloud.trouble = OddRecord(str(odd[0]))
+                else:
+                    self._check(each, shown)
         elif not isinstance(listed, CloudmeshError):
             raise listed
         elif is_transient(listed) or isinstance(listed, NoRoom):
