@@ -14,6 +14,7 @@ HTML = {"Content-Type": "text/html"}
 PAGE = "<html><head><title>Welcome</title></head></html>"
 PAGES = [(200, PAGE, HTML), (202, PAGE, HTML), (200, PAGE)]
 NOTHING = [(200, ""), (200, "{}")]
+TENANT = "77777777-7777-7777-7777-777777777777"
 MACHINES = "/subscriptions/99999999/providers/Microsoft.Compute/virtualMachines"
 PROJECT = "/compute/v1/projects/project_name"
 GOOGLE = f"{PROJECT}/zones/us-central1-a/instances/node-name"
@@ -29,7 +30,7 @@ def opened(replay, recorded, tmp_path):
         mock = recorded("compute.test_azure_arm", "AzureMockHttp")
         mock.responses, mock.type = [], None
         keys = ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")
-        credentials = {f"AZURE_{key}": "77777777-7777-7777-7777-777777777777" for key in keys}
+        credentials = {f"AZURE_{key}": TENANT for key in keys}
         credentials["AZURE_SUBSCRIPTION_ID"] = "99999999"
         server = replay(["management.azure.com", "login.microsoftonline.com"], {"": mock})
         return server, AzureProvider("az", {"region": "eastus", "credentials": credentials})
@@ -57,9 +58,10 @@ def opened(replay, recorded, tmp_path):
 
     made = []
 
-    def start(name):
+    def start(name, closed=False):
         server, provider = kinds[name]()
-        provider.open()
+        if not closed:
+            provider.open()
         made.append(provider)
         return server, provider
 
@@ -121,3 +123,33 @@ def test_pages_that_repeat(opened):
     server.answers[f"GET {VULTR}"] = [(200, json.dumps(page))] * 1000
     with pytest.raises(errors.BadAnswer, match="same page of a list again and again"):
         list(provider.machines())
+
+
+@pytest.mark.parametrize(
+    ("cloud", "line", "status", "body"),
+    [
+        (
+            "azure",
+            f"POST /{TENANT}/oauth2/token",
+            401,
+            {"error": "x", "error_description": "it expired"},
+        ),
+        ("google", "POST /o/oauth2/token", 400, {"error": "x", "error_description": "it expired"}),
+        (
+            "google",
+            f"GET {GOOGLE.rpartition('/')[0]}",
+            401,
+            {"error": {"code": 401, "message": "it expired"}},
+        ),
+        ("digitalocean", f"GET {DROPLETS}", 401, {"id": "unauthorized", "message": "it expired"}),
+        ("vultr", f"GET {VULTR}", 401, {"error": "it expired", "status": 401}),
+        ("vultr", f"GET {VULTR}", 403, {"error": "it expired", "status": 403}),
+    ],
+)
+def test_wrong_credentials_are_sent_once_and_the_reason_is_told(opened, cloud, line, status, body):
+    server, provider = opened(cloud, closed=True)
+    server.answers[line] = [(status, json.dumps(body))] * 9
+    with pytest.raises((errors.CredentialsError, errors.Refused), match="it expired"):
+        provider.open()
+        list(provider.machines())
+    assert server.lines().count(line) == 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import http.client
 import io
+import os
 import ssl
 import time
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -93,17 +94,17 @@ class BoundedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {scheme: bound(pool) for scheme, pool in pools}
         return manager
 
+    @cached_property
+    def _has_system_store(self) -> bool:
+        """Whether there are certificates where OpenSSL looks for them (SSL_CERT_FILE, SSL_CERT_DIR)."""
+        paths = ssl.get_default_verify_paths()
+        return bool(paths.cafile) or (bool(paths.capath) and any(os.scandir(paths.capath)))
+
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Trust the system's certificates where no others are named; those of a package only without them."""
         super().cert_verify(conn, url, verify, cert)
-        if verify is True and has_system_store():
+        if verify is True and self._has_system_store:
             conn.ca_certs = conn.ca_cert_dir = None
-
-
-def has_system_store() -> bool:
-    """Whether the system has certificates to trust where OpenSSL looks (SSL_CERT_FILE, SSL_CERT_DIR)."""
-    paths = ssl.get_default_verify_paths()
-    return bool(paths.cafile) or (bool(paths.capath) and any(Path(str(paths.capath)).iterdir()))
 
 
 class _BoundedStream(io.RawIOBase):

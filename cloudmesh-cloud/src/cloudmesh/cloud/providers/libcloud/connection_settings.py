@@ -56,7 +56,8 @@ class ConnectionSettings:
             except (TypeError, ValueError):
                 found = 0.0
             if isinstance(value, bool) or not 0 < found <= most:
-                raise ConfigError(f"{place}.{key} must be {kind}, more than 0 and at most {most:.0f}")
+                limit = "" if math.isinf(most) else f" and at most {most:.0f}"
+                raise ConfigError(f"{place}.{key} must be {kind}, more than 0{limit}")
             return found
 
         place = f"clouds.{cloud}"
