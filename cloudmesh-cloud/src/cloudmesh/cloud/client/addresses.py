@@ -166,7 +166,8 @@ class PublicAddresses:
             # One that may go well later is worth another try, whatever the others are.
             raise reworded(next(filter(is_transient, left), left[0]), told, outcome_unknown=True)
         for expected in taken:
-            if not expected.address:
+            # What was left out of the listing may be it.
+            if not expected.address and not self.connection.left_out["floating_ips"]:
                 self.connection.inventory.forget_address(expected)
 
 

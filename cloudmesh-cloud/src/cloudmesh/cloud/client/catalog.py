@@ -167,7 +167,13 @@ class Catalog:
         self, remove: Callable[[], None], thing: Named, listed: Callable[[], Sequence[Named]]
     ) -> None:
         """Remove a thing; if the answer is lost, it is removed if it is not listed any more."""
-        self.connection.ensure(remove, lambda: id_of(thing) not in map(id_of, listed()))
+
+        def is_gone() -> bool:
+            there = set(map(id_of, listed()))
+            self.connection.require_readable(id_of(thing))
+            return id_of(thing) not in there
+
+        self.connection.ensure(remove, is_gone)
 
     def floating_ips(self) -> list[FloatingIP]:
         """List the public addresses that are this user's."""
