@@ -25,7 +25,7 @@ from typing import Any, overload
 from cloudmesh.plugin import front, output, variables
 from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
-from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, report, tell
+from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
 from cloudmesh.plugin.usage import help_text, parse, split
 
 Arguments = dict[str, Any]
@@ -102,6 +102,7 @@ def _run_line(shell: Any, line: str) -> int | None:
 
 def _run(method: Method, shell: Any, call: _Call) -> int:
     """Run the command and print its answer or its error; give its exit code."""
+    forget()
     try:
         return _answer(method, shell, call)
     except KeyboardInterrupt:

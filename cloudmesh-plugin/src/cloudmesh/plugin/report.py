@@ -13,6 +13,10 @@ from cloudmesh.plugin.plain import harmless
 
 # The convention of shells for a process whose reader went away: 128 + SIGPIPE.
 BROKEN_PIPE = 141
+# Keys and values that the command knows, only to hide those that are secret.
+_values: set[tuple[str, str]] = set()
+# Shorter secrets are words that stand everywhere.
+_SHORTEST = 4
 
 
 def report(name: str, error: Exception) -> int:
@@ -42,10 +46,36 @@ def _harmless_lines(text: str) -> str:
     return "\n".join(map(harmless, text.split("\n")))
 
 
+def remember(key: str, value: object) -> None:
+    """Hide this value wherever it is told until ``forget``, if its key is a secret one."""
+    if value is not None:
+        _values.add((key, str(value)))
+
+
+def forget() -> None:
+    """Forget the values, when another command begins."""
+    _values.clear()
+
+
+def mask_known(text: str) -> str:
+    """The text without the secrets among the values that are remembered."""
+    if not _values:
+        return text
+    import json
+    from urllib.parse import quote
+
+    from cloudmesh.plugin.secrets import MASK, is_secret
+
+    secrets = {value for key, value in _values if len(value) >= _SHORTEST and is_secret(key)}
+    for secret in sorted(secrets, key=len, reverse=True):
+        # As it is, as it stands in JSON, and in a URL.
+        for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
+            text = text.replace(form, MASK)
+    return text
+
+
 def tell(sentence: str) -> None:
     """Print a sentence for a person on stderr. If nobody can read it, the exit code must say it alone."""
-    from cloudmesh.plugin.secrets import mask_known  # most calls tell nothing
-
     try:
         print(mask_known(sentence), file=sys.stderr)
     except OSError:

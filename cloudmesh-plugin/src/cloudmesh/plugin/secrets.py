@@ -46,29 +46,6 @@ _QUOTE = re.compile(rf"\\.|{_QUOTED}", re.DOTALL)
 _VALUE = re.compile(rf"({_QUOTED}|\\(.|\Z)|[^\s\"'\\])*", re.DOTALL)
 
 
-# Secrets that this process knows, kept only to be hidden.
-_known: set[str] = set()
-# Shorter ones are words that stand everywhere.
-_SHORTEST = 4
-
-
-def remember(secret: object) -> None:
-    """Hide this secret wherever ``mask_known`` and ``mask_text`` meet it from now on."""
-    import json
-    from urllib.parse import quote
-
-    if isinstance(secret, str) and len(secret) >= _SHORTEST:
-        # As it stands in a URL and in JSON, too.
-        _known.update({secret, quote(secret, safe=""), json.dumps(secret)[1:-1]})
-
-
-def mask_known(text: str) -> str:
-    """The text without the secrets that this process knows."""
-    for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return text
-
-
 def is_secret(key: str) -> bool:
     """Whether the value of this key must not be shown.
 
@@ -111,7 +88,7 @@ def mask_text(text: str, prose: bool = False) -> str:
     ``-pSECRET``, ``-u NAME:SECRET``, and tokens that are known by their look. With ``prose``, for a
     traceback, also what follows a word such as "password".
     """
-    text = _URL_PASSWORD.sub(rf"\g<before>{MASK}", mask_known(text))
+    text = _URL_PASSWORD.sub(rf"\g<before>{MASK}", text)
     for pattern in (_HEADER, _UNNAMED, _BY_LOOK, *([_PROSE] if prose else [])):
         text = re.sub(pattern, rf"\g<before>{MASK}", text)
     shown, at = [], 0

@@ -13,6 +13,7 @@ from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, Terminal
 from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, leftovers, reader
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
+from cloudmesh.plugin.report import remember
 
 T = TypeVar("T")
 Parts = tuple[str, ...]
@@ -215,10 +216,8 @@ class Config:
             found: Any = prompt.from_environment(variable, f"{keys.join(parts)} in {self.path}")
         else:
             found = self._missing(parts) if keys.is_to_be_defined(value) else self._decrypted(value, parts)
-        if keys.hidden(parts):
-            from cloudmesh.plugin.secrets import remember
-
-            remember(found)
+        # The name that the user gave a cloud says nothing of a secret.
+        remember(".".join(parts[2:] or parts), found)
         return found
 
     def _decrypted(self, value: Any, parts: Parts) -> Any:
