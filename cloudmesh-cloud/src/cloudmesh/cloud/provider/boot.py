@@ -115,4 +115,8 @@ def bears(metadata: Mapping[str, object], request: BootRequest) -> bool:
 
 def unmarked(metadata: Mapping[Any, Any]) -> dict[str, str]:
     """The metadata that users wrote, out of all that the cloud tells of a machine."""
-    return {str(key): str(value) for key, value in metadata.items() if not str(key).startswith(TOKEN_KEY)}
+    return {
+        str(key): "" if value is None else str(value)
+        for key, value in metadata.items()
+        if not str(key).startswith(TOKEN_KEY)
+    }
