@@ -474,16 +474,6 @@ def test_imports_and_sets_at_once_lose_nothing(write: Write, give: Give) -> None
     assert {f"k{number}" for number in range(4)} < set(found["mine"])
 
 
-def test_in_one_shot_mode(write: Write, give: Give) -> None:
-    write(HEAD)
-    words = [CMS, "config", "import", str(give("clouds.yaml", CLOUDS)), "--output=json"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert json.loads(done.stdout)[0]["keys"]["OS_APPLICATION_CREDENTIAL_SECRET"] == "***"
-    assert SECRET not in done.stdout + done.stderr
-    assert subprocess.run(words, capture_output=True, check=False).returncode == 2
-
-
 def _mutated(text: str, chance: random.Random) -> bytes:
     """The text with some bytes or lines lost, doubled, moved or made strange."""
     content = bytearray(text.encode())
