@@ -185,10 +185,10 @@ class Search:
                     table.reader = reader
                 return list(map(table.reader.record, rows))
             except StaleTable:
-                # The rows are not of the table as it was known.
+                # The rows are newer than what was known of their table, or older than what is known now.
                 table = self._tables.all().get(table.name, table)
                 reader = RowReader(table.columns, cursor.description)
-                if reader.gone and (gone := self._gone(table)):
+                if reader.gone and (gone := self._tables.missing_columns(table.name)):
                     lost = f"table {table.name!r} lacks the column {gone[0]!r}"
                     raise self._dialect.changed(lost) from None
                 table.reader = reader
@@ -198,11 +198,6 @@ class Search:
                 f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
                 "cms db check shows what else is"
             ) from error
-
-    def _gone(self, table: Table) -> list[str]:
-        """The columns that are gone indeed: rows may be older than one that another process added since."""
-        sql = f"SELECT * FROM {self._dialect.quote(table.name)} LIMIT 0"  # noqa: S608
-        return RowReader(table.columns, self._dialect.execute(sql).description).gone
 
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:
         """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""

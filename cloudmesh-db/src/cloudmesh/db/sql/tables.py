@@ -242,11 +242,11 @@ class Tables:
         self.forget()
 
     def missing_columns(self, name: str) -> list[str]:
-        """The columns that a table should have, and has not."""
-        there = self._there(name)
-        return [
-            each.name for each in self.table(name).columns.values() if each.kind and each.name not in there
-        ]
+        """The columns that a table should have, and has not, at one moment."""
+        with self.dialect.snapshot():
+            columns = self.all()[name].columns.values()
+            there = self._there(name)
+        return [column.name for column in columns if column.kind and column.name not in there]
 
     def _there(self, name: str) -> set[str]:
         """The columns that a table has in the database, whoever made them."""
