@@ -30,6 +30,7 @@ from cloudmesh.config import Config
 from cloudmesh.config.check import findings
 from cloudmesh.config.editing import edit, encryption
 from cloudmesh.config.secrets import age
+from cloudmesh.config.secrets.prompt import RefusingPrompter
 from cloudmesh.config.yaml import reader, values
 from cloudmesh.config.yaml.keys import is_encrypted
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
@@ -163,6 +164,7 @@ def test_the_passphrase_is_asked_once_for_all(write: Write, keys: Keys, typed, p
     path = write(TEXT)
     typed.lines = [passphrase]
     encryption.encrypt(path, names(keys, "locked"), typed)
+    assert encryption.encrypt(path, [], RefusingPrompter()) == 0
     encryption.rekey(path, names(keys, "locked", "rsa"), typed)
     encryption.decrypt(path, typed)
     assert len(typed.asked) == 1

@@ -168,5 +168,6 @@ def test_a_keyring_that_keeps_nothing_or_something_else(
 def test_what_does_not_go_to_the_keyring(write: Write, keyring: Path) -> None:
     path = write(TEXT)
     assert "clouds.NAME.credentials.KEY" in cms("set", "--keyring", "clouds.uc.host", code=2, stdin="x\n")
+    assert "an empty value" in cms("set", "--keyring", KEY, code=3, stdin="\n")
     cms("set", "--keyring", "clouds.nosuch.credentials.x", code=2, stdin="x\n")
     assert path.read_text() == TEXT

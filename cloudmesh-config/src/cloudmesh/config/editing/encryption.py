@@ -57,7 +57,8 @@ def encrypt(
             changed = _with_owners(changed, owners, files, path)
         elif not is_bound:
             changed = edit.with_value(changed, list(age.BOUND), _TRUE, path)
-        return _openable(changed, path, prompter, force), count
+        # Where nothing changes, nobody is asked for a passphrase.
+        return _openable(changed, path, prompter, force or changed == text), count
 
     return _rewrite(path, change)
 

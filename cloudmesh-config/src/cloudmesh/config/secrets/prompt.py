@@ -175,9 +175,11 @@ def from_keyring(key: str, what: str) -> str | None:
 def to_keyring(key: str, value: str) -> None:
     """Store a value in the keyring of the system, and read it back; raises ConfigError.
 
-    There are keyrings that take everything and keep nothing, or something else. What such a one had for the
-    key is given back to it.
+    There are keyrings that take everything and keep nothing, or something else. Such a one gets back what it
+    had for the key.
     """
+    if not value:
+        raise ConfigError(f"an empty value of {key} cannot be kept in a keyring; leave --keyring out")
     try:
         keyring = _keyring()
         if keyring is None:
@@ -187,6 +189,8 @@ def to_keyring(key: str, value: str) -> None:
         kept = keyring.get_password(SERVICE, key)
         if kept != value and old is not None:
             keyring.set_password(SERVICE, key, old)
+        elif kept not in (value, None):
+            keyring.delete_password(SERVICE, key)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001 as above
@@ -197,7 +201,7 @@ def to_keyring(key: str, value: str) -> None:
         raise ConfigError(
             f"the system keyring did not take {key} ({type(error).__name__}); unlock it and try again"
         ) from None
-    if kept != value or not value:
+    if kept != value:
         name = type(keyring.get_keyring())
         raise ConfigError(
             f"the system keyring ({name.__module__}.{name.__qualname__}) does not keep this value of {key}, "
