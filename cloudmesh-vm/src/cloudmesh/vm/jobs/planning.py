@@ -197,7 +197,7 @@ def _offer(options: BootOptions, cloud: Cloud) -> _CloudOffer:
     return _CloudOffer(
         request,
         {each.name for each in cloud.machines() if each.state is not State.DELETED}
-        | {each.name for each in cloud.left_out},
+        | {each.name for each in cloud.left_out if each.kind == "machines"},
         cloud.provider.wants_address(request),
         encode_request(request, cloud.booter.userdata_file(options)),
     )
