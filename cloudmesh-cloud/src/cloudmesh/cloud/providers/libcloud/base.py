@@ -110,7 +110,8 @@ class LibcloudProvider(Provider):
             if scheme == "https"
             else " without TLS: passwords can be read"
         )
-        proxy = urlsplit(str(connection.session.proxies.get(scheme, "")))
+        proxies = connection.session.proxies
+        proxy = urlsplit(str(proxies.get(scheme) or proxies.get("all") or ""))
         return f"{place} answers{f' through the proxy {proxy.hostname}' if proxy.hostname else ''}{how}"
 
     def endpoint_url(self) -> str:
