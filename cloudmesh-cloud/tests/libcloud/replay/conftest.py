@@ -11,6 +11,11 @@ import pytest
 import urllib3.util.connection
 
 from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.providers.azure import AzureProvider
+from cloudmesh.cloud.providers.digitalocean import DigitalOceanProvider
+from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
+from cloudmesh.cloud.providers.google import GoogleProvider
+from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 
 JSON = {"Content-Type": "application/json"}
 
@@ -123,6 +128,104 @@ def replay(certificate, monkeypatch, serve):
     yield start
     for replay in started:
         assert not replay.failed, replay.failed[0]
+
+
+TENANT, SUBSCRIPTION = "77777777-7777-7777-7777-777777777777", "99999999"
+# By the name of a cloud: its provider, its hosts, the recorded answers by a part of a host, its settings.
+ACCOUNTS = {
+    "aws": (
+        Ec2Provider,
+        ["ec2.us-east-1.amazonaws.com"],
+        {"": "compute.test_ec2.EC2MockHttp"},
+        {"credentials": {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "the-secret"}},
+    ),
+    "az": (
+        AzureProvider,
+        ["management.azure.com", "login.microsoftonline.com", "login.windows.net"],
+        {"": "compute.test_azure_arm.AzureMockHttp"},
+        {
+            **{"region": "eastus", "resource_group": "000000", "network": "000000", "subnet": "000000"},
+            "credentials": {
+                "AZURE_TENANT_ID": TENANT,
+                "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+                "AZURE_CLIENT_ID": "55555555-5555-5555-5555-555555555555",
+                "AZURE_CLIENT_SECRET": "p4ssw0rd",
+            },
+        },
+    ),
+    "gce": (
+        GoogleProvider,
+        ["www.googleapis.com", "accounts.google.com"],
+        {"accounts": "common.test_google.GoogleAuthMockHttp", "": "compute.test_gce.GCEMockHttp"},
+        {"zone": "us-central1-a", "credentials": {"GOOGLE_PROJECT": "project_name"}},
+    ),
+    "ocean": (
+        DigitalOceanProvider,
+        ["api.digitalocean.com"],
+        {"": "compute.test_digitalocean_v2.DigitalOceanComputeMockHttp"},
+        {"region": "nyc1", "credentials": {"DO_TOKEN": "the-token"}},
+    ),
+    "vultr": (
+        DriverProvider,
+        ["api.vultr.com"],
+        {"": "compute.test_vultr_v2.VultrMockHttpV2"},
+        {"driver": "vultr", "arguments": {"key": "k"}},
+    ),
+}
+
+
+@pytest.fixture
+def connect(replay, recorded, tmp_path):
+    """The server of a cloud, and a provider of it that is not open yet."""
+
+    def make(name):
+        kind, hosts, mocks, settings = ACCOUNTS[name]
+        found = {part: recorded(*mock.rsplit(".", 1)) for part, mock in mocks.items()}
+        for mock in found.values():
+            mock.type = mock.test = None
+            mock.responses = []
+        credentials = dict(settings.get("credentials", {}))
+        if name == "aws":
+            found[""].use_param = "Action"
+        if name == "gce":
+            credentials["GOOGLE_KEY_FILE"] = recorded("common.test_google", "JSON_KEY_FILE")
+        key = tmp_path / "id.pub"
+        key.write_text("ssh-ed25519 AAAA me\n")
+        return replay(hosts, found), kind(
+            name, {**settings, "public_key": str(key), "credentials": credentials}
+        )
+
+    return make
+
+
+@pytest.fixture
+def account(connect, request):
+    """Those of the cloud that the module of the test names."""
+    return connect(request.module.CLOUD)
+
+
+@pytest.fixture
+def server(account):
+    return account[0]
+
+
+@pytest.fixture
+def settings(account):
+    return account[1].settings
+
+
+@pytest.fixture
+def provider(account):
+    with account[1] as made:
+        yield made
+
+
+@pytest.fixture
+def mock(server):
+    """The class of the recorded answers."""
+    mock = server.mock("")
+    yield mock
+    mock.type = None
 
 
 @pytest.fixture

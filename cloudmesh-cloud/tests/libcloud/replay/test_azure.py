@@ -10,44 +10,10 @@ from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.azure import AzureProvider
 from cloudmesh.plugin.errors import ConfigError
 
+CLOUD = "az"
 TENANT, SUBSCRIPTION = "77777777-7777-7777-7777-777777777777", "99999999"
 SECRET = "p4ssw0rd"
 URN, FLAVOR = "Canonical:UbuntuServer:18.04-LTS:latest", Flavor("az", "Standard_A1", "Standard_A1")
-
-
-@pytest.fixture
-def server(replay, recorded):
-    mock = recorded("compute.test_azure_arm", "AzureMockHttp")
-    mock.responses = []
-    mock.type = None
-    hosts = ["management.azure.com", "login.microsoftonline.com", "login.windows.net"]
-    yield replay(hosts, {"": mock})
-    mock.responses = []
-
-
-@pytest.fixture
-def settings(tmp_path):
-    key = tmp_path / "id.pub"
-    key.write_text("ssh-ed25519 AAAA me\n")
-    return {
-        "region": "eastus",
-        "resource_group": "000000",
-        "network": "000000",
-        "subnet": "000000",
-        "public_key": str(key),
-        "credentials": {
-            "AZURE_TENANT_ID": TENANT,
-            "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
-            "AZURE_CLIENT_ID": "55555555-5555-5555-5555-555555555555",
-            "AZURE_CLIENT_SECRET": SECRET,
-        },
-    }
-
-
-@pytest.fixture
-def provider(server, settings):
-    with AzureProvider("az", settings) as made:
-        yield made
 
 
 def test_machines_are_listed(provider, server):
@@ -155,16 +121,11 @@ def test_a_machine_is_deleted(provider, server, monkeypatch):
     assert [line for line in lines if line.startswith("DELETE") and "networkInterfaces" in line]
 
 
-def test_a_wrong_secret(server, settings, recorded):
-    mock = recorded("compute.test_azure_arm", "AzureMockHttp")
-    name = f"_{TENANT.replace('-', '_')}_oauth2_token"
-    answer = json.dumps({"error": "invalid_client", "error_description": f"AADSTS7000215: {SECRET} is wrong"})
-    setattr(mock, name, lambda self, *_: (401, answer, {}, "Unauthorized"))
-    try:
-        with pytest.raises(errors.CredentialsError) as caught:
-            AzureProvider("az", settings).open()
-    finally:
-        delattr(mock, name)
+def test_a_wrong_secret(server, account):
+    said = {"error": "invalid_client", "error_description": f"AADSTS7000215: {SECRET} is wrong"}
+    server.answers[f"POST /{TENANT}/oauth2/token"] = [(401, json.dumps(said))]
+    with pytest.raises(errors.CredentialsError) as caught:
+        account[1].open()
     assert "AADSTS7000215" in str(caught.value) and SECRET not in str(caught.value)
 
 

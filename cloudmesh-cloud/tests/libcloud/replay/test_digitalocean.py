@@ -10,27 +10,8 @@ from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.digitalocean import DigitalOceanProvider
 from cloudmesh.plugin.errors import ConfigError
 
+CLOUD = "ocean"
 NODE, NAME = "3164444", "ubuntu-s-1vcpu-1gb-sfo3-01"
-
-
-@pytest.fixture
-def mock(recorded):
-    found = recorded("compute.test_digitalocean_v2", "DigitalOceanComputeMockHttp")
-    found.type = None
-    yield found
-    found.type = None
-
-
-@pytest.fixture
-def server(replay, mock):
-    return replay(["api.digitalocean.com"], {"": mock})
-
-
-@pytest.fixture
-def provider(server):
-    settings = {"region": "nyc1", "credentials": {"DO_TOKEN": "the-token"}}
-    with DigitalOceanProvider("ocean", settings) as made:
-        yield made
 
 
 def test_machines_are_listed(provider, server):

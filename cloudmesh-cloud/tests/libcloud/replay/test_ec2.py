@@ -6,27 +6,8 @@ from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, State
 from cloudmesh.cloud.provider.boot import BootRequest
-from cloudmesh.cloud.providers.ec2.provider import Ec2Provider
 
-
-@pytest.fixture
-def mock(recorded):
-    found = recorded("compute.test_ec2", "EC2MockHttp")
-    found.type, found.use_param = None, "Action"
-    yield found
-    found.type = None
-
-
-@pytest.fixture
-def server(replay, mock):
-    return replay(["ec2.us-east-1.amazonaws.com"], {"": mock})
-
-
-@pytest.fixture
-def provider(server):
-    credentials = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "the-secret"}
-    with Ec2Provider("aws", {"credentials": credentials}) as made:
-        yield made
+CLOUD = "aws"
 
 
 def test_machines(provider, server):

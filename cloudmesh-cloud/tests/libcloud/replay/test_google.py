@@ -10,34 +10,8 @@ from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.google import GoogleProvider
 from cloudmesh.plugin.errors import ConfigError
 
+CLOUD = "gce"
 ZONE = "/compute/v1/projects/project_name/zones/us-central1-a"
-
-
-@pytest.fixture
-def key_file(recorded):
-    return recorded("common.test_google", "JSON_KEY_FILE")
-
-
-@pytest.fixture
-def server(replay, recorded):
-    mock = recorded("compute.test_gce", "GCEMockHttp")
-    mock.type = mock.test = None
-    auth = recorded("common.test_google", "GoogleAuthMockHttp")
-    return replay(["www.googleapis.com", "accounts.google.com"], {"accounts": auth, "": mock})
-
-
-@pytest.fixture
-def settings(key_file):
-    return {
-        "zone": "us-central1-a",
-        "credentials": {"GOOGLE_KEY_FILE": key_file, "GOOGLE_PROJECT": "project_name"},
-    }
-
-
-@pytest.fixture
-def provider(server, settings):
-    with GoogleProvider("gce", settings) as made:
-        yield made
 
 
 def test_machines_are_listed(provider):

@@ -4,23 +4,19 @@ import json
 
 import pytest
 
-from cloudmesh.cloud.providers.digitalocean import DigitalOceanProvider
+CLOUD = "ocean"
 
 
 @pytest.fixture
-def list_droplets(replay, recorded):
+def list_droplets(provider, server, mock):
     """What the provider lists, and leaves out, of a good droplet and of one that differs from it."""
-    mock = recorded("compute.test_digitalocean_v2", "DigitalOceanComputeMockHttp")
-    mock.type = None
-    server = replay(["api.digitalocean.com"], {"": mock})
     (good,) = json.loads(mock.fixtures.load("list_nodes.json"))["droplets"]
 
     def show(changes):
         odd = {**good, "id": 7, "name": "odd", **changes}
         listing = {"droplets": [odd, {**good, "name": "good"}], "meta": {"total": 2}}
         server.answers["GET /v2/droplets"] = [(200, json.dumps(listing))]
-        with DigitalOceanProvider("ocean", {"credentials": {"DO_TOKEN": "t"}}) as provider:
-            return [each.name for each in provider.machines()], list(map(str, provider.left_out))
+        return [each.name for each in provider.machines()], list(map(str, provider.left_out))
 
     return show
 

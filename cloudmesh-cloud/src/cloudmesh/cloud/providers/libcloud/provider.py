@@ -64,10 +64,10 @@ class DriverProvider(LibcloudProvider):
         return [], given
 
     def open(self) -> None:
+        self.tracker.is_plausible = self.is_plausible
         super().open()
         # What is being listed.
         self._listing = ""
-        self.tracker.is_plausible = self.is_plausible
         for name, kind in _READERS.items():
             if read := getattr(self.driver, name, None):
                 setattr(self.driver, name, partial(self._read_or_leave_out, kind, read))
