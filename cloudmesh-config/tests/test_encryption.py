@@ -311,7 +311,9 @@ def test_values_of_earlier_versions_are_read_and_then_bound(write: Write, keys: 
     )
     key = "clouds.uc.credentials.OS_PASSWORD"
     assert Config.load(path).credentials("uc")["OS_PASSWORD"] == "hunter2"
+    assert any("an earlier version" in each.message for each in findings.check(path))
     assert encryption.encrypt(path, []) == 1
+    assert not any("an earlier version" in each.message for each in findings.check(path))
     assert Config.load(path).credentials("uc")["OS_PASSWORD"] == "hunter2"
     assert encryption.encrypt(path, []) == 0
     edit.rewrite(path, lambda text: edit.with_value(text, key.split("."), values.string(old), path))

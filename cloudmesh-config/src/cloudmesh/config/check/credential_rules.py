@@ -91,7 +91,13 @@ def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
     if not all(isinstance(name, str) for name in _items(keys.follow(data, age.KEYS))):
         message = f"{keys.join(age.KEYS)} is no list of files"
         yield Problem("error", age.KEYS, message, "write it as [~/.ssh/id_ed25519]")
-    for parts, value in keys.leaves(data):
+    leaves = keys.leaves(data)
+    if any(keys.is_encrypted(value) for _, value in leaves) and keys.follow(data, age.BOUND) is not True:
+        message = (
+            "this file was encrypted by an earlier version, so a value that is moved would not be noticed"
+        )
+        yield Problem("warning", age.SECTION, message, "use: cms config encrypt")
+    for parts, value in leaves:
         if keys.is_encrypted(value):
             yield from _encrypted(parts, value)
         elif recipients and age.is_plain_secret(parts, value):

@@ -162,11 +162,14 @@ class TextEditor:
             raise CannotEditError
         if parent.flow_style:
             return self.replace(node, dataclasses.replace(value, text=f"{{{_nest_flow(parts, value)}}}"))
-        column = self._column(parent)
+        return self.filled(node, self._lines(self._column(parent) + self._step(), parts, value))
+
+    def filled(self, node: Node, lines: str) -> str:
+        """Write lines in place of ``{}`` or null, below its key; a comment beside it stays."""
         start, end = self._extent(node)
-        rest_of_line = self.text[end : self._line_end(end)]
-        head = self.text[:start] + rest_of_line if rest_of_line.strip() else self.text[:start].rstrip(" ")
-        return head + self._lines(column + self._step(), parts, value) + self.text[self._line_end(end) :]
+        line_end = self._line_end(end)
+        head = self.text[:start].rstrip(" \t") + self.text[end:line_end].rstrip(" \t")
+        return head + lines + self.text[line_end:]
 
     def _lines(self, column: int, parts: list[str], value: Value) -> str:
         """The key of ``parts`` as lines of their own, to go at the end of a line."""

@@ -57,7 +57,7 @@ def add(text: str, parent: str, blocks: list[Block]) -> str:
         return inserter.add_parent(parent, blocks)
     if isinstance(node, MappingNode) and node.value:
         return inserter.add_blocks(node, blocks)
-    return inserter.fill(node, blocks)
+    return inserter.filled(node, inserter.section(blocks))
 
 
 def replace(text: str, parent: str, block: Block) -> str:
@@ -90,12 +90,9 @@ class _Inserter(TextEditor):
         place = self._end_of(node, column)
         return self.with_span(place, place, self._joined(self._written(blocks, column)))
 
-    def fill(self, node: Node, blocks: list[Block]) -> str:
-        """The blocks in place of ``{}`` or null; a comment beside it stays."""
-        start, end = self._extent(node)
-        line_end = self._line_end(end)
-        head = self.text[:start].rstrip(" ") + self.text[end:line_end].rstrip(" ")
-        return head + self._joined(self._written(blocks, self._step())) + self.text[line_end:]
+    def section(self, blocks: list[Block]) -> str:
+        """The blocks as the lines below a key at the top."""
+        return self._joined(self._written(blocks, self._step()))
 
     def replace_block(self, key: Node, old: Node, block: Block) -> str:
         """The block in place of a key and all that is under it; comments around it stay."""
