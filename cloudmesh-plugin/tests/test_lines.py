@@ -26,7 +26,7 @@ def variables(environment: dict[str, str]) -> Path:
     """The directory in which the variables of the shell are."""
     folder = Path(environment["CLOUDMESH_CONFIG_DIR"])
     folder.mkdir()
-    known = {"n": "web", "n1": "db1", "two": "a b", "odd-name": "x", "quote": "it's \\ $n"}
+    known = {"n": "web", "n1": "db1", "two": "a b", "odd-name": "x", "quote": "it's \\ $n", "dash": "--all"}
     (folder / "variables.dat").write_text(json.dumps(known))
     (folder / "default-data").write_text(json.dumps({"global,flavor": "large", "uc,flavor": "tiny"}))
     return folder
@@ -60,6 +60,7 @@ WORDS = {
     "'a;b' \"|\" \\& a\\>b": ["a;b", "|", "&", "a>b"],
     "$n1 ${n}1 $n-1 x$n,${n1}": ["db1", "web1", "web-1", "xweb,db1"],
     "\"$n1 $two\" '$n1' \\$n1 \"\\$n1\"": ["db1 a b", "$n1", "$n1", "$n1"],
+    "$dash \"$dash\" ''$dash x$dash": ["--all", "--all", "--all", "x--all"],
     "$two $quote \"$quote\"": ["a b", "it's \\ $n", "it's \\ $n"],
     "var.n1 x=var.n,var.n1 --- a.var.n 'var.n'": ["db1", "x=web,db1", "---", "a.var.n", "var.n"],
     "=var.n uc:=var.n id=os.x": ["=var.n", "uc:=var.n", "id=os.x"],
@@ -114,7 +115,7 @@ def test_a_name_that_may_be_longer_is_refused(cms: Cms, variables: Path) -> None
 
 
 ONE_SHOT = {
-    "$n1": "db1", "${n}1": "web1", "var.n1": "db1", "a,var.n1": "a,db1", "os.TARGET": "db9",
+    "$dash": "--all", "$n1": "db1", "${n}1": "web1", "var.n1": "db1", "a,var.n1": "a,db1", "os.TARGET": "db9",
     "default.flavor": "large", "\\$n1": "$n1", "\\var.n1": "var.n1", "a;b": "a;b", "#": "#", ";": ";",
     "a\\b": "a\\b", "the os.kernel": "the os.kernel",
 }  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
-from cloudmesh.plugin.usage import parse
+from cloudmesh.plugin.usage import parse, unmarked
 
 # These live together in one module of cmd5, against its own convention.
 _TERMINAL = ("banner", "stopwatch", "clear", "sleep", "echo", "term", "pause")
@@ -111,7 +111,7 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str)
         except ValueError:
             raise UsageError("the line cannot be split into words: a quote is not closed") from None
     if words is None or "-h" in words or "--help" in words:
-        method(rest)
+        method(unmarked(rest))
         return
     arguments = parse(doc, words, name)
     function = None
@@ -121,9 +121,9 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str)
     if callable(function):
         from cloudmesh.common.dotdict import dotdict
 
-        function(shell, rest, dotdict(arguments))
+        function(shell, unmarked(rest), dotdict(arguments))
     else:
-        method(rest)
+        method(unmarked(rest))
 
 
 def _has_usage(doc: str) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from cloudmesh.plugin import variables
 from cloudmesh.plugin.errors import UsageError, suggest
 from cloudmesh.plugin.secrets import MASK, mask_text
+from cloudmesh.plugin.usage import POSITIONAL
 
 _DOLLAR = re.compile(r"\$(?:\{(?P<braced>[\w.-]+)\}|(?P<bare>[A-Za-z_]\w*)|(?P<wrong>[{(]))")
 # Only as a word, or as a part of one between certain signs: "clouds.uc.default.flavor" is none.
@@ -134,7 +135,8 @@ class References:
 
     def _value(self, sign: str, name: str, known: Mapping[str, str]) -> str:
         if name in known:
-            return known[name]
+            # A value is never an option: a machine may be called "--all".
+            return (POSITIONAL if known[name].startswith("-") else "") + known[name]
         # What looks like a variable may be a part of a password.
         name = f"{sign}{name}" if name in self._shown else MASK
         what = {"os.": "environment variable", "default.": "default"}.get(sign, "variable")

@@ -13,8 +13,9 @@ from typing import Any
 
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
-# Marks a word after "--" that docopt would take for an option. No word of a process holds this character.
-_POSITIONAL = "\0"
+# Marks what docopt would take for an option and is none: a word after "--", or the value of a variable. No
+# word of a process holds this character.
+POSITIONAL = "\0"
 
 
 def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     import docopt  # only a command that runs needs it
 
     options, positional = split(words)
-    marked = [*options, *(_POSITIONAL + word if word.startswith("-") else word for word in positional)]
+    marked = [*options, *(POSITIONAL + word if word.startswith("-") else word for word in positional)]
     reason = None
     try:
         if _may_be_shortened(doc, options, docopt):
@@ -69,8 +70,12 @@ def _unmarked(value: Any) -> Any:
     """A value that docopt found, as it was typed."""
     if isinstance(value, list):
         return [_unmarked(each) for each in value]
-    marked = isinstance(value, str) and value.startswith(_POSITIONAL + "-")
-    return value.removeprefix(_POSITIONAL) if marked else value
+    return unmarked(value) if isinstance(value, str) else value
+
+
+def unmarked(text: str) -> str:
+    """A text without the marks of what is no option."""
+    return text.replace(POSITIONAL + "-", "-")
 
 
 def help_text(doc: str) -> str:

@@ -133,7 +133,7 @@ def _label(usage: Usage, positionals: Sequence[str], name: str) -> str:
 
 
 def _shown(word: str) -> str:
-    """A wrong word as it may be shown: quoted, not endless, and without a secret."""
+    """A wrong word as it may be shown: quoted, not endless, without a secret and the mark of ``parse``."""
     masked = mask_text(word.removeprefix("\0"))
     return repr(masked if len(masked) <= 80 else masked[:77] + "...")
 
