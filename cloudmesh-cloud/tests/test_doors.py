@@ -21,6 +21,7 @@ from cloudmesh.cloud.model.records import Image
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.cloud.store.inventory import machine_of
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 
@@ -265,7 +266,7 @@ def test_the_address_to_connect_to(public, private, address):
 
 def test_a_machine_says_who_to_sign_in_as_and_old_records_do_not(uc):
     new = vm(State.ACTIVE, login_user="debian", ssh_port=2222)
-    assert MachineRecord.from_record(new.to_record()) == new
+    assert machine_of(new.to_record()) == new
     old = {key: value for key, value in new.to_record().items() if key not in ("login_user", "ssh_port")}
     uc.inventory.database.upsert(
         "machine", {**old, "metadata": [], "refreshed": 1.0}, key=["cloud", "cloud_id"]

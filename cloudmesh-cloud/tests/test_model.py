@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.inventory import Inventory, machine_of
 from cloudmesh.db import Database
 
 texts = st.text(max_size=20)
@@ -33,8 +33,8 @@ machines = st.builds(
 def test_a_machine_is_the_same_after_the_way_through_plain_data(machine):
     record = machine.to_record()
     assert type(record["state"]) is str
-    assert MachineRecord.from_record(record) == machine
-    assert MachineRecord.from_record({**record, "refreshed": 1.0, "colour": "red"}) == machine
+    assert machine_of(record) == machine
+    assert machine_of({**record, "refreshed": 1.0, "colour": "red"}) == machine
 
 
 @settings(deadline=None)

@@ -19,7 +19,7 @@ CALLS = {
     "headers": ("HEAD", "/", {"headers": {"user-agent": "probe", "X-Count": 3, "X-Half": 0.5}}),
     "header of nothing": ("GET", "/", {"headers": {"X-Auth-Token": None, "Accept": None}}),
 }
-OURS = connection_class(ConnectionSettings(), CallTracker())
+OURS = connection_class(ConnectionSettings(), CallTracker(ConnectionSettings()))
 
 
 def keep(calls):

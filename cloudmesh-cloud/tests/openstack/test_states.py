@@ -14,11 +14,12 @@ from cloudmesh.cloud.errors import (
     QuotaExceeded,
     Refused,
 )
-from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext
 from cloudmesh.cloud.providers.openstack import errors, records
 from cloudmesh.cloud.providers.openstack.records import raw_state, state_of
+from cloudmesh.cloud.store.inventory import machine_of
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_server():
     assert machine.private_ips == ["10.0.0.5", "fd00::5"]
     assert machine.public_ips == ["198.18.0.7", "8.8.8.8"]
     assert machine.created == 1795514400.0 and machine.metadata == {"a": "b"}
-    assert MachineRecord.from_record(machine.to_record()) == machine
+    assert machine_of(machine.to_record()) == machine
 
 
 def test_a_fault_that_is_over_is_not_told():

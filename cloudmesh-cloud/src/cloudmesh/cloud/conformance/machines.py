@@ -13,6 +13,7 @@ from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.cloud.store.inventory import machine_of
 
 
 class MachineTests(ProviderTests):
@@ -56,7 +57,7 @@ class MachineTests(ProviderTests):
         assert dict(request.metadata).items() <= machine.metadata.items()
 
     def test_a_machine_survives_the_way_through_the_store(self, machine: MachineRecord) -> None:
-        assert MachineRecord.from_record(machine.to_record()) == machine
+        assert machine_of(machine.to_record()) == machine
 
     def test_another_connection_sees_the_same_machines(
         self, provider: Provider, machine: MachineRecord, make_provider: Callable[[], Provider]

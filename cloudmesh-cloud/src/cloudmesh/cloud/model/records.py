@@ -5,7 +5,6 @@ Networks and what belongs to them are in ``cloudmesh.cloud.model.networks``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -14,8 +13,7 @@ from typing import Any
 class Word(str, Enum):
     """An enumeration whose members are written as their values."""
 
-    def __str__(self) -> str:
-        return str(self.value)
+    __str__ = str.__str__
 
 
 class State(Word):
@@ -68,9 +66,6 @@ class State(Word):
     def is_passing(self) -> bool:
         """Whether the cloud is at work and the state will change by itself."""
         return self.value.endswith("ing")
-
-
-_STATES = frozenset(state.value for state in State)
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,7 @@ class MachineRecord:
         return [*self.public_ips, *self.private_ips]
 
     def to_record(self) -> dict[str, Any]:
-        """The machine as plain data, of which it shares nothing."""
+        """The machine as plain data, of which it shares nothing; ``store.inventory.machine_of`` reads it."""
         # Not asdict, which takes ten times as long; a listing has thousands of machines.
         return {
             **vars(self),
@@ -137,18 +132,6 @@ class MachineRecord:
             "public_ips": list(self.public_ips),
             "metadata": dict(self.metadata),
         }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> MachineRecord:
-        """A machine from such data; keys that are not of the model are left aside.
-
-        A state that only a later version knows is unknown here.
-        """
-        # Not by fields(), which takes as long as all the rest.
-        values = {key: record[key] for key in cls.__dataclass_fields__ if key in record}
-        state = State(record["state"]) if record["state"] in _STATES else State.UNKNOWN
-        values |= {"state": state, "metadata": dict(record.get("metadata") or {})}
-        return cls(**values)
 
 
 def _is_global(address: str) -> bool:

@@ -23,6 +23,7 @@ REFRESHES = "refresh"
 VANISHED = "vanished"
 ADDRESSES = "address"
 _KEY = ["cloud", "cloud_id"]
+_STATES = frozenset(state.value for state in State)
 # In place of an address that nobody has told yet.
 _EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
@@ -333,5 +334,17 @@ def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
     return {**machine.to_record(), "metadata": pairs, "refreshed": refreshed}
 
 
+def machine_of(record: Mapping[str, Any]) -> MachineRecord:
+    """The machine that ``MachineRecord.to_record`` described; keys that are not of the model are left aside.
+
+    A state that only a later version knows is unknown here.
+    """
+    # Not by fields(), which takes as long as all the rest.
+    values = {key: record[key] for key in MachineRecord.__dataclass_fields__ if key in record}
+    state = State(record["state"]) if record["state"] in _STATES else State.UNKNOWN
+    values |= {"state": state, "metadata": dict(record.get("metadata") or {})}
+    return MachineRecord(**values)
+
+
 def _known(record: Mapping[str, Any]) -> KnownMachine:
-    return KnownMachine(MachineRecord.from_record(record), float(record["refreshed"]))
+    return KnownMachine(machine_of(record), float(record["refreshed"]))

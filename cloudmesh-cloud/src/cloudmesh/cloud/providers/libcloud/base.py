@@ -40,10 +40,10 @@ class LibcloudProvider(Provider):
 
     def set_up(self) -> None:
         """Read time limits and TLS (``timeout``, ``ca_cert``, ``insecure``), then what is the cloud's own."""
-        self.tracker = CallTracker(self.name, self.get_reads)
         self._driver: Any = None
         self._hidden: set[str] = set()
         self.connection_settings = ConnectionSettings.read(self.name, self.settings)
+        self.tracker = CallTracker(self.connection_settings, self.name, self.get_reads)
         self.read_own_settings()
 
     def read_own_settings(self) -> None:

@@ -75,13 +75,11 @@ class BoundedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As requests does, for connections without a proxy."""
-        """As in requests; its connections read within the budget."""
         super().init_poolmanager(*args, **kwargs)
         self._bound(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """As requests does, for those through a proxy."""
-        """As in requests; its connections read within the budget."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
         return manager if known else self._bound(manager)

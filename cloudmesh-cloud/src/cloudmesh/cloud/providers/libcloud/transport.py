@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from cloudmesh.cloud.errors import BadAnswer
+from cloudmesh.cloud.providers.libcloud.bounded import AnswerBudget, BoundedAdapter
 from cloudmesh.cloud.providers.libcloud.connection_settings import (
     ConnectionSettings,
     environment_certificates,
@@ -40,6 +41,7 @@ class CallTracker:
     Errors of libcloud often leave out the status of the answer; it is found here.
 
     Attributes:
+        budget: what is left of the limits of an answer.
         cloud: its name.
         get_reads: whether the cloud changes nothing for a GET, as some interfaces do.
         changes: how many calls since ``reset``, but for the last, may have changed something.
@@ -52,7 +54,8 @@ class CallTracker:
             a cloud of which that is seen by others.
     """
 
-    def __init__(self, cloud: str = "", get_reads: bool = False) -> None:
+    def __init__(self, settings: ConnectionSettings, cloud: str = "", get_reads: bool = False) -> None:
+        self.budget = AnswerBudget(settings)
         self.cloud, self.get_reads = cloud, get_reads
         self.changes = 0
         self.place = ""
@@ -116,17 +119,14 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
     from libcloud.http import LibcloudConnection
     from requests import PreparedRequest
 
-    from cloudmesh.cloud.providers.libcloud.bounded import AnswerBudget, BoundedAdapter
-
     class CloudConnection(LibcloudConnection):  # type: ignore[misc]
         """A connection of one cloud."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "timeout": settings.limits})
-            self.budget = AnswerBudget(settings)
             self.session.adapters.clear()
             for scheme in ("https://", "http://"):
-                self.session.mount(scheme, BoundedAdapter(self.budget))
+                self.session.mount(scheme, BoundedAdapter(tracker.budget))
             self.session.get_redirect_target = partial(_redirect_target, self.session)
             tracker.add_session(self.session)
 
@@ -150,7 +150,7 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
             changes_nothing = signs_in or url.partition("?")[0].endswith(_TOKEN_PATH)
             place = self.host.partition("://")[2]
             tracker.begin(method, place, url, changes_nothing)
-            self.budget.begin(place, tracker.ends)
+            tracker.budget.begin(place, tracker.ends)
             if self.session.trust_env:
                 self._read_environment()
             told = {**self.session.headers, **self._normalize_headers(headers)}
@@ -165,7 +165,7 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
                 hooks=hooks,
             )
             self.response = _send(self.session, call, self.verification)
-            self.budget.read(self.response)
+            tracker.budget.read(self.response)
             tracker.end(method, url.partition("?")[0], self.response, changes_nothing)
 
         def _read_environment(self) -> None:
