@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from cloudmesh.plugin.errors import nearest
 from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
-from cloudmesh.plugin.usage.grammar import Usage
+from cloudmesh.plugin.usage.grammar import Usage, UsageLine
 from cloudmesh.plugin.usage.words import GivenWords, WordRefused, scan
 
 
@@ -25,13 +25,15 @@ def explain(doc: str, words: Sequence[str], name: str) -> str:
     furthest = max(line.walk(given.positionals).consumed for line in usage.lines)
     if furthest < len(given.positionals):
         return _wrong_word(usage, given, name, furthest)
-    if not any(line.walk(given.positionals).complete for line in usage.lines):
-        return _missing_word(usage, given, name)
+    label = _label(usage, given.positionals, name)
+    lines = [line for line in usage.lines if line.walk(given.positionals).complete]
+    if not lines:
+        return _missing_word(usage, given, label)
     return (
-        _foreign_option(usage, given, name)
+        _foreign_option(lines, given, label)
         or _repeated_option(usage, given)
-        or _missing_option(usage, given, name)
-        or _clashing_option(usage, given, name)
+        or _missing_option(usage, lines, given, label)
+        or _clashing_option(usage, given, label)
         or _repeated_option(usage, given, alone=False)
         or f"the words after {name!r} do not fit its usage"
     )
@@ -65,13 +67,12 @@ def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> str:
     return f"superfluous word {_shown(word)}: {label!r} takes no more words here{hint}"
 
 
-def _missing_word(usage: Usage, given: GivenWords, name: str) -> str:
+def _missing_word(usage: Usage, given: GivenWords, label: str) -> str:
     """The sentence for words that end too early."""
     walks = [(line, line.walk(given.positionals)) for line in usage.lines]
     ends = [(line, walk) for line, walk in walks if walk.consumed == len(given.positionals)]
     fitting = [(line, walk) for line, walk in ends if given.option_names <= line.option_names]
     expected = [leaf for _, walk in fitting or ends for leaf in walk.expected]
-    label = _label(usage, given.positionals, name)
     commands = _unique(leaf.name for leaf in expected if leaf.is_command)
     needed = _unique(leaf.name for leaf in expected if not leaf.is_command)
     if len(commands) == 1:
@@ -81,15 +82,11 @@ def _missing_word(usage: Usage, given: GivenWords, name: str) -> str:
     return f"{label!r} needs {' or '.join(needed)}"
 
 
-def _foreign_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+def _foreign_option(lines: list[UsageLine], given: GivenWords, label: str) -> str | None:
     """The sentence for an option that exists, but not for this sub-command."""
-    lines = [line for line in usage.lines if line.walk(given.positionals).complete]
-    label = _label(usage, given.positionals, name)
     known = set().union(*(line.option_names for line in lines))
     wrong = [option.name for option in given.options if option.name not in known]
-    if wrong:
-        return f"{label!r} takes no {wrong[0]}"
-    return None
+    return f"{label!r} takes no {wrong[0]}" if wrong else None
 
 
 def _repeated_option(usage: Usage, given: GivenWords, alone: bool = True) -> str | None:
@@ -102,10 +99,8 @@ def _repeated_option(usage: Usage, given: GivenWords, alone: bool = True) -> str
     return None
 
 
-def _missing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+def _missing_option(usage: Usage, lines: list[UsageLine], given: GivenWords, label: str) -> str | None:
     """The sentence for an option, or the word in its place, without which the words do not fit."""
-    lines = [line for line in usage.lines if line.walk(given.positionals).complete]
-    label = _label(usage, given.positionals, name)
     absent = sorted(set().union(*(line.option_names for line in lines)) - given.option_names)
     needed = [usage.sample(option) for option in absent if usage.fits([*given.words, usage.sample(option)])]
     expected = [leaf for line in lines for leaf in line.walk(given.positionals).expected]
@@ -117,13 +112,10 @@ def _missing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
     return f"{label!r} needs {' or '.join(words + needed)}" if words or needed else None
 
 
-def _clashing_option(usage: Usage, given: GivenWords, name: str) -> str | None:
+def _clashing_option(usage: Usage, given: GivenWords, label: str) -> str | None:
     """The sentence for an option without which the words fit."""
-    for option in given.options:
-        if usage.fits(given.without(option)):
-            label = _label(usage, given.positionals, name)
-            return f"{option.name} does not go together with the other words of {label!r}"
-    return None
+    clashing = [option.name for option in given.options if usage.fits(given.without(option))]
+    return f"{clashing[0]} does not go together with the other words of {label!r}" if clashing else None
 
 
 def _label(usage: Usage, positionals: Sequence[str], name: str) -> str:
