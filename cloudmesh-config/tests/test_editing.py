@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pexpect
 import pytest
 
+from cloudmesh.config.check.findings import check
 from cloudmesh.config.command.config import ConfigCommand
 
 Write = Callable[..., Path]
@@ -124,6 +125,7 @@ def test_a_bad_text_is_refused_and_kept(
     assert f"{path}:{line}: error:" in done.stderr
     assert path.read_text() == TEXT
     (directory,) = copies(home)
+    assert any(f"{directory / 'class.yaml'} was kept by an edit" in each.message for each in check(path))
     assert f"your text is kept in {directory / 'class.yaml'}" in done.stderr
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert (directory / "class.yaml").read_bytes() != TEXT.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cloudmesh.config.check import credential_rules, rules
-from cloudmesh.config.yaml import config_file, limits, positions, reader
+from cloudmesh.config.yaml import config_file, leftovers, limits, positions, reader
 from cloudmesh.plugin.plain import harmless
 
 
@@ -69,6 +70,9 @@ def _file_findings(path: Path) -> Iterator[Finding]:
         mend = f"mend it with: {config_file.chmod_line(path.parent, 700)}"
         remedy = "move the file to one of your own" if directory & stat.S_ISVTX else mend
         yield Finding("warning", path, 1, "others can enter and read the directory of this file", remedy)
+    for copy in leftovers.kept(path):
+        remedy = f"take over what you need, and: rm -r {shlex.quote(str(copy.parent))}"
+        yield Finding("warning", path, 1, f"{copy} was kept by an edit, with its secrets", remedy)
     if directory & stat.S_IWGRP and not directory & stat.S_ISVTX:
         mend = config_file.chmod_line(path.parent, "g-w")
         message = "the group of its directory can replace this file"

@@ -128,10 +128,10 @@ class ConfigCommand(PluginCommand):  # type: ignore[misc]
 
         verbs = {"init": _init, "list": _list, "get": _get, "set": _set, "check": _check}
         path, verb = config_file(), next(verb for verb in VERBS if arguments[verb])
-        if verb == "path":
-            return Answer(text=str(path))
         for sentence in leftovers.sweep(path):
             tell(sentence)
+        if verb == "path":
+            return Answer(text=str(path))
         if verb in verbs:
             return verbs[verb](path, arguments, prompter_of(self))
         from cloudmesh.config.cli import answers

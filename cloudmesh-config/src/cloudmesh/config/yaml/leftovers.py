@@ -44,6 +44,13 @@ def sweep(path: Path) -> list[str]:
     return [harmless(sentence) for sentence in told]
 
 
+def kept(path: Path) -> list[Path]:
+    """The texts that a user was told of, since they could not take the place of a configuration."""
+    return [
+        copy for copy in path.resolve().parent.glob(f"{EDITING}*/*.yaml") if not (copy.parent / MARK).exists()
+    ]
+
+
 @contextlib.contextmanager
 def marked(directory: Path) -> Iterator[Path]:
     """Hold the mark of a directory in which a copy is edited; one without it is never swept."""
