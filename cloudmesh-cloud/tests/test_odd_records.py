@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from cloudmesh.cloud.cli.lists import list_catalog
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Conflict, IncompleteListing, OddRecord
 from cloudmesh.cloud.model.records import LeftOut, State
 from cloudmesh.cloud.model.verbs import VERBS
@@ -136,3 +138,21 @@ def test_a_boot_that_may_have_made_the_odd_machine_makes_no_second_one(odd):
         Provider.find_booted(odd.provider, request)
     assert Provider.find_booted(odd.provider, replace(request, name="vm9")) is None
     assert [each.name for each in odd.actions.machines.all_there()] == ["vm1", "vm3", "vm2"]
+
+
+def test_a_list_from_the_store_tells_what_its_listing_left_out(configure, monkeypatch):
+    def images(self):
+        return list(self.readable("images", [{"name": "odd", "id": "7"}], read))
+
+    config = configure({"uc": {}, "tacc": {}})
+    with Cloud("uc", config) as cloud:
+        known = cloud.images()
+    with monkeypatch.context() as patch:
+        patch.setattr(SimulatedProvider, "images", images)
+        answers = [list_catalog(config, ["uc", "tacc"], "image"), list_catalog(config, ["tacc"], "image")]
+    for answer in answers:
+        assert answer.exit_code == 4 and answer.notes[0].startswith(
+            "error: tacc: cloud tacc: image odd (7) is"
+        )
+    assert len(answers[0].rows) == len(known)
+    assert list_catalog(config, ["tacc"], "image", refresh=True).exit_code == 0

@@ -8,6 +8,7 @@ from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 from cloudmesh.vm import Machines
+from cloudmesh.vm.queries import known_machines
 
 
 def boot_of(names, cloud=None, **things):
@@ -170,6 +171,8 @@ def test_what_a_listing_leaves_out_is_neither_gone_nor_free_to_be_booted_again(c
     assert "it is still deleting after 1 seconds; the last listing failed: machine odd" in str(outcome.error)
     with Inventory() as inventory:
         assert {each.machine.name for each in inventory.known("a")} == {"odd", "web1"}
+        told = known_machines(config, inventory, (), "a", refresh=False)
+    assert "machine odd is left out" in str(told.errors["a"]) and len(told.shown) == 2, "also from the store"
     (again,) = boot_of("odd", "a")
     assert again.status.value == "failed"
     with SimulatedProvider("a", {**config.cloud("a"), "fail": []}) as provider:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
@@ -88,6 +89,10 @@ def known_machines(
 
         answers = ask_each(config, asked, Cloud.reconcile)
         errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
+    for name in clouds if not names else ():
+        # Whoever listed it was told; so is who reads that listing.
+        if name not in asked and (odd := inventory.left_out(name)):
+            errors[name] = IncompleteListing(f"cloud {name}: {odd}")
     known = [
         each
         for name in clouds
@@ -101,7 +106,7 @@ def known_machines(
         for name in dict.fromkeys(each.machine.cloud for each in [*known, *vanished])
     ]
     images = {
-        (name, image["cloud_id"]): image["name"] for name, kept in listings if kept for image in kept[0]
+        (name, image["cloud_id"]): image["name"] for name, kept in listings if kept for image in kept.rows
     }
     shown, unknown = _named(known, wanted, errors) if names else (known, [])
     if vanished:

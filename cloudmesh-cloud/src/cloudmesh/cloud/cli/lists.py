@@ -33,24 +33,27 @@ def list_catalog(
     """The images or flavors that the clouds offered when they were last asked, with the age of that.
 
     They are asked now with ``refresh``, and where that was never done. A cloud that does not answer is
-    named, keeps its old rows, and makes the exit code.
+    named, keeps its old rows, and makes the exit code; so is one whose listing had to leave something out.
     """
     with Inventory(open_store(config)) as inventory:
         database = inventory.database
         unknown = [name for name in clouds if refresh or kept_listing(database, kind, name) is None]
         # Asking writes the listing down.
         ask: Callable[[Cloud], Any] = Cloud.images if kind == "image" else Cloud.flavors
-        _, errors = _asked(config, unknown, ask)
+        answers = ask_each(config, unknown, ask)
         kept = {name: kept_listing(database, kind, name) for name in clouds}
     rows: Rows = []
     notes = []
+    errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
     for name, listing in kept.items():
+        old = ""
         if listing is not None:
-            things = [_KINDS[kind](**each) for each in listing[0]]
-            rows += [{**vars(thing), "age": round(listing[1], 1)} for thing in matching(pattern, things)]
+            things = [_KINDS[kind](**each) for each in listing.rows]
+            rows += [{**vars(thing), "age": round(listing.age, 1)} for thing in matching(pattern, things)]
+            old = f"; its {kind}s are as of {age_text(listing.age)} ago"
+            if listing.left_out and name not in errors:
+                errors[name] = IncompleteListing(f"cloud {name}: {listing.left_out}")
         if name in errors:
-            is_new = listing is None or isinstance(errors[name], IncompleteListing)
-            old = "" if is_new or not listing else f"; its {kind}s are as of {age_text(listing[1])} ago"
             notes.append(f"error: {name}: {errors[name]}{old}")
     if errors and not any(kept.values()):
         return no_rows(errors)

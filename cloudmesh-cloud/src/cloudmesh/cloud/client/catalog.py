@@ -37,7 +37,8 @@ class Catalog:
     def images(self) -> list[Image]:
         """List what machines can boot from, and write the listing into the store."""
         images = list(self.connection.listing(Provider.images))
-        keep_listing(self.connection.inventory.database, "image", self.name, images)
+        odd = self.connection.left_out["images"]
+        keep_listing(self.connection.inventory.database, "image", self.name, images, odd)
         return images
 
     def image(self, name: str) -> Image:
@@ -65,7 +66,8 @@ class Catalog:
     def flavors(self) -> list[Flavor]:
         """List the sizes of machines on offer, and write the listing into the store."""
         flavors = list(self.connection.listing(Provider.flavors))
-        keep_listing(self.connection.inventory.database, "flavor", self.name, flavors)
+        odd = self.connection.left_out["flavors"]
+        keep_listing(self.connection.inventory.database, "flavor", self.name, flavors, odd)
         return flavors
 
     def flavor(self, name: str) -> Flavor:

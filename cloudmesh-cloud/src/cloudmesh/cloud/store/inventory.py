@@ -33,6 +33,8 @@ HIDES_NEW = 30.0
 _KEEPS_VANISHED = 30 * 86400.0
 # How many machines are written in one transaction, for which other processes wait.
 _PAGE = 200
+# How many things that a listing left out are kept.
+_TOLD = 8
 
 
 def by_name(machine: MachineRecord) -> list[tuple[int, str]]:
@@ -141,8 +143,11 @@ class Inventory(AbstractContextManager["Inventory"]):
         with self._database.atomic():
             if self._is_superseded(cloud, asked):
                 return []
-            vanished = self._forget_missing(cloud, asked, left_out())
-            self._database.upsert(REFRESHES, {"cloud": cloud, "refreshed": asked}, key=["cloud"])
+            odd = left_out()
+            vanished = self._forget_missing(cloud, asked, odd)
+            told = "; ".join(str(each) for each in odd[:_TOLD])
+            record = {"cloud": cloud, "refreshed": asked, "left_out": told}
+            self._database.upsert(REFRESHES, record, key=["cloud"])
         return vanished
 
     def replace_listed(
@@ -310,6 +315,11 @@ class Inventory(AbstractContextManager["Inventory"]):
         """The same machine as it was last seen; None if it has been forgotten."""
         found = self._find(cloud=machine.cloud, cloud_id=machine.cloud_id)
         return found[0] if found else None
+
+    def left_out(self, cloud: str) -> str:
+        """What the last listing of a cloud left out, as sentences; empty for nothing."""
+        found = self._database.find(REFRESHES, cloud=cloud) if self._database.has(REFRESHES) else []
+        return str(found[0].get("left_out") or "") if found else ""
 
     def was_refreshed(self, cloud: str) -> bool:
         """Whether a full listing of the cloud was ever taken over."""

@@ -6,30 +6,50 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord
+from cloudmesh.cloud.model.records import Flavor, Image, LeftOut, MachineRecord
 from cloudmesh.db import Database
 
 CATALOG = "catalog"
+# How many things that a listing left out are kept.
+_TOLD = 8
 # For how many seconds a listing is good enough to find out who else has a name.
 _FRESH = 30.0
 
 
-def keep_listing(database: Database, kind: str, cloud: str, things: Sequence[Image | Flavor]) -> None:
+class KeptListing(NamedTuple):
+    """A listing as it was told last.
+
+    Attributes:
+        rows: what was listed.
+        age: seconds since then.
+        left_out: what it left out, as sentences; empty for nothing.
+    """
+
+    rows: list[dict[str, Any]]
+    age: float
+    left_out: str
+
+
+def keep_listing(
+    database: Database, kind: str, cloud: str, things: Sequence[Image | Flavor], left_out: Sequence[LeftOut]
+) -> None:
     """Write a whole listing down in place of the one before."""
     listed = [{key: value for key, value in vars(thing).items() if key != "cloud"} for thing in things]
-    record = {"kind": kind, "cloud": cloud, "refreshed": time.time(), "things": listed}
+    told = "; ".join(str(each) for each in left_out[:_TOLD])
+    record = {"kind": kind, "cloud": cloud, "refreshed": time.time(), "things": listed, "left_out": told}
     database.upsert(CATALOG, record, key=["kind", "cloud"])
 
 
-def kept_listing(database: Database, kind: str, cloud: str) -> tuple[list[dict[str, Any]], float] | None:
-    """The last listing and its age in seconds; None if there was none."""
+def kept_listing(database: Database, kind: str, cloud: str) -> KeptListing | None:
+    """The last listing; None if there was none."""
     found = database.find(CATALOG, kind=kind, cloud=cloud) if database.has(CATALOG) else []
     if not found:
         return None
     rows = [{"cloud": cloud, **thing} for thing in found[0]["things"]]
-    return rows, max(0.0, time.time() - float(found[0]["refreshed"]))
+    age = max(0.0, time.time() - float(found[0]["refreshed"]))
+    return KeptListing(rows, age, str(found[0].get("left_out") or ""))
 
 
 @dataclass
