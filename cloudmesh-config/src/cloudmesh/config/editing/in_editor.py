@@ -19,6 +19,7 @@ from typing import Any
 
 from cloudmesh.config.check.findings import Finding, check_text
 from cloudmesh.config.yaml import config_file, leftovers, reader
+from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, Interrupted
 
 # Told what is wrong with the new text; says whether the user goes on editing it.
@@ -38,6 +39,7 @@ class _Copy:
     """The file that is edited; ``kept`` if it holds a text of the user that is nowhere else."""
 
     path: Path
+    # Locked while it is edited; without it the directory is never swept.
     mark: Path
     kept: bool = False
 
@@ -143,17 +145,13 @@ def _copy_of(text: str, path: Path) -> Iterator[_Copy]:
         raise ConfigError(
             f"no copy of {path} can be made beside it ({error.strerror}); look at the rights of its directory"
         ) from None
-    kept = False
+    copy = _Copy(directory / f"{path.stem}.yaml", directory / leftovers.MARK)
     try:
-        with leftovers.marked(directory) as mark:
-            copy = _Copy(directory / f"{path.stem}.yaml", mark)
+        with files.file_lock(copy.mark):
             config_file.create(copy.path, text)
-            try:
-                yield copy
-            finally:
-                kept = copy.kept
+            yield copy
     finally:
-        if not kept:
+        if not copy.kept:
             shutil.rmtree(directory, ignore_errors=True)
 
 

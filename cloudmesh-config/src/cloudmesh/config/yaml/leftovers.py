@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from cloudmesh.plugin.plain import harmless
@@ -22,7 +21,7 @@ def sweep(path: Path) -> list[str]:
 
     What a running command works on is locked, and stays.
     """
-    if not path.exists():
+    if not os.access(path, os.F_OK):
         return []
     target = path.resolve()
     copies, drafts = list[Path](), list[Path]()
@@ -49,15 +48,6 @@ def kept(path: Path) -> list[Path]:
     return [
         copy for copy in path.resolve().parent.glob(f"{EDITING}*/*.yaml") if not (copy.parent / MARK).exists()
     ]
-
-
-@contextlib.contextmanager
-def marked(directory: Path) -> Iterator[Path]:
-    """Hold the mark of a directory in which a copy is edited; one without it is never swept."""
-    from cloudmesh.plugin import files
-
-    with files.file_lock(directory / MARK):
-        yield directory / MARK
 
 
 def _is_held(lock: Path) -> bool:
