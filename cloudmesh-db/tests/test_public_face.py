@@ -72,6 +72,12 @@ def test_a_key_of_nothing_is_a_key(db: Database) -> None:
         db.index("t", "k", "n")
         db.index("t", "id")
     assert db.find("t") == [NOTHING, {"k": 5}]
+    # A record without the key is another one, and stays.
+    for upsert in (db.upsert, lambda table, record, key: db.upsert_many(table, [record], key)):
+        other = db.add("u", {"n": 1})
+        upsert("u", {"k": None}, key=["k"])
+        assert [dict(record) for record in db.find("u", id=other)] == [{"n": 1}]
+    assert db.find("u") == [{"n": 1}, NOTHING, {"n": 1}]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ def upsert(engine: Engine, name: str, record: Record, key: Sequence[str]) -> int
             )
         engine.tables.index(table, key)
         old = engine.search.find(name, {column: values[column] for column in key})
+        # None is equal to nothing for a condition, but a record without the key is another one.
+        old = [each for each in old if all(_has(each, table.columns[column].path) for column in key)]
         if not old:
             return engine.insert(table, found)
         if len(old) > 1:
@@ -146,6 +148,15 @@ class _UpsertBatch:
 
 def _several(name: str, key: Sequence[str], number: int = 2) -> StoreError:
     return StoreError(f"{number} records of table {name!r} have the same {_listed(key)}")
+
+
+def _has(record: Any, path: Sequence[str]) -> bool:
+    """Whether the record has anything at the path, which may be None."""
+    for key in path:
+        if not isinstance(record, dict) or key not in record:
+            return False
+        record = record[key]
+    return True
 
 
 def _listed(names: Iterable[str]) -> str:
