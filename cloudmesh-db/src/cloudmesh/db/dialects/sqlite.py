@@ -102,10 +102,7 @@ class SQLite(Dialect):
 
     def execute(self, sql: str, bound: Sequence[Any] = ()) -> Any:
         """Run one statement; raises StoreError. sqlite keeps it prepared for the next time."""
-        try:
-            return self.connection.execute(sql, bound)
-        except sqlite3.Error as error:
-            self._fail(error)
+        return self._bind(self.connection.execute, sql, bound)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement, prepared once, for each of the rows."""
