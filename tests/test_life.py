@@ -48,6 +48,49 @@ def test_a_dry_run_shows_and_does_nothing(machines):
     assert machines.states() == dict.fromkeys(["web01", "web02", "web03"], "active")
 
 
+CHANGES = [
+    *["vm boot a", "vm rename web01 x", "vm metadata web01 --set=a=b", "key add k", "key delete k"],
+    *["ip create", "secgroup create s", "secgroup rule add s", "cloud deactivate local", "config set a=b"],
+    *["config init", "config encrypt", "db delete machine name=web01", "db backup x", "job cancel 1"],
+    *["job resume 1", "!touch x"],
+]
+READS = [
+    *[
+        "vm list",
+        "vm info web01",
+        "vm metadata web01",
+        "key list",
+        "secgroup list",
+        "ip list",
+        "network list",
+    ],
+    *["image list", "flavor list", "cloud list", "cloud info local", "config list", "config check"],
+    *["db tables", "job list", "job show 1"],
+]
+
+
+def test_while_dryrun_is_on_nothing_is_changed(machines):
+    before = machines.config.read_text(encoding="utf-8")
+    machines.cms("dryrun", "on")
+    ended = machines.cms("batch", "--keep-going", "-", code=2, stdin="\n".join(CHANGES))
+    assert ended.stderr.count("dryrun is on, and ") == len(CHANGES)
+    machines.cms("batch", "-", stdin="\n".join(READS))
+    (row,) = machines.json("vm", "delete", "web01", "--yes")
+    assert row["result"] == "would delete"
+    assert machines.states() == dict.fromkeys(["web01", "web02", "web03"], "active")
+    assert machines.config.read_text(encoding="utf-8") == before and not (machines.path / "x").exists()
+    machines.cms("dryrun", "off")
+    assert machines.json("vm", "stop", "web01")[0]["result"] == "done"
+
+
+def test_the_configuration_keeps_the_dollars_of_its_values(home):
+    home.cms("config", "set", "clouds.local.title=a$b ${HOME}")
+    assert home.cms("config", "get", "clouds.local.title").stdout == "a$b ${HOME}\n"
+    home.cms("batch", "-", stdin="config set clouds.local.title=${HOME}\n")
+    assert home.cms("config", "get", "clouds.local.title").stdout == "${HOME}\n"
+    home.cms("batch", "-", stdin="config set clouds.local.title=$nope\n", code=2)
+
+
 @pytest.fixture
 def shell(home):
     """The shell, waiting at its prompt in a pseudo-terminal."""
