@@ -51,6 +51,7 @@ def test_a_dry_run_shows_and_does_nothing(machines):
 CHANGES = [
     *["vm boot a", "vm rename web01 x", "vm metadata web01 --set=a=b", "key add k", "key delete k"],
     *["ip create", "secgroup create s", "secgroup rule add s", "cloud deactivate local", "config set a=b"],
+    "cloud default local",
     *["config init", "config encrypt", "db delete machine name=web01", "db backup x", "job cancel 1"],
     *["job resume 1", "!touch x"],
 ]
@@ -64,7 +65,15 @@ READS = [
         "ip list",
         "network list",
     ],
-    *["image list", "flavor list", "cloud list", "cloud info local", "config list", "config check"],
+    *[
+        "image list",
+        "flavor list",
+        "cloud list",
+        "cloud info local",
+        "cloud default",
+        "config list",
+        "config check",
+    ],
     *["db tables", "job list", "job show 1"],
 ]
 

@@ -17,7 +17,7 @@ VERBS = ("list", "info", "check", "default", "activate", "deactivate")
 class CloudCommand(PluginCommand):  # type: ignore[misc]
     """The command ``cloud`` of the shell."""
 
-    @command(reads="list info check")
+    @command(reads="list info check default", unless="default+NAMES")
     def do_cloud(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::
