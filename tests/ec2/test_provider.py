@@ -77,6 +77,16 @@ def test_a_boot_whose_answer_is_lost_makes_one_machine(provider, request_for, ga
     assert provider.find_booted(replace(request, token="")) is None
 
 
+def test_an_odd_answer_to_a_boot_leaves_it_open(provider, request_for, gate):
+    odd = "<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>"
+    wanted = request_for()
+    answer = f"<RunInstancesResponse><instancesSet><item>{odd}</item></instancesSet></RunInstancesResponse>"
+    gate.answers["RunInstances"] = [(200, answer)]
+    with pytest.raises(errors.BadAnswer, match="creation is no time") as caught:
+        provider.boot(wanted)
+    assert caught.value.outcome_unknown and errors.is_transient(caught.value)
+
+
 def test_two_boots_are_two_machines(provider, request_for):
     assert provider.boot(request_for()).cloud_id != provider.boot(request_for()).cloud_id
 

@@ -90,6 +90,12 @@ def cut(request):
     request.close_connection = True
 
 
+def greet(request):
+    """Speak as another service does."""
+    request.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+    request.close_connection = True
+
+
 def garble(request):
     """Say that the content is compressed, which it is not."""
     say("this is not gzip", Content_Encoding="gzip")(request)
@@ -254,4 +260,4 @@ def full_port():
 @pytest.fixture
 def answers():
     """The ways to answer."""
-    return SimpleNamespace(say=say, hang=hang, drop=drop, cut=cut, garble=garble, circle=circle)
+    return SimpleNamespace(say=say, hang=hang, drop=drop, cut=cut, garble=garble, greet=greet, circle=circle)

@@ -186,6 +186,7 @@ def test_user_data_is_in_no_error(serve, probe, answers, coded, shown):
         ("circle", errors.BadAnswer, "circles", True),
         ("hang", errors.CloudTimeout, "127.0.0.1:", True),
         ("drop", errors.Unreachable, "without an answer", True),
+        ("greet", errors.BadAnswer, "is no HTTP", True),
     ],
 )
 def test_a_cloud_that_does_not_answer_as_it_should(serve, probe, answers, way, kind, words, outcome_unknown):

@@ -72,14 +72,14 @@ class Ec2BulkCalls(Ec2Networks):
         gone: dict[str, CloudmeshError] = {}
         if verb == "reboot":
             # EC2 says yes to rebooting those that are deleted but remembered, and does nothing.
-            with self.calling(f"show {len(cloud_ids)} machines"):
+            with self.requesting(f"show {len(cloud_ids)} machines"):
                 shown = list(self.query.instances(numbered("InstanceId", cloud_ids)))
             alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
             gone = {each: deleted_error(self.name, each) for each in cloud_ids if each not in alive}
         ids = [cloud_id for cloud_id in cloud_ids if cloud_id not in gone]
         if not ids:
             return gone
-        with self.calling(f"{verb} {len(ids)} machines"):
+        with self.requesting(f"{verb} {len(ids)} machines"):
             answer = self.query.send(ACTIONS[verb], numbered("InstanceId", ids))
         return {**gone, **self._errors_in(verb, ids, answer)}
 
@@ -115,7 +115,7 @@ class Ec2BulkCalls(Ec2Networks):
         if not made:
             self.hide_userdata(requests[0])
             sent = launch.group_launch_parameters(requests, hibernate=self.own.hibernate)
-            with self.calling(f"boot {len(requests)} machines"):
+            with self.requesting(f"boot {len(requests)} machines"):
                 answer = self.query.send("RunInstances", sent, private="UserData" in sent)
                 made = launch.by_token(items(answer, "instancesSet"), requests)
         results = self._name_all(requests, made)
@@ -155,7 +155,7 @@ class Ec2BulkCalls(Ec2Networks):
         found: dict[str, launch.Instance] = {}
         for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{launch.GROUP_KEY}1": ["*"]}):
             if not all(map(found.get, tokens)):
-                with self.calling("look for machines"):
+                with self.requesting("look for machines"):
                     for instance in self.query.instances(filters(condition), INSTANCES_A_PAGE):
                         launch.take_note(found, instance)
         return found
@@ -205,7 +205,7 @@ class Ec2BulkCalls(Ec2Networks):
         machine = self._machine(instance)
         if TOKEN_KEY in tags_of(instance):
             return machine
-        with self.calling(f"name {machine.cloud_id}"):
+        with self.requesting(f"name {machine.cloud_id}"):
             written = tags("Tag", {**marked(wanted), "Name": wanted.name})
             self.query.send("CreateTags", {"ResourceId.1": machine.cloud_id, **written})
         return replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
@@ -213,7 +213,7 @@ class Ec2BulkCalls(Ec2Networks):
     def _remove_group_tags(self, ids: Sequence[str], requests: Sequence[BootRequest]) -> None:
         """Take the tokens of the group off the machines that have their own; left there they do no harm."""
         keys = launch.group_keys(launch.group_tags(requests))
-        with suppress(CloudmeshError), self.calling("remove tags"):
+        with suppress(CloudmeshError), self.requesting("remove tags"):
             if ids:
                 self.query.send("DeleteTags", {**numbered("ResourceId", ids), **tag_keys(keys)})
 

@@ -24,7 +24,7 @@ class Ec2Networks(LibcloudProvider):
 
     def networks(self) -> list[Network]:
         """The subnets, each a network of its own."""
-        with self.calling("list networks"):
+        with self.requesting("list networks"):
             found = self._all("DescribeSubnets", "subnetSet")
             return list(self.readable("networks", found, self._network, ("name", "subnetId")))
 
@@ -38,7 +38,7 @@ class Ec2Networks(LibcloudProvider):
         return self.query.pages(action, key, _A_PAGE, vpc)
 
     def security_groups(self) -> list[SecurityGroup]:
-        with self.calling("list security groups"):
+        with self.requesting("list security groups"):
             found = self._all("DescribeSecurityGroups", "securityGroupInfo")
             return list(self.readable("security_groups", found, self._group, ("groupName", "groupId")))
 
@@ -55,18 +55,18 @@ class Ec2Networks(LibcloudProvider):
         sent = {"GroupName": name, "GroupDescription": description or name}
         if self.own.vpc:
             sent["VpcId"] = self.own.vpc
-        with self.calling(f"create the security group {name}"):
+        with self.requesting(f"create the security group {name}"):
             made = str(self.query.send("CreateSecurityGroup", sent)["groupId"])
             # EC2 puts a rule of its own into it.
             answer = self.query.send("DescribeSecurityGroups", {"GroupId.1": made})
             return self._group(items(answer, "securityGroupInfo")[0])
 
     def delete_security_group(self, cloud_id: str) -> None:
-        with self.calling(f"delete the security group {cloud_id}"):
+        with self.requesting(f"delete the security group {cloud_id}"):
             self.query.send("DeleteSecurityGroup", {"GroupId": cloud_id})
 
     def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
-        with self.calling(f"add a rule to {group_id}"):
+        with self.requesting(f"add a rule to {group_id}"):
             self._change_rule("Authorize", group_id, rule)
         return rule
 
@@ -75,7 +75,7 @@ class Ec2Networks(LibcloudProvider):
         firsts = (0, 1) if rule.from_port is None and rule.protocol in ("tcp", "udp") else (0,)
         for first in firsts:
             try:
-                with self.calling(f"remove a rule from {group_id}"):
+                with self.requesting(f"remove a rule from {group_id}"):
                     answer = self._change_rule("Revoke", group_id, rule, first)
             except NotFound:
                 if first is firsts[-1]:
@@ -92,7 +92,7 @@ class Ec2Networks(LibcloudProvider):
         return self.query.send(f"{action}SecurityGroup{rule.direction.title()}", sent)
 
     def floating_ips(self) -> list[FloatingIP]:
-        with self.calling("list addresses"):
+        with self.requesting("list addresses"):
             found = items(self.query.send("DescribeAddresses"), "addressesSet")
             return list(self.readable("floating_ips", found, self._address, ("publicIp", "allocationId")))
 
@@ -108,7 +108,7 @@ class Ec2Networks(LibcloudProvider):
         It has no description; new machines get their public addresses in another way (BOOT_PUBLIC).
         """
         sent = {"Domain": "vpc", **({"NetworkBorderGroup": pool} if pool else {})}
-        with self.calling("take a public address"):
+        with self.requesting("take a public address"):
             zones = (
                 items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo") if pool else []
             )
@@ -117,14 +117,14 @@ class Ec2Networks(LibcloudProvider):
             return self._address(self.query.send("AllocateAddress", sent))
 
     def delete_floating_ip(self, cloud_id: str) -> None:
-        with self.calling(f"give back the address {cloud_id}"):
+        with self.requesting(f"give back the address {cloud_id}"):
             association = self._describe_address(cloud_id).get("associationId")
             if association:
                 self.query.send("DisassociateAddress", {"AssociationId": association})
             self.query.send("ReleaseAddress", _by_id(cloud_id))
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
-        with self.calling(f"attach the address {cloud_id} to {machine_id}"):
+        with self.requesting(f"attach the address {cloud_id} to {machine_id}"):
             if self._describe_address(cloud_id).get("instanceId"):
                 raise Conflict(
                     f"the address {cloud_id} on cloud {self.name} is attached already; detach it first"
@@ -133,7 +133,7 @@ class Ec2Networks(LibcloudProvider):
             self.query.send("AssociateAddress", sent)
 
     def detach_floating_ip(self, cloud_id: str) -> None:
-        with self.calling(f"detach the address {cloud_id}"):
+        with self.requesting(f"detach the address {cloud_id}"):
             told = self._describe_address(cloud_id)
             if not told.get("instanceId") and not told.get("associationId"):
                 raise Conflict(f"the address {cloud_id} on cloud {self.name} is attached to nothing")

@@ -82,14 +82,14 @@ class Ec2Provider(Ec2BulkCalls):
         return errors.explain(details, call)
 
     def check(self) -> str:
-        with self.calling("tell its zones"):
+        with self.requesting("tell its zones"):
             zones = items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo")
         count = f"{len(zones)} availability zone{'' if len(zones) == 1 else 's'}"
         return f"EC2: region {self.own.region}, {count}"
 
     def machines(self) -> Iterator[MachineRecord]:
         """All machines but those that are deleted, which EC2 remembers for an hour."""
-        with self.calling("list machines"):
+        with self.requesting("list machines"):
             found = self.query.instances(page_size=INSTANCES_A_PAGE)
             for machine in self.readable("machines", found, self._machine, ("name", "instanceId")):
                 if machine.state is not State.DELETED:
@@ -97,15 +97,16 @@ class Ec2Provider(Ec2BulkCalls):
 
     def machine(self, cloud_id: str) -> MachineRecord:
         instance = self._instance(cloud_id)
-        if state_of(instance) is State.DELETED:
-            why = fault_of(instance)
-            told = f" by the cloud: {why}" if why else ""
-            raise Gone(f"machine {cloud_id} on cloud {self.name} was deleted{told}")
-        return self._machine(instance)
+        with self.requesting(f"show {cloud_id}"):
+            if state_of(instance) is State.DELETED:
+                why = fault_of(instance)
+                told = f" by the cloud: {why}" if why else ""
+                raise Gone(f"machine {cloud_id} on cloud {self.name} was deleted{told}")
+            return self._machine(instance)
 
     def _instance(self, cloud_id: str) -> Mapping[str, Any]:
         """All that EC2 tells of one machine, also of one that is deleted."""
-        with self.calling(f"show {cloud_id}"):
+        with self.requesting(f"show {cloud_id}"):
             for instance in self.query.instances({"InstanceId.1": cloud_id}):
                 if instance.get("instanceId") == cloud_id:
                     return dict(instance)
@@ -115,14 +116,14 @@ class Ec2Provider(Ec2BulkCalls):
         """Ask for a new machine; if the same is asked again with the same token, EC2 makes no second one."""
         self.hide_userdata(request)
         sent = launch_parameters(request, hibernate=self.own.hibernate)
-        with self.calling(f"boot {request.name}"):
+        with self.requesting(f"boot {request.name}"):
             answer = self.query.send("RunInstances", sent, private="UserData" in sent)
             return self._machine(items(answer, "instancesSet")[0])
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         if not request.token:
             return None
-        with self.calling(f"look for machine {request.name}"):
+        with self.requesting(f"look for machine {request.name}"):
             for instance in self.query.instances(filters({"client-token": [request.token]})):
                 if not is_gone(instance):
                     return self._machine(instance)
@@ -147,7 +148,7 @@ class Ec2Provider(Ec2BulkCalls):
                 self.machine(cloud_id)
         sent = {"InstanceId.1": cloud_id, **({"Hibernate": "true"} if verb == "suspend" else {})}
         try:
-            with self.calling(f"{verb} {cloud_id}"):
+            with self.requesting(f"{verb} {cloud_id}"):
                 answer = self.query.send(ACTIONS[verb], sent)
         except Conflict as error:
             if state_of(self._instance(cloud_id)) is State.DELETED:
@@ -158,7 +159,7 @@ class Ec2Provider(Ec2BulkCalls):
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
-        with self.calling(f"resize {cloud_id}, which must be stopped for that"):
+        with self.requesting(f"resize {cloud_id}, which must be stopped for that"):
             wanted = {"InstanceId": cloud_id, "InstanceType.Value": flavor.cloud_id}
             self.query.send("ModifyInstanceAttribute", wanted)
 
@@ -168,14 +169,14 @@ class Ec2Provider(Ec2BulkCalls):
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
         put = {key: value for key, value in changes.items() if value is not None}
         gone = [key for key, value in changes.items() if value is None]
-        with self.calling(f"write on {cloud_id}"):
+        with self.requesting(f"write on {cloud_id}"):
             if put:
                 self.query.send("CreateTags", {"ResourceId.1": cloud_id, **tags("Tag", put)})
             if gone:
                 self.query.send("DeleteTags", {"ResourceId.1": cloud_id, **tag_keys(gone)})
 
     def console(self, cloud_id: str) -> str:
-        with self.calling(f"show the console of {cloud_id}"):
+        with self.requesting(f"show the console of {cloud_id}"):
             answer = self.query.send("GetConsoleOutput", {"InstanceId": cloud_id})
             return base64.b64decode(str(answer.get("output") or "")).decode(errors="replace")
 
@@ -196,7 +197,7 @@ class Ec2Provider(Ec2BulkCalls):
         return list({image.cloud_id: image for image in own}.values())
 
     def _images(self, sent: Mapping[str, Any]) -> list[Image]:
-        with self.calling("list images"):
+        with self.requesting("list images"):
             found = items(self.query.send("DescribeImages", sent), "imagesSet")
             return list(self.readable("images", found, partial(to_image, self.name), ("name", "imageId")))
 
@@ -208,7 +209,7 @@ class Ec2Provider(Ec2BulkCalls):
     def flavors(self) -> list[Flavor]:
         """The instance types of the region; of a cloud that does not tell, Amazon's names without sizes."""
         try:
-            with self.calling("list flavors"):
+            with self.requesting("list flavors"):
                 pages = self.query.pages("DescribeInstanceTypes", "instanceTypeSet", _FLAVORS_A_PAGE)
                 read = partial(to_flavor, self.name)
                 return list(self.readable("flavors", pages, read, ("instanceType", "instanceType")))
@@ -218,19 +219,19 @@ class Ec2Provider(Ec2BulkCalls):
             return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]
 
     def key_pairs(self) -> list[KeyPair]:
-        with self.calling("list key pairs"):
+        with self.requesting("list key pairs"):
             found = items(self.query.send("DescribeKeyPairs"), "keySet")
             return list(self.readable("key_pairs", found, self._key, ("keyName", "keyPairId")))
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         material = base64.b64encode(public_key.encode()).decode()
-        with self.calling(f"add the key {name}"):
+        with self.requesting(f"add the key {name}"):
             return self._key(
                 self.query.send("ImportKeyPair", {"KeyName": name, "PublicKeyMaterial": material})
             )
 
     def delete_key(self, name: str) -> None:
-        with self.calling(f"delete the key {name}"):
+        with self.requesting(f"delete the key {name}"):
             # EC2 does not mind if there is none to delete.
             self.query.send("DescribeKeyPairs", {"KeyName.1": name})
             self.query.send("DeleteKeyPair", {"KeyName": name})

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from cloudmesh.cloud.errors import BadAnswer, OddRecord
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.connection_settings import CONNECTION_KEYS, ConnectionSettings
@@ -155,6 +156,22 @@ class LibcloudProvider(Provider):
             if ours is None:
                 raise
             raise ours from error
+
+    @contextmanager
+    def requesting(self, what: str) -> Iterator[None]:
+        """As ``calling``; an answer of another form than the interface promises raises BadAnswer."""
+        with self.calling(what):
+            try:
+                yield
+            except OSError:
+                # Of the network; some of them are a ValueError as well.
+                raise
+            except (OddRecord, LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+                odd = f": {error}" if isinstance(error, OddRecord) else ""
+                raise BadAnswer(
+                    f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
+                    f"asked to {what}{odd}; is the type of the cloud right?"
+                ) from error
 
     @contextmanager
     def listing(self, what: str) -> Iterator[None]:

@@ -97,11 +97,16 @@ def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudE
 
 
 def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudError:
+    from http.client import HTTPException
+    from http.client import IncompleteRead as Cut
+
     import requests
     from urllib3.exceptions import IncompleteRead
 
     if (why := _no_connection(chain, place)) is not None:
         return Unreachable(f"cloud {cloud}: {why}")
+    if any(isinstance(each, HTTPException) and not isinstance(each, OSError | Cut) for each in chain):
+        return BadAnswer(f"cloud {cloud}: what {place} sends is no HTTP; is the port right? {UNSURE}")
     if any(isinstance(each, IncompleteRead | requests.exceptions.ChunkedEncodingError) for each in chain):
         return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {UNSURE}")
     return _connection_lost(cloud, place)

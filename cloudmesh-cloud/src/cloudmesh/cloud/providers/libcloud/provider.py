@@ -123,7 +123,9 @@ class DriverProvider(LibcloudProvider):
         return next(self.readable(kind, [item], reading), None)
 
     def machine(self, cloud_id: str) -> MachineRecord:
-        return self._machine(self._node(cloud_id))
+        node = self._node(cloud_id)
+        with self.requesting(f"show {cloud_id}"):
+            return self._machine(node)
 
     def _node(self, cloud_id: str) -> Any:
         """The driver's own object for a machine. Raises NotFound."""
@@ -163,7 +165,8 @@ class DriverProvider(LibcloudProvider):
                 )
         with self.changing(f"boot {request.name}"):
             made = self.driver.create_node(name=request.name, size=size, image=image, **more)
-        machine = self._machine(made)
+        with self.requesting(f"boot {request.name}"):
+            machine = self._machine(made)
         # Some drivers have no word of their own for a machine that was just asked for.
         wordless = machine.state in (State.UNKNOWN, State.UPDATING)
         return replace(machine, state=State.BUILDING) if wordless else machine
