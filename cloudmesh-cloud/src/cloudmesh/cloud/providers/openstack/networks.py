@@ -182,12 +182,12 @@ def _order(item: SecurityRule) -> tuple[str | int, ...]:
 def _rule(item: Json) -> SecurityRule:
     """A rule of a security group."""
     return SecurityRule(
-        direction=str(item["direction"]),
+        direction=text(item, "direction"),
         protocol=str(item.get("protocol") or "any"),
         from_port=item.get("port_range_min"),
         to_port=item.get("port_range_max"),
         remote=str(item.get("remote_ip_prefix") or item.get("remote_group_id") or ""),
-        ethertype=str(item["ethertype"]),
+        ethertype=text(item, "ethertype"),
         cloud_id=text(item, "id"),
     )
 
@@ -209,7 +209,7 @@ def _rule_body(group_id: str, wanted: SecurityRule) -> dict[str, Any]:
 
 def _floating_ip(cloud: str, item: Json, pools: Mapping[str, str]) -> FloatingIP:
     """A floating IP; ``pools`` are the names of the external networks by their ids."""
-    pool = str(item["floating_network_id"])
+    pool = text(item, "floating_network_id")
     port = item.get("port_details") or {}
     return FloatingIP(
         cloud=cloud,
