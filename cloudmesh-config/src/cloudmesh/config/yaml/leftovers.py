@@ -68,12 +68,14 @@ def _is_held(lock: Path) -> bool:
 
 
 def _removed(path: Path) -> bool:
-    """Remove a file, or a directory with all that is in it; whether it is gone."""
+    """Remove a file, or a directory with all that is in it; whether it was there and is gone."""
     import shutil
 
-    with contextlib.suppress(OSError):
+    try:
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-    return not path.exists()
+    except OSError:
+        return False
+    return True
