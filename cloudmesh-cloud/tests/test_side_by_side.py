@@ -10,6 +10,7 @@ import pytest
 
 from cloudmesh.cloud.errors import CloudTimeout, Unreachable
 from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.plugin.errors import CloudmeshError
 
 CLOUDS = [f"cloud{number}" for number in range(100)]
 
@@ -43,6 +44,7 @@ def test_ctrl_c_does_not_wait_for_clouds_that_hang():
     script = """
 import os, signal, threading, time
 from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.plugin.errors import CloudmeshError
 threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     ask_all(["a", "b"], lambda _: time.sleep(600))
@@ -98,3 +100,49 @@ def test_it_is_told_who_has_answered(hanging):
     assert told[-1].keys() == {"a", "b", "c"}
     assert {"a", "c"} in [each.keys() for each in told]
     assert all(set(first) <= set(second) for first, second in pairwise(told))
+
+
+@pytest.mark.parametrize("room", [0, 3])
+def test_fewer_are_asked_at_once_where_the_system_has_no_room_for_more_threads(monkeypatch, room):
+    running, most = [], []
+    start = threading.Thread.start
+
+    def scarce(thread):
+        if len(running) >= room:
+            raise RuntimeError("can't start new thread")
+        running.append(thread)
+        start(thread)
+
+    def ask(cloud):
+        time.sleep(0.01)
+        most.append(len(running))
+        running.pop()
+        return cloud
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    if room:
+        assert ask_all(CLOUDS[:20], ask) == {cloud: cloud for cloud in CLOUDS[:20]} and max(most) <= room
+    else:
+        with pytest.raises(CloudmeshError, match="no further thread"):
+            ask_all(CLOUDS, ask)
+
+
+def test_fewer_are_asked_at_once_where_files_are_scarce():
+    script = """
+import resource, threading
+from cloudmesh.cloud.fanout.ask_all import ask_all
+from cloudmesh.plugin.errors import CloudmeshError
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+gate, seen = threading.Lock(), []
+def ask(cloud):
+    with gate:
+        seen.append(threading.active_count() - 1)
+    with open("/dev/null"), open("/dev/null"), open("/dev/null"), open("/dev/null"), open("/dev/null"):
+        threading.Event().wait(0.02)
+ask_all([str(number) for number in range(30)], ask)
+print(1 <= max(seen) <= 4)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "True\n"

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import QueryLimits
+from cloudmesh.cloud.fanout.room import room_for
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
@@ -22,6 +23,9 @@ Came = TypeVar("Came")
 
 # More at once would only wait for the network of this machine.
 _THREADS = 32
+# So many files a thread may have open: its cloud, the store and a lock, each with what belongs to it; and so
+# many the rest of the process may open meanwhile.
+_FILES, _SPARE = 8, 8
 # The main thread wakes so often, in seconds: to tell the progress, and since on some systems a Ctrl-C does
 # not end a longer wait.
 _POLL = 0.2
@@ -89,12 +93,9 @@ def ask_all(
         except BaseException as error:  # noqa: BLE001 raised again in the thread that asked
             ended.put((cloud, error))
 
+    most = room_for(min(_THREADS, len(clouds)), _FILES, _SPARE)
     while queue or asked:
-        while queue and len(asked) < _THREADS:
-            cloud = queue.popleft()
-            asked[cloud] = time.monotonic(), limit(cloud)
-            # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
-            threading.Thread(target=work, args=(cloud,), daemon=True, name=f"asking {cloud}").start()
+        most = _begin(queue, asked, most, work, limit)
         tell(answers)
         ends = min(began + seconds for began, seconds in asked.values())
         for cloud, answer in _come(ended, min(_POLL, ends - time.monotonic())):
@@ -110,6 +111,30 @@ def ask_all(
                 answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer in {seconds:.3g} seconds")
     tell(answers)
     return {cloud: answers[cloud] for cloud in clouds}
+
+
+def _begin(
+    queue: deque[str],
+    asked: dict[str, tuple[float, float]],
+    most: int,
+    work: Callable[[str], None],
+    limit: Callable[[str], float],
+) -> int:
+    """Begin to ask the next clouds; how many can be asked at once, as far as the system has room for them."""
+    while queue and len(asked) < most:
+        cloud = queue.popleft()
+        # A daemon, so that a hanging cloud does not keep an interrupted command from ending.
+        thread = threading.Thread(target=work, args=(cloud,), daemon=True, name=f"asking {cloud}")
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not asked:
+                raise CloudmeshError("the system allows this user no further thread (ulimit -u)") from error
+            # There is room when one of the others has ended.
+            queue.appendleft(cloud)
+            return len(asked)
+        asked[cloud] = time.monotonic(), limit(cloud)
+    return most
 
 
 def _come(ended: SimpleQueue[Came], seconds: float) -> Iterator[Came]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
@@ -13,6 +11,7 @@ from types import TracebackType
 from weakref import WeakSet
 
 from cloudmesh.cloud.fanout.query import NEVER, Deadline
+from cloudmesh.cloud.fanout.room import room_for
 from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
@@ -218,7 +217,9 @@ class JobRunner:
         More than it can make would only wait there, and that would count as the time of their calls.
         """
         if self._own_threads:
-            return _calls_at_once(min(self.parallel, max(1, tasks)), clouds)
+            # Each may be at any of the clouds.
+            each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
+            return room_for(min(self.parallel, max(1, tasks)), each, others)
         executor = self._executor()
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
         return min(self.parallel, most or self.parallel)
@@ -288,29 +289,3 @@ class JobRunner:
             for position in seen:
                 outcomes[position] = unrecorded(outcomes[position], error)
         return outcomes
-
-
-def _calls_at_once(wanted: int, clouds: int) -> int:
-    """How many of these calls there are files for, if each may be at any of so many clouds; at least one.
-
-    If need be, the process allows itself as many open files as the system lets it have (``ulimit -Hn``).
-    """
-    each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
-    needed = _open_files() + others + each * wanted
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        with suppress(OSError, ValueError):
-            soft_now = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, soft_now), hard))
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    return min(wanted, max(1, (soft - _open_files() - others) // each))
-
-
-def _open_files() -> int:
-    """How many files are open; where the system does not list them, as many as usual."""
-    try:
-        return len(os.listdir("/dev/fd"))  # noqa: PTH208 not paths, but numbers of descriptors
-    except OSError:
-        return 16
