@@ -123,6 +123,15 @@ def test_what_is_no_librarys_error_is_left_alone():
     assert translate(error, CALL) is error, "our own error stays itself"
 
 
+def test_what_only_looks_leaves_nothing_open():
+    with (
+        pytest.raises(errors.CloudTimeout, match="^late; tell its operators$") as caught,
+        errors.only_looking(),
+    ):
+        raise errors.CloudTimeout(f"late; {errors.UNSURE}; tell them", outcome_unknown=True)
+    assert not caught.value.outcome_unknown
+
+
 def test_a_redirection_to_nowhere_is_one_too():
     answer = SimpleNamespace(status_code=302, headers={"location": "http://["}, text="")
     error = translate(BaseHTTPError(302, "Found"), replace(CALL, answer=answer))

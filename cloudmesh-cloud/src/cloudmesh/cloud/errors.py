@@ -43,6 +43,10 @@ __all__ = [
 ]
 
 
+#: How a sentence says that an error leaves the outcome unknown.
+UNSURE = "what was asked for may have been done: look before asking again"
+
+
 class Unreachable(CloudError):
     """The cloud did not answer."""
 
@@ -182,4 +186,5 @@ def only_looking() -> Iterator[None]:
         yield
     except CloudmeshError as error:
         error.outcome_unknown = False
+        error.args = tuple(str(each).replace(f"; {UNSURE}", "") for each in error.args)
         raise

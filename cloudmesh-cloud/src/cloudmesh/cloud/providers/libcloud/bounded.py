@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout
-from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE
+from cloudmesh.cloud.errors import UNSURE, BadAnswer, CloudTimeout
 
 if TYPE_CHECKING:
     from requests import Response

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud import errors
+from cloudmesh.cloud.errors import UNSURE
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, read_error
-from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE, network_error
+from cloudmesh.cloud.providers.libcloud.network_errors import network_error
 from cloudmesh.plugin.errors import CloudmeshError
 
 _QUOTA = re.compile(

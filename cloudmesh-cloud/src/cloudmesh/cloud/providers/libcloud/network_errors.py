@@ -8,9 +8,8 @@ import ssl
 from collections.abc import Iterator
 from traceback import walk_tb
 
-from cloudmesh.cloud.errors import BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
+from cloudmesh.cloud.errors import UNSURE, BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
 
-UNSURE = "what was asked for may have been done: look before asking again"
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from cloudmesh.cloud.errors import BadAnswer
+from cloudmesh.cloud.errors import UNSURE, BadAnswer
 from cloudmesh.cloud.providers.libcloud.bounded import AnswerBudget, BoundedAdapter
 from cloudmesh.cloud.providers.libcloud.connection_settings import (
     ConnectionSettings,
@@ -22,7 +22,6 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
     require_usable_proxy,
 )
 from cloudmesh.cloud.providers.libcloud.error_details import clean
-from cloudmesh.cloud.providers.libcloud.network_errors import UNSURE
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
