@@ -39,7 +39,9 @@ def content(db: Database) -> dict[str, list[tuple[int, dict[str, Any]]]]:
 
 def test_a_backup_is_the_same_store_in_a_file(db: Database, tmp_path: Path) -> None:
     path = tmp_path / "backup.db"
+    tmp_path.chmod(0o777)
     assert backup(db, path) == 3
+    tmp_path.chmod(0o700)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["backup.db"]
     with Database(path) as copied:

@@ -29,11 +29,12 @@ def backup(database: Database, path: Path) -> int:
         if path.exists() or path.is_symlink():
             raise FileExistsError
         with _nameless(path) as (descriptor, connection), Database(":memory:") as memory:
-            source = database.engine.dialect
-            if not isinstance(source, SQLite):
+            if not isinstance(database.engine.dialect, SQLite):
                 copy(database, memory)
-                source = memory.engine.dialect
-            source.connection.backup(connection)  # type: ignore[attr-defined]
+                database = memory
+            with database.engine.dialect.snapshot():
+                records = sum(map(database.count, database.tables()))
+                database.engine.dialect.connection.backup(connection)  # type: ignore[attr-defined]
             connection.close()
             _publish(descriptor, path)
     except FileExistsError as error:
@@ -41,8 +42,7 @@ def backup(database: Database, path: Path) -> int:
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(f"the backup {path} cannot be written: {reason}; nothing of it is left") from error
-    with Database(path) as made:
-        return sum(map(made.count, made.tables()))
+    return records
 
 
 @contextmanager
