@@ -26,8 +26,8 @@ _RANGE = re.compile(r"(?P<first>[0-9]{1,50})(-(?P<last>[0-9]{1,50})(/(?P<step>[0
 _FOLDABLE = re.compile(r"(?=.*[0-9])(?!.*[0-9]{51})[A-Za-z0-9._-]+")
 _FIRST = re.compile(r"\[([0-9]+)[^\]]*\]")
 _EXACT = re.compile(r"((?P<cloud>[^:=,\[\]*?]+):)?(?P<sign>(id)?=)(?P<text>.*)", re.DOTALL)
-# The shell takes these for an option or a variable.
-_READ_BY_THE_SHELL = re.compile(r"^-|\$|(?<![\w.])(var|os|default)\.")
+# The shell takes these for an option, a comment, a variable, an operator, a quote or the end of a word.
+_READ_BY_THE_SHELL = re.compile(r"""^[-#]|[\s$;&|<>`'"\\]|(?<![\w.])(var|os|default)\.""")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class NameIndex(Generic[Item]):
 
 
 def _can_be_given(word: str) -> bool:
-    """Whether a word reaches a command as it is, printed and given back as one argument."""
+    """Whether a word reaches a command as it is: as one argument, on a line, and through xargs."""
     return harmless(word) == word and not _READ_BY_THE_SHELL.search(word)
 
 
