@@ -16,7 +16,7 @@ import pytest
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import StoreError
 
-NOBODY = 65534
+NOBODY, TEAM = 65534, 65500
 
 
 @pytest.fixture
@@ -93,13 +93,32 @@ def test_what_anybody_may_write_is_no_store(path: Path, name: str) -> None:
         assert db.find("vm") == [{"n": 1}]
 
 
-def test_a_team_may_share_a_store(path: Path) -> None:
-    path.parent.chmod(0o2770)
-    path.chmod(0o660)
-    with Database(path) as db:
-        db.add("vm", {"n": 2})
-        assert stat.S_IMODE(path.with_name("x.db-wal").stat().st_mode) == 0o660, "as sqlite does"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")
+def test_a_team_may_share_a_store(path: Path, children: Any) -> None:
+    for each, mode in ((path.parent, 0o2770), (path, 0o660)):
+        os.chown(each, NOBODY, TEAM)
+        each.chmod(mode)
+    for above in path.parent.parents:
+        if not above.stat().st_mode & stat.S_IXOTH:
+            above.chmod(above.stat().st_mode | stat.S_IXOTH)
+
+    def work(user: int) -> list[Any]:
+        os.chdir("/")
+        os.umask(0o022)
+        os.setgroups([TEAM])
+        os.setgid(user)
+        os.setuid(user)
+        with Database(path) as db:
+            ids = [db.add("vm", {"n": user}), *db.add_many("vm", [{"n": 1, f"by{user}": 1}])]
+            hold = db.hold("job")
+            assert hold is not None and db.is_held("job")
+            with db.hold(f"of {user}") as own:  # type: ignore[union-attr]
+                assert own.is_valid()
+            return ids
+
+    assert children.answer(lambda: work(NOBODY - 1)) == [2, 3]
+    assert children.answer(lambda: work(NOBODY - 2)) == [4, 5]
+    assert children.answer(lambda: work(NOBODY - 1)) == [6, 7]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give files away")

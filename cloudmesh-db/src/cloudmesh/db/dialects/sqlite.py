@@ -158,7 +158,7 @@ class SQLite(Dialect):
         try:
             self._committed()
             make_directory(self._locks_folder.parent)
-            return FileHold.take(self._locks_folder, name)
+            return FileHold.take(self._locks_folder, name, self._file.is_shared)
         except OSError as error:
             self._fail(error)
 

@@ -53,6 +53,13 @@ class StoreFile:
             return True
 
     @property
+    def is_shared(self) -> bool:
+        """Whether the group of the file may write it."""
+        with suppress(OSError):
+            return bool(self.path.stat().st_mode & stat.S_IWGRP)
+        return False
+
+    @property
     def has_log(self) -> bool:
         """Whether a log beside the file may hold what the file has not yet."""
         return StoreFile(beside(self.path.resolve(), "-wal")).exists

@@ -135,15 +135,19 @@ class FileHold(Hold):
         self._path, self._file = path, file
 
     @classmethod
-    def take(cls, folder: Path, name: str) -> FileHold | None:
+    def take(cls, folder: Path, name: str, shared: bool = False) -> FileHold | None:
         """Take a name; None if somebody has it, another thread of this process included.
 
         Raises OSError if the folder cannot be made, or a file in it; StoreError if others keep its guard.
         """
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if shared:
+                # The group that may write the store may lock it, too.
+                folder.chmod(0o2770)
         path = folder / _file_name(name)
         with _guarded(folder), ExitStack() as undo:
-            file = LockDescriptor.opened(path, os.O_RDWR | os.O_CREAT)
+            file = _made(path)
             undo.callback(file.close)
             if not _locked(file):
                 return None
@@ -193,7 +197,7 @@ class FileHold(Hold):
 def _guarded(folder: Path) -> Iterator[None]:
     """Keep others from making or removing lock files in the folder; raises StoreError after BUSY_SECONDS."""
     end = time.monotonic() + locks.BUSY_SECONDS
-    with closing(LockDescriptor.opened(folder / _GUARD, os.O_RDWR | os.O_CREAT)) as guard:
+    with closing(_made(folder / _GUARD)) as guard:
         while not _locked(guard):
             if time.monotonic() > end:
                 raise StoreError(
@@ -202,6 +206,17 @@ def _guarded(folder: Path) -> Iterator[None]:
                 )
             time.sleep(_PAUSE_SECONDS)
         yield
+
+
+def _made(path: Path) -> LockDescriptor:
+    """Open a file, made if need be, for those who may write its folder; raises OSError."""
+    mode = 0o600 | (path.parent.stat().st_mode & 0o060)
+    file = LockDescriptor.opened(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
+    if mode != 0o600 and file.number is not None:
+        # The umask mostly takes the rights of the group away; only the owner can give them.
+        with suppress(PermissionError):
+            os.fchmod(file.number, mode)
+    return file
 
 
 def _locked(file: LockDescriptor) -> bool:
