@@ -219,7 +219,8 @@ class JobRunner:
         if self._own_threads:
             # Each may be at any of the clouds.
             each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
-            return room_for(min(self.parallel, max(1, tasks)), each, others)
+            wanted = min(self.parallel, max(1, tasks))
+            return room_for(wanted, each, others) if wanted > 1 else 1
         executor = self._executor()
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
         return min(self.parallel, most or self.parallel)
