@@ -200,12 +200,18 @@ def test_no_threads_are_no_executor(number):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 4), st.lists(st.sampled_from(["call", "hang", "abandon", "fail"]), max_size=40))
+@given(
+    st.integers(1, 4), st.lists(st.sampled_from(["call", "hang", "abandon", "fail", "reduce"]), max_size=40)
+)
 def test_whatever_happens_every_call_ends_once(most, events):
     gates = Gates()
-    executor = DaemonThreads(most)
+    ended = []
+    executor = DaemonThreads(most, lambda: ended.append(threading.current_thread()))
     futures, hanging = [], []
     for number, event in enumerate(events):
+        if event == "reduce":
+            executor.reduce(1 + number % most)
+            continue
         if event == "abandon":
             if hanging:
                 executor.abandon(hanging.pop())
@@ -221,6 +227,20 @@ def test_whatever_happens_every_call_ends_once(most, events):
     assert len(gates.began) == len(set(gates.began))
     told = [future.result() for future in futures if not future.cancelled() and not future.exception()]
     assert sorted(told) == sorted(gates.began)
+    wait_until(lambda: gates.threads <= set(ended))
+    assert len(set(ended)) == len(ended), "each thread comes to its end once"
+
+
+def test_fewer_threads_from_now_on(gates):
+    with DaemonThreads(8) as executor:
+        hanging = [executor.submit(gates.hang) for _ in range(8)]
+        gates.await_begin(8)
+        for most in (4, 2, 2):
+            executor.reduce(most)
+        gates.open.set()
+        assert [each.result(PATIENCE) for each in hanging] == [""] * 8
+        wait_until(lambda: executor._threads == executor._idle == 2)
+        assert [executor.submit(int).result(PATIENCE) for _ in range(5)] == [0] * 5
 
 
 EXIT = """

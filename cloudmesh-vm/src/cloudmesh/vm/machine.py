@@ -130,4 +130,6 @@ def _only(result: Result) -> MachineRecord:
         raise outcome.error
     if outcome.machine is None:
         raise CloudmeshError(f"{outcome.verb} {outcome.name}: {outcome.status}")
+    if result.error:
+        raise result.error
     return outcome.machine

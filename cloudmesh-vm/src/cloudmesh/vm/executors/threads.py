@@ -159,7 +159,8 @@ class DaemonThreads(Executor):
                     self._calls.put(None)
                     break
                 if call is _RETIRE:
-                    break
+                    counts = not self._retires()
+                    continue
                 counts = self._make(call)
                 del call
         finally:
@@ -169,6 +170,16 @@ class DaemonThreads(Executor):
                     self._threads -= 1
                     self._idle -= 1
                     self._change.notify_all()
+
+    def _retires(self) -> bool:
+        """Whether the calling thread, which is idle, is one too many; then it counts no more."""
+        with self._change:
+            if self._threads <= self.max_workers:
+                return False
+            self._threads -= 1
+            self._idle -= 1
+            self._change.notify_all()
+            return True
 
     def _make(self, call: _WorkItem) -> bool:
         """Make one call, unless it was cancelled before; False if it was given up meanwhile."""
