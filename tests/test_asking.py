@@ -165,6 +165,25 @@ def test_what_the_cloud_refused_is_asked_for_again(needy):
     child.expect(pexpect.EOF)
 
 
+def test_what_a_cloud_refused_at_its_first_call_is_asked_for_again(home, make_stack):
+    stack = make_stack()
+    cloud = stack.section()
+    cloud["credentials"]["OS_PASSWORD"] = "TBD"
+    home.configure(c1=cloud)
+    home.cms("cloud", "activate", "c1")
+    home.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    child = home.terminal()
+    child.expect_exact("cms> ")
+    for line in ("cloud check c1", "vm list --refresh", "vm boot b1", "key delete k", "cloud check c1"):
+        child.sendline(line if "check" in line else f"{line} --cloud=c1")
+        child.expect_exact("cloud c1: OS_PASSWORD: ")
+        child.sendline("wrong")
+        child.expect_exact("did not accept user demo")
+        child.expect_exact("cms> ")
+    child.sendline("quit")
+    child.expect(pexpect.EOF)
+
+
 def test_a_script_asks_once(needy):
     script = needy.path / "script.txt"
     script.write_text("cloud check c1\ncloud check c1\nvm list --refresh --cloud=c1\n")

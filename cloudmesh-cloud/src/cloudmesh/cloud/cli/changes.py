@@ -63,6 +63,7 @@ def _error_of(do: Callable[[Cloud, str], Any], cloud: Cloud, thing: str) -> Clou
     try:
         do(cloud, thing)
     except CloudmeshError as error:
+        cloud.forget_if_refused(error)
         return error
     return None
 

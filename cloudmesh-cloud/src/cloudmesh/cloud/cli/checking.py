@@ -64,14 +64,14 @@ class _Checks:
         """Check the cloud, step by step."""
         # What is told is how it is now, and at once.
         cloud.read_retry = ONCE
-        if self._passes("connection", cloud.connection.calls.connect) and self._passes(
-            "sign-in", cloud.check
+        if self._passes(cloud, "connection", cloud.connection.calls.connect) and self._passes(
+            cloud, "sign-in", cloud.check
         ):
-            self._passes("quota", partial(_quota, cloud))
-            self._passes("image", partial(self._default, "image", cloud.image))
-            self._passes("flavor", partial(self._default, "flavor", cloud.flavor))
+            self._passes(cloud, "quota", partial(_quota, cloud))
+            self._passes(cloud, "image", partial(self._default, "image", cloud.image))
+            self._passes(cloud, "flavor", partial(self._default, "flavor", cloud.flavor))
 
-    def _passes(self, step: str, work: Callable[[], str]) -> bool:
+    def _passes(self, cloud: Cloud, step: str, work: Callable[[], str]) -> bool:
         """Do one step and note how it went; one that has nothing to say is left out."""
         began = time.monotonic()
         try:
@@ -79,6 +79,7 @@ class _Checks:
         except _Remark as remark:
             message, result = str(remark), remark.result
         except CloudmeshError as error:
+            cloud.forget_if_refused(error)
             self.errors.append(error)
             message, result = str(error), "failed"
         if message:

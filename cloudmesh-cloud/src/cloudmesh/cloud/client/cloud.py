@@ -83,7 +83,7 @@ class Cloud(Catalog):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._forget_if_refused(error)
+        self.forget_if_refused(error)
         self.close()
 
     def open(self) -> Cloud:
@@ -110,7 +110,7 @@ class Cloud(Catalog):
             try:
                 provider.open()
             except CredentialsError as error:
-                self._forget_if_refused(error)
+                self.forget_if_refused(error)
                 raise
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
@@ -127,7 +127,7 @@ class Cloud(Catalog):
             if self._shared is None:
                 inventory.close()
 
-    def _forget_if_refused(self, error: BaseException | None) -> None:
+    def forget_if_refused(self, error: BaseException | None) -> None:
         """What was typed for this cloud is asked for again after the cloud has refused it."""
         if isinstance(error, CredentialsError) and self._config is not None:
             self._config.forget(self.name)
