@@ -111,6 +111,7 @@ def test_what_a_value_becomes(write: Write, old: str, given: str, new: str) -> N
         ("b: &x {k: 1}\nc:\n  <<: *x\n  z: 1\n", "c.k", "b: &x {k: 1}\nc:\n  <<: *x\n  z: 1\n  k: v\n"),
         ("a:\r\n  b: 1\r\n\r\nd: 1\r\n", "a.m", "a:\r\n  b: 1\r\n  m: v\r\n\r\nd: 1\r\n"),
         ("\ufeffa: 1\n", "m", "\ufeffa: 1\nm: v\n"),
+        ("a: 1\t\n  \t # c\n", "m", "a: 1\t\nm: v\n    # c\n"),
         ("5: x\ntrue: y\n", "5", "5: v\ntrue: y\n"),
         ("5: x\ntrue: y\n", "true", "5: x\ntrue: v\n"),
     ],

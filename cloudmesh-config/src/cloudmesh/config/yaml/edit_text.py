@@ -28,8 +28,9 @@ from cloudmesh.config.yaml.values import Value, in_brackets, string
 
 DEFAULT_STEP = 2
 _SIGNS = re.compile(r"[-+0-9]*")
-# Lines of blanks and tabs: YAML takes them after a bare value, and not after one in quotes.
-_EMPTY_LINES = re.compile(r"[ \t]*(?:\r?\n[ \t]*(?=\r?\n|\Z))+")
+# Empty lines and comments: tabs may begin them after a bare value, and not after one in quotes.
+_EMPTY_LINES = re.compile(r"[ \t]*(?:\r?\n[ \t]*(?:#[^\r\n]*)?(?=\r?\n|\Z))+")
+_INDENTS = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 class CannotEditError(Exception):
@@ -249,11 +250,11 @@ class TextEditor:
         return found[0] if found else ""
 
     def _empty_lines(self, place: int) -> tuple[int, str]:
-        """Where the empty lines after a value end if a tab is in them, and these lines without it."""
+        """Where the empty lines after a value end if a tab is in them, and these lines indented by blanks."""
         found = _EMPTY_LINES.match(self.text, place)
         if not found or "\t" not in found[0]:
             return place, ""
-        return found.end(), found[0].replace("\t", "")
+        return found.end(), _INDENTS.sub(lambda blanks: blanks[0].replace("\t", " "), found[0])
 
     def _step(self) -> int:
         """By how many blanks the first section inside a section is indented."""
