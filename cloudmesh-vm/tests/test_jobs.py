@@ -229,9 +229,10 @@ def test_who_lost_the_hold_of_a_job_begins_nothing_more_of_it(boot, spy, home):
     assert counts(2) == {"done": 3, "already": 1}
 
 
-def test_fewer_threads_than_calls_make_fewer_calls_at_once_and_lose_none(boot, spy, monkeypatch):
+@pytest.mark.parametrize("threads", [3, 0])
+def test_fewer_threads_than_calls_make_fewer_calls_at_once_and_lose_none(boot, spy, monkeypatch, threads):
     boot("web[01-30]", "a")
-    start, allowed = threading.Thread.start, iter(range(3))
+    start, allowed = threading.Thread.start, iter(range(threads))
 
     def limited(thread):
         if thread.name == "cloudmesh-call" and next(allowed, None) is None:
@@ -241,9 +242,13 @@ def test_fewer_threads_than_calls_make_fewer_calls_at_once_and_lose_none(boot, s
     monkeypatch.setattr(threading.Thread, "start", limited)
     with Machines("web[01-30]", "a", parallel=20) as machines:
         result = machines.stop()
-    assert statuses(result) == ["done"] * 30
-    (note,) = result.notes
-    assert note.startswith("3 calls were made at once, not 20: the system allows this user no further thread")
+    why = "the system allows this user no further thread (ulimit -u)"
+    if threads:
+        assert statuses(result) == ["done"] * 30
+        assert result.notes == (f"3 calls were made at once, not 20: {why}",)
+    else:
+        assert {str(each.error) for each in result.failed} == {why} and len(result.failed) == 30
+        assert not any(each.error.outcome_unknown for each in result) and not spy.called("stop")
 
 
 def lose_store(home, how):

@@ -16,7 +16,7 @@ from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
-from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, Reply
+from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, Reply
 from cloudmesh.vm.model.outcome import Outcome, Status
 from cloudmesh.vm.model.plan import Task
 
@@ -227,7 +227,7 @@ class InFlightCall:
         """What the call gave; if whoever made it was lost, that for each of its tasks."""
         try:
             return self.future.result()
-        except CallLost as error:
+        except (CallLost, NoRoom) as error:
             return Reply((error,) * len(self.runs))
         except Exception as error:  # noqa: BLE001 an executor may fail in its own way; perform raises nothing
             # An executor of others may tell what it was given, with all that is in it.

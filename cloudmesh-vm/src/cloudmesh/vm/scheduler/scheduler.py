@@ -22,6 +22,7 @@ from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
+from cloudmesh.vm.executors.room import no_room
 from cloudmesh.vm.model.call import Call, CallLost, NoRoom, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
@@ -346,7 +347,8 @@ class Scheduler:
             # It was shut down, or is broken for good: it will take no other call either.
             told = mask_text(str(error)) or type(error).__name__
             why = f"the executor {call.executor} takes no calls: {told}"
-            reason = CallLost(why, outcome_unknown=False)
+            reason = no_room(error) or CallLost(why)
+            reason.outcome_unknown = False
             for queue in self._queues.values():
                 queue.closed = queue.closed or reason
             call.future.set_exception(reason)
