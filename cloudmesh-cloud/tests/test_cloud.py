@@ -221,6 +221,15 @@ def test_deleting_a_vanished_machine_is_done(uc, behind):
     assert known(uc) == {}
 
 
+def test_what_was_deleted_from_here_has_not_vanished_though_a_listing_came_first(uc, behind):
+    """As where a job is resumed whose call was made before it was killed."""
+    machine = uc.find("vm1")
+    behind.delete(machine.cloud_id)
+    assert uc.machines() == []
+    uc.act(machine, find_verb("delete"), maybe_done=True)
+    assert uc.vanished() == []
+
+
 def test_an_unknown_action_calls_nobody(uc, spy):
     with pytest.raises(UnknownName, match="there is no action 'strat'; did you mean 'start'"):
         uc.machine("vm1", "strat")

@@ -80,7 +80,8 @@ class MachineActions:
         except NotFound as error:
             if self.machines.may_be_hidden(machine, error):
                 raise not_known_yet(machine, error) from error
-            self.connection.inventory.forget(machine)
+            gone = replace(machine, state=State.DELETED) if deletes else machine
+            self.connection.inventory.forget(gone)
             if deletes:
                 PublicAddresses(self.connection).release(machine)
             return self._act_on_successor(machine, verb, argument, maybe_done)

@@ -109,9 +109,12 @@ class Inventory(AbstractContextManager["Inventory"]):
         return {(each.machine.cloud, each.machine.cloud_id) for each in found}
 
     def forget(self, machine: MachineRecord) -> None:
-        """Remove a machine that its cloud no longer has."""
+        """Remove a machine that its cloud no longer has; one in state deleted was deleted from here."""
         if self._database.has(MACHINES):
             self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
+        if machine.state is State.DELETED and self._database.has(VANISHED):
+            # A listing may have come before, as when a job is resumed.
+            self._database.delete(VANISHED, cloud=machine.cloud, cloud_id=machine.cloud_id)
 
     def replace(
         self,
