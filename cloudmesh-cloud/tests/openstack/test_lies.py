@@ -94,6 +94,7 @@ def test_204_where_a_body_or_another_status_belongs_is_no_success(keystone, prov
     [
         ("rename", "PUT", "", 200, {"server": {}}),
         ("rename", "PUT", "", 200, {"server": {"id": "s2", "name": "new"}}),
+        ("rename", "PUT", "", 200, {"server": {"id": "s1", "name": "old"}}),
         ("rebuild", "POST", "/action", 202, {"server": {"id": "s2"}}),
         ("set", "POST", "/metadata", 200, {"metadata": {"a": "other"}}),
         ("machine", "GET", "", 200, {"server": {"id": "s2", "name": "vm2", "status": "ACTIVE"}}),
@@ -107,6 +108,22 @@ def test_an_answer_about_something_else_is_none(
     with provider() as uc, pytest.raises(BadAnswer, match="about something else|what was set") as error:
         {**CHANGES, **LOOKS}[call](uc)
     assert error.value.outcome_unknown is (method != "GET")
+
+
+@pytest.mark.parametrize(("call", "before", "after"), [("attach", None, "p9"), ("detach", "p1", "p1")])
+def test_an_address_that_leads_elsewhere_is_not_attached_or_detached(
+    keystone, provider, requests_mock, call, before, after
+):
+    address = {"id": "a1", "floating_ip_address": "203.0.113.7"}
+    ports = [{"id": "p1", "fixed_ips": [{"ip_address": "10.0.0.5"}]}]
+    place = "https://neutron.test/v2.0"
+    requests_mock.get(f"{place}/ports", json={"ports": ports}, headers=JSON)
+    for method, port in (("GET", before), ("PUT", after)):
+        told = {"floatingip": {**address, "port_id": port}}
+        requests_mock.register_uri(method, f"{place}/floatingips/a1", json=told, headers=JSON)
+    with provider() as uc, pytest.raises(BadAnswer, match="what was set") as error:
+        LOOKS[call](uc)
+    assert error.value.outcome_unknown
 
 
 def test_a_new_machine_without_an_id_is_not_called_none(keystone, provider, requests_mock):
@@ -141,6 +158,7 @@ def test_a_listing_that_cannot_be_is_an_error(keystone, provider, requests_mock,
         list(uc.machines())
 
 
+FLAVOR_ITEM = {"id": "1", "name": "small", "vcpus": 1, "ram": 1, "disk": 1}
 SERVER = {"id": "s1", "name": "vm1", "status": "ACTIVE", "flavor": {"original_name": "small"}}
 
 
@@ -154,6 +172,7 @@ SERVER = {"id": "s1", "name": "vm1", "status": "ACTIVE", "flavor": {"original_na
         ({"id": None}, "its id is empty"),
         ({"id": 7}, "its id is no text"),
         ({"status": None}, "its status is empty"),
+        ({"key_name": {"name": "k"}}, "its key_name is no text"),
         ({"metadata": "none"}, "it is not as it should be"),
     ],
 )
@@ -173,6 +192,8 @@ def test_one_odd_server_is_left_out_and_named(keystone, provider, requests_mock,
         ("flavors", "nova.test/v2.1/p1/flavors/detail", {"id": "1", "name": None, "vcpus": 1}),
         ("key_pairs", "nova.test/v2.1/p1/os-keypairs", {"keypair": {"name": None}}),
         ("security_groups", "neutron.test/v2.0/security-groups", {"id": "g1", "name": None}),
+        ("images", "glance.test/v2/images", {"id": "i1", "name": ["debian"]}),
+        ("flavors", "nova.test/v2.1/p1/flavors/detail", FLAVOR_ITEM | {"ram": float("inf")}),
     ],
 )
 def test_so_is_any_other_odd_thing(keystone, provider, requests_mock, method, url, item):

@@ -49,6 +49,18 @@ def test_a_service_that_is_not_there(keystone, provider):
         uc.images()
 
 
+def test_a_catalog_that_was_kept_is_asked_for_anew_before_something_is_missing(
+    keystone, provider, requests_mock
+):
+    requests_mock.get("https://glance.test/v2/images", json={"images": []}, headers=JSON)
+    keystone([CATALOG[0], {**CATALOG[1], "endpoints": [endpoint(None)]}])
+    with provider() as uc, pytest.raises(EndpointError, match="no image service"):
+        uc.images()
+    keystone()
+    with provider() as uc:
+        assert uc.images() == []
+
+
 NO_KEYSTONE = "keystone.test does not answer as Keystone does"
 
 
@@ -81,7 +93,10 @@ def test_who_is_no_nova(keystone, provider, requests_mock, told):
 def test_a_token_that_is_refused_although_it_is_new_is_renewed_only_once(keystone, provider, requests_mock):
     told = {"error": {"code": 401, "message": "no"}}
     requests_mock.get("https://nova.test/v2.1/p1/servers/s1", status_code=401, json=told, headers=JSON)
-    with provider() as uc, pytest.raises(CredentialsError):
+    with (
+        provider() as uc,
+        pytest.raises(CredentialsError, match="signs us in, but nova.test does not accept"),
+    ):
         uc.machine("s1")
     assert [each.method for each in requests_mock.request_history] == ["POST", "GET", "POST", "GET"]
 

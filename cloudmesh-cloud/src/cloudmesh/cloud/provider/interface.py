@@ -143,7 +143,7 @@ class Provider(ABC):
         for item in items:
             try:
                 record = read(item)
-            except (OddRecord, LookupError, TypeError, ValueError, AttributeError) as error:
+            except (OddRecord, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 self.left_out.append(_left_out(self.name, kind, item, error, keys))
                 continue
             yield record

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 
 from cloudmesh.cloud.errors import (
     Conflict,
+    CredentialsError,
     EndpointError,
     FlavorTooSmall,
     NoCapacity,
@@ -87,6 +89,13 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     """Our error for one of an OpenStack; None leaves it to what all clouds share."""
     if details.code < 400 or details.is_page:
         return None
+    if details.code == HTTPStatus.UNAUTHORIZED:
+        # Keystone has just given another token for the credentials, so it is not them.
+        said = f" ({details.words})" if details.words else ""
+        return CredentialsError(
+            f"cloud {call.cloud} signs us in, but {call.place} does not accept the new token{said}; ask its "
+            "operators; most likely a clock there is wrong, or that service cannot reach Keystone"
+        )
     if error := _quota(details, call) or _flavor_too_small(details, call):
         return error
     for code, words, kind, sentence in _WORDS:

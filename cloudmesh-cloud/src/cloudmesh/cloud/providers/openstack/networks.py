@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from cloudmesh.cloud.errors import Conflict, NotFound, Refused
+from cloudmesh.cloud.errors import Conflict, NotFound, OddRecord, Refused
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
-from cloudmesh.cloud.providers.openstack.records import text
+from cloudmesh.cloud.providers.openstack.records import text, text_if_any
 from cloudmesh.cloud.providers.openstack.services import Json, OpenStackServices
 from cloudmesh.plugin.errors import suggest
 
@@ -88,7 +88,7 @@ class OpenStackNetworks(OpenStackServices):
             port = self._port(machine_id, address)
         try:
             with self.requesting(what):
-                self.ask("set_address", cloud_id, data={"floatingip": {"port_id": port}})
+                self._lead(cloud_id, port)
         except Conflict as error:
             # The machine has all it needs, so to ask again would not help.
             raise Refused(str(error)) from error
@@ -99,7 +99,13 @@ class OpenStackNetworks(OpenStackServices):
             if not known.get("port_id"):
                 address = known["floating_ip_address"]
                 raise Conflict(f"floating IP {address} of cloud {self.name} is not attached to a machine")
-            self.ask("set_address", cloud_id, data={"floatingip": {"port_id": None}})
+            self._lead(cloud_id, None)
+
+    def _lead(self, cloud_id: str, port: str | None) -> None:
+        """Let a floating IP lead to a port, or nowhere."""
+        told = self.ask("set_address", cloud_id, data={"floatingip": {"port_id": port}})
+        if (told.get("port_id") or None) != port:
+            raise OddRecord("it does not tell what was set")
 
     def _port(self, machine_id: str, address: str) -> str:
         """The port of a machine with an IPv4 address, which a floating IP can lead to.
@@ -158,7 +164,7 @@ def _network(cloud: str, item: Json, ranges: Mapping[str, list[str]], project_id
     cloud_id = text(item, "id")
     return Network(
         cloud=cloud,
-        name=str(item.get("name") or cloud_id),
+        name=text_if_any(item, "name") or cloud_id,
         cloud_id=cloud_id,
         subnets=tuple(ranges.get(cloud_id, ())),
         external=bool(item.get("router:external")),
@@ -169,7 +175,7 @@ def _network(cloud: str, item: Json, ranges: Mapping[str, list[str]], project_id
 def _security_group(cloud: str, item: Json) -> SecurityGroup:
     """A security group with its rules."""
     rules = tuple(sorted(map(_rule, item.get("security_group_rules", ())), key=_order))
-    described = str(item.get("description") or "")
+    described = text_if_any(item, "description")
     return SecurityGroup(cloud, text(item, "name"), text(item, "id"), described, rules)
 
 
@@ -217,5 +223,5 @@ def _floating_ip(cloud: str, item: Json, pools: Mapping[str, str]) -> FloatingIP
         cloud_id=text(item, "id"),
         pool=pools.get(pool, pool),
         machine_id=str(port.get("device_id") or ""),
-        description=str(item.get("description") or ""),
+        description=text_if_any(item, "description"),
     )

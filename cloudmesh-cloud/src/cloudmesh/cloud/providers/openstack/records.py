@@ -83,6 +83,11 @@ def text(item: Json, key: str) -> str:
     return found
 
 
+def text_if_any(item: Json, key: str) -> str:
+    """The same for what may be missing; empty without it."""
+    return text(item, key) if item.get(key) else ""
+
+
 def machine(cloud: str, server: Json) -> MachineRecord:
     """A server of Nova's detailed list. Raises OddRecord, or what a missing key or a wrong type raises."""
     status, task = text(server, "status"), server.get("OS-EXT-STS:task_state")
@@ -102,15 +107,15 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         state=state,
         raw_state=raw_state(status, task),
         # A server that boots from a volume has no image, and an empty text in its place.
-        image=str((server.get("image") or {}).get("id") or ""),
-        flavor=str(flavor.get("original_name") or flavor.get("id") or ""),
-        key=str(server.get("key_name") or ""),
+        image=text_if_any(server.get("image") or {}, "id"),
+        flavor=text_if_any(flavor, "original_name") or text_if_any(flavor, "id"),
+        key=text_if_any(server, "key_name"),
         private_ips=private,
         public_ips=public,
         fault=" ".join(str(told or "Nova does not tell why").split()) if state is State.ERROR else "",
         created=created,
         metadata=unmarked(server.get("metadata") or {}),
-        zone=str(server.get("OS-EXT-AZ:availability_zone") or ""),
+        zone=text_if_any(server, "OS-EXT-AZ:availability_zone"),
     )
 
 
@@ -134,7 +139,9 @@ def _addresses(networks: Json) -> tuple[list[str], list[str]]:
 def image(cloud: str, item: Json) -> Image:
     """An image of Glance."""
     cloud_id = text(item, "id")
-    return Image(cloud, item.get("name") or cloud_id, cloud_id, round((item.get("size") or 0) / GIB, 2))
+    return Image(
+        cloud, text_if_any(item, "name") or cloud_id, cloud_id, round((item.get("size") or 0) / GIB, 2)
+    )
 
 
 def flavor(cloud: str, item: Json) -> Flavor:
@@ -146,7 +153,7 @@ def flavor(cloud: str, item: Json) -> Flavor:
 def key_pair(cloud: str, item: Json) -> KeyPair:
     """A key pair of Nova's list."""
     told = item["keypair"]
-    return KeyPair(cloud, text(told, "name"), str(told.get("fingerprint") or ""))
+    return KeyPair(cloud, text(told, "name"), text_if_any(told, "fingerprint"))
 
 
 # Our name, Nova's limit, Nova's use, and the unit.

@@ -160,7 +160,7 @@ class OpenStackServices(LibcloudProvider):
             except OSError:
                 # Of the network; some of them are a ValueError as well.
                 raise
-            except (OddRecord, LookupError, TypeError, AttributeError, ValueError) as error:
+            except (OddRecord, LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
                 odd = f": {error}" if isinstance(error, OddRecord) else ""
                 raise BadAnswer(
                     f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
@@ -181,7 +181,8 @@ class OpenStackServices(LibcloudProvider):
 
     def rename(self, cloud_id: str, name: str) -> None:
         with self.requesting(f"rename machine {cloud_id}"):
-            self.ask("rename", cloud_id, data={"server": {"name": name}})
+            if self.ask("rename", cloud_id, data={"server": {"name": name}}).get("name") != name:
+                raise OddRecord("it does not tell what was set")
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         what = f"resize machine {cloud_id}"

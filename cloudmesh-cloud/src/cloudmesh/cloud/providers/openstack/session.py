@@ -175,17 +175,22 @@ class KeystoneSession:
         self._hide = hide
         self._file = TokenFile(cloud, account)
         self._token: Token | None = None
+        # Whether it was given before this session, so that the catalog in it may be out of date.
+        self._is_kept = False
         self._refused = ""
 
     def token(self) -> Token:
         """A token that can be used: the last one, the kept one, else one from signing in."""
         if not (self._token and self._token.is_fresh(time.time())):
-            return self._use(self._file.fresh() or self._file.renew(None, self.sign_in))
+            kept = self._file.fresh()
+            token = self._use(kept or self._file.renew(None, self.sign_in))
+            self._is_kept = kept is not None
+            return token
         return self._token
 
     def _use(self, token: Token) -> Token:
         self._hide(token.text)
-        self._token = token
+        self._token, self._is_kept = token, False
         return token
 
     def renew(self) -> Token:
@@ -223,12 +228,21 @@ class KeystoneSession:
         Raises:
             EndpointError: there is no such region, and the known ones are named; or no such service.
         """
+        token = self.token()
+        try:
+            return self._endpoint(kind, token)
+        except EndpointError:
+            if not self._is_kept:
+                raise
+        return self._endpoint(kind, self.renew())
+
+    def _endpoint(self, kind: str, token: Token) -> str:
         region, interface = self._account.region, self._account.interface
         place = f"clouds.{self._cloud}.credentials"
-        services = [each for each in self.token().catalog if each["type"] == kind]
+        services = [each for each in token.catalog if each["type"] == kind]
         known = [endpoint for service in services for endpoint in service["endpoints"]]
         found = [each for each in known if not region or _region(each) == region]
-        chosen = [str(each["url"]) for each in found if each["interface"] == interface]
+        chosen = [str(each["url"]) for each in found if each.get("interface") == interface]
         regions = sorted({_region(each) for each in known})
         if not known:
             wrong = f"no {kind} service in its catalog; ask its operators"
@@ -289,7 +303,11 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
         services = [
             {
                 "type": each["type"],
-                "endpoints": [{key: end[key] for key in keys if key in end} for end in each["endpoints"]],
+                "endpoints": [
+                    {key: end[key] for key in keys if key in end}
+                    for end in each["endpoints"]
+                    if str(end.get("url")).startswith(("http://", "https://"))
+                ],
             }
             for each in told.get("catalog") or ()
         ]
