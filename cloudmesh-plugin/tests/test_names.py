@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,12 @@ def test_refusal(expression: str | list[str], part: str) -> None:
         expand(expression)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("given", [None, 5, b"vm1", ["vm1", None], [7]])
+def test_what_is_no_text_is_no_name(given: Any) -> None:
+    with pytest.raises(UsageError, match="a name is a text, and not"):
+        expand(given)
 
 
 def test_100000_names_are_allowed_and_more_cost_no_memory() -> None:

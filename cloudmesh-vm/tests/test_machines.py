@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cloudmesh.cloud import Cloud
 from cloudmesh.cloud.errors import Conflict, NotFound, Refused, Unreachable
 from cloudmesh.cloud.model.records import State
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UnknownName, UsageError
@@ -118,6 +119,15 @@ def test_names_that_are_not_there_fail_and_the_others_are_done(boot, spy):
     assert told(result) == [("web1", "done"), ("web2", "failed"), ("no1", "failed")]
     assert [type(each.error) for each in result.failed] == [Unreachable, UnknownName]
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("kind", [Machine, Machines])
+def test_a_name_that_is_none_by_mistake_never_means_all(boot, kind):
+    boot("vm1", "a")
+    with pytest.raises(UsageError, match=r"no name is given; Machines.all\(\) means every machine"):
+        kind(None)
+    with Cloud("a") as cloud, pytest.raises(UnknownName, match="no machine None"):
+        cloud.machine(None, "delete")
 
 
 def test_many_machines_that_may_have_changed_are_looked_at_by_one_listing(config, spy):

@@ -80,7 +80,7 @@ class UnknownName(UsageError):
         self.name = name
         place = f" {where}" if where else ""
         known = known if isinstance(known, KnownNames) else KnownNames(known)
-        super().__init__(f"there is no {kind} {name!r}{place}; {known.suggest(name)}")
+        super().__init__(f"there is no {kind} {name!r}{place}; {known.suggest(str(name))}")
 
 
 class ConfigError(CloudmeshError):

@@ -64,6 +64,9 @@ class Machines:
         call_timeout: float | None = None,
         watch: ProgressCallback | None = None,
     ) -> None:
+        if names is None:
+            # It came from somewhere by mistake; here it stands for all of them.
+            raise UsageError("no name is given; Machines.all() means every machine")
         self.names: str | Sequence[str] | None = names
         self._cloud = cloud
         self._config = config

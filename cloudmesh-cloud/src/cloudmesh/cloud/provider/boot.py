@@ -86,7 +86,7 @@ class BootRequest:
 
 def require_good_name(name: str) -> None:
     """Raise UsageError unless all clouds take this as the name of a machine."""
-    if not _GOOD_NAME.fullmatch(name):
+    if not (isinstance(name, str) and _GOOD_NAME.fullmatch(name)):
         raise UsageError(
             f"{name!r} cannot be the name of a machine; "
             "use up to 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends"

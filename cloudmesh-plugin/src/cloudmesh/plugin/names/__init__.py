@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from cloudmesh.plugin.errors import UsageError
 from cloudmesh.plugin.plain import harmless
@@ -68,7 +68,7 @@ def expand(expression: str | Sequence[str]) -> list[Name]:
     Raises:
         UsageError: a piece is empty or malformed, or there are more than 100,000 names.
     """
-    words = [expression] if isinstance(expression, str) else list(expression)
+    words = _texts(expression)
     if not any(word.strip() for word in words):
         raise UsageError("no name is given; write names such as web1 or web[01-20]")
     shown = _shown(",".join(words))
@@ -84,6 +84,16 @@ def expand(expression: str | Sequence[str]) -> list[Name]:
                 raise UsageError(f"{shown} means more than {MOST:,} names; give a smaller range")
             names += [Name("".join(parts), cloud) for parts in itertools.product(*sets)]
     return list(dict.fromkeys(names))
+
+
+def _texts(expression: Any) -> list[str]:
+    """The words of an expression. Raises UsageError for what is no text, as a number or None."""
+    parted = isinstance(expression, Iterable) and not isinstance(expression, str | bytes)
+    words = list(expression) if parted else [expression]
+    for word in words:
+        if not isinstance(word, str):
+            raise UsageError(f"a name is a text, and not {_shorten(repr(word))}; write web1 or web[01-20]")
+    return words
 
 
 class Named(Protocol):
