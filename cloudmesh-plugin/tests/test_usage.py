@@ -126,6 +126,27 @@ def test_refusal_carries_the_usage_block_alone() -> None:
     assert lines[-1] == "  vm find TABLE KEY=VALUE..."
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("boot", ["  vm boot NAMES [--cloud=CLOUDS] [--image=IMAGE]"]),
+        ("stop --al web1", ["  vm (start|stop) (NAMES | --all) [--cloud=CLOUDS] [--yes] [--dryrun]"]),
+        ("--yes find t", ["  vm find TABLE KEY=VALUE..."]),
+    ],
+)
+def test_of_a_sub_command_only_its_own_usage_is_carried(words: str, shown: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(DOC, words.split(), "vm")
+    assert caught.value.usage.splitlines() == ["Usage:", *shown]
+
+
+def test_a_line_of_the_usage_keeps_the_rows_that_continue_it() -> None:
+    doc = "Usage:\n  vm boot NAMES [--cloud=CLOUDS]\n          [--image=IMAGE]\n  vm list\n"
+    with pytest.raises(UsageError) as caught:
+        parse(doc, ["boot"], "vm")
+    assert caught.value.usage == "Usage:\n  vm boot NAMES [--cloud=CLOUDS]\n          [--image=IMAGE]"
+
+
 def test_usage_beside_its_title() -> None:
     with pytest.raises(UsageError) as caught:
         parse("Usage: probe WORD\n       probe\n", ["one", "two"], "probe")

@@ -26,7 +26,8 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     those of cmd5 do.
 
     Raises:
-        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the Usage block.
+        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the Usage block, or
+            its lines about the sub-command, if one was given.
         CloudmeshError: the author of the command wrote a usage that docopt cannot read.
     """
     import docopt  # only a command that runs needs it
@@ -47,10 +48,7 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
 
         reason = refusal.explain(doc, marked, name)
     if reason is not None:
-        title, _, lines = docopt.printable_usage(doc).partition(":")
-        first, _, others = lines.partition("\n")
-        body = f"{first.strip()}\n{textwrap.dedent(others)}".strip("\n").rstrip()
-        raise UsageError(reason, usage=f"{title}:\n{textwrap.indent(body, '  ')}")
+        raise UsageError(reason, usage=refusal.usage_of(doc, marked))
     return {key: _unmarked(value) for key, value in found.items()}
 
 

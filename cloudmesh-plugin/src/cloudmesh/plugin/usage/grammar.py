@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,6 +112,20 @@ class Usage:
             else:
                 lines[-1].append(token)
         return [" ".join(line) for line in lines]
+
+    @cached_property
+    def line_texts(self) -> list[str]:
+        """The lines as they are written, each with the rows that continue it, without common indentation."""
+        first, _, others = self.text.partition(":")[2].partition("\n")
+        rows = f"{first.strip()}\n{textwrap.dedent(others)}".strip().split("\n")
+        program = rows[0].split()[0]
+        texts: list[str] = []
+        for row in rows:
+            if row.split()[:1] == [program] or not texts:
+                texts.append(row.rstrip())
+            else:
+                texts[-1] += f"\n{row.rstrip()}"
+        return texts
 
     @cached_property
     def long_options(self) -> list[str]:

@@ -7,6 +7,7 @@ What has to do with options is found by trying: which option, left out or added,
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from cloudmesh.plugin.errors import nearest
@@ -46,6 +47,18 @@ def wrong_option(doc: str, words: Sequence[str]) -> str | None:
     except WordRefused as refused:
         return str(refused)
     return None
+
+
+def usage_of(doc: str, words: Sequence[str]) -> str:
+    """The Usage block; only the lines of the sub-command that was given, so that they fit on a screen."""
+    usage = Usage(doc)
+    positionals = [word for word in words if not word.startswith("-")]
+    walked = [line.walk(positionals).commands for line in usage.lines]
+    longest = max(walked, key=len)
+    texts = usage.line_texts
+    if longest and len(texts) == len(walked):
+        texts = [text for text, commands in zip(texts, walked, strict=True) if commands == longest]
+    return "Usage:\n" + textwrap.indent("\n".join(texts), "  ")
 
 
 def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> str:
