@@ -21,6 +21,21 @@ Say = Callable[[str], tuple[list[list[str]], str]]
 Cms = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+WHOLE = """
+from cloudmesh.plugin import Answer, command
+from cloudmesh.shell.command import PluginCommand
+
+class WholeCommand(PluginCommand):
+    @command
+    def do_whole(self, arguments):
+        '''
+        Usage:
+          whole [NAME]
+        '''
+        return Answer(text="ran")
+"""
+
+
 @pytest.fixture(autouse=True)
 def variables(environment: dict[str, str]) -> Path:
     """The directory in which the variables of the shell are."""
@@ -200,6 +215,18 @@ def test_dryrun_holds_for_all_commands(cms: Cms, tmp_path: Path) -> None:
     assert cms("batch", "-", stdin="!touch reached\n").returncode == 2 and not (tmp_path / "reached").exists()
     done = cms("batch", "-", stdin="dryrun off\nprobe change\ndryrun on\nprobe change\nprobe text\n")
     assert (done.returncode, done.stdout.split("\n")[0::1][:2]) == (2, ["changed", "would change"])
+
+
+@pytest.mark.parametrize(("reads", "code"), [('(reads="whole")', 0), ("", 2)])
+def test_dryrun_holds_for_a_command_without_sub_commands(
+    cms: Cms, packages: Path, add_command: Callable[[Path, str, str], None], reads: str, code: int
+) -> None:
+    add_command(packages, "whole", WHOLE.replace("@command", f"@command{reads}"))
+    assert cms("whole", "web1").stdout == "ran\n"
+    cms("dryrun", "on")
+    done = cms("whole", "web1")
+    assert (done.returncode, done.stdout) == (code, "" if code else "ran\n")
+    assert done.stderr.startswith("cms whole: dryrun is on, and 'whole' cannot only show") == bool(code)
 
 
 def test_a_leftover_of_killed_variables_is_swept_and_told(cms: Cms, variables: Path) -> None:

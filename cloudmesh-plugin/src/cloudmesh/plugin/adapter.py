@@ -64,8 +64,9 @@ def command(
     terminal an interrupted command ends the shell: whoever stops a script wants no more of its lines.
 
     Args:
-        reads: the sub-commands that change nothing, parted by blanks. While ``cms dryrun on`` holds, all
-            others are run with their option ``--dryrun``, or refused where they have none.
+        reads: the sub-commands that change nothing, parted by blanks; of a command without any its own name.
+            While ``cms dryrun on`` holds, all others are run with their option ``--dryrun``, or refused
+            where they have none.
         unless: options and arguments with which those do change something, such as ``default+NAMES``.
         braces: whether ``${name}`` is a notation of this command and no variable of the shell, and what
             follows ``=`` in a one-shot call is kept as it was typed.
@@ -173,7 +174,7 @@ def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:
     """The arguments; while ``cms dryrun on`` holds, of a call that changes something with ``--dryrun``."""
     said = {word for word, value in arguments.items() if value is True and word[0].isalpha()}
     changes = any(all(map(arguments.get, each.split("+"))) for each in call.unless.split())
-    if (said <= set(call.reads.split()) and not changes) or not variables.dryrun_is_on():
+    if ((said or {call.name}) <= set(call.reads.split()) and not changes) or not variables.dryrun_is_on():
         return arguments
     try:
         return arguments if arguments.get("--dryrun") else parse(call.doc, ["--dryrun", *words], call.name)

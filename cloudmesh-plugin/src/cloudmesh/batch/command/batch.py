@@ -11,7 +11,7 @@ from cloudmesh.shell.command import PluginCommand
 class BatchCommand(PluginCommand):  # type: ignore[misc]
     """The command ``batch``."""
 
-    @command
+    @command(reads="batch")
     def do_batch(self, arguments: dict[str, str | bool]) -> Answer:
         """
         ::
