@@ -231,7 +231,8 @@ def test_a_bad_setting_is_one_sentence_that_says_where(home, key, value, words):
         SimulatedProvider("uc", {key: value})
     message = str(caught.value)
     assert message.startswith(f"clouds.uc.{key} {words}")
-    assert f"cms config set clouds.uc.{key}=" in message
+    command = "config edit" if key in ("fail", "quota") else f"config set clouds.uc.{key}=VALUE"
+    assert message.endswith(f"; cms {command} mends it")
     assert "\n" not in message
 
 

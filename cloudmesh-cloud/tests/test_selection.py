@@ -65,7 +65,9 @@ def test_an_unknown_cloud_is_told_with_the_known_ones(config, option):
 
 def test_a_wrong_variable_is_named_with_the_line_that_mends_it(config, variable):
     variable("ucc")
-    with pytest.raises(UsageError, match=r"the variable cloud=ucc is wrong: .*'uc'.*cms set cloud=NAME"):
+    with pytest.raises(
+        UsageError, match=r"the variable cloud=ucc is wrong: .*'uc'.*cloud=NAME.*delete cloud"
+    ):
         chosen_clouds(config)
 
 

@@ -190,7 +190,8 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
             return expand_clouds(config, kept)
         except UnknownName as error:
             raise UsageError(
-                f"the variable cloud={kept} is wrong: {error}; cms set cloud=NAME mends it"
+                f"the variable cloud={kept} is wrong: {error}; cms set cloud=NAME mends it, "
+                "cms set delete cloud removes it"
             ) from None
     defaults = config.default_clouds()
     if not defaults:

@@ -145,7 +145,8 @@ class OpenStackNetworks(OpenStackServices):
         if not found:
             raise NotFound(f"cloud {self.name} has no external network {wanted!r}; {suggest(wanted, names)}")
         raise Refused(
-            f"cloud {self.name} has several external networks; say which: {', '.join(sorted(names))}"
+            f"cloud {self.name} has several external networks: {', '.join(sorted(names))}; cms ip create "
+            "--pool=NETWORK takes an address from one, and cms ip attach lets it lead to a machine"
         )
 
     def _all(self, call: str, /, **query: Any) -> list[dict[str, Any]]:

@@ -101,7 +101,9 @@ class SimulatedSettings:
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
-    return ConfigError(f"clouds.{cloud}.{key} {problem}; cms config set clouds.{cloud}.{key}=VALUE mends it")
+    # What "config set" writes is a text, a number or a list, and no section.
+    mend = "config edit" if key in ("fail", "quota") else f"config set clouds.{cloud}.{key}=VALUE"
+    return ConfigError(f"clouds.{cloud}.{key} {problem}; cms {mend} mends it")
 
 
 def _require_known(cloud: str, key: str, what: str, given: object, known: Sequence[str]) -> None:
