@@ -106,6 +106,8 @@ def test_what_a_value_becomes(write: Write, old: str, given: str, new: str) -> N
         ("---\na: 1\n...\n", "m", "---\na: 1\nm: v\n...\n"),
         ("{}\n", "m", "{m: v}\n"),
         ("a: 1\n# end\n", "m", "a: 1\nm: v\n# end\n"),
+        ("a:\n  b: 1\n  # d: 2\n\n  # e: 3\n# end\n", "m", "a:\n  b: 1\n  # d: 2\n\n  # e: 3\nm: v\n# end\n"),
+        ("a:\n  b:\n    c: 1\n    # d: 2\n  # e\n", "a.m", "a:\n  b:\n    c: 1\n    # d: 2\n  m: v\n  # e\n"),
         ("a:\n- b: 1\n- b: 2\n", "a.0.m", "a:\n- b: 1\n  m: v\n- b: 2\n"),
         ("a: 1\n", '"x.y".no', "a: 1\nx.y:\n  'no': v\n"),
         ("b: &x {k: 1}\nc:\n  <<: *x\n  z: 1\n", "c.k", "b: &x {k: 1}\nc:\n  <<: *x\n  z: 1\n  k: v\n"),

@@ -30,6 +30,7 @@ DEFAULT_STEP = 2
 _SIGNS = re.compile(r"[-+0-9]*")
 # Empty lines and comments: tabs may begin them after a bare value, and not after one in quotes.
 _EMPTY_LINES = re.compile(r"[ \t]*(?:\r?\n[ \t]*(?:#[^\r\n]*)?(?=\r?\n|\Z))+")
+_LINE_AFTER = re.compile(r"\r?\n([ ]*)(#[^\r\n]*)?(?=\r?\n|\Z)")
 _INDENTS = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
@@ -137,14 +138,30 @@ class TextEditor:
         return self.with_span(line, end, "")
 
     def append(self, mapping: MappingNode, parts: list[str], value: Value) -> str:
-        """Add a key at the end of a section: after its last value, before the comments that follow."""
+        """Add a key at the end of a section: after its last value, before the comments that follow.
+
+        Comments that are indented further than its keys stay before it, since they belong to the last value.
+        """
         if mapping.flow_style:
             token, place = self._last_token(mapping.start_mark.index, mapping.end_mark.index - 1)
             comma = {FlowMappingStartToken: "", FlowEntryToken: " "}.get(type(token), ", ")
             return self.with_span(place, place, f"{comma}{_nest_flow(parts, value)}")
         place = self._line_end(self._last_token(mapping.start_mark.index, mapping.end_mark.index)[1])
+        column = self._column(mapping)
         end, empty = self._empty_lines(place)
-        return self.with_span(place, end, self._lines(self._column(mapping), parts, value) + empty)
+        if end == place:
+            place = end = self.behind_comments(place, column + 1)
+        return self.with_span(place, end, self._lines(column, parts, value) + empty)
+
+    def behind_comments(self, place: int, column: int) -> int:
+        """The end of the comments that follow, up to the first that is not indented so far."""
+        at = place
+        while line := _LINE_AFTER.match(self.text, at):
+            at = line.end()
+            if line[2] and len(line[1]) < column:
+                break
+            place = at if line[2] else place
+        return place
 
     def ended(self) -> str:
         """The same data in a text that other lines may follow.

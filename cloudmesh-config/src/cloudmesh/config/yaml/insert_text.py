@@ -19,7 +19,6 @@ from cloudmesh.config.yaml.values import Value, in_brackets, string
 ORIGIN = "Imported from "
 # The line that an earlier import wrote above its section.
 _COMMENT = re.compile(rf"^[ ]*# {ORIGIN}[^\r\n]*\r?\n\Z", re.MULTILINE)
-_LINE_AFTER = re.compile(r"\r?\n([ ]*)(#[^\r\n]*)?(?=\r?\n|\Z)")
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,8 @@ class _Inserter(TextEditor):
 
     def _end_of(self, node: Node, column: int) -> int:
         """Where a section ends: behind the comments that follow it and are indented as far as its keys."""
-        place = at = self._line_end(self._last_token(node.start_mark.index, node.end_mark.index)[1])
-        while line := _LINE_AFTER.match(self.text, at):
-            at = line.end()
-            if line[2] and len(line[1]) < column:
-                break
-            place = at if line[2] else place
-        return place
+        place = self._line_end(self._last_token(node.start_mark.index, node.end_mark.index)[1])
+        return self.behind_comments(place, column)
 
     def _joined(self, lines: list[str]) -> str:
         return "".join(f"{self.newline}{line}" for line in lines)

@@ -68,7 +68,8 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
     if result.interrupted:
         left = any(outcome.status is Status.NOT_STARTED for outcome in result)
         what = "what is marked 'not started' was not asked of any cloud"
-        notes.insert(0, f"interrupted: {what if left else 'all that was asked of the clouds is told'}")
+        every = "all that was asked of the clouds is in the table"
+        notes.insert(0, f"interrupted: {what if left else every}")
     notes += [f"note: {each}" for each in result.notes]
     if seconds is not None and len(result) > _MANY:
         counts = Counter(outcome.status for outcome in result)
