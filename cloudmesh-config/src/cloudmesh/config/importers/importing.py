@@ -92,9 +92,13 @@ def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
     module = FORMATS[form] if form else _recognised(text, path)
     found: ImportedClouds = module.read_clouds(path, text) if module else ImportedClouds([])
     if not found.clouds:
+        if form:
+            raise ConfigError(
+                f"no cloud was found in {path}, read as {form}; give another --format=KIND, or none"
+            )
         raise ConfigError(
             f"no cloud was found in {path}, which is none of {', '.join(FORMATS)}; "
-            "--format=FORMAT says which it is meant to be"
+            "--format=KIND says which it is meant to be"
         )
     if all(cloud.skipped for cloud in found.clouds):
         reasons = "; ".join(f"{cloud.name}: {cloud.skipped}" for cloud in found.clouds)
