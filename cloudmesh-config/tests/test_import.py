@@ -437,7 +437,8 @@ def test_wrong_words(write: Write, give: Give, tmp_path: Path) -> None:
     write(HEAD)
     assert "there is no file" in take(tmp_path / "nosuch", code=2)[1]
     assert "did you mean 'openrc'" in take(file, "--format=openr", code=2)[1]
-    assert "read as aws; give another --format=KIND, or none" in take(file, "--format=aws", code=3)[1]
+    wrong = give("theirs.yaml", CLOUDS)
+    assert "read as openrc; give another --format=KIND" in take(wrong, "--format=openrc", code=3)[1]
     assert "no name for a cloud" in take(file, "--name= x", code=2)[1]
     (tmp_path / "empty").mkdir()
     assert "name a file" in take(tmp_path / "empty", code=2)[1]
