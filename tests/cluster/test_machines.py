@@ -48,7 +48,7 @@ def life(home):
         home.json("vm", "start", NAMES),
         home.json("vm", "delete", NAMES, "--yes", "--wait"),
     ]
-    volatile = ("seconds", "age", "address")
+    volatile = ("seconds", "age", "address", "id")
     return [[{key: row[key] for key in row if key not in volatile} for row in step] for step in steps]
 
 
