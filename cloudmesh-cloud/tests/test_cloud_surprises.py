@@ -53,6 +53,20 @@ def test_a_machine_that_was_replaced_is_not_said_to_be_deleted(uc, replaced):
     assert uc.act(uc.find("vm1"), find_verb("delete")).changed
 
 
+@pytest.mark.parametrize("verb", ["delete", "stop"])
+def test_a_machine_that_is_listed_is_not_taken_for_deleted(uc, monkeypatch, verb):
+    """As where a gateway answers 404 in place of the cloud."""
+
+    def lie(provider, cloud_id):
+        raise NotFound("no Route matched")
+
+    vm = uc.find("vm1")
+    monkeypatch.setattr(type(uc.provider), verb, lie)
+    with pytest.raises(Conflict, match=r"no machine vm1 \(sim-000001\), and lists it all the same"):
+        uc.act(vm, find_verb(verb))
+    assert [each.machine.cloud_id for each in uc.inventory.known("uc")] == ["sim-000001"]
+
+
 def test_other_verbs_mean_the_machine_that_has_the_name_now(uc, replaced):
     done = uc.act(replaced, find_verb("stop"))
     assert (done.changed, done.machine.cloud_id, done.machine.state) == (True, "sim-000002", State.STOPPING)

@@ -177,3 +177,14 @@ def test_what_a_listing_leaves_out_is_neither_gone_nor_free_to_be_booted_again(c
     assert again.status.value == "failed"
     with SimulatedProvider("a", {**config.cloud("a"), "fail": []}) as provider:
         assert len(list(provider.machines())) == 2
+
+
+def test_what_has_vanished_is_deleted_though_a_listing_leaves_another_one_out(configure):
+    rule = {"verb": "machines", "names": "odd", "error": "odd"}
+    config = configure({"a": {"fail": rule}})
+    boot_of("odd,web1", "a")
+    with SimulatedProvider("a", {**config.cloud("a"), "fail": []}) as provider:
+        (web1,) = [each for each in provider.machines() if each.name == "web1"]
+        provider.delete(web1.cloud_id)
+    with Machines("web1", "a") as machines:
+        assert [each.status.value for each in machines.delete()] == ["already"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import Conflict, Gone, NotFound
@@ -108,9 +108,23 @@ class MachineList:
         return now
 
     def others_named(self, gone: MachineRecord) -> list[MachineRecord]:
-        """The machines that have the name of one that has vanished; a shared listing may still have that."""
+        """The machines that have the name of one that has vanished.
+
+        Raises:
+            Conflict: it has not, as the cloud lists it.
+        """
         shared = self.connection.shared_listing
         found = shared(self.all_there) if shared else self.all_there()
+        if shared and _is_among(gone, found):
+            # One of moments ago may still have it.
+            found = self.all_there()
+        if _is_among(gone, found):
+            cloud = self.connection.name
+            raise Conflict(
+                f"cloud {cloud} says that it has no machine {gone.name} ({gone.cloud_id}), and lists it all "
+                f"the same; nothing was done to it: look again (cms vm list --refresh --cloud={cloud}), and "
+                "ask its operators if it goes on"
+            )
         return [
             each
             for each in found
@@ -127,6 +141,12 @@ class MachineList:
         # A cloud's clock may be ahead; and that it does not tell the time is no proof of age.
         age = max(0.0, time.time() - machine.created) if machine.created else 0.0
         return age < self.connection.provider.hides_new
+
+
+def _is_among(machine: MachineRecord, listed: Iterable[MachineRecord]) -> bool:
+    """Whether a machine is there, and not just on its way out."""
+    leaving = (State.DELETING, State.DELETED)
+    return any(each.cloud_id == machine.cloud_id and each.state not in leaving for each in listed)
 
 
 def not_known_yet(machine: MachineRecord, error: NotFound) -> NotFound:

@@ -58,6 +58,10 @@ class Recorder(Inventory):
     def close(self) -> None:
         """There is nothing to leave."""
 
+    def known(self, cloud: str) -> list[KnownMachine]:
+        """None are known here."""
+        return []
+
     def _note(self, method: str, *words: Any) -> None:
         self._changes.append(StoreChange(method, words))
 
