@@ -140,6 +140,17 @@ def test_of_a_sub_command_only_its_own_usage_is_carried(words: str, shown: list[
     assert caught.value.usage.splitlines() == ["Usage:", *shown]
 
 
+def test_a_usage_that_fills_the_screen_is_left_out_if_no_sub_command_was_given() -> None:
+    lines = [f"  vm verb{number} NAME\n" for number in range(20)]
+    for words, usage in (
+        (["x"], "cms help vm shows how they are used"),
+        (["verb7"], "Usage:\n  vm verb7 NAME"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            parse(f"Usage:\n{''.join(lines)}", words, "vm")
+        assert caught.value.usage == usage
+
+
 def test_a_line_of_the_usage_keeps_the_rows_that_continue_it() -> None:
     doc = "Usage:\n  vm boot NAMES [--cloud=CLOUDS]\n          [--image=IMAGE]\n  vm list\n"
     with pytest.raises(UsageError) as caught:

@@ -48,7 +48,7 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
 
         reason = refusal.explain(doc, marked, name)
     if reason is not None:
-        raise UsageError(reason, usage=refusal.usage_of(doc, marked))
+        raise UsageError(reason, usage=refusal.usage_of(doc, marked, name))
     return {key: _unmarked(value) for key, value in found.items()}
 
 

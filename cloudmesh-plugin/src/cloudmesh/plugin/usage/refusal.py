@@ -15,6 +15,8 @@ from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
 from cloudmesh.plugin.usage.grammar import Usage, UsageLine
 from cloudmesh.plugin.usage.words import GivenWords, WordRefused, scan
 
+_MANY_LINES = 16
+
 
 def explain(doc: str, words: Sequence[str], name: str) -> str:
     """One sentence on why these words are refused; they must be words that docopt refuses."""
@@ -49,8 +51,11 @@ def wrong_option(doc: str, words: Sequence[str]) -> str | None:
     return None
 
 
-def usage_of(doc: str, words: Sequence[str]) -> str:
-    """The Usage block; only the lines of the sub-command that was given, so that they fit on a screen."""
+def usage_of(doc: str, words: Sequence[str], name: str) -> str:
+    """The Usage block; only the lines of the sub-command that was given, so that the sentence stays in sight.
+
+    If none was given, a block that would fill the screen is left out: the sentence names the sub-commands.
+    """
     usage = Usage(doc)
     positionals = [word for word in words if not word.startswith("-")]
     walked = [line.walk(positionals).commands for line in usage.lines]
@@ -58,6 +63,8 @@ def usage_of(doc: str, words: Sequence[str]) -> str:
     texts = usage.line_texts
     if longest and len(texts) == len(walked):
         texts = [text for text, commands in zip(texts, walked, strict=True) if commands == longest]
+    if not longest and sum(text.count("\n") + 1 for text in texts) > _MANY_LINES:
+        return f"cms help {name} shows how they are used"
     return "Usage:\n" + textwrap.indent("\n".join(texts), "  ")
 
 
