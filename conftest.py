@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import secrets
 import shutil
@@ -13,10 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import hypothesis
 import pytest
+
+from cloudmesh.config import Config
 
 # A machine that is busy with other tests must not fail one.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -156,3 +160,32 @@ def new_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def place(new_place: Callable[[], str]) -> str:
     """The place of a new, empty store."""
     return new_place()
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A directory of its own for the configuration and the store."""
+    directory = tmp_path / "home"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
+    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
+    return directory
+
+
+@pytest.fixture
+def configure(home: Path) -> Callable[..., Config]:
+    """Writes a configuration; each cloud is simulated and fast unless its settings say otherwise."""
+
+    def write(clouds: dict[str, Any], **section: Any) -> Config:
+        settings = {"type": "simulated", "boot_seconds": 0, "action_seconds": 0}
+        settings["default"] = {"image": "debian-12", "flavor": "tiny"}
+        data = {
+            "cloudmesh": section or {"default": next(iter(clouds))},
+            "clouds": {name: {**settings, **own} for name, own in clouds.items()},
+        }
+        file = home / "class.yaml"
+        file.write_text(json.dumps(data))
+        file.chmod(0o600)
+        return Config.load()
+
+    return write

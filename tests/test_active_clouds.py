@@ -1,7 +1,5 @@
 """Choosing clouds: several programs at once, a section of a wrong shape, a default that is not there."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

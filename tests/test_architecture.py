@@ -1,7 +1,5 @@
 """The page of the architecture shows the folders as they are, and names files that exist."""
 
-from __future__ import annotations
-
 import re
 from pkgutil import resolve_name
 

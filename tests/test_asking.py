@@ -1,7 +1,5 @@
 """A secret that is missing is asked for at the terminal, once, and is found nowhere afterwards."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import subprocess

@@ -1,7 +1,5 @@
 """The page of clouds: its examples are configurations without mistakes, and no type is missing."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

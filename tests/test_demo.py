@@ -1,7 +1,5 @@
 """``make demo``, the first thing that a newcomer sees, shows the main job and leaves nothing behind."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

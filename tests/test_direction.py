@@ -1,7 +1,5 @@
 """That the contracts of ``.importlinter`` can be broken, and what they cannot say themselves."""
 
-from __future__ import annotations
-
 import ast
 import re
 from graphlib import CycleError, TopologicalSorter

@@ -1,7 +1,5 @@
 """What the documentation shows is typed as it stands, and does what it says; ``examples.py`` says how."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections import Counter

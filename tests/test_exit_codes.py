@@ -1,7 +1,5 @@
 """Each exit code of the program, and the sentence that goes with it."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """``cms vm list`` loads nothing heavy beyond what the shell itself loads."""
 
-from __future__ import annotations
-
 import re
 import sys
 

@@ -1,7 +1,5 @@
 """A killed program never leaves a half-written configuration or store."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

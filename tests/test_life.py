@@ -1,7 +1,5 @@
 """The whole life of three machines: one-shot, in a script, in the shell at a terminal, and from Python."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """Each package is a distribution of its own, which works installed from its wheel and editable."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The repository holds what its readers are promised."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """A password of the configuration is written nowhere else, whatever is said."""
 
-from __future__ import annotations
-
 import pytest
 
 PASSWORD = "Zq9-gReM1in_s3"

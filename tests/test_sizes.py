@@ -1,7 +1,5 @@
 """The house keeps its size, and every public name of it says what it is."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest
@@ -20,13 +18,13 @@ CASES = {
     "the largest file": (Sizes({**FEW, "c.py": 401}, {}, []), "c.py has 401 lines, of at most 400"),
     "small files": (Sizes({**FEW, "b.py": 108, "d.py": 109}, {}, []), "the median file has 109.5 lines"),
     "large files": (Sizes({**FEW, "b.py": 200, "d.py": 202}, {}, []), "the median file has 201 lines"),
-    "many tests": (Sizes(FEW, {"t.py": 753}, []), "there are 1.14 lines of tests for each line of source"),
+    "many tests": (Sizes(FEW, {"t.py": 727}, []), "there are 1.10 lines of tests for each line of source"),
     "a silent name": (Sizes(FEW, {}, ["a.py: f"]), "a.py: f has no docstring"),
 }
 
 
 def test_what_is_good_has_no_faults():
-    assert Sizes(FEW, {"t.py": 752}, []).faults() == []
+    assert Sizes(FEW, {"t.py": 726}, []).faults() == []
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,7 +1,5 @@
 """What is around machines, with the real program: keys, groups, addresses, networks, images, quotas."""
 
-from __future__ import annotations
-
 import subprocess
 
 import pytest

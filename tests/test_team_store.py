@@ -1,7 +1,5 @@
 """The whole shell over a PostgreSQL that a team shares."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

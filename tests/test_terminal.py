@@ -1,7 +1,5 @@
 """What a person sees at a terminal while many machines are worked on, and what stays of it."""
 
-from __future__ import annotations
-
 import pexpect
 import pyte
 import pytest

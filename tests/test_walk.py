@@ -1,7 +1,5 @@
 """Who follows one verb from the shell to the cloud passes few rooms, and none of them twice."""
 
-from __future__ import annotations
-
 import pytest
 
 from .walk import LIMIT, Entry, again, faults, stops, tour, walk

@@ -1,7 +1,6 @@
 """A home of its own for each test, a clock that stands still, and a provider that counts its calls."""
 
 import functools
-import json
 from contextlib import ExitStack
 
 import pytest
@@ -12,7 +11,6 @@ from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated import account as simulated
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.providers.simulated.world import World
-from cloudmesh.config import Config
 
 METHODS = (
     *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
@@ -83,31 +81,18 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def home(monkeypatch, tmp_path):
-    directory = tmp_path / "home"
-    directory.mkdir(mode=0o700)
-    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
-    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
-    return directory
+def config(configure):
+    return configure({"uc": {}})
 
 
 @pytest.fixture
-def configure(home):
-    """Writes a configuration; each cloud is simulated and fast unless its settings say otherwise."""
-
-    def write(clouds, **section):
-        settings = {"type": "simulated", "boot_seconds": 0, "action_seconds": 0}
-        settings["default"] = {"image": "debian-12", "flavor": "tiny"}
-        data = {
-            "cloudmesh": section or {"default": next(iter(clouds))},
-            "clouds": {name: {**settings, **own} for name, own in clouds.items()},
-        }
-        file = home / "class.yaml"
-        file.write_text(json.dumps(data))
-        file.chmod(0o600)
-        return Config.load()
-
-    return write
+def uc(config, spy):
+    """An open cloud with the active machine vm1, known to the store; the calls are counted from here."""
+    with Cloud("uc") as cloud:
+        cloud.boot("vm1")
+        cloud.machine("vm1")
+        spy.taken()
+        yield cloud
 
 
 @pytest.fixture

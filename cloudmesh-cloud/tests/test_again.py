@@ -10,12 +10,7 @@ from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 # How a machine comes into the state from which each verb is called.
 BEFORE = {"start": "stop", "resume": "suspend", "unpause": "pause"}
-ASKED = {
-    "rebuild": "tiny-linux",
-    "resize": "small",
-    "rename": "other",
-    "metadata": {"a": "b", "old": None},
-}
+ASKED = {"rebuild": "tiny-linux", "resize": "small", "rename": "other", "metadata": {"a": "b", "old": None}}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
 HARMFUL = ("reboot", "hard_reboot", "rebuild")
 # Seconds that booting and actions take, on a clock that stands still until it is told.

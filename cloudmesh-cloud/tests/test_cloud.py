@@ -19,16 +19,6 @@ def config(configure):
 
 
 @pytest.fixture
-def uc(config, spy):
-    """An open cloud with the active machine vm1, known to the store; the calls are counted from here."""
-    with Cloud("uc") as cloud:
-        cloud.boot("vm1")
-        cloud.machine("vm1")
-        spy.taken()
-        yield cloud
-
-
-@pytest.fixture
 def behind(config):
     """The same cloud as another user sees it, past the store."""
     with SimulatedProvider("uc", config.cloud("uc")) as provider:

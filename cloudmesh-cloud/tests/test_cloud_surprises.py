@@ -4,21 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from cloudmesh.cloud import Cloud, State
+from cloudmesh.cloud import State
 from cloudmesh.cloud.errors import Conflict, Gone, NotFound, ProviderDefect, Unsupported
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.cloud.provider.interface import Capability
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-
-
-@pytest.fixture
-def uc(configure, spy):
-    configure({"uc": {}})
-    with Cloud("uc") as cloud:
-        cloud.boot("vm1")
-        cloud.machine("vm1")
-        spy.taken()
-        yield cloud
 
 
 @pytest.fixture

@@ -176,10 +176,7 @@ def test_a_cloud_that_takes_its_time_to_fail_is_not_asked_for_long(uc, monkeypat
     assert len(calls) == asked
 
 
-@given(
-    failures=st.lists(st.sampled_from(PASSING + LASTING), max_size=8),
-    attempts=st.integers(1, 6),
-)
+@given(failures=st.lists(st.sampled_from(PASSING + LASTING), max_size=8), attempts=st.integers(1, 6))
 def test_the_first_good_answer_or_lasting_error_ends_it(failures, attempts):
     left, calls = list(failures), []
 

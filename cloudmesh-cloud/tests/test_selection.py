@@ -100,7 +100,7 @@ def test_a_name_says_its_cloud_before_the_colon_or_means_the_chosen_ones(config)
 
     wanted = clouds_of_names(config, expand("a,aws1:b,c"), chosen)
     assert [(str(name), clouds) for name, clouds in wanted] == [
-        *(("a", ["uc", "tacc"]), ("aws1:b", ["aws1"]), ("c", ["uc", "tacc"])),
+        *(("a", ["uc", "tacc"]), ("aws1:b", ["aws1"]), ("c", ["uc", "tacc"]))
     ]
     assert clouds_of_names(config, expand("aws3:b"), chosen)[0][1] == ["aws3"] and asked == [1]
     with pytest.raises(UnknownName, match="there is no cloud 'ucc'"):

@@ -56,16 +56,6 @@ def sample() -> str:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A private cloudmesh directory, which the commands use too."""
-    directory = tmp_path / "cloudmesh"
-    directory.mkdir(mode=0o700)
-    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
-    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
-    return directory
-
-
-@pytest.fixture
 def write(home: Path) -> Write:
     """Write text or bytes as class.yaml with a mode, 0600 if none is given."""
 

@@ -175,7 +175,7 @@ def test_the_lock_is_the_same_through_a_symlink(write: Write, tmp_path: Path) ->
             process.wait(0.7)
         assert path.read_text() == "a: 1\n"
     assert process.wait(10) == 0
-    assert link.is_symlink() and names(tmp_path) == ["cloudmesh", "link.yaml"]
+    assert link.is_symlink() and names(tmp_path) == ["home", "link.yaml"]
     assert (path.read_text(), mode(path)) == ("a: 2\n", 0o600)
 
 

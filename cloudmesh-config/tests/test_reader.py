@@ -21,9 +21,7 @@ def test_the_sample_loads_as_it_stands_in_its_order(write: Write, sample: str) -
     data = reader.load(write(sample))
     assert list(data) == ["version", "profile", "cloudmesh", "clouds"]
     assert list(data["clouds"]) == ["uc", "tacc"]
-    assert list(data["clouds"]["uc"]) == [
-        *("name", "host", "type", "version", "credentials", "default"),
-    ]
+    assert list(data["clouds"]["uc"]) == [*("name", "host", "type", "version", "credentials", "default")]
     assert list(data["clouds"]["tacc"]["credentials"])[:3] == ["OS_AUTH_URL", "OS_PASSWORD", "OS_TENANT_NAME"]
     assert data["version"] == 5.0
     assert data["cloudmesh"] == {"default": ["chameleon"], "active": ["chameleon"]}

@@ -86,10 +86,7 @@ def test_the_first_value_that_is_not_none_decides_the_kind(path: Path, ask: Any)
 def test_a_newer_format_is_refused_untouched(path: Path, ask: Any) -> None:
     ask(path, "PRAGMA user_version=3")
     before = path.read_bytes()
-    with (
-        Database(path) as db,
-        pytest.raises(StoreError, match=r"x\.db has the format 3 of a newer"),
-    ):
+    with Database(path) as db, pytest.raises(StoreError, match=r"x\.db has the format 3 of a newer"):
         db.add("vm", {"a": 1})
     assert path.read_bytes() == before
 

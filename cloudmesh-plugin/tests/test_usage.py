@@ -48,10 +48,7 @@ def test_arguments_are_those_of_docopt() -> None:
     assert found["--timeout"] == "60"
 
 
-@given(
-    words=st.lists(st.text().filter(lambda word: not word.startswith("-"))),
-    value=st.text(),
-)
+@given(words=st.lists(st.text().filter(lambda word: not word.startswith("-"))), value=st.text())
 def test_words_arrive_unharmed(words: list[str], value: str) -> None:
     found = parse(FREE, [f"--option={value}", *words], "probe")
     assert found == {"--option": value, "WORD": words}

@@ -1,6 +1,5 @@
 """A home of its own for each test, two clouds that count their calls, and time that passes on demand."""
 
-import json
 import threading
 from contextlib import suppress
 from types import SimpleNamespace
@@ -10,7 +9,6 @@ import pytest
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.config import Config
 from cloudmesh.job.command.job import JobCommand
 from cloudmesh.vm.command.vm import VmCommand
 
@@ -79,34 +77,6 @@ def spy(monkeypatch):
     spied = type("SpiedProvider", (SimulatedProvider,), {name: _spied(watcher, name) for name in METHODS})
     monkeypatch.setattr("cloudmesh.cloud.client.cloud.provider_class", lambda kind, cloud: spied)
     return watcher
-
-
-@pytest.fixture
-def home(monkeypatch, tmp_path):
-    directory = tmp_path / "home"
-    directory.mkdir(mode=0o700)
-    monkeypatch.setenv("CLOUDMESH_CONFIG_DIR", str(directory))
-    monkeypatch.delenv("CLOUDMESH_CONFIG", raising=False)
-    return directory
-
-
-@pytest.fixture
-def configure(home):
-    """Writes a configuration; each cloud is simulated and at once unless its settings say otherwise."""
-
-    def write(clouds, **section):
-        settings = {"type": "simulated", "boot_seconds": 0, "action_seconds": 0}
-        settings["default"] = {"image": "debian-12", "flavor": "tiny"}
-        data = {
-            "cloudmesh": section or {"default": next(iter(clouds))},
-            "clouds": {name: {**settings, **own} for name, own in clouds.items()},
-        }
-        file = home / "class.yaml"
-        file.write_text(json.dumps(data))
-        file.chmod(0o600)
-        return Config.load()
-
-    return write
 
 
 @pytest.fixture

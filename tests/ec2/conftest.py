@@ -1,7 +1,5 @@
 """moto's server on loopback, behind a gate that counts calls and looks at who calls, as Amazon does."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

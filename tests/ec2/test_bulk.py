@@ -1,7 +1,5 @@
 """Several machines in one call of EC2, on moto: how many calls it takes, and what each machine is told."""
 
-from __future__ import annotations
-
 import pytest
 
 from cloudmesh.cloud import errors

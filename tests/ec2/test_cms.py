@@ -1,7 +1,5 @@
 """EC2 as its user meets it: the real ``cms``, and how many calls it makes."""
 
-from __future__ import annotations
-
 import re
 import signal
 import time

@@ -1,7 +1,5 @@
 """EC2 does what every cloud does."""
 
-from __future__ import annotations
-
 import pytest
 
 from cloudmesh.cloud.conformance import ProviderSuite

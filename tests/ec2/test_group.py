@@ -1,7 +1,5 @@
 """Several machines made by one call of RunInstances, on moto: all of them, each with its name, and once."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Many machines, and many threads: pages, and never an answer about the wrong machine."""
 
-from __future__ import annotations
-
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor

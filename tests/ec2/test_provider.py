@@ -1,7 +1,5 @@
 """What EC2 has beyond the common part, and its errors, on moto."""
 
-from __future__ import annotations
-
 import base64
 import re
 import time
@@ -307,14 +305,8 @@ def test_pages_that_have_no_end_are_an_error(provider, gate, tokens):
 @pytest.mark.parametrize(
     ("inner", "words"),
     [
-        (
-            "<instanceId>i-7</instanceId><privateIpAddress>nowhere</privateIpAddress>",
-            "machine .*i-7.*no IP",
-        ),
-        (
-            "<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>",
-            "i-7.*creation is no time",
-        ),
+        ("<instanceId>i-7</instanceId><privateIpAddress>nowhere</privateIpAddress>", "machine .*i-7.*no IP"),
+        ("<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>", "i-7.*creation is no time"),
         ("<instanceId>i-7</instanceId><instanceType><a>b</a></instanceType>", "i-7.*flavor is no text"),
         ("<instanceId>i-7</instanceId><tagSet>x</tagSet>", "i-7.*not as it should be"),
         ("<instanceId/>", "its id is empty"),

@@ -1,7 +1,5 @@
 """The real OpenStack passes the tests that every cloud passes."""
 
-from __future__ import annotations
-
 import pytest
 
 from cloudmesh.cloud.conformance import ProviderSuite

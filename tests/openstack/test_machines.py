@@ -1,7 +1,5 @@
 """What is done to machines on a real OpenStack, and the states they are in meanwhile."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import replace
 

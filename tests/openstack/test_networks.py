@@ -1,7 +1,5 @@
 """Networks, security groups and floating IPs on a real OpenStack."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """Signing in once: how many calls the common commands cost, and what happens to the kept token."""
 
-from __future__ import annotations
-
 import json
 import stat
 import sys

@@ -1,7 +1,5 @@
 """States that other tools bring machines into, as a user of ``cms vm`` meets them on a real OpenStack."""
 
-from __future__ import annotations
-
 import pytest
 
 from .conftest import wait_until
@@ -34,10 +32,7 @@ def state(user):
 
 @pytest.mark.parametrize(
     ("action", "words", "status", "shown"),
-    [
-        ("shelve", None, "SHELVED_OFFLOADED", "shelved_offloaded"),
-        ("rescue", {}, "RESCUE", "rescued"),
-    ],
+    [("shelve", None, "SHELVED_OFFLOADED", "shelved_offloaded"), ("rescue", {}, "RESCUE", "rescued")],
 )
 def test_a_machine_in_a_state_of_its_own_is_refused_by_name_and_can_be_deleted(
     user, action, words, status, shown

@@ -1,7 +1,5 @@
 """One command on two regions of a real OpenStack and on EC2 together."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What can go wrong with a real OpenStack, provoked, as its user reads it."""
 
-from __future__ import annotations
-
 import datetime
 import http.server
 import socket

@@ -1,7 +1,5 @@
 """How many calls the clouds get."""
 
-from __future__ import annotations
-
 import itertools
 import json
 

@@ -1,7 +1,5 @@
 """The pretended OpenStack is one as far as clients look, and fails as it is told."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

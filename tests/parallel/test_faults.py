@@ -1,7 +1,5 @@
 """A third of the calls fail, in every way: each machine ends in its state, or is told with its reason."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

@@ -1,7 +1,5 @@
 """The disk with the store is full in the middle of a job: what was done is told, and no more is begun."""
 
-from __future__ import annotations
-
 import json
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """A cloud that answers what no OpenStack answers: nothing of it is told as done, and no machine vanishes."""
 
-from __future__ import annotations
-
 import pytest
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,5 @@
 """A boot whose answer is lost on its way from an OpenStack is found by its token, and made once."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """What is no answer of a cloud is no success of a job; what was done all the same is found."""
 
-from __future__ import annotations
-
 import pytest
 
 from cloudmesh.vm.jobs.jobs import Jobs

@@ -3,8 +3,6 @@
 The simulated cloud has each name once; OpenStack, as most clouds, takes it as often as it is asked to.
 """
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """A process that may open few files makes fewer calls at once, and loses nothing."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

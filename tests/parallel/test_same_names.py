@@ -1,7 +1,5 @@
 """Two processes of one user that boot the same names at once, on a cloud that takes a name twice."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 

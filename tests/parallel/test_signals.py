@@ -1,7 +1,5 @@
 """Ended by any signal at any moment, and resumed: the store tells what the clouds have."""
 
-from __future__ import annotations
-
 import random
 import signal
 import time

@@ -1,7 +1,5 @@
 """A cloud that hangs holds nobody back, and its tasks end with a reason."""
 
-from __future__ import annotations
-
 import pytest
 
 from cloudmesh.cloud.errors import CloudError

@@ -1,7 +1,5 @@
 """A cloud whose answers come byte by byte ends every command in its time, and hides no healthy cloud."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -221,9 +221,7 @@ def certificate(tmp_path):
         file = tmp_path / f"{'-'.join(names)}.pem"
         pem = made.public_bytes(serialization.Encoding.PEM)
         secret = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         both = tmp_path / f"{'-'.join(names)}-both.pem"
         both.write_bytes(pem + secret)

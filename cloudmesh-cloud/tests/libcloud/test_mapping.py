@@ -124,10 +124,7 @@ def test_what_is_no_librarys_error_is_left_alone():
 
 
 def test_what_only_looks_leaves_nothing_open():
-    with (
-        pytest.raises(errors.CloudTimeout, match="^late; tell them$") as caught,
-        errors.only_looking(),
-    ):
+    with pytest.raises(errors.CloudTimeout, match="^late; tell them$") as caught, errors.only_looking():
         raise errors.CloudTimeout(f"late; {errors.UNSURE}; tell them", outcome_unknown=True)
     assert not caught.value.outcome_unknown
 

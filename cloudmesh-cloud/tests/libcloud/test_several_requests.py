@@ -1,7 +1,5 @@
 """Drivers that ask for something and then look how it goes: libcloud's own for CloudStack."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qs, urlsplit
 
 import pytest

@@ -110,8 +110,7 @@ def test_an_application_credential_by_id_and_by_name():
 
 
 @pytest.mark.parametrize(
-    "given",
-    ["INTERFACE=secret", "COMPUTE_API_VERSION=latest", "COMPUTE_API_VERSION=3.1", "AUTH_TYPE=v3oidc"],
+    "given", ["INTERFACE=secret", "COMPUTE_API_VERSION=latest", "COMPUTE_API_VERSION=3.1", "AUTH_TYPE=v3oidc"]
 )
 def test_values_that_cannot_be(given):
     key, _, value = given.partition("=")

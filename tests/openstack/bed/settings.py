@@ -70,10 +70,7 @@ def _tokens(bed: Bed, user: str) -> dict[str, object]:
 def _keystone(bed: Bed) -> Sections:
     keys = bed.run / "keystone"
     return {
-        "DEFAULT": {
-            "log_file": bed.run / "log" / "keystone.log",
-            "public_endpoint": bed.url("keystone"),
-        },
+        "DEFAULT": {"log_file": bed.run / "log" / "keystone.log", "public_endpoint": bed.url("keystone")},
         "database": {"connection": bed.database("keystone")},
         "token": {"provider": "fernet", "expiration": 86400},
         "fernet_tokens": {"key_repository": keys / "fernet"},
@@ -192,7 +189,4 @@ def _nova(bed: Bed, region: str) -> Sections:
 def _nova_databases(bed: Bed, region: str) -> Sections:
     """Apart from the rest, for nova-compute must not be told of the databases."""
     api, cell, _ = nova_databases(region)
-    return {
-        "api_database": {"connection": bed.database(api)},
-        "database": {"connection": bed.database(cell)},
-    }
+    return {"api_database": {"connection": bed.database(api)}, "database": {"connection": bed.database(cell)}}

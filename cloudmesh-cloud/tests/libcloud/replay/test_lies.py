@@ -78,19 +78,9 @@ def test_pages_that_repeat(connect):
 @pytest.mark.parametrize(
     ("cloud", "line", "status", "body"),
     [
-        (
-            "az",
-            f"POST /{TENANT}/oauth2/token",
-            401,
-            {"error": "x", "error_description": "it expired"},
-        ),
+        ("az", f"POST /{TENANT}/oauth2/token", 401, {"error": "x", "error_description": "it expired"}),
         ("gce", "POST /o/oauth2/token", 400, {"error": "x", "error_description": "it expired"}),
-        (
-            "gce",
-            f"GET {GOOGLE.rpartition('/')[0]}",
-            401,
-            {"error": {"code": 401, "message": "it expired"}},
-        ),
+        ("gce", f"GET {GOOGLE.rpartition('/')[0]}", 401, {"error": {"code": 401, "message": "it expired"}}),
         ("ocean", f"GET {DROPLETS}", 401, {"id": "unauthorized", "message": "it expired"}),
         ("vultr", f"GET {VULTR}", 401, {"error": "it expired", "status": 401}),
         ("vultr", f"GET {VULTR}", 403, {"error": "it expired", "status": 403}),

@@ -95,11 +95,7 @@ class Machine:
         return self.info().state
 
     def act(
-        self,
-        action: str,
-        wait: bool = False,
-        timeout: float | None = None,
-        argument: GivenArgument = None,
+        self, action: str, wait: bool = False, timeout: float | None = None, argument: GivenArgument = None
     ) -> MachineRecord:
         """Do an action of the verb table; see ``Machines.act``. A machine that is renamed is found by its new
         name from then on.

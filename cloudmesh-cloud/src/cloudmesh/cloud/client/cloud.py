@@ -198,8 +198,7 @@ class Cloud(Catalog):
         argument = self.argument(verb, None)
         found = self.find(name)
         done = self.connection.surely(
-            lambda: self.act(found, verb, argument),
-            lambda: self.act(found, verb, argument, maybe_done=True),
+            lambda: self.act(found, verb, argument), lambda: self.act(found, verb, argument, maybe_done=True)
         )
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine

@@ -25,10 +25,7 @@ TOO_MANY_COPIES = (
     f"aliases (*) make more than {MOST_COPIES:,} copies up to here",
     "write out what is needed",
 )
-INSIDE_ITSELF = (
-    "an alias refers to itself: it is inside of its own anchor",
-    "write out what it stands for",
-)
+INSIDE_ITSELF = ("an alias refers to itself: it is inside of its own anchor", "write out what it stands for")
 IMPOSSIBLE = ("a date, number or tag is impossible", "put the value in quotes")
 DUPLICATE = ("this section has the same key already", "remove one of the two")
 UNHASHABLE = (

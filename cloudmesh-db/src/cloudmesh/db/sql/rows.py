@@ -243,10 +243,7 @@ class _RowShape:
     """How rows in which the same columns have values become records."""
 
     def __init__(
-        self,
-        places: list[tuple[KeyPath, int]],
-        decoders: list[tuple[int, Callable[[Any], Any]]],
-        width: int,
+        self, places: list[tuple[KeyPath, int]], decoders: list[tuple[int, Callable[[Any], Any]]], width: int
     ) -> None:
         """Plan it.
 

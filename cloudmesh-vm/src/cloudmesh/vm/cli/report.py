@@ -20,14 +20,7 @@ from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.listing import created_text
 from cloudmesh.vm.jobs.planning import GivenArgument
-from cloudmesh.vm.model.outcome import (
-    OUTCOME_COLUMNS,
-    Outcome,
-    Result,
-    Status,
-    UnresolvedName,
-    outcome_row,
-)
+from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status, UnresolvedName, outcome_row
 from cloudmesh.vm.queries import Foreseen, foresee, machine_words
 
 if TYPE_CHECKING:

@@ -11,12 +11,7 @@ from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsu
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.providers.ec2 import errors
-from cloudmesh.cloud.providers.ec2.bulk import (
-    ACTIONS,
-    INSTANCES_A_PAGE,
-    Ec2BulkCalls,
-    deleted_error,
-)
+from cloudmesh.cloud.providers.ec2.bulk import ACTIONS, INSTANCES_A_PAGE, Ec2BulkCalls, deleted_error
 from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image
