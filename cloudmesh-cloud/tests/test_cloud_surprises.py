@@ -52,8 +52,9 @@ def test_a_machine_that_is_listed_is_not_taken_for_deleted(uc, monkeypatch, verb
 
     vm = uc.find("vm1")
     monkeypatch.setattr(type(uc.provider), verb, lie)
-    with pytest.raises(Conflict, match=r"no machine vm1 \(sim-000001\), and lists it all the same"):
-        uc.act(vm, find_verb(verb))
+    for maybe_done in (False, verb == "delete"):
+        with pytest.raises(Conflict, match=r"no machine vm1 \(sim-000001\), and lists it all the same"):
+            uc.act(vm, find_verb(verb), maybe_done=maybe_done)
     assert [each.machine.cloud_id for each in uc.inventory.known("uc")] == ["sim-000001"]
 
 

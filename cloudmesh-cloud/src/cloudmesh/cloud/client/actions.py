@@ -177,6 +177,8 @@ class MachineActions:
         deleted = ActionResult(replace(gone, state=State.DELETED, raw_state=""), False, State.DELETED)
         deletes = verb.target is State.DELETED
         if deletes and maybe_done:
+            # Whoever has its name by now is left alone; that it is not there itself is made sure of.
+            self.machines.others_named(gone)
             return deleted
         # If it may have been done already, nothing is done to another one.
         named = [] if maybe_done else self.machines.others_named(gone)
