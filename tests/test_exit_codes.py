@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -11,7 +12,7 @@ from .conftest import query, wait_until
 
 def sentence(ended):
     """The error: one line on stderr that names the command; the usage may follow after a blank line."""
-    lines = [line for line in ended.stderr.splitlines() if line.startswith("cms ")]
+    lines = [line for line in ended.stderr.splitlines() if re.match(r"cms \w+: ", line)]
     assert len(lines) == 1, ended.stderr
     assert "Traceback" not in ended.stderr
     return lines[0]
@@ -179,10 +180,13 @@ def silent(home, cloud_settings):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("words", ["vm boot web01", "vm list --refresh", "vm info web01"])
+@pytest.mark.parametrize(
+    "words", ["vm boot web01", "vm list --refresh", "vm info web01", "image list", "ip create"]
+)
 def test_130_while_a_cloud_is_asked_what_there_is(silent, words, number):
     home, is_asked = silent
-    assert interrupt(home, words.split(), is_asked, number) == (130, "", "cms vm: interrupted\n")
+    told = f"cms {words.split()[0]}: interrupted\n"
+    assert interrupt(home, words.split(), is_asked, number) == (130, "", told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

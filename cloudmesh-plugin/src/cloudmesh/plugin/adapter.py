@@ -26,6 +26,7 @@ from cloudmesh.plugin import front, output, variables
 from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
+from cloudmesh.plugin.signals import as_ctrl_c
 from cloudmesh.plugin.usage import help_text, parse, split
 
 Arguments = dict[str, Any]
@@ -105,7 +106,8 @@ def _run(method: Method, shell: Any, call: _Call) -> int:
     """Run the command and print its answer or its error; give its exit code."""
     forget()
     try:
-        return _answer(method, shell, call)
+        with as_ctrl_c():
+            return _answer(method, shell, call)
     except KeyboardInterrupt:
         return report(call.name, Interrupted("interrupted"))
     except BrokenPipeError:

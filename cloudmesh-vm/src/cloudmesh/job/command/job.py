@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cloudmesh.plugin import Answer, CloudmeshError, command
-from cloudmesh.plugin.signals import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
 
 VERBS = ("list", "show", "resume", "cancel")
@@ -14,7 +13,6 @@ VERBS = ("list", "show", "resume", "cancel")
 class JobCommand(PluginCommand):  # type: ignore[misc]
     """The command ``job`` of the shell."""
 
-    @as_ctrl_c()
     @command(reads="list show")
     def do_job(self, arguments: dict[str, Any]) -> Answer | None:
         """

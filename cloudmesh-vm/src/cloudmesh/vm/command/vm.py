@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin import Answer, command
-from cloudmesh.plugin.signals import as_ctrl_c
 from cloudmesh.shell.command import PluginCommand
 from cloudmesh.vm.cli import usage
 
@@ -66,7 +65,6 @@ VERBS = tuple(usage.verb_names())
 class VmCommand(PluginCommand):  # type: ignore[misc]
     """The command ``vm`` of the shell."""
 
-    @as_ctrl_c()
     @command(reads="list info wait console metadata", unless="--set --unset")
     @_documented
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
