@@ -8,5 +8,5 @@ _SPEC = importlib.util.spec_from_file_location("fixtures_of_vm", _FILE)
 _FIXTURES = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_FIXTURES)
 
-asked_once, spy, home = _FIXTURES.asked_once, _FIXTURES.spy, _FIXTURES.home
-configure, config, boot = _FIXTURES.configure, _FIXTURES.config, _FIXTURES.boot
+asked_once, spy = _FIXTURES.asked_once, _FIXTURES.spy
+config, boot = _FIXTURES.config, _FIXTURES.boot
