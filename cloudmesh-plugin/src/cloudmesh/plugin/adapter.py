@@ -19,8 +19,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from cloudmesh.plugin import front, output, variables
 from cloudmesh.plugin.errors import Interrupted, UsageError
@@ -34,8 +33,7 @@ Method = Callable[[Any, Arguments], Answer | None]
 Command = Callable[[Any, str], None]
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """A call of a command: its words, or the line that holds them, and what ``command`` was told of it."""
 
     name: str

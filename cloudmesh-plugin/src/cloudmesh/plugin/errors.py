@@ -19,7 +19,6 @@ the error again. Classes that other packages derive from the tree take part in t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -158,6 +157,8 @@ def _is_plain(value: object) -> bool:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like ``name``, or None if none is alike."""
     candidates = {candidate.lower(): candidate for candidate in known}
+    import difflib  # few calls have a slip
+
     found = difflib.get_close_matches(name.lower(), candidates, n=1, cutoff=0.6)
     return candidates[found[0]] if found else None
 

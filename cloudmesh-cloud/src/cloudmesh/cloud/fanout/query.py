@@ -47,8 +47,7 @@ class CloudProgress(NamedTuple):
 ProgressCallback = Callable[[str, Sequence[CloudProgress]], None]
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(NamedTuple):
     """When the time for all of a command together is over, by the monotonic clock; None for never."""
 
     seconds: float | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Word(str, Enum):
@@ -144,8 +144,7 @@ def _is_global(address: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """What a listing lacks, since its cloud told of it in a way that cannot be right.
 
     Attributes:

@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass
 from enum import Enum, EnumMeta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudmesh.cloud.errors import Conflict
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State, Word
@@ -43,8 +43,7 @@ class Kind(Word):
     FLAG = "flag"
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One thing that a verb takes beside the machine.
 
     Attributes:
