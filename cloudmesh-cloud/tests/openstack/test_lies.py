@@ -5,6 +5,7 @@ import itertools
 import pytest
 from requests_mock import ANY
 
+from cloudmesh.cloud.conformance.faults import LISTS
 from cloudmesh.cloud.errors import BadAnswer, OutOfService
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
@@ -44,18 +45,7 @@ LOOKS = {
     "new_address": lambda uc: uc.create_floating_ip(),
     "attach": lambda uc: uc.attach_floating_ip("a1", "s1"),
     "detach": lambda uc: uc.detach_floating_ip("a1"),
-    **{
-        kind: lambda uc, kind=kind: getattr(uc, kind)()
-        for kind in (
-            "images",
-            "flavors",
-            "key_pairs",
-            "quotas",
-            "networks",
-            "security_groups",
-            "floating_ips",
-        )
-    },
+    **{kind: lambda uc, kind=kind: getattr(uc, kind)() for kind in LISTS if kind != "machines"},
 }
 LIES = {
     "a page": {"text": "<html><title>Sign in</title></html>", "headers": PAGE},

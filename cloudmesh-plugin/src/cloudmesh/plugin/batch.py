@@ -15,7 +15,6 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.report import BROKEN_PIPE, tell
 from cloudmesh.plugin.secrets import mask_text
-from cloudmesh.plugin.signals import as_ctrl_c
 
 STDIN = "-"
 
@@ -30,7 +29,7 @@ def run(shell: Any, file: str, keep_going: bool) -> int:
     Raises:
         UsageError: the file cannot be read as a script, or the script runs itself.
     """
-    with as_ctrl_c(), _opened(file) as script, _entered(shell, file):
+    with _opened(file) as script, _entered(shell, file):
         first_code = 0
         for number, text in read(script, file):
             code = lines.run(shell, text)

@@ -21,6 +21,8 @@ from cloudmesh.plugin.secrets import is_secret
 
 # Characters: of a part of user data, of what may be shown of it, and of a line that can hold a secret.
 _PART, _SHOWN, _SHORTEST_LINE = 16, 400, 8
+# What code that reads an answer raises where the answer is of another form.
+_ODD = (OddRecord, LookupError, TypeError, AttributeError, ValueError, RecursionError, OverflowError)
 
 
 class LibcloudProvider(Provider):
@@ -38,6 +40,8 @@ class LibcloudProvider(Provider):
     get_reads: ClassVar[bool] = False
     # Whether the time for a call holds for all that a method of the driver asks for, not for each request.
     whole_methods: ClassVar[bool] = False
+    # What is to be looked at if an answer has an unknown form.
+    doubt: ClassVar[str] = "is the type of the cloud right?"
 
     def set_up(self) -> None:
         """Read time limits and TLS (``timeout``, ``ca_cert``, ``insecure``), then what is the cloud's own."""
@@ -166,11 +170,11 @@ class LibcloudProvider(Provider):
             except OSError:
                 # Of the network; some of them are a ValueError as well.
                 raise
-            except (OddRecord, LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            except _ODD as error:
                 odd = f": {error}" if isinstance(error, OddRecord) else ""
                 raise BadAnswer(
                     f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
-                    f"asked to {what}{odd}; is the type of the cloud right?"
+                    f"asked to {what}{odd}; {self.doubt}"
                 ) from error
 
     @contextmanager

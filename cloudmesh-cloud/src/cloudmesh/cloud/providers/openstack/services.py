@@ -56,6 +56,7 @@ class OpenStackServices(LibcloudProvider):
     """A session with an OpenStack, its three services, and what Nova does to one machine."""
 
     get_reads: ClassVar[bool] = True
+    doubt: ClassVar[str] = "is it an OpenStack?"
 
     def read_own_settings(self) -> None:
         """``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same as those of every section."""
@@ -153,19 +154,9 @@ class OpenStackServices(LibcloudProvider):
 
     @contextmanager
     def requesting(self, what: str) -> Iterator[None]:
-        """As ``changing``; an answer of another form than the interface promises raises BadAnswer."""
-        with self.changing(what):
-            try:
-                yield
-            except OSError:
-                # Of the network; some of them are a ValueError as well.
-                raise
-            except (OddRecord, LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
-                odd = f": {error}" if isinstance(error, OddRecord) else ""
-                raise BadAnswer(
-                    f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
-                    f"asked to {what}{odd}; is it an OpenStack?"
-                ) from error
+        """As for every cloud, and as ``changing``."""
+        with self.changing(what), super().requesting(what):
+            yield
 
     def act(self, verb: str, cloud_id: str) -> None:
         """Ask Nova for the action of a verb, or delete the server."""
