@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import docopt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmesh.plugin import CloudmeshError, UsageError
-from cloudmesh.plugin.usage import help_text, parse
+from cloudmesh.plugin.usage import help_text, matching, parse
 
 DOC = """
 ::
@@ -46,6 +49,32 @@ def test_arguments_are_those_of_docopt() -> None:
     assert found["boot"] is True
     assert (found["NAMES"], found["--image"], found["--cloud"]) == ("web1", "-x", "-y")
     assert found["--timeout"] == "60"
+
+
+REPEATED = """
+Usage:
+  probe [options] [-v...] (KEY=VALUE... | all) [--set=TEXT]...
+  probe copy NAME NAME [--set=TEXT]
+  probe (on | on off)
+
+Options:
+  -q, --quiet  quiet
+  -n X         how many [default: 1 2]
+"""
+
+
+@given(
+    st.lists(st.sampled_from(["copy", "all", "on", "off", "a=b", "-v", "-vv", "-q", "-n3", "--set=x", "-x"]))
+)
+def test_arguments_are_those_of_docopt_for_any_words_and_again(words: list[str]) -> None:
+    def answer(match: Callable[[], dict[str, object]]) -> dict[str, object] | str:
+        try:
+            return dict(match())
+        except docopt.DocoptExit:
+            return "refused"
+
+    expected = answer(lambda: docopt.docopt(REPEATED, argv=words, help=False))
+    assert [answer(lambda: matching.matched(REPEATED, words)) for _ in "12"] == [expected] * 2
 
 
 @given(words=st.lists(st.text().filter(lambda word: not word.startswith("-"))), value=st.text())

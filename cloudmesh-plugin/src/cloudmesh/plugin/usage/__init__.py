@@ -32,6 +32,8 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     """
     import docopt  # only a command that runs needs it
 
+    from cloudmesh.plugin.usage import matching
+
     options, positional = split(words)
     marked = [*options, *(POSITIONAL + word if word.startswith("-") else word for word in positional)]
     reason = None
@@ -40,7 +42,7 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
             from cloudmesh.plugin.usage import refusal
 
             reason = refusal.wrong_option(doc, options)
-        found = docopt.docopt(doc, argv=marked, help=False) if reason is None else {}
+        found = matching.matched(doc, marked) if reason is None else {}
     except docopt.DocoptLanguageError as error:
         raise CloudmeshError(f"the usage text of the command {name!r} is malformed: {error}") from None
     except docopt.DocoptExit:

@@ -14,6 +14,8 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
+from cloudmesh.plugin.usage import matching
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -144,7 +146,7 @@ class Usage:
     def fits(self, words: Sequence[str]) -> bool:
         """Whether docopt accepts these words."""
         try:
-            self.docopt.docopt(self.doc, argv=list(words), help=False)
+            matching.matched(self.doc, words)
         except self.docopt.DocoptExit:
             return False
         return True
