@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask
+PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask cloudmesh-cms
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check

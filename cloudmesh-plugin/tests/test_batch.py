@@ -101,8 +101,8 @@ def test_broken_packages_of_others(cms: Cms, script: Script, packages: Path, add
     add_command(packages, "worse", "raise RuntimeError('x')\n")
     done = cms("batch", "--keep-going", script("broken x", "worse x", "bare a"))
     assert (done.returncode, done.stdout) == (1, "bare a\n")
-    assert "cms broken: the module cloudmesh.broken.command.broken cannot be imported" in done.stderr
-    assert "cms worse: an error of the program itself, RuntimeError" in done.stderr
+    assert "its module cloudmesh.broken.command.broken is broken: ModuleNotFoundError" in done.stderr
+    assert "its module cloudmesh.worse.command.worse is broken: RuntimeError: x" in done.stderr
 
 
 def test_secrets_of_a_line_are_masked(cms: Cms, script: Script) -> None:
@@ -161,7 +161,8 @@ def test_reader_that_leaves_early_ends_the_script(bash: Bash, script: Script, tm
 
 
 def test_batch_in_the_repl(cms: Cms, script: Script) -> None:
-    done = cms(stdin=f"batch {script('probe text', 'probe fail CloudError')}\nprobe words after\nquit\n")
+    lines = f"batch {script('probe text', 'probe fail CloudError')}\nprobe words after\nquit\n"
+    done = cms("-i", stdin=lines)
     assert done.returncode == 0
     assert "prose" in done.stdout
     assert '["after"]' in done.stdout

@@ -1,8 +1,8 @@
 """The decorator ``command``, which makes a ``do_x`` method a well-behaved command of the cms shell.
 
-cmd5 re-joins the words of a one-shot call, replaces names in them and always exits with 0. The adapter
+A command is called with the words of a one-shot call, or with the line of a shell. The adapter
 
-1. takes the words as they were typed (``_arguments``),
+1. takes the words as they were typed (``_arguments``; see ``front`` for what cmd5 does to them),
 2. lets docopt find the arguments in them (``parse``); ``cloudmesh.plugin.usage`` explains a refusal,
 3. calls the method and prints the ``Answer`` that it returns (``cloudmesh.plugin.output``),
 4. turns an error into one sentence on stderr (``report``),
@@ -30,11 +30,11 @@ from cloudmesh.plugin.usage import help_text, parse, split
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
-Command = Callable[[Any, str], None]
+Command = Callable[[Any, "str | list[str]"], None]
 
 
 class _Call(NamedTuple):
-    """A call of a command: its words, or the line that holds them, and what ``command`` was told of it."""
+    """A call of a command: its words as typed, or the line that holds them, and what is said of it."""
 
     name: str
     doc: str
@@ -49,11 +49,20 @@ def command(method: Method, /) -> Command: ...
 
 
 @overload
-def command(*, reads: str = "", unless: str = "", braces: bool = False) -> Callable[[Method], Command]: ...
+def command(
+    *, reads: str = "", unless: str = "", braces: bool = False, group: str = "", summary: str = ""
+) -> Callable[[Method], Command]: ...
 
 
 def command(
-    method: Method | None = None, /, *, reads: str = "", unless: str = "", braces: bool = False
+    method: Method | None = None,
+    /,
+    *,
+    reads: str = "",
+    unless: str = "",
+    braces: bool = False,
+    group: str = "",
+    summary: str = "",
 ) -> Any:
     """Make a docopt-annotated method a command of the shell: ``@command``, or ``@command(reads="list")``.
 
@@ -69,10 +78,18 @@ def command(
         unless: options and arguments with which those do change something, such as ``default+NAMES``.
         braces: whether ``${name}`` is a notation of this command and no variable of the shell, and what
             follows ``=`` in a one-shot call is kept as it was typed.
+        group: the heading under which ``cms help`` lists the command.
+        summary: what it does, as the short phrase that ``cms help`` shows beside its name.
     """
     variables.guard()
     front.read_lines(_run_line)
-    return _made(method, reads, unless, braces) if method else lambda each: _made(each, reads, unless, braces)
+
+    def made(each: Method) -> Command:
+        run = _made(each, reads, unless, braces)
+        run.cloudmesh_group, run.cloudmesh_summary = group, summary  # type: ignore[attr-defined]
+        return run
+
+    return made(method) if method else made
 
 
 def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
@@ -81,9 +98,10 @@ def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
     front.take_words(name)
 
     @functools.wraps(method)
-    def run(shell: Any, line: str) -> None:
+    def run(shell: Any, line: str | list[str]) -> None:
         words = front.words_of_call(shell, name)
-        code = _run(method, shell, _Call(name, doc, line if words is None else words, reads, unless, braces))
+        given = line if words is None else words
+        code = _run(method, shell, _Call(name, doc, given, reads, unless, braces))
         shell.last_exit_code = code
         if code and (words is not None or (code == Interrupted.exit_code and not front.somebody_types())):
             raise SystemExit(code)
@@ -144,7 +162,7 @@ def _arguments(call: _Call) -> Arguments | None:
         except ValueError as error:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
     else:
-        words = _replaced(call.words, call.braces)
+        words = replaced(call.words, call.braces)
     options, _ = split(words)
     if "-h" in options or "--help" in options:
         output.write(help_text(call.doc))
@@ -156,7 +174,7 @@ def _arguments(call: _Call) -> Arguments | None:
     return _dry(call, words, arguments)
 
 
-def _replaced(words: list[str], braces: bool) -> list[str]:
+def replaced(words: list[str], braces: bool) -> list[str]:
     """The words of a one-shot call with the variables in them replaced."""
     if not any(sign in word for word in words for sign in ("$", "var.", "os.", "default.")):
         return words

@@ -1,117 +1,147 @@
-"""Finding and running commands of the shell by name, ours and those of others, with an exit code."""
+"""Finding and running commands of the shell by name, ours and those of others, with an exit code.
+
+Our commands need cmd5's shell for nothing. It is loaded, and becomes a part of the shell that runs, when a
+command of its own is used or one that somebody made for it.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import inspect
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from cloudmesh.plugin import catalogue, variables
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.usage import parse, unmarked
 
-# These live together in one module of cmd5, against its own convention.
-_TERMINAL = ("banner", "stopwatch", "clear", "sleep", "echo", "term", "pause")
+# cmd5 handles these inside its own onecmd and ignores their do_ methods.
+BUILT_IN = ("dryrun", "debug")
 
 
-def run(shell: Any, name: str, rest: str) -> int:
-    """Run the command ``name`` with the rest of its line; give its exit code.
+def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:
+    """Run the command ``name`` with the rest of its line, or with its words; give its exit code.
 
     Raises UnknownName if nobody has such a command, and whatever a command of others raises.
     """
+    if name in BUILT_IN:
+        # The name has been checked by cmd5's own means.
+        line = rest if isinstance(rest, str) else shlex.join(rest)
+        cmd5_line(shell, f"{name} {line}".strip())
+        return 0
     method = find(shell, name)
-    if name == "help" and rest.isidentifier():
-        _load(shell, rest)
     if getattr(method, "cloudmesh_command", False):
         shell.last_exit_code = 0
-        method(rest)
+        method(rest if isinstance(rest, str) else list(rest))
         return int(shell.last_exit_code)
     _run_foreign(method, shell, name, rest)
     return 0
 
 
-def find(shell: Any, name: str) -> Callable[[str], Any]:
+def cmd5_line(shell: Any, line: str) -> None:
+    """Run a line by the own means of cmd5's shell, which becomes a part of this shell."""
+    onecmd = _cmd5_shell().onecmd
+    getattr(onecmd, "cmd5", onecmd)(_widened(shell, _cmd5_shell()), line)
+
+
+def find(shell: Any, name: str) -> Callable[[Any], Any]:
     """The method of the shell for a command, whose module is loaded if it has to be.
 
     Raises:
         UnknownName: no package has the command.
         CloudmeshError: the module of the command cannot be imported.
     """
-    if not hasattr(shell, f"do_{name}"):
-        _load(shell, name)
-    method = getattr(shell, f"do_{name}", None)
-    if method is None:
-        raise UnknownName("command", name, known(shell))
-    return method  # type: ignore[no-any-return]
+    found: dict[str, Any] = vars(shell).setdefault("found", {})
+    if name not in found:
+        place = catalogue.place(name)
+        if place is None and hasattr(shell, f"do_{name}"):
+            # The shell has it by other ways than by a package.
+            return getattr(shell, f"do_{name}")  # type: ignore[no-any-return]
+        if place is None:
+            raise UnknownName("command", name, catalogue.names())
+        owner = load(place)
+        if not getattr(getattr(owner, f"do_{name}"), "cloudmesh_command", False):
+            _widened(shell, _cmd5_shell())
+        # Of the owner, since cmd5's own shell may have another command of this name.
+        found[name] = getattr(owner, f"do_{name}").__get__(_widened(shell, owner))
+    return found[name]  # type: ignore[no-any-return]
 
 
-def known(shell: Any) -> list[str]:
-    """The names of all commands that are loaded."""
-    methods = {method for owner in (type(shell), *_plugins().list()) for method in dir(owner)}
-    return sorted(method.removeprefix("do_") for method in methods if method.startswith("do_"))
+def load(place: catalogue.Place) -> type:
+    """The class of a command, whose module is imported.
 
-
-def _load(shell: Any, name: str) -> None:
-    """Make a command part of the shell, if any package has it.
-
-    A one-shot shell has been built from a single command. Its class is widened, rather than a function
-    bound, since a command may use other methods of its own class.
+    Raises:
+        CloudmeshError: it cannot be imported: the package of others is broken.
+        UnknownName: the module has no such command, though its text looks as if.
     """
-    if hasattr(shell, f"do_{name}"):
-        return
-    module = f"cloudmesh.{'terminal' if name in _TERMINAL else name}.command"
-    module += f".{module.split('.')[1]}"
-    if not (name.isidentifier() and _import(module)):
-        # Every module of the namespace that may hold commands, as the REPL does at its start.
-        for other in _plugins().classes():
-            # A broken package of others must not hide the command we look for.
-            with contextlib.suppress(Exception):
-                importlib.import_module(other)
-    owners = [owner for owner in _plugins().list() if hasattr(owner, f"do_{name}")]
-    owners.sort(key=lambda owner: (owner.__module__ != module, owner.__module__))
-    if owners:
-        # cmd5 recognises its shell, and its complaint on an unknown command, by this name.
-        shell.__class__ = type("CMShell", (type(shell), owners[0]), {})
-
-
-def _import(module: str) -> bool:
-    """Import the module of a command; False if there is none. Raises CloudmeshError if it is broken."""
     try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and (module == error.name or module.startswith(error.name + ".")):
-            return False
-        raise CloudmeshError(f"the module {module} cannot be imported: {error}") from error
-    except ImportError as error:
-        raise CloudmeshError(f"the module {module} cannot be imported: {error}") from error
-    return True
+        of_shell = place.module == "cloudmesh.shell.shell"
+        module = _cmd5_module() if of_shell else importlib.import_module(place.module)
+    except Exception as error:
+        reason = harmless(mask_text(f"{type(error).__name__}: {error}", prose=True))
+        raise CloudmeshError(
+            f"the command {place.name!r} cannot be loaded, its module {place.module} is broken: {reason}"
+        ) from error
+    for owner in _classes(module):
+        if hasattr(owner, f"do_{place.name}"):
+            return owner
+    raise UnknownName("command", place.name, catalogue.names())
 
 
-def _plugins() -> Any:
-    from cloudmesh.shell.shell import Plugin
+def _classes(module: Any) -> Iterator[type]:
+    """The classes of a module, those that it defines itself first."""
+    every = [each for each in vars(module).values() if isinstance(each, type)]
+    yield from (each for each in every if each.__module__ == module.__name__)
+    yield from every
 
-    return Plugin
+
+def _widened(shell: Any, owner: type) -> Any:
+    """The shell with another class added to its own, since a command may use other methods of its class."""
+    cls = type(shell)
+    if not issubclass(cls, owner):
+        # cmd5 recognises its shell, and its complaint on an unknown command, by this name.
+        shell.__class__ = type("CMShell", (cls, owner), {})
+    return shell
 
 
-def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str) -> None:
+def _cmd5_shell() -> Any:
+    return _cmd5_module().CMShell
+
+
+def _cmd5_module() -> Any:
+    """The module of cmd5's shell.
+
+    While it is imported it loads the command that the process was started for, and at a failure all others.
+    They are loaded here, each when it is used, so that it must find none.
+    """
+    loaded = sys.modules.get("cloudmesh.shell.shell")
+    if loaded is None:
+        words, sys.argv = sys.argv, [*sys.argv[:1], "no-command"]
+        try:
+            loaded = importlib.import_module("cloudmesh.shell.shell")
+        finally:
+            sys.argv = words
+        variables.guard()
+    return loaded
+
+
+def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str | Sequence[str]) -> None:
     """Run a command made with cmd5's own decorator, or with none.
 
     The decorator prints and swallows wrong usage and SystemExit, so the words are checked here, and the
     function that it hides is called.
     """
+    line = rest if isinstance(rest, str) else shlex.join(rest)
     doc = method.__doc__ or ""
     words = None
     if _has_usage(doc):
-        from cloudmesh.common import shlex
-
-        try:
-            # As cmd5's decorator splits the line.
-            words = list(shlex.split(rest))
-        except ValueError:
-            raise UsageError("the line cannot be split into words: a quote is not closed") from None
+        words = _words(rest) if isinstance(rest, str) else list(rest)
     if words is None or "-h" in words or "--help" in words:
-        method(unmarked(rest))
+        method(unmarked(line))
         return
     arguments = parse(doc, words, name)
     function = None
@@ -121,9 +151,19 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str)
     if callable(function):
         from cloudmesh.common.dotdict import dotdict
 
-        function(shell, unmarked(rest), dotdict(arguments))
+        function(shell, unmarked(line), dotdict(arguments))
     else:
-        method(unmarked(rest))
+        method(unmarked(line))
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line, as cmd5's decorator splits it."""
+    from cloudmesh.common import shlex as of_cmd5
+
+    try:
+        return list(of_cmd5.split(line))
+    except ValueError:
+        raise UsageError("the line cannot be split into words: a quote is not closed") from None
 
 
 def _has_usage(doc: str) -> bool:

@@ -22,9 +22,7 @@ from cloudmesh.plugin.report import exit_code, report
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import as_ctrl_c
 
-_ENDS = ("quit", "q", "EOF")
-# cmd5 handles these inside its own onecmd and ignores their do_ methods.
-_BUILT_IN = ("dryrun", "debug")
+_ENDS = ("quit", "q", "exit", "EOF")
 # cmd5 knows these for comments at the beginning of a line.
 _COMMENTS = ("#", "//", "/*")
 
@@ -68,15 +66,12 @@ def _dispatch(shell: Any, line: str) -> int | None:
     if line.startswith("!") or name == "shell":
         return _run_program(line[1:] if line.startswith("!") else rest)
     if name != "py":
-        known = name and name not in _ENDS + _BUILT_IN
+        known = name and name not in _ENDS + commands.BUILT_IN
         method = commands.find(shell, name) if known else None
         line = References(keep_braces=getattr(method, "cloudmesh_braces", False)).in_line(line)
         name, rest, _ = shell.parseline(line)
     if name in _ENDS:
         return None
-    if name in _BUILT_IN:
-        type(shell).onecmd.cmd5(shell, line)
-        return 0
     return commands.run(shell, name or mask_text(line.split()[0]), rest or "") if line else 0
 
 

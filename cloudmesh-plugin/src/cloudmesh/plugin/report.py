@@ -20,15 +20,19 @@ _SHORTEST = 4
 
 
 def report(name: str, error: Exception) -> int:
-    """Print an error of the command ``name`` as one sentence on stderr and give its exit code."""
+    """Print an error of the command ``name`` as one sentence on stderr and give its exit code.
+
+    Without a name it is one of the program itself.
+    """
     debug(error)
+    label = f"cms {name}" if name else "cms"
     if isinstance(error, CloudmeshError):
         # A cloud may have put what acts on a terminal into the message; its line ends are ours.
-        tell(f"cms {name}: {_harmless_lines(str(error))}")
+        tell(f"{label}: {_harmless_lines(str(error))}")
         if isinstance(error, UsageError) and error.usage:
             tell(f"\n{error.usage}")
         return error.exit_code
-    tell(f"cms {name}: {_describe(error)}")
+    tell(f"{label}: {_describe(error)}")
     return 1
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 if TYPE_CHECKING:
     from cloudmesh.config import Config
@@ -14,10 +13,15 @@ if TYPE_CHECKING:
 VERBS = ("list", "info", "check", "default", "activate", "deactivate")
 
 
-class CloudCommand(PluginCommand):  # type: ignore[misc]
+class CloudCommand(PluginCommand):
     """The command ``cloud`` of the shell."""
 
-    @command(reads="list info check default", unless="default+NAMES")
+    @command(
+        reads="list info check default",
+        unless="default+NAMES",
+        group="Clouds",
+        summary="list and check clouds, set the default cloud",
+    )
     def do_cloud(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

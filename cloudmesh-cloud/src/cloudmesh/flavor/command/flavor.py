@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 
-class FlavorCommand(PluginCommand):  # type: ignore[misc]
+class FlavorCommand(PluginCommand):
     """The command ``flavor`` of the shell."""
 
-    @command(reads="list")
+    @command(reads="list", group="Clouds", summary="list flavors: the sizes of machines")
     def do_flavor(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 
-class ImageCommand(PluginCommand):  # type: ignore[misc]
+class ImageCommand(PluginCommand):
     """The command ``image`` of the shell."""
 
-    @command(reads="list")
+    @command(reads="list", group="Clouds", summary="list images")
     def do_image(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 VERBS = ("list", "create", "delete", "attach", "detach")
 
 
-class IpCommand(PluginCommand):  # type: ignore[misc]
+class IpCommand(PluginCommand):
     """The command ``ip`` of the shell."""
 
-    @command(reads="list")
+    @command(reads="list", group="Clouds", summary="list, create, attach and delete floating IP addresses")
     def do_ip(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 VERBS = ("list", "add", "delete")
 
 
-class KeyCommand(PluginCommand):  # type: ignore[misc]
+class KeyCommand(PluginCommand):
     """The command ``key`` of the shell."""
 
-    @command(reads="list")
+    @command(reads="list", group="Clouds", summary="list, add and delete SSH key pairs")
     def do_key(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

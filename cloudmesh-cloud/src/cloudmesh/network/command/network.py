@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 
-class NetworkCommand(PluginCommand):  # type: ignore[misc]
+class NetworkCommand(PluginCommand):
     """The command ``network`` of the shell."""
 
-    @command(reads="list")
+    @command(reads="list", group="Clouds", summary="list networks")
     def do_network(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 VERBS = ("list", "create", "delete", "rule")
 
 
-class SecgroupCommand(PluginCommand):  # type: ignore[misc]
+class SecgroupCommand(PluginCommand):
     """The command ``secgroup`` of the shell."""
 
-    @command(reads="list")
+    @command(reads="list", group="Clouds", summary="list and change security groups and their rules")
     def do_secgroup(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.plugin import Answer, CloudmeshError, UsageError, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, CloudmeshError, PluginCommand, UsageError, command
 
 if TYPE_CHECKING:
     from cloudmesh.config.secrets.prompt import Prompter
@@ -16,10 +15,15 @@ VERBS = ("check", "decrypt", "edit", "encrypt", "get", "import", "init", "list",
 Arguments = Mapping[str, Any]
 
 
-class ConfigCommand(PluginCommand):  # type: ignore[misc]
+class ConfigCommand(PluginCommand):
     """The command ``config``."""
 
-    @command(reads="path list get check", braces=True)
+    @command(
+        reads="path list get check",
+        braces=True,
+        group="Configuration and data",
+        summary="create, check, edit and import the configuration of clouds",
+    )
     def do_config(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

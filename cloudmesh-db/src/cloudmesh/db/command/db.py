@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 _SUBCOMMANDS = ("tables", "columns", "list", "find", "delete", "export", "backup", "check")
 
 
-class DbCommand(PluginCommand):  # type: ignore[misc]
+class DbCommand(PluginCommand):
     """Shows what the store holds, and looks after it."""
 
-    @command(reads="tables columns list find export check")
+    @command(
+        reads="tables columns list find export check",
+        group="Configuration and data",
+        summary="search and maintain the store of machines and jobs",
+    )
     def do_db(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import glob
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 
-class BatchCommand(PluginCommand):  # type: ignore[misc]
+class BatchCommand(PluginCommand):
     """The command ``batch``."""
 
-    @command(reads="batch")
+    @command(reads="batch", group="Shell", summary="run the lines of a script in one process")
     def do_batch(self, arguments: dict[str, str | bool]) -> Answer:
         """
         ::

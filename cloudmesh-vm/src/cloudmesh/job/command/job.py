@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, CloudmeshError, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, CloudmeshError, PluginCommand, command
 
 VERBS = ("list", "show", "resume", "cancel")
 
 
-class JobCommand(PluginCommand):  # type: ignore[misc]
+class JobCommand(PluginCommand):
     """The command ``job`` of the shell."""
 
-    @command(reads="list show")
+    @command(
+        reads="list show",
+        group="Machines",
+        summary="list, resume and cancel jobs: what was done to machines",
+    )
     def do_job(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 from cloudmesh.vm.cli import usage
 
 if TYPE_CHECKING:
@@ -62,10 +61,15 @@ def _documented(method: Callable[..., Any]) -> Callable[..., Any]:
 VERBS = tuple(usage.verb_names())
 
 
-class VmCommand(PluginCommand):  # type: ignore[misc]
+class VmCommand(PluginCommand):
     """The command ``vm`` of the shell."""
 
-    @command(reads="list info wait console metadata", unless="--set --unset")
+    @command(
+        reads="list info wait console metadata",
+        unless="--set --unset",
+        group="Machines",
+        summary="boot, list, start, stop and delete virtual machines, on one cloud or many",
+    )
     @_documented
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
         """Run a sub-command. The shell shows the help above in place of this sentence."""

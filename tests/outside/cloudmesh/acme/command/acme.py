@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, command
-from cloudmesh.shell.command import PluginCommand
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 
-class AcmeCommand(PluginCommand):  # type: ignore[misc]
+class AcmeCommand(PluginCommand):
     """The command ``acme`` of the shell."""
 
     @command

@@ -1,0 +1,93 @@
+"""Which commands there are: found by reading the folders of the namespace, without importing any command.
+
+A command is a method ``do_NAME`` of a class in a module ``cloudmesh.X.command.Y``, as in cmd5; a module
+``cloudmesh.NAME.command.NAME`` comes first. Where two packages have one command, the first of the two in the
+order of their names has it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+# Methods, and other names for them, in the body of a class.
+_METHOD = re.compile(r"^[ \t]+(?:def do_(\w+)[ \t]*\(|do_(\w+)[ \t]*=)", re.MULTILINE)
+# What cmd5's shell has itself. Only what is found nowhere else is taken from there.
+_SHELL = "shell/shell.py"
+# They end the shell, so that they are words of its lines and no commands of their own.
+_ENDS = frozenset({"EOF", "q", "quit"})
+
+
+class Place(NamedTuple):
+    """Where a command is: its name, the module to import, and the file of that module."""
+
+    name: str
+    module: str
+    file: Path
+
+
+def place(name: str) -> Place | None:
+    """Where the command of this name is; None if no package has it."""
+    if not name.isidentifier():
+        return None
+    for root in _roots():
+        # By convention: most commands are found here, and no folder is listed.
+        file = root / name / "command" / f"{name}.py"
+        if file.is_file():
+            return Place(name, f"cloudmesh.{name}.command.{name}", file)
+    return next(iter(places().get(name, ())), None)
+
+
+@functools.cache
+def places() -> dict[str, tuple[Place, ...]]:
+    """All commands by name, in order, each with the places that define it, the one in use first."""
+    found: dict[str, list[Place]] = {}
+    for each in _read():
+        found.setdefault(each.name, []).append(each)
+    return {
+        name: tuple(
+            sorted(each, key=lambda one: (one.module != f"cloudmesh.{name}.command.{name}", one.module))
+        )
+        for name, each in sorted(found.items())
+    }
+
+
+def names() -> list[str]:
+    """The names of all commands, in order."""
+    return list(places())
+
+
+def _read() -> Iterator[Place]:
+    """Every command in every file that may hold one."""
+    of_packages = set()
+    for root in _roots():
+        for file in sorted(root.glob("*/command/*.py")):
+            module = f"cloudmesh.{file.parts[-3]}.command.{file.stem}"
+            for name in _methods(file):
+                of_packages.add(name)
+                yield Place(name, module, file)
+    for root in _roots():
+        if (file := root / _SHELL).is_file():
+            for name in _methods(file):
+                if name not in of_packages | _ENDS:
+                    yield Place(name, "cloudmesh.shell.shell", file)
+
+
+def _methods(file: Path) -> list[str]:
+    """The names of the commands that a file defines."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        # It has been removed meanwhile, or is not for us.
+        return []
+    return list(dict.fromkeys(first or second for first, second in _METHOD.findall(text)))
+
+
+def _roots() -> list[Path]:
+    """The folders of the namespace, each once."""
+    import cloudmesh
+
+    return list(dict.fromkeys(map(Path, cloudmesh.__path__)))
