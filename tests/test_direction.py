@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "cloudmesh-cloud": {"cloud", "image", "flavor", "key", "secgroup", "ip", "network"},
     "cloudmesh-vm": {"vm", "job"},
     "cloudmesh-dask": {"dask"},
+    "cloudmesh-cms": {"cms"},
 }
 OWNER = {package: distribution for distribution, packages in DISTRIBUTIONS.items() for package in packages}
 # What cmd5 and its library bring.

@@ -196,7 +196,7 @@ def test_130_ends_a_script_that_is_piped_into_the_shell(silent, number):
     script.write_text("vm list --refresh\nconfig set default.flavor=large\n")
     with script.open() as lines:
         code, _, err = interrupt(home, [], is_asked, number, stdin=lines)
-    assert (code, err) == (130, "cms vm: interrupted\n")
+    assert (code, err) == (130, "cms vm: interrupted\n-:1: vm list --refresh\n")
     assert "large" not in home.config.read_text()
 
 

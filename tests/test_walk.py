@@ -9,7 +9,7 @@ from .walk import LIMIT, Entry, again, faults, stops, tour, walk
 def test_the_way_of_a_verb_is_short_and_does_not_come_back():
     entries, call = walk()
     assert call.startswith("POST ") and call.endswith("/action")
-    assert entries[0].folder == "plugin" and len(entries) > 20
+    assert entries[0].folder == "cms" and len(entries) > 20
     assert entries[-1].folder.startswith("cloud/providers/openstack")
     told = tour(entries, call)
     assert "cloudmesh/vm/command\n" in told and all(entry.functions[0] in told for entry in entries)

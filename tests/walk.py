@@ -89,7 +89,7 @@ def trace(words: Sequence[str]) -> None:
     threading.setprofile(entered)
     sys.setprofile(entered)
     try:
-        from cloudmesh.shell.shell import main
+        from cloudmesh.cms.main import main
 
         main()
     finally:

@@ -99,11 +99,15 @@ def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
 
     @functools.wraps(method)
     def run(shell: Any, line: str | list[str]) -> None:
-        words = front.words_of_call(shell, name)
-        given = line if words is None else words
+        given, one_shot = line, False
+        if isinstance(line, str):
+            # cmd5's own front hands on a line even of a one-shot call.
+            words = front.words_of_call(shell, name)
+            given, one_shot = (line, False) if words is None else (words, True)
         code = _run(method, shell, _Call(name, doc, given, reads, unless, braces))
         shell.last_exit_code = code
-        if code and (words is not None or (code == Interrupted.exit_code and not front.somebody_types())):
+        interrupted = isinstance(line, str) and code == Interrupted.exit_code and not front.somebody_types()
+        if interrupted or (one_shot and code):
             raise SystemExit(code)
 
     run.__doc__ = doc
@@ -163,6 +167,9 @@ def _arguments(call: _Call) -> Arguments | None:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
     else:
         words = replaced(call.words, call.braces)
+    # Looked up before the words are understood, unless one of them may say that nothing changes.
+    may_read = not {call.name, *words}.isdisjoint((*call.reads.split(), "-h", "--help"))
+    is_dry = None if may_read else variables.dryrun_is_on()
     options, _ = split(words)
     if "-h" in options or "--help" in options:
         output.write(help_text(call.doc))
@@ -171,7 +178,7 @@ def _arguments(call: _Call) -> Arguments | None:
     form = arguments.get("--output")
     if form and form not in output.FORMATS:
         raise output.unknown_format(form)
-    return _dry(call, words, arguments)
+    return arguments if is_dry is False else _dry(call, words, arguments)
 
 
 def replaced(words: list[str], braces: bool) -> list[str]:

@@ -55,7 +55,8 @@ def find(shell: Any, name: str) -> Callable[[Any], Any]:
         UnknownName: no package has the command.
         CloudmeshError: the module of the command cannot be imported.
     """
-    found: dict[str, Any] = vars(shell).setdefault("found", {})
+    # Those that were found so far.
+    found: dict[str, Any] = vars(shell).setdefault("found_commands", {})
     if name not in found:
         place = catalogue.place(name)
         if place is None and hasattr(shell, f"do_{name}"):

@@ -7,7 +7,6 @@ used, see ``commands``.
 from __future__ import annotations
 
 import cmd
-from typing import Any
 
 from cloudmesh.plugin import lines
 
@@ -18,12 +17,8 @@ class Shell(cmd.Cmd):
     # A shell of cmd5 asks whether it is at the call that its process was started for; see ``front``.
     one_shot_done = True
     lines_begun = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last_exit_code = 0
-        # The commands that were found so far, by name.
-        self.found: dict[str, Any] = {}
+    # Of the command that ran last.
+    last_exit_code = 0
 
     def onecmd(self, line: str) -> bool:
         """Run a line; whether it ends the shell."""

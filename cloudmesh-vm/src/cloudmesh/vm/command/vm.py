@@ -73,8 +73,8 @@ class VmCommand(PluginCommand):
     @_documented
     def do_vm(self, arguments: dict[str, Any]) -> Answer | None:
         """Run a sub-command. The shell shows the help above in place of this sentence."""
-        from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
+        from cloudmesh.config.settings.config import Config
 
         verb = next(each for each in VERBS if arguments[each])
         config = Config.load(prompter=prompter_of(self))
