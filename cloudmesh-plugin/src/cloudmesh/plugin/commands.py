@@ -7,7 +7,6 @@ command of its own is used or one that somebody made for it.
 from __future__ import annotations
 
 import importlib
-import inspect
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -147,6 +146,8 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str 
     arguments = parse(doc, words, name)
     function = None
     if method.__module__ == "cloudmesh.shell.command":
+        import inspect
+
         # What cmd5's own decorator has wrapped.
         function = inspect.getclosurevars(method).nonlocals.get("func")
     if callable(function):

@@ -13,7 +13,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from cloudmesh.plugin.errors import CloudmeshError, UsageError, nearest
@@ -34,7 +33,6 @@ _BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 
-@dataclass
 class Answer:
     """The outcome of a command, not yet printed.
 
@@ -53,16 +51,29 @@ class Answer:
         exit_code: what one-shot mode and ``cms batch`` end with.
     """
 
-    rows: Sequence[Row] = ()
-    columns: Sequence[str] | None = None
-    names: str = "name"
-    formats: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
-    record: Row | None = None
-    text: str | None = None
-    notes: Sequence[str] = ()
-    errors: Sequence[BaseException] = ()
-    exit_code: int = 0
-    table_rows: Sequence[Row] | None = None
+    def __init__(  # noqa: PLR0913, PLR0917 a dataclass would cost each start some milliseconds
+        self,
+        rows: Sequence[Row] = (),
+        columns: Sequence[str] | None = None,
+        names: str = "name",
+        formats: Mapping[str, Callable[[Any], str]] | None = None,
+        record: Row | None = None,
+        text: str | None = None,
+        notes: Sequence[str] = (),
+        errors: Sequence[BaseException] = (),
+        exit_code: int = 0,
+        table_rows: Sequence[Row] | None = None,
+    ) -> None:
+        self.rows = rows
+        self.columns = columns
+        self.names = names
+        self.formats = formats or {}
+        self.record = record
+        self.text = text
+        self.notes = notes
+        self.errors = errors
+        self.exit_code = exit_code
+        self.table_rows = table_rows
 
 
 def unknown_format(form: str) -> UsageError:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import decimal
 import enum
 import math
 import os
 import re
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -40,7 +38,7 @@ def plain(value: object, above: tuple[int, ...] = ()) -> Any:
     """
     if isinstance(value, enum.Enum):
         return plain(value.value, above)
-    if value is None or isinstance(value, bool | int | float | decimal.Decimal):
+    if value is None or isinstance(value, bool | int | float) or _is_of(value, "decimal", "Decimal"):
         return _number(value)
     if _is_record(value) or (isinstance(value, Mapping | Collection) and not isinstance(value, _TEXTS)):
         if id(value) in above or len(above) == DEEPEST:
@@ -49,21 +47,29 @@ def plain(value: object, above: tuple[int, ...] = ()) -> Any:
     return _text(value)
 
 
-def _number(value: bool | int | float | decimal.Decimal | None) -> Any:
+def _is_of(value: object, module: str, *names: str) -> bool:
+    """Whether a value is of one of these classes. There is none of a module that nobody has loaded."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(value, tuple(getattr(loaded, name) for name in names))
+
+
+def _number(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return int(value) if value.bit_length() < _MOST_BITS else hex(value)
-    number = float(value) if not (isinstance(value, decimal.Decimal) and value.is_snan()) else math.nan
+    number = math.nan if not isinstance(value, float) and value.is_snan() else float(value)
     return number if math.isfinite(number) else None
 
 
 def _is_record(value: object) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return hasattr(type(value), "__dataclass_fields__")
 
 
 def _container(value: Any, above: tuple[int, ...]) -> Any:
     if _is_record(value):
+        import dataclasses  # it has been loaded, then
+
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     elif hasattr(value, "_asdict"):
         value = value._asdict()
@@ -81,11 +87,11 @@ def _container(value: Any, above: tuple[int, ...]) -> Any:
     return result
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
-    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-        return value.isoformat()
+    if _is_of(value, "datetime", "datetime", "date", "time"):
+        return str(value.isoformat())
     try:
         text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
     except (TypeError, ValueError, AttributeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
 
 from cloudmesh.plugin import output
@@ -39,6 +38,8 @@ def report(name: str, error: Exception) -> int:
 def debug(error: BaseException) -> None:
     """Print the traceback of an error, with all that it was raised from, if the user asked for tracebacks."""
     if os.environ.get("CLOUDMESH_DEBUG") == "1":
+        import traceback
+
         from cloudmesh.plugin.secrets import mask_text
 
         text = "".join(traceback.format_exception(error))
@@ -100,6 +101,8 @@ def _describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{place}"
+    import traceback  # few errors are of this kind
+
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return (

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import cmd
 
-from cloudmesh.plugin import lines
-
 
 class Shell(cmd.Cmd):
     """Finds and runs commands by line or by words; the class of each command that is found is added to it."""
@@ -22,4 +20,6 @@ class Shell(cmd.Cmd):
 
     def onecmd(self, line: str) -> bool:
         """Run a line; whether it ends the shell."""
+        from cloudmesh.plugin import lines  # a one-shot call has none
+
         return lines.run_in_shell(self, line) is None

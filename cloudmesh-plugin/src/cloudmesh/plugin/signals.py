@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -27,7 +26,6 @@ TOGETHER = 0.1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@dataclass
 class StopRequest:
     """Whether the work is to come to an end.
 
@@ -36,8 +34,9 @@ class StopRequest:
         first: the signal that asked first, if it was one.
     """
 
-    requested: int = 0
-    first: signal.Signals | None = None
+    def __init__(self) -> None:
+        self.requested = 0
+        self.first: signal.Signals | None = None
 
     def add(self, number: int) -> None:
         """Count one more request, made by this signal."""
