@@ -18,16 +18,7 @@ from cloudmesh.plugin.report import BROKEN_PIPE, exit_code, report, tell
 from cloudmesh.plugin.shell import Shell
 
 PROGRAM = "cms"
-USAGE = """\
-Manage virtual machines on all your clouds, from one shell.
-
-Usage:
-  cms [--debug] [--echo] [-i] COMMAND [WORD...]
-  cms [--debug] [--echo] --file=SCRIPT
-  cms [--debug] [--nosplash] [-i]
-  cms (-h | --help)
-  cms --version
-
+_OPTIONS = """\
 Options:
   -h, --help     show this help, and the commands that there are
   --version      show the version; cms version shows those of all packages
@@ -36,7 +27,19 @@ Options:
   --file=SCRIPT  run a script, as cms batch SCRIPT does
   -i             stay in the shell after the command
   --nosplash     start the shell without its banner
+"""
+# What docopt reads: the options may stand together as they like.
+_DOC = f"Usage: cms [options]\n\n{_OPTIONS}"
+HELP = f"""\
+Manage virtual machines on all your clouds, from one shell.
 
+Usage:
+  cms [--debug] [--echo] [-i] COMMAND [WORD...]
+  cms [--debug] [--echo] --file=SCRIPT
+  cms [--debug] [--nosplash] [-i]
+  cms (-h | --help | --version)
+
+{_OPTIONS}
 Options of the program stand before the command; what follows the command belongs to it.
 Without a command, cms starts the interactive shell at a terminal, and else runs the lines of stdin.
 """
@@ -67,7 +70,7 @@ def _run(words: list[str]) -> int:
     own, rest = _split(words)
     options = _options(own) if own else {}
     if options.get("--help"):
-        output.write(USAGE)
+        output.write(HELP)
         return _call("help", [])
     if options.get("--version"):
         output.write(_version())
@@ -86,7 +89,7 @@ def _run(words: list[str]) -> int:
             output.write(f"{PROGRAM} {shlex.join(rest)}")
         shell = Shell()
         code = _call(rest[0], rest[1:], shell)
-        return code if not stays else _interactive(shell, splash=False)
+        return code if not stays else _interactive(shell, splash=False, stays=True)
     return _interactive(Shell(), splash=not options.get("--nosplash"), stays=bool(stays))
 
 
@@ -112,7 +115,7 @@ def _options(words: list[str]) -> dict[str, Any]:
     from cloudmesh.plugin.usage import parse
 
     try:
-        return parse(USAGE, words, PROGRAM)
+        return parse(_DOC, words, PROGRAM)
     except UsageError as error:
         raise UsageError(str(error), usage=_usage()) from None
 

@@ -166,7 +166,7 @@ def _arguments(call: _Call) -> Arguments | None:
         except ValueError as error:
             raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
     else:
-        words = replaced(call.words, call.braces)
+        words = front.replaced(call.words, call.braces)
     # Looked up before the words are understood, unless one of them may say that nothing changes.
     may_read = not {call.name, *words}.isdisjoint((*call.reads.split(), "-h", "--help"))
     is_dry = None if may_read else variables.dryrun_is_on()
@@ -179,20 +179,6 @@ def _arguments(call: _Call) -> Arguments | None:
     if form and form not in output.FORMATS:
         raise output.unknown_format(form)
     return arguments if is_dry is False else _dry(call, words, arguments)
-
-
-def replaced(words: list[str], braces: bool) -> list[str]:
-    """The words of a one-shot call with the variables in them replaced."""
-    if not any(sign in word for word in words for sign in ("$", "var.", "os.", "default.")):
-        return words
-    from cloudmesh.plugin.references import References  # few calls have any
-
-    references = References(braces)
-    if not braces:
-        return list(map(references.in_word, words))
-    # In KEY=VALUE the value is kept as it was typed: it may be a password.
-    parted = [word.partition("=") for word in words]
-    return [references.in_word(key) + sign + value for key, sign, value in parted]
 
 
 def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:

@@ -66,7 +66,8 @@ def _read() -> Iterator[Place]:
     for root in _roots():
         for file in sorted(root.glob("*/command/*.py")):
             module = f"cloudmesh.{file.parts[-3]}.command.{file.stem}"
-            for name in _methods(file):
+            by_convention = [file.stem] if file.stem == file.parts[-3] else []
+            for name in dict.fromkeys([*by_convention, *_methods(file)]):
                 of_packages.add(name)
                 yield Place(name, module, file)
     for root in _roots():

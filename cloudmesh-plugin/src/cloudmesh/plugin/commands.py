@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from cloudmesh.plugin import catalogue, variables
+from cloudmesh.plugin import catalogue, front, variables
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
@@ -37,7 +37,7 @@ def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:
         shell.last_exit_code = 0
         method(rest if isinstance(rest, str) else list(rest))
         return int(shell.last_exit_code)
-    _run_foreign(method, shell, name, rest)
+    _run_foreign(method, shell, name, rest if isinstance(rest, str) else front.replaced(list(rest)))
     return 0
 
 

@@ -40,6 +40,24 @@ def was_typed(word: str) -> bool:
     return word in sys.argv or any(word in words for words in _words.values())
 
 
+def replaced(words: list[str], braces: bool = False) -> list[str]:
+    """The words of a one-shot call with the variables in them replaced.
+
+    ``braces`` says that ``${name}`` is a notation of the command itself. Raises UsageError for a variable that
+    nobody knows.
+    """
+    if not any(sign in word for word in words for sign in ("$", "var.", "os.", "default.")):
+        return words
+    from cloudmesh.plugin.references import References  # few calls have any
+
+    references = References(braces)
+    if not braces:
+        return list(map(references.in_word, words))
+    # In KEY=VALUE the value is kept as it was typed: it may be a password.
+    parted = [word.partition("=") for word in words]
+    return [references.in_word(key) + sign + value for key, sign, value in parted]
+
+
 def somebody_types() -> bool:
     """Whether lines come from a person, who says what is next, and not from a file or a pipe."""
     try:
