@@ -194,11 +194,12 @@ def test_a_boot_or_a_verb_with_a_fault_ends_in_error_in_its_time(provider, clock
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("boot_seconds", -1, "must be a number of 0 or more"),
-        ("boot_seconds", "soon", "must be a number of 0 or more"),
-        ("action_seconds", float("nan"), "must be a number of 0 or more"),
-        ("latency_seconds", float("inf"), "must be a number of 0 or more"),
-        ("latency_seconds", True, "must be a number of 0 or more"),
+        ("boot_seconds", -1, "is not a duration; use 10s, 5m, 1h, or a number of seconds"),
+        ("boot_seconds", "soon", "is not a duration"),
+        ("action_seconds", float("nan"), "is not a duration"),
+        ("latency_seconds", float("inf"), "is not a duration"),
+        ("latency_seconds", True, "is not a duration"),
+        ("failure_rate", "1s", "must be a number of 0 or more"),
         ("failure_rate", 1.5, "is a share from 0 to 1"),
         ("fault_seed", "x", "must be a whole number"),
         ("fault_seed", 1.5, "must be a whole number"),

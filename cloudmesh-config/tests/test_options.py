@@ -78,10 +78,19 @@ def test_what_is_no_number_of_calls(write: Write, value: str, of_cloud: bool) ->
 @pytest.mark.parametrize("value", ["0", "-1", ".nan", ".inf", "soon", "true", "[5]"])
 def test_what_is_no_time_limit(write: Write, value: str) -> None:
     path = write(f"{CLOUD}    call_timeout: {value}\n")
-    with pytest.raises(ConfigError, match=r":4: clouds\.uc\.call_timeout must be a number of seconds"):
+    with pytest.raises(ConfigError, match=r":4: clouds\.uc\.call_timeout must be a duration"):
         Config.load(path).call_timeout("uc")
     ((line, sentence),) = errors(path)
-    assert (line, "more than 0" in sentence) == (4, True)
+    assert (line, "more than 0; write 10s, 5m, 1h, or a number" in sentence) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("60", 60), ("2.5", 2.5), ("'60'", 60), ("5m", 300), ("1h30m", 5400)]
+)
+def test_a_time_limit_is_a_duration(write: Write, value: str, seconds: float) -> None:
+    path = write(f"{CLOUD}    call_timeout: {value}\n")
+    assert Config.load(path).call_timeout("uc") == seconds
+    assert errors(path) == []
 
 
 @pytest.mark.parametrize(

@@ -402,7 +402,8 @@ def test_words_of_any_form_make_a_sentence(serve, probe, answers, message):
     ("settings", "word"),
     [
         ({"timeout": 0}, "clouds.probe.timeout"),
-        ({"timeout": "soon"}, "clouds.probe.timeout"),
+        ({"timeout": "soon"}, r"clouds\.probe\.timeout must be a duration \(10s, 5m, 1h, or"),
+        ({"timeout": "2h"}, "more than 0 and at most 3600"),
         ({"timeout": True}, "clouds.probe.timeout"),
         ({"insecure": "perhaps"}, "clouds.probe.insecure"),
         ({"call_timeout": -1}, "clouds.probe.call_timeout"),

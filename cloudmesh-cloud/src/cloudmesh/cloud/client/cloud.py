@@ -27,6 +27,7 @@ from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
+from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ class Cloud(Catalog):
             settings = config.settings(self.name)
             self.connection.defaults = defaults(config, self.name)
         provider = self.unopened(settings)
-        with suppress(TypeError, ValueError):
+        with suppress(ValueError):
             self.connection.call_timeout = (
-                float(settings["call_timeout"]) if "call_timeout" in settings else None
+                durations.seconds(settings["call_timeout"]) if "call_timeout" in settings else None
             )
         with mapped(self.name):
             try:

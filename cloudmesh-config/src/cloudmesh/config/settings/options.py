@@ -9,10 +9,10 @@ not the file beside the configuration.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from cloudmesh.config.settings.places import is_url
+from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import suggest
 
 THREADS, DASK = "threads", "dask"
@@ -22,7 +22,7 @@ CLOUD = ("parallel", "call_timeout")
 DATABASE_FORM = "write postgresql://USER@HOST/DATABASE, or remove the key to use the file cloudmesh.db"
 _SCHEMES = ("tcp", "tls")
 _COUNT = "must be a whole number of 1 or more"
-_SECONDS = "must be a number of seconds, more than 0"
+_SECONDS = "must be a duration of more than 0"
 _ADDRESS = "must be tcp://HOST:PORT or tls://HOST:PORT"
 
 
@@ -51,14 +51,11 @@ def count(value: Any) -> int:
 
 
 def seconds(value: Any) -> float:
-    """A time limit. Raises WrongValueError."""
+    """A time limit in seconds, written as ``durations`` reads it. Raises WrongValueError."""
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number) or number <= 0:
-        raise WrongValueError(_SECONDS, "write a number such as 60, or remove the key")
-    return number
+        return durations.positive_seconds(value)
+    except ValueError:
+        raise WrongValueError(_SECONDS, f"write {durations.FORMS}; or remove the key") from None
 
 
 def engine(value: Any) -> str:

@@ -24,8 +24,8 @@ class JobCommand(PluginCommand):
           Usage:
             job list [--all] [--output=FORMAT]
             job show ID [--output=FORMAT]
-            job resume ID [--failed] [--timeout=SECONDS] [--parallel=N]
-                    [--call-timeout=SECONDS] [--quiet] [--output=FORMAT]
+            job resume ID [--failed] [--timeout=DURATION] [--parallel=N]
+                    [--call-timeout=DURATION] [--quiet] [--output=FORMAT]
             job cancel ID [--output=FORMAT]
 
           Arguments:
@@ -34,12 +34,13 @@ class JobCommand(PluginCommand):
           Options:
             --all              all jobs that are kept, not only the last 20
             --failed           try again what failed, too
-            --timeout=SECONDS  for all of it together; else calls take what they take, and
-                               the waiting after them ends after 600
-            --parallel=N       the most calls at once, 1 to 1000; else what is configured,
-                               else 32
-            --call-timeout=SECONDS
-                               for one call; else what is configured
+            --timeout=DURATION
+                               time limit for the whole command: 10s, 5m, 1h, or 90
+                               (seconds); without it only waiting has a limit, 10m
+            --parallel=N       calls at the same time, 1 to 1000; else the configured
+                               number, else 32
+            --call-timeout=DURATION
+                               time limit for one call; else the configured one
             --quiet            draw no progress on the terminal
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 

@@ -16,6 +16,7 @@ from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb, find_verb
 from cloudmesh.config import Config
+from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
@@ -224,12 +225,9 @@ def seconds(arguments: Mapping[str, Any], option: str) -> float | None:
     if text is None:
         return None
     try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 < number < float("inf"):
-        raise UsageError(f"{option}={text} is no number of seconds above 0; use {option}=600")
-    return number
+        return durations.positive_seconds(text)
+    except ValueError as error:
+        raise UsageError(f"{option}={text} {error}") from None
 
 
 def run_options(arguments: Mapping[str, Any], progress: Progress) -> RunKeywords:

@@ -16,7 +16,7 @@ _WIDTH = 80
 _COLUMN = 18
 _MANY = "(NAMES... | --all)"
 _CLOUD = "[--cloud=CLOUDS]"
-_LIMITS = ("[--timeout=SECONDS]", "[--parallel=N]", "[--call-timeout=SECONDS]", "[--quiet]")
+_LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]", "[--quiet]")
 _OUTPUT = "[--output=FORMAT]"
 _AFTER_VERBS = (
     ("--all", "every machine of the clouds; no name never means all"),
@@ -24,11 +24,12 @@ _AFTER_VERBS = (
     ("--yes", "{destroying} without asking"),
     ("--wait", "wait until the machines are where the action leads"),
     (
-        "--timeout=SECONDS",
-        "for all of it together; else calls take what they take, and the waiting after them ends after 600",
+        "--timeout=DURATION",
+        "time limit for the whole command: 10s, 5m, 1h, or 90 (seconds); without it only waiting has a "
+        "limit, 10m",
     ),
-    ("--parallel=N", "the most calls at once, 1 to 1000; else what is configured, else 32"),
-    ("--call-timeout=SECONDS", "for one call; else what is configured"),
+    ("--parallel=N", "calls at the same time, 1 to 1000; else the configured number, else 32"),
+    ("--call-timeout=DURATION", "time limit for one call; else the configured one"),
     ("--quiet", "draw no progress on the terminal"),
     ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ..."),
     ("--refresh", "ask the clouds before listing"),
@@ -55,7 +56,7 @@ _QUERIES = (
     ),
     (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "everything about one machine, asked from its cloud"),
     (
-        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=SECONDS]", "[--quiet]", _OUTPUT)),
+        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=DURATION]", "[--quiet]", _OUTPUT)),
         "waits for a state; fails at once when it cannot come any more",
     ),
     (Pattern(("console",), ("NAME", _CLOUD)), "what a machine printed on its console"),
@@ -80,7 +81,7 @@ def _pattern(verbs: Sequence[Verb]) -> Pattern:
     names = tuple(verb.name for verb in verbs)
     own = _items([each for verb in verbs for each in verb.parameters])
     if any(verb.single for verb in verbs):
-        return Pattern(names, ("NAME", *own, _CLOUD, "[--call-timeout=SECONDS]", _OUTPUT))
+        return Pattern(names, ("NAME", *own, _CLOUD, "[--call-timeout=DURATION]", _OUTPUT))
     moves = any(verb.passing for verb in verbs)
     asks = any(verb.destroys for verb in verbs)
     choices = {"[--dryrun]": moves, "[--yes]": asks, "[--wait]": moves}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import EndpointError
 from cloudmesh.cloud.fanout.query import CALL_TIMEOUT
+from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import ConfigError
 
 # The settings of a cloud's section that ConnectionSettings reads.
 CONNECTION_KEYS = ("timeout", "ca_cert", "insecure", "answer_mib")
 _CONNECT_SECONDS = 10.0
+_DURATION = f"a duration ({durations.FORMS})"
 _MOST_SECONDS = 3600.0
 _MOST_MEBIBYTES = 4096
 # In the order in which requests looks at them.
@@ -49,10 +51,12 @@ class ConnectionSettings:
     def read(cls, cloud: str, settings: Mapping[str, Any]) -> ConnectionSettings:
         """From a cloud's section. Raises ConfigError."""
 
-        def number(key: str, default: float, most: float, kind: str) -> float:
+        def number(
+            key: str, default: float, most: float, kind: str, read: Callable[[Any], float] = durations.seconds
+        ) -> float:
             value = settings.get(key)
             try:
-                found = float(default if value is None else value)
+                found = read(default if value is None else value)
             except (TypeError, ValueError):
                 found = 0.0
             if isinstance(value, bool) or not 0 < found <= most:
@@ -62,12 +66,12 @@ class ConnectionSettings:
 
         place = f"clouds.{cloud}"
         return cls(
-            timeout=number("timeout", cls.timeout, _MOST_SECONDS, "a number of seconds"),
+            timeout=number("timeout", cls.timeout, _MOST_SECONDS, _DURATION),
             ca_file=certificate_file(f"{place}.ca_cert", settings.get("ca_cert")),
             insecure=true_or_false(f"{place}.insecure", settings.get("insecure")),
             cloud=cloud,
-            call_timeout=number("call_timeout", cls.call_timeout, math.inf, "a number of seconds"),
-            answer_mib=int(number("answer_mib", cls.answer_mib, _MOST_MEBIBYTES, "a number of MiB")),
+            call_timeout=number("call_timeout", cls.call_timeout, math.inf, _DURATION),
+            answer_mib=int(number("answer_mib", cls.answer_mib, _MOST_MEBIBYTES, "a number of MiB", float)),
         )
 
     @property

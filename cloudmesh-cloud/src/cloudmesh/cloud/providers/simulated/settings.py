@@ -12,6 +12,7 @@ from urllib.parse import quote
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.config.settings.places import machines_directory
+from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import ConfigError, UsageError, suggest
 
 CALLS = (
@@ -82,11 +83,12 @@ class SimulatedSettings:
         """
         file = _file(cloud, data.get("file"))
         numbers = {
-            key: _number(cloud, key, data[key])
-            for key in ("boot_seconds", "action_seconds", "latency_seconds", "failure_rate")
+            key: _seconds(cloud, key, data[key])
+            for key in ("boot_seconds", "action_seconds", "latency_seconds")
             if key in data
         }
-        if numbers.get("failure_rate", 0) > 1:
+        rate = _number(cloud, "failure_rate", data.get("failure_rate", 0.0))
+        if rate > 1:
             raise _bad(cloud, "failure_rate", "is a share from 0 to 1")
         seed, bulk = data.get("fault_seed", 0), data.get("bulk", 1)
         if not isinstance(seed, int) or isinstance(seed, bool):
@@ -97,7 +99,9 @@ class SimulatedSettings:
         given = fail if isinstance(fail, list) else [] if fail is None else [fail]
         rules = tuple(_rule(cloud, item) for item in given)
         quota = _quota(cloud, data.get("quota"))
-        return cls(file, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers)
+        return cls(
+            file, failure_rate=rate, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers
+        )
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
@@ -121,6 +125,13 @@ def _file(cloud: str, value: object) -> Path:
         return Path(value).expanduser()
     except RuntimeError:
         raise _bad(cloud, "file", f"begins with the home of an unknown user: {value}") from None
+
+
+def _seconds(cloud: str, key: str, value: object) -> float:
+    try:
+        return durations.seconds(value)
+    except ValueError as error:
+        raise _bad(cloud, key, str(error)) from None
 
 
 def _number(cloud: str, key: str, value: object) -> float:
