@@ -31,6 +31,24 @@ def test_load_takes_the_users_own_file_by_default(write: Write, home: Path) -> N
     assert Config.load().path == home / "class.yaml"
 
 
+def test_a_file_that_is_read_again_gives_data_of_its_own(write: Write) -> None:
+    text = "clouds: {uc: {type: a, day: 2026-01-02}}\n"
+    path = write(text)
+    expected = Config.load(path).data
+    for _ in range(4):
+        found = Config.load(path).data
+        assert found == expected
+        found["clouds"]["uc"]["type"] = found["clouds"]["new"] = "changed"
+    write(text.replace("type: a", "type: b"))
+    assert Config.load(path).clouds["uc"]["type"] == "b"
+    write(text + "clouds: {}\n")
+    with pytest.raises(ConfigError):
+        Config.load(path)
+    path.chmod(0o644)
+    with pytest.raises(ConfigError):
+        Config.load(path)
+
+
 def test_another_file_is_named_by_the_environment(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

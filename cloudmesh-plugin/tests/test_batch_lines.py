@@ -154,3 +154,51 @@ def test_a_script_can_run_again_after_an_error(run: Run, shell: Shell) -> None:
 def test_a_name_with_nul_is_refused(shell: Shell) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         batch.run(shell, "a\x00b", False)
+
+
+CONTINUED = {
+    "own a\\\nb": ["own ab"],
+    "own \\\r\n  a\r\nown b": ["own a", "own b"],
+    'own "a\\\n b"': ["own a b"],
+    "own 'a\\\\'b\\\nc": ["own a\\\\bc"],
+    "own a\\\\\nown b": ["own a\\", "own b"],
+    "own a # c \\\nown b": ["own a", "own b"],
+    "# c \\\nown b": ["own b"],
+    "// c \\\nown b": ["own b"],
+    "own \\\n# c \\\nown b": ["own None", "own b"],
+    "own a\\\n#b": ["own a#b"],
+    "own \\\n\nown b": ["own None", "own b"],
+    'own "# \\\n"': ["own # "],
+    "!test \\\n1 = 2 ||\\\ntrue\nown b": ["own b"],
+    "\\\n\\\nown b": ["own b"],
+}
+
+
+@pytest.mark.parametrize("text", CONTINUED)
+def test_a_backslash_at_the_end_continues_a_line(run: Run, shell: Shell, text: str) -> None:
+    assert run(text) == (0, [])
+    assert shell.ran == CONTINUED[text]
+
+
+def test_a_continued_line_is_told_with_its_first_number(run: Run) -> None:
+    assert run("own", "own \\", "  fail \\", " # c") == (1, [":2: own   fail  # c"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("own a\nown \\", ":2: the script ends in a backslash, with no line to continue in; remove it"),
+        ("own a\nown b \\\n", ":2: the script ends in a backslash"),
+        ("own a\nown b \\ \n--c", ":2: blanks follow the backslash at the end of the line; remove them"),
+        ("own a\nown 'b \\\n'", None),
+    ],
+)
+def test_a_backslash_that_continues_nothing(run: Run, shell: Shell, text: str, told: str | None) -> None:
+    if told is None:
+        assert run(text)[0] == 2, "within single quotes it is a sign as any other"
+        assert shell.ran == ["own a"]
+        return
+    with pytest.raises(UsageError) as caught:
+        run(text)
+    assert told in str(caught.value)
+    assert shell.ran == [], "nothing of such a script is run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from cloudmesh.common.strdb import YamlDB
 from cloudmesh.common.variables import Variables
 from cloudmesh.plugin.errors import ConfigError
-from cloudmesh.plugin.variables import guard, variable
+from cloudmesh.plugin.variables import given, guard, values, variable
 
 
 @pytest.fixture
@@ -50,6 +51,25 @@ def test_a_file_that_is_being_written_is_waited_for(file: Path) -> None:
     file.write_bytes(b"")
     threading.Timer(0.2, file.write_bytes, [b"cloud: uc\n"]).start()
     assert variable("cloud") == "uc"
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_file_that_is_written_again_is_read_again(file: Path, settled: bool) -> None:
+    for number in range(20):
+        file.write_text(f"cloud: uc{number:02}\n")
+        if settled:
+            os.utime(file, (1, 1))
+        assert [variable("cloud"), variable("cloud")] == [f"uc{number:02}"] * 2
+        assert values().pop("cloud"), "what is given away is a copy"
+
+
+def test_variables_of_a_script_lie_over_the_kept_ones(file: Path) -> None:
+    file.write_text("cloud: uc\nkept: x\n")
+    with given({"cloud": "tacc", "n": "1"}):
+        with given({"n": "2", "kept": ""}):
+            assert (values(), variable("kept")) == ({"cloud": "tacc", "n": "2", "kept": ""}, None)
+        assert values() == {"cloud": "tacc", "n": "1", "kept": "x"}
+    assert values() == {"cloud": "uc", "kept": "x"}
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ is interrupted.
 from __future__ import annotations
 
 import functools
-import shlex
 import sys
 import textwrap
 from collections.abc import Callable
@@ -26,7 +25,7 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
 from cloudmesh.plugin.signals import as_ctrl_c
-from cloudmesh.plugin.usage import help_text, parse, split
+from cloudmesh.plugin.usage import help_text, parse, split, words_of
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -160,13 +159,7 @@ def _answer(method: Method, shell: Any, call: _Call) -> int:
 
 def _arguments(call: _Call) -> Arguments | None:
     """The arguments; None if the user only asked for help, which is printed."""
-    if isinstance(call.words, str):
-        try:
-            words = shlex.split(call.words)
-        except ValueError as error:
-            raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
-    else:
-        words = front.replaced(call.words, call.braces)
+    words = words_of(call.words) if isinstance(call.words, str) else front.replaced(call.words, call.braces)
     # Looked up before the words are understood, unless one of them may say that nothing changes.
     may_read = not {call.name, *words}.isdisjoint((*call.reads.split(), "-h", "--help"))
     is_dry = None if may_read else variables.dryrun_is_on()

@@ -30,6 +30,7 @@ def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:
     if name in BUILT_IN:
         # The name has been checked by cmd5's own means.
         line = rest if isinstance(rest, str) else shlex.join(rest)
+        refuse_no_switch(name, line)
         cmd5_line(shell, f"{name} {line}".strip())
         return 0
     method = find(shell, name)
@@ -39,6 +40,12 @@ def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:
         return int(shell.last_exit_code)
     _run_foreign(method, shell, name, rest if isinstance(rest, str) else front.replaced(list(rest)))
     return 0
+
+
+def refuse_no_switch(name: str, rest: str) -> None:
+    """Raise UsageError if what follows ``dryrun`` or ``debug`` is neither on nor off; cmd5 lets it pass."""
+    if rest.strip().removeprefix("=").lower() not in ("", "on", "off", "true", "false"):
+        raise UsageError(f"{name!r} takes on or off")
 
 
 def cmd5_line(shell: Any, line: str) -> None:
@@ -139,7 +146,7 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str 
     doc = method.__doc__ or ""
     words = None
     if _has_usage(doc):
-        words = _words(rest) if isinstance(rest, str) else list(rest)
+        words = words_of_foreign(rest) if isinstance(rest, str) else list(rest)
     if words is None or "-h" in words or "--help" in words:
         method(unmarked(line))
         return
@@ -158,8 +165,8 @@ def _run_foreign(method: Callable[[str], Any], shell: Any, name: str, rest: str 
         method(unmarked(line))
 
 
-def _words(line: str) -> list[str]:
-    """The words of a line, as cmd5's decorator splits it."""
+def words_of_foreign(line: str) -> list[str]:
+    """The words of a line, as cmd5's decorator splits it; raises UsageError if a quote is not closed."""
     from cloudmesh.common import shlex as of_cmd5
 
     try:

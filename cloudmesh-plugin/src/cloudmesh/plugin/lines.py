@@ -13,18 +13,35 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudmesh.plugin import commands, front, variables
 from cloudmesh.plugin.errors import Interrupted, UsageError
+from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.references import References
 from cloudmesh.plugin.report import exit_code, report
+from cloudmesh.plugin.script import COMMENTS
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import as_ctrl_c
+from cloudmesh.plugin.usage import unmarked
 
-_ENDS = ("quit", "q", "exit", "EOF")
-# cmd5 knows these for comments at the beginning of a line.
-_COMMENTS = ("#", "//", "/*")
+# The name of a line that runs a program.
+PROGRAM = "shell"
+ENDS = ("quit", "q", "exit", "EOF")
+
+
+class Line(NamedTuple):
+    """A line as it was understood.
+
+    Attributes:
+        name: the command; ``PROGRAM``, or "" where there is nothing to do.
+        rest: the words after it, or the program.
+        text: all of it, without comment and with its variables replaced.
+    """
+
+    name: str
+    rest: str
+    text: str
 
 
 def run_in_shell(shell: Any, line: str) -> int | None:
@@ -42,9 +59,9 @@ def run(shell: Any, line: str) -> int | None:
     """
     # Letters alone, since the rest of a word may be secret.
     word = re.match(r"\w+", line.strip())
-    name = word[0] if word else "shell"
+    name = word[0] if word else PROGRAM
     try:
-        code = _dispatch(shell, line.strip())
+        code = _dispatch(shell, understood(shell, line))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return report(name, Interrupted("interrupted"))
@@ -58,21 +75,49 @@ def run(shell: Any, line: str) -> int | None:
     return code
 
 
-def _dispatch(shell: Any, line: str) -> int | None:
-    """Hand the line to whoever runs it."""
-    name, rest, _ = shell.parseline(line) if line else ("", "", "")
-    if not line or line.startswith(_COMMENTS):
-        return 0
-    if line.startswith("!") or name == "shell":
-        return _run_program(line[1:] if line.startswith("!") else rest)
+def understood(shell: Any, line: str, masked: bool = False) -> Line:
+    """What a line means; with ``masked`` its text is only good to be shown, without secrets.
+
+    Raises:
+        UnknownName: no package has the command.
+        UsageError: an operator stands in the line, or a variable that nobody knows.
+        CloudmeshError: the module of the command cannot be imported.
+    """
+    line = line.strip()
+    if not line or line.startswith(COMMENTS):
+        return Line("", "", "")
+    name, rest, _ = shell.parseline(line)
+    if line.startswith("!") or name == PROGRAM:
+        return Line(PROGRAM, line[1:] if line.startswith("!") else rest, line)
     if name != "py":
-        known = name and name not in _ENDS + commands.BUILT_IN
+        known = name and name not in ENDS + commands.BUILT_IN
         method = commands.find(shell, name) if known else None
-        line = References(keep_braces=getattr(method, "cloudmesh_braces", False)).in_line(line)
+        line = References(getattr(method, "cloudmesh_braces", False), masked).in_line(line)
         name, rest, _ = shell.parseline(line)
-    if name in _ENDS:
+    return Line(name or (mask_text(line.split()[0]) if line else ""), rest or "", line)
+
+
+def shown(shell: Any, line: str) -> str:
+    """A line as it may be shown: its variables replaced, without secrets; "" if there is nothing to do.
+
+    One that cannot be understood is shown as it was written.
+    """
+    try:
+        line = unmarked(understood(shell, line, masked=True).text)
+    except Exception:  # noqa: BLE001 the module of a command of others may raise what it likes; running it tells
+        line = line.strip()
+    return harmless(mask_text(line))
+
+
+def _dispatch(shell: Any, line: Line) -> int | None:
+    """Hand the line to whoever runs it."""
+    if not line.name:
+        return 0
+    if line.name == PROGRAM:
+        return _run_program(line.rest)
+    if line.name in ENDS:
         return None
-    return commands.run(shell, name or mask_text(line.split()[0]), rest or "") if line else 0
+    return commands.run(shell, line.name, line.rest)
 
 
 @as_ctrl_c()

@@ -14,8 +14,10 @@ from collections.abc import Mapping
 
 from cloudmesh.plugin import variables
 from cloudmesh.plugin.errors import UsageError, suggest
-from cloudmesh.plugin.secrets import MASK, mask_text
+from cloudmesh.plugin.report import remember
+from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
 from cloudmesh.plugin.usage import POSITIONAL
+from cloudmesh.plugin.variables import Unknown
 
 _DOLLAR = re.compile(r"\$(?:\{(?P<braced>[\w.-]+)\}|(?P<bare>[A-Za-z_]\w*)|(?P<wrong>[{(]))")
 # Only as a word, or as a part of one between certain signs: "clouds.uc.default.flavor" is none.
@@ -38,16 +40,17 @@ class References:
     """Looks variables up, each file of them once.
 
     ``keep_braces`` leaves ``${name}`` as it stands, for a command to which that is a notation of its own.
+    With ``masked`` the words are only to be shown: ``***`` stands for the value of a secret variable.
     """
 
-    def __init__(self, keep_braces: bool = False) -> None:
-        self._keep_braces = keep_braces
+    def __init__(self, keep_braces: bool = False, masked: bool = False) -> None:
+        self._keep_braces, self._masked = keep_braces, masked
         self._known: dict[str, Mapping[str, str]] = {}
-        self._shown = ""
+        self._text = ""
 
     def in_word(self, word: str) -> str:
         r"""A word of a one-shot call with its variables replaced; ``\$name`` and ``\var.NAME`` stay."""
-        self._shown = mask_text(word)
+        self._text = word
         shown, at = "", 0
         while at < len(word):
             if word[at] == "\\" and (word[at + 1 : at + 2] == "$" or _DOTTED.match(word, at + 1)):
@@ -69,7 +72,7 @@ class References:
             raise UsageError(
                 f"the line holds {found[0]!r}, which ends no line here; write one command a line"
             )
-        self._shown = mask_text(line)
+        self._text = line
         shown, at, before = "", 0, " "
         while at < len(line) and not (line[at] == "#" and before.isspace()):
             if kept := _KEPT.match(line, at):
@@ -106,7 +109,7 @@ class References:
                 "it belongs to a word, and further commands on lines of their own"
             )
         if found := self._at(line, at, before):
-            return shlex.quote(found[0]), found[1]
+            return found[0] if isinstance(found[0], Unknown) else shlex.quote(found[0]), found[1]
         return line[at], at + 1
 
     def _at(self, text: str, at: int, before: str) -> tuple[str, int] | None:
@@ -135,10 +138,17 @@ class References:
 
     def _value(self, sign: str, name: str, known: Mapping[str, str]) -> str:
         if name in known:
+            if is_secret(name):
+                # The command may quote it in an error.
+                remember(name, known[name], lasting=True)
+                if self._masked:
+                    return Unknown(MASK)
+            if isinstance(known[name], Unknown):
+                return known[name] if self._masked else str(known[name])
             # A value is never an option: a machine may be called "--all".
             return (POSITIONAL if known[name].startswith("-") else "") + known[name]
         # What looks like a variable may be a part of a password.
-        name = f"{sign}{name}" if name in self._shown else MASK
+        name = f"{sign}{name}" if name in mask_text(self._text) else MASK
         what = {"os.": "environment variable", "default.": "default"}.get(sign, "variable")
         names = [f"{sign}{each}" for each in self._of("var")] if what == "variable" else []
         known_ones = f"; {suggest(name, names)}" if names else ""

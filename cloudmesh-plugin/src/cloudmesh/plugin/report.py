@@ -14,6 +14,7 @@ from cloudmesh.plugin.plain import harmless
 BROKEN_PIPE = 141
 # Keys and values that the command knows, only to hide those that are secret.
 _values: set[tuple[str, str]] = set()
+_lasting: set[tuple[str, str]] = set()
 # Shorter secrets are words that stand everywhere.
 _SHORTEST = 4
 
@@ -51,10 +52,10 @@ def _harmless_lines(text: str) -> str:
     return "\n".join(map(harmless, text.split("\n")))
 
 
-def remember(key: str, value: object) -> None:
-    """Hide this value wherever it is told until ``forget``, if its key is a secret one."""
+def remember(key: str, value: object, *, lasting: bool = False) -> None:
+    """Hide this value wherever it is told until ``forget``, or for good, if its key is a secret one."""
     if value is not None:
-        _values.add((key, str(value)))
+        (_lasting if lasting else _values).add((key, str(value)))
 
 
 def forget() -> None:
@@ -64,14 +65,14 @@ def forget() -> None:
 
 def mask_known(text: str) -> str:
     """The text without the secrets among the values that are remembered."""
-    if not _values:
+    if not _values and not _lasting:
         return text
     import json
     from urllib.parse import quote
 
     from cloudmesh.plugin.secrets import MASK, is_secret
 
-    secrets = {value for key, value in _values if len(value) >= _SHORTEST and is_secret(key)}
+    secrets = {value for key, value in _values | _lasting if len(value) >= _SHORTEST and is_secret(key)}
     for secret in sorted(secrets, key=len, reverse=True):
         # As it is, as it stands in JSON, and in a URL.
         for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):

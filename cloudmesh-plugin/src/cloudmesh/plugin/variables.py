@@ -1,8 +1,9 @@
-"""The variables of the shell, as ``cms set name=value`` keeps them in the file ``variables.dat`` of cmd5.
+"""The variables of the shell: those that ``cms set name=value`` keeps, and those of a script that is running.
 
-``variable`` reads one of them, ``values`` all. ``guard`` replaces the method of cmd5 that writes the file,
-for the whole process: cmd5 makes its objects in many places, so that there is no single one that could be
-given a better method.
+cmd5 keeps the former in its file ``variables.dat``. ``variable`` reads one of them, ``values`` all, and
+``given`` lays those of a script over them. ``guard`` replaces the method of cmd5 that writes the file, for
+the whole process: cmd5 makes its objects in many places, so that there is no single one that could be given
+a better method.
 """
 
 from __future__ import annotations
@@ -10,13 +11,37 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudmesh.plugin.errors import ConfigError
 
+_VARIABLES, _DEFAULTS = "variables.dat", "default-data"
 # How long another process may need to write the file, in seconds.
 _WRITE_SECONDS = 1.0
+# A file that was written a shorter time ago, in nanoseconds, may be written again without a change of its
+# time, which the system counts in steps of some milliseconds.
+_SETTLED_NS = 100_000_000
+
+# Those of the scripts that are running. They belong to the process, as the kept ones belong to the user.
+_given: dict[str, str] = {}
+# What the lines of a dry run would have kept, by file; None for what they would have deleted.
+_rehearsed: dict[str, dict[str, str | None]] = {}
+
+
+class Unknown(str):
+    """Stands for a value that is not told: one that only a run would show, or a secret."""
+
+
+class _Content(NamedTuple):
+    """What is in a file, and by what one can see that it still is: its inode, size and times."""
+
+    identity: tuple[int, ...]
+    values: dict[str, str]
+
+
+_seen: dict[Path, _Content] = {}
 
 
 def variable(name: str) -> str | None:
@@ -25,13 +50,13 @@ def variable(name: str) -> str | None:
 
 
 def values() -> dict[str, str]:
-    """All variables of the shell.
+    """All variables: those that are kept, and over them those that are given to the running script.
 
     Raises:
         ConfigError: the file is there and cannot be read, or stays half-written. It may name the cloud
             that is meant, so it must not count as absent.
     """
-    return _read("variables.dat")
+    return _kept(_VARIABLES) | _given
 
 
 def defaults() -> dict[str, str]:
@@ -39,13 +64,50 @@ def defaults() -> dict[str, str]:
 
     Raises as ``values`` does.
     """
-    found = {name.replace(",", "."): value for name, value in _read("default-data").items()}
+    found = {name.replace(",", "."): value for name, value in _kept(_DEFAULTS).items()}
     return {name.removeprefix("global."): value for name, value in found.items()}
+
+
+@contextlib.contextmanager
+def given(more: Mapping[str, str]) -> Iterator[None]:
+    """Within the block these variables win over those that are kept, and over those of a block around it."""
+    before = dict(_given)
+    _given.update(more)
+    try:
+        yield
+    finally:
+        _given.clear()
+        _given.update(before)
+
+
+@contextlib.contextmanager
+def rehearsal() -> Iterator[None]:
+    """Within the block ``rehearse`` may change what is kept, for this process alone."""
+    try:
+        yield
+    finally:
+        _rehearsed.clear()
+
+
+def rehearse(name: str, value: str | None) -> None:
+    """Count a variable as kept with this value, or as deleted if that is None."""
+    _rehearsed.setdefault(_VARIABLES, {})[name] = value
+
+
+def rehearse_default(name: str, value: str | None) -> None:
+    """The same for what ``cms default NAME=VALUE`` keeps."""
+    _rehearsed.setdefault(_DEFAULTS, {})[f"global,{name}"] = value
 
 
 def dryrun_is_on() -> bool:
     """Whether ``cms dryrun on`` was said, so that nothing may be changed. An odd value counts as on."""
     return (variable("dryrun") or "off").lower() not in ("off", "false", "0", "f", "none")
+
+
+def _kept(name: str) -> dict[str, str]:
+    """What is in a file of cmd5's, with the changes of a dry run."""
+    found: dict[str, str | None] = {**_read(name), **_rehearsed.get(name, {})}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _read(name: str) -> dict[str, str]:
@@ -64,24 +126,34 @@ def _read(name: str) -> dict[str, str]:
                 f"the variables of the shell cannot be read: {error.strerror}: {path}"
             ) from None
         if found is not None:
-            return {str(key): "" if value is None else str(value) for key, value in found.items()}
+            return found
         if time.monotonic() > deadline:
             raise ConfigError(
-                f"the file of the shell's variables, {path}, is damaged; remove it and set them anew"
+                f"the file of the shell's variables, {path}, is damaged; remove it and set them again"
             )
         time.sleep(0.02)
 
 
-def _values(path: Path) -> dict[str, Any] | None:
+def _values(path: Path) -> dict[str, str] | None:
     """The variables; None while the file is empty or no YAML, as cmd5 leaves it while it writes."""
+    status = path.stat()
+    identity = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    seen = _seen.get(path)
+    if seen and seen.identity == identity:
+        return seen.values
     # cmd5 has loaded it already.
     import yaml  # type: ignore[import-untyped]
 
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError):
         return None
-    return values if isinstance(values, dict) else None
+    if not isinstance(loaded, dict):
+        return None
+    values = {str(key): "" if value is None else str(value) for key, value in loaded.items()}
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
+        _seen[path] = _Content(identity, values)
+    return values
 
 
 def guard() -> None:

@@ -127,7 +127,25 @@ def load(path: Path) -> dict[str, Any]:
     Raises ConfigError, with file and line where there is one: no file, a file that others can read or
     write, no text, no YAML, a duplicate key, no mapping at the top, nothing in it.
     """
-    return parse(config_file.read(path), path)
+    text = config_file.read(path)
+    if (text, path) != _last.read:
+        _last.read, _last.data = (text, path), None
+        return parse(text, path)
+    import pickle  # a single command reads the file once
+
+    if _last.data is None:
+        _last.data = pickle.dumps(parse(text, path))
+    return pickle.loads(_last.data)  # type: ignore[no-any-return]  # noqa: S301 made by this process
+
+
+class _Last:
+    """The text that was read last, and, from the second time on, its data: each caller gets a copy."""
+
+    read: tuple[str, Path] | None = None
+    data: bytes | None = None
+
+
+_last = _Last()
 
 
 def parse(text: str, path: Path, constructor: type[Guarded] = _Constructor) -> dict[str, Any]:

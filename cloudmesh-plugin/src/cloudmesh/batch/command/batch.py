@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from typing import Any
 
 from cloudmesh.plugin import Answer, PluginCommand, command
 
@@ -11,47 +12,68 @@ class BatchCommand(PluginCommand):
     """The command ``batch``."""
 
     @command(reads="batch", group="Shell", summary="run the lines of a script in one process")
-    def do_batch(self, arguments: dict[str, str | bool]) -> Answer:
+    def do_batch(self, arguments: dict[str, Any]) -> Answer:
         """
         ::
 
           Usage:
-            batch [--keep-going] FILE
+            batch [--dryrun] [--echo] [--keep-going] FILE [NAME=VALUE...]
 
           Arguments:
-            FILE   a script with one command of the shell on each line; - reads it from stdin
+            FILE         a script with one command of the shell on each line; - reads
+                         it from stdin
+            NAME=VALUE   a variable for this script alone: $NAME in its lines
 
           Options:
+            --dryrun       run nothing: show each line with its variables replaced, and
+                           check its command, options and variables
+            --echo         print each line on stderr before it is run
             --keep-going   go on after a line that failed
 
           Description:
-            Runs the lines of a script in one process, which is faster than one cms for each. From
-            stdin, each line is run as it comes. "!program" runs a program, "quit" ends the script.
+            Runs the lines of a script in one process, which is faster than one cms for
+            each. From stdin, each line is run as it comes. "!program" runs a program,
+            "quit" ends the script.
 
-            A line is one command, as in the interactive shell. A # that begins a word starts a
-            comment. Quotes and backslashes work as in a POSIX shell. The operators ; && || | > < &
-            are refused unless they are quoted. $name, ${name}, var.NAME, os.NAME and default.NAME
-            are variables; one that nobody knows is an error, and '$name' is the text itself. After
-            -- no word is an option.
+            A line is one command, as in the interactive shell. A backslash at its end
+            continues it in the next line. A # that begins a word starts a comment.
+            Quotes and backslashes work as in a POSIX shell. The operators ; && || | >
+            < & are refused unless they are quoted. After -- no word is an option.
 
-            The script stops at the first line that fails. That line is shown on stderr with its file
-            and number, and its exit code becomes the one of batch. With --keep-going the others are
-            run too, and the exit code is that of the first line that failed.
+            $name, ${name}, var.NAME, os.NAME and default.NAME are variables; one that
+            is not defined is an error, and '$name' is the text itself. A variable given
+            by NAME=VALUE wins over one of cms set. Programs and the scripts that this
+            one runs with batch get it too, and it is not kept. Other users of this
+            computer can read the command line: put a password into the environment.
+
+            The script stops at the first line that fails. That line is shown on stderr
+            with its file and number, and its exit code becomes the one of batch.
+            With --keep-going the others are run too, and the exit code is that of the
+            first line that failed. With --dryrun all lines are checked, and the exit
+            code is 2 if one of them has an error.
 
           Examples:
             cms batch setup.txt
+            cms batch deploy.txt release=42 cloud=uc --dryrun
             cms batch --keep-going nightly.txt
             echo "vm list --output=json" | cms batch - | jq .
         """
         from cloudmesh.plugin import batch
 
-        return Answer(exit_code=batch.run(self, str(arguments["FILE"]), bool(arguments["--keep-going"])))
+        file, given = str(arguments["FILE"]), batch.variables_in(arguments["NAME=VALUE"])
+        if arguments["--dryrun"]:
+            from cloudmesh.plugin import rehearsal
+
+            return Answer(exit_code=rehearsal.check(self, file, given))
+        options = {"keep_going": bool(arguments["--keep-going"]), "echo": bool(arguments["--echo"])}
+        return Answer(exit_code=batch.run(self, file, given=given, **options))
 
     def complete_batch(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """The files whose name begins with what is typed, or the option."""
+        """The files whose name begins with what is typed, or the options."""
         word = line[:endidx].rpartition(" ")[2]
         if word.startswith("-"):
-            found = [option for option in ["--keep-going"] if option.startswith(word)]
+            options = ["--dryrun", "--echo", "--keep-going"]
+            found = [option for option in options if option.startswith(word)]
         else:
             # A path would lose the ./ that is typed.
             found = glob.glob(glob.escape(word) + "*")  # noqa: PTH207

@@ -54,6 +54,16 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     return {key: _unmarked(value) for key, value in found.items()}
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a line, split as a POSIX shell does; raises UsageError if a quote is not closed."""
+    import shlex
+
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
+
+
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words before the first ``--``, which may be options, and those after it, which are none."""
     end = list(words).index("--") if "--" in words else len(words)
