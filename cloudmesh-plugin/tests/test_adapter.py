@@ -109,7 +109,7 @@ def test_repl_survives_every_error(cms: Cms) -> None:
     assert done.returncode == 0
     assert '["a b", "c"]' in done.stdout
     assert done.stderr.count("cms probe: ") == 5
-    assert "the line cannot be split into words: no closing quotation" in done.stderr
+    assert "the line cannot be split into words: a quote is not closed" in done.stderr
     assert "hunter2" not in done.stdout + done.stderr
 
 

@@ -147,17 +147,17 @@ BAD = {
     "probe rows --outptu=json": "unknown option '--outptu'; did you mean '--output'?",
     "probe rows --output=jsn": "unknown output format 'jsn'; did you mean 'json'?",
     "foreign okk": "unknown word 'okk'; did you mean 'ok'?",
-    "probe words $nope": "there is no variable '$nope'",
-    "probe words a ; probe text": "';' has no meaning here",
-    "probe words 'a": "the line cannot be split into words: no closing quotation",
-    "foreign ok 'a": "the line cannot be split into words",
+    "probe words $nope": "undefined variable '$nope'",
+    "probe words a ; probe text": "unsupported operator ';'",
+    "probe words 'a": "the line cannot be split into words: a quote is not closed",
+    "foreign ok 'a": "the line cannot be split into words: a quote is not closed",
     "banner": "'banner' needs TEXT",
     "dryrun onn": "'dryrun' takes on or off",
     "batch missing.txt": "the script 'missing.txt' cannot be read: no such file or directory",
     "batch s.txt": "the script 's.txt' is already running and cannot be run by itself",
     "batch inner.txt 1x=2": "'1x=2' is not NAME=VALUE",
-    "set delete other\nprobe words $other": "there is no variable '$other'",
-    "set clear\nprobe words $timer": "there is no variable '$timer'",
+    "set delete other\nprobe words $other": "undefined variable '$other'",
+    "set clear\nprobe words $timer": "undefined variable '$timer'",
 }
 
 
@@ -170,7 +170,7 @@ def test_dryrun_finds_what_is_wrong_in_all_lines(cms: Cms, script: Script, kept:
     for (line, sentence), found in zip(BAD.items(), told, strict=False):
         number = lines.index(line.split("\n")[-1]) + 1
         assert found.startswith(f"cms batch: s.txt:{number}: {sentence}")
-    assert told[len(BAD) :] and told[-1].startswith("cms batch: inner.txt:1: there is no variable '$m'")
+    assert told[len(BAD) :] and told[-1].startswith("cms batch: inner.txt:1: undefined variable '$m'")
     assert "inner.txt:1: probe words given 1\n" in done.stdout
     errors = len(BAD) + 1
     assert summary == f"dry run: {len(lines) + 2} lines, {errors} with errors; nothing was run"

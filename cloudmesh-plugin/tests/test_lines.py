@@ -90,8 +90,8 @@ REFUSED = {
     "$nope": "'$nope'", "${nope}": "'$nope'", "x-$nope": "'$nope'", "\"$nope\"": "'$nope'",
     "var.nope": "'var.nope'", "os.NOPE": "'os.NOPE'", "default.nope": "'default.nope'",
     "default.uc.nope": "'default.uc.nope'",
-    "$(ls)": "begins no variable", "${": "begins no variable", "'a": "no closing quotation",
-    "a\rb": "write one command a line", "a\u2028b": "write one command a line",
+    "$(ls)": "unsupported '$('", "${": "unsupported '${'", "'a": "a quote is not closed",
+    "a\rb": "contains '\\r'", "a\u2028b": "contains '\\u2028'",
     "OS_PASSWORD=pa$hunter2": "'***'",
 }  # fmt: skip
 

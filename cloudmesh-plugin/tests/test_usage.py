@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudmesh.plugin import CloudmeshError, UsageError
-from cloudmesh.plugin.usage import help_text, matching, parse
+from cloudmesh.plugin.usage import help_text, matching, parse, words_of
 
 DOC = """
 ::
@@ -213,3 +213,12 @@ def test_a_value_after_a_blank_in_place_of_the_sign_is_not_shown() -> None:
         parse(doc, ["set", "clouds.uc.credentials.OS_PASSWORD", "geheim"], "config")
     assert "superfluous word '***'" in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("a 'b", "a quote is not closed"), ('a "b\\"', "a quote is not closed"), ("a\\", "nothing follows")],
+)
+def test_a_line_that_cannot_be_split_says_why(line: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=f"the line cannot be split into words: {reason}"):
+        words_of(line)

@@ -80,7 +80,7 @@ def understood(shell: Any, line: str, masked: bool = False) -> Line:
 
     Raises:
         UnknownName: no package has the command.
-        UsageError: an operator stands in the line, or a variable that nobody knows.
+        UsageError: an operator stands in the line, or an undefined variable.
         CloudmeshError: the module of the command cannot be imported.
     """
     line = line.strip()
@@ -128,7 +128,8 @@ def _run_program(program: str) -> int:
     """
     if variables.dryrun_is_on():
         raise UsageError(
-            "dryrun is on, and what a program does is not known: it is not run; 'dryrun off' allows it again"
+            "dryrun is on, and a program cannot only show what it would do: it is not run; "
+            "'dryrun off' allows it again"
         )
     sys.stdout.flush()
     names = {name: value for name, value in variables.values().items() if name.isidentifier()}

@@ -1,7 +1,7 @@
 """The variables that a command may name: ``$name``, ``${name}``, ``var.NAME``, ``os.NAME``, ``default.NAME``.
 
 cmd5 replaces texts, so that with the variables ``n`` and ``n1`` its ``$n1`` is the value of ``n`` and a 1.
-Here a name is taken as a whole, and one that nobody knows is an error. ``in_word`` replaces them in a word of
+Here a name is taken as a whole, and an undefined one is an error. ``in_word`` replaces them in a word of
 a one-shot call, ``in_line`` in a line of the shell or of a script, where quotes keep what they hold.
 """
 
@@ -66,11 +66,11 @@ class References:
         """A line without its comment and with its variables replaced, as text for ``shlex.split``.
 
         Raises:
-            UsageError: an operator of a shell stands in it, or a variable that nobody knows.
+            UsageError: an operator of a shell stands in it, or an undefined variable.
         """
         if found := _LINE_END.search(line):
             raise UsageError(
-                f"the line holds {found[0]!r}, which ends no line here; write one command a line"
+                f"the line contains {found[0]!r}, which is not supported; write one command on each line"
             )
         self._text = line
         shown, at, before = "", 0, " "
@@ -105,8 +105,8 @@ class References:
         """What stands at this place outside of quotes, and where it ends."""
         if operator := _OPERATOR.match(line, at):
             raise UsageError(
-                f"{operator[0]!r} has no meaning here, where a line is one command; put it in quotes if "
-                "it belongs to a word, and further commands on lines of their own"
+                f"unsupported operator {operator[0]!r}: a line is one command; quote the operator if it is "
+                "part of a word, and write other commands on lines of their own"
             )
         if found := self._at(line, at, before):
             return found[0] if isinstance(found[0], Unknown) else shlex.quote(found[0]), found[1]
@@ -116,7 +116,7 @@ class References:
         """The value of the variable that is named at this place, and where its name ends; None if none is."""
         if found := _DOLLAR.match(text, at):
             if found["wrong"]:
-                raise UsageError(f"{found[0]!r} begins no variable here: write $name or ${{name}}{_LITERAL}")
+                raise UsageError(f"unsupported {found[0]!r}: a variable is $name or ${{name}}{_LITERAL}")
             if found["braced"] and self._keep_braces:
                 return found[0], found.end()
             name = found["braced"] or found["bare"]
@@ -152,7 +152,7 @@ class References:
         what = {"os.": "environment variable", "default.": "default"}.get(sign, "variable")
         names = [f"{sign}{each}" for each in self._of("var")] if what == "variable" else []
         known_ones = f"; {suggest(name, names)}" if names else ""
-        raise UsageError(f"there is no {what} {name!r}{known_ones}{_LITERAL}")
+        raise UsageError(f"undefined {what} {name!r}{known_ones}{_LITERAL}")
 
     def _of(self, kind: str) -> Mapping[str, str]:
         if kind not in self._known:

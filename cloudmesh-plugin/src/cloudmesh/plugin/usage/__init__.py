@@ -61,7 +61,9 @@ def words_of(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise UsageError(f"the line cannot be split into words: {str(error).lower()}") from None
+        escape = "escape" in str(error)
+        reason = "nothing follows the backslash at its end" if escape else "a quote is not closed"
+        raise UsageError(f"the line cannot be split into words: {reason}") from None
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
