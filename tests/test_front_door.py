@@ -1,4 +1,4 @@
-"""What a user meets first: the words before a command, unknown commands, help, scripts, packages of others."""
+"""What a user meets first: the words before a command, unknown commands, help, scripts, others' packages."""
 
 from __future__ import annotations
 

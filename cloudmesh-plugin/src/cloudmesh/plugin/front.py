@@ -43,8 +43,8 @@ def was_typed(word: str) -> bool:
 def replaced(words: list[str], braces: bool = False) -> list[str]:
     """The words of a one-shot call with the variables in them replaced.
 
-    ``braces`` says that ``${name}`` is a notation of the command itself. Raises UsageError for a variable that
-    nobody knows.
+    ``braces`` says that ``${name}`` is a notation of the command itself. Raises UsageError for a variable
+    that nobody knows.
     """
     if not any(sign in word for word in words for sign in ("$", "var.", "os.", "default.")):
         return words
