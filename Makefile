@@ -6,19 +6,23 @@ PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloud
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build hypothesis import-linter keyring mpi4py mpich mypy parsl pexpect 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils types-docopt types-tabulate
+TOOLS := build hypothesis import-linter keyring mpi4py mpich mypy parsl pexpect pipx 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils types-docopt types-tabulate uv
 # How many processes run the quick tests. The slow ones run alone: some of them start a cluster on all cores.
 WORKERS ?= 2
 
 BED := $(BIN)/python tests/openstack/bed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow test-openstack lint type sizes bench docs clean
+.PHONY: help install demo test test-quick test-slow test-openstack lint type sizes bench docs clean wheels
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
 
 install: $(VENV)/installed ## install all packages, editable, into .venv
+
+wheels: ## build the wheels of all packages into dist, to be installed with pip, pipx or uv
+	rm -rf dist
+	$(PYTHON) -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist $(PACKAGES:%=./%)
 
 demo: $(VENV)/installed ## see machines boot, suspend, resume and vanish on the simulated cloud
 	@$(abspath docs/demo.sh) $(abspath $(BIN))
@@ -58,7 +62,7 @@ docs: $(VENV)/installed ## write docs/commands.md from the commands
 
 clean: ## remove what was installed and built
 	@[ ! -e .openstack/run/pid ] || $(BED) down
-	rm -rf $(VENV) .openstack build cloudmesh-*/build cloudmesh-*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .openstack build dist cloudmesh-*/build cloudmesh-*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: constraints.txt $(PACKAGES:%=%/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)

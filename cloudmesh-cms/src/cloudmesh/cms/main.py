@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,9 @@ def main(words: Sequence[str] | None = None) -> int:
     0 all done, 1 a task failed, 2 wrong usage or unknown name, 3 configuration or credentials, 4 a cloud
     could not be reached or refused, 130 interrupted, 141 the reader of the output left.
     """
+    if not sys.warnoptions:
+        # Python 3.12 and later warn of how docopt is written; a user can do nothing about it.
+        warnings.simplefilter("ignore", SyntaxWarning)
     try:
         code = _run(list(sys.argv[1:] if words is None else words))
     except KeyboardInterrupt:

@@ -103,6 +103,8 @@ def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
             # cmd5's own front hands on a line even of a one-shot call.
             words = front.words_of_call(shell, name)
             given, one_shot = (line, False) if words is None else (words, True)
+            if one_shot:
+                front.tell_of_other_script()
         code = _run(method, shell, _Call(name, doc, given, reads, unless, braces))
         shell.last_exit_code = code
         interrupted = isinstance(line, str) and code == Interrupted.exit_code and not front.somebody_types()

@@ -10,8 +10,12 @@ shell. So a decorator in such a module can
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 RunLine = Callable[[Any, str], "int | None"]
@@ -33,6 +37,33 @@ def words_of_call(shell: Any, name: str) -> list[str] | None:
     first = not getattr(shell, "one_shot_done", False)
     shell.one_shot_done = True
     return _words.get(name, sys.argv[2:]) if first and sys.argv[1:2] == [name] else None
+
+
+def tell_of_other_script() -> None:
+    """Tell once that the script ``cms`` is cmd5's, where our own has been installed as well.
+
+    Two packages bring a script of this name, and not every installer keeps the one of the package that needs
+    the other: uv writes them in no fixed order.
+    """
+    script = Path(sys.argv[0] or "cms").absolute()
+    ours = script.with_name("cloudmesh")
+    if script.name != "cms" or not ours.is_file() or importlib.util.find_spec("cloudmesh.cms") is None:
+        return
+    from cloudmesh.common.base import Base
+    from cloudmesh.plugin import files
+
+    told = Path(Base(create=False).path, "told-of-other-script")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if told.read_text(encoding="utf-8") == str(script):
+            return
+    line = shlex.join(["cp", str(ours), str(script)])
+    print(
+        f"note: this 'cms' is the script of cmd5, installed over ours: '{line}' mends it, and 'cloudmesh' is "
+        "the right one in any case",
+        file=sys.stderr,
+    )
+    with contextlib.suppress(OSError):
+        files.replace_private(told, str(script).encode())
 
 
 def was_typed(word: str) -> bool:
@@ -104,6 +135,7 @@ def _cmdloop(original: Callable[[Any], None]) -> Callable[[Any], None]:
     """The method ``cmdloop`` of the shell: Ctrl-C at the prompt gives up the line, and not the shell."""
 
     def cmdloop(shell: Any) -> None:
+        tell_of_other_script()
         while True:
             try:
                 return original(shell)
