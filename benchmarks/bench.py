@@ -24,6 +24,7 @@ CMS = Path(sys.executable).parent / "cms"
 RUNS = 21
 MACHINES = 100
 CLOUDS = 1000
+LINES = 1000
 
 
 @dataclass
@@ -65,6 +66,17 @@ def list_against_banner() -> Ratio:
         theirs.append(seconds("banner", "x"))
         ours.append(seconds("vm", "list"))
     return Ratio(f"cms vm list, {MACHINES} machines / cms banner x", ours, theirs, 1.25)
+
+
+def line_of_a_batch() -> Ratio:
+    """A line of a long script, with the machines of ``list_against_banner``: 8 ms where the banner takes 180."""
+    script = Path(os.environ["HOME"]) / "lists.txt"
+    script.write_text("vm list\n" * LINES)
+    ours, theirs = [], []
+    for _ in range(min(RUNS, 3)):
+        theirs.append(seconds("banner", "x"))
+        ours.append(seconds("batch", str(script)) / LINES)
+    return Ratio(f"each of {LINES} lines vm list of a batch / cms banner x", ours, theirs, 0.045)
 
 
 # Both in one fresh process a round, in turn; the garbage of the one is no burden of the other.
@@ -151,7 +163,7 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
-        ratios = [list_against_banner(), config_against_parser(), *store_against_sqlite()]
+        ratios = [list_against_banner(), line_of_a_batch(), config_against_parser(), *store_against_sqlite()]
         ratios += [Ratio(*figure) for figure in fleet.figures()]
         ratios += [Ratio(*figure) for figure in on_openstack.figures()]
     headers = ["what", "ours", "beside", "ratio", "at most", ""]

@@ -15,7 +15,8 @@ bench.RUNS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = 1
 store.RECORDS, store.SINGLE, store.REPLACED, store.TURN = 300, 30, 30, 10
 fleet.FEW, fleet.MANY = 6, 12
 figures = [bench.Ratio(*each) for each in fleet.figures()]
-for ratio in (bench.list_against_banner(), bench.config_against_parser(), *figures):
+bench.LINES = 5
+for ratio in (bench.list_against_banner(), bench.line_of_a_batch(), bench.config_against_parser(), *figures):
     print(ratio.row())
 store.main()
 """
