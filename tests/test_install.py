@@ -1,4 +1,4 @@
-"""Installed from wheels by pip, pipx and uv, on every Python that is there, the program starts without a warning."""
+"""Installed by pip, pipx and uv, on each Python of this machine, the program starts and warns of nothing."""
 
 from __future__ import annotations
 
