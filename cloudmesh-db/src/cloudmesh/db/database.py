@@ -43,6 +43,9 @@ class Database(AbstractContextManager["Database"]):
     accept who we are), and those with conditions UnknownName for a table or a column that does not exist.
     """
 
+    # Whether this is the store that the user's configuration names, as ``open_store`` gives it.
+    is_users = False
+
     def __init__(self, place: Path | str, *, own: bool = False) -> None:
         """Use this store: a file, ``:memory:`` for one that is gone when it is closed, or a PostgreSQL URL.
 
@@ -248,7 +251,9 @@ def open_store(config: Config | None = None, prompter: Prompter | None = None) -
 
         config = Config.load(prompter=prompter)
     url = config.database() if config else None
-    return Database(url) if url else Database(places.store_file(), own=True)
+    database = Database(url) if url else Database(places.store_file(), own=True)
+    database.is_users = True
+    return database
 
 
 def _dialect(place: Path | str, own: bool = False) -> Dialect:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +22,11 @@ def make_private_directory(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def private_draft(path: Path, content: bytes) -> Iterator[Path]:
+def private_draft(path: Path, content: bytes, *, sync: bool = True) -> Iterator[Path]:
     """A finished file beside ``path``: mode 0600, on the disk, and removed at the end of the block.
 
     Rename or link it into place within the block; the directory is synced afterwards. Its name is
-    ``.NAME.*.tmp``, see ``sweep_drafts``.
+    ``.NAME.*.tmp``, see ``sweep_drafts``. Without ``sync`` nothing waits for the disk: for a cache.
     """
     draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
@@ -35,17 +36,19 @@ def private_draft(path: Path, content: bytes) -> Iterator[Path]:
             os.fchmod(descriptor, _PRIVATE_FILE)
             file.write(content)
             file.flush()
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         yield draft
-        sync_directory(path.parent)
+        if sync:
+            sync_directory(path.parent)
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
 
 
-def replace_private(path: Path, content: bytes) -> None:
+def replace_private(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Put a file of mode 0600 in place in one step: readers see the old one or the new one, whole."""
-    with private_draft(path, content) as draft:
+    with private_draft(path, content, sync=sync) as draft:
         draft.replace(path)
 
 
@@ -79,17 +82,33 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def file_lock(path: Path) -> Iterator[int]:
+def file_lock(path: Path, timeout: float | None = None) -> Iterator[int]:
     """Hold an exclusive lock on a lock file for a block, waiting for others; gives its descriptor.
 
     The file is made if need be (mode 0600) and stays. ``path`` may be a directory, which is then locked
-    itself. The system frees the lock when the process dies.
+    itself. The system frees the lock when the process dies. Raises TimeoutError if others hold it for more
+    than ``timeout`` seconds; without one it waits as long as they do.
     """
     directory = path.is_dir()
     flags = os.O_RDONLY if directory else os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
     descriptor = os.open(path, flags | os.O_CLOEXEC, _PRIVATE_FILE)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, timeout)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, timeout: float | None) -> None:
+    if timeout is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise TimeoutError("another process holds the lock") from None
+        time.sleep(0.01)

@@ -15,6 +15,7 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import mark, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.listings import keep_listing
+from cloudmesh.cloud.store.new_names import ADD, ALL, DROP, Entry
 from cloudmesh.plugin.errors import UnknownName
 
 
@@ -39,6 +40,7 @@ class Catalog:
         images = list(self.connection.listing(Provider.images))
         odd = self.connection.left_out["images"]
         keep_listing(self.connection.inventory.database, "image", self.name, images, odd)
+        self._note("image", images)
         return images
 
     def image(self, name: str) -> Image:
@@ -68,6 +70,7 @@ class Catalog:
         flavors = list(self.connection.listing(Provider.flavors))
         odd = self.connection.left_out["flavors"]
         keep_listing(self.connection.inventory.database, "flavor", self.name, flavors, odd)
+        self._note("flavor", flavors)
         return flavors
 
     def flavor(self, name: str) -> Flavor:
@@ -76,7 +79,7 @@ class Catalog:
 
     def key_pairs(self) -> list[KeyPair]:
         """List the key pairs that the cloud keeps."""
-        return list(self.connection.listing(Provider.key_pairs))
+        return self._note("key", list(self.connection.listing(Provider.key_pairs)))
 
     def key_pair(self, name: str) -> KeyPair:
         """Find a key pair."""
@@ -91,12 +94,15 @@ class Catalog:
                 (key for key in self.key_pairs() if key.name == name and key.fingerprint in own), None
             )
 
-        return self.connection.surely(lambda: self.connection.calls.add_key(name, public_key), look)
+        key = self.connection.surely(lambda: self.connection.calls.add_key(name, public_key), look)
+        self._note("key", [key], ADD)
+        return key
 
     def delete_key(self, name: str) -> None:
         """Let the cloud forget a key pair; machines that have it keep it."""
         key = self.key_pair(name)
         self._remove(lambda: self.connection.calls.delete_key(key.name), key, self.key_pairs)
+        self._note("key", [key], DROP)
 
     def quotas(self) -> list[Quota]:
         """List how much this user may have on the cloud, and has."""
@@ -104,7 +110,7 @@ class Catalog:
 
     def networks(self) -> list[Network]:
         """List the networks that machines can be on, and those that lead out."""
-        return list(self.connection.listing(Provider.networks))
+        return self._note("network", list(self.connection.listing(Provider.networks)))
 
     def network(self, name: str) -> Network:
         """Find a network."""
@@ -112,7 +118,7 @@ class Catalog:
 
     def security_groups(self) -> list[SecurityGroup]:
         """List the security groups with their rules."""
-        return list(self.connection.listing(Provider.security_groups))
+        return self._note("secgroup", list(self.connection.listing(Provider.security_groups)))
 
     def security_group(self, name: str) -> SecurityGroup:
         """Find a security group."""
@@ -125,15 +131,18 @@ class Catalog:
             found = [each for each in self.security_groups() if each.name == name]
             return found[0] if len(found) == 1 and found[0].description == description else None
 
-        return self.connection.surely(
+        group = self.connection.surely(
             lambda: self.connection.calls.create_security_group(name, description), look
         )
+        self._note("secgroup", [group], ADD)
+        return group
 
     def delete_security_group(self, name: str) -> SecurityGroup:
         """Remove a security group. Raises Conflict while a machine is under it."""
         group = self.security_group(name)
         remove = self.connection.calls.delete_security_group
         self._remove(lambda: remove(group.cloud_id), group, self.security_groups)
+        self._note("secgroup", [group], DROP)
         return group
 
     def add_rule(self, group: str, rule: SecurityRule) -> SecurityRule:
@@ -156,6 +165,12 @@ class Catalog:
         """The rule as the group has it now."""
         group = self._pick("security group", group_id, self.security_groups())
         return next((each for each in group.rules if each == rule), None)
+
+    def _note(self, kind: str, things: list[Thing], how: str = ALL) -> list[Thing]:
+        """The things, of which completion learns the names."""
+        entries = [Entry(each.name, _described(each)) for each in things]
+        self.connection.inventory.new_names.note(kind, self.name, entries, how)
+        return things
 
     def _pick(self, kind: str, name: str, things: Sequence[Thing]) -> Thing:
         """The thing that is meant; one that its listing had to leave out is not said to be unknown."""
@@ -221,3 +236,8 @@ class Catalog:
     def _lead(self, lead: Callable[[], None], cloud_id: str, machine_id: str) -> None:
         """Let an address lead to a machine, or nowhere; if the answer is lost, it is looked up."""
         self.connection.ensure(lead, lambda: self.floating_ip(cloud_id).machine_id == machine_id)
+
+
+def _described(thing: Named) -> str:
+    """What tells more of a thing than its name."""
+    return f"{thing.vcpus} vCPUs, {thing.ram} MB" if isinstance(thing, Flavor) else ""

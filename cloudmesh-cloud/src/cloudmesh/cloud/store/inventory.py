@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
+from cloudmesh.cloud.store.new_names import MACHINES, NewNames
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from cloudmesh.cloud.model.networks import FloatingIP
     from cloudmesh.db import Condition, Record
 
-MACHINES = "machine"
 REFRESHES = "refresh"
 VANISHED = "vanished"
 ADDRESSES = "address"
@@ -60,11 +60,16 @@ class KnownMachine:
 
 
 class Inventory(AbstractContextManager["Inventory"]):
-    """The machines of all clouds as they were last seen, in the store."""
+    """The machines of all clouds as they were last seen, in the store.
+
+    Attributes:
+        new_names: what has changed of the names that completion offers; written when the store is left.
+    """
 
     def __init__(self, database: Database | None = None) -> None:
         """Use this database, or the user's own store."""
         self._database = database or open_store()
+        self.new_names = NewNames()
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -75,7 +80,8 @@ class Inventory(AbstractContextManager["Inventory"]):
         return self._database
 
     def close(self) -> None:
-        """Leave the store."""
+        """Leave the store, after the names that are new to completion are written down for it."""
+        self.new_names.write(self._database)
         self._database.close()
 
     def save(self, machine: MachineRecord, asked: float | None = None) -> None:
@@ -92,7 +98,8 @@ class Inventory(AbstractContextManager["Inventory"]):
             while page := list(islice(rest, _PAGE)):
                 newer = self._newer(page, asked) if asked else ()
                 refreshed = asked or time.time()
-                kept = (machine for machine in page if (machine.cloud, machine.cloud_id) not in newer)
+                kept = [machine for machine in page if (machine.cloud, machine.cloud_id) not in newer]
+                self.new_names.saved(kept)
                 records = [_record(machine, refreshed) for machine in kept]
                 self._database.upsert_many(MACHINES, records, key=_KEY)
 
@@ -110,6 +117,7 @@ class Inventory(AbstractContextManager["Inventory"]):
 
     def forget(self, machine: MachineRecord) -> None:
         """Remove a machine that its cloud no longer has; one in state deleted was deleted from here."""
+        self.new_names.changed.add(machine.cloud)
         if self._database.has(MACHINES):
             self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
         if machine.state is State.DELETED and self._database.has(VANISHED):
@@ -138,6 +146,7 @@ class Inventory(AbstractContextManager["Inventory"]):
             The machines that vanished though nobody deleted them here, as they were last seen. They are
             kept apart, and ``vanished`` tells of them.
         """
+        self.new_names.changed.add(cloud)
         listing = iter(machines)
         while page := list(islice(listing, _PAGE)):
             with self._database.atomic():
