@@ -13,37 +13,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from cloudmesh.cms.usage import DOC, HELP, PROGRAM
 from cloudmesh.plugin import catalogue, commands, front, output
 from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.report import BROKEN_PIPE, exit_code, report, tell
 from cloudmesh.plugin.shell import Shell
-
-PROGRAM = "cms"
-_OPTIONS = """\
-Options:
-  -h, --help     show this help, and the commands that there are
-  --version      show the version; cms version shows those of all packages
-  --debug        show the traceback of an error, as CLOUDMESH_DEBUG=1 does
-  --echo         show each line before it is run
-  --file=SCRIPT  run a script, as cms batch SCRIPT does
-  -i             stay in the shell after the command
-  --nosplash     start the shell without its banner
-"""
-# What docopt reads: the options may stand together as they like.
-_DOC = f"Usage: cms [options]\n\n{_OPTIONS}"
-HELP = f"""\
-Manage virtual machines on all your clouds, from one shell.
-
-Usage:
-  cms [--debug] [--echo] [-i] COMMAND [WORD...]
-  cms [--debug] [--echo] --file=SCRIPT
-  cms [--debug] [--nosplash] [-i]
-  cms (-h | --help | --version)
-
-{_OPTIONS}
-Options of the program stand before the command; what follows the command belongs to it.
-Without a command, cms starts the interactive shell at a terminal, and else runs the lines of stdin.
-"""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -119,7 +93,7 @@ def _options(words: list[str]) -> dict[str, Any]:
     from cloudmesh.plugin.usage import parse
 
     try:
-        return parse(_DOC, words, PROGRAM)
+        return parse(DOC, words, PROGRAM)
     except UsageError as error:
         raise UsageError(str(error), usage=_usage()) from None
 

@@ -50,11 +50,9 @@ def all_commands() -> Answer:
         except CloudmeshError as error:
             notes.append(f"note: {error}")
             continue
-        if hasattr(method, "cloudmesh_command"):
-            group, summary = method.cloudmesh_group, method.cloudmesh_summary
-        else:
-            group, summary = (_CMD5, _OF_CMD5[name]) if name in _OF_CMD5 else ("", "")
-        groups.setdefault(group or OTHERS, {})[name] = summary or _summary(method, name)
+        own = getattr(method, "cloudmesh_group", "")
+        group = own or (_CMD5 if name in _OF_CMD5 else OTHERS)
+        groups.setdefault(group, {})[name] = summary(name, method)
     order = [*GROUPS, *sorted(groups.keys() - {*GROUPS, OTHERS, _CMD5}), OTHERS, _CMD5]
     width = max((len(name) for group in groups.values() for name in group), default=0)
     text = "\n\n".join(_section(group, groups[group], width) for group in order if group in groups)
@@ -73,8 +71,10 @@ def _section(title: str, members: dict[str, str], width: int) -> str:
     return "\n".join(lines)
 
 
-def _summary(method: Any, name: str) -> str:
-    """A phrase for a command that has none: the first sentence of its help that is not about its usage."""
+def summary(name: str, method: Any) -> str:
+    """A phrase for a command: its own, else the first sentence of its help that is not about its usage."""
+    if own := getattr(method, "cloudmesh_summary", "") or _OF_CMD5.get(name, ""):
+        return str(own)
     text = help_text(method.__doc__ or "")
     described = re.search(r"^\s*Description:?\s*\n(?P<text>(?:.*\n?)+)", text, re.MULTILINE)
     paragraphs = re.split(r"\n\s*\n", described["text"] if described else text)

@@ -15,7 +15,7 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import mark, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.listings import keep_listing
-from cloudmesh.cloud.store.new_names import ADD, ALL, DROP, Entry
+from cloudmesh.cloud.store.new_names import ADD, ALL, DROP, Entry, described
 from cloudmesh.plugin.errors import UnknownName
 
 
@@ -168,7 +168,7 @@ class Catalog:
 
     def _note(self, kind: str, things: list[Thing], how: str = ALL) -> list[Thing]:
         """The things, of which completion learns the names."""
-        entries = [Entry(each.name, _described(each)) for each in things]
+        entries = [Entry(each.name, described(vars(each))) for each in things]
         self.connection.inventory.new_names.note(kind, self.name, entries, how)
         return things
 
@@ -236,8 +236,3 @@ class Catalog:
     def _lead(self, lead: Callable[[], None], cloud_id: str, machine_id: str) -> None:
         """Let an address lead to a machine, or nowhere; if the answer is lost, it is looked up."""
         self.connection.ensure(lead, lambda: self.floating_ip(cloud_id).machine_id == machine_id)
-
-
-def _described(thing: Named) -> str:
-    """What tells more of a thing than its name."""
-    return f"{thing.vcpus} vCPUs, {thing.ram} MB" if isinstance(thing, Flavor) else ""

@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from cloudmesh.cloud.store.new_names import ALL, DROP, JOB, Entry, Note
+from cloudmesh.cloud.store.listings import CATALOG
+from cloudmesh.cloud.store.new_names import ALL, DROP, JOB, MACHINES, Entry, Note, described, machine_names
 from cloudmesh.config.settings import places
+from cloudmesh.db import Database
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.plain import harmless
@@ -110,3 +112,17 @@ def _clean(entry: Entry) -> Entry | None:
 def _text(sections: Sections) -> str:
     lines = ["\t".join((*key, *entry)) for key in sorted(sections) for entry in sections[key]]
     return "".join(f"{line}\n" for line in lines[:_MOST_LINES])
+
+
+def of_store(sections: Sections, database: Database) -> list[Note]:
+    """What the store knows of machines, images and flavors, for a file that holds these sections.
+
+    Of keys, networks and security groups it keeps no listing: those stay as they are. Raises StoreError.
+    """
+    machines = database.tally(MACHINES, "cloud") if database.has(MACHINES) else {}
+    gone = {cloud for kind, cloud in sections if kind == MACHINES} - machines.keys()
+    notes = [machine_names(database, cloud) for cloud in (*machines, *gone)]
+    for row in database.find(CATALOG) if database.has(CATALOG) else ():
+        entries = [Entry(str(thing["name"]), described(thing)) for thing in row["things"]]
+        notes.append(Note(row["kind"], row["cloud"], entries))
+    return notes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.db import Database
@@ -95,3 +95,8 @@ def machine_names(database: Database, cloud: str) -> Note:
     there = {"cloud": cloud, "state": deleted & deleting}
     names = database.tally(MACHINES, "name", there) if database.has(MACHINES) else {}
     return Note(MACHINES, cloud, [Entry(machine_word(str(name))) for name in names])
+
+
+def described(thing: Mapping[str, Any]) -> str:
+    """What tells more of an image, a flavor or a key than its name; empty for nothing."""
+    return f"{thing['vcpus']} vCPUs, {thing['ram']} MB" if "vcpus" in thing and "ram" in thing else ""

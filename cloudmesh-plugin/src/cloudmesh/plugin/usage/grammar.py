@@ -39,7 +39,7 @@ class UsageLine:
     """One line of a usage. Options are left out, since they may stand anywhere among the words."""
 
     def __init__(self, pattern: Any, docopt: Any) -> None:
-        self._pattern = pattern
+        self.pattern = pattern
         self._docopt = docopt
         self.option_names: set[str] = {option.name for option in pattern.flat(docopt.Option)}
         self.required: list[str] = self._required(pattern)
@@ -47,7 +47,7 @@ class UsageLine:
     def walk(self, words: Sequence[str]) -> Walk:
         """Follow the words as far as this line allows."""
         expected: list[list[Leaf]] = [[] for _ in range(len(words) + 1)]
-        ends = self._follow(self._pattern, {0}, words, expected)
+        ends = self._follow(self.pattern, {0}, words, expected)
         consumed = max(at for at, leaves in enumerate(expected) if leaves or at in ends)
         pairs = zip(words, expected, strict=False)
         commands = [word for word, _ in takewhile(lambda pair: Leaf(pair[0], True) in pair[1], pairs)]

@@ -1,0 +1,54 @@
+"""``cms completion``: Tab completion for the user's own shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudmesh.plugin import Answer, PluginCommand, command
+
+
+class CompletionCommand(PluginCommand):
+    """The command ``completion`` of the shell."""
+
+    @command(reads="completion", group="Shell", summary="complete cms in bash, zsh or fish")
+    def do_completion(self, arguments: dict[str, Any]) -> Answer | None:
+        """
+        ::
+
+          Usage:
+            completion
+            completion (bash|zsh|fish)
+            completion refresh [--quick]
+
+          Options:
+            --quick  do not read the store, if names have been read before
+
+          Description:
+            completion            shows how to switch completion on
+            completion bash       prints the script for bash 4.4 or later
+            completion zsh        prints the script for zsh
+            completion fish       prints the script for fish
+            completion refresh    reads commands, options and names again; the scripts do
+                                  this themselves after packages or the configuration
+                                  have changed
+
+            Commands, options, clouds, machines, images, flavors, keys, networks, security
+            groups, states and jobs are completed. The names are those that cms has seen:
+            no cloud is asked, and Python is not started.
+
+          Examples:
+            cms completion
+            source <(cms completion bash)
+            cms completion fish > ~/.config/fish/completions/cms.fish
+        """
+        from cloudmesh.cms.completion import place, setup
+
+        if arguments["refresh"]:
+            place.refresh()
+            setup.refresh_names(missing=bool(arguments["--quick"]))
+            return None
+        for shell in setup.SCRIPTS:
+            if arguments[shell]:
+                place.refresh()
+                return Answer(text=setup.script(shell))
+        return Answer(text=setup.HOWTO)

@@ -1,0 +1,80 @@
+"""What the placeholders of a usage stand for, so that values can be offered for them.
+
+A kind is ``machine``, ``cloud``, ``image``, ``flavor``, ``key``, ``network``, ``secgroup``, ``job``,
+``command``, ``setting``, ``file`` or ``folder``, or the choices themselves: ``ingress|egress``. With a comma at
+its end it is a list, with ``=`` a key before a value. ``?`` is any text.
+"""
+
+from __future__ import annotations
+
+import re
+
+ANY = "?"
+# Names that mean the same in the commands of everybody.
+_EVERYWHERE = {
+    "CLOUD": "cloud",
+    "CLOUDS": "cloud,",
+    "COMMAND": "command",
+    "DIRECTORY": "folder",
+    "FILE": "file",
+    "FLAVOR": "flavor",
+    "FOLDER": "folder",
+    "IMAGE": "image",
+    "MACHINE": "machine",
+    "MACHINES": "machine,",
+    "NETWORK": "network",
+    "NETWORKS": "network,",
+    "PATH": "file",
+    "SCRIPT": "file",
+    "SECGROUP": "secgroup",
+    "GROUPS": "secgroup,",
+}
+# What a name means in one command, or one sub-command; those that are to be new mean nothing that exists.
+_IN_COMMAND = {
+    "cloud": {"NAME": "cloud", "NAMES": "cloud,"},
+    "cloud add": {"NAME": ANY},
+    "config": {"KEY": "setting", "ASSIGNMENT": "setting="},
+    "flavor": {"NAME": "flavor", "NAMES": "flavor,"},
+    "image": {"NAME": "image", "NAMES": "image,"},
+    "ip": {"NAME": "machine"},
+    "job": {"ID": "job"},
+    "key": {"NAMES": "key,"},
+    "secgroup": {"NAME": "secgroup", "NAMES": "secgroup,"},
+    "secgroup create": {"NAME": ANY},
+    "vm": {"NAME": "machine", "NAMES": "machine,", "KEY": "key", "--unset": ANY},
+    "vm boot": {"NAMES": ANY},
+}
+_WORD = r"[a-z0-9][\w.-]*"
+_CHOICES = re.compile(rf"(?:^|: )(?P<words>{_WORD}(?:, {_WORD})*,? or {_WORD})(?=\s*(?:[;.\[]|$))")
+
+
+def kind_of(command: str, words: list[str], name: str, metavar: str, description: str = "") -> str:
+    """The kind of a value.
+
+    Args:
+        command: the command.
+        words: its sub-command.
+        name: the option, or empty for a positional word.
+        metavar: what the usage says in its place: ``NAMES``.
+        description: the help of the option; where it is a list of words, these are the choices.
+    """
+    metavar = metavar.strip("<>").upper()
+    for place in (" ".join([command, *words]), command):
+        own = _IN_COMMAND.get(place, {})
+        if found := own.get(name) or own.get(metavar):
+            return found
+    if choices := _CHOICES.search(description):
+        return "|".join(re.split(r",? or |, ", choices["words"]))
+    if metavar == "STATE":
+        from cloudmesh.cloud.model.records import State
+
+        return "|".join(State)
+    return _EVERYWHERE.get(metavar, ANY)
+
+
+def is_careful(words: list[str]) -> bool:
+    """Whether a sub-command deletes or replaces something, so that nothing is filled in that was not begun."""
+    from cloudmesh.cloud.model.verbs import VERBS
+
+    destroying = {verb.name for verb in VERBS.values() if verb.destroys}
+    return not destroying.union({"delete", "remove", "uninstall"}).isdisjoint(words)

@@ -1,0 +1,76 @@
+#compdef cms cloudmesh
+# Completion of cms in zsh; from: cms completion zsh
+# The words of commands are in a table that cms writes, the names of machines in a file that it keeps; both are
+# read by awk. Python is started only if the table is older than what it was made from.
+
+# Sets matcher; false if the table is to be made again. $1: the table, $2: the folder of the program.
+_cloudmesh_table() {
+    local line head="#cloudmesh-completion 1"$'\t'"$2"$'\t'"${CLOUDMESH_CONFIG-}"$'\t' fresh=0
+    local -a lines
+    [[ -r $1 ]] || return 1
+    lines=("${(@f)$(< $1)}")
+    [[ $lines[1] == "$head"* ]] || return 1
+    matcher=${lines[1]#"$head"}
+    for line in "${(@)lines[2,500]}"; do
+        [[ $line == watch$'\t'* ]] || break
+        [[ ${line#*$'\t'} -nt $1 ]] && fresh=1
+    done
+    return $fresh
+}
+
+_cloudmesh_complete() {
+    emulate -L zsh
+    local program=${(Q)words[1]} matcher="" table found line text about
+    if [[ $program == */* ]]; then
+        program=${program/#\~\//$HOME/}
+        [[ $program == /* ]] || program=$PWD/${program#./}
+    else
+        program=${commands[$program]-}
+    fi
+    [[ -x $program ]] || return 1
+    table=${CLOUDMESH_CONFIG_DIR:-$HOME/.cloudmesh}
+    table=${table/#\~\//$HOME/}/completion-table
+    if ! _cloudmesh_table $table ${program%/*} && (( ${EPOCHSECONDS:-$SECONDS} >= ${_cloudmesh_wait:-0} )); then
+        $program completion refresh --quick < /dev/null > /dev/null
+        # What cannot be written, or is from the future, is not tried at each key.
+        typeset -g _cloudmesh_wait=0
+        _cloudmesh_table $table ${program%/*} || _cloudmesh_wait=$(( ${EPOCHSECONDS:-$SECONDS} + 60 ))
+    fi
+    [[ -n $matcher ]] || return 1
+    local names=${table%-table}-names
+    [[ -r $names ]] || names=/dev/null
+    local -a before=("${(@Q)words[1,CURRENT-1]}")
+    before=("${(@)before//$'\n'/ }")
+    found=$(CMS_WORDS="${(F)before}" CMS_WORD="${(Q)PREFIX}" CMS_QUOTE=told CMS_SKIP=0 LC_ALL=C \
+        awk -f $matcher $table $names)
+    case $found in
+        $'\001'folder*) compset -P '-*='; _files -/; return ;;
+        $'\001'*) compset -P '-*='; _files; return ;;
+        '') return 1 ;;
+    esac
+    local -a told=() texts=() continued=()
+    for line in "${(@f)found}"; do
+        text=${line%$'\t'*} about=${line##*$'\t'}
+        if [[ $text == *= ]]; then
+            continued+=("${${text//\\/\\\\}//:/\\:}${about:+:$about}")
+        elif [[ -n $about ]]; then
+            told+=("${${text//\\/\\\\}//:/\\:}:$about")
+        else
+            texts+=("$text")
+        fi
+    done
+    local result=1
+    (( $#told )) && _describe -V 'cms' told && result=0
+    (( $#texts )) && compadd -V texts -a texts && result=0
+    (( $#continued )) && _describe -V 'options' continued -S '' && result=0
+    return $result
+}
+
+_cloudmesh() { _cloudmesh_complete "$@" 2> /dev/null }
+
+if [[ ${zsh_eval_context[-1]} == loadautofunc ]]; then
+    _cloudmesh "$@"
+else
+    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
+    compdef _cloudmesh cms cloudmesh
+fi
