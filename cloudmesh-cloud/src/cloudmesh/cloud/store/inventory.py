@@ -81,7 +81,10 @@ class Inventory(AbstractContextManager["Inventory"]):
 
     def close(self) -> None:
         """Leave the store, after the names that are new to completion are written down for it."""
-        self.new_names.write(self._database)
+        if self.new_names:
+            from cloudmesh.cloud.store import names_file
+
+            names_file.keep(self.new_names, self._database)
         self._database.close()
 
     def save(self, machine: MachineRecord, asked: float | None = None) -> None:

@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cloudmesh.cloud.store.listings import CATALOG
-from cloudmesh.cloud.store.new_names import ALL, DROP, JOB, MACHINES, Entry, Note, described, machine_names
+from cloudmesh.cloud.store.new_names import (
+    ALL,
+    DROP,
+    GOING,
+    JOB,
+    MACHINES,
+    Entry,
+    NewNames,
+    Note,
+    described,
+)
 from cloudmesh.config.settings import places
 from cloudmesh.db import Database
 from cloudmesh.plugin import files
@@ -85,6 +95,22 @@ def update(find: Callable[[Sections], Iterable[Note]]) -> None:
         debug(error)
 
 
+def keep(new: NewNames, database: Database) -> None:
+    """Bring what is new into the file, if this is the user's own store. Never raises."""
+    notes, changed, saved = new.take()
+    if not database.is_users:
+        return
+
+    def find(sections: Sections) -> list[Note]:
+        for cloud, names in saved.items():
+            known = {entry.word for entry in sections.get((MACHINES, cloud), ())}
+            if not known.issuperset(map(machine_word, names)):
+                changed.add(cloud)
+        return [*notes, *(_machines(database, cloud) for cloud in sorted(changed))]
+
+    update(find)
+
+
 def _apply(sections: Sections, note: Note) -> None:
     """Bring what is noted into the sections."""
     key = (note.kind, note.cloud)
@@ -121,8 +147,18 @@ def of_store(sections: Sections, database: Database) -> list[Note]:
     """
     machines = database.tally(MACHINES, "cloud") if database.has(MACHINES) else {}
     gone = {cloud for kind, cloud in sections if kind == MACHINES} - machines.keys()
-    notes = [machine_names(database, cloud) for cloud in (*machines, *gone)]
+    notes = [_machines(database, cloud) for cloud in (*machines, *gone)]
     for row in database.find(CATALOG) if database.has(CATALOG) else ():
         entries = [Entry(str(thing["name"]), described(thing)) for thing in row["things"]]
         notes.append(Note(row["kind"], row["cloud"], entries))
     return notes
+
+
+def _machines(database: Database, cloud: str) -> Note:
+    """The names of all machines of a cloud but those that are being deleted. Raises StoreError."""
+    from cloudmesh.db import ne
+
+    deleted, deleting = (ne(state.value) for state in GOING)
+    there = {"cloud": cloud, "state": deleted & deleting}
+    names = database.tally(MACHINES, "name", there) if database.has(MACHINES) else {}
+    return Note(MACHINES, cloud, [Entry(machine_word(str(name))) for name in names])

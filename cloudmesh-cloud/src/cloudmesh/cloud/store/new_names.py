@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.db import Database
-
-if TYPE_CHECKING:
-    from cloudmesh.cloud.store.names_file import Sections
 
 MACHINES = "machine"
 # The kind of names that are the numbers of jobs, which belong to no cloud.
 JOB = "job"
 ALL, ADD, DROP = "all", "add", "drop"
 # In these states a machine is none any more that a command could be about.
-_GOING = (State.DELETED, State.DELETING)
+GOING = (State.DELETED, State.DELETING)
 
 
 class Entry(NamedTuple):
@@ -54,10 +50,13 @@ class NewNames:
         self._saved: dict[str, set[str]] = {}
         self._notes: list[Note] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._notes or self.changed or self._saved)
+
     def saved(self, machines: Iterable[MachineRecord]) -> None:
         """These were written down, and may be new."""
         for machine in machines:
-            if machine.state in _GOING:
+            if machine.state in GOING:
                 self.changed.add(machine.cloud)
             else:
                 self._saved.setdefault(machine.cloud, set()).add(machine.name)
@@ -66,35 +65,11 @@ class NewNames:
         """Other things of a cloud are these, or are there now, or no longer."""
         self._notes.append(Note(kind, cloud, list(entries), how))
 
-    def write(self, database: Database) -> None:
-        """Write it into the file, if something is new and this is the user's own store. Never raises."""
-        if database.is_users and (self._notes or self.changed or self._saved):
-            from cloudmesh.cloud.store import names_file
-
-            names_file.update(lambda sections: self._of(sections, database))
-            self.__init__()  # type: ignore[misc]
-
-    def _of(self, sections: Sections, database: Database) -> list[Note]:
-        """All of it, for a file that holds these sections. Raises StoreError."""
-        from cloudmesh.cloud.store.names_file import machine_word
-
-        changed = set(self.changed)
-        for cloud, saved in self._saved.items():
-            known = {entry.word for entry in sections.get((MACHINES, cloud), ())}
-            if not known.issuperset(map(machine_word, saved)):
-                changed.add(cloud)
-        return [*self._notes, *(machine_names(database, cloud) for cloud in sorted(changed))]
-
-
-def machine_names(database: Database, cloud: str) -> Note:
-    """The names of all machines of a cloud but those that are being deleted. Raises StoreError."""
-    from cloudmesh.cloud.store.names_file import machine_word
-    from cloudmesh.db import ne
-
-    deleted, deleting = (ne(state.value) for state in _GOING)
-    there = {"cloud": cloud, "state": deleted & deleting}
-    names = database.tally(MACHINES, "name", there) if database.has(MACHINES) else {}
-    return Note(MACHINES, cloud, [Entry(machine_word(str(name))) for name in names])
+    def take(self) -> tuple[list[Note], set[str], dict[str, set[str]]]:
+        """All of it, and begin anew: notes, clouds that changed, and the names that were saved by cloud."""
+        taken = self._notes, self.changed, self._saved
+        self._notes, self.changed, self._saved = [], set(), {}
+        return taken
 
 
 def described(thing: Mapping[str, Any]) -> str:

@@ -99,6 +99,7 @@ class Line:
         options = self.table.options.get(command, {})
         name, sign, typed = current.partition("=")
         is_option = current.startswith("-") and not self.options_end
+        found: Iterable[Candidate]
         if self.waiting:
             found = self._values([options[self.waiting].kind], current)
         elif is_option and sign:

@@ -1,8 +1,8 @@
 """What the placeholders of a usage stand for, so that values can be offered for them.
 
 A kind is ``machine``, ``cloud``, ``image``, ``flavor``, ``key``, ``network``, ``secgroup``, ``job``,
-``command``, ``setting``, ``file`` or ``folder``, or the choices themselves: ``ingress|egress``. With a comma at
-its end it is a list, with ``=`` a key before a value. ``?`` is any text.
+``command``, ``setting``, ``file`` or ``folder``, or the choices themselves: ``ingress|egress``. With a comma
+at its end it is a list, with ``=`` a key before a value. ``?`` is any text.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def kind_of(command: str, words: list[str], name: str, metavar: str, description
 
 
 def is_careful(words: list[str]) -> bool:
-    """Whether a sub-command deletes or replaces something, so that nothing is filled in that was not begun."""
+    """Whether a sub-command deletes or replaces something: nothing is filled in there that was not begun."""
     from cloudmesh.cloud.model.verbs import VERBS
 
     destroying = {verb.name for verb in VERBS.values() if verb.destroys}

@@ -1,4 +1,4 @@
-"""The lines of a usage as rows without brackets: which words follow each other, and the options beside them."""
+"""The lines of a usage as rows without brackets: words in their order, and the options beside them."""
 
 from __future__ import annotations
 

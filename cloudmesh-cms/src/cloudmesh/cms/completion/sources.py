@@ -71,8 +71,8 @@ def _add_usage(table: Table, command: str, doc: str) -> None:
                     short = shorts[name] if shorts[name] != name else ""
                     options[name] = KnownOption(name, kind, _short(help), short)
             rows.append(_table_row(command, words, row))
-    for words, text in _verb_helps(command, doc.replace(usage.text, ""), rows):
-        table.verbs[words] = _short(text)
+    for verb, text in _verb_helps(command, doc.replace(usage.text, ""), rows):
+        table.verbs[verb] = _short(text)
 
 
 def _table_row(command: str, words: list[str], row: Row) -> TableRow:
@@ -144,5 +144,4 @@ def _watched(places: Iterable[Iterable[Any]]) -> Iterator[str]:
     site = [each for each in sys.path if Path(each).name in ("site-packages", "dist-packages")]
     files = [str(place.file) for each in places for place in each]
     own = [*site, *cloudmesh.__path__, *files, str(of_config.config_file())]
-    for path in dict.fromkeys(map(os.path.abspath, own)):
-        yield path
+    yield from dict.fromkeys(map(os.path.abspath, own))

@@ -1,8 +1,8 @@
 """``Table``: the words that commands take, as plain data, and as the file from which shells complete.
 
 The file has a line for each thing, with fields between tabs. Its first line says for which program and for
-which configuration it was made, and where the program for awk is that reads it; each ``watch`` is a file or folder that is not newer than the table while the
-table is right. ``scripts/match.awk`` reads the same lines.
+which configuration it was made, and where the program for awk is that reads it. Each ``watch`` is a file or
+folder that is not newer than the table while the table is right. ``scripts/match.awk`` reads the same lines.
 """
 
 from __future__ import annotations
