@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
-from cloudmesh.cloud.store.new_names import NewNames
 from cloudmesh.db import Database
 
 
@@ -39,8 +38,6 @@ class Recorder(Inventory):
 
     def __init__(self) -> None:
         self._changes: list[StoreChange] = []
-        # Not written by anybody: names become known where the store is.
-        self.new_names = NewNames()
         self._addresses: Sequence[FloatingIP] = ()
 
     def begin(self, addresses: Sequence[FloatingIP]) -> None:

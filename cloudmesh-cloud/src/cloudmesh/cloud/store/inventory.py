@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -63,13 +64,13 @@ class Inventory(AbstractContextManager["Inventory"]):
     """The machines of all clouds as they were last seen, in the store.
 
     Attributes:
-        new_names: what has changed of the names that completion offers; written when the store is left.
+        new_jobs: the numbers of new jobs and what they do, for completion as ``new_names``.
     """
 
     def __init__(self, database: Database | None = None) -> None:
         """Use this database, or the user's own store."""
         self._database = database or open_store()
-        self.new_names = NewNames()
+        self.new_jobs: list[tuple[str, str]] = []
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -81,11 +82,17 @@ class Inventory(AbstractContextManager["Inventory"]):
 
     def close(self) -> None:
         """Leave the store, after the names that are new to completion are written down for it."""
-        if self.new_names:
+        new = self.__dict__.get("new_names")
+        if new or self.new_jobs:
             from cloudmesh.cloud.store import names_file
 
-            names_file.keep(self.new_names, self._database)
+            names_file.keep(self.new_names, self.new_jobs, self._database)
         self._database.close()
+
+    @cached_property
+    def new_names(self) -> NewNames:
+        """What changes of the names that completion offers; it is written when the store is left."""
+        return NewNames()
 
     def save(self, machine: MachineRecord, asked: float | None = None) -> None:
         """Write down a machine that its cloud told of when it was ``asked``, or that was just acted on.

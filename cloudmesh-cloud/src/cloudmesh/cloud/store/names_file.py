@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cloudmesh.cloud.store.listings import CATALOG
 from cloudmesh.cloud.store.new_names import (
+    ADD,
     ALL,
     DROP,
     GOING,
@@ -95,9 +96,10 @@ def update(find: Callable[[Sections], Iterable[Note]]) -> None:
         debug(error)
 
 
-def keep(new: NewNames, database: Database) -> None:
+def keep(new: NewNames, jobs: Iterable[tuple[str, str]], database: Database) -> None:
     """Bring what is new into the file, if this is the user's own store. Never raises."""
     notes, changed, saved = new.take()
+    notes.append(Note(JOB, "", [Entry(*job) for job in jobs], ADD))
     if not database.is_users:
         return
 

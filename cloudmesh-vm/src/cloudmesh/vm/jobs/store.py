@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
-from cloudmesh.cloud.store.new_names import ADD, JOB, Entry
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.model.call import ADDRESS, BOOT
@@ -85,7 +84,7 @@ class JobStore:
             if hold is not None:
                 hold.release()
             raise
-        inventory.new_names.note(JOB, "", [Entry(str(number), f"{plan.verb} {plan.names}")], ADD)
+        inventory.new_jobs.append((str(number), f"{plan.verb} {plan.names}"))
         tasks = [replace(task, number=row) for task, row in zip(plan.tasks, numbers, strict=True)]
         return cls(inventory, number, hold, tasks, refused)
 
