@@ -78,13 +78,18 @@ def test_an_empty_option_does_not_mean_the_defaults(config, option):
         chosen_clouds(config, option)
 
 
-@pytest.mark.parametrize("section", [{"active": ["uc"]}, {"default": []}])
+@pytest.mark.parametrize("section", [{"active": ["uc", "tacc"]}, {"default": []}])
 def test_without_a_default_it_is_said_how_to_choose(configure, section):
     config = configure(CLOUDS, **section)
     with pytest.raises(ConfigError, match="--cloud=NAME") as caught:
         chosen_clouds(config)
     assert caught.value.exit_code == 3
     assert chosen_clouds(config, "uc") == ["uc"]
+
+
+def test_the_only_active_cloud_needs_no_default(configure):
+    assert chosen_clouds(configure(CLOUDS, active=["tacc"])) == ["tacc"]
+    assert chosen_clouds(configure(CLOUDS, active=["tacc"], default=[])) == ["tacc"]
 
 
 def test_several_defaults_are_all_meant_in_their_order(configure):

@@ -8,13 +8,13 @@ from cloudmesh.cloud.cli.changes import (
     create_address,
     delete_addresses,
     detach_address,
-    one_cloud,
     read_public_key,
     read_rule,
 )
 from cloudmesh.cloud.cli.lists import list_catalog, list_rules, list_things
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CredentialsError, NotFound, QuotaExceeded, Unreachable
+from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.plugin.errors import UnknownName, UsageError
@@ -172,7 +172,7 @@ def test_an_address_is_taken_led_to_a_machine_and_given_back(configure):
 
 def test_what_costs_money_is_done_on_one_cloud(configure):
     config = configure(TWO, default=["uc", "tacc"])
-    with pytest.raises(UsageError, match="uc, tacc are meant, and one cloud is needed"):
+    with pytest.raises(UsageError, match="one cloud is needed, and uc, tacc are selected"):
         create_address(config, None, "")
     assert one_cloud(config, "tacc") == "tacc"
 

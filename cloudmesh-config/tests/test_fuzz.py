@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cloudmesh.config.check import rules
+from cloudmesh.config.check import provider_rules
 from cloudmesh.config.check.findings import check
 from cloudmesh.config.editing import edit, starter
 from cloudmesh.config.secrets import show
@@ -194,8 +194,8 @@ def change(path: Path, data: dict[str, Any], key: str) -> list[str]:
 @pytest.fixture
 def swift(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No waiting for the disk, installed providers looked up once, and an alarm for each file."""
-    points = rules.entry_points(group=rules.GROUP)
-    monkeypatch.setattr(rules, "entry_points", lambda group: points)
+    points = provider_rules.installed()
+    monkeypatch.setattr(provider_rules, "installed", lambda: points)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
     def late(*_: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each, ask_one, given_up
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.fanout.query import chosen_clouds
+from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
@@ -18,18 +18,6 @@ from cloudmesh.plugin.output import Answer
 COLUMNS = ("cloud", "name", "action", "result", "reason")
 _PUBLIC_KEYS = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
 _LAST_PORT = 65535
-
-
-def one_cloud(config: Config, option: str | None) -> str:
-    """The only cloud that is meant.
-
-    Raises:
-        UsageError: there are several; what costs money, or is found on one cloud only, is done on one.
-    """
-    clouds = chosen_clouds(config, option)
-    if len(clouds) != 1:
-        raise UsageError(f"{', '.join(clouds)} are meant, and one cloud is needed; say --cloud=NAME")
-    return clouds[0]
 
 
 def change_all(

@@ -18,6 +18,9 @@ from cloudmesh.plugin.secrets import mask_value
 def list_clouds(config: Config) -> Answer:
     """All configured clouds in their order; calls none of them."""
     active, default = config.written("active"), config.written("default") or []
+    used = list(config.clouds) if active is None else active
+    if not default and len(used) == 1:
+        default = used
     rows = [
         {
             "name": name,

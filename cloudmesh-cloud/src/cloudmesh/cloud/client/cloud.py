@@ -17,7 +17,7 @@ from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudTimeout, CredentialsError
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
-from cloudmesh.cloud.fanout.query import QueryLimits, require_seconds
+from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.boot import BootRequest, new_token, require_good_name
@@ -53,7 +53,7 @@ class Cloud(Catalog):
 
     def __init__(
         self,
-        name: str,
+        name: str | None = None,
         config: Config | None = None,
         inventory: Inventory | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -61,14 +61,18 @@ class Cloud(Catalog):
         """Name a cloud; ``open`` or a ``with`` block opens it.
 
         Args:
-            name: the cloud's name in the configuration.
+            name: the cloud's name in the configuration; without it the only default cloud.
             config: another configuration than the user's own.
             inventory: an open store to share; else the user's own is opened and closed.
             settings: the cloud's section with its secrets, where there is no configuration to read it from,
                 as in a process on another machine; needs ``inventory``.
+
+        Raises:
+            UsageError: no name is given, and several clouds are the default.
+            ConfigError: no name is given, and the configuration cannot be read or has no default.
         """
-        self.name = name
-        self.connection = Connection(name)
+        self.name = one_cloud(config or Config.load()) if name is None else name
+        self.connection = Connection(self.name)
         self.actions = MachineActions(self.connection)
         self._config = config
         self._shared = inventory

@@ -195,10 +195,22 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
     defaults = config.default_clouds()
     if not defaults:
         raise ConfigError(
-            f"{config.path} names no default cloud; say --cloud=NAME, or make one the default: "
-            "cms cloud default NAME"
+            f"no default cloud is set in {config.path}; use --cloud=NAME, or: cms cloud default NAME"
         )
     return defaults
+
+
+def one_cloud(config: Config, option: str | None = None) -> str:
+    """The only cloud that is meant; ``option`` as in ``chosen_clouds``.
+
+    Raises:
+        UsageError: there are several, as what costs money or is found on one cloud only is done on one; else
+            as ``chosen_clouds`` raises.
+    """
+    clouds = chosen_clouds(config, option)
+    if len(clouds) != 1:
+        raise UsageError(f"one cloud is needed, and {', '.join(clouds)} are selected; use --cloud=NAME")
+    return clouds[0]
 
 
 def expand_clouds(config: Config, expression: str | Sequence[str], active: bool = True) -> list[str]:

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.config.check.rules import GROUP
+from cloudmesh.config.check.provider_rules import GROUP
 from cloudmesh.plugin.errors import ConfigError, suggest
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
-from cloudmesh.config.check import credential_rules, key_rules
+from cloudmesh.config.check import credential_rules, key_rules, provider_rules, url_rules
 from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.settings.config import name_list, remove_name
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED, is_to_be_defined, join, text_of
 from cloudmesh.plugin.errors import suggest
-
-# The entry points by which packages bring the types of clouds.
-GROUP = "cloudmesh.providers"
 
 
 def problems(data: dict[str, Any]) -> Iterator[Problem]:
@@ -28,9 +25,13 @@ def problems(data: dict[str, Any]) -> Iterator[Problem]:
         yield _no_section("clouds")
         clouds = {}
     yield from _names(data.get("cloudmesh"), [name for name in clouds if isinstance(name, str)])
-    types = {point.name: point for point in entry_points(group=GROUP)}
+    types = provider_rules.installed()
     for name, cloud in clouds.items():
-        yield from _cloud(name, cloud, types)
+        found = list(_cloud(name, cloud, types))
+        yield from found
+        if isinstance(cloud, dict) and not any(problem.level == "error" for problem in found):
+            # Otherwise the provider would only say some of it again.
+            yield from provider_rules.refused_settings(name, cloud, types[cloud["type"]])
 
 
 def _no_section(*parts: str) -> Problem:
@@ -86,7 +87,9 @@ def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Prob
     if not isinstance(cloud, dict):
         yield _no_section("clouds", name)
         return
-    yield from key_rules.cloud(name, cloud, _settings_keys(types.get(text_of(cloud.get("type")))))
+    point = types.get(text_of(cloud.get("type")))
+    yield from key_rules.cloud(name, cloud, provider_rules.settings_keys(point))
+    yield from url_rules.url_problems(name, cloud)
     credentials = cloud.get("credentials")
     if credentials is not None and not isinstance(credentials, dict):
         yield _no_section("clouds", name, "credentials")
@@ -102,15 +105,6 @@ def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Prob
             )
 
 
-def _settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
-    """The keys that a provider knows beside the common ones; None if that cannot be told."""
-    try:
-        keys = point and getattr(point.load(), "settings_keys", None)
-        return None if keys is None else tuple(str(key) for key in keys)
-    except Exception:  # noqa: BLE001 the code of an outside package; what is wrong with it is told with its type
-        return None
-
-
 def _type(
     name: str, kind: Any, credentials: dict[str, Any], types: dict[str, EntryPoint]
 ) -> Iterator[Problem]:
@@ -124,16 +118,4 @@ def _type(
         message = f"the type {kind!r} of cloud {name!r} is not installed"
         yield Problem("error", parts, message, suggest(kind, types))
     else:
-        yield from _credentials(name, credentials, types[kind])
-
-
-def _credentials(name: str, credentials: dict[str, Any], point: EntryPoint) -> Iterator[Problem]:
-    try:
-        required = tuple(getattr(point.load(), "required_credentials", ()))
-    except Exception as error:  # noqa: BLE001 the code of an outside package: it must not end the check
-        message = f"the provider {point.name!r} of {GROUP} cannot be loaded ({type(error).__name__})"
-        yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
-        return
-    for key in () if credential_rules.knows(point.name) else required:
-        if not credential_rules.is_given(credentials.get(key)):
-            yield credential_rules.lacking(name, point.name, key)
+        yield from provider_rules.lacking_credentials(name, credentials, types[kind])

@@ -6,7 +6,7 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,12 @@ def with_value(text: str, parts: list[str], value: values.Value, path: Path) -> 
     return _set(text, reader.parse(text, path), parts, value, path)
 
 
-def without(text: str, parts: list[str], path: Path) -> str:
-    """The text without one key; raises UnknownName, ConfigError."""
+def without(text: str, parts: Sequence[str], path: Path) -> str:
+    """The text without one key, and without the sections that are empty then.
+
+    Raises UnknownName, ConfigError.
+    """
+    parts = list(parts)
     data = reader.parse(text, path)
     keys.find(data, keys.join(parts), str(path))
     return verified(lambda: edit_text.remove(text, parts), _removed(data, parts), path, _refusal(parts))

@@ -275,4 +275,4 @@ def _without(text: str, parts: Parts, path: Path) -> str:
     """The text without a key, if it has it."""
     if keys.follow(reader.parse(text, path), parts) is None:
         return text
-    return edit.without(text, list(parts), path)
+    return edit.without(text, parts, path)

@@ -69,8 +69,16 @@ clouds:
 """
 
 
-def write(path: Path) -> None:
-    """Write the starter configuration, mode 0600, in a directory of mode 0700.
+# What a configuration begins with whose first cloud is a real one.
+EMPTY = """\
+# The configuration of cloudmesh: your clouds, and which of them you use.
+# It may hold passwords, so it is read only while nobody else can read it (chmod 600).
+version: 5.0
+"""
+
+
+def write(path: Path, text: str = TEXT) -> None:
+    """Write a first configuration, mode 0600, in a directory of mode 0700.
 
     Raises ConfigError if anything of that name exists, if the directory is shared or not the user's own,
     or if it cannot be written.
@@ -84,7 +92,7 @@ def write(path: Path) -> None:
             f"the directory {path.parent} could not be made private ({error.strerror}); "
             "name another with CLOUDMESH_CONFIG_DIR"
         ) from None
-    config_file.create(path, TEXT)
+    config_file.create(path, text)
 
 
 def _make_private(directory: Path) -> None:

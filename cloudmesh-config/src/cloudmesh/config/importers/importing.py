@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from cloudmesh.config.check.findings import check_text
-from cloudmesh.config.editing import edit
+from cloudmesh.config.editing import clouds, edit
 from cloudmesh.config.importers import aws, cloudmesh4, clouds_yaml, openrc, source
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds
 from cloudmesh.config.secrets import show
@@ -61,7 +61,7 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
         UsageError: there is no such file, its cloud needs a name, or a cloud exists already.
         ConfigError: the file or the configuration cannot be used or written; nothing is changed.
     """
-    config_file.read(path)
+    before = clouds.current_text(path)
     found = _chosen(read_clouds(file, options.form), options, file)
     result = Imported([], list(found.notes))
     for cloud in found.clouds:
@@ -69,10 +69,10 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
         result.notes += [f"cloud {cloud.name}: {note}" for note in told]
     change = _change(found, path, file, options, result)
     if options.dryrun:
-        change(config_file.read(path))
-        result.notes.append(f"nothing was written, since this is a dry run; {path} is as it was")
-    else:
-        edit.rewrite(path, change)
+        change(before)
+        result.notes.append("dry run: nothing was written")
+    elif clouds.write(path, change):
+        result.notes.insert(0, f"{path} was created: there was no configuration yet")
     return result
 
 
@@ -121,24 +121,24 @@ def _recognised(text: str, path: Path) -> ModuleType | None:
 
 def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> ImportedClouds:
     """The clouds that the user asks for, with the names and types they are to have."""
-    clouds = found.clouds
-    usable = [cloud for cloud in clouds if not cloud.skipped]
+    chosen = found.clouds
+    usable = [cloud for cloud in chosen if not cloud.skipped]
     if options.name is not None:
         if len(usable) == 1:
-            clouds = [replace(usable[0], name=options.name)]
+            chosen = [replace(usable[0], name=options.name)]
         else:
-            clouds = [cloud for cloud in usable if cloud.name == options.name]
+            chosen = [cloud for cloud in usable if cloud.name == options.name]
             found = replace(found, profile={}, default=None)
-        if not clouds:
+        if not chosen:
             raise UnknownName("cloud", options.name, (cloud.name for cloud in usable), f"in {file}")
-    for name in (cloud.name for cloud in clouds):
+    for name in (cloud.name for cloud in chosen):
         if not name:
             raise UsageError(f"{file} does not tell a name for its cloud; give one with --name=NAME")
         if not name.isprintable() or name != name.strip():
             raise UsageError(f"{name!r} in {file} is no name for a cloud; give another with --name=NAME")
     if options.kind:
-        clouds = [replace(cloud, section={**cloud.section, "type": options.kind}) for cloud in clouds]
-    return replace(found, clouds=clouds)
+        chosen = [replace(cloud, section={**cloud.section, "type": options.kind}) for cloud in chosen]
+    return replace(found, clouds=chosen)
 
 
 def _change(
@@ -149,12 +149,7 @@ def _change(
 
     def change(text: str) -> str:
         data = reader.parse(text, path)
-        clouds = data.get("clouds")
-        if clouds is not None and not isinstance(clouds, dict):
-            raise ConfigError(
-                f"{path}: clouds must be a section of 'key: value' lines; 'cms config edit' opens it"
-            )
-        there = {keys.text_of(name) for name in clouds or {}}
+        there = {keys.text_of(name) for name in clouds.clouds_of(data, path)}
         names = [cloud.name for cloud in new if cloud.name in there]
         if names and not options.force:
             exist = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
@@ -162,11 +157,14 @@ def _change(
                 f"the {exist} already in {path}, and nothing was added; --force replaces, "
                 "--name=NAME gives a single cloud another name"
             )
-        stored = [_as_stored(cloud, data, path) for cloud in new]
-        changed = _inserted(text, data, stored, path, file)
-        changed = _carried(changed, found, path)
+        origin = harmless(str(file.absolute()))
+        blocks = [insert_text.Block(cloud.name, cloud.section, origin) for cloud in new]
+        changed = _carried(clouds.added(text, blocks, path), found, path)
+        undecided = not there and len(new) > 1 and _value(changed, path, "cloudmesh", "default") is None
         result.rows = [_row(cloud, cloud.name in there) for cloud in found.clouds]
         result.notes += _told(new, data, path, options)
+        if undecided:
+            result.notes.append("no cloud is the default yet; choose one: cms cloud default NAME")
         # What the check says of the new text and did not say before.
         before = {finding.message for finding in check_text(text, path)}
         result.notes += [
@@ -177,42 +175,6 @@ def _change(
         return changed
 
     return change
-
-
-def _as_stored(cloud: FoundCloud, data: dict[str, Any], path: Path) -> FoundCloud:
-    """The cloud as it is to be stored: its secrets encrypted if the file keeps them so."""
-    from cloudmesh.config.secrets import age
-
-    recipients = age.recipients(data, path)
-    if not recipients:
-        return cloud
-
-    def stored(value: Any, parts: tuple[str, ...]) -> Any:
-        return age.sealed(value, recipients, [parts]) if age.is_plain_secret(parts, value) else value
-
-    return replace(cloud, section=keys.map_leaves(cloud.section, ("clouds", cloud.name), stored))
-
-
-def _inserted(text: str, data: dict[str, Any], clouds: list[FoundCloud], path: Path, file: Path) -> str:
-    """The text with the clouds in it, read again and found to differ in nothing else."""
-    there = data.get("clouds") or {}
-    origin = harmless(str(file.absolute()))
-    blocks = [insert_text.Block(cloud.name, cloud.section, origin) for cloud in clouds]
-    added = [block for block in blocks if block.name not in there]
-    expected = {**data, "clouds": {**there, **{block.name: dict(block.section) for block in blocks}}}
-
-    def change() -> str:
-        changed = text
-        for block in blocks:
-            if block.name in there:
-                changed = insert_text.replace(changed, "clouds", block)
-        return insert_text.add(changed, "clouds", added) if added else changed
-
-    refusal = (
-        "the clouds cannot be added without touching other lines "
-        "(an anchor, an alias or an unusual form); add them by hand with 'cms config edit'"
-    )
-    return edit.verified(change, expected, path, refusal)
 
 
 def _carried(text: str, found: ImportedClouds, path: Path) -> str:

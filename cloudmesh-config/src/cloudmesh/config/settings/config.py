@@ -72,12 +72,13 @@ class Config:
         return list(self.clouds) if names is None else names
 
     def default_clouds(self) -> list[str]:
-        """The clouds used when none is named: ``cloudmesh.default``; none when that is absent.
+        """The clouds used when none is named: ``cloudmesh.default``, else the only active cloud, else none.
 
         Raises ConfigError if one of them is not defined or not active.
         """
-        names = self._names("default") or []
-        active = self.active_clouds()
+        names, active = self._names("default"), self.active_clouds()
+        if not names:
+            return active if len(active) == 1 else []
         for name in names:
             if name not in active:
                 raise self._error(

@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from cloudmesh.config.yaml import edit_text
+from cloudmesh.config.yaml import edit_text, keys, positions
 from cloudmesh.config.yaml.edit_text import CannotEditError, TextEditor
 from cloudmesh.config.yaml.values import Value, in_brackets, string
 
@@ -27,13 +27,24 @@ class Block:
 
     Attributes:
         name: its key.
-        section: texts, and sections of them.
-        origin: the file it comes from, for the comment above it.
+        section: texts, values that are to be written as they are, and sections of them.
+        origin: the file it comes from, for the comment above it; empty for none.
     """
 
     name: str
     section: Mapping[str, Any]
-    origin: str
+    origin: str = ""
+
+
+def plain(value: Any) -> Any:
+    """A text, or the data of a value that is written as it is."""
+    return value.data if isinstance(value, Value) else value
+
+
+def data_of(block: Block) -> dict[str, Any]:
+    """What a reader of the file finds under the name of the block."""
+    found: dict[str, Any] = keys.map_leaves(dict(block.section), (), lambda value, _: plain(value))
+    return found
 
 
 def add(text: str, parent: str, blocks: list[Block]) -> str:
@@ -72,6 +83,17 @@ def replace(text: str, parent: str, block: Block) -> str:
     if node.flow_style:
         return inserter.replace(old, _flow(block.section))
     return inserter.replace_block(key, old, block)
+
+
+def without_origin(text: str, parent: str, name: str) -> str:
+    """The text without the comment that says where the section of this name was imported from."""
+    inserter = _Inserter(text)
+    found = positions.child(inserter.descend([parent])[0], name)
+    if not found:
+        return text
+    start = inserter._line_start(found[0].start_mark.index)
+    above = _COMMENT.search(text, 0, start)
+    return text[: above.start()] + text[start:] if above else text
 
 
 class _Inserter(TextEditor):
@@ -116,7 +138,8 @@ class _Inserter(TextEditor):
     def _written(self, blocks: list[Block], column: int) -> list[str]:
         lines = []
         for block in blocks:
-            lines.append(f"{' ' * column}# {ORIGIN}{block.origin}")
+            if block.origin:
+                lines.append(f"{' ' * column}# {ORIGIN}{block.origin}")
             lines += _lines({block.name: block.section}, column, self._step())
         return lines
 
@@ -128,15 +151,20 @@ def _lines(section: Mapping[str, Any], column: int, step: int) -> list[str]:
         if isinstance(value, Mapping) and value:
             lines += [head, *_lines(value, column + step, step)]
         else:
-            lines.append(f"{head} {'{}' if isinstance(value, Mapping) else string(value).text}")
+            lines.append(f"{head} {'{}' if isinstance(value, Mapping) else _value(value).text}")
     return lines
 
 
 def _flow(section: Mapping[str, Any]) -> Value:
     """The section in braces, on one line."""
     values = {
-        key: _flow(value).text if isinstance(value, Mapping) else in_brackets(string(value))
+        key: _flow(value).text if isinstance(value, Mapping) else in_brackets(_value(value))
         for key, value in section.items()
     }
     written = [f"{in_brackets(string(key))}: {text}" for key, text in values.items()]
     return Value(dict(section), f"{{{', '.join(written)}}}")
+
+
+def _value(value: Any) -> Value:
+    """A value as it is, a text as one."""
+    return value if isinstance(value, Value) else string(value)
