@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pexpect
 import pytest
@@ -224,15 +223,3 @@ def test_warnings_alone_exit_with_0(
     monkeypatch.setattr("cloudmesh.config.check.findings.check", lambda _: [])
     assert inside("check") == 0
     assert capsys.readouterr().out == f"{warning.path}: no findings\n"
-
-
-def test_completion(write: Write) -> None:
-    write(TEXT)
-    complete: Any = ConfigCommand.complete_config
-    verbs = "check decrypt edit encrypt get import init list path rekey set"
-    assert complete(None, "", "config ", 7, 7) == verbs.split()
-    assert complete(None, "s", "config s", 7, 8) == ["set"]
-    assert complete(None, "clouds.uc.h", "config get clouds.uc.h", 11, 22) == ["clouds.uc.host"]
-    assert complete(None, "", "config list ", 12, 12) == []
-    write("a: b: c\n")
-    assert complete(None, "", "config get ", 11, 11) == []

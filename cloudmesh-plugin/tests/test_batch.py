@@ -167,19 +167,3 @@ def test_batch_in_the_repl(cms: Cms, script: Script) -> None:
     assert "prose" in done.stdout
     assert '["after"]' in done.stdout
     assert "s.txt:2: probe fail CloudError" in done.stderr
-
-
-def test_completion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cloudmesh.batch.command.batch import BatchCommand
-
-    (tmp_path / "nightly.txt").touch()
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "deep.txt").touch()
-    monkeypatch.chdir(tmp_path)
-
-    def complete(line: str, begin: int) -> list[str]:
-        return BatchCommand().complete_batch(line[begin:], line, begin, len(line))
-
-    assert complete("batch ni", 6) == ["nightly.txt"]
-    assert complete("batch sub/d", 10) == ["deep.txt"]
-    assert complete("batch --k", 8) == ["keep-going"]

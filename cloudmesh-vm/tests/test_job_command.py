@@ -1,13 +1,11 @@
 """``cms job`` in one process, the word on interrupted jobs, and the options that limit a job."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.db import open_store
-from cloudmesh.job.command.job import VERBS, JobCommand
 from cloudmesh.vm.jobs.rows import JOBS, TASKS
 
 
@@ -160,22 +158,6 @@ def test_parallel_and_call_timeout_are_handed_on(boot, cms, monkeypatch):
     assert cms("vm start a:web1")[0] == 0
     assert seen == [(7, 2.5), (None, None)]
     assert cms("vm stop a:web1 --call-timeout=0")[0] == 2
-
-
-def test_tab_completes_verbs_and_jobs(interrupted):
-    def complete(line):
-        at = line.rfind(" ") + 1
-        return JobCommand.complete_job(SimpleNamespace(), line[at:], line, at, len(line))
-
-    assert complete("job ") == list(VERBS)
-    assert complete("job re") == ["resume"]
-    assert complete("job show ") == ["2", "1"]
-    assert complete("job resume 1") == ["1"]
-    assert complete("job list ") == []
-
-
-def test_tab_is_silent_without_a_configuration(home):
-    assert JobCommand.complete_job(SimpleNamespace(), "", "job show ", 9, 9) == []
 
 
 def test_more_than_twenty_machines_are_counted_at_the_end(boot, spy, cms):

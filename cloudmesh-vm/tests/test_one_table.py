@@ -3,7 +3,6 @@
 import inspect
 import re
 import shlex
-from types import SimpleNamespace
 
 import pytest
 
@@ -71,29 +70,6 @@ def test_a_verb_that_is_added_to_the_table_is_a_method(kind, returns):
     doc = inspect.getdoc(Own.freeze)
     assert doc.startswith("Freeze machines.\n\nWhat is on their disks is lost")
     assert "image: what to freeze to." in doc
-
-
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        ("vm fr", ["freeze"]),
-        ("vm re", ["resume", "reboot", "rebuild", "resize", "rename"]),
-        ("vm freeze web1 --d", ["deep", "dryrun"]),
-        ("vm stop --parallel", ["parallel="]),
-        ("vm wait web1 --state=sto", ["stopped", "stopping"]),
-        ("vm stop web", []),
-        ("vm none --", []),
-    ],
-)
-def test_completion_knows_verbs_and_options_and_states(typed, found):
-    text = re.split("[ =-]", typed)[-1]
-    assert usage.complete(typed, text, len(typed), TABLE) == found
-
-
-def test_the_shell_completes_by_the_same():
-    shell = SimpleNamespace()
-    assert vm.VmCommand.complete_vm(shell, "sta", "vm sta", 3, 6) == ["start"]
-    assert vm.VmCommand.complete_vm(shell, "", "vm ", 3, 3) == usage.verb_names()
 
 
 @pytest.mark.parametrize("kind", [Machine, Machines])

@@ -10,8 +10,6 @@ from cloudmesh.plugin import Answer, PluginCommand, command
 if TYPE_CHECKING:
     from cloudmesh.config import Config
 
-VERBS = ("list", "info", "check", "default", "activate", "deactivate")
-
 
 class CloudCommand(PluginCommand):
     """The command ``cloud`` of the shell."""
@@ -71,10 +69,6 @@ class CloudCommand(PluginCommand):
         if arguments["default"]:
             return _default(config, names)
         return _activate(config, names) if arguments["activate"] else _deactivate(config, names)
-
-    def complete_cloud(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in VERBS if verb.startswith(text)]
 
 
 def _default(config: Config, words: list[str]) -> Answer:

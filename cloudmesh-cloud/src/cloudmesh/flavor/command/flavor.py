@@ -40,7 +40,3 @@ class FlavorCommand(PluginCommand):
         config = Config.load(prompter=prompter_of(self))
         clouds = chosen_clouds(config, arguments["--cloud"])
         return list_catalog(config, clouds, "flavor", arguments["--refresh"], arguments["--filter"])
-
-    def complete_flavor(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in ("list",) if verb.startswith(text)]

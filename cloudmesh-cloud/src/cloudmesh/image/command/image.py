@@ -40,7 +40,3 @@ class ImageCommand(PluginCommand):
         config = Config.load(prompter=prompter_of(self))
         clouds = chosen_clouds(config, arguments["--cloud"])
         return list_catalog(config, clouds, "image", arguments["--refresh"], arguments["--filter"])
-
-    def complete_image(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in ("list",) if verb.startswith(text)]

@@ -6,8 +6,6 @@ from typing import Any
 
 from cloudmesh.plugin import Answer, PluginCommand, command
 
-VERBS = ("list", "create", "delete", "attach", "detach")
-
 
 class IpCommand(PluginCommand):
     """The command ``ip`` of the shell."""
@@ -61,7 +59,3 @@ class IpCommand(PluginCommand):
         if arguments["attach"]:
             return changes.attach_address(config, option, arguments["ADDRESS"], arguments["NAME"])
         return changes.detach_address(config, option, arguments["ADDRESS"])
-
-    def complete_ip(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in VERBS if verb.startswith(text)]

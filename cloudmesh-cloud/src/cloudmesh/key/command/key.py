@@ -6,8 +6,6 @@ from typing import Any
 
 from cloudmesh.plugin import Answer, PluginCommand, command
 
-VERBS = ("list", "add", "delete")
-
 
 class KeyCommand(PluginCommand):
     """The command ``key`` of the shell."""
@@ -57,7 +55,3 @@ class KeyCommand(PluginCommand):
         return change_all(
             config, clouds, "add", [arguments["NAME"]], lambda cloud, name: cloud.add_key(name, text)
         )
-
-    def complete_key(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in VERBS if verb.startswith(text)]

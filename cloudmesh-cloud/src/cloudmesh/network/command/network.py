@@ -34,7 +34,3 @@ class NetworkCommand(PluginCommand):
 
         config = Config.load(prompter=prompter_of(self))
         return list_things(config, chosen_clouds(config, arguments["--cloud"]), "network")
-
-    def complete_network(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in ("list",) if verb.startswith(text)]

@@ -6,8 +6,6 @@ from typing import Any
 
 from cloudmesh.plugin import Answer, PluginCommand, command
 
-VERBS = ("list", "create", "delete", "rule")
-
 
 class SecgroupCommand(PluginCommand):
     """The command ``secgroup`` of the shell."""
@@ -82,7 +80,3 @@ class SecgroupCommand(PluginCommand):
         return change_all(
             config, clouds, f"rule {action}", [name], lambda cloud, group: change(cloud, group, rule)
         )
-
-    def complete_secgroup(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs."""
-        return [verb for verb in VERBS if verb.startswith(text)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.plugin import Answer, CloudmeshError, PluginCommand, UsageError, command
+from cloudmesh.plugin import Answer, PluginCommand, UsageError, command
 
 if TYPE_CHECKING:
     from cloudmesh.config.secrets.prompt import Prompter
@@ -142,13 +142,6 @@ class ConfigCommand(PluginCommand):
 
         return answers.VERBS[verb](path, arguments, prompter_of(self))
 
-    def complete_config(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """The sub-commands, and after get and set the keys of the file."""
-        words = line[:begidx].split()
-        if len(words) <= 1:
-            return [verb for verb in VERBS if verb.startswith(text)]
-        return _keys(text) if words[1] in ("get", "set") and len(words) == 2 else []
-
 
 def _init(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.editing import starter
@@ -250,15 +243,3 @@ def _check(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     rows = [asdict(finding) for finding in findings]
     columns = ("level", "path", "line", "message", "remedy")
     return Answer(rows=rows, columns=columns, names="message", exit_code=code)
-
-
-def _keys(text: str) -> list[str]:
-    """The dotted keys of the file that begin with the text; none if there is no file to use."""
-    from cloudmesh.config.settings import places
-    from cloudmesh.config.yaml import keys, reader
-
-    try:
-        data = reader.load(places.config_file())
-    except CloudmeshError:
-        return []
-    return [key for parts, _ in keys.flatten(data) if (key := keys.join(parts)).startswith(text)]

@@ -78,9 +78,3 @@ class DbCommand(PluginCommand):
         with open_store(prompter=prompter_of(self)) as database:
             answer: Answer = getattr(cli, "find" if word == "list" else word)(database, arguments)
             return answer
-
-    def complete_db(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """The sub-commands, which are all that the first word can be."""
-        if line[:begidx].split() != ["db"]:
-            return []
-        return [word for word in _SUBCOMMANDS if word.startswith(text)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from typing import Any
 
 from cloudmesh.plugin import Answer, PluginCommand, command
@@ -67,15 +66,3 @@ class BatchCommand(PluginCommand):
             return Answer(exit_code=rehearsal.check(self, file, given))
         options = {"keep_going": bool(arguments["--keep-going"]), "echo": bool(arguments["--echo"])}
         return Answer(exit_code=batch.run(self, file, given=given, **options))
-
-    def complete_batch(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """The files whose name begins with what is typed, or the options."""
-        word = line[:endidx].rpartition(" ")[2]
-        if word.startswith("-"):
-            options = ["--dryrun", "--echo", "--keep-going"]
-            found = [option for option in options if option.startswith(word)]
-        else:
-            # A path would lose the ./ that is typed.
-            found = glob.glob(glob.escape(word) + "*")  # noqa: PTH207
-        # The line is completed from begidx on, which may be inside of the word.
-        return sorted(name[len(word) - len(text) :] for name in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudmesh.plugin import Answer, CloudmeshError, PluginCommand, command
+from cloudmesh.plugin import Answer, PluginCommand, command
 
 VERBS = ("list", "show", "resume", "cancel")
 
@@ -70,21 +70,3 @@ class JobCommand(PluginCommand):
 
         verb = next(each for each in VERBS if arguments[each])
         return answer(Config.load(prompter=prompter_of(self)), verb, arguments)
-
-    def complete_job(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs, and of the numbers of jobs."""
-        before = line[:begidx].split()[1:]
-        if not before:
-            return [verb for verb in VERBS if verb.startswith(text)]
-        if before not in (["show"], ["resume"], ["cancel"]):
-            return []
-        from cloudmesh.config import Config
-        from cloudmesh.config.secrets.prompt import RefusingPrompter
-        from cloudmesh.vm.jobs.jobs import Jobs
-
-        try:
-            jobs = Jobs(Config.load(prompter=RefusingPrompter())).list()
-        except CloudmeshError:
-            # A prompt is no place for it; the command itself will say so.
-            return []
-        return [str(job.number) for job in jobs if str(job.number).startswith(text)]

@@ -1,4 +1,4 @@
-"""The help of ``cms vm`` and its Tab completion, made from the table of verbs.
+"""The help of ``cms vm``, made from the table of verbs.
 
 Loaded with the shell, which keeps the help of each command: it imports nothing heavy.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import BOOT, VERBS, Kind, Parameter, Verb
 
 _WIDTH = 80
@@ -160,22 +159,3 @@ def help_text(template: str, verbs: Mapping[str, Verb] = VERBS) -> str:
         indent = line[: len(line) - len(place)]
         lines += [indent + each for each in made[place]] if place in made else [line]
     return "\n".join(lines)
-
-
-def complete(line: str, text: str, end: int, verbs: Mapping[str, Verb] = VERBS) -> list[str]:
-    """What may stand in place of ``text``, which ends at ``end`` of the line."""
-    before = line[:end]
-    words = before.split()
-    current = "" if before.endswith(" ") or not words else words[-1]
-    if len(words) - bool(current) <= 1:
-        found: Sequence[str] = verb_names(verbs)
-    else:
-        items = [item for each in patterns(verbs) if words[1] in each.verbs for item in each.items]
-        import re
-
-        options = re.findall(r"--[\w-]+=?", " ".join(items))
-        states = [f"--state={state}" for state in State] if "--state=" in options else []
-        found = states if current.startswith("--state=") else options if current.startswith("-") else []
-    # The shell begins a new text at each dash and equals sign.
-    given = len(current) - len(text)
-    return [each[given:] for each in found if each.startswith(current)]

@@ -86,7 +86,3 @@ class VmCommand(PluginCommand):
         from cloudmesh.vm.cli.actions import answer
 
         return answer(config, verb, arguments)
-
-    def complete_vm(self, text: str, line: str, begidx: int, endidx: int) -> list[str]:
-        """Tab completion of the verbs, of their options, and of states."""
-        return usage.complete(line, text, endidx)
