@@ -69,7 +69,7 @@ def list_against_banner() -> Ratio:
 
 
 def line_of_a_batch() -> Ratio:
-    """A line of a long script, with the machines of ``list_against_banner``: 8 ms where the banner takes 180."""
+    """A line of a long script, with the machines of ``list_against_banner``: 8 ms, the banner takes 180."""
     script = Path(os.environ["HOME"]) / "lists.txt"
     script.write_text("vm list\n" * LINES)
     ours, theirs = [], []

@@ -6,12 +6,20 @@ import os
 import threading
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+import yaml
+from hypothesis import given as whatever
 
 from cloudmesh.common.strdb import YamlDB
 from cloudmesh.common.variables import Variables
 from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.plugin.variables import _simple as simple_values
 from cloudmesh.plugin.variables import given, guard, values, variable
+
+ODD = ["uc", "on", "No", "null", "1", "1e3", "a.b", "a/b", "x-y", "nan", "y", "'", ""]
+WORDS = st.sampled_from(ODD) | st.text("abnoyeNYtrufls019._-/:'~ ", max_size=6)
+PAIRS = st.lists(st.tuples(WORDS, WORDS), min_size=1)
 
 
 @pytest.fixture
@@ -27,6 +35,21 @@ def test_what_cmd5_keeps_is_read(file: Path, value: str) -> None:
     assert variable("cloud") == value
     assert variable("other") is None
     assert file.read_bytes() == before
+
+
+@whatever(
+    PAIRS.map(lambda found: yaml.safe_dump(dict(found), sort_keys=False))
+    | PAIRS.map(lambda found: "".join(f"{key}: {value}\n" for key, value in found))
+)
+def test_what_is_read_without_a_yaml_reader_is_what_one_reads(text: str) -> None:
+    found = simple_values(text)
+    if found is not None:
+        loaded = yaml.safe_load(text)
+        assert found == loaded and all(isinstance(value, str) for value in loaded.values())
+
+
+def test_most_files_need_no_yaml_reader() -> None:
+    assert simple_values("cloud: uc\ndryrun: 'off'\nm: '1'\n") == {"cloud": "uc", "dryrun": "off", "m": "1"}
 
 
 def test_missing_file(file: Path) -> None:

@@ -9,6 +9,7 @@ a better method.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,9 @@ from typing import Any, NamedTuple
 from cloudmesh.plugin.errors import ConfigError
 
 _VARIABLES, _DEFAULTS = "variables.dat", "default-data"
+# A text for every reader of YAML: none of its words for true, false and null, and no number.
+_WORD = r"(?!(?:y|n|yes|no|on|off|true|false|null)\b)[A-Za-z][\w/-]*"
+_LINE = rf"(?P<name>{_WORD}): (?:(?P<value>{_WORD})|'(?P<quoted>[\w/.-]+)')"
 # How long another process may need to write the file, in seconds.
 _WRITE_SECONDS = 1.0
 # A file that was written a shorter time ago, in nanoseconds, may be written again without a change of its
@@ -141,19 +145,36 @@ def _values(path: Path) -> dict[str, str] | None:
     seen = _seen.get(path)
     if seen and seen.identity == identity:
         return seen.values
-    # cmd5 has loaded it already.
-    import yaml  # type: ignore[import-untyped]
-
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError):
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
         return None
-    if not isinstance(loaded, dict):
-        return None
-    values = {str(key): "" if value is None else str(value) for key, value in loaded.items()}
+    values = _simple(text)
+    if values is None:
+        import yaml  # type: ignore[import-untyped]  # it costs a start as much as all of this package
+
+        try:
+            loaded = yaml.safe_load(text)
+        except yaml.YAMLError:
+            return None
+        if not isinstance(loaded, dict):
+            return None
+        values = {str(key): "" if value is None else str(value) for key, value in loaded.items()}
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS:
         _seen[path] = _Content(identity, values)
     return values
+
+
+def _simple(text: str) -> dict[str, str] | None:
+    """The values of a file of lines ``name: value``, each of them a plain word; None if it holds more."""
+    if text == "{}\n":
+        return {}
+    lines = text.splitlines()
+    found = [re.fullmatch(_LINE, line, re.IGNORECASE | re.ASCII) for line in lines]
+    if not (lines and all(found) and text.endswith("\n")):
+        return None
+    values = {match["name"]: match["value"] or match["quoted"] for match in found if match}
+    return values if len(values) == len(lines) else None
 
 
 def guard() -> None:

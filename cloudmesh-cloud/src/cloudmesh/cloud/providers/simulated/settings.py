@@ -99,9 +99,7 @@ class SimulatedSettings:
         given = fail if isinstance(fail, list) else [] if fail is None else [fail]
         rules = tuple(_rule(cloud, item) for item in given)
         quota = _quota(cloud, data.get("quota"))
-        return cls(
-            file, failure_rate=rate, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers
-        )
+        return cls(file, failure_rate=rate, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers)
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
