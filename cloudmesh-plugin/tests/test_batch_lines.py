@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import cmd
+import io
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, reject, settings
+from hypothesis import strategies as st
 
-from cloudmesh.plugin import CloudmeshError, UsageError, batch, command
+from cloudmesh.plugin import CloudmeshError, UsageError, batch, command, script
+from cloudmesh.plugin.references import References
+from cloudmesh.plugin.usage import words_of
 from cloudmesh.shell.command import basecommand
 from cloudmesh.shell.command import command as foreign_command
 
@@ -202,3 +208,26 @@ def test_a_backslash_that_continues_nothing(run: Run, shell: Shell, text: str, t
         run(text)
     assert told in str(caught.value)
     assert shell.ran == [], "nothing of such a script is run"
+
+
+ROW = st.builds(
+    "{}{}{}\n".format,
+    st.sampled_from(["p ", ""]),
+    st.text("ab \\'\"#", max_size=7),
+    st.sampled_from(["", "\\"]),
+)
+
+
+@given(st.lists(ROW, min_size=1, max_size=4).map("".join))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
+def test_words_and_continued_lines_are_those_of_a_posix_shell(text: str) -> None:
+    try:
+        lines = [line for _, line in script.read(io.BytesIO(text.encode()), "s") if line[0] != "#"]
+        words = [words_of(References().in_line(line)) for line in lines]
+    except UsageError:
+        # A text in quotes that holds a line end, or a line that goes on and does not.
+        reject()
+    assume(all(each[:1] in ([], ["p"]) for each in words))
+    source = f"p() {{ printf '[%s]' p \"$@\"; echo; }}\n{text}"
+    shell = subprocess.run(["sh", "-c", source], capture_output=True, text=True, check=False)
+    assert shell.stdout.splitlines() == ["".join(f"[{word}]" for word in each) for each in words if each]
