@@ -167,7 +167,7 @@ def test_a_list_of_clouds_is_set_whatever_was_there(write: Write, old: str, new:
         ("a.b.c", ConfigError, "'b' holds a single value"),
         ("a.l.2", UnknownName, "no item '2'.*known: 0, 1"),
         ("a.l.x.y", UnknownName, "no item 'x'"),
-        ("a..b", UsageError, "no key"),
+        ("a..b", UsageError, "invalid key"),
         ("shared.k", ConfigError, "without touching other lines"),
         ("alias.k", ConfigError, "without touching other lines"),
         ("twin", ConfigError, "without touching other lines"),

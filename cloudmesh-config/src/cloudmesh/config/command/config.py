@@ -11,7 +11,20 @@ from cloudmesh.plugin import Answer, PluginCommand, UsageError, command
 if TYPE_CHECKING:
     from cloudmesh.config.secrets.prompt import Prompter
 
-VERBS = ("check", "decrypt", "edit", "encrypt", "get", "import", "init", "list", "path", "rekey", "set")
+VERBS = (
+    "check",
+    "decrypt",
+    "edit",
+    "encrypt",
+    "get",
+    "import",
+    "init",
+    "list",
+    "path",
+    "rekey",
+    "set",
+    "unset",
+)
 Arguments = Mapping[str, Any]
 
 
@@ -34,6 +47,7 @@ class ConfigCommand(PluginCommand):
             config list [--secrets] [--output=FORMAT]
             config get KEY [--secrets] [--output=FORMAT]
             config set [--keyring] ASSIGNMENT
+            config unset KEY
             config encrypt [--key=PATH]... [--force]
             config decrypt
             config rekey (--key=PATH)... [--force]
@@ -43,83 +57,88 @@ class ConfigCommand(PluginCommand):
                           [--force] [--dryrun] [--output=FORMAT]
 
           Arguments:
-            KEY         parts joined by dots, such as clouds.uc.host; the items of
-                        a list are counted from 0; a part that holds a dot is in
-                        double quotes: 'clouds."my.cloud".host'
-            ASSIGNMENT  KEY=VALUE, or KEY alone: then the value is asked for
-            FILE        a file of another program that names clouds, or ~/.aws
+            KEY         dotted path of a setting, such as clouds.uc.host; items of
+                        a list are numbered from 0; quote a part that contains a
+                        dot: 'clouds."my.cloud".host'
+            ASSIGNMENT  KEY=VALUE; with KEY alone, the value is prompted for
+            FILE        clouds.yaml, openrc.sh, a cloudmesh.yaml of cloudmesh 4,
+                        or the directory ~/.aws
 
           Options:
-            --secrets        show passwords, tokens and keys, which are *** else
-            --format=KIND    what FILE is: clouds.yaml, openrc, aws or cloudmesh4;
-                             else that is seen from what is in it
-            --type=TYPE      the type of the clouds, in place of what FILE says
-            --name=NAME      the name for the one cloud of FILE, or which one of
-                             several to take
-            --force          replace clouds that exist already; encrypt to keys of
-                             which you have none
+            --secrets        show passwords, tokens and keys instead of ***
+            --format=KIND    format of FILE: clouds.yaml, openrc, aws or cloudmesh4
+                             (default: detected from its content)
+            --type=TYPE      set this type for the clouds, instead of that in FILE
+            --name=NAME      name of the cloud if FILE has one; which one to import
+                             if it has several
+            --force          import: replace existing clouds; encrypt, rekey: allow
+                             keys of which you have no private key
             --dryrun         show what would be added, write nothing
-            --keyring        store the value in the system keyring, and TBD here
-            --key=PATH       an ssh key of the type ed25519 or RSA, its private file
-                             or its .pub; several may be given, each can decrypt
+            --keyring        store the value in the system keyring, and TBD in the file
+            --key=PATH       SSH key (ed25519 or RSA), private file or .pub; repeat it
+                             to allow several keys to decrypt
             --output=FORMAT  table, json, yaml, csv or names
 
           Description:
             config init
-              writes a first class.yaml with one simulated cloud, never over an
-              existing file
+              create class.yaml with one simulated cloud; never overwrites a file
 
             config path
-              prints which file is used: CLOUDMESH_CONFIG, else class.yaml in
-              CLOUDMESH_CONFIG_DIR, else ~/.cloudmesh/class.yaml
+              print the path of the configuration file: CLOUDMESH_CONFIG, else
+              class.yaml in CLOUDMESH_CONFIG_DIR, else ~/.cloudmesh/class.yaml
 
             config list
-              prints all keys and values in the order of the file
+              list all keys and values in file order
 
             config get
-              prints one value as it is, or a section as rows
+              print one value, or the keys below a section
 
             config set
-              changes one value and nothing else in the file: comments, order
-              and quotes stay. A text stays a text (5.10, no), a list is written
-              [a, b]. With KEY alone the value is asked for without showing it,
-              or read as a line of stdin: so a secret is in no process list and
-              in no history. A secret of an encrypted file is encrypted at once
+              change one value; comments, order and quotes of the rest are kept.
+              A string stays a string (5.10, no); a list is written [a, b].
+              With KEY alone the value is prompted for without echo, or read from
+              stdin, so that a secret is not in the process list or the shell
+              history. In an encrypted file a secret is encrypted
+
+            config unset
+              remove a key, a section or an item of a list; comments on other
+              lines are kept. To remove a cloud use: cms cloud remove NAME
 
             config encrypt
-              encrypts all secrets in place, to the ssh keys given, else to
-              ~/.ssh/id_ed25519 or ~/.ssh/id_rsa; every other line stays. Nothing
-              is written before a key of yours has opened it again. Each secret
-              is encrypted for its place, and refused at any other. The program
-              age can decrypt a value too
+              encrypt all secrets in place with SSH keys (default:
+              ~/.ssh/id_ed25519 or ~/.ssh/id_rsa), in the format of age. Other
+              lines are unchanged. The file is written only after decryption
+              with one of your keys was tested. A secret is bound to its key in
+              the file and refused elsewhere
 
             config decrypt
-              writes all secrets back in clear text
+              decrypt all secrets in place
 
             config rekey
-              decrypts all secrets and encrypts them to other keys
+              decrypt all secrets and encrypt them with other keys
 
             config check
-              prints what is wrong, one finding a line; the exit code is 3 if
-              there is an error, 0 if there are only warnings
+              check syntax, permissions, names, types, URLs, credentials and the
+              settings of each cloud's type; no cloud is contacted. One finding a
+              line; exit code 3 if there are errors, 0 for warnings only
 
             config edit
-              opens a private copy in VISUAL, EDITOR, nano or vi, checks it and
-              puts it in place if it has no more errors than before. At a
-              terminal one may go on editing; a text that is not put in place
-              is kept, and the message tells where
+              edit a private copy with VISUAL, EDITOR, nano or vi; it replaces the
+              file if it has no more errors than before. Otherwise you can edit
+              again, or the copy is kept and its path is shown
 
             config import
-              adds the clouds of FILE, all or none, in one write: OpenStack's
-              clouds.yaml (with the secure.yaml beside it), an openrc file
-              (which is not run), Amazon's credentials and config, and the
-              cloudmesh.yaml of cloudmesh 4. A cloud that exists already is
-              replaced only with --force
+              add the clouds of FILE, all or none; the configuration is created if
+              there is none. Reads OpenStack clouds.yaml (with secure.yaml), openrc
+              files (not executed), the AWS files credentials and config, and
+              cloudmesh.yaml of cloudmesh 4. An existing cloud is replaced only
+              with --force
 
           Examples:
             cms config get clouds.uc.host
             cms config set clouds.uc.default.flavor=m1.tiny
             cms config set clouds.uc.credentials.OS_PASSWORD
+            cms config unset clouds.uc.default.key
             cms config encrypt --key=~/.ssh/id_ed25519
             cms config list --output=json
             cms config import ~/.config/openstack/clouds.yaml --dryrun
@@ -130,7 +149,7 @@ class ConfigCommand(PluginCommand):
         from cloudmesh.config.yaml import leftovers
         from cloudmesh.plugin.report import tell
 
-        verbs = {"init": _init, "list": _list, "get": _get, "set": _set, "check": _check}
+        verbs = {"init": _init, "list": _list, "get": _get, "set": _set, "unset": _unset, "check": _check}
         path, verb = config_file(), next(verb for verb in VERBS if arguments[verb])
         for sentence in leftovers.sweep(path):
             tell(sentence)
@@ -147,7 +166,7 @@ def _init(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.editing import starter
 
     starter.write(path)
-    return Answer(text=f"{path} is written, with one simulated cloud 'local', which runs no real machine")
+    return Answer(text=f"{path} was created with one simulated cloud, 'local', which runs no real machines")
 
 
 def _list(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
@@ -204,17 +223,24 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
         value = _ask(key)
     elif keys.hidden(parts) and front.was_typed(word):
         notes.append(
-            f"the value of {key} was visible in the process list and may be in your shell's history; "
-            f"'cms config set {key}' asks for it instead"
+            f"warning: the value of {key} was visible in the process list and may be in the shell history; "
+            f"'cms config set {key}' prompts for it instead"
         )
     if arguments["--keyring"]:
         return answers.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
-    return Answer(notes=[f"{keys.join(parts)} is set in {path}", *notes])
+    return Answer(notes=[f"{keys.join(parts)} was set in {path}", *notes])
+
+
+def _unset(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    from cloudmesh.config.editing import edit
+
+    edit.unset_value(path, arguments["KEY"])
+    return Answer(notes=[f"{arguments['KEY']} was removed from {path}"])
 
 
 def _ask(key: str) -> str:
-    """The value from the terminal, not shown there, or else one line of stdin."""
+    """The value from the terminal, without echo, or else one line of stdin."""
     import getpass
     import sys
 
@@ -226,7 +252,7 @@ def _ask(key: str) -> str:
     else:
         line = sys.stdin.readline()
     if not line:
-        raise UsageError(f"no value for {key} came; type one, or give a line on stdin")
+        raise UsageError(f"no value for {key} was given; type one, or give a line on stdin")
     return line.removesuffix("\n").removesuffix("\r")
 
 

@@ -6,6 +6,7 @@ step. A change that would touch anything else is refused.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from cloudmesh.config.secrets import age
 from cloudmesh.config.settings.config import name_list
 from cloudmesh.config.yaml import config_file, edit_text, keys, reader, values
-from cloudmesh.plugin.errors import ConfigError, UnknownName
+from cloudmesh.plugin.errors import ConfigError, UnknownName, UsageError
 
 
 def set_value(path: Path, key: str, value: str) -> None:
@@ -38,6 +39,48 @@ def set_value(path: Path, key: str, value: str) -> None:
         return _set(text, data, parts, new, path)
 
     rewrite(path, change)
+
+
+def unset_value(path: Path, key: str) -> None:
+    """Remove a dotted key with all that is under it, or an item of a list; comments on other lines stay.
+
+    Sections that are empty then are removed too.
+
+    Raises:
+        UnknownName: it is not there.
+        UsageError: it is a whole cloud.
+        ConfigError: the secrets of the file could not be decrypted afterwards, or other lines would change.
+    """
+    parts = keys.split(key)
+
+    def change(text: str) -> str:
+        data = reader.parse(text, path)
+        found = keys.find(data, key, str(path))
+        if parts[0] == "clouds" and len(parts) <= 2:
+            name = shlex.quote(parts[1]) if len(parts) == 2 else "NAME"
+            raise UsageError(f"{key} is more than a setting; to remove a cloud use: cms cloud remove {name}")
+        inside = keys.follow(data, age.SECTION) is not None and tuple(parts[:2]) == age.SECTION
+        if inside or (parts == ["cloudmesh"] and "encryption" in found):
+            raise ConfigError(
+                f"{path}: {keys.join(age.SECTION)} is needed to decrypt the secrets of this file; "
+                "'cms config decrypt' removes it"
+            )
+        around = keys.follow(data, parts[:-1])
+        return (
+            _without_item(text, parts, around, path)
+            if isinstance(around, list)
+            else without(text, parts, path)
+        )
+
+    rewrite(path, change)
+
+
+def _without_item(text: str, parts: list[str], items: list[Any], path: Path) -> str:
+    """The text without one item of a list of plain values; raises ConfigError."""
+    if any(isinstance(item, dict | list) for item in items):
+        raise ConfigError(f"{path}: {_refusal(parts)}")
+    kept = [item for number, item in enumerate(items) if number != int(parts[-1])]
+    return with_value(text, parts[:-1], values.sequence([values.plain(item) for item in kept]), path)
 
 
 def set_list(path: Path, key: str, names: list[str]) -> None:

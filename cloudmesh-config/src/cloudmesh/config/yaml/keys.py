@@ -40,7 +40,7 @@ def split(key: str) -> list[str]:
         if not found:
             raise UsageError(
                 # Not the text itself: it may be an assignment whose value is secret.
-                "this is no key; write parts joined by dots, in double quotes where a part holds a dot"
+                "invalid key: separate its parts with dots, and double-quote a part that contains a dot"
             )
         part = found[1]
         parts.append(re.sub(r"\\(.)", r"\1", part[1:-1], flags=re.DOTALL) if part.startswith('"') else part)

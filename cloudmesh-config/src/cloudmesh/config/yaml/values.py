@@ -67,6 +67,15 @@ def sequence(items: list[Value]) -> Value:
     return Value([item.data for item in items], f"[{written}]", tuple(items))
 
 
+def plain(data: Any) -> Value:
+    """A text, number, date, truth value or null, as YAML writes it on one line."""
+    if isinstance(data, str):
+        return string(data)
+    stream = io.StringIO()
+    YAML(typ="safe", pure=True).dump([data], stream)
+    return Value(data, stream.getvalue().strip().removeprefix("[").removeprefix("- ").removesuffix("]"))
+
+
 def texts(items: list[str]) -> Value:
     """A list of texts."""
     return sequence([string(item) for item in items])
