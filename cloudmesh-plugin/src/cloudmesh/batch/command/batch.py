@@ -32,7 +32,7 @@ class BatchCommand(PluginCommand):
           Description:
             Runs the lines of a script in one process, which is faster than one cms for
             each. From stdin, each line is run as it comes. "!program" runs a program,
-            "quit" ends the script.
+            "quit" or "exit" ends the script.
 
             A line is one command, as in the interactive shell. A backslash at its end
             continues it in the next line. A # that begins a word starts a comment.
