@@ -14,7 +14,7 @@ HTML comments, which a reader does not see, say what else is to be known:
 - ``<!-- file: PATH -->``: the next block is written to this file of the home.
 - ``<!-- not run: REASON -->``: the next block is not run, for one of the reasons of ``REASONS``.
 
-Questions are answered: ``Type 3 to delete:`` as asked for, one for a value of the configuration with a text.
+Questions are answered: ``Delete ...? [y/N]`` with y, one for a value of the configuration with a text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REASONS = {
     "works on the checkout; other tests do it",
 }
 PROMPT = "cms> "
-QUESTION = re.compile(r"Type (\d+) to delete: |^clouds\.\S+: ", re.MULTILINE)
+QUESTION = re.compile(r"^(Delete|Rebuild) .*\? \[y/N\] |^clouds\.\S+: ", re.MULTILINE)
 TOKEN = re.compile(
     r"<!--\s*(?P<kind>setup|file|not run):\s*(?P<said>.*?)\s*-->"
     r"|^(?P<indent>[ ]*)```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^[ ]*```[ ]*$",

@@ -176,7 +176,7 @@ def test_what_a_cloud_refused_at_its_first_call_is_asked_for_again(home, make_st
         child.sendline(line if "check" in line else f"{line} --cloud=c1")
         child.expect_exact("cloud c1: OS_PASSWORD: ")
         child.sendline("wrong")
-        child.expect_exact("did not accept user demo")
+        child.expect_exact("rejected user demo")
         child.expect_exact("cms> ")
     child.sendline("quit")
     child.expect(pexpect.EOF)

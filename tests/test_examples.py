@@ -158,7 +158,7 @@ print(pathlib.Path.cwd().name)
 ```text
 cms> vm boot b --wait
 cms> vm delete b
-Type 1 to delete: 1
+Delete 1 machine b on local? [y/N] y
 cms> quit
 ```
 ```yaml
@@ -185,7 +185,7 @@ def test_blocks_are_run_as_they_stand(run, tmp_path):
         "cat said      # a comment", "false", "echo $?", "cms vm boot a --wait", "cms vm delete a"
     ]  # fmt: skip
     assert dict(page.printed)["python"] == "home\n"
-    assert "Type 1 to delete" in dict(page.printed)["cms vm delete a"]
+    assert "Delete 1 machine a on local? [y/N]" in dict(page.printed)["cms vm delete a"]
     assert page.home.states() == {}
 
 

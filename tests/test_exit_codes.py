@@ -116,7 +116,7 @@ def test_4_a_cloud_that_does_not_answer_is_no_empty_list(home):
     home.change("local", fail={"verb": "images"})
     ended = home.cms("image", "list", "--output=json", code=4)
     assert ended.stdout == ""
-    assert "local did not answer" in sentence(ended)
+    assert "no answer" in sentence(ended)
     home.cms("flavor", "list")
 
 
@@ -126,7 +126,7 @@ def test_4_a_listing_that_fails_keeps_the_old_rows_with_their_age(machines):
     rows = json.loads(ended.stdout)
     assert [row["name"] for row in rows] == ["web01", "web02", "web03"]
     assert all(row["age"] > 0 for row in rows)
-    assert "local did not answer" in ended.stderr and "ago" in ended.stderr
+    assert "no answer" in ended.stderr and "ago" in ended.stderr
     table = machines.cms("vm", "list", "--refresh", code=4)
     assert "web02" in table.stdout and "age" in table.stdout.splitlines()[0]
 
@@ -134,7 +134,7 @@ def test_4_a_listing_that_fails_keeps_the_old_rows_with_their_age(machines):
 def test_4_nothing_known_and_no_answer_is_an_error(home):
     home.change("local", fail={"verb": "machines"})
     ended = home.cms("vm", "list", "--output=json", code=4)
-    assert ended.stdout == "" and "did not answer" in sentence(ended)
+    assert ended.stdout == "" and "no answer" in sentence(ended)
 
 
 def interrupt(home, words, when, number=signal.SIGINT, **options):

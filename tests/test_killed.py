@@ -136,7 +136,9 @@ def test_the_journal_tells_which_task_a_killed_program_was_at(machines):
     assert [(row["name"], row["verb"]) for row in done] == [
         (name, "boot") for name in ("web01", "web02", "web03")
     ]
-    assert "job 2 was interrupted: 0 of 3 done; cms job resume 2" in home.cms("vm", "list").stderr
+    assert (
+        "job 2 was interrupted: 0 of 3 done; continue with cms job resume 2" in home.cms("vm", "list").stderr
+    )
     home.cms("job", "resume", "2")
     assert [status for _, status in tasks(store, "stop")] == ["done"] * 3
 

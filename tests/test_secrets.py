@@ -132,7 +132,7 @@ def test_a_shell_shows_and_keeps_none(secret_home):
     for line in COMMANDS:
         shell.sendline(line)
         if line == "vm delete vm1":
-            shell.expect_exact("Type 1 to delete: ")
+            shell.expect_exact("[y/N] ")
             shell.sendline("no")
         shell.expect_exact("cms> ")
         answer = shell.before.replace(line, "")

@@ -44,7 +44,7 @@ def test_an_address_of_ones_own(two):
     (address,) = (row["address"] for row in two.json("ip", "create"))
     two.cms("ip", "attach", address, "db1")
     assert two.json("ip", "list")[0]["machine"] == "db1"
-    assert "or say --yes" in two.cms("ip", "delete", address, code=2).stderr
+    assert "or use --yes" in two.cms("ip", "delete", address, code=2).stderr
     two.cms("ip", "detach", address)
     two.cms("ip", "delete", address)
     assert two.cms("ip", "list", "--output=names").stdout.strip() == ""

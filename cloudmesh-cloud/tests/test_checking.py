@@ -63,7 +63,7 @@ def test_a_full_quota_is_told(configure):
     config = configure({"uc": {"quota": {"machines": 0, "ram": 1024}}})
     (row,) = [row for row in check_clouds(config, ["uc"]).rows if row["check"] == "quota"]
     assert row["result"] == "full"
-    assert "machines 0 of 0, vcpus 0 of no limit, ram 0 MiB of 1024" in row["message"]
+    assert "machines 0 of 0, vcpus 0 of unlimited, ram 0 MiB of 1024" in row["message"]
 
 
 def test_a_cloud_that_cannot_even_be_opened_has_a_row(configure):
@@ -134,11 +134,11 @@ def test_the_connection_is_tried_before_the_sign_in_over_the_same_transport(keys
     context.load_cert_chain(*certificate)
     secure, plain = f"https://127.0.0.1:{serve(context)[0]}", f"http://127.0.0.1:{serve()[0]}"
     row, code = keystone(secure)
-    assert (row["result"], code) == ("failed", 4) and "is not accepted (self-signed" in row["message"]
+    assert (row["result"], code) == ("failed", 4) and "is not trusted (self-signed" in row["message"]
     for settings in ({"ca_cert": str(certificate[0])}, {"insecure": True}):
         row, _ = keystone(secure, **settings)
         assert row["result"] == "ok", row
-        assert ("is good" in row["message"]) is ("ca_cert" in settings)
+        assert ("is valid" in row["message"]) is ("ca_cert" in settings)
     assert "without TLS" in keystone(plain)[0]["message"]
     row, _ = keystone(plain.replace("http:", "https:"))
     assert "does not speak TLS" in row["message"]
@@ -160,7 +160,7 @@ def test_the_proxy_and_the_certificates_of_the_environment_are_those_of_the_call
 
 def test_a_name_that_nobody_has_is_one_error_for_all_commands(keystone, monkeypatch):
     row, code = keystone("https://nowhere.invalid:5000")
-    assert "the name of nowhere.invalid:5000 is not found" in row["message"] and code == 4
+    assert "host name of nowhere.invalid:5000 not found" in row["message"] and code == 4
     with Cloud("uc") as cloud, pytest.raises(Unreachable) as caught:
         cloud.machines()
     assert caught.value.exit_code == code

@@ -89,7 +89,7 @@ def test_wrong_defaults_leave_nothing_open(configure, monkeypatch):
     configure({"uc": {"default": "tiny"}})
     cloud = Cloud("uc")
     for _ in range(2):
-        with pytest.raises(ConfigError, match=r"clouds\.uc\.default in .* must hold image: and flavor:"):
+        with pytest.raises(ConfigError, match=r"clouds\.uc\.default in .* must be a section"):
             cloud.__enter__()
     assert opened == []
 

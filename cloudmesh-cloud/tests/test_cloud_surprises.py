@@ -24,7 +24,7 @@ def replaced(uc):
 def test_nothing_is_rebuilt_that_nobody_meant(uc, replaced):
     image = uc.image("tiny-linux")
     before = uc.provider.machine("sim-000002").image
-    with pytest.raises(Conflict, match="has its name now; say it again to rebuild that one"):
+    with pytest.raises(Conflict, match="has its name now; repeat the command to rebuild that one"):
         uc.act(replaced, find_verb("rebuild"), image)
     assert uc.provider.machine("sim-000002").image == before != "tiny-linux"
 
@@ -37,7 +37,9 @@ def test_a_shared_listing_from_before_shows_no_other_machine(uc):
 
 
 def test_a_machine_that_was_replaced_is_not_said_to_be_deleted(uc, replaced):
-    with pytest.raises(Conflict, match=r"another machine \(sim-000002\) has its name now; say it again"):
+    with pytest.raises(
+        Conflict, match=r"another machine \(sim-000002\) has its name now; repeat the command"
+    ):
         uc.act(replaced, find_verb("delete"))
     assert uc.machine("vm1").cloud_id == "sim-000002"
     assert uc.act(uc.find("vm1"), find_verb("delete")).changed
@@ -53,7 +55,7 @@ def test_a_machine_that_is_listed_is_not_taken_for_deleted(uc, monkeypatch, verb
     vm = uc.find("vm1")
     monkeypatch.setattr(type(uc.provider), verb, lie)
     for maybe_done in (False, verb == "delete"):
-        with pytest.raises(Conflict, match=r"no machine vm1 \(sim-000001\), and lists it all the same"):
+        with pytest.raises(Conflict, match=r"vm1 \(sim-000001\) as not found but lists it"):
             uc.act(vm, find_verb(verb), maybe_done=maybe_done)
     assert [each.machine.cloud_id for each in uc.inventory.known("uc")] == ["sim-000001"]
 
@@ -67,7 +69,7 @@ def test_other_verbs_mean_the_machine_that_has_the_name_now(uc, replaced):
 def test_what_vanished_for_good_is_told_with_its_name_and_id(uc):
     old = uc.find("vm1")
     uc.provider.delete(old.cloud_id)
-    with pytest.raises(NotFound, match=r"uc:vm1 \(sim-000001\) is no longer on its cloud"):
+    with pytest.raises(NotFound, match=r"uc:vm1 \(sim-000001\) no longer exists on its cloud"):
         uc.act(old, find_verb("stop"))
 
 
@@ -119,10 +121,10 @@ def test_a_new_machine_that_its_cloud_does_not_know_is_neither_said_to_be_delete
 ):
     machine, _ = hiding(99)
     with pytest.raises(
-        NotFound, match=r"uc:new \(sim-000002\) was just booted, and its cloud does not know it"
+        NotFound, match=r"uc:new \(sim-000002\) was booted just now, and its cloud does not list it"
     ):
         uc.act(machine, find_verb(verb), maybe_done=again)
-    with pytest.raises(NotFound, match="just booted"):
+    with pytest.raises(NotFound, match="booted just now"):
         uc.refresh(machine)
     assert there(uc) == ["new", "vm1"]
     assert [each.machine.name for each in uc.inventory.known("uc")] == ["vm1", "new"]
@@ -163,9 +165,7 @@ def test_a_cloud_that_knows_what_it_made_is_believed_whatever_its_clock_says(uc,
 )
 def test_a_defect_of_a_provider_is_an_error_of_its_cloud(uc, spy, method, use):
     spy.trouble["uc", method] = RuntimeError("hunter2")
-    with pytest.raises(
-        ProviderDefect, match="cloud uc failed by an error of its provider, RuntimeError"
-    ) as caught:
+    with pytest.raises(ProviderDefect, match="error in its provider .RuntimeError") as caught:
         use(uc)
     assert "hunter2" not in str(caught.value), "nobody knows what such a text holds"
 

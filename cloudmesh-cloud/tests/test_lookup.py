@@ -30,8 +30,11 @@ def test_a_name_an_id_or_a_glob_that_means_one(name, cloud_id):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("ubuntu*", r"image 'ubuntu\*' means 2 on cloud uc: ubuntu-22.04 \(1\), ubuntu-24.04 \(2\); say"),
-        ("twice", r"image 'twice' means 2 on cloud uc: twice \(3\), twice \(4\)"),
+        (
+            "ubuntu*",
+            r"image 'ubuntu\*' is ambiguous on cloud uc: ubuntu-22.04 \(1\), ubuntu-24.04 \(2\); use",
+        ),
+        ("twice", r"image 'twice' is ambiguous on cloud uc: twice \(3\), twice \(4\)"),
     ],
 )
 def test_what_is_ambiguous_lists_the_candidates(name, told):

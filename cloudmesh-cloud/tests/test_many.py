@@ -167,7 +167,10 @@ def test_what_was_done_and_cannot_be_written_down_is_told(opened, monkeypatch):
     monkeypatch.setattr(cloud.inventory, "save", full)
     first, second, third = cloud.act_many(machines, find_verb("stop"))
     assert isinstance(first, ActionResult) and isinstance(third, ActionResult)
-    assert str(second) == "stop was accepted for uc:vm2, but that could not be written down: the disk is full"
+    assert (
+        str(second)
+        == "stop was accepted for uc:vm2, but this could not be saved in the store: the disk is full"
+    )
 
 
 def test_a_rule_for_one_machine_refuses_the_call_and_then_that_machine_alone(opened):

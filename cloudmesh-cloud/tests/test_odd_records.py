@@ -18,21 +18,21 @@ from cloudmesh.plugin.errors import UnknownName
 
 def read(item):
     if item["name"] == "odd":
-        raise OddRecord("its address 'x' is no IP address")
+        raise OddRecord("its address 'x' is not an IP address")
     return int(item["size"])
 
 
 @pytest.mark.parametrize(
     ("item", "told"),
     [
-        ({"name": "odd", "id": "7"}, "machine odd (7) is left out, since its address 'x' is no IP address"),
-        ({"name": "a", "id": 7}, "machine a is left out, since it lacks 'size'"),
+        ({"name": "odd", "id": "7"}, "machine odd (7) is skipped: its address 'x' is not an IP address"),
+        ({"name": "a", "id": 7}, "machine a is skipped: 'size' is missing"),
         (
             {"name": "a", "id": "7", "size": "geheim"},
-            "machine a (7) is left out, since it is not as it should",
+            "machine a (7) is skipped: it has an unexpected form",
         ),
-        (None, "machine without a name is left out, since it is not as it should be"),
-        (SimpleNamespace(name="b", id="8"), "machine b (8) is left out, since it is not as it should be"),
+        (None, "machine without a name is skipped: it has an unexpected form"),
+        (SimpleNamespace(name="b", id="8"), "machine b (8) is skipped: it has an unexpected form"),
     ],
 )
 def test_one_odd_record_does_not_hide_the_others(item, told):
@@ -57,9 +57,7 @@ def known(cloud):
 
 
 def test_an_odd_machine_is_named_and_stays_known_while_the_others_are_shown(odd):
-    with pytest.raises(
-        IncompleteListing, match=r"cloud uc: machine vm2 is left out, since its add"
-    ) as caught:
+    with pytest.raises(IncompleteListing, match=r"cloud uc: machine vm2 is skipped: its add") as caught:
         odd.reconcile()
     assert (caught.value.exit_code, caught.value.outcome_unknown) == (4, False)
     assert known(odd) == {"vm1": State.ACTIVE, "vm2": State.BUILDING, "vm3": State.ACTIVE}
@@ -76,7 +74,7 @@ def test_an_odd_machine_keeps_no_other_from_being_found(odd):
     with pytest.raises(UnknownName):
         odd.find("vm9")
     odd.inventory.forget(odd.find("vm2"))
-    with pytest.raises(OddRecord, match="machine vm2 is left out"):
+    with pytest.raises(OddRecord, match="machine vm2 is skipped"):
         odd.find("vm2")
 
 
@@ -103,8 +101,8 @@ def test_what_was_left_out_is_told_by_its_id_else_by_its_name(open_cloud, monkey
         ("hibernated", "start, delete"),
         ("halted", "start, stop, resize, delete"),
         ("resized", "resize, delete"),
-        ("rescued", "delete; its cloud's own tools can end the rescue"),
-        *((f"shelved{more}", "delete; its cloud's own tools can unshelve it") for more in ("", "_offloaded")),
+        ("rescued", "delete; the cloud's own tools can end the rescue"),
+        *((f"shelved{more}", "delete; the cloud's own tools can unshelve it") for more in ("", "_offloaded")),
     ],
 )
 def test_a_state_that_is_apart_allows_the_verbs_that_work_in_it(open_cloud, state, possible):
@@ -125,7 +123,7 @@ def test_a_size_that_waits_to_be_confirmed_is_not_taken_for_another(open_cloud):
     small, large = cloud.flavor("small"), cloud.flavor("large")
     machine = cloud.refresh(cloud.act(machine, verb, small).machine)
     assert (machine.state, machine.flavor) == (State.RESIZED, "small")
-    with pytest.raises(Conflict, match="uc:vm1 was resized to small, which waits to be confirmed"):
+    with pytest.raises(Conflict, match="uc:vm1 was resized to small, and this has to be confirmed"):
         cloud.act(machine, verb, large)
     assert cloud.act(machine, verb, small).changed
     assert (cloud.refresh(machine).state, cloud.refresh(machine).flavor) == (State.ACTIVE, "small")
@@ -134,7 +132,7 @@ def test_a_size_that_waits_to_be_confirmed_is_not_taken_for_another(open_cloud):
 def test_a_boot_that_may_have_made_the_odd_machine_makes_no_second_one(odd):
     """As on a cloud that keeps no tokens, where a machine is known by its name."""
     request = replace(odd.boot_request("vm2"), token=new_token())
-    with pytest.raises(OddRecord, match="whether vm2 was booted on cloud uc is not known: machine vm2"):
+    with pytest.raises(OddRecord, match="unknown whether vm2 was booted on cloud uc: machine vm2"):
         Provider.find_booted(odd.provider, request)
     assert Provider.find_booted(odd.provider, replace(request, name="vm9")) is None
     assert [each.name for each in odd.actions.machines.all_there()] == ["vm1", "vm3", "vm2"]

@@ -68,7 +68,7 @@ def test_a_module_that_cannot_be_loaded_is_one_sentence(install, source):
 @pytest.mark.parametrize("attribute", ["Stranger", "not_a_class"])
 def test_what_is_no_provider_is_refused(install, attribute):
     install("acme", "acme", f"acme_strange:{attribute}")
-    with pytest.raises(ConfigError, match=r"is no subclass of cloudmesh\.cloud\.Provider"):
+    with pytest.raises(ConfigError, match=r"is not a subclass of cloudmesh\.cloud\.Provider"):
         provider_class("acme", "uc")
 
 

@@ -70,7 +70,7 @@ def test_a_cloud_that_hangs_is_given_up_and_the_others_are_told(clouds, hanging)
     answers = ask_all(clouds, lambda cloud: hanging() if cloud == "a" else cloud, lambda _: 0.2)
     assert list(answers) == clouds
     assert isinstance(answers["a"], CloudTimeout)
-    assert str(answers["a"]) == "cloud a did not answer in 0.2 seconds"
+    assert str(answers["a"]) == "cloud a did not answer within 0.2 seconds"
     assert all(answers[cloud] == cloud for cloud in clouds if cloud != "a")
 
 
@@ -123,7 +123,7 @@ def test_fewer_are_asked_at_once_where_the_system_has_no_room_for_more_threads(m
     if room:
         assert ask_all(CLOUDS[:20], ask) == {cloud: cloud for cloud in CLOUDS[:20]} and max(most) <= room
     else:
-        with pytest.raises(CloudmeshError, match="no further thread"):
+        with pytest.raises(CloudmeshError, match="no more threads"):
             ask_all(CLOUDS, ask)
 
 

@@ -138,15 +138,15 @@ def test_the_words_of_a_rule():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("tcp", "0", None, "ingress"), "--port=0 is no port"),
-        (("tcp", "80-22", None, "ingress"), "--port=80-22 is no port"),
-        (("tcp", "65536", None, "ingress"), "is no port"),
-        (("tcp", "ssh", None, "ingress"), "is no port"),
-        (("icmp", "22", None, "ingress"), "goes with tcp and udp only"),
-        (("tcp", None, "10.0.0.1/8", "ingress"), "--remote=10.0.0.1/8 is no address range"),
-        (("tcp", None, "home", "ingress"), "is no address range"),
-        (("tcp", None, None, "in"), "--direction=in is no direction"),
-        (("t c p", None, None, "ingress"), "is no protocol"),
+        (("tcp", "0", None, "ingress"), "--port=0 is not a port"),
+        (("tcp", "80-22", None, "ingress"), "--port=80-22 is not a port"),
+        (("tcp", "65536", None, "ingress"), "is not a port"),
+        (("tcp", "ssh", None, "ingress"), "is not a port"),
+        (("icmp", "22", None, "ingress"), "is for tcp and udp only"),
+        (("tcp", None, "10.0.0.1/8", "ingress"), "--remote=10.0.0.1/8 is not an address range"),
+        (("tcp", None, "home", "ingress"), "is not an address range"),
+        (("tcp", None, None, "in"), "--direction=in is not a direction"),
+        (("t c p", None, None, "ingress"), "is not a protocol"),
     ],
 )
 def test_wrong_words_of_a_rule_are_told(words, told):
@@ -163,7 +163,7 @@ def test_an_address_is_taken_led_to_a_machine_and_given_back(configure):
     assert list_things(config, ["uc"], "address").rows[0]["machine"] == "web1"
     with Inventory() as inventory:
         assert inventory.known("uc")[0].machine.public_ips == [address]
-    with pytest.raises(UsageError, match=f"{address} leads to machine .* or say --yes"):
+    with pytest.raises(UsageError, match=f"{address} is attached to machine .* or use --yes"):
         delete_addresses(config, "uc", [address], sure=False)
     detach_address(config, "uc", address)
     delete_addresses(config, "uc", [address], sure=False)
@@ -180,7 +180,7 @@ def test_what_costs_money_is_done_on_one_cloud(configure):
 def test_a_quota_that_is_used_up_says_which_and_how_much(configure):
     config = configure({"uc": {"quota": {"floating_ips": 1}}})
     create_address(config, "uc", "")
-    with pytest.raises(QuotaExceeded, match="allows 1 floating_ips, and 1 are used") as caught:
+    with pytest.raises(QuotaExceeded, match="quota of floating_ips exceeded .1 of 1 used") as caught:
         create_address(config, "uc", "")
     assert (caught.value.quota, caught.value.used, caught.value.limit) == ("floating_ips", 1, 1)
 

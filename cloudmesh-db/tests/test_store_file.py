@@ -176,7 +176,7 @@ def disk(tmp_path: Path) -> Any:
 @pytest.mark.parametrize("crashed", [False, True])
 @pytest.mark.parametrize(
     ("happens", "words"),
-    [(full, "cannot be written, the disk is full"), (read_only, "may only be read|cannot be opened")],
+    [(full, "no space left on device"), (read_only, "is read-only|cannot be opened|read-only file system")],
 )
 def test_reading_needs_no_room(
     disk: Path, children: Any, happens: Callable[[Path], None], words: str, crashed: bool
@@ -202,7 +202,7 @@ def test_reading_needs_no_room(
 @pytest.mark.parametrize(
     ("modes", "found", "words"),
     [
-        ((0o444, 0o555), "1", "may only be read; check the permissions"),
+        ((0o444, 0o555), "1", "is read-only; check the permissions"),
         ((0o000, 0o555), "cannot be opened", "cannot be opened; check the permissions"),
         ((0o444, 0o000), "cannot be opened", "cannot be opened; check the permissions"),
     ],

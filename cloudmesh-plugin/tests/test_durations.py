@@ -66,3 +66,21 @@ def test_a_limit_is_more_than_0() -> None:
     assert durations.positive_seconds("5m") == 300
     with pytest.raises(ValueError, match="must be more than 0; use 10s, 5m, 1h"):
         durations.positive_seconds("0s")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.000017, "0 seconds"),
+        (0.05, "0.05 seconds"),
+        (0.997651, "1 second"),
+        (2, "2 seconds"),
+        (59.7, "60 seconds"),
+        (90, "90 seconds"),
+        (600, "10 minutes"),
+        (5400, "90 minutes"),
+        (9000, "2.5 hours"),
+    ],
+)
+def test_a_span_is_told_in_numbers_for_people(seconds, text):
+    assert durations.span_text(seconds) == text

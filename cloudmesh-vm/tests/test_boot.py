@@ -39,7 +39,7 @@ def test_why_no_address_can_be_attached_is_told_before_the_call_is_given_up(conf
     with Machines("vm1", "a", call_timeout=2.0) as machines:
         (outcome,) = machines.boot(public=True)
     assert outcome.status.value == "failed" and isinstance(outcome.error, Conflict)
-    assert "was booted and runs, but has no public address: it cannot be attached after" in str(outcome.error)
+    assert "is running, but has no public address: not attached after" in str(outcome.error)
     with SimulatedProvider("a", config.cloud("a")) as provider:
         assert provider.floating_ips() == [], "it is given back"
 
@@ -70,7 +70,9 @@ def test_where_machines_are_booted(configure, spy, names, cloud, where):
 
 
 def test_several_defaults_are_no_choice(config, spy):
-    with pytest.raises(UsageError, match=r"a, b are all defaults; say where to boot with --cloud=NAME"):
+    with pytest.raises(
+        UsageError, match=r"a, b are all default clouds; choose where to boot with --cloud=NAME"
+    ):
         boot_of("web1")
     assert spy.taken() == []
 
@@ -107,7 +109,7 @@ def test_a_name_that_the_cloud_has_fails_and_the_others_are_booted(boot, spy, be
     boot("web2", "a")
     result = boot_of("web[1-3]", "a")
     assert told(result) == [("a", "web1", "done"), ("a", "web2", "failed"), ("a", "web3", "done")]
-    assert "cloud a already has a machine web2; take another name" in str(result[1].error)
+    assert "cloud a already has a machine web2; use another name" in str(result[1].error)
     assert booted(spy) == [("a", "web1"), ("a", "web3")]
 
 
@@ -168,11 +170,11 @@ def test_what_a_listing_leaves_out_is_neither_gone_nor_free_to_be_booted_again(c
     with Machines("odd", "a") as machines:
         (outcome,) = machines.delete(wait=True, timeout=1)
     assert outcome.status.value == "failed"
-    assert "it is still deleting after 1 seconds; the last listing failed: machine odd" in str(outcome.error)
+    assert "it is still deleting after 1 second; the last listing failed: machine odd" in str(outcome.error)
     with Inventory() as inventory:
         assert {each.machine.name for each in inventory.known("a")} == {"odd", "web1"}
         told = known_machines(config, inventory, (), "a", refresh=False)
-    assert "machine odd is left out" in str(told.errors["a"]) and len(told.shown) == 2, "also from the store"
+    assert "machine odd is skipped" in str(told.errors["a"]) and len(told.shown) == 2, "also from the store"
     (again,) = boot_of("odd", "a")
     assert again.status.value == "failed"
     with SimulatedProvider("a", {**config.cloud("a"), "fail": []}) as provider:

@@ -8,8 +8,8 @@ from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.jobs.runner import JobRunner
 from cloudmesh.vm.jobs.store import JobStore
 
-BOOTING = "cloud a: job 1 is booting a machine web1 at this moment; cms job show 1 tells what becomes of it"
-TAKEN = "cloud a already has a machine web1; take another name"
+BOOTING = "cloud a: job 1 is booting a machine web1 now; cms job show 1 shows its progress"
+TAKEN = "cloud a already has a machine web1; use another name"
 
 
 def told(outcomes):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from cloudmesh.cloud.errors import Refused, Unreachable
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.cli.actions import confirm
+from cloudmesh.plugin.names import expand
+from cloudmesh.vm.cli.question import confirm
 
 ACTIONS = ("start", "stop", "suspend", "resume", "reboot", "delete")
 
@@ -65,12 +67,15 @@ def test_deleting_without_a_terminal_is_refused(boot, spy, cms, monkeypatch):
     boot("web[1-2]", "a")
     monkeypatch.setattr(sys, "stdin", io.StringIO("2\n"))
     code, out, err = cms("delete web[1-2] --cloud=a")
-    assert (code, out) == (2, "") and "2 machines would be deleted" in err and "--yes" in err
+    assert (code, out) == (
+        2,
+        "",
+    ) and "refusing to delete 2 machines: no terminal to confirm at; use --yes" in err
     assert spy.taken() == []
 
 
-@pytest.mark.parametrize(("typed", "code"), [("2", 0), (" 2 ", 0), ("1", 1), ("yes", 1), (" ", 1), ("", 1)])
-def test_deleting_at_a_terminal_needs_the_right_number(boot, spy, cms, monkeypatch, typed, code):
+@pytest.mark.parametrize(("typed", "code"), [("y", 0), (" Yes ", 0), ("2", 1), ("no", 1), (" ", 1), ("", 1)])
+def test_deleting_at_a_terminal_needs_a_yes(boot, spy, cms, monkeypatch, typed, code):
     boot("web[1-2]", "a")
     monkeypatch.setattr(sys, "stdin", Terminal(typed and f"{typed}\n"))
     assert cms("delete web[1-2] --cloud=a")[0] == code
@@ -84,25 +89,62 @@ def test_deleting_with_yes_asks_nobody(two, spy, cms, monkeypatch):
     assert (code, [row["state"] for row in found]) == (0, ["deleted", "deleted"])
 
 
-def test_the_question_names_the_machines_up_to_ten(monkeypatch, capsys):
-    many = [MachineRecord("a", f"vm{number}", str(number), State.ACTIVE) for number in range(12)]
+def machines_of(*names, cloud="uc"):
+    return [MachineRecord(cloud, each.name, each.name, State.ACTIVE) for each in expand(names)]
+
+
+@pytest.mark.parametrize(
+    ("machines", "question"),
+    [
+        (machines_of("web[01-20]"), "Delete 20 machines web[01-20] on uc? [y/N] "),
+        (machines_of("web1"), "Delete 1 machine web1 on uc? [y/N] "),
+        (
+            [*machines_of("web[1-3]", "db1"), *machines_of("web1", cloud="tacc")],
+            "Delete 5 machines web[1-3],db1 on uc, web1 on tacc? [y/N] ",
+        ),
+    ],
+)
+def test_the_question_shows_folded_names_and_clouds(monkeypatch, capsys, machines, question):
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    confirm("delete", machines)
+    assert capsys.readouterr() == ("", question)
+
+
+def test_a_long_question_counts_what_it_hides(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    names = [first + second for first in "abcdefghij" for second in "klmnopqrs"]
+    confirm("rebuild", [each for n in range(10) for each in machines_of(*names, cloud=f"c{n}")])
+    asked = capsys.readouterr().err
+    assert asked.startswith("Rebuild 900 machines ak,al,") and len(asked) < 700
+    shown = len(re.findall(r"\b[a-j][k-s]\b", asked))
+    hidden = sum(int(count) for count in re.findall(r"and (\d+) more on", asked))
+    assert shown > 20 and shown + hidden == 900
+    assert asked.endswith("more on 2 other clouds, erasing the disks? [y/N] ")
+
+
+def test_machines_of_one_name_are_told_apart_by_their_ids(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    twins = [MachineRecord("uc", "web1", number, State.ACTIVE) for number in ("i-1", "i-2")]
+    confirm("delete", [*twins, *machines_of("db1")], {"uc:web1"})
+    assert "db1,web1 (i-1),web1 (i-2) on uc?" in capsys.readouterr().err
+
+
+def test_without_a_yes_nothing_is_deleted(monkeypatch):
     monkeypatch.setattr(sys, "stdin", Terminal("12\n"))
-    confirm("delete", many)
-    asked = capsys.readouterr()
-    assert asked.out == "" and "deletes 12 machines" in asked.err and "a:vm9 and 2 more" in asked.err
-    monkeypatch.setattr(sys, "stdin", Terminal("0\n"))
-    with pytest.raises(CloudmeshError, match="nothing was deleted"):
-        confirm("delete", many)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    with pytest.raises(UsageError, match="1 machine would be deleted"):
-        confirm("delete", many[:1])
+    with pytest.raises(CloudmeshError, match="nothing was deleted: not confirmed"):
+        confirm("delete", machines_of("web[1-12]"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(
+        UsageError, match="refusing to delete 1 machine: no terminal to confirm at; use --yes"
+    ):
+        confirm("delete", machines_of("web1"))
     confirm("delete", [])
 
 
 def test_a_name_cannot_drive_the_terminal_that_the_question_stands_on(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
-    confirm("delete", [MachineRecord("a", "x\x1b[2J\nType 5", "1", State.ACTIVE)])
-    assert r"a:x\x1b[2J\nType 5" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    confirm("delete", [MachineRecord("a", "x\x1b[2J\n[y/N]", "1", State.ACTIVE)])
+    assert r"x\x1b[2J\n[y/N] on a?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -129,7 +171,7 @@ def test_the_exit_codes(boot, spy, cms):
     assert cms("stop --all --cloud=a")[0] == 4
     spy.trouble["a", "stop"] = KeyboardInterrupt()
     code, out, err = cms("stop web[1-2]")
-    assert (code, "interrupted" in out, "interrupted: all" in err) == (130, True, True)
+    assert (code, "interrupted" in out, "interrupted: every request" in err) == (130, True, True)
 
 
 def test_info_of_a_cloud_that_is_away_is_what_was_known(boot, spy, cms):
@@ -139,7 +181,7 @@ def test_info_of_a_cloud_that_is_away_is_what_was_known(boot, spy, cms):
     code, out, err = cms("info web1 --cloud=a")
     assert code == 4
     assert "web1" in out
-    assert "a is away; this is as of 0s ago" in err
+    assert "a is away; the machine is shown as cached 0s ago" in err
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
@@ -166,18 +208,18 @@ def test_a_name_in_doubt_is_told_in_its_row_and_the_others_are_done(boot, spy, c
         1,
         [("a", "db1", "done"), ("", "web1", "failed")],
     )
-    assert "web1 is on a, but could be on b too" in found[1]["reason"]
+    assert "web1 is on a, but may also be on b" in found[1]["reason"]
     assert "web1" not in {name for _, _, name in spy.taken()}
     code, _, err = cms(line.replace(",a:db1", ""))
-    assert (code, "web1 is on a, but could be on b too" in err) == (4, True)
+    assert (code, "web1 is on a, but may also be on b" in err) == (4, True)
 
 
 def test_only_what_is_meant_for_certain_is_to_be_confirmed(boot, spy, cms, monkeypatch):
     boot("web1,db1", "a")
     boot("web1", "b")
-    monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     code, _, err = cms("delete web1,db1")
     assert code == 1
-    assert "1 machine and its disks for good: a:db1\n" in err
+    assert "Delete 1 machine db1 on a?" in err
     assert [name for _, method, name in spy.taken() if method == "delete"] == ["db1"]
     assert cms("delete web1")[0] == 2

@@ -85,17 +85,17 @@ def test_the_executor_of_another_package_makes_the_calls(configure, spy, install
 @pytest.mark.parametrize(
     ("engine", "places", "sentence"),
     [
-        ("other", ["json:x"], "is brought by no installed package; known: ours, threads"),
-        ("dask", [], "is brought by no installed package; use: pip install ./cloudmesh-dask"),
+        ("other", ["json:x"], "is not provided by any installed package; known: ours, threads"),
+        ("dask", [], "is not provided by any installed package; use: pip install ./cloudmesh-dask"),
         (
             "ours",
             ["json:x", "csv:y"],
-            "is brought by several packages; uninstall all but one of json:x, csv:y",
+            "is provided by several packages; uninstall all but one of json:x, csv:y",
         ),
         (
             "ours",
             ["no_such_module:x"],
-            r"needs a library that is not there \(No module named 'no_such_module'\)",
+            r"requires a library that is not installed \(No module named 'no_such_module'\)",
         ),
         ("ours", ["broken_module:x"], r"cannot be loaded \(broken_module:x\): .*half-written"),
     ],
@@ -117,7 +117,7 @@ def test_an_executor_that_cannot_be_had_is_told_before_there_is_a_job(
     ("trouble", "sentence"),
     [
         ({"open": ValueError("no pool today")}, r"\(json:x\) cannot be opened: ValueError: no pool today"),
-        ({"gives": None}, "gives NoneType, which takes no calls"),
+        ({"gives": None}, "gives NoneType, which is not an executor"),
     ],
 )
 def test_an_executor_that_cannot_be_opened_is_named_with_its_reason(
@@ -152,7 +152,7 @@ def test_an_executor_that_fails_while_it_is_closed_changes_no_outcome(configure,
     configure({"a": {}}, default="a", engine="ours")
     installed("json:x")
     TROUBLE["close"] = ValueError("would not go")
-    told = r"the executor ours \(json:x\) failed while it was closed: ValueError: would not go"
+    told = r"the executor ours \(json:x\) failed on close: ValueError: would not go"
     with pytest.warns(RuntimeWarning, match=told), Machines("web1") as machines:
         result = machines.boot()
     assert result.exit_code == 0

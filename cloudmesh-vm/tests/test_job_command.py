@@ -32,7 +32,7 @@ def interrupted(boot, spy, cms):
 
 
 def test_an_interrupted_job_is_told_of_until_it_is_resumed(interrupted, cms):
-    word = "note: job 2 was interrupted: 2 of 4 done; cms job resume 2"
+    word = "note: job 2 was interrupted: 2 of 4 done; continue with cms job resume 2"
     assert word in interrupted
     for line in ("vm list --cloud=a", "vm info a:web1", "job list", "job show 2", "vm start a:web1 --dryrun"):
         assert word in cms(line)[2], line
@@ -56,7 +56,7 @@ def test_of_many_interrupted_jobs_the_last_are_told(interrupted, cms):
             database.add(TASKS, {**task, "job": database.add(JOBS, {**job})})
     err = cms("vm list --cloud=a")[2]
     assert err.count("was interrupted") == 3
-    assert "note: 2 older jobs were interrupted too; see cms job list" in err
+    assert "note: 2 older jobs were also interrupted; see cms job list" in err
 
 
 def test_a_list_says_how_jobs_stand(interrupted, cms):
@@ -74,7 +74,7 @@ def test_a_list_shows_the_last_jobs_unless_all_are_asked_for(interrupted, cms):
             database.add(JOBS, {**job})
     code, out, err = cms("job list --output=names")
     assert (code, out.split()) == (0, [str(number) for number in range(13, 33)])
-    assert "there are older jobs; --all shows them" in err
+    assert "older jobs are not shown; use --all" in err
     assert len(rows(cms, "job list --all")) == 32
 
 
@@ -99,7 +99,7 @@ def test_what_failed_is_tried_again_only_when_asked(boot, spy, cms):
     assert cms("vm stop web[1-3] --cloud=a")[0] == 1
     code, _, err = cms("job resume 2")
     assert code == 1, "a machine of the job has failed"
-    assert "nothing was left to do of job 2" in err
+    assert "job 2 had nothing left to do" in err
     assert "cms job resume 2 --failed" in err
     del spy.trouble["a", "stop"]
     (row,) = rows(cms, "job resume 2 --failed")
@@ -112,8 +112,8 @@ def test_a_cancelled_job_is_told_of_no_more_and_can_still_be_resumed(interrupted
     assert (row["status"], row["left"]) == ("cancelled", 2)
     assert "was interrupted" not in cms("vm list --cloud=a")[2]
     code, _, err = cms("job cancel 2")
-    assert (code, "job 2 is cancelled already" in err) == (1, True)
-    assert "cms job resume 2 goes on" in cms("job show 2")[2]
+    assert (code, "job 2 is already cancelled" in err) == (1, True)
+    assert "continue with cms job resume 2" in cms("job show 2")[2]
     assert cms("job resume 2")[0] == 0
     assert rows(cms, "job list")[1]["done"] == 4
 
@@ -138,7 +138,7 @@ def test_parallel_is_a_whole_number(boot, spy, cms, text):
     ):
         code, _, err = cms(line)
         assert code == 2
-        assert f"--parallel={text} is no whole number from 1 to 1000" in err
+        assert f"--parallel={text} must be a whole number from 1 to 1000" in err
     assert spy.taken() == []
 
 

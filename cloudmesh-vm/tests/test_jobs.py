@@ -59,7 +59,7 @@ def test_a_job_is_planned_created_and_run_by_its_number(config, spy):
     assert [each.kind for each in Jobs().events(job.number) if not each.task] == [
         *("created", "started", "waiting", "closed")
     ]
-    with pytest.raises(CloudmeshError, match="is done already"):
+    with pytest.raises(CloudmeshError, match="is already done"):
         Jobs().cancel(job.number)
 
 
@@ -94,7 +94,7 @@ def test_a_pending_job_can_be_cancelled_and_claims_no_names(config, spy):
     assert Jobs().cancel(job.number).status == "cancelled"
     assert [each.kind for each in Jobs().events(job.number)] == ["created", "cancelled"]
     spy.taken()
-    with pytest.raises(CloudmeshError, match=f"job {job.number} was cancelled; cms job resume"):
+    with pytest.raises(CloudmeshError, match=f"job {job.number} was cancelled; continue with cms job resume"):
         Jobs().run(job.number)
     assert not spy.called("boot"), "nobody wants it any more"
     assert Jobs().resume(job.number).exit_code == 0, "unless a user says so"
@@ -165,7 +165,7 @@ def test_a_job_that_comes_to_its_end_while_it_is_cancelled_is_not_cancelled(boot
             return refused
 
         monkeypatch.setattr(Database, "hold", held)
-        with pytest.raises(CloudmeshError, match="job 1 is done already"):
+        with pytest.raises(CloudmeshError, match="job 1 is already done"):
             Jobs().cancel(1)
     job, _ = Jobs().show(1)
     assert (job.status, job.done) == ("done", 1)
@@ -179,9 +179,7 @@ def test_a_job_that_somebody_runs_cannot_be_run_by_another(boot, config, home):
         database.update(JOBS, {"status": "running"}, id=number)
         with database.hold(lock_name(number)):
             assert Jobs().interrupted() == []
-            with pytest.raises(
-                CloudmeshError, match=f"job {number} is being run by process {os.getpid()} on"
-            ):
+            with pytest.raises(CloudmeshError, match=f"job {number} is running in process {os.getpid()} on"):
                 Jobs().resume(number)
             assert Jobs().cancel(number).status == "running"
             assert database.count(JOBS, id=number, cancel=1) == 1
@@ -222,7 +220,7 @@ def test_who_lost_the_hold_of_a_job_begins_nothing_more_of_it(boot, spy, home):
     del spy.trouble["a", "stop"]
     assert len(spy.called("stop")) == 1
     assert statuses(result) == ["failed"] * 4
-    assert all("no longer holds job 2" in str(each.error) for each in result)
+    assert all("lost its lock on job 2" in str(each.error) for each in result)
     (job,) = Jobs().interrupted()
     assert job.unfinished == 4, "what another process may have written is left alone"
     assert Jobs().resume(2).exit_code == 0
@@ -242,10 +240,10 @@ def test_fewer_threads_than_calls_make_fewer_calls_at_once_and_lose_none(boot, s
     monkeypatch.setattr(threading.Thread, "start", limited)
     with Machines("web[01-30]", "a", parallel=20) as machines:
         result = machines.stop()
-    why = "the system allows this user no further thread (ulimit -u)"
+    why = "no more threads allowed for this user (ulimit -u)"
     if threads:
         assert statuses(result) == ["done"] * 30
-        assert result.notes == (f"3 calls were made at once, not 20: {why}",)
+        assert result.notes == (f"3 calls were run in parallel, not 20: {why}",)
     else:
         assert {str(each.error) for each in result.failed} == {why} and len(result.failed) == 30
         assert not any(each.error.outcome_unknown for each in result) and not spy.called("stop")
@@ -273,7 +271,7 @@ def test_a_store_that_is_lost_while_a_job_runs_is_told_and_no_success(boot, spy,
         result = machines.act(verb)
     assert (statuses(result), result.exit_code) == (["failed"] * 3, 1)
     told = [str(each.error) for each in result]
-    assert f"{verb} ended (done), but that could not be written down: the store " in told[0]
+    assert f"{verb} ended (done), but this could not be saved in the store: the store " in told[0]
     assert all("was removed, or another file took its place" in each for each in told)
     assert spy.called(verb) == ["web1"]
 
@@ -288,7 +286,7 @@ def test_a_store_that_is_lost_after_the_last_call_is_told_too(boot, home):
     with Machines("web1", "a", watch=watch) as machines:
         result = machines.stop()
     assert (statuses(result), result.exit_code) == (["done"], 1)
-    with pytest.raises(StoreError, match="the end of job 2 could not be stored: .* was removed"):
+    with pytest.raises(StoreError, match="the end of job 2 could not be saved in the store: .* was removed"):
         result.raise_for_failures()
 
 

@@ -45,7 +45,7 @@ def test_a_list_is_what_the_store_knows_and_calls_no_cloud(three, config, spy, b
     assert age >= 0
     assert shown == ["a", "web1", "active", "debian-12", "tiny", ["198.18.0.2"]]
     assert answer.exit_code == 0
-    assert "a, b are simulated clouds" in answer.notes[0]
+    assert answer.notes == []
 
 
 def test_a_machine_that_vanished_is_told_once_and_then_forgotten(three, config, behind):
@@ -133,7 +133,7 @@ def test_a_cloud_that_hangs_is_given_up(three, config, spy, monkeypatch):
     answer = list_machines(config, [], None, refresh=True)
     ended.set()
     assert names(answer) == ["a:web1", "a:web2", "b:db1"] and answer.exit_code == 4
-    assert "cloud a did not answer in 0.5 seconds" in answer.notes[0]
+    assert "cloud a did not answer within 0.5 seconds" in answer.notes[0]
 
 
 def test_the_first_list_of_a_cloud_asks_it(config, spy):

@@ -26,7 +26,7 @@ FREEZE = Verb(
         Parameter("image", Kind.IMAGE, "what to freeze to", (("--ice=IMAGE", "what to freeze to"),)),
         Parameter("deep", Kind.FLAG, "colder", (("--deep", "colder"),), False, "hard_reboot"),
     ),
-    destroys="This freezes {machines}",
+    destroys="Freeze {machines}",
 )
 WARM = Verb(
     "warm", "warmed", FREEZE.already, FREEZE.sources, State.ACTIVE, State.UNPAUSING, help="warm machines"
@@ -38,8 +38,8 @@ def test_a_verb_that_is_added_to_the_table_is_in_the_usage():
     text = usage.help_text(vm._HELP, TABLE)
     assert "|delete|warm)" in text
     assert "  vm freeze (NAMES... | --all) --ice=IMAGE [--deep]" in text
-    assert re.search(r"^ +vm freeze +freezes machines, after asking$", text, re.MULTILINE)
-    assert re.search(r"^ +vm warm +warms machines$", text, re.MULTILINE)
+    assert re.search(r"^ +vm freeze +freeze machines .asks first.$", text, re.MULTILINE)
+    assert re.search(r"^ +vm warm +warm machines$", text, re.MULTILINE)
     assert re.search(r"^ +--ice=IMAGE +what to freeze to$", text, re.MULTILINE)
     assert "rebuild or delete or freeze without asking" in text
     found = parse(text, shlex.split("freeze web1 --ice=x --dryrun --yes"), "vm")
@@ -68,7 +68,7 @@ def test_a_verb_that_is_added_to_the_table_is_a_method(kind, returns):
         f"(image: str, wait: bool = False, timeout: float | None = None, *, deep: bool = False) -> {returns}"
     )
     doc = inspect.getdoc(Own.freeze)
-    assert doc.startswith("Freeze machines.\n\nWhat is on their disks is lost")
+    assert doc.startswith("Freeze machines.\n\nThe disks are erased")
     assert "image: what to freeze to." in doc
 
 

@@ -47,7 +47,7 @@ def test_machines_are_booted_on_the_clouds_that_answer(config, spy, hang, effort
     with Machines("web1", ["a", "b"], **effort) as machines:
         result = machines.boot(**limit)
     assert fared(result) == {("a", "web1"): CloudTimeout, ("b", "web1"): Status.DONE}
-    assert "cloud a did not answer in" in str(result[0].error)
+    assert "cloud a did not answer within" in str(result[0].error)
     assert called(spy, "boot") == [("b", "web1")]
 
 
@@ -63,14 +63,17 @@ def test_a_pattern_means_the_machines_of_the_clouds_that_answer(boot, spy, hang,
 def test_a_cloud_that_hangs_alone_is_given_up_when_the_time_is_over(boot, spy, hang):
     boot("web1", "a")
     hang("a")
-    with Machines("db*", "a") as machines, pytest.raises(CloudTimeout, match=r"answer in 0\.(3|29\d) sec"):
+    with (
+        Machines("db*", "a") as machines,
+        pytest.raises(CloudTimeout, match=r"answer within 0\.(3|29\d) sec"),
+    ):
         machines.stop(timeout=0.3)
     with Machines("web1", "a", call_timeout=0.3) as machines, pytest.raises(CloudTimeout):
         machines.rename("web2")
     with Machines("web*", "a") as machines:
         result = machines.stop(timeout=0.3)
     assert fared(result) == {("a", "web*"): CloudTimeout, ("a", "web1"): CloudTimeout}
-    assert "the 0.3 seconds of the job were over before it began" in str(result[0].error)
+    assert "the time limit of 0.3 seconds ended before it began" in str(result[0].error)
     assert result.exit_code == 1
     assert called(spy, "stop") == []
 
@@ -80,13 +83,13 @@ def test_where_the_question_leaves_no_time_each_machine_fails_with_that_reason(
 ):
     boot("web1", "a")
     hang("a")
-    terminal = io.StringIO("1\n")
+    terminal = io.StringIO("y\n")
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
     code, out, _ = cms("delete web* --cloud=a --timeout=0.2 --output=json")
     found = {row["name"]: (row["result"], row["reason"]) for row in json.loads(out)}
     assert (code, found["web1"][0], found["web*"][0]) == (1, "not started", "failed")
-    assert "seconds of the job were over before it began" in found["web1"][1]
+    assert "ended before it began" in found["web1"][1]
     assert called(spy, "delete") == []
 
 
@@ -96,7 +99,7 @@ def test_what_was_asked_before_counts_as_time_of_the_job(boot, spy, hang):
     hang("b", "stop")
     with Machines("web*") as machines:
         result = machines.stop(timeout=1.0)
-    assert "the 1 seconds of the job were over" in str(result[0].error)
+    assert "the time limit of 1 second ended" in str(result[0].error)
 
 
 @pytest.fixture
@@ -151,7 +154,7 @@ def test_the_time_of_one_machine_is_told_as_it_was_given(boot, configure, spy, h
     boot("web1", "a")
     if verb == "stop":
         hang("a", "stop")
-    with Machine("web1", "a") as machine, pytest.raises(CloudTimeout, match=r"(the|after) 1 seconds"):
+    with Machine("web1", "a") as machine, pytest.raises(CloudTimeout, match=r"(the|after|of) 1 second"):
         machine.stop(timeout=1) if verb == "stop" else machine.wait("stopped", timeout=1)
 
 
@@ -161,7 +164,7 @@ def test_the_time_is_told_as_it_was_given(boot, spy, hang, cms):
     hang("b", "stop")
     code, out, _ = cms("stop web* --timeout=2 --output=json")
     assert code == 1
-    assert "the 2 seconds of the job were over" in json.loads(out)[0]["reason"]
+    assert "the time limit of 2 seconds ended" in json.loads(out)[0]["reason"]
 
 
 def test_who_watches_is_told_which_clouds_have_answered(boot, spy):
@@ -203,7 +206,7 @@ VERBS_IN_TIME = (
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "5", True, [5]])
 def test_what_is_no_time_is_refused_before_anything_is_done(interrupted, spy, seconds):
-    told = re.escape(f"timeout={seconds!r} is no number of seconds above 0")
+    told = re.escape(f"timeout={seconds!r} is not a number of seconds above 0")
     with Machines("new1", "a") as machines:
         for verb in VERBS_IN_TIME:
             with pytest.raises(UsageError, match=f"^{told}$"):

@@ -103,7 +103,7 @@ def test_a_name_that_somebody_else_took_meanwhile_is_not_booted_beside(died_befo
         last = Jobs().resume(1, failed=failed)[-1]
         assert (last.name, str(last.error)) == (
             "web3",
-            "cloud a already has a machine web3; take another name",
+            "cloud a already has a machine web3; use another name",
         )
     assert ("a", "boot", "web3") not in spy.taken()
     with Cloud("a") as cloud:
@@ -147,7 +147,7 @@ def test_an_action_that_died_anywhere_is_done_once_or_told(boot, spy, die, verb,
     assert len(set(asked)) == len(asked), "none was asked twice"
     assert Jobs().show(job.number)[0].unfinished == 0
     if verb == "hard_reboot":
-        assert all("may have" in str(each.error) for each in result.failed)
+        assert all("outcome unknown" in str(each.error) for each in result.failed)
     else:
         assert result.exit_code == 0
 
@@ -170,7 +170,7 @@ def test_what_was_not_waited_for_to_the_end_is_done_and_resuming_waits_again(boo
     assert counts(2) == {"done": 2}, "the calls were, whatever came of the waiting"
     (job,) = Jobs().interrupted()
     assert describe(job) == (
-        "note: job 2 has not waited for its machines to the end: 2 of 2 done; cms job resume 2 waits on"
+        "note: job 2 stopped waiting for its machines: 2 of 2 done; cms job resume 2 continues to wait"
     )
     spy.taken()
     result = Jobs().resume(2)
@@ -183,7 +183,7 @@ def boot_in_vain(cms, configure):
     """Job 1 boots web1, and the time for its waiting is over."""
     configure({"a": {"boot_seconds": 3600}}, default="a")
     code, _, err = cms("boot web1 --wait --timeout=1")
-    assert (code, "job 1 has not waited" in err) == (1, True)
+    assert (code, "job 1 stopped waiting" in err) == (1, True)
 
 
 @pytest.mark.parametrize("shown", [None, State.ACTIVE, State.STOPPED, "deleted here"])
@@ -191,7 +191,7 @@ def test_a_job_that_only_waits_is_told_of_once_and_ends_with_what_it_waits_for(
     configure, cms, monkeypatch, shown
 ):
     boot_in_vain(cms, configure)
-    assert all("has not waited" not in cms(line)[2] for line in ("list", "info web1", "job list"))
+    assert all("stopped waiting" not in cms(line)[2] for line in ("list", "info web1", "job list"))
     assert [job.status for job in Jobs().list()] == ["interrupted"]
     if shown == "deleted here":
         assert cms("delete web1 --yes")[0] == 0
@@ -212,8 +212,8 @@ def test_a_job_that_only_waits_is_told_of_once_and_ends_with_what_it_waits_for(
 
 def test_a_job_that_waits_in_vain_again_is_told_of_once_more(configure, spy, cms):
     boot_in_vain(cms, configure)
-    assert "has not waited" in cms("job resume 1 --timeout=0.5")[2]
-    assert "has not waited" not in cms("list")[2]
+    assert "stopped waiting" in cms("job resume 1 --timeout=0.5")[2]
+    assert "stopped waiting" not in cms("list")[2]
 
 
 def test_a_job_whose_tasks_are_all_over_is_over_though_its_process_was_killed(boot, home):
@@ -226,7 +226,7 @@ def test_a_job_whose_tasks_are_all_over_is_over_though_its_process_was_killed(bo
 def test_a_pending_job_whose_process_is_gone_is_told_of_once(config, home, cms):
     with Machines("web1", "a") as machines:
         number = Jobs().create(machines.boot_plan().plan(BootOptions())).number
-    told = f"note: job {number} was created and has not been run; cms job resume {number} runs it"
+    told = f"note: job {number} was created but not run; run it with cms job resume {number}"
     assert told not in cms("list")[2], "the one that created it may do so yet"
     ended = subprocess.Popen(["true"])
     ended.wait()
@@ -296,7 +296,7 @@ def test_a_machine_that_vanished_meanwhile_is_told(boot, behind, die):
     (job,) = Jobs().interrupted()
     result = Jobs().resume(job.number)
     assert statuses(result) == ["failed", "done"]
-    assert "no longer on its cloud" in str(result[0].error)
+    assert "no longer exists on its cloud" in str(result[0].error)
 
 
 def test_user_data_stay_out_of_the_store_and_are_read_again(config, spy, die, home, tmp_path):
@@ -485,7 +485,7 @@ def test_what_may_have_been_done_is_said_of_a_cloud_that_is_configured_no_more(c
     die(1, "boot", "a:web1", parallel=1)
     configure({"b": {}}, default="b")
     (outcome,) = Jobs().resume(1)
-    assert outcome.status is Status.FAILED and "may have been done" in str(outcome.error)
+    assert outcome.status is Status.FAILED and "outcome unknown" in str(outcome.error)
 
 
 PASSWORD = {"credentials": {"password": "${TEST_PASSWORD}"}}
@@ -580,19 +580,19 @@ def test_a_reboot_that_was_refused_is_made_when_it_is_tried_again(boot, spy, err
 
 def test_a_reboot_whose_answer_was_lost_is_never_repeated(boot, spy, configure):
     boot("web[1-2]", "a")
-    spy.trouble["a", "reboot"] = lost = Unreachable("broke off", outcome_unknown=True)
+    spy.trouble["a", "reboot"] = lost = Unreachable("middle of its answer", outcome_unknown=True)
     with Machines("web1", "a") as machines:
         machines.reboot()
     lost.outcome_unknown = False
     configure({"b": {}}, default="b")
-    assert "may have been done" in str(Jobs().resume(2, failed=True)[0].error)
+    assert "outcome unknown" in str(Jobs().resume(2, failed=True)[0].error)
     configure({"a": {}}, default="a")
     spy.trouble["a", "reboot"] = spy.trouble["a", "machine"] = CredentialsError("not accepted")
-    assert "may have been done" in str(Jobs().resume(2, failed=True)[0].error)
+    assert "outcome unknown" in str(Jobs().resume(2, failed=True)[0].error)
     spy.trouble.clear()
     spy.taken()
     for _ in range(2):
-        assert "was not repeated" in str(Jobs().resume(2, failed=True)[0].error)
+        assert "not repeated" in str(Jobs().resume(2, failed=True)[0].error)
     assert spy.called("reboot") == []
 
 
@@ -612,7 +612,7 @@ def test_what_was_not_called_since_its_cloud_hangs_is_called_when_it_is_tried_ag
     spy.taken()
     resumed = Jobs().resume(2, failed=True)
     assert statuses(resumed) == ["failed", "done", "done"]
-    assert "was not repeated" in str(resumed[0].error)
+    assert "not repeated" in str(resumed[0].error)
     assert sorted(spy.called("reboot")) == ["web2", "web3"]
 
 

@@ -196,7 +196,9 @@ def test_an_end_that_cannot_be_written_down_is_told_with_what_became_of_it():
     lines = Lines()
     lines.error["ended", "a0"] = StoreError("the disk is full")
     result = scheduler(Paper(), lines, limits=JobLimits(parallel=1)).run(tasks(2))
-    assert "stop ended (done), but that could not be written down: the disk is full" in str(result[0].error)
+    assert "stop ended (done), but this could not be saved in the store: the disk is full" in str(
+        result[0].error
+    )
     assert statuses(result) == ["failed", "failed"]
 
 
@@ -356,7 +358,7 @@ def test_a_call_that_takes_too_long_is_given_up_and_told_as_such():
     paper = Paper(lambda call, number: None)
     (outcome,) = scheduler(paper, clouds=("a",), limits=JobLimits(call_timeout=0.05)).run(tasks(1))
     assert outcome.status.value == "failed"
-    assert "cloud a did not answer in 0.05 seconds" in str(outcome.error)
+    assert "cloud a did not answer within 0.05 seconds" in str(outcome.error)
     assert outcome.seconds >= 0.05
 
 
@@ -387,7 +389,7 @@ def test_when_the_time_is_over_the_reason_of_what_was_tried_is_told():
     paper = Paper(lambda call, number: OutOfService("closed on Sundays"))
     policy = RetryPolicy(first=30, longest=30)
     (outcome,) = scheduler(paper, clouds=("a",), limits=JobLimits(timeout=0.05), policy=policy).run(tasks(1))
-    assert "0.05 seconds of the job were over" in str(outcome.error)
+    assert "the time limit of 0.05 seconds ended" in str(outcome.error)
     assert "its last call failed: closed on Sundays" in str(outcome.error)
 
 
@@ -395,7 +397,7 @@ def test_when_the_time_is_over_nothing_new_is_begun():
     paper = Paper(lambda call, number: None)
     result = scheduler(paper, clouds=("a",), limits=JobLimits(timeout=0.05)).run(tasks(3))
     assert statuses(result) == ["interrupted", "not started", "not started"]
-    assert "0.05 seconds of the job were over" in str(result[0].error)
+    assert "the time limit of 0.05 seconds ended" in str(result[0].error)
     assert result.exit_code == 1
 
 
@@ -433,7 +435,7 @@ def test_an_executor_that_takes_no_calls_fails_the_tasks_at_once():
     paper = Closed()
     result = scheduler(paper, policy=RetryPolicy()).run([*tasks(50), *tasks(50, "b")])
     assert statuses(result) == ["failed"] * 100
-    assert all("the executor Closed takes no calls: cannot schedule" in str(each.error) for each in result)
+    assert all("the executor Closed accepts no calls: cannot schedule" in str(each.error) for each in result)
     assert len(paper.calls) <= 2, "it will not take any other"
 
 
@@ -479,7 +481,7 @@ def test_a_boot_that_may_have_been_done_is_the_same_call_again(busy):
 
     def answer(call, number):
         if call.requests[0].name in lost and number == 1:
-            return outcome_unknown(Unreachable("broke off"))
+            return outcome_unknown(Unreachable("middle of its answer"))
         return booted(call)
 
     paper = Paper(answer)

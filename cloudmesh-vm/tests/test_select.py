@@ -96,7 +96,7 @@ def test_a_cloud_never_listed_is_listed_since_the_name_could_be_there_too(config
 
 def test_a_name_on_two_clouds_is_an_error_that_names_both(four, boot, spy):
     boot("web1", "b")
-    with pytest.raises(UsageError, match="web1 is on several clouds; say which: a:web1 or b:web1"):
+    with pytest.raises(UsageError, match="web1 is on several clouds; use a:web1 or b:web1"):
         chosen("web1")
     with Machines("web1") as machines, pytest.raises(UsageError):
         machines.stop()
@@ -161,7 +161,7 @@ def test_of_a_cloud_that_does_not_answer_the_known_machines_are_meant_and_the_re
 def test_a_name_could_be_on_a_cloud_that_was_never_listed_and_does_not_answer(boot, spy):
     boot("web1", "a")
     spy.trouble["b", "machines"] = Unreachable("b is away")
-    with pytest.raises(Unreachable, match="web1 is on a, but could be on b too.*say a:web1"):
+    with pytest.raises(Unreachable, match="web1 is on a, but may also be on b.*use a:web1"):
         chosen("web1")
     assert chosen("a:web1") == (["a:web1"], [])
     assert chosen("a:web1,web1") == (["a:web1"], ["web1"])
@@ -188,7 +188,7 @@ def test_a_name_in_doubt_fails_and_the_others_are_done(four, boot, spy):
         result = machines.stop()
         assert stopped(spy) == [("a", "db1"), ("b", "web9")]
         told = {each.name: (each.status.value, str(each.error or "")) for each in result}
-        assert told["web1"] == ("failed", "web1 is on several clouds; say which: a:web1 or b:web1")
+        assert told["web1"] == ("failed", "web1 is on several clouds; use a:web1 or b:web1")
         assert (told["db1"], told["web9"], result.exit_code) == (("done", ""), ("done", ""), 1)
         assert [each.status.value for each in machines.start_each()].count("done") == 2
         assert [each.name for each in machines.wait("active").failed] == ["web1"]

@@ -27,6 +27,7 @@ from cloudmesh.cloud.errors import (
 )
 from cloudmesh.cloud.fanout.query import CloudProgress
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import ConfigError, CredentialsError, Interrupted
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Status
@@ -153,7 +154,7 @@ def test_at_the_timeout_it_looks_a_last_time_and_says_what_it_saw(timeout):
     (outcome,) = scene.wait([vm()], S.ACTIVE, timeout)
     assert outcome.status is Status.FAILED
     assert isinstance(outcome.error, CloudTimeout)
-    assert str(outcome.error) == f"it is still building after {timeout} seconds"
+    assert str(outcome.error) == f"it is still building after {span_text(timeout)}"
     assert scene.now == pytest.approx(timeout)
     assert scene.listings[-1][0] == pytest.approx(timeout, abs=0.001)
 
@@ -185,7 +186,7 @@ BROKEN = vm(state=S.ERROR, fault="no host was found")
 @pytest.mark.parametrize(
     ("known", "shown", "wanted", "error", "sentence"),
     [
-        (S.BUILDING, [[BROKEN]], S.ACTIVE, Conflict, "it ended in state error: no host was found"),
+        (S.BUILDING, [[BROKEN]], S.ACTIVE, Conflict, "it went to state error: no host was found"),
         (S.BUILDING, script(S.DELETING), S.ACTIVE, Conflict, "it is deleting"),
         (S.BUILDING, script(S.DELETED), S.ACTIVE, Conflict, "it is deleted"),
         (
@@ -195,15 +196,21 @@ BROKEN = vm(state=S.ERROR, fault="no host was found")
             Conflict,
             "it is deleted: no volume",
         ),
-        (S.STOPPED, script(None), S.ACTIVE, NotFound, "it is no longer on cloud a"),
+        (S.STOPPED, script(None), S.ACTIVE, NotFound, "it no longer exists on cloud a"),
         (
             S.STOPPED,
             script(S.STOPPED),
             S.ACTIVE,
             Conflict,
-            "it is stopped, and nothing is bringing it to active",
+            "it is stopped, and does not change to active",
         ),
-        (S.ACTIVE, script(S.ACTIVE), S.BUILDING, Conflict, "it is active, and a machine is built only once"),
+        (
+            S.ACTIVE,
+            script(S.ACTIVE),
+            S.BUILDING,
+            Conflict,
+            "it is active, and cannot return to state building",
+        ),
     ],
 )
 def test_a_machine_that_cannot_come_there_fails_at_the_first_listing(known, shown, wanted, error, sentence):
@@ -232,7 +239,7 @@ def test_a_machine_that_its_cloud_lists_no_more_fails_with_the_reason_if_the_clo
     scene.reasons = {"id-vm1": Gone("deleted by the cloud: no volume")} if known else {}
     (outcome,) = scene.wait([vm()], S.ACTIVE)
     assert str(outcome.error) == (
-        "deleted by the cloud: no volume" if known else "it is no longer on cloud a"
+        "deleted by the cloud: no volume" if known else "it no longer exists on cloud a"
     )
 
 
@@ -263,7 +270,7 @@ def test_a_machine_at_rest_is_given_a_moment_and_then_up(rest):
     scene = Scene(a=script(rest))
     (outcome,) = scene.wait([vm()], S.ACTIVE, timeout=600)
     assert isinstance(outcome.error, Conflict)
-    assert str(outcome.error) == f"it is {rest}, and nothing is bringing it to active"
+    assert str(outcome.error) == f"it is {rest}, and does not change to active"
     assert 10 <= scene.now < 20
 
 

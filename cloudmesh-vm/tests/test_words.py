@@ -110,7 +110,7 @@ def test_each_line_of_a_list_given_back_is_one_machine(odd, config, cms):
 def test_ids_are_names_everywhere(odd, config, cms):
     first, second = [own_id for own_id, name in odd.items() if name == "twin"]
     code, _, err = cms("stop twin")
-    assert code == 2 and "twin means 2 machines; say which: a:" in err and second in err
+    assert code == 2 and "twin matches 2 machines; use a:" in err and second in err
     assert cms(f"rename {first} fresh")[0] == 0
     assert [now(config)[each].name for each in (first, second)] == ["fresh", "twin"]
     for line in ("stop {} --wait", "metadata a:{} --set=k=v", "wait a:id={} --state=stopped", "info {}"):
@@ -160,9 +160,9 @@ def test_several_of_one_name_are_acted_on_together_and_told_apart(odd, config, c
     assert [now(config)[each].state for each in twins] == ["stopped"] * 2
     assert [f"twin ({each})" in cms(f"start {' '.join(twins)}")[1] for each in twins] == [True] * 2
     assert all(f"  twin ({each})  " in cms("list")[1] for each in twins)
-    monkeypatch.setattr(sys, "stdin", Terminal("1\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
     code, _, err = cms(f"delete {twins[1]}")
-    assert code == 0 and f"its disks for good: a:twin ({twins[1]})\n" in err
+    assert code == 0 and f"Delete 1 machine twin ({twins[1]}) on a?" in err
     assert not {twins[1]} & now(config).keys() or now(config)[twins[1]].state == "deleted"
 
 
@@ -174,7 +174,7 @@ def test_a_name_that_is_the_id_of_another_is_in_doubt(boot, config, cms):
     with Inventory() as inventory:
         assert machine_words(config, inventory, now(config).values()) == ["a:web1", f"a:={first}"]
     code, _, err = cms(f"stop {first} --cloud=a")
-    assert code == 2 and f"say which: a:={first} or a:web1" in err
+    assert code == 2 and f"use a:={first} or a:web1" in err
     with Machines([f"=id={first}"], "a") as none, pytest.raises(UnknownName):
         none.stop()
 

@@ -149,7 +149,7 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """)
-    assert "class.yaml:1: the executor dask needs a library that is not there" in told
+    assert "class.yaml:1: the executor dask requires a library that is not installed" in told
     assert "use: pip install ./cloudmesh-dask" in told
 
 

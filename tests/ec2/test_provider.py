@@ -80,7 +80,7 @@ def test_an_odd_answer_to_a_boot_leaves_it_open(provider, request_for, gate):
     wanted = request_for()
     answer = f"<RunInstancesResponse><instancesSet><item>{odd}</item></instancesSet></RunInstancesResponse>"
     gate.answers["RunInstances"] = [(200, answer)]
-    with pytest.raises(errors.BadAnswer, match="creation is no time") as caught:
+    with pytest.raises(errors.BadAnswer, match="creation time is not valid") as caught:
         provider.boot(wanted)
     assert caught.value.outcome_unknown and errors.is_transient(caught.value)
 
@@ -306,9 +306,9 @@ def test_pages_that_have_no_end_are_an_error(provider, gate, tokens):
     ("inner", "words"),
     [
         ("<instanceId>i-7</instanceId><privateIpAddress>nowhere</privateIpAddress>", "machine .*i-7.*no IP"),
-        ("<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>", "i-7.*creation is no time"),
-        ("<instanceId>i-7</instanceId><instanceType><a>b</a></instanceType>", "i-7.*flavor is no text"),
-        ("<instanceId>i-7</instanceId><tagSet>x</tagSet>", "i-7.*not as it should be"),
+        ("<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>", "i-7.*creation time is not valid"),
+        ("<instanceId>i-7</instanceId><instanceType><a>b</a></instanceType>", "i-7.*flavor is not a text"),
+        ("<instanceId>i-7</instanceId><tagSet>x</tagSet>", "i-7.*an unexpected form be"),
         ("<instanceId/>", "its id is empty"),
     ],
 )

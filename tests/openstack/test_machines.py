@@ -183,7 +183,7 @@ def test_a_flavor_without_a_disk_says_what_it_needs(flavor_of, provider):
     name = flavor_of(vcpus=1, disk=0)
     image = pick("image", "cirros-0.6", "bed", provider.images())
     flavor = pick("flavor", name, "bed", provider.flavors())
-    with pytest.raises(FlavorTooSmall, match="boot from volumes only; choose a flavor with a disk"):
+    with pytest.raises(FlavorTooSmall, match="boot from volumes only; use a flavor with a disk"):
         provider.boot(BootRequest("vm1", image, flavor))
 
 

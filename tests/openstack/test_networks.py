@@ -146,7 +146,7 @@ def test_a_boot_that_cannot_be_as_it_was_asked_for_says_why_at_once(
     configure(home, bed=connected.settings())
     ended = home.cms("vm", "boot", "vm1", code=None)
     assert ended.returncode in (1, 4)
-    assert "there are several networks (inside, six); say which with --network=NAME" in ended.stdout
+    assert "there are several networks (inside, six); choose with --network=NAME" in ended.stdout
     began = time.monotonic()
     ended = home.cms("vm", "boot", "vm6", f"--network={six}", "--public", code=None)
     assert ended.returncode in (1, 4) and time.monotonic() - began < 30

@@ -78,7 +78,7 @@ def test_a_machine_lives_as_on_nova(make_stack):
             assert cloud.machine(known.cloud_id).state is not State.ACTIVE
             getattr(cloud, back)(known.cloud_id)
             assert cloud.machine(known.cloud_id).state is State.ACTIVE
-        with pytest.raises(errors.Conflict, match="while it is active"):
+        with pytest.raises(errors.Conflict, match="the machine is active"):
             cloud.start(known.cloud_id)
         cloud.delete(known.cloud_id)
         with pytest.raises(errors.NotFound):

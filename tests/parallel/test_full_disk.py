@@ -51,7 +51,7 @@ def check(fleet, code, rows, err):
             assert was_started, row
         else:
             assert row["reason"], row
-            assert not was_started or "could not be written down" in row["reason"], row
+            assert not was_started or "could not be saved in the store" in row["reason"], row
     assert Counter(row["result"] for row in rows)["done"] >= 8
     assert "password" not in err
 

@@ -34,7 +34,7 @@ def test_a_name_that_was_booted_by_hand_meanwhile(make_fleet, monkeypatch, error
         assert machines.boot().exit_code == 0
     (outcome,) = Jobs().resume(1, failed=True)
     assert outcome.status is Status.FAILED and "already has a machine web1" in str(outcome.error)
-    assert ("may have been done" in str(outcome.error)) == isinstance(error, Died)
+    assert ("outcome unknown" in str(outcome.error)) == isinstance(error, Died)
     assert [server["name"] for server in fleet.stacks["a"].servers()] == ["web1"]
 
 

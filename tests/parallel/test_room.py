@@ -25,7 +25,7 @@ def test_few_files_may_be_open(make_fleet, cloud_settings, kind, files):
         assert ended.returncode == 0, ended.stderr
         rows = json.loads(ended.stdout)
         assert len(rows) == MACHINES and {row["result"] for row in rows} == {"done"}
-        assert f"at once, not {MACHINES}: this process may have only {files} files open" in ended.stderr
+        assert f"in parallel, not {MACHINES}: this process may open only {files} files" in ended.stderr
     if kind == "openstack":
         assert fleet.states() == {} and fleet.stacks["a"].report()["twice"] == {}
     assert "made at once" not in few_files(fleet.home, 1024, "vm", "boot", names, "--parallel=32").stderr

@@ -132,7 +132,7 @@ def test_what_only_looks_leaves_nothing_open():
 def test_a_redirection_to_nowhere_is_one_too():
     answer = SimpleNamespace(status_code=302, headers={"location": "http://["}, text="")
     error = translate(BaseHTTPError(302, "Found"), replace(CALL, answer=answer))
-    assert type(error) is errors.Refused and "sends us on to an address that is none (HTTP 302)" in str(error)
+    assert type(error) is errors.Refused and "redirects to an invalid address (HTTP 302)" in str(error)
 
 
 SECRET = "s3cr3t/+ value"

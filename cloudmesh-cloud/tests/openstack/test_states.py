@@ -127,14 +127,14 @@ def test_what_nova_says(code, words, kind):
 def test_a_quota_is_told_with_its_numbers(words):
     error = told(403, words)
     assert (type(error), error.quota, error.used, error.limit) == (QuotaExceeded, "vcpus", 18, 20)
-    assert "quota of vcpus is exceeded (18 of 20 are used)" in str(error)
+    assert "quota of vcpus exceeded (18 of 20 used)" in str(error)
 
 
 def test_maintenance_is_no_excess_of_calls():
     words = "The service is under maintenance"
     error = errors.explain(ErrorDetails(503, words, retry_after=120), CallContext("uc", "boot vm1"))
     assert type(error) is OutOfService and error.retry_after == 120
-    assert "(The service is under maintenance); try again in 120 seconds" in str(error)
+    assert "(The service is under maintenance); try again in 2 minutes" in str(error)
 
 
 @given(st.sampled_from([400, 401, 403, 404, 409, 413, 429, 500, 503]), st.text(max_size=80))

@@ -44,7 +44,7 @@ __all__ = [
 
 
 #: How a sentence says that an error leaves the outcome unknown.
-UNSURE = "what was asked for may have been done: look before asking again"
+UNSURE = "outcome unknown: the request may have been carried out; check before repeating it"
 
 
 class Unreachable(CloudError):
@@ -115,13 +115,13 @@ class FlavorTooSmall(Refused):
 
 
 class ServerFailure(Refused):
-    """The cloud failed in itself, by an error that its operators must look for (HTTP 500 and the like)."""
+    """An internal error of the cloud, for its operators to look for (HTTP 500 and the like)."""
 
     outcome_unknown = True
 
 
 class RateLimited(Refused):
-    """Too many calls; later it may go.
+    """Too many calls: the rate limit of the cloud is exceeded.
 
     ``retry_after``: after so many seconds, if the cloud said so.
     """

@@ -113,7 +113,7 @@ def test_keys(cloud):
     provider, _, _ = cloud
     keys = provider.key_pairs()
     assert keys and keys[0].name
-    with pytest.raises(errors.Refused, match="take another name"):
+    with pytest.raises(errors.Refused, match="use another name"):
         provider.add_key(keys[0].name, "ssh-rsa AAAA x")
     with pytest.raises(errors.NotFound):
         provider.delete_key("never")

@@ -28,13 +28,13 @@ def address(text):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (address("nowhere"), "no IP address"),
-        (address(["203.0.113.7"]), "no IP address"),
-        ({"created_at": "yesterday"}, "not as it should be"),
-        ({"status": {}}, "not as it should be"),
+        (address("nowhere"), "not an IP address"),
+        (address(["203.0.113.7"]), "not an IP address"),
+        ({"created_at": "yesterday"}, "unexpected form"),
+        ({"status": {}}, "unexpected form"),
         ({"id": None}, "its id is empty"),
-        ({"name": ["odd"]}, "its name is no text"),
-        ({"size": ["s"]}, "not as it should be"),
+        ({"name": ["odd"]}, "its name is not a text"),
+        ({"size": ["s"]}, "unexpected form"),
     ],
 )
 def test_one_odd_machine_is_left_out_and_the_rest_is_shown(list_droplets, changes, words):

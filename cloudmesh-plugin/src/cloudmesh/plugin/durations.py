@@ -54,3 +54,14 @@ def _finite(number: float) -> float:
         return float(number)
     except OverflowError:
         return math.inf
+
+
+def span_text(seconds: float) -> str:
+    """A span of time for a sentence: ``0.3 seconds``, ``1 second``, ``10 minutes``, ``2 hours``."""
+    unit, length = "second", 1
+    for name, each in (("minute", 60), ("hour", 3600)):
+        if seconds >= 2 * each:
+            unit, length = name, each
+    amount = seconds / length
+    shown = f"{amount:.2g}" if 0.01 <= amount < 10 else f"{amount:.0f}"
+    return f"{shown} {unit}{'' if shown == '1' else 's'}"

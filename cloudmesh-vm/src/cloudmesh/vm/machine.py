@@ -71,7 +71,9 @@ class Machine:
         """
         count = len(self._machines.boot_plan().places)
         if count != 1:
-            raise UsageError(f"one machine is to be booted, and {self.name} means {count}; use Machines")
+            raise UsageError(
+                f"exactly one machine can be booted here, and {self.name} means {count}; use Machines"
+            )
         return _only(self._machines.boot(image, flavor, key, **more))
 
     def wait(self, state: State | str, timeout: float | None = None) -> MachineRecord:

@@ -290,11 +290,11 @@ class Machines:
         deadline = Deadline.after(timeout)
         if action == BOOT:
             if argument is not None and not isinstance(argument, BootOptions):
-                raise UsageError(f"booting takes BootOptions, not {argument!r}")
+                raise UsageError(f"booting requires BootOptions, not {argument!r}")
             with self.session.within(deadline):
                 return self.boot_plan().plan(argument or BootOptions(), self._said, wait)
         if isinstance(argument, BootOptions):
-            raise UsageError(f"BootOptions say what to boot; {action} takes none")
+            raise UsageError(f"BootOptions are for booting, not for {action}")
         return self._action_plan(deadline, action, wait, None, argument)
 
     def boot_plan(self) -> BootPlan:

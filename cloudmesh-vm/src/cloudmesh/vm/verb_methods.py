@@ -62,12 +62,12 @@ def _doc(verb: Verb, each: bool) -> str:
     first = verb.doc or f"{verb.help[0].upper()}{verb.help[1:]}."
     lines = [first, ""]
     if verb.destroys:
-        lines += ["What is on their disks is lost; nobody is asked.", ""]
+        lines += ["The disks are erased or deleted, without a question.", ""]
     if each:
         lines += ["Each outcome is given as soon as it is known; see ``act_each``.", ""]
     lines.append("Args:")
     lines += [f"    {parameter.name}: {parameter.help}." for parameter in verb.parameters]
     if not each:
         lines.append("    wait: whether to wait until the machines are in the state that the verb leads to.")
-    lines.append("    timeout: seconds for all of it together; see ``act``.")
+    lines.append("    timeout: time limit in seconds for the whole; see ``act``.")
     return "\n".join(lines)

@@ -72,8 +72,8 @@ def delete_addresses(config: Config, option: str | None, addresses: Sequence[str
         found = cloud.floating_ip(address)
         if found.machine_id and not sure:
             raise UsageError(
-                f"{found.address} leads to machine {found.machine_id} on cloud {cloud.name}; "
-                f"cms ip detach {found.address} first, or say --yes"
+                f"{found.address} is attached to machine {found.machine_id} on cloud {cloud.name}; "
+                f"detach it first: cms ip detach {found.address}, or use --yes"
             )
         cloud.delete_floating_ip(found.address)
 
@@ -91,7 +91,7 @@ def attach_address(config: Config, option: str | None, address: str, machine: st
     own, *others = expand([machine])
     if others or own.is_glob:
         raise UsageError(
-            f"{machine} may mean several machines, and an address leads to one; say its name or id"
+            f"{machine} can mean several machines, and an address is attached to one; use its name or id"
         )
 
     def attach(cloud: Cloud, address: str) -> None:
@@ -119,10 +119,12 @@ def read_public_key(given: str | None) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(f"the key file {path} cannot be read: {reason}") from error
     if "PRIVATE KEY" in text:
-        raise UsageError(f"{path} holds a private key, which stays with you; give the file {path.name}.pub")
+        raise UsageError(
+            f"{path} holds a private key, which must stay secret; use the public key, {path.name}.pub"
+        )
     return text
 
 
@@ -132,7 +134,7 @@ def _own_key() -> Path:
         if (directory / name).is_file():
             return directory / name
     known = ", ".join(_PUBLIC_KEYS)
-    raise UsageError(f"{directory} has none of {known}; name the file of a public key: cms key add NAME FILE")
+    raise UsageError(f"{directory} has none of {known}; give the file of a public key: cms key add NAME FILE")
 
 
 def read_rule(protocol: str, ports: str | None, remote: str | None, direction: str) -> SecurityRule:
@@ -142,12 +144,12 @@ def read_rule(protocol: str, ports: str | None, remote: str | None, direction: s
         UsageError: the protocol, the ports, the address range or the direction is none.
     """
     if direction not in ("ingress", "egress"):
-        raise UsageError(f"--direction={direction} is no direction; use ingress or egress")
+        raise UsageError(f"--direction={direction} is not a direction; use ingress or egress")
     if not (protocol.isalnum() or protocol == "ipv6-icmp"):
-        raise UsageError(f"--protocol={protocol} is no protocol; use tcp, udp, icmp, any or a number")
+        raise UsageError(f"--protocol={protocol} is not a protocol; use tcp, udp, icmp, any or a number")
     rule = SecurityRule(direction, protocol, *_ports(ports), _range(remote))
     if ports and rule.protocol not in ("tcp", "udp"):
-        raise UsageError(f"--port={ports} goes with tcp and udp only, not with {protocol}")
+        raise UsageError(f"--port={ports} is for tcp and udp only, not for {protocol}")
     return rule
 
 
@@ -157,7 +159,9 @@ def _ports(text: str | None) -> tuple[int | None, int | None]:
     first, sign, last = text.partition("-")
     numbers = [int(each) if each.isdecimal() else 0 for each in ([first, last] if sign else [first, first])]
     if not 0 < numbers[0] <= numbers[1] <= _LAST_PORT:
-        raise UsageError(f"--port={text} is no port; use a number as 22, or a range as 8000-8080")
+        raise UsageError(
+            f"--port={text} is not a port; use a number such as 22, or a range such as 8000-8080"
+        )
     return numbers[0], numbers[1]
 
 
@@ -167,4 +171,6 @@ def _range(text: str | None) -> str:
     try:
         return str(ipaddress.ip_network(text or ANYWHERE))
     except ValueError as error:
-        raise UsageError(f"--remote={text} is no address range ({error}); use one as 192.0.2.0/24") from None
+        raise UsageError(
+            f"--remote={text} is not an address range ({error}); use CIDR such as 192.0.2.0/24"
+        ) from None

@@ -90,8 +90,8 @@ class _Checks:
         name = defaults(self._config, self._name).get(kind)
         if not name:
             hint = f"cms config set clouds.{self._name}.default.{kind}=NAME"
-            raise _Remark("none", f"no default {kind} is configured; {hint} sets one")
-        return f"the default {kind} {name} is there ({find(name).cloud_id})"
+            raise _Remark("none", f"no default {kind} configured; {hint}")
+        return f"default {kind} {name} found ({find(name).cloud_id})"
 
 
 def _row(name: str, check: str, result: str, seconds: float, message: str) -> dict[str, Any]:
@@ -100,15 +100,15 @@ def _row(name: str, check: str, result: str, seconds: float, message: str) -> di
 
 def _quota(cloud: Cloud) -> str:
     if Capability.QUOTAS not in cloud.provider.capabilities:
-        raise _Remark("none", "this type of cloud does not tell")
+        raise _Remark("none", "not reported by this type of cloud")
     vital = [quota for quota in cloud.quotas() if quota.name in _VITAL]
     shown = ", ".join(map(_used, vital))
     if any(quota.left == 0 for quota in vital):
-        raise _Remark("full", f"there is no room for another machine: {shown}")
-    return shown or "nothing is told of machines"
+        raise _Remark("full", f"quota exhausted, no machine can be booted: {shown}")
+    return shown or "no quota of machines reported"
 
 
 def _used(quota: Quota) -> str:
     used = "?" if quota.used is None else quota.used
-    limit = "no limit" if quota.limit is None else quota.limit
+    limit = "unlimited" if quota.limit is None else quota.limit
     return f"{quota.name} {used}{f' {quota.unit}' if quota.unit else ''} of {limit}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
+from cloudmesh.cloud.cli.notes import age_text, no_rows
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import matching
 from cloudmesh.cloud.errors import IncompleteListing
@@ -159,7 +159,7 @@ def _answer(
         rows,
         columns=columns,
         formats={"age": age_text},
-        notes=[*notes, *simulated_notes(config, clouds)],
+        notes=list(notes),
         errors=list(errors.values()),
         exit_code=max((error.exit_code for error in errors.values()), default=0),
     )

@@ -34,7 +34,7 @@ def list_clouds(config: Config) -> Answer:
         for name, settings in config.clouds.items()
     ]
     columns = ["name", "type", "default", "active", "simulated", "host", "title"]
-    return Answer(rows, columns=columns)
+    return Answer(rows, columns=columns, notes=simulated_notes(config, config.clouds))
 
 
 def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:
@@ -54,16 +54,13 @@ def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:
         "machines": known,
         "settings": mask_value("", dict(settings)),
     }
-    answer = Answer(record=facts, notes=simulated_notes(config, [name]))
+    answer = Answer(record=facts)
     if not refresh:
-        answer.notes = [
-            *answer.notes,
-            f"note: no cloud was asked; cms cloud info {name} --refresh adds quotas",
-        ]
+        answer.notes = [f"note: the cloud was not asked; cms cloud info {name} --refresh adds quotas"]
         return answer
     quotas = ask_each(config, [name], Cloud.quotas)[name]
     if isinstance(quotas, CloudmeshError):
-        answer.notes = [f"error: {quotas}", *answer.notes]
+        answer.notes = [f"error: {quotas}"]
         answer.errors, answer.exit_code = [quotas], quotas.exit_code
     else:
         keys = ("name", "used", "limit", "unit")

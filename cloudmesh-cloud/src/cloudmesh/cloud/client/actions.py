@@ -112,9 +112,8 @@ class MachineActions:
         if not verb.repeatable:
             if now.state is not verb.passing:
                 raise Conflict(
-                    f"{verb.words} of {now.qualified_name} may have been done, since its answer was lost, "
-                    f"and was not repeated; the machine is {now.state} now: look at it, and say it again if "
-                    "it was not done",
+                    f"{verb.words} of {now.qualified_name}: outcome unknown, since the answer was lost; not "
+                    f"repeated; the machine is {now.state} now: check it, and repeat the command if needed",
                     outcome_unknown=True,
                 )
             return ActionResult(now, False, verb.leads_to(machine.state))
@@ -186,13 +185,13 @@ class MachineActions:
             # Nobody agreed to lose what is on this one.
             raise Conflict(
                 f"{gone.qualified_name} was deleted elsewhere, and another machine ({named[0].cloud_id}) "
-                f"has its name now; say it again to {verb.words} that one"
+                f"has its name now; repeat the command to {verb.words} that one"
             )
         if deletes:
             return deleted
         if len(named) == 1:
             return self._act(named[0], verb, argument)
-        raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) is no longer on its cloud")
+        raise NotFound(f"{gone.qualified_name} ({gone.cloud_id}) no longer exists on its cloud")
 
     def act_many(
         self, machines: Sequence[MachineRecord], verb: Verb
@@ -271,8 +270,8 @@ def _require_same_size(machine: MachineRecord, argument: Argument) -> None:
         return
     if machine.flavor not in (argument.name, argument.cloud_id):
         raise Conflict(
-            f"{machine.qualified_name} was resized to {machine.flavor or 'another flavor'}, which waits to "
-            f"be confirmed: resize it to that flavor once more, which confirms it, then to {argument.name}"
+            f"{machine.qualified_name} was resized to {machine.flavor or 'another flavor'}, and this has to "
+            f"be confirmed: resize it to that flavor again to confirm, then to {argument.name}"
         )
 
 

@@ -14,6 +14,7 @@ from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.cloud.provider.interface import Provider
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
 
 # How long a new machine may be without a port that an address can lead to, in seconds.
@@ -97,9 +98,7 @@ class PublicAddresses:
                 now = time.monotonic()
                 if now >= ends:
                     # The cloud did answer, all the time: no timeout, and nothing to be tried again.
-                    raise Conflict(
-                        f"it cannot be attached after {now - began:.0f} seconds: {error}"
-                    ) from error
+                    raise Conflict(f"not attached after {span_text(now - began)}: {error}") from error
                 if not has_port and self._has_port(machine, error):
                     has_port, ends = True, min(ends, now + _SETTLED)
             self.connection.sleep(min(pause, ends - now))
@@ -121,7 +120,7 @@ class PublicAddresses:
         if now.state in _HOPELESS:
             self.connection.inventory.save(now, asked)
             told = f" ({now.fault})" if now.fault else ""
-            raise Conflict(f"its state is {now.state} now{told}: {refused}") from refused
+            raise Conflict(f"it is in state {now.state}{told}: {refused}") from refused
         if now.state is State.ACTIVE and now.addresses and all(":" in each for each in now.addresses):
             raise Conflict(f"it has IPv6 addresses only ({', '.join(now.addresses)}): {refused}") from refused
         return now.state is State.ACTIVE
@@ -135,7 +134,7 @@ class PublicAddresses:
         except CloudmeshError as error:
             return reworded(
                 error,
-                f"; its address {address.address} could not be given back ({error}): "
+                f"; its address {address.address} could not be released ({error}): "
                 f"cms ip delete {address.address} --cloud={self.connection.name}",
             )
         return None
@@ -153,10 +152,10 @@ class PublicAddresses:
         try:
             listed = list(self.connection.listing(Provider.floating_ips))
         except CloudmeshError as error:
-            shown = ", ".join(each.address or "one that may have been taken" for each in taken)
+            shown = ", ".join(each.address or "one that may have been allocated" for each in taken)
             told = (
-                f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be given "
-                f"back: {error}; see cms ip list --cloud={self.connection.name}"
+                f"{machine.qualified_name} is deleted, but its addresses ({shown}) could not be released: "
+                f"{error}; see cms ip list --cloud={self.connection.name}"
             )
             raise reworded(error, told, outcome_unknown=True) from error
         unused = _unused(machine, taken, listed)
@@ -187,5 +186,5 @@ def _no_address(
     machine: MachineRecord, error: CloudmeshError, left: CloudmeshError | None = None
 ) -> CloudmeshError:
     """The error for a machine that was booted and has no address."""
-    told = f"{machine.qualified_name} ({machine.cloud_id}) was booted and runs, but has no public address: "
+    told = f"{machine.qualified_name} ({machine.cloud_id}) is running, but has no public address: "
     return reworded(error, f"{told}{error}{left or ''}")

@@ -152,7 +152,7 @@ class Booter:
         A cloud may still be at work on a call whose answer was lost, so it is looked for more than once.
         """
         if not request.token:
-            raise CloudmeshError(f"whether {request.name} was booted before is not known without a token")
+            raise CloudmeshError(f"without a token it is unknown whether {request.name} was booted before")
         waited = 0.0
         while True:
             machine = self.connection.calls.find_booted(request)
@@ -181,15 +181,15 @@ class Booter:
         declared = self.connection.provider.boot_parameters
         for name in options.extra:
             if name not in declared:
-                known = f"; it takes {', '.join(declared)}" if declared else ""
-                raise UsageError(f"cloud {self.connection.name} takes no {name} for a new machine{known}")
+                known = f"; known: {', '.join(declared)}" if declared else ""
+                raise UsageError(f"cloud {self.connection.name} has no boot option {name}{known}")
         return {name: declared[name].value(given) for name, given in options.extra.items()}
 
     def _choice(self, kind: str, given: str | None) -> str:
         chosen = given or self.connection.defaults.get(kind)
         if not chosen:
             raise ConfigError(
-                f"no {kind} is given and cloud {self.connection.name} has no default; "
+                f"no {kind} given, and cloud {self.connection.name} has no default; "
                 f"use --{kind}= or cms config set clouds.{self.connection.name}.default.{kind}=NAME"
             )
         return chosen
@@ -219,7 +219,7 @@ class Booter:
             return path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             kind = UsageError if given else ConfigError
-            reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise kind(
                 f"the user data {path} for cloud {self.connection.name} cannot be read: {reason}"
             ) from error

@@ -15,7 +15,7 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
-from cloudmesh.cloud.errors import CloudTimeout, CredentialsError
+from cloudmesh.cloud.errors import UNSURE, CloudTimeout, CredentialsError
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
@@ -197,7 +197,7 @@ class Cloud(Catalog):
         require_seconds("timeout", timeout)
         if action is None:
             if wait:
-                raise UsageError("wait=True needs an action, whose end is waited for")
+                raise UsageError("wait=True requires an action to wait for")
             return self.refresh(self.find(name))
         verb = find_verb(action)
         argument = self.argument(verb, None)
@@ -280,8 +280,8 @@ class Cloud(Catalog):
             UnknownName: the cloud has no such image or flavor.
         """
         if bool(verb.takes) != (given is not None):
-            needs = f"needs the {verb.takes}" if verb.takes else "takes nothing"
-            raise UsageError(f"{verb.words} {needs} beside the machine")
+            needs = f"requires the {verb.takes}" if verb.takes else "takes no argument"
+            raise UsageError(f"{verb.words} {needs}")
         if verb.takes and verb.capability:
             self.connection.require(verb.capability)
         if verb.takes == "image":
@@ -364,4 +364,4 @@ def ask_one(
 
 def given_up(error: CloudTimeout) -> CloudTimeout:
     """The error of a change that was given up in the middle: it may have been done."""
-    return CloudTimeout(f"{error}; look whether it was done before you repeat it", outcome_unknown=True)
+    return CloudTimeout(f"{error}; {UNSURE}", outcome_unknown=True)

@@ -41,7 +41,7 @@ def mapped(cloud: str) -> Iterator[None]:
     except Exception as error:
         kind = type(error).__name__
         raise ProviderDefect(
-            f"cloud {cloud} failed by an error of its provider, {kind}; "
+            f"cloud {cloud} failed with an error in its provider ({kind}); "
             "CLOUDMESH_DEBUG=1 shows more, please report it"
         ) from error
 
@@ -182,7 +182,7 @@ class Connection:
             except CloudError as trouble:
                 if trouble.outcome_unknown or isinstance(trouble, NotFound | Conflict):
                     raise
-                told = f"{error}; whether it was done could not be found out: {trouble}"
+                told = f"{error}; outcome unknown: {trouble}"
                 raise reworded(error, told) from trouble
             if found is None:
                 raise
@@ -210,4 +210,4 @@ class Connection:
         try:
             self.inventory.save(machine)
         except StoreError as error:
-            raise StoreError(f"{done}, but that could not be written down: {error}") from error
+            raise StoreError(f"{done}, but this could not be saved in the store: {error}") from error

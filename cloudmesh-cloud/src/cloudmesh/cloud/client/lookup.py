@@ -39,7 +39,7 @@ def pick(kind: str, name: str, cloud: str, things: Iterable[Thing]) -> Thing:
         shown = ", ".join(f"{thing.name} ({id_of(thing)})" for thing in found[:_SHOWN])
         more = f", ... ({len(found)} in all)" if len(found) > _SHOWN else ""
         raise UsageError(
-            f"{kind} {name!r} means {len(found)} on cloud {cloud}: {shown}{more}; say which by its name or id"
+            f"{kind} {name!r} is ambiguous on cloud {cloud}: {shown}{more}; use the full name or the id"
         )
     return found[0]
 
@@ -87,5 +87,7 @@ def defaults(config: Config, cloud: str) -> dict[str, str]:
     if section is None:
         return {}
     if not isinstance(section, dict):
-        raise ConfigError(f"clouds.{cloud}.default in {config.path} must hold image: and flavor:, one a line")
+        raise ConfigError(
+            f"clouds.{cloud}.default in {config.path} must be a section with lines such as image: NAME"
+        )
     return {str(key): str(value) for key, value in section.items() if value is not None}

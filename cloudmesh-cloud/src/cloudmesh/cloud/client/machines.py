@@ -87,7 +87,7 @@ class MachineList:
                 raise UnknownName("machine", name, (each.name for each in listed), f"on cloud {cloud}")
         if len(found) > 1:
             ids = ", ".join(machine.cloud_id for machine in found)
-            raise Conflict(f"cloud {cloud} has {len(found)} machines named {name} ({ids}); say the id of one")
+            raise Conflict(f"cloud {cloud} has {len(found)} machines named {name} ({ids}); use the id")
         return found[0]
 
     def refresh(self, machine: MachineRecord) -> MachineRecord:
@@ -121,9 +121,9 @@ class MachineList:
         if _is_among(gone, found):
             cloud = self.connection.name
             raise Conflict(
-                f"cloud {cloud} says that it has no machine {gone.name} ({gone.cloud_id}), and lists it all "
-                f"the same; nothing was done to it: look again (cms vm list --refresh --cloud={cloud}), and "
-                "ask its operators if it goes on"
+                f"cloud {cloud} reports machine {gone.name} ({gone.cloud_id}) as not found but lists it; "
+                f"nothing was changed: check again (cms vm list --refresh --cloud={cloud}), and "
+                "tell its operators if it persists"
             )
         return [
             each
@@ -152,6 +152,6 @@ def _is_among(machine: MachineRecord, listed: Iterable[MachineRecord]) -> bool:
 def not_known_yet(machine: MachineRecord, error: NotFound) -> NotFound:
     """The error for a machine that is too new to count as deleted."""
     return NotFound(
-        f"{machine.qualified_name} ({machine.cloud_id}) was just booted, and its cloud does not know it "
-        f"(yet): {error}; cms vm list --refresh --cloud={machine.cloud} shows whether it is there"
+        f"{machine.qualified_name} ({machine.cloud_id}) was booted just now, and its cloud does not list it "
+        f"(yet): {error}; cms vm list --refresh --cloud={machine.cloud} shows whether it exists"
     )

@@ -16,6 +16,7 @@ from cloudmesh.cloud.errors import (
 )
 from cloudmesh.cloud.model.awaited import AwaitedMachine
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.plugin.durations import span_text
 
 TIMEOUT = 600.0
 _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.2, 1.5, 5.0
@@ -47,14 +48,14 @@ def wait_until(
             if not is_transient(error):
                 raise
             # It is only a look; the next one may tell more.
-            trouble = f"; the last look at it failed: {error}"
+            trouble = f"; the last check failed: {error}"
             if isinstance(error, RateLimited):
                 longest = max(pause, error.retry_after or 0.0)
         left = began + seconds - time.monotonic()
         if left <= 0:
             raise CloudTimeout(
                 f"{machine.qualified_name} is still {awaited.machine.state} after "
-                f"{round(seconds, 2):g} seconds{trouble}"
+                f"{span_text(seconds)}{trouble}"
             )
         connection.sleep(min(longest, left))
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)

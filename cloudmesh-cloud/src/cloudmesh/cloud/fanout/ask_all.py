@@ -16,6 +16,7 @@ from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import QueryLimits
 from cloudmesh.cloud.fanout.room import room_for
 from cloudmesh.config import Config
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
 Result = TypeVar("Result")
@@ -108,7 +109,7 @@ def ask_all(
         for cloud, (began, seconds) in list(asked.items()):
             if now >= began + seconds:
                 del asked[cloud]
-                answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer in {seconds:.3g} seconds")
+                answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer within {span_text(seconds)}")
     tell(answers)
     return {cloud: answers[cloud] for cloud in clouds}
 
@@ -129,7 +130,7 @@ def _begin(
             thread.start()
         except RuntimeError as error:
             if not asked:
-                raise CloudmeshError("the system allows this user no further thread (ulimit -u)") from error
+                raise CloudmeshError("no more threads allowed for this user (ulimit -u)") from error
             # There is room when one of the others has ended.
             queue.appendleft(cloud)
             return len(asked)

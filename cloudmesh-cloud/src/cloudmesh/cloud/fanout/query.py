@@ -90,7 +90,7 @@ def require_seconds(name: str, seconds: float | None) -> None:
         return
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not (is_number and 0 < seconds < float("inf")):
-        raise UsageError(f"{name}={seconds!r} is no number of seconds above 0")
+        raise UsageError(f"{name}={seconds!r} is not a number of seconds above 0")
 
 
 NEVER = Deadline()
@@ -159,7 +159,7 @@ def bounded(things: Iterable[Listed], cloud: str, kind: str) -> Iterator[Listed]
     for count, thing in enumerate(things):
         if count == most:
             error = BadAnswer(
-                f"cloud {cloud} lists more than {most:,} {kind.replace('_', ' ')}, which cannot be true; "
+                f"cloud {cloud} lists more than {most:,} {kind.replace('_', ' ')}, which is not plausible; "
                 "ask its operators"
             )
             error.outcome_unknown = False
@@ -179,7 +179,7 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
     """
     if option is not None:
         if not option:
-            raise UsageError("--cloud= names no cloud; give a name, or leave it out to use the defaults")
+            raise UsageError("--cloud= is empty; give a cloud, or omit it to use the defaults")
         return expand_clouds(config, option)
     from cloudmesh.plugin.variables import variable
 
@@ -189,8 +189,8 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
             return expand_clouds(config, kept)
         except UnknownName as error:
             raise UsageError(
-                f"the variable cloud={kept} is wrong: {error}; cms set cloud=NAME mends it, "
-                "cms set delete cloud removes it"
+                f"the variable cloud={kept} is not valid: {error}; change it: cms set cloud=NAME, "
+                "or remove it: cms set delete cloud"
             ) from None
     defaults = config.default_clouds()
     if not defaults:

@@ -79,7 +79,7 @@ class AwaitedMachine:
             return True
         may_be_late = not self._was_shown and (self.is_new or self.was_set_going)
         if not may_be_late or waited >= max(_SHOWN_LATE, self.settling):
-            raise NotFound(f"it is no longer on cloud {self.machine.cloud}")
+            raise NotFound(f"it no longer exists on cloud {self.machine.cloud}")
         return False
 
     def _hopeless(self, now: MachineRecord, waited: float) -> str:
@@ -87,15 +87,15 @@ class AwaitedMachine:
         # What the cloud says went wrong, as vm info shows it.
         why = f": {now.fault}" if now.fault else ""
         if now.state is State.ERROR and self.state is not State.DELETED:
-            return f"it ended in state error{why}"
+            return f"it went to state error{why}"
         if now.state is State.DELETED or (now.state is State.DELETING and self.state not in _AFTER_DELETING):
             return f"it is {now.state}{why}"
         if self.state is State.BUILDING and now.state is not State.UNKNOWN:
-            return f"it is {now.state}, and a machine is built only once"
+            return f"it is {now.state}, and cannot return to state building"
         if now.state not in _AT_REST:
             self._at_rest_since = None
             return ""
         self._at_rest_since = waited if self._at_rest_since is None else self._at_rest_since
         if self.was_set_going and waited - self._at_rest_since < _GRACE:
             return ""
-        return f"it is {now.state}, and nothing is bringing it to {self.state}{why}"
+        return f"it is {now.state}, and does not change to {self.state}{why}"

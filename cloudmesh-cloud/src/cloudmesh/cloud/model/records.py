@@ -168,7 +168,7 @@ class LeftOut(NamedTuple):
     def __str__(self) -> str:
         kind = self.kind.removesuffix("s").replace("_", " ")
         which = " ".join(each for each in (self.name, f"({self.cloud_id})" if self.cloud_id else "") if each)
-        return f"{kind} {which or 'without a name'} is left out, since {self.reason}"
+        return f"{kind} {which or 'without a name'} is skipped: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Verb:
         sources, already: the states it may be called in, and those in which there is nothing left to do.
         target: the state it leads to; None leads back to where the machine was.
         passing: the state the machine is in meanwhile; None if its state stays.
-        help: what it does, as an order: "power machines on".
+        help: what it does, as an order: "start stopped machines".
         doc: the same for Python, where it is more than the order.
         parameters: what it takes beside the machine: at most one value, and flags.
         method: the provider's method; empty if it is called as the verb.
@@ -82,7 +82,7 @@ class Verb:
         deed: what a cloud that lacks it cannot do, as in "cannot suspend a machine".
         repeatable: whether, where nobody knows if it was done, it may be done again: the state or what it
             takes tells, or doing it twice is as doing it once.
-        destroys: the sentence that the user is asked with, if what is on the machine's disks is lost.
+        destroys: the question to the user without its mark, if what is on the machine's disks is lost.
         single: whether it makes sense for one machine only.
         everywhere: whether every cloud can do it, so that there is no capability for it.
     """
@@ -169,21 +169,19 @@ BOOT = Verb(
     *_states(_NONE, _NONE, _S.ACTIVE, _S.BUILDING),
     help="boot new machines, on each cloud that --cloud names",
     parameters=(
-        _option(Kind.IMAGE, "--image=IMAGE", "what to boot from; else the cloud's default"),
-        _option(Kind.FLAVOR, "--flavor=FLAVOR", "the size of the machine; else the cloud's default"),
-        _option(Kind.KEY, "--key=KEY", "the key pair to place on the machine; else the default"),
+        _option(Kind.IMAGE, "--image=IMAGE", "the image to boot; else the cloud's default"),
+        _option(Kind.FLAVOR, "--flavor=FLAVOR", "the flavor (size); else the cloud's default"),
+        _option(Kind.KEY, "--key=KEY", "the key pair for SSH; else the default"),
+        _option(Kind.NETWORKS, "--network=NETWORKS", "networks, comma-separated; else the default"),
         _option(
-            Kind.NETWORKS, "--network=NETWORKS", "the networks to be on, parted by commas; else the default"
+            Kind.SECURITY_GROUPS, "--secgroup=GROUPS", "security groups, comma-separated; else the default"
         ),
-        _option(
-            Kind.SECURITY_GROUPS, "--secgroup=GROUPS", "the security groups to be under; else the default"
-        ),
-        _option(Kind.FILE, "--userdata=FILE", "a file for cloud-init on the machine; else the default"),
-        _option(Kind.METADATA, "--metadata=PAIR", "KEY=VALUE to write on the machine; may be given again"),
+        _option(Kind.FILE, "--userdata=FILE", "a user-data file for cloud-init; else the default"),
+        _option(Kind.METADATA, "--metadata=PAIR", "set KEY=VALUE; can be repeated"),
         _option(
             Kind.FLAG,
             "--public",
-            "take a public address for each machine; it is given back when cms deletes the machine",
+            "create a public address for each machine; cms vm delete releases it",
         ),
     ),
     everywhere=True,
@@ -195,7 +193,7 @@ _TABLE = (
         "start",
         "started",
         *_states({*_OFF, _S.UNKNOWN}, _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
-        help="power machines on",
+        help="start stopped machines",
     ),
     Verb(
         "stop",
@@ -203,42 +201,38 @@ _TABLE = (
         *_states(
             {_S.ACTIVE, _S.HALTED, _S.ERROR, _S.UNKNOWN}, {_S.STOPPED, _S.STOPPING}, _S.STOPPED, _S.STOPPING
         ),
-        help="shut machines down; their disks stay",
+        help="shut machines down; disks are kept",
     ),
     Verb(
         "suspend",
         "suspended",
         *_states({_S.ACTIVE}, {_S.SUSPENDED, _S.SUSPENDING}, _S.SUSPENDED, _S.SUSPENDING),
-        help="keep the memory on disk, so that the host is free",
+        help="save the memory to disk and free the host",
     ),
     Verb(
         "resume",
         "resumed",
         *_states({_S.SUSPENDED}, _TO_ACTIVE, _S.ACTIVE, _S.RESUMING),
-        help="bring suspended machines back",
+        help="resume suspended machines",
     ),
     Verb(
         "pause",
         "paused",
         *_states({_S.ACTIVE}, {_S.PAUSED, _S.PAUSING}, _S.PAUSED, _S.PAUSING),
-        help="let machines stand still; their memory stays on the hosts",
+        help="pause machines; the memory stays on the host",
     ),
     Verb(
         "unpause",
         "unpaused",
         *_states({_S.PAUSED}, _TO_ACTIVE, _S.ACTIVE, _S.UNPAUSING),
-        help="let paused machines go on",
+        help="unpause paused machines",
     ),
     Verb(
         "reboot",
         "rebooted",
         *_states({_S.ACTIVE, _S.ERROR}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
         help="restart machines",
-        parameters=(
-            _option(
-                Kind.FLAG, "--hard", "reboot by cutting the power, in whatever state", verb="hard_reboot"
-            ),
-        ),
+        parameters=(_option(Kind.FLAG, "--hard", "power cycle, in any state", verb="hard_reboot"),),
         repeatable=False,
     ),
     Verb(
@@ -246,31 +240,31 @@ _TABLE = (
         "rebooted",
         *_states(_AT_REST | {_S.ERROR, _S.UNKNOWN}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
         said="reboot --hard",
-        deed="reboot a machine the hard way",
+        deed="hard-reboot a machine",
         repeatable=False,
     ),
     Verb(
         "rebuild",
         "rebuilt",
         *_states({_S.ACTIVE, _S.STOPPED, _S.ERROR}, _NONE, None, _S.REBUILDING),
-        help="replace their disks by new ones of an image",
-        parameters=(_option(Kind.IMAGE, "--image=IMAGE", "the image of the new disks", required=True),),
+        help="reinstall machines from an image; disks are erased",
+        parameters=(_option(Kind.IMAGE, "--image=IMAGE", "the image to install", required=True),),
         repeatable=False,
-        destroys="This replaces the disks of {machines}, and what is on them is lost",
+        destroys="Rebuild {machines}, erasing the disks",
     ),
     # One whose confirmation was missed is asked again, for the size that it has by now.
     Verb(
         "resize",
         "resized",
         *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED, _S.RESIZED}, _NONE, None, _S.RESIZING),
-        help="give machines another size; they are restarted for it",
-        parameters=(_option(Kind.FLAVOR, "--flavor=FLAVOR", "the new size", required=True),),
+        help="change the flavor; machines are restarted",
+        parameters=(_option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),),
     ),
     Verb(
         "rename",
         "renamed",
         *_states(_ANY, _NONE, None, None),
-        help="give one machine another name",
+        help="rename one machine",
         parameters=(Parameter("name", Kind.NAME, "the new name", (("NEWNAME", ""),)),),
         single=True,
     ),
@@ -278,16 +272,16 @@ _TABLE = (
         "metadata",
         "changed",
         *_states(_ANY, _NONE, None, None),
-        help="write on machines, or show what is written",
+        help="set, remove or show metadata",
         doc="Set metadata by key, and remove that whose value is None; other keys stay.",
         parameters=(
             Parameter(
                 "changes",
                 Kind.METADATA,
-                "the values by their keys; None removes a key",
+                "new values by key; None removes a key",
                 (
-                    ("--set=PAIR", "KEY=VALUE to write; may be given again"),
-                    ("--unset=KEY", "a key to remove; may be given again"),
+                    ("--set=PAIR", "set KEY=VALUE; can be repeated"),
+                    ("--unset=KEY", "remove this key; can be repeated"),
                 ),
             ),
         ),
@@ -298,8 +292,8 @@ _TABLE = (
         "delete",
         "deleted",
         *_states(_ANY, {_S.DELETED, _S.DELETING}, _S.DELETED, _S.DELETING),
-        help="remove machines and their disks for good",
-        destroys="This deletes {machines} and {their} disks for good",
+        help="delete machines and their disks permanently",
+        destroys="Delete {machines}",
         everywhere=True,
     ),
 )
@@ -341,15 +335,15 @@ class Capability(Word, metaclass=_FromTable):
 #: What a cloud cannot do without it, as it comes after "a type that cannot"; verbs say it in the table.
 WITHOUT: Mapping[Capability, str] = {
     Capability.CONSOLE: "show a console",
-    Capability.KEYS: "keep key pairs",
-    Capability.NETWORKS: "tell of networks",
-    Capability.SECURITY_GROUPS: "keep security groups",
-    Capability.FLOATING_IPS: "keep floating IPs",
-    Capability.QUOTAS: "tell of quotas",
-    Capability.USERDATA: "hand user data to a machine",
+    Capability.KEYS: "manage key pairs",
+    Capability.NETWORKS: "list networks",
+    Capability.SECURITY_GROUPS: "manage security groups",
+    Capability.FLOATING_IPS: "manage floating IPs",
+    Capability.QUOTAS: "report quotas",
+    Capability.USERDATA: "boot a machine with user data",
     Capability.BOOT_METADATA: "boot a machine with metadata",
-    Capability.BOOT_PUBLIC: "give a new machine a public address",
-    Capability.ADD_IMAGE: "take images from users",
+    Capability.BOOT_PUBLIC: "boot a machine with a public address",
+    Capability.ADD_IMAGE: "add images",
     Capability.DELETE_IMAGE: "delete images",
 }
 
@@ -357,7 +351,7 @@ WITHOUT: Mapping[Capability, str] = {
 def cannot(cloud: str, capability: Capability) -> str:
     """The sentence of an Unsupported error."""
     what = WITHOUT.get(capability) or VERBS[capability.value].deed or f"{capability} a machine"
-    return f"cloud {cloud} is of a type that cannot {what}"
+    return f"cloud {cloud} cannot {what}: not supported by this type of cloud"
 
 
 def find_verb(name: str) -> Verb:
@@ -394,6 +388,6 @@ def impossible(
         and (other.capability is None or other.capability in capabilities)
     ]
     hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
-    hint = hint or (f"possible now: {', '.join(possible)}" if possible else "nothing is possible any more")
-    hint += f"; its cloud's own tools {leave}" if (leave := _LEAVING.get(machine.state)) else ""
+    hint = hint or (f"possible now: {', '.join(possible)}" if possible else "no action is possible any more")
+    hint += f"; the cloud's own tools {leave}" if (leave := _LEAVING.get(machine.state)) else ""
     return Conflict(f"cannot {verb.words} {machine.qualified_name} while it is {machine.state}; {hint}")

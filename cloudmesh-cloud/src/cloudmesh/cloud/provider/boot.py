@@ -47,10 +47,10 @@ class BootParameter:
                 return self.type(given)
         except (KeyError, ValueError):
             pass
-        raise UsageError(f"{self.name}={given!r} is no {_TYPES[self.type]} ({self.help})")
+        raise UsageError(f"{self.name}={given!r} must be {_TYPES[self.type]} ({self.help})")
 
 
-_TYPES: Mapping[type, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_TYPES: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True)

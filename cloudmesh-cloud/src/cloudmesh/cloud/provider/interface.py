@@ -167,7 +167,7 @@ class Provider(ABC):
             if machine.name == request.name and machine.state not in (State.DELETING, State.DELETED):
                 return machine
         if odd := [each for each in self.left_out if each.name in ("", request.name)]:
-            raise OddRecord(f"whether {request.name} was booted on cloud {self.name} is not known: {odd[0]}")
+            raise OddRecord(f"unknown whether {request.name} was booted on cloud {self.name}: {odd[0]}")
         return None
 
     @abstractmethod
@@ -279,7 +279,7 @@ class Provider(ABC):
             The error of each machine for which the answer says that nothing was done, by its id; of the
             others it was accepted.
         """
-        raise Unsupported(f"cloud {self.name} is of a type that cannot {verb} several machines in one call")
+        raise Unsupported(f"cloud {self.name} cannot {verb} several machines in one call")
 
     def boot_many(
         self, requests: Sequence[BootRequest], maybe_done: bool = False
@@ -297,7 +297,7 @@ class Provider(ABC):
             A machine each; or the error of one that was made and is not finished (``outcome_unknown``), or
             that was made before and is gone (NotFound). A call that is refused raises, and has made none.
         """
-        raise Unsupported(f"cloud {self.name} is of a type that cannot boot several machines in one call")
+        raise Unsupported(f"cloud {self.name} cannot boot several machines in one call")
 
     def console(self, cloud_id: str) -> str:
         """What the machine printed on its console, the newest last (Capability.CONSOLE)."""
@@ -380,5 +380,5 @@ def _left_out(cloud: str, kind: str, item: object, error: Exception, keys: tuple
     fields = item if isinstance(item, Mapping) else vars(item) if hasattr(item, "__dict__") else {}
     name, cloud_id = (text if isinstance(text := fields.get(key), str) else "" for key in keys)
     # Other errors repeat what the cloud said.
-    reason = f"it lacks {error.args[0]!r}" if isinstance(error, KeyError) else "it is not as it should be"
+    reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else "it has an unexpected form"
     return LeftOut(cloud, kind, str(error) if isinstance(error, OddRecord) else reason, name, cloud_id)

@@ -24,13 +24,13 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
         ConfigError: there is none, no installed package brings it, several do, or it cannot be loaded.
     """
     if not kind or not isinstance(kind, str):
-        raise ConfigError(f"cloud {cloud} has no type; cms config set clouds.{cloud}.type=TYPE gives it one")
+        raise ConfigError(f"cloud {cloud} has no type; cms config set clouds.{cloud}.type=TYPE sets it")
     points = _installed(kind, tuple(sys.path))
     if not points:
         # One that is installed by now is found the next time.
         _installed.cache_clear()
         raise ConfigError(
-            f"cloud {cloud} has type {kind!r}, which no installed package brings; "
+            f"cloud {cloud} has type {kind!r}, which no installed package provides; "
             f"{suggest(kind, provider_types())}"
         )
     if len(points) > 1:
@@ -45,7 +45,7 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
     except Exception as error:  # another package's module may raise anything
         raise ConfigError(f"{place} cannot be loaded: {error}; install it again") from error
     if not Provider.is_base_of(loaded):
-        raise ConfigError(f"{place} is no subclass of cloudmesh.cloud.Provider; report it to its author")
+        raise ConfigError(f"{place} is not a subclass of cloudmesh.cloud.Provider; report it to its author")
     return loaded
 
 

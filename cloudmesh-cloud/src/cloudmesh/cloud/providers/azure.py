@@ -132,7 +132,7 @@ class AzureProvider(DriverProvider):
     def _native_image(self, cloud_id: str) -> Any:
         if not cloud_id.startswith("http") and cloud_id.count(":") != 3:
             raise NotFound(
-                f"there is no image {cloud_id} on cloud {self.name}; name one as publisher:offer:sku:version"
+                f"there is no image {cloud_id} on cloud {self.name}; use publisher:offer:sku:version"
             )
         with self.calling(f"find the image {cloud_id}"):
             found = self.driver.get_image(cloud_id)

@@ -132,8 +132,8 @@ def _service_account(cloud: str, file: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         # Whoever puts the key itself there must not see it on the screen.
         raise ConfigError(
-            f"clouds.{cloud}.credentials.GOOGLE_KEY_FILE must be the path of a key file; "
-            f"what stands there cannot be read ({type(error).__name__})"
+            f"clouds.{cloud}.credentials.GOOGLE_KEY_FILE must be the path of a key file, and the file there "
+            f"cannot be read ({type(error).__name__})"
         ) from None
     try:
         held = json.loads(text)
@@ -141,7 +141,7 @@ def _service_account(cloud: str, file: Path) -> dict[str, str]:
         held = None
     if not isinstance(held, dict) or not held.get("client_email") or not held.get("private_key"):
         raise CredentialsError(
-            f"the GOOGLE_KEY_FILE of cloud {cloud} is no key of a service account; make one with: "
+            f"the GOOGLE_KEY_FILE of cloud {cloud} is not the key of a service account; create one with: "
             "gcloud iam service-accounts keys create FILE"
         )
     return held

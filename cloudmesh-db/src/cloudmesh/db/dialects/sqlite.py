@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 # Words of sqlite's message or the system's, and what they mean to the user.
 _SENTENCES = (
-    ("is full", "cannot be written, the disk is full; make room and try again"),
-    ("no space left", "cannot be written, the disk is full; make room and try again"),
-    ("quota exceeded", "cannot be written, your quota of the disk is full; make room and try again"),
-    ("read-only file system", "may only be read, as all of its file system; mount that for writing"),
+    ("is full", "cannot be written: no space left on device; free some space and try again"),
+    ("no space left", "cannot be written: no space left on device; free some space and try again"),
+    ("quota exceeded", "cannot be written: disk quota exceeded; free some space and try again"),
+    ("read-only file system", "is on a read-only file system; mount it read-write"),
     ("locked", "was in use by another program for {:.0f} seconds; try again later"),
-    ("readonly", "may only be read; check the permissions of the file and its directory"),
+    ("readonly", "is read-only; check the permissions of the file and its directory"),
     ("unable to open", "cannot be opened; check the permissions of the file and its directory"),
     ("permission denied", "cannot be opened; check the permissions of the file and its directory"),
-    ("disk i/o error", "cannot be read or written (disk I/O error); check the disk and the room on it"),
+    ("disk i/o error", "cannot be read or written (disk I/O error); check the disk"),
 )
 # What it says where another program changed the tables.
 _CHANGED = ("no such column", "no such table", "no column named", "already", "duplicate column")

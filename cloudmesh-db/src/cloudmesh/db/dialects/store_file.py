@@ -108,13 +108,7 @@ class StoreFile:
 
     def disk(self) -> str:
         """What is wrong with the disk, in the words of the system; empty if nothing is."""
-        with suppress(OSError):
-            status = os.statvfs(self.path.parent)
-            if status.f_flag & os.ST_RDONLY:
-                return os.strerror(errno.EROFS)
-            if status.f_bavail * status.f_frsize < _ROOM:
-                return os.strerror(errno.ENOSPC)
-        return ""
+        return disk_trouble(self.path.parent)
 
     def set_aside(self) -> str:
         """Rename a damaged file if it was a store of cloudmesh; the sentence that says what was done."""
@@ -194,3 +188,17 @@ def _refuse_if_open(path: Path, status: os.stat_result) -> None:
             f"anybody may write {path} (mode {stat.S_IMODE(status.st_mode):04o}) and so change the store; "
             f"if you trust what it holds: chmod o-w {shlex.quote(str(path))}"
         )
+
+
+def disk_trouble(folder: Path) -> str:
+    """Why nothing can be written in a folder, in the words of the system; empty if its disk is in order.
+
+    sqlite often says no more than "disk I/O error".
+    """
+    with suppress(OSError):
+        status = os.statvfs(folder)
+        if status.f_flag & os.ST_RDONLY:
+            return os.strerror(errno.EROFS)
+        if status.f_bavail * status.f_frsize < _ROOM:
+            return os.strerror(errno.ENOSPC)
+    return ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.cloud.cli.notes import age_text, simulated_notes
+from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.query import Deadline
@@ -19,9 +18,9 @@ from cloudmesh.config import Config
 from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.output import Answer
-from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.progress import Progress
+from cloudmesh.vm.cli.question import confirm
 from cloudmesh.vm.cli.report import Row, describe, dry_run, machine_rows, report
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.planning import GivenArgument
@@ -31,8 +30,6 @@ from cloudmesh.vm.model.limits import RunKeywords
 
 Arguments = dict[str, Any]
 
-# So many machines are named in a question.
-_SHOWN = 10
 # More calls at once than any cloud takes from one user, and nearly what a process may have of open files.
 _MOST = 1000
 
@@ -83,7 +80,7 @@ def _flagged(verb: Verb, arguments: Arguments) -> Verb:
         for flag in (each for each in owner.parameters if each.kind is Kind.FLAG):
             option = flag.options[0][0]
             if arguments[option] and owner is not verb:
-                raise UsageError(f"{option} is a way to {owner.name}; leave it out to {verb.name}")
+                raise UsageError(f"{option} is an option of {owner.name}, not of {verb.name}")
             if arguments[option] and flag.verb:
                 return find_verb(flag.verb)
     return verb
@@ -111,35 +108,6 @@ def _confirmed(
     asked = time.monotonic()
     confirm(verb.name, selection.machines, {place for place, count in places.items() if count > 1})
     return selection, deadline.postponed(time.monotonic() - asked)
-
-
-def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[str] = ()) -> None:
-    """Let the user type how many machines are to lose what is on their disks.
-
-    Args:
-        alike: names, with their cloud, that several machines have: ids are shown beside them.
-
-    Raises:
-        UsageError: there is no terminal to ask at.
-        CloudmeshError: another answer was given.
-    """
-    count = len(machines)
-    if count == 0:
-        return
-    verb = find_verb(action)
-    counted = "1 machine" if count == 1 else f"{count} machines"
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(f"{counted} would be {verb.past}, and nobody is there to ask; say --yes to allow it")
-    shown = ", ".join(
-        each.qualified_name + (f" ({each.cloud_id})" if each.qualified_name in alike else "")
-        for each in machines[:_SHOWN]
-    )
-    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
-    told = verb.destroys.format(machines=counted, their="its" if count == 1 else "their")
-    print(harmless(f"{told}: {shown}{more}"), file=sys.stderr)
-    print(f"Type {count} to {action}: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip() != str(count):
-        raise CloudmeshError(f"nothing was {verb.past}, since the number was not confirmed")
 
 
 def _wait(config: Config, arguments: Arguments) -> Answer:
@@ -174,7 +142,7 @@ def _info(config: Config, arguments: Arguments) -> Answer:
             known = machines.session.inventory.find(machine)
             if known is None:
                 raise
-            note = f"error: {error}; this is as of {age_text(known.age)} ago"
+            note = f"error: {error}; the machine is shown as cached {age_text(known.age)} ago"
             answer = describe(config, machine, known.refreshed, [note], arguments["--output"])
             answer.exit_code = error.exit_code
             return answer
@@ -206,7 +174,7 @@ def _metadata(config: Config, machines: Machines, form: str) -> Answer:
     return Answer(
         rows,
         columns=("cloud", "name", "key", "value"),
-        notes=[*(f"error: {error}" for error in errors), *simulated_notes(config, clouds)],
+        notes=[f"error: {error}" for error in errors],
         errors=errors,
         exit_code=max((error.exit_code for error in errors), default=0),
     )
@@ -236,7 +204,7 @@ def run_options(arguments: Mapping[str, Any], progress: Progress) -> RunKeywords
     if text is not None:
         parallel = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
         if not 1 <= parallel <= _MOST:
-            raise UsageError(f"--parallel={text} is no whole number from 1 to {_MOST}; use --parallel=32")
+            raise UsageError(f"--parallel={text} must be a whole number from 1 to {_MOST}; use --parallel=32")
     return {
         "parallel": parallel,
         "call_timeout": seconds(arguments, "--call-timeout"),
@@ -250,9 +218,9 @@ def read_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign or not key:
-            raise UsageError(f"{option}={pair} is no pair; write {option}=KEY=VALUE")
+            raise UsageError(f"{option}={pair} must be KEY=VALUE")
         if key in found:
-            raise UsageError(f"{option} gives {key} twice; give it once")
+            raise UsageError(f"{option} sets {key} twice; set it once")
         found[key] = value
     return found
 
@@ -262,6 +230,6 @@ def read_changes(to_set: Sequence[str], to_remove: Sequence[str]) -> dict[str, s
     changes: dict[str, str | None] = {**read_pairs("--set", to_set)}
     for key in to_remove:
         if key in changes:
-            raise UsageError(f"{key} is both set and removed; say one of them")
+            raise UsageError(f"{key} is both set and removed; use one of them")
         changes[key] = None
     return changes

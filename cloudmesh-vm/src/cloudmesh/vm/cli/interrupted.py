@@ -32,7 +32,7 @@ def interrupted_notes(database: Database) -> list[str]:
     if len(jobs) > _SHOWN:
         older = len(jobs) - _SHOWN
         told = "1 older job was" if older == 1 else f"{older} older jobs were"
-        notes.insert(0, f"note: {told} interrupted too; see cms job list")
+        notes.insert(0, f"note: {told} also interrupted; see cms job list")
     return notes
 
 
@@ -42,20 +42,20 @@ def notes_from_store(config: Config) -> list[str]:
         with open_store(config) as database:
             return interrupted_notes(database)
     except StoreError as error:
-        return [f"note: whether jobs were interrupted cannot be told: {error}"]
+        return [f"note: interrupted jobs cannot be listed: {error}"]
 
 
 def describe(job: JobState) -> str:
     """What is left of a job, and how to go on."""
     if job.status == "pending":
         return (
-            f"note: job {job.number} was created and has not been run; cms job resume {job.number} runs it, "
-            f"cms job cancel {job.number} gives it up"
+            f"note: job {job.number} was created but not run; run it with cms job resume {job.number}, "
+            f"or cancel it with cms job cancel {job.number}"
         )
     done = f"{job.done} of {job.machines} done"
     if job.waits and not job.unfinished:
         return (
-            f"note: job {job.number} has not waited for its machines to the end: {done}; "
-            f"cms job resume {job.number} waits on"
+            f"note: job {job.number} stopped waiting for its machines: {done}; "
+            f"cms job resume {job.number} continues to wait"
         )
-    return f"note: job {job.number} was interrupted: {done}; cms job resume {job.number}"
+    return f"note: job {job.number} was interrupted: {done}; continue with cms job resume {job.number}"

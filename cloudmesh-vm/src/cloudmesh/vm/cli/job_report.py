@@ -31,7 +31,7 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
         return list_jobs(config, everything=arguments["--all"])
     given = arguments["ID"]
     if not (given.isascii() and given.isdigit() and len(given) < 19):
-        raise UsageError(f"{given!r} is no number of a job; cms job list shows them")
+        raise UsageError(f"{given!r} is not a job number; see cms job list")
     number = int(given)
     if verb == "show":
         return show_job(config, number, arguments["--output"])
@@ -49,7 +49,7 @@ def list_jobs(config: Config, everything: bool) -> Answer:
     """The last jobs, or all, the newest at the end."""
     jobs = Jobs(config).list(None if everything else _LAST + 1)
     shown = jobs if everything else jobs[:_LAST]
-    notes = ["note: there are older jobs; --all shows them"] if len(shown) < len(jobs) else []
+    notes = ["note: older jobs are not shown; use --all"] if len(shown) < len(jobs) else []
     return Answer(
         [_row(job) for job in reversed(shown)],
         columns=COLUMNS,
@@ -71,7 +71,7 @@ def show_job(config: Config, number: int, form: str = "table") -> Answer:
             [MachineRecord(each["cloud"], each["name"], each["cloud_id"], State.UNKNOWN) for each in there],
         )
         left_out = len(tasks) - len(there)
-        notes += [f"note: of {left_out} no machine is known; --output=json shows them"] if left_out else []
+        notes += [f"note: {left_out} without a machine are not shown; use --output=json"] if left_out else []
     return Answer(rows, columns=_TASK_COLUMNS, notes=notes, table_rows=table_rows)
 
 
@@ -79,20 +79,19 @@ def report_resumed(config: Config, number: int, result: Result, took: float, for
     """What was done when a job was gone on with, in so many seconds, and how the whole job stands now."""
     answer = report(config, result, took, form)
     job, _ = Jobs(config).show(number)
-    notes = [] if len(result) else [f"note: nothing was left to do of job {number}"]
+    notes = [] if len(result) else [f"note: job {number} had nothing left to do"]
     answer.notes = [*answer.notes, *notes, _headline(job)]
     if job.failed:
         answer.exit_code = answer.exit_code or 1
-        answer.notes = [*answer.notes, f"note: cms job resume {number} --failed tries again what failed"]
+        answer.notes = [*answer.notes, f"note: retry what failed with cms job resume {number} --failed"]
     return answer
 
 
 def report_cancelled(job: JobState) -> Answer:
     """How a job stands that was cancelled."""
-    happens = "is asked to begin no more calls" if job.status == RUNNING else "is cancelled"
-    note = (
-        f"job {job.number} {happens}: {job.done} of {job.machines} done; cms job resume {job.number} goes on"
-    )
+    happens = "is stopping: it begins no more calls" if job.status == RUNNING else "is cancelled"
+    counts = f"{job.done} of {job.machines} done"
+    note = f"job {job.number} {happens}: {counts}; continue with cms job resume {job.number}"
     return Answer([_row(job)], columns=COLUMNS, names="job", formats={"age": age_text}, notes=[note])
 
 
@@ -128,7 +127,9 @@ def _headline(job: JobState) -> str:
         return describe(job)
     counts = f"{job.done} of {job.machines} done"
     counts += f", {job.failed} failed" if job.failed else ""
-    hint = f"; cms job resume {job.number} goes on" if job.status == CANCELLED and job.unfinished else ""
+    hint = (
+        f"; continue with cms job resume {job.number}" if job.status == CANCELLED and job.unfinished else ""
+    )
     return (
         f"note: job {job.number} ({words(job.verb)} {_shortened(job.names)}) is {job.status}: {counts}{hint}"
     )

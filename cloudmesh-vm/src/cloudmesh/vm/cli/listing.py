@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.cli.notes import age_text, no_rows, simulated_notes
+from cloudmesh.cloud.cli.notes import age_text, no_rows
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
@@ -65,7 +65,7 @@ def list_machines(
     notes += [f"error: {error}" for error in found.unknown]
     failures = [*found.errors.values(), *found.unknown]
     notes += [_gone(found.vanished)] if found.vanished else []
-    notes += [*map(_left, found.addresses), *simulated_notes(config, found.clouds)]
+    notes += map(_left, found.addresses)
     return Answer(
         rows,
         columns=COLUMNS if form == "table" else [*COLUMNS, *MORE_COLUMNS],

@@ -20,6 +20,7 @@ from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.listing import created_text
 from cloudmesh.vm.jobs.planning import GivenArgument
+from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status, UnresolvedName, outcome_row
 from cloudmesh.vm.queries import Foreseen, foresee, machine_words
 
@@ -57,11 +58,12 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         for each in result
     ]
     ids = [row["id"] for row in rows]
-    notes = simulated_notes(config, _clouds(config, (outcome.cloud for outcome in result)))
+    booted = (outcome.cloud for outcome in result if outcome.verb == BOOT)
+    notes = simulated_notes(config, _clouds(config, booted))
     if result.interrupted:
         left = any(outcome.status is Status.NOT_STARTED for outcome in result)
-        what = "what is marked 'not started' was not asked of any cloud"
-        every = "all that was asked of the clouds is in the table"
+        what = "'not started' means that no request was sent"
+        every = "every request sent is in the table"
         notes.insert(0, f"interrupted: {what if left else every}")
     notes += [f"note: {each}" for each in result.notes]
     if seconds is not None and len(result) > _MANY:
@@ -120,8 +122,7 @@ def dry_run(
     for each in missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
-    clouds = _clouds(config, (each.machine.cloud for each in told))
-    notes = [f"dry run: nothing was {verb.past}", *simulated_notes(config, clouds)]
+    notes = [f"dry run: nothing was {verb.past}"]
     failed = any(row["result"] == WOULD_FAIL for row in rows)
     if form == "names":
         rows = machine_rows(config, [each.machine for each in told if not each.error])
@@ -158,7 +159,7 @@ def describe(
     facts = {**machine.to_record(), "age": age, "created": created_text(machine)}
     if form == "names":
         facts.update(*machine_rows(config, [machine]))
-    return Answer(record=facts, notes=[*notes, *simulated_notes(config, [machine.cloud])])
+    return Answer(record=facts, notes=list(notes))
 
 
 def _clouds(config: Config, names: Iterable[str]) -> list[str]:

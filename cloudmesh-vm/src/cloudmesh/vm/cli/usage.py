@@ -134,12 +134,10 @@ def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
 
 
 def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
-    """A line for each sub-command: what it does, as in ``powers machines on`` for ``power machines on``."""
+    """A line for each sub-command: what it does."""
     told = {pattern.verbs[0]: help for pattern, help in _QUERIES}
     for verb in (BOOT, *verbs.values()):
-        orders = (order.partition(" ") for order in verb.help.split(", or "))
-        does = ", or ".join(f"{first}s{blank}{rest}" for first, blank, rest in orders)
-        told[verb.name] = does + (", after asking" if verb.destroys else "")
+        told[verb.name] = verb.help + (" (asks first)" if verb.destroys else "")
     names = verb_names(verbs)
     width = max(map(len, names)) + 2
     for name in names:

@@ -35,7 +35,7 @@ class Selection:
         if self.missing:
             raise self.missing[0].error
         if len(self.machines) != 1:
-            raise UsageError(f"one machine is needed, and this names {len(self.machines)}")
+            raise UsageError(f"exactly one machine is required, not {len(self.machines)}")
         return self.machines[0]
 
 
@@ -168,9 +168,9 @@ class Selector:
         words = " or ".join(self._index(each.cloud).word(each) for each in found)
         if len(found) > 1:
             several = len({each.cloud for each in found}) == len(found)
-            means = "is on several clouds" if several else f"means {len(found)} machines"
-            return UsageError(f"{name} {means}; say which: {words}")
+            means = "is on several clouds" if several else f"matches {len(found)} machines"
+            return UsageError(f"{name} {means}; use {words}")
         return Unreachable(
-            f"{name} is on {found[0].cloud}, but could be on {', '.join(others)} too, which was never listed "
-            f"and does not answer; say {words} if that one is meant"
+            f"{name} is on {found[0].cloud}, but may also be on {', '.join(others)}, which was never listed "
+            f"and does not answer; use {words} to confirm"
         )

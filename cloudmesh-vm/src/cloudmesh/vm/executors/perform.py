@@ -131,8 +131,8 @@ def perform(call: Call) -> Reply:
         results = (error,) * len(call.machines)
     except Exception as error:  # noqa: BLE001 a mistake in this package must not take other machines along
         kind = type(error).__name__
-        sentence = f"cloud {call.access.cloud}: {call.verb} failed by {kind}, a mistake in cloudmesh itself"
-        mistake = CloudmeshError(sentence)
+        failed = f"cloud {call.access.cloud}: {call.verb} failed with {kind}"
+        mistake = CloudmeshError(f"{failed}, an error in cloudmesh itself; please report it")
         # The cloud may have done what was asked for before it happened.
         mistake.outcome_unknown = True
         results = (no_room(error) or mistake,) * len(call.machines)
@@ -155,7 +155,7 @@ def _results(cloud: Cloud, call: Call) -> tuple[CallResult, ...]:
         booted = cloud.boot_as(request, call.maybe_done)
         return (ActionResult(booted, changed=True, target=State.ACTIVE),)
     if machine is None:
-        raise CloudmeshError(f"{call.verb} needs a machine, and none is known")
+        raise CloudmeshError(f"{call.verb} needs a machine, but none is known")
     if call.verb == ADDRESS and request is not None:
         now = cloud.booter.addresses.give(machine, request.token)
         return (ActionResult(now, changed=True, target=State.ACTIVE),)

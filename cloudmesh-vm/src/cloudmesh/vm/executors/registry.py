@@ -47,7 +47,9 @@ def open_executor(config: Config, parallel: int) -> Iterator[Executor]:
         sentence = f"{named} cannot be opened: {_told(error)}"
         raise config.key_error("cloudmesh.engine", sentence) from error
     if not callable(getattr(executor, "submit", None)):
-        sentence = f"{named} gives {type(executor).__name__}, which takes no calls; ask whoever made it"
+        sentence = (
+            f"{named} gives {type(executor).__name__}, which is not an executor; report it to its author"
+        )
         raise config.key_error("cloudmesh.engine", sentence)
     try:
         yield executor
@@ -55,7 +57,7 @@ def open_executor(config: Config, parallel: int) -> Iterator[Executor]:
         try:
             stack.close()
         except Exception as error:  # noqa: BLE001 another package may raise anything
-            warnings.warn(f"{named} failed while it was closed: {_told(error)}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{named} failed on close: {_told(error)}", RuntimeWarning, stacklevel=2)
 
 
 def _entry_point(config: Config, engine: str) -> EntryPoint:
@@ -67,11 +69,11 @@ def _entry_point(config: Config, engine: str) -> EntryPoint:
         return points[0]
     if points:
         places = ", ".join(point.value for point in points)
-        why = f"is brought by several packages; uninstall all but one of {places}"
+        why = f"is provided by several packages; uninstall all but one of {places}"
     else:
         known = sorted({THREADS, *(point.name for point in entry_points(group=GROUP))})
         remedy = f"use: {_INSTALL[engine]}" if engine in _INSTALL else suggest(engine, known)
-        why = f"is brought by no installed package; {remedy}"
+        why = f"is not provided by any installed package; {remedy}"
     raise config.key_error("cloudmesh.engine", f"the executor {engine} {why}")
 
 
@@ -83,7 +85,7 @@ def _load(
         opener: Callable[[Config, int], AbstractContextManager[Executor]] = point.load()
     except ImportError as error:
         remedy = _INSTALL.get(engine, "install its package again")
-        why = f"needs a library that is not there ({error}); use: {remedy}"
+        why = f"requires a library that is not installed ({error}); use: {remedy}"
     except Exception as error:  # noqa: BLE001 another package's module may raise anything
         why = f"cannot be loaded ({point.value}): {_told(error)}; install its package again"
     else:

@@ -23,14 +23,12 @@ _NO_THREAD = "can't start new thread"
 _ANSWERS = (Refused, Conflict, NotFound, Unsupported, BadAnswer)
 # So many files are opened to see whether there is room for a call.
 _SOME = 4
-FEW_THREADS = "the system allows this user no further thread (ulimit -u)"
+FEW_THREADS = "no more threads allowed for this user (ulimit -u)"
 
 
 def few_files() -> str:
     """The sentence that tells why there is no room for more calls."""
-    return (
-        f"this process may have only {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} files open (ulimit -n)"
-    )
+    return f"this process may open only {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} files (ulimit -n)"
 
 
 def no_room(error: BaseException) -> NoRoom | None:

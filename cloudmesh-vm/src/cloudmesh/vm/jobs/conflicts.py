@@ -57,8 +57,8 @@ def _being_booted(database: Database, job: int, names: Mapping[str, list[str]]) 
     which = {"job": in_(others), "status": in_(UNFINISHED), "verb": BOOT}
     return {
         (cloud, row["name"]): Refused(
-            f"cloud {cloud}: job {row['job']} is booting a machine {row['name']} at this moment; "
-            f"cms job show {row['job']} tells what becomes of it"
+            f"cloud {cloud}: job {row['job']} is booting a machine {row['name']} now; "
+            f"cms job show {row['job']} shows its progress"
         )
         for cloud, wanted in names.items()
         for row in database.find(TASKS, which, cloud=cloud, name=in_(wanted))
@@ -67,7 +67,7 @@ def _being_booted(database: Database, job: int, names: Mapping[str, list[str]]) 
 
 def name_taken(cloud: str, name: str) -> Refused:
     """The error for a new machine whose name another machine on its cloud has."""
-    return Refused(f"cloud {cloud} already has a machine {name}; take another name")
+    return Refused(f"cloud {cloud} already has a machine {name}; use another name")
 
 
 def check_name(name: str, machine: MachineRecord, session: CloudSession) -> None:

@@ -134,7 +134,7 @@ class Jobs:
             UsageError: the plan has nothing to do.
         """
         if not plan.tasks:
-            raise UsageError("there is nothing to do, and so no job")
+            raise UsageError("nothing to do: no job was created")
         with Inventory(open_store(self._config)) as inventory:
             store = JobStore.create(inventory, plan, pending=True)
             try:
@@ -197,7 +197,7 @@ class Jobs:
 
         Raises:
             CloudmeshError: a process is running the job.
-            UsageError: ``timeout`` is no number of seconds above 0.
+            UsageError: ``timeout`` is not a number of seconds above 0.
         """
         return self._run(number, failed, timeout, options, cancelled=True)
 
@@ -252,7 +252,7 @@ def _find(database: Database, number: int) -> Any:
 def _require_open(number: int, status: str) -> None:
     """Raise CloudmeshError if a job is at its end."""
     if status not in (rows.PENDING, rows.RUNNING, rows.INTERRUPTED):
-        raise CloudmeshError(f"job {number} is {status} already; there is nothing to cancel")
+        raise CloudmeshError(f"job {number} is already {status}; nothing to cancel")
 
 
 def _state(database: Database, job: Any) -> JobState:

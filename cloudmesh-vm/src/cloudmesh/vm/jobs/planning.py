@@ -130,7 +130,9 @@ class BootPlan:
         def chosen() -> list[str]:
             clouds = session.clouds
             if len(clouds) > 1 and not explicit:
-                raise UsageError(f"{', '.join(clouds)} are all defaults; say where to boot with --cloud=NAME")
+                raise UsageError(
+                    f"{', '.join(clouds)} are all default clouds; choose where to boot with --cloud=NAME"
+                )
             return clouds
 
         wanted = clouds_of_names(session.config, named, chosen)
@@ -275,7 +277,7 @@ def _userdata(facts: Mapping[str, Any] | None) -> str:
     if facts is None:
         return ""
     if not facts["file"]:
-        raise CloudmeshError("its user data were given as text, which is not kept; boot it anew")
+        raise CloudmeshError("its user data were given as text, which is not stored; boot it again")
     file = Path(facts["file"])
     try:
         about = file.stat()
@@ -283,5 +285,5 @@ def _userdata(facts: Mapping[str, Any] | None) -> str:
     except (OSError, ValueError) as error:
         raise CloudmeshError(f"its user data {file} cannot be read: {error}") from error
     if (about.st_size, about.st_mtime_ns) != (facts["size"], facts["time"]):
-        raise UsageError(f"its user data {file} were changed since; boot it anew")
+        raise UsageError(f"its user data {file} changed since the job began; boot it again")
     return text

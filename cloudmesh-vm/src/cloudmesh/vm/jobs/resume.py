@@ -183,7 +183,7 @@ class JobResumer:
                     if isinstance(why, NeverPlanned):
                         raise why
                     raise NeverPlanned(
-                        f"it could not be planned when the job began ({why}); ask for it anew by cms vm"
+                        f"it could not be planned when the job began ({why}); use a new cms vm command"
                     )
                 view = views[task.cloud]
                 if isinstance(view, CloudmeshError):

@@ -129,7 +129,9 @@ class JobRunner:
         try:
             store.close(over)
         except StoreError as error:
-            result.error = StoreError(f"the end of job {store.number} could not be stored: {error}")
+            result.error = StoreError(
+                f"the end of job {store.number} could not be saved in the store: {error}"
+            )
         return result
 
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
@@ -204,7 +206,7 @@ class JobRunner:
             return []
         why = FEW_THREADS if getattr(self._executor(), "refused", False) else few_files()
         counted = "1 call was" if parallel == 1 else f"{parallel} calls were"
-        return [f"{counted} made at once, not {wanted}: {why}"]
+        return [f"{counted} run in parallel, not {wanted}: {why}"]
 
     @property
     def _own_threads(self) -> bool:

@@ -75,7 +75,7 @@ class JobStore:
                 # Before others see the job: one that is running and not held counts as interrupted.
                 hold = database.hold(rows.lock_name(number))
                 if hold is None:
-                    raise StoreError(f"job {number} is held by somebody, and was not there before")
+                    raise StoreError(f"job {number} is already locked by another process")
                 plan, refused = _without_conflicts(inventory, plan, number)
                 numbers = _write_rows(
                     database, number, plan, [rows.CREATED] if pending else [rows.CREATED, rows.STARTED]
@@ -100,13 +100,13 @@ class JobStore:
         if hold is None:
             (job,) = database.find(rows.JOBS, id=number)
             raise CloudmeshError(
-                f"job {number} is being run by process {job['pid']} on {job['host']}; "
-                f"cms job cancel {number} lets it end early"
+                f"job {number} is running in process {job['pid']} on {job['host']}; "
+                f"cms job cancel {number} stops it"
             )
         # Asked only now: nobody else can cancel it while it is held.
         if not cancelled and database.count(rows.JOBS, id=number, status=rows.CANCELLED):
             hold.release()
-            raise CloudmeshError(f"job {number} was cancelled; cms job resume {number} goes on with it")
+            raise CloudmeshError(f"job {number} was cancelled; continue with cms job resume {number}")
         with database.atomic():
             database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
             add_event(database, number, rows.STARTED)
@@ -139,8 +139,8 @@ class JobStore:
         """Raise StoreError if others may run the job now: a connection to PostgreSQL may break off alone."""
         if not self.hold.is_valid():
             raise StoreError(
-                f"this process no longer holds job {self.number}, and another one may go on with it; "
-                f"cms job resume {self.number} does so"
+                f"this process lost its lock on job {self.number}, so another process may run it; "
+                f"continue with cms job resume {self.number}"
             )
 
     def write_ends(self, ended: Iterable[tuple[Task, Outcome]]) -> None:

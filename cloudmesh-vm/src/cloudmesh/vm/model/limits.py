@@ -41,7 +41,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
-            raise UsageError(f"parallel={self.parallel!r} is no whole number from 1 on")
+            raise UsageError(f"parallel={self.parallel!r} must be a whole number of 1 or more")
         require_seconds("call_timeout", self.call_timeout)
 
 

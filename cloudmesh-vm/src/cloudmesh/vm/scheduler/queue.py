@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from cloudmesh.cloud.errors import UNSURE
 from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
@@ -20,7 +21,7 @@ from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, Reply
 from cloudmesh.vm.model.outcome import Outcome, Status
 from cloudmesh.vm.model.plan import Task
 
-_BETWEEN = "interrupted between two calls; cms job resume goes on with it"
+_BETWEEN = "interrupted between two calls; continue with cms job resume"
 # Seconds between two reports of progress when nothing happens.
 _REPORT_EVERY = 0.2
 # So many characters are shown of what an executor says of itself.
@@ -71,7 +72,7 @@ def maybe_done(error: CloudmeshError) -> CloudmeshError:
     """The error of a task that an earlier call may have done; one whose outcome is unknown says so itself."""
     if error.outcome_unknown:
         return error
-    sentence = f"{error}; by an earlier call it may have been done: look before asking again"
+    sentence = f"{error}; for an earlier call: {UNSURE}"
     return _told(error, sentence, outcome_unknown=True)
 
 
@@ -306,7 +307,7 @@ def not_begun(run: TaskRun, how: Outcome) -> Outcome:
 def unrecorded(outcome: Outcome, error: StoreError) -> Outcome:
     """How a task ended, where that could not be stored."""
     ended = outcome.error or outcome.status
-    sentence = f"{outcome.verb} ended ({ended}), but that could not be written down: {error}"
+    sentence = f"{outcome.verb} ended ({ended}), but this could not be saved in the store: {error}"
     return replace(outcome, status=Status.FAILED, error=StoreError(sentence))
 
 

@@ -14,13 +14,14 @@ from typing import Any
 from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
 from cloudmesh.cloud.store.changes import StoreChange
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
 from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
 
-_SEE = "cms vm list --refresh --cloud={cloud} shows what became of it"
-_SEE_ADDRESS = "cms ip list --cloud={cloud} whether an address was taken for it"
+_SEE = "cms vm list --refresh --cloud={cloud} shows its state"
+_SEE_ADDRESS = "cms ip list --cloud={cloud} whether an address was created for it"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class ResultHandler:
         was_probing = queue.probing
         see = f"{_SEE}, and {_SEE_ADDRESS}" if run.step == ADDRESS else _SEE
         error = CloudTimeout(
-            f"cloud {queue.cloud} did not answer in {seconds:g} seconds; {see.format(cloud=queue.cloud)}",
+            f"cloud {queue.cloud} did not answer within {span_text(seconds)}; "
+            f"{see.format(cloud=queue.cloud)}",
             outcome_unknown=True,
         )
         run.maybe_done = True
@@ -130,7 +132,7 @@ class ResultHandler:
     def out_of_time(self, run: TaskRun, seconds: float, step: SchedulerStep) -> None:
         """The time for the job was over while a call was in flight."""
         see = _SEE.format(cloud=run.task.cloud)
-        sentence = f"the {seconds:g} seconds of the job were over meanwhile; {see}"
+        sentence = f"the time limit of {span_text(seconds)} ended during the call; {see}"
         error = CloudTimeout(sentence, outcome_unknown=True)
         run.maybe_done = True
         step.left.append((run, run.failed(error, Status.INTERRUPTED)))

@@ -18,6 +18,7 @@ from typing import Protocol
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import ProgressCallback
 from cloudmesh.cloud.store.changes import StoreChange
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import StopRequest, stopping
@@ -44,7 +45,7 @@ from cloudmesh.vm.scheduler.results import ResultHandler, RetryPolicy
 # Seconds between two steps when nothing happens, and between two looks whether the job was cancelled.
 _STEP_EVERY = 0.2
 _ASK_STORE = 1.0
-_INTERRUPTED = "interrupted during the call; cms vm list --refresh shows what became of it"
+_INTERRUPTED = "interrupted during the call; cms vm list --refresh shows its state"
 
 
 class OutcomeLog(Protocol):
@@ -278,7 +279,7 @@ class Scheduler:
         if self.stop.requested:
             return stopped
         if self._ends is not None and now >= self._ends:
-            sentence = f"the {self.limits.timeout:g} seconds of the job were over before it began"
+            sentence = f"the time limit of {span_text(self.limits.timeout or 0.0)} ended before it began"
             return replace(stopped, error=CloudTimeout(sentence))
         if now - self._asked_store >= _ASK_STORE:
             self._asked_store = now
@@ -346,7 +347,7 @@ class Scheduler:
         except RuntimeError as error:
             # It was shut down, or is broken for good: it will take no other call either.
             told = mask_text(str(error)) or type(error).__name__
-            why = f"the executor {call.executor} takes no calls: {told}"
+            why = f"the executor {call.executor} accepts no calls: {told}"
             reason = no_room(error) or CallLost(why)
             reason.outcome_unknown = False
             for queue in self._queues.values():

@@ -23,6 +23,7 @@ from cloudmesh.cloud.errors import (
 from cloudmesh.cloud.fanout.query import CloudProgress, Deadline, ProgressCallback
 from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.clouds.session import CloudSession
@@ -288,9 +289,9 @@ class Waiter:
         reason = f"; the last listing failed: {cloud.trouble}" if cloud.trouble else ""
         silent = 0.0 if cloud.asked is None else self.clock() - cloud.asked
         if silent >= _SILENCE:
-            reason = f"; cloud {cloud.cloud} has not answered for {silent:.0f} seconds"
+            reason = f"; cloud {cloud.cloud} has not answered for {span_text(silent)}"
         error = CloudTimeout(
-            f"it is still {machine.state} after {self.said or self.timeout:g} seconds{reason}"
+            f"it is still {machine.state} after {span_text(self.said or self.timeout)}{reason}"
         )
         return self._outcome(machine, status, error)
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import BadAnswer, Gone, NotFound, Refused, is_transient
+from cloudmesh.cloud.errors import UNSURE, BadAnswer, Gone, NotFound, Refused, is_transient
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import TOKEN_KEY, BootRequest, marked
 from cloudmesh.cloud.providers.ec2 import launch
@@ -72,7 +72,7 @@ class Ec2BulkCalls(Ec2Networks):
         gone: dict[str, CloudmeshError] = {}
         if verb == "reboot":
             # EC2 says yes to rebooting those that are deleted but remembered, and does nothing.
-            with self.requesting(f"show {len(cloud_ids)} machines"):
+            with self.requesting(f"look up {len(cloud_ids)} machines"):
                 shown = list(self.query.instances(numbered("InstanceId", cloud_ids)))
             alive = {str(each["instanceId"]) for each in shown if state_of(each) is not State.DELETED}
             gone = {each: deleted_error(self.name, each) for each in cloud_ids if each not in alive}
@@ -96,8 +96,8 @@ class Ec2BulkCalls(Ec2Networks):
         for cloud_id in ids:
             if cloud_id not in told:
                 refused[cloud_id] = BadAnswer(
-                    f"cloud {self.name} was asked to {verb} {cloud_id}, and its answer does not "
-                    "say whether it did: look before asking again"
+                    f"cloud {self.name}: {verb} {cloud_id}: the answer does not include this machine; "
+                    f"{UNSURE}"
                 )
             elif was_deleted(told[cloud_id]):
                 refused[cloud_id] = deleted_error(self.name, cloud_id)
@@ -155,7 +155,7 @@ class Ec2BulkCalls(Ec2Networks):
         found: dict[str, launch.Instance] = {}
         for condition in ({f"tag:{TOKEN_KEY}": tokens}, {f"tag:{launch.GROUP_KEY}1": ["*"]}):
             if not all(map(found.get, tokens)):
-                with self.requesting("look for machines"):
+                with self.requesting("find machines"):
                     for instance in self.query.instances(filters(condition), INSTANCES_A_PAGE):
                         launch.take_note(found, instance)
         return found
@@ -199,13 +199,13 @@ class Ec2BulkCalls(Ec2Networks):
         Raises NotFound if EC2 does not know it yet: RunInstances tells of it before all other calls do.
         """
         if not instance:
-            raise NotFound("it is not shown yet")
+            raise NotFound("it is not listed yet")
         if launch.is_gone(instance):
             return NotFound(f"{wanted.name} was booted on cloud {self.name} before, and is deleted")
         machine = self._machine(instance)
         if TOKEN_KEY in tags_of(instance):
             return machine
-        with self.requesting(f"name {machine.cloud_id}"):
+        with self.requesting(f"set the name of {machine.cloud_id}"):
             written = tags("Tag", {**marked(wanted), "Name": wanted.name})
             self.query.send("CreateTags", {"ResourceId.1": machine.cloud_id, **written})
         return replace(machine, name=wanted.name, metadata=dict(wanted.metadata))
@@ -227,10 +227,10 @@ def not_named_error(
     """
     told = f"{wanted.name} was booted on cloud {cloud}"
     if cloud_id := (made.get(wanted.token) or {}).get("instanceId"):
-        told += f" as {cloud_id}, but could not be given its name: {error}; "
+        told += f" as {cloud_id}, but its name could not be set: {error}; "
         told += f"cms vm rename {cloud_id} {wanted.name}"
     else:
-        told += " with others, which are there, but it is not shown (yet): look before asking again"
+        told += " with others, which exist, but it is not listed (yet); check before repeating it"
     refused = Refused(told)
     refused.outcome_unknown = True
     return refused

@@ -77,8 +77,8 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
 def _by_code(code: str, details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
     if code == "RequestExpired":
         return CredentialsError(
-            f"cloud {call.cloud} takes the call for an old one ({details.words}); "
-            "is this computer's clock right?"
+            f"cloud {call.cloud} rejected the request as expired ({details.words}); "
+            "check the clock of this computer"
         )
     if code in _CREDENTIALS:
         return credentials_refused(details, call)
@@ -94,8 +94,8 @@ def _by_code(code: str, details: ErrorDetails, call: CallContext) -> CloudmeshEr
         kind = Conflict if code.endswith(".InUse") else Refused
     else:
         return None
-    hint = "; another zone, or later, may have room" if kind is NoCapacity else ""
-    error = kind(f"cloud {call.cloud} cannot {call.what} ({details.words}){hint}")
+    hint = "; try another zone, or try again later" if kind is NoCapacity else ""
+    error = kind(f"{call.failed}: {details.words}{hint}")
     # An earlier call with this token was another one, and may have made a machine.
     error.outcome_unknown = code == "IdempotentParameterMismatch"
     return error

@@ -108,7 +108,7 @@ class Ec2Networks(LibcloudProvider):
         It has no description; new machines get their public addresses in another way (BOOT_PUBLIC).
         """
         sent = {"Domain": "vpc", **({"NetworkBorderGroup": pool} if pool else {})}
-        with self.requesting("take a public address"):
+        with self.requesting("create a public address"):
             zones = (
                 items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo") if pool else []
             )
@@ -117,7 +117,7 @@ class Ec2Networks(LibcloudProvider):
             return self._address(self.query.send("AllocateAddress", sent))
 
     def delete_floating_ip(self, cloud_id: str) -> None:
-        with self.requesting(f"give back the address {cloud_id}"):
+        with self.requesting(f"delete address {cloud_id}"):
             association = self._describe_address(cloud_id).get("associationId")
             if association:
                 self.query.send("DisassociateAddress", {"AssociationId": association})
@@ -136,7 +136,7 @@ class Ec2Networks(LibcloudProvider):
         with self.requesting(f"detach the address {cloud_id}"):
             told = self._describe_address(cloud_id)
             if not told.get("instanceId") and not told.get("associationId"):
-                raise Conflict(f"the address {cloud_id} on cloud {self.name} is attached to nothing")
+                raise Conflict(f"the address {cloud_id} on cloud {self.name} is not attached")
             association = told.get("associationId")
             sent = {"AssociationId": association} if association else {"PublicIp": told["publicIp"]}
             self.query.send("DisassociateAddress", sent)

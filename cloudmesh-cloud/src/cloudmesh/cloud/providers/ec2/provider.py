@@ -53,7 +53,7 @@ class Ec2Provider(Ec2BulkCalls):
         regions = EC2NodeDriver.list_regions()
         if not self.own.host and self.own.region not in regions:
             raise EndpointError(
-                f"the region {self.own.region!r} of cloud {self.name} is not one of Amazon's; "
+                f"the region {self.own.region!r} of cloud {self.name} is not a region of Amazon EC2; "
                 f"{suggest(self.own.region, regions, most=3)}; set it with "
                 f"cms config set clouds.{self.name}.credentials.EC2_REGION=REGION"
             )
@@ -77,7 +77,7 @@ class Ec2Provider(Ec2BulkCalls):
         return errors.explain(details, call)
 
     def check(self) -> str:
-        with self.requesting("tell its zones"):
+        with self.requesting("list availability zones"):
             zones = items(self.query.send("DescribeAvailabilityZones"), "availabilityZoneInfo")
         count = f"{len(zones)} availability zone{'' if len(zones) == 1 else 's'}"
         return f"EC2: region {self.own.region}, {count}"
@@ -118,7 +118,7 @@ class Ec2Provider(Ec2BulkCalls):
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         if not request.token:
             return None
-        with self.requesting(f"look for machine {request.name}"):
+        with self.requesting(f"find machine {request.name}"):
             for instance in self.query.instances(filters({"client-token": [request.token]})):
                 if not is_gone(instance):
                     return self._machine(instance)
@@ -128,7 +128,7 @@ class Ec2Provider(Ec2BulkCalls):
         """Hibernate; Unsupported too for a machine that was not booted for it."""
         if not self.own.hibernate:
             raise Unsupported(
-                f"cloud {self.name} boots machines that cannot be suspended; new ones can after "
+                f"cloud {self.name} boots machines that cannot hibernate; enable it for new machines with "
                 f"cms config set clouds.{self.name}.hibernate=true"
             )
         self.act("suspend", cloud_id)
@@ -154,7 +154,7 @@ class Ec2Provider(Ec2BulkCalls):
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
-        with self.requesting(f"resize {cloud_id}, which must be stopped for that"):
+        with self.requesting(f"resize {cloud_id} (must be stopped)"):
             wanted = {"InstanceId": cloud_id, "InstanceType.Value": flavor.cloud_id}
             self.query.send("ModifyInstanceAttribute", wanted)
 
@@ -164,7 +164,7 @@ class Ec2Provider(Ec2BulkCalls):
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
         put = {key: value for key, value in changes.items() if value is not None}
         gone = [key for key, value in changes.items() if value is None]
-        with self.requesting(f"write on {cloud_id}"):
+        with self.requesting(f"set tags of {cloud_id}"):
             if put:
                 self.query.send("CreateTags", {"ResourceId.1": cloud_id, **tags("Tag", put)})
             if gone:

@@ -137,7 +137,7 @@ def items(data: Mapping[str, Data], key: str) -> list[Data]:
     """The list under ``key``; an empty one comes as a text. Raises ValueError for what is none."""
     found = data.get(key) or []
     if not isinstance(found, list):
-        raise ValueError(f"{key} is no list")
+        raise ValueError(f"{key} is not a list")
     return found
 
 

@@ -148,6 +148,8 @@ def _profiles(file: Path) -> aws_files.Profiles:
     except FileNotFoundError:
         return {}
     except FileError:
-        raise ConfigError(f"{file} has a line that is none of an INI file; mend it") from None
+        raise ConfigError(f"{file} is not a valid INI file; correct it") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', 'it is no text')}") from error
+        raise ConfigError(
+            f"{file} cannot be read: {getattr(error, 'strerror', 'it is not UTF-8 text')}"
+        ) from error

@@ -41,7 +41,7 @@ class LibcloudProvider(Provider):
     # Whether the time for a call holds for all that a method of the driver asks for, not for each request.
     whole_methods: ClassVar[bool] = False
     # What is to be looked at if an answer has an unknown form.
-    doubt: ClassVar[str] = "is the type of the cloud right?"
+    doubt: ClassVar[str] = "check the type of the cloud"
 
     def set_up(self) -> None:
         """Read time limits and TLS (``timeout``, ``ca_cert``, ``insecure``), then what is the cloud's own."""
@@ -58,7 +58,7 @@ class LibcloudProvider(Provider):
         """A setting that must be there, as text. Raises ConfigError, with how to set it."""
         if not (value := self.settings.get(key)):
             raise ConfigError(
-                f"cloud {self.name} has no {key}, which this needs; "
+                f"cloud {self.name} has no {key}, which is required; "
                 f"cms config set clouds.{self.name}.{key}={example}"
             )
         return str(value)
@@ -69,7 +69,7 @@ class LibcloudProvider(Provider):
         value = credentials.get(key) if isinstance(credentials, Mapping) else None
         if value is None or not str(value).strip():
             raise CredentialsError(
-                f"cloud {self.name} lacks {key}; "
+                f"cloud {self.name} has no {key}; "
                 f"cms config set clouds.{self.name}.credentials.{key} asks for it"
             )
         return str(value)
@@ -89,7 +89,7 @@ class LibcloudProvider(Provider):
     def driver(self) -> Any:
         """The open driver."""
         if self._driver is None:
-            raise CloudmeshError(f"the provider of cloud {self.name} is not open; use 'with' or open()")
+            raise CloudmeshError(f"the provider of cloud {self.name} is not open; call open() or use 'with'")
         return self._driver
 
     def open(self) -> None:
@@ -109,11 +109,11 @@ class LibcloudProvider(Provider):
             connection.host = url
             connection.request("GET", "/")
         scheme, place, *_ = urlsplit(url)
-        how = "; its certificate is not looked at (insecure)" if self.connection_settings.insecure else ""
+        how = "; its TLS certificate is not checked (insecure)" if self.connection_settings.insecure else ""
         how = (
-            (how or "; its certificate is good")
+            (how or "; its TLS certificate is valid")
             if scheme == "https"
-            else " without TLS: passwords can be read"
+            else " without TLS: passwords are sent in clear text"
         )
         proxies = connection.session.proxies
         proxy = urlsplit(str(proxies.get(scheme) or proxies.get("all") or ""))
@@ -142,7 +142,7 @@ class LibcloudProvider(Provider):
 
     @contextmanager
     def calling(self, what: str) -> Iterator[None]:
-        """Every call of the driver goes in here; ``what`` it is to do comes after "to" in error messages."""
+        """Every call of the driver goes in here; ``what`` it is to do stands in error messages."""
         if self.whole_methods:
             self.tracker.ends = time.monotonic() + self.connection_settings.call_timeout
         try:
@@ -155,7 +155,9 @@ class LibcloudProvider(Provider):
             place = self.tracker.place or "its endpoint"
             # The longest first: one may be a part of another.
             secrets = sorted({*secret_texts(self.settings), *self._hidden}, key=len, reverse=True)
-            call = CallContext(self.name, what, place, self.tracker.answer, tuple(secrets), self.explain)
+            tracker = self.tracker
+            hidden = tuple(secrets)
+            call = CallContext(self.name, what, place, tracker.answer, hidden, self.explain, tracker.service)
             ours = translate(error, call)
             if ours is None:
                 raise
@@ -173,8 +175,8 @@ class LibcloudProvider(Provider):
             except _ODD as error:
                 odd = f": {error}" if isinstance(error, OddRecord) else ""
                 raise BadAnswer(
-                    f"cloud {self.name} ({self.tracker.place}) sent an answer of an unknown form when it was "
-                    f"asked to {what}{odd}; {self.doubt}"
+                    f"cloud {self.name}: {what} failed: unexpected answer from {self.tracker.place}{odd}; "
+                    f"{self.doubt}"
                 ) from error
 
     @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from requests.adapters import HTTPAdapter
 
 from cloudmesh.cloud.errors import UNSURE, BadAnswer, CloudTimeout
+from cloudmesh.plugin.durations import span_text
 
 if TYPE_CHECKING:
     from requests import Response
@@ -40,7 +41,9 @@ class AnswerBudget:
         left = self._ends - time.monotonic()
         if left <= 0:
             seconds = self._settings.call_timeout
-            error = CloudTimeout(f"{self._cloud} did not end its answer in {seconds:g} seconds; {UNSURE}")
+            error = CloudTimeout(
+                f"{self._cloud}: timeout: its answer was not complete after {span_text(seconds)}; {UNSURE}"
+            )
             error.outcome_unknown = True
             raise error
         return min(left, self._settings.timeout)
@@ -50,8 +53,8 @@ class AnswerBudget:
         most = self._settings.answer_mib
         if count > most * _MEBIBYTE:
             raise BadAnswer(
-                f"{self._cloud} sent more than {most} MiB in one answer; {UNSURE}; if that can be right, "
-                f"cms config set clouds.{self._settings.cloud}.answer_mib=NUMBER allows more"
+                f"{self._cloud} sent an answer larger than {most} MiB; {UNSURE}; if this is expected, "
+                f"cms config set clouds.{self._settings.cloud}.answer_mib=NUMBER"
             )
 
     def read(self, answer: Response) -> None:

@@ -104,7 +104,7 @@ def certificate_file(key: str, value: Any) -> str:
     try:
         ssl.create_default_context().load_verify_locations(cafile=str(path))
     except ssl.SSLError as error:
-        raise ConfigError(f"{key} is {path}, which is no file of certificates in PEM form") from error
+        raise ConfigError(f"{key} is {path}, which is not a file of certificates in PEM form") from error
     except OSError as error:
         raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
     return str(path)
@@ -141,11 +141,11 @@ def require_usable_proxy(url: str, proxies: Mapping[str, str]) -> None:
         good = False
     if not good or parts.scheme not in _HTTP + _SOCKS:
         raise EndpointError(
-            f"the environment variable {variable} holds no address of a proxy; "
-            "it looks like http://HOST:PORT; correct it or unset it"
+            f"the environment variable {variable} is not the address of a proxy; "
+            "use http://HOST:PORT, or unset it"
         )
     if parts.scheme in _SOCKS and find_spec("socks") is None:
         raise EndpointError(
-            f"the environment variable {variable} names a SOCKS proxy, for which PySocks is not installed; "
+            f"the environment variable {variable} names a SOCKS proxy, which requires PySocks; "
             "pip install PySocks, or unset it"
         )

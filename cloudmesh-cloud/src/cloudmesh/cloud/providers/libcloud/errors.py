@@ -13,6 +13,7 @@ from cloudmesh.cloud import errors
 from cloudmesh.cloud.errors import UNSURE
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, read_error
 from cloudmesh.cloud.providers.libcloud.network_errors import network_error
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
 
 _QUOTA = re.compile(
@@ -51,6 +52,9 @@ _STATUS = {
     "UpcloudTimeoutException": 504,
 }
 _UNREADABLE = ("MalformedResponseError", "JsonParseError")
+BAD_REQUEST = 400
+#: What is to be done when a token or the like is asked for.
+SIGN_IN = "sign in"
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ class CallContext:
 
     Attributes:
         cloud: the cloud's name in the configuration.
-        what: what was to be done, after "to": ``boot vm1``.
+        what: what was to be done, as an order: ``boot vm1``.
         place: host and port that were called.
+        service: which service of the cloud was called, as ``compute``; empty if it has only one.
         answer: the last HTTP response, if there was one.
         secrets: texts that must not be shown.
         rule: a provider's own reading of what an error told, asked first; None where it has no opinion.
@@ -72,6 +77,18 @@ class CallContext:
     answer: Any = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     rule: Callable[[ErrorDetails, CallContext], CloudmeshError | None] | None = None
+    service: str = ""
+
+    @property
+    def failed(self) -> str:
+        """How a sentence on its failure begins: the cloud, and what was to be done."""
+        return f"cloud {self.cloud}" if self.what == SIGN_IN else f"cloud {self.cloud}: {self.what} failed"
+
+    def http(self, code: int) -> str:
+        """The status and who answered with it, at what; a code below 400 tells nothing."""
+        sender = f"the {self.service} service" if self.service else self.place
+        step = " at sign-in" if self.what == SIGN_IN else ""
+        return f"{f'HTTP {code}' if code >= BAD_REQUEST else 'error'} from {sender}{step}"
 
 
 def translate(error: Exception, call: CallContext) -> CloudmeshError | None:
@@ -107,15 +124,14 @@ def _by_status(name: str, details: ErrorDetails, call: CallContext) -> Cloudmesh
     if 300 <= code < 400 and (place := _location(call)):
         # What changes something is not sent on: by most redirections it would become a mere look.
         return errors.Refused(
-            f"cloud {call.cloud} did not {call.what}: {call.place} sends us on to {place} "
-            f"(HTTP {code}); correct the address of the cloud, or ask its operators"
+            f"{call.failed}: {call.place} redirects to {place} (HTTP {code}); correct the address of the "
+            "cloud, or ask its operators"
         )
     if details.is_page and code != 429:
         return _web_page(code, details, call)
     if name in _UNREADABLE and code < 400:
         return errors.BadAnswer(
-            f"cloud {call.cloud} ({call.place}) sent only a part of an answer, or none that can be read; "
-            f"{UNSURE}"
+            f"cloud {call.cloud}: incomplete or unreadable answer from {call.place}; {UNSURE}"
         )
     if code < 400:
         return _without_status(name, details, call)
@@ -145,42 +161,51 @@ def _is_full(words: str) -> bool:
 
 def _sentence(code: int, details: ErrorDetails, call: CallContext) -> str:
     _, sentence = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
-    said = f" ({details.words})" if details.words else f" (HTTP {code})"
-    when = "later" if details.retry_after is None else f"in {details.retry_after:.0f} seconds"
-    return sentence.format(cloud=call.cloud, what=call.what, said=said, place=call.place, when=when)
+    return sentence.format(
+        cloud=call.cloud, failed=call.failed, told=_told(details, call), place=call.place, when=_when(details)
+    )
+
+
+def _told(details: ErrorDetails, call: CallContext) -> str:
+    """Status, sender, and what the cloud said."""
+    said = f" ({details.words})" if details.words and not details.is_page else ""
+    return f"{call.http(details.code)}{said}"
+
+
+def _when(details: ErrorDetails) -> str:
+    return "later" if details.retry_after is None else f"in {span_text(details.retry_after)}"
 
 
 # Our error for a status, and its sentence; 400 and 500 also stand for those of their hundreds that have none.
 _BY_STATUS: dict[int, tuple[type[CloudmeshError], str]] = {
-    400: (errors.Refused, "cloud {cloud} refused to {what}{said}"),
+    400: (errors.Refused, "{failed}: {told}"),
     401: (
         errors.CredentialsError,
-        "cloud {cloud} did not accept the credentials{said}; correct them: cms config set "
+        "cloud {cloud}: credentials rejected: {told}; correct them: cms config set "
         "clouds.{cloud}.credentials.KEY",
     ),
     403: (
         errors.Refused,
-        "cloud {cloud} does not allow these credentials to {what}{said}; ask its operators for the right to",
+        "{failed}: permission denied: {told}; ask the operators of the cloud for the permission",
     ),
-    404: (errors.NotFound, "cloud {cloud} did not find what is needed to {what}{said}"),
-    405: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
+    404: (errors.NotFound, "{failed}: not found: {told}"),
+    405: (errors.Unsupported, "{failed}: not supported: {told}"),
     407: (
         errors.Unreachable,
-        "cloud {cloud}: the proxy on the way to {place} wants a password{said}; look at https_proxy",
+        "cloud {cloud}: the proxy before {place} requires a password: {told}; check https_proxy",
     ),
-    408: (errors.CloudTimeout, "cloud {cloud} took too long to {what}{said}; " + UNSURE),
-    409: (errors.Conflict, "cloud {cloud} cannot {what} as things are{said}"),
-    410: (errors.NotFound, "cloud {cloud} no longer has what is needed to {what}{said}"),
+    408: (errors.CloudTimeout, "{failed}: timeout: {told}; " + UNSURE),
+    409: (errors.Conflict, "{failed}: conflict: {told}"),
+    410: (errors.NotFound, "{failed}: no longer exists: {told}"),
     500: (
         errors.ServerFailure,
-        f"cloud {{cloud}} failed in itself when it was asked to {{what}}{{said}}; {UNSURE}; "
-        "if it goes on like this, tell its operators",
+        f"{{failed}}: {{told}}; {UNSURE}; if it persists, tell the cloud's operators",
     ),
-    501: (errors.Unsupported, "cloud {cloud} cannot {what}{said}"),
+    501: (errors.Unsupported, "{failed}: not supported: {told}"),
     # A gateway says so of a service that broke off, as well as of one that is not there.
-    502: (errors.OutOfService, f"cloud {{cloud}} is out of service{{said}}; {UNSURE}"),
-    503: (errors.OutOfService, "cloud {cloud} is out of service{said}; try again {when}"),
-    504: (errors.CloudTimeout, f"cloud {{cloud}} took too long to {{what}}{{said}}; {UNSURE}"),
+    502: (errors.OutOfService, f"{{failed}}: service unavailable: {{told}}; {UNSURE}"),
+    503: (errors.OutOfService, "{failed}: service unavailable: {told}; try again {when}"),
+    504: (errors.CloudTimeout, f"{{failed}}: timeout: {{told}}; {UNSURE}"),
 }
 
 
@@ -191,20 +216,17 @@ def credentials_refused(details: ErrorDetails, call: CallContext) -> errors.Cred
 
 def rate_limited(details: ErrorDetails, call: CallContext) -> errors.RateLimited:
     """Too many calls."""
-    said = f" ({details.words})" if details.words and not details.is_page else ""
-    when = "later" if details.retry_after is None else f"in {details.retry_after:.0f} seconds"
     return errors.RateLimited(
-        f"cloud {call.cloud} had too many calls and did not {call.what}{said}; try again {when}",
+        f"{call.failed}: rate limit exceeded: {_told(details, call)}; try again {_when(details)}",
         details.retry_after,
     )
 
 
 def quota_exceeded(details: ErrorDetails, call: CallContext) -> errors.QuotaExceeded:
     """No room for this user; the cloud's words say which and how much."""
-    said = f" ({details.words})" if details.words else ""
     return errors.QuotaExceeded(
-        f"cloud {call.cloud} has no room left to {call.what}{said}; delete what is not needed, or ask its "
-        "operators for a higher quota"
+        f"{call.failed}: quota exceeded: {_told(details, call)}; delete what is not needed, or ask the "
+        "operators of the cloud for a higher quota"
     )
 
 
@@ -214,7 +236,7 @@ def _location(call: CallContext) -> str:
     try:
         parts = urlsplit(location)
     except ValueError:
-        return "an address that is none"
+        return "an invalid address"
     place = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
 
@@ -225,8 +247,8 @@ def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshE
     kind = _BY_STATUS[code][0] if code in (407, 502, 503, 504) else errors.BadAnswer
     error = kind(
         f"cloud {call.cloud}: {call.place} answered with a web page{title} "
-        f"(HTTP {code or 'status unknown'}), not as a cloud does; "
-        "is the address right, and is a proxy or a sign-in page in between?"
+        f"(HTTP {code or 'status unknown'}), not with the API; "
+        "check the address, and whether a proxy or a sign-in page is in between"
     )
     error.outcome_unknown = code < 400 or (code >= 500 and code != 503)
     return error
@@ -235,11 +257,10 @@ def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshE
 def _without_status(name: str, details: ErrorDetails, call: CallContext) -> CloudmeshError:
     """An error without an HTTP status that is one: of a driver's own, or a stumble over the answer."""
     if name == "NotImplementedError":
-        return errors.Unsupported(f"cloud {call.cloud} is of a type that cannot {call.what}")
+        return errors.Unsupported(f"{call.failed}: not supported by this type of cloud")
     if name in PARSING_ERRORS or not details.words:
         return errors.BadAnswer(
-            f"cloud {call.cloud} ({call.place}) sent an answer that its driver does not understand "
-            f"({name}); {UNSURE}"
+            f"cloud {call.cloud}: unexpected answer from {call.place} ({name} in its driver); {UNSURE}"
         )
     if _RATE.search(details.words) or _RATE_REASON.match(details.reason):
         return rate_limited(details, call)
@@ -248,10 +269,10 @@ def _without_status(name: str, details: ErrorDetails, call: CallContext) -> Clou
     if _TIMEOUT_WORDS.search(details.words):
         # A driver of libcloud that waits for the cloud's work itself gave up waiting.
         return errors.CloudTimeout(
-            f"cloud {call.cloud} took too long to {call.what} ({details.words}); {UNSURE}",
+            f"{call.failed}: timeout ({details.words}); {UNSURE}",
             outcome_unknown=True,
         )
-    return errors.Refused(f"cloud {call.cloud} did not {call.what} ({details.words})")
+    return errors.Refused(f"{call.failed} ({details.words})")
 
 
 #: What a driver stumbles with over an answer of another form.

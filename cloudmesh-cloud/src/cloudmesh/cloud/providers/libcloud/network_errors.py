@@ -1,4 +1,4 @@
-"""Errors below HTTP: no such name, nobody there, a false certificate, too late, broken off."""
+"""Errors below HTTP: unknown host name, connection refused, untrusted certificate, timeout, answer cut."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
         return TlsFailure(f"cloud {cloud}: {_tls_reason(tls, cloud, place)}")
     if isinstance(error, requests.ConnectTimeout):
         return CloudTimeout(
-            f"cloud {cloud} did not take the connection to {place} in time; is the address right, and is "
-            "the network there?"
+            f"cloud {cloud}: timeout connecting to {place}; check the address, the network and firewalls"
         )
     late = isinstance(error, requests.Timeout | socket.timeout)
     if late or any(isinstance(each, ReadTimeoutError) for each in chain):
-        return CloudTimeout(f"cloud {cloud} ({place}) did not answer in time; {UNSURE}", outcome_unknown=True)
+        return CloudTimeout(
+            f"cloud {cloud}: timeout waiting for an answer from {place}; {UNSURE}", outcome_unknown=True
+        )
     network = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError)
     if isinstance(error, requests.RequestException) and not isinstance(error, network[:2]):
         return _other_request_error(error, cloud, place)
@@ -68,15 +69,15 @@ def _tls_reason(error: ssl.SSLError | None, cloud: str, place: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = getattr(error, "verify_message", "reason unknown")
         return (
-            f"the certificate of {place} is not accepted ({why}); "
-            "name the file of the right certificate authority in the configuration, "
-            f"or, if you know what that means, clouds.{cloud}.insecure: true"
+            f"the TLS certificate of {place} is not trusted ({why}); "
+            f"set clouds.{cloud}.ca_cert to the file of its certificate authority, "
+            f"or clouds.{cloud}.insecure=true to skip the check, which is not safe"
         )
     reason = getattr(error, "reason", "")
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return f"{place} does not speak TLS; is it an http:// service, or is the port wrong?"
+        return f"{place} does not speak TLS; check the port, and whether its address begins with http://"
     said = f" ({reason})" if reason else ""
-    return f"no TLS connection to {place} came about{said}; is the address right?"
+    return f"TLS handshake with {place} failed{said}; check the address"
 
 
 def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudError:
@@ -84,15 +85,15 @@ def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudE
     import requests.exceptions as kinds
 
     if isinstance(error, kinds.TooManyRedirects):
-        return BadAnswer(f"cloud {cloud}: {place} sends callers round in circles; is the address right?")
+        return BadAnswer(f"cloud {cloud}: redirect loop at {place}; check the address")
     if isinstance(error, kinds.InvalidURL | kinds.MissingSchema | kinds.InvalidSchema | kinds.URLRequired):
-        return Unreachable(f"cloud {cloud}: {place} is no address that can be called; correct it")
+        return Unreachable(f"cloud {cloud}: {place} is not a valid address; correct it")
     if isinstance(error, kinds.InvalidHeader):
         return Unreachable(
-            f"cloud {cloud}: a value of its configuration cannot be sent in a call; "
-            f"look for stray line breaks in clouds.{cloud}.credentials"
+            f"cloud {cloud}: a value of its configuration cannot be sent in an HTTP header; "
+            f"check clouds.{cloud}.credentials for line breaks"
         )
-    return BadAnswer(f"cloud {cloud} ({place}) sent what cannot be read; {UNSURE}")
+    return BadAnswer(f"cloud {cloud}: unreadable answer from {place}; {UNSURE}")
 
 
 def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudError:
@@ -105,9 +106,11 @@ def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudErr
     if (why := _no_connection(chain, place)) is not None:
         return Unreachable(f"cloud {cloud}: {why}")
     if any(isinstance(each, HTTPException) and not isinstance(each, OSError | Cut) for each in chain):
-        return BadAnswer(f"cloud {cloud}: what {place} sends is no HTTP; is the port right? {UNSURE}")
+        return BadAnswer(f"cloud {cloud}: {place} does not speak HTTP; check the port; {UNSURE}")
     if any(isinstance(each, IncompleteRead | requests.exceptions.ChunkedEncodingError) for each in chain):
-        return BadAnswer(f"cloud {cloud} ({place}) broke off in the middle of its answer; {UNSURE}")
+        return BadAnswer(
+            f"cloud {cloud}: {place} closed the connection in the middle of its answer; {UNSURE}"
+        )
     return _connection_lost(cloud, place)
 
 
@@ -117,19 +120,19 @@ def _no_connection(chain: list[BaseException], place: str) -> str | None:
     from urllib3.exceptions import NameResolutionError, NewConnectionError
 
     if any(isinstance(each, socket.gaierror | NameResolutionError) for each in chain):
-        return f"the name of {place} is not found; is it spelt right, and is the network there?"
+        return f"host name of {place} not found; check its spelling, DNS and the network"
     if any(isinstance(each, requests.exceptions.ProxyError) for each in chain):
-        return f"the proxy on the way to {place} does not work; look at https_proxy"
+        return f"proxy error on the way to {place}; check https_proxy"
     codes = {each.errno for each in chain if isinstance(each, OSError)}
     if errno.ECONNREFUSED in codes:
-        return f"nobody listens at {place} (connection refused); is the address right, and is the service up?"
+        return f"connection to {place} refused; check the address, and that the service is running"
     if not any(isinstance(each, NewConnectionError) for each in chain):
         return None
-    way = f"there is no way to {place}" if codes & set(_NO_ROUTE) else f"no connection to {place} came about"
-    return f"{way}; is the network there?"
+    way = f"no route to {place}" if codes & set(_NO_ROUTE) else f"no connection to {place}"
+    return f"{way}; check the network"
 
 
 def _connection_lost(cloud: str, place: str) -> Unreachable:
     return Unreachable(
-        f"cloud {cloud} ({place}) ended the connection without an answer; {UNSURE}", outcome_unknown=True
+        f"cloud {cloud}: {place} closed the connection without an answer; {UNSURE}", outcome_unknown=True
     )

@@ -55,11 +55,13 @@ class DriverProvider(LibcloudProvider):
         takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
         for name in given:
             if name not in known and not takes_any:
-                raise ConfigError(f"{place}: the driver takes no {name!r}; {suggest(name, known, 20)}")
+                raise ConfigError(
+                    f"{place}: unknown argument {name!r} of the driver; {suggest(name, known, 20)}"
+                )
         for name in known:
             if parameters[name].default is inspect.Parameter.empty and name not in given:
                 raise ConfigError(
-                    f"{place} lacks {name!r}, which the driver needs; cms config set {place}.{name}"
+                    f"{place} lacks {name!r}, which the driver requires; cms config set {place}.{name}"
                 )
         return [], given
 
@@ -116,7 +118,7 @@ class DriverProvider(LibcloudProvider):
                 return read(*given, **named)
             except Exception as error:
                 if type(error).__name__ in PARSING_ERRORS:
-                    raise errors.OddRecord("it is not as it should be") from error
+                    raise errors.OddRecord("it has an unexpected form") from error
                 raise
 
         item = next(iter((*given, *named.values())), None)
@@ -160,7 +162,7 @@ class DriverProvider(LibcloudProvider):
             needed = each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
             if needed and name not in ("name", "size", "image", *more):
                 raise ConfigError(
-                    f"cloud {self.name} boots no machine without {name}; "
+                    f"cloud {self.name} needs {name} to boot a machine; "
                     f"cms config set clouds.{self.name}.boot.{name}=VALUE"
                 )
         with self.changing(f"boot {request.name}"):
@@ -237,7 +239,7 @@ class DriverProvider(LibcloudProvider):
                     from libcloud.common.exceptions import BaseHTTPError
 
                     raise BaseHTTPError(status, self.tracker.answer.text)
-                raise errors.Refused(f"cloud {self.name} did not {verb} {cloud_id}, and does not say why")
+                raise errors.Refused(f"cloud {self.name}: {verb} {cloud_id} failed, without a reason")
 
     def key_pairs(self) -> list[KeyPair]:
         return list(self.readable("key_pairs", self._native_keys(), partial(records.to_key, self.name)))
@@ -249,7 +251,7 @@ class DriverProvider(LibcloudProvider):
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         if any(each.name == name for each in self._native_keys()):
-            raise errors.Refused(f"cloud {self.name} already has a key {name}; take another name")
+            raise errors.Refused(f"cloud {self.name} already has a key {name}; use another name")
         with self.calling(f"add the key {name}"):
             return records.to_key(self.name, self._import_key(name, public_key))
 
@@ -276,7 +278,7 @@ def find_driver_class(cloud: str, name: Any) -> type[Any]:
     name = name.strip().lower()
     # It only pretends machines, which the type ``simulated`` does better, and says so.
     if name == "dummy":
-        raise ConfigError(f"the driver {name} of cloud {cloud} only pretends; use the type simulated")
+        raise ConfigError(f"the driver {name} of cloud {cloud} is only a test driver; use type: simulated")
     known = sorted(str(getattr(each, "value", each)) for each in DRIVERS)
     if name not in known:
         raise ConfigError(f"cloud {cloud}: libcloud has no driver {name!r}; {suggest(name, known)}")
@@ -284,7 +286,7 @@ def find_driver_class(cloud: str, name: Any) -> type[Any]:
         found: type[Any] = get_driver(name)
     except ImportError as error:
         raise ConfigError(
-            f"cloud {cloud}: the driver {name} needs another library ({error}); install it with pip"
+            f"cloud {cloud}: the driver {name} requires another library ({error}); install it with pip"
         ) from error
     return found
 

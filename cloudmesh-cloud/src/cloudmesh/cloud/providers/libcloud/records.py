@@ -62,7 +62,7 @@ def time_of(told: Any) -> float:
     """A time as seconds since the epoch, 0 for none. Raises OddRecord if it is no time."""
     seconds = epoch_seconds(told)
     if told and not seconds:
-        raise OddRecord("the time of its creation is no time")
+        raise OddRecord("its creation time is not valid")
     return seconds
 
 
@@ -73,7 +73,7 @@ def address_of(told: Any) -> str:
     try:
         ip_address(told if isinstance(told, str) else "")
     except ValueError:
-        raise OddRecord("one of its addresses is no IP address") from None
+        raise OddRecord("one of its addresses is not an IP address") from None
     return str(told)
 
 
@@ -82,7 +82,7 @@ def word_of(told: Any, what: str, needed: bool = False) -> str:
     if told in (None, "") and not needed:
         return ""
     if not (told and isinstance(told, str | int)) or isinstance(told, bool):
-        raise OddRecord(f"its {what} is {'empty' if told in (None, '') else 'no text'}")
+        raise OddRecord(f"its {what} is {'empty' if told in (None, '') else 'not a text'}")
     return str(told)
 
 
@@ -92,7 +92,7 @@ def _name(thing: Any) -> str:
     Raises OddRecord for what is none of these.
     """
     if isinstance(thing, list | float | bool):
-        raise OddRecord("its image or flavor is not told as one is")
+        raise OddRecord("its image or flavor has an unexpected form")
     if isinstance(thing, str):
         return thing.rpartition("/")[2]
     if isinstance(thing, dict):

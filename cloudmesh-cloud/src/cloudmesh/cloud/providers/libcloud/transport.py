@@ -46,6 +46,7 @@ class CallTracker:
         changes: how many calls since ``reset``, but for the last, may have changed something.
         was_read: whether the last call since ``reset`` changes nothing.
         place: host and port of the last call; empty before the first.
+        service: which service of the cloud the last call was for, as ``compute``; empty if it has only one.
         answer: the last HTTP response; None before it came.
         ends: when the time for all calls together is over; infinity for none.
         pages: how often each address was called in a listing; None while none is made.
@@ -57,7 +58,7 @@ class CallTracker:
         self.budget = AnswerBudget(settings)
         self.cloud, self.get_reads = cloud, get_reads
         self.changes = 0
-        self.place = ""
+        self.place = self.service = ""
         self.answer: Any = None
         self.ends = math.inf
         self.pages: Counter[str] | None = None
@@ -75,8 +76,8 @@ class CallTracker:
             self.pages[url] += 1
             if self.pages[url] > _MOST_REPEATS:
                 raise BadAnswer(
-                    f"cloud {self.cloud} ({place}) sends the same page of a list again and again; "
-                    "ask its operators"
+                    f"cloud {self.cloud}: endless list: {place} sends the same page again; "
+                    "report it to the operators of the cloud"
                 )
         refused = getattr(self.answer, "status_code", 0) >= 400
         self.changes += self._changing and not refused
@@ -91,11 +92,11 @@ class CallTracker:
         if signs_in or self.is_plausible is None or answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             return
         if not self.is_plausible(method.upper(), path, answer):
-            kind = answer.headers.get("content-type", "").partition(";")[0] or "without a type"
+            kind = answer.headers.get("content-type", "").partition(";")[0] or "no content type"
             raise BadAnswer(
-                f"cloud {self.cloud} ({self.place}) answered as its interface never does (HTTP "
-                f"{answer.status_code}, {clean(kind)}); {UNSURE}; is the address right, and is a proxy or a "
-                "sign-in page in between?"
+                f"cloud {self.cloud}: unexpected answer from {self.place} (HTTP {answer.status_code}, "
+                f"{clean(kind)}); {UNSURE}; check the address, and whether a proxy or a sign-in page is in "
+                "between"
             )
 
     def add_session(self, session: Any) -> None:

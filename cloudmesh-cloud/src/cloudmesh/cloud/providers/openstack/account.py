@@ -59,7 +59,7 @@ class Account:
         applied = kind in _APPLICATIONS or bool(not kind and given)
         if kind and not applied and kind not in _PASSWORDS:
             raise ConfigError(
-                f"{keys.place}.OS_AUTH_TYPE is {kind}, which is not known here; "
+                f"{keys.place}.OS_AUTH_TYPE is {kind}, which is not supported; "
                 "known: password, v3applicationcredential"
             )
         if applied:
@@ -104,7 +104,7 @@ class _CredentialKeys:
         value = self.get(*names)
         if not value:
             raise CredentialsError(
-                f"cloud {self.cloud} has no {' or '.join(names)} among its credentials; "
+                f"cloud {self.cloud} has no {' or '.join(names)} in its credentials; "
                 f"cms config set {self.place}.{names[0]} asks for it"
             )
         return value
@@ -120,14 +120,14 @@ def _keystone(keys: _CredentialKeys) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise ConfigError(f"{keys.place}.OS_AUTH_URL is no address; it looks like https://HOST:5000/v3")
+        raise ConfigError(f"{keys.place}.OS_AUTH_URL is not a URL; use https://HOST:5000/v3")
     if "@" in url:
         # Keystone has no use for it, and it would show in every message.
-        raise ConfigError(f"{keys.place}.OS_AUTH_URL must not hold a user or a password")
+        raise ConfigError(f"{keys.place}.OS_AUTH_URL must not contain a user or a password")
     head, _, last = url.rpartition("/")
     if last.startswith("v2"):
         raise ConfigError(
-            f"{keys.place}.OS_AUTH_URL names version 2 of Keystone, which is no more; end it with /v3"
+            f"{keys.place}.OS_AUTH_URL is for version 2 of Keystone, which is not supported; end it with /v3"
         )
     return head if last == "v3" else url
 
@@ -173,5 +173,5 @@ def _microversion(keys: _CredentialKeys) -> str:
         return ""
     major, _, minor = given.partition(".")
     if major != "2" or not minor.isdecimal():
-        raise ConfigError(f"{keys.place}.OS_COMPUTE_API_VERSION is {given}; it looks like 2.79")
+        raise ConfigError(f"{keys.place}.OS_COMPUTE_API_VERSION is {given}; use a microversion such as 2.79")
     return given

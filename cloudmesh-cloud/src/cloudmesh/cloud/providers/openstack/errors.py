@@ -27,48 +27,48 @@ class SeveralNetworks(Refused):
 
 _TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
 _TOO_LITTLE = re.compile(r"memory is too small|requires at least|too little memory", re.IGNORECASE)
-# Status (0 for any), what the service says, our error, and its sentence after the name of the cloud.
+# Status (0 for any), what the service says, our error, and its sentence.
 _WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
     # For a moment Nova knows what it has deleted, and calls that a conflict.
     (
         409,
         r"vm_state (?:soft-)?deleted|could not be found",
         NotFound,
-        "no longer has what it takes to {what}",
+        "{failed}: the machine no longer exists",
     ),
-    (409, r"while it is in (?:vm_state|task_state) ([\w-]+)", Conflict, "cannot {what} while it is {found}"),
+    (409, r"while it is in (?:vm_state|task_state) ([\w-]+)", Conflict, "{failed}: the machine is {found}"),
     (
         0,
         r"no valid host|no hosts? available",
         NoCapacity,
-        "has no host with room to {what}; choose a smaller flavor",
+        "{failed}: no host with enough capacity (no valid host); use a smaller flavor, or try again later",
     ),
     (
         403,
         r"only volume-backed servers",
         FlavorTooSmall,
-        "did not {what}: the flavor has no disk, and here such machines boot from volumes only; "
-        "choose a flavor with a disk",
+        "{failed}: the flavor has no disk, and this cloud boots such machines from volumes only; "
+        "use a flavor with a disk",
     ),
-    (409, r"multiple possible networks|more than one possible network", SeveralNetworks, "did not {what}"),
+    (409, r"multiple possible networks|more than one possible network", SeveralNetworks, "{failed}"),
     (
         406,
         r"version ([\d.]+ is not supported.*)",
         EndpointError,
-        "did not {what}: microversion {found}; correct clouds.{cloud}.credentials.OS_COMPUTE_API_VERSION",
+        "{failed}: microversion {found}; correct clouds.{cloud}.credentials.OS_COMPUTE_API_VERSION",
     ),
     (
         400,
         r"can not find requested image|image .* (?:not|could not be) found",
         NotFound,
-        "no longer has the image to {what}",
+        "{failed}: the image no longer exists",
     ),
     # Neutron calls it "not found" that no router joins a network to the one of the address.
     (
         0,
         r"is not reachable from subnet",
         Refused,
-        "did not {what}: no router joins the network of the machine to that of the address; "
+        "{failed}: no router connects the network of the machine to that of the address; "
         "boot it on another network, or ask the operators for a router",
     ),
 )
@@ -93,8 +93,8 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
         # Keystone has just given another token for the credentials, so it is not them.
         said = f" ({details.words})" if details.words else ""
         return CredentialsError(
-            f"cloud {call.cloud} signs us in, but {call.place} does not accept the new token{said}; ask its "
-            "operators; most likely a clock there is wrong, or that service cannot reach Keystone"
+            f"cloud {call.cloud}: sign-in succeeded, but the new token was rejected: {call.http(401)}{said}; "
+            "ask the operators of the cloud: a clock may be wrong, or that service cannot reach Keystone"
         )
     if error := _quota(details, call) or _flavor_too_small(details, call):
         return error
@@ -102,9 +102,7 @@ def explain(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
         found = re.search(words, details.words, re.IGNORECASE)
         if found and code in (0, details.code):
             shown = found[1] if found.groups() else ""
-            return kind(
-                f"cloud {call.cloud} " + sentence.format(cloud=call.cloud, what=call.what, found=shown)
-            )
+            return kind(sentence.format(cloud=call.cloud, failed=call.failed, found=shown))
     return by_code(details.code, details, call)
 
 
@@ -116,10 +114,10 @@ def _quota(details: ErrorDetails, call: CallContext) -> CloudmeshError | None:
         return None
     name = QUOTA_NAMES.get(found["what"], found["what"])
     used, limit = (int(found[key]) if key in found.groupdict() else None for key in ("used", "limit"))
-    much = f" ({used} of {limit} are used)" if limit is not None else ""
+    much = f" ({used} of {limit} used)" if limit is not None else ""
     return QuotaExceeded(
-        f"cloud {call.cloud} did not {call.what}: the quota of {name} is exceeded{much}; "
-        "delete what is not needed, or ask its operators for more",
+        f"{call.failed}: quota of {name} exceeded{much}; "
+        "delete what is not needed, or ask the operators of the cloud for a higher quota",
         name,
         used,
         limit,
@@ -134,4 +132,4 @@ def _flavor_too_small(details: ErrorDetails, call: CallContext) -> CloudmeshErro
     if sizes:
         has, needs = (int(size) / GIB for size in sizes.groups())
         why = f"the image needs a disk of {needs:g} GiB, the flavor has {has:g} GiB"
-    return FlavorTooSmall(f"cloud {call.cloud} did not {call.what}: {why}; choose a larger flavor")
+    return FlavorTooSmall(f"{call.failed}: {why}; use a larger flavor")

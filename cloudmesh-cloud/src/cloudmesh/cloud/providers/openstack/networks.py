@@ -34,7 +34,7 @@ class OpenStackNetworks(OpenStackServices):
         with self.requesting(f"create security group {name}"):
             # Neutron would make a second one of the same name.
             if self._all("groups", project_id=project_id, name=name):
-                raise Refused(f"cloud {self.name} already has a security group {name}; take another name")
+                raise Refused(f"cloud {self.name} already has a security group {name}; use another name")
             wanted = {"security_group": {"name": name, "description": description}}
             made = self.ask("add_group", data=wanted)
             return _security_group(self.name, made)
@@ -67,7 +67,7 @@ class OpenStackNetworks(OpenStackServices):
             return list(self.listed("addresses", "floating_ips", read, **mine))
 
     def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
-        with self.requesting("take a floating IP"):
+        with self.requesting("create a floating IP"):
             chosen = self._pool(pool)
             said = {"description": description} if description else {}
             wanted = {"floatingip": {"floating_network_id": chosen["id"], **said}}
@@ -75,7 +75,7 @@ class OpenStackNetworks(OpenStackServices):
             return _floating_ip(self.name, made, {str(chosen["id"]): str(chosen.get("name") or chosen["id"])})
 
     def delete_floating_ip(self, cloud_id: str) -> None:
-        with self.requesting(f"give back floating IP {cloud_id}"):
+        with self.requesting(f"delete floating IP {cloud_id}"):
             self.ask("delete_address", cloud_id)
 
     def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
@@ -105,7 +105,7 @@ class OpenStackNetworks(OpenStackServices):
         """Let a floating IP lead to a port, or nowhere."""
         told = self.ask("set_address", cloud_id, data={"floatingip": {"port_id": port}})
         if (told.get("port_id") or None) != port:
-            raise OddRecord("it does not tell what was set")
+            raise OddRecord("it does not show the change")
 
     def _port(self, machine_id: str, address: str) -> str:
         """The port of a machine with an IPv4 address, which a floating IP can lead to.
@@ -123,12 +123,12 @@ class OpenStackNetworks(OpenStackServices):
         subject = f"machine {machine_id} of cloud {self.name}"
         if fixed:
             raise Refused(
-                f"{subject} has IPv6 addresses only ({', '.join(fixed)}), to which {address} cannot lead; "
+                f"{subject} has IPv6 addresses only ({', '.join(fixed)}), and {address} needs IPv4; "
                 "boot it on a network with IPv4"
             )
         if status == "BUILD":
-            raise Conflict(f"{subject} is on no network yet that {address} could lead to")
-        raise Refused(f"{subject} is on no network that {address} could lead to; boot it on a network")
+            raise Conflict(f"{subject} is not yet on a network that {address} can be attached to")
+        raise Refused(f"{subject} is on no network that {address} can be attached to; boot it on a network")
 
     def _pools(self) -> list[dict[str, Any]]:
         """The networks that floating IPs are taken from."""
@@ -141,12 +141,12 @@ class OpenStackNetworks(OpenStackServices):
         if len(found) == 1:
             return found[0]
         if not pools:
-            raise Refused(f"cloud {self.name} has no external network to take a floating IP from")
+            raise Refused(f"cloud {self.name} has no external network to create a floating IP from")
         if not found:
             raise NotFound(f"cloud {self.name} has no external network {wanted!r}; {suggest(wanted, names)}")
         raise Refused(
             f"cloud {self.name} has several external networks: {', '.join(sorted(names))}; cms ip create "
-            "--pool=NETWORK takes an address from one, and cms ip attach lets it lead to a machine"
+            "--pool=NETWORK creates an address in one, and cms ip attach attaches it to a machine"
         )
 
     def _all(self, call: str, /, **query: Any) -> list[dict[str, Any]]:

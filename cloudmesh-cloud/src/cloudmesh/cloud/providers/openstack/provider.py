@@ -54,7 +54,7 @@ class OpenStackProvider(OpenStackNetworks):
         with self.requesting(f"show machine {cloud_id}"):
             machine = records.machine(self.name, self.ask("server", cloud_id))
         if machine.state is State.DELETED:
-            raise NotFound(f"cloud {self.name} no longer has machine {machine.name} ({cloud_id})")
+            raise NotFound(f"cloud {self.name}: machine {machine.name} ({cloud_id}) no longer exists")
         return machine
 
     def boot(self, request: BootRequest) -> MachineRecord:
@@ -86,14 +86,12 @@ class OpenStackProvider(OpenStackNetworks):
             except CloudError:
                 names = []
             told = f" ({', '.join(names)})" if names else ""
-            raise Refused(
-                f"{error}: there are several networks{told}; say which with --network=NAME"
-            ) from error
+            raise Refused(f"{error}: there are several networks{told}; choose with --network=NAME") from error
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
         """Among those of its name, which Nova looks for as a regular expression."""
         query = {"name": f"^{_SPECIAL.sub(_ESCAPED, request.name)}$", "limit": _SAME_NAME_PAGE}
-        with self.requesting(f"look for machine {request.name}"):
+        with self.requesting(f"find machine {request.name}"):
             pages = self.pages("servers", **query)
             for server in (server for page in pages for server in page):
                 # Another one may be as odd as it likes.

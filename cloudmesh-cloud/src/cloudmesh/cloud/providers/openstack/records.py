@@ -79,7 +79,7 @@ def text(item: Json, key: str) -> str:
     """What must be a text and not empty, such as a name or an id. Raises OddRecord."""
     found = item[key]
     if not (found and isinstance(found, str)):
-        raise OddRecord(f"its {key} is {'empty' if found in ('', None) else 'no text'}")
+        raise OddRecord(f"its {key} is {'empty' if found in ('', None) else 'not a text'}")
     return found
 
 
@@ -95,11 +95,11 @@ def machine(cloud: str, server: Json) -> MachineRecord:
     private, public = _addresses(server.get("addresses") or {})
     flavor = server.get("flavor") or {}
     if not isinstance(flavor, dict):
-        raise OddRecord("its flavor is not told as a flavor is")
+        raise OddRecord("its flavor has an unexpected form")
     told = (server.get("fault") or {}).get("message")
     created = epoch_seconds(server.get("created"))
     if server.get("created") and not created:
-        raise OddRecord("the time of its creation is no time")
+        raise OddRecord("its creation time is not valid")
     return MachineRecord(
         cloud=cloud,
         name=text(server, "name"),
@@ -112,7 +112,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         key=text_if_any(server, "key_name"),
         private_ips=private,
         public_ips=public,
-        fault=" ".join(str(told or "Nova does not tell why").split()) if state is State.ERROR else "",
+        fault=" ".join(str(told or "Nova gives no reason").split()) if state is State.ERROR else "",
         created=created,
         metadata=unmarked(server.get("metadata") or {}),
         zone=text_if_any(server, "OS-EXT-AZ:availability_zone"),
@@ -130,7 +130,7 @@ def _addresses(networks: Json) -> tuple[list[str], list[str]]:
             try:
                 address = ipaddress.ip_address(each["addr"])
             except ValueError:
-                raise OddRecord("one of its addresses is no IP address") from None
+                raise OddRecord("one of its addresses is not an IP address") from None
             floating = each.get("OS-EXT-IPS:type") == "floating"
             (public if floating or address.is_global else private).append(str(each["addr"]))
     return private, public

@@ -111,8 +111,10 @@ class RestClient:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         signs_in: bool = False,
+        service: str = "identity",
     ) -> Any:
-        """The HTTP response to a call, whatever its status."""
+        """The HTTP response to a call of a service, whatever its status."""
+        self._tracker.service = service
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.netloc}"
         if (place, signs_in) not in self._connections:

@@ -26,6 +26,7 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_f
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
 from cloudmesh.cloud.providers.openstack.session import KeystoneSession
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
 
 Json = Mapping[str, Any]
@@ -97,7 +98,7 @@ class OpenStackServices(LibcloudProvider):
         body = self._body(name, ids, data, query)
         told = body[call.key] if call.key else body
         if call.key in _WITH_ID and ids and told.get("id") != ids[0]:
-            raise OddRecord("it is about something else")
+            raise OddRecord("it describes something else")
         return told
 
     def pages(self, name: str, /, **query: Any) -> Iterator[list[dict[str, Any]]]:
@@ -114,8 +115,8 @@ class OpenStackServices(LibcloudProvider):
             following = links[0] if links else body.get("next")
             if following and (not body[key] or following in told or body[key] == last):
                 raise BadAnswer(
-                    f"cloud {self.name} ({self.tracker.place}) lists its {key.replace('_', ' ')} without an "
-                    "end: a page that is empty, or was told before, announces another; ask its operators"
+                    f"cloud {self.name}: endless list of {key.replace('_', ' ')} from {self.tracker.place}: "
+                    "an empty or repeated page links to a next one; report it to the operators of the cloud"
                 )
             yield body[key]
             if not following:
@@ -145,11 +146,15 @@ class OpenStackServices(LibcloudProvider):
         )
         token = self.session.token()
         url = call.url(self.session.endpoint(call.service), ids, query)
-        answer = self.driver.send(call.method, url, data, {**nova, "X-Auth-Token": token.text})
+        answer = self.driver.send(
+            call.method, url, data, {**nova, "X-Auth-Token": token.text}, service=call.service
+        )
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
             # Whoever has a token was accepted once: it was revoked, or has just ended.
             token = self.session.renew()
-            answer = self.driver.send(call.method, url, data, {**nova, "X-Auth-Token": token.text})
+            answer = self.driver.send(
+                call.method, url, data, {**nova, "X-Auth-Token": token.text}, service=call.service
+            )
         return body_of(call, answer)
 
     @contextmanager
@@ -173,7 +178,7 @@ class OpenStackServices(LibcloudProvider):
     def rename(self, cloud_id: str, name: str) -> None:
         with self.requesting(f"rename machine {cloud_id}"):
             if self.ask("rename", cloud_id, data={"server": {"name": name}}).get("name") != name:
-                raise OddRecord("it does not tell what was set")
+                raise OddRecord("it does not show the change")
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         what = f"resize machine {cloud_id}"
@@ -186,18 +191,18 @@ class OpenStackServices(LibcloudProvider):
             now = server["flavor"].get("original_name") or server["flavor"]["id"]
             subject = f"machine {server['name']} of cloud {self.name}"
         if server["status"] == "ERROR":
-            told = (server.get("fault") or {}).get("message") or "Nova does not tell why"
-            raise Refused(f"{subject} broke while it was resized: {told}")
+            told = (server.get("fault") or {}).get("message") or "Nova gives no reason"
+            raise Refused(f"{subject} failed to resize: {told}")
         if server["status"] != "VERIFY_RESIZE":
             # Nova returns to how it was, and tells nobody why; this is nearly always the reason.
             raise NoCapacity(
-                f"{subject} was not resized; most likely there is no room for the new size on any host; "
-                "choose a smaller flavor"
+                f"{subject} was not resized; most likely no host has the capacity for the new flavor; "
+                "use a smaller flavor"
             )
         if now not in (flavor.name, flavor.cloud_id):
             raise Conflict(
-                f"{subject} was resized to {now}, which waits to be confirmed: resize it to {now} again for "
-                f"that, and then to {flavor.name}"
+                f"{subject} was resized to {now}, and this has to be confirmed: resize it to {now} again to "
+                f"confirm, then to {flavor.name}"
             )
         with self.requesting(what):
             self.ask("confirm", cloud_id, data={"confirmResize": None})
@@ -209,7 +214,7 @@ class OpenStackServices(LibcloudProvider):
             if time.monotonic() > deadline:
                 raise CloudTimeout(
                     f"cloud {self.name} is still resizing machine {server['name']} after "
-                    f"{RESIZE_SECONDS:.0f} seconds; resize it again later, to confirm"
+                    f"{span_text(RESIZE_SECONDS)}; repeat the resize later to confirm it"
                 )
             time.sleep(_POLL_SECONDS)
         return dict(server)
@@ -225,7 +230,7 @@ class OpenStackServices(LibcloudProvider):
                 and not wanted.items()
                 <= self.ask("set_metadata", cloud_id, data={"metadata": wanted}).items()
             ):
-                raise OddRecord("it does not tell what was set")
+                raise OddRecord("it does not show the change")
 
     def console(self, cloud_id: str) -> str:
         with only_looking(), self.requesting(f"show the console of machine {cloud_id}"):

@@ -245,15 +245,15 @@ class KeystoneSession:
         chosen = [str(each["url"]) for each in found if each.get("interface") == interface]
         regions = sorted({_region(each) for each in known})
         if not known:
-            wrong = f"no {kind} service in its catalog; ask its operators"
+            wrong = f"no endpoint of the {kind} service in its catalog; ask its operators"
         elif not found:
             hint = suggest(region, regions)
             wrong = f"no region {region!r}; correct {place}.OS_REGION_NAME; {hint}"
         elif not chosen:
-            wrong = f"no {interface} interface of its {kind} service; correct {place}.OS_INTERFACE"
+            wrong = f"no {interface} endpoint of the {kind} service; correct {place}.OS_INTERFACE"
         elif not region and len(regions) > 1:
             told = ", ".join(regions)
-            wrong = f"several regions ({told}); cms config set {place}.OS_REGION_NAME=NAME chooses one"
+            wrong = f"several regions ({told}); set one with cms config set {place}.OS_REGION_NAME=NAME"
         else:
             url = chosen[0].rstrip("/")
             # Some catalogs end the address with the version, which the paths of these services begin with.
@@ -267,24 +267,24 @@ class KeystoneSession:
         error = told.get("error") if isinstance(told, dict) else None
         words = clean(str(error.get("message") or "") if isinstance(error, dict) else "", [account.secret])
         said = "" if _USUAL_REFUSAL in words or not words else f" ({words})"
-        who = f"cloud {self._cloud} did not accept user {account.user}"
+        who = f"cloud {self._cloud} rejected user {account.user}"
         if isinstance(told, dict) and told.get("required_auth_methods"):
             ways = clean(" or ".join(" and ".join(map(str, way)) for way in told["required_auth_methods"]))
             return (
-                f"{who} by a password alone: {ways} is needed; make an application credential and give it as "
+                f"{who}: multi-factor sign-in required ({ways}); create an application credential and set "
                 f"{place}.OS_APPLICATION_CREDENTIAL_ID and OS_APPLICATION_CREDENTIAL_SECRET"
             )
         if not account.scope:
             return (
-                f"cloud {self._cloud} did not accept application credential {account.user}{said}: it is "
-                "wrong, deleted or expired; make another one and give it with "
+                f"cloud {self._cloud} rejected application credential {account.user}{said}: it is "
+                "wrong, deleted or expired; create a new one and set it with "
                 f"cms config set {place}.OS_APPLICATION_CREDENTIAL_SECRET"
             )
         if said:
             return f"{who}{said}; ask its operators, or correct {place}"
         return (
-            f"{who} with this password, or not in project {account.project}; correct {place}.OS_USERNAME, "
-            "OS_PASSWORD, OS_PROJECT_NAME or their domains; an account that is locked is refused alike"
+            f"{who} in project {account.project}: wrong user, password, project or domain, or the account is "
+            f"locked; correct {place}.OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME or their domains"
         )
 
 
@@ -315,9 +315,7 @@ def _token(answer: Any, cloud: str, url: str) -> Token:
         return Token(text, time.time() + lives, services, project, str(told["user"]["id"]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         is_page = "html" in str(answer.headers.get("content-type", "")).lower()
-        what = (
-            "answers with a web page, not as Keystone does" if is_page else "does not answer as Keystone does"
-        )
+        what = "answers with a web page, not as Keystone" if is_page else "does not answer as Keystone"
         hint = ", and is a proxy or a sign-in page in between?" if is_page else "?"
         raise BadAnswer(
             f"cloud {cloud}: {urlsplit(url).netloc} {what}; "

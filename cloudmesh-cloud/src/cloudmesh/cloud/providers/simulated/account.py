@@ -69,7 +69,7 @@ class SimulatedAccount(Provider):
         used = _used(connection)[name]
         if used + more > limit:
             raise QuotaExceeded(
-                f"cloud {self.name} allows {limit} {name}, and {used} are used: no room for {more} more; "
+                f"cloud {self.name}: quota of {name} exceeded ({used} of {limit} used, {more} requested); "
                 "delete what is not needed, or ask for a higher quota",
                 name,
                 used,
@@ -89,7 +89,7 @@ class SimulatedAccount(Provider):
             try:
                 connection.execute("INSERT INTO key VALUES (?, ?, ?)", (name, key.fingerprint, public_key))
             except sqlite3.IntegrityError:
-                raise Refused(f"cloud {self.name} already has a key {name}; take another name") from None
+                raise Refused(f"cloud {self.name} already has a key {name}; use another name") from None
         return key
 
     def delete_key(self, name: str) -> None:
@@ -114,7 +114,7 @@ def fingerprint(public_key: str) -> str:
         if not blob.startswith(struct.pack(">I", len(words[0])) + words[0].encode()):
             raise ValueError
     except (IndexError, ValueError):
-        raise Refused("this is no OpenSSH public key; it looks like 'ssh-ed25519 AAAA... name'") from None
+        raise Refused("this is not an OpenSSH public key, such as 'ssh-ed25519 AAAA... name'") from None
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"
 

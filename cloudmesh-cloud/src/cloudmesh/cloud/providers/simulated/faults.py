@@ -15,18 +15,18 @@ from cloudmesh.cloud.providers.simulated.world import World
 from cloudmesh.plugin.errors import CloudmeshError
 
 _ERRORS: dict[str, tuple[type[CloudmeshError], str]] = {
-    "unreachable": (errors.Unreachable, "did not answer"),
+    "unreachable": (errors.Unreachable, "no answer"),
     "refused": (errors.Refused, "refused"),
-    "conflict": (errors.Conflict, "does not allow this now"),
-    "quota": (errors.QuotaExceeded, "has no room left"),
-    "capacity": (errors.NoCapacity, "has no valid host"),
-    "tls": (errors.TlsFailure, "did not prove by its certificate to be it"),
-    "rate": (errors.RateLimited, "had too many calls"),
-    "credentials": (errors.CredentialsError, "did not accept the credentials"),
-    "timeout": (errors.CloudTimeout, "did not answer in time"),
-    "reset": (errors.Unreachable, "ended the connection without an answer"),
-    "server": (errors.ServerFailure, "failed in itself"),
-    "malformed": (errors.BadAnswer, "sent only a part of an answer"),
+    "conflict": (errors.Conflict, "conflict"),
+    "quota": (errors.QuotaExceeded, "quota exceeded"),
+    "capacity": (errors.NoCapacity, "no valid host"),
+    "tls": (errors.TlsFailure, "TLS certificate not trusted"),
+    "rate": (errors.RateLimited, "rate limit exceeded"),
+    "credentials": (errors.CredentialsError, "credentials rejected"),
+    "timeout": (errors.CloudTimeout, "timeout"),
+    "reset": (errors.Unreachable, "connection closed without an answer"),
+    "server": (errors.ServerFailure, "HTTP 500"),
+    "malformed": (errors.BadAnswer, "incomplete answer"),
 }
 
 
@@ -109,9 +109,10 @@ class Faults:
 
     def _error(self, kind: str, verb: str, name: str) -> CloudmeshError:
         made, what = _ERRORS[kind]
-        call = f"{verb} {name}" if name else verb
+        # What is about no machine or other thing is a listing, called as what it lists.
+        call = (f"{verb} {name}" if name else verb if verb == "check" else f"list {verb}").replace("_", " ")
         error = made(
-            f"cloud {self._cloud} {what} to {call!r} (simulated fault, asked for in its configuration)"
+            f"cloud {self._cloud}: {call} failed: {what} (simulated fault, set in the configuration)"
         )
         error.outcome_unknown = kind in LOSSES
         return error

@@ -43,7 +43,7 @@ class SimulatedNetworks(SimulatedAccount):
                 )
             except sqlite3.IntegrityError:
                 raise Refused(
-                    f"cloud {self.name} already has a security group {name}; take another name"
+                    f"cloud {self.name} already has a security group {name}; use another name"
                 ) from None
             # As real clouds do: what a machine sends is let through.
             _insert(connection, int(made.lastrowid or 0), SecurityRule("egress", "any"))
@@ -122,14 +122,16 @@ class SimulatedNetworks(SimulatedAccount):
             if machine["state"] == State.DELETING:
                 raise Conflict(f"machine {machine['name']} on cloud {self.name} is being deleted")
             if address.machine_id:
-                raise Conflict(f"{address.address} leads to {address.machine_id} already; detach it first")
+                raise Conflict(
+                    f"{address.address} is already attached to {address.machine_id}; detach it first"
+                )
             self._set_machine(connection, cloud_id, row_number("sim", machine_id))
 
     def detach_floating_ip(self, cloud_id: str) -> None:
         with self._faults.around("detach_floating_ip", ""), self._world.change() as connection:
             address = self._floating(self._row_of(connection, "ip", cloud_id))
             if not address.machine_id:
-                raise Conflict(f"{address.address} on cloud {self.name} leads to no machine")
+                raise Conflict(f"{address.address} on cloud {self.name} is not attached to a machine")
             self._set_machine(connection, cloud_id, None)
 
     def _set_machine(self, connection: sqlite3.Connection, cloud_id: str, machine: int | None) -> None:

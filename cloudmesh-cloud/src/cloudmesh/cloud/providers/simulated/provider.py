@@ -55,7 +55,7 @@ class SimulatedProvider(SimulatedNetworks):
 
     def _listed(self, row: Mapping[str, Any]) -> MachineRecord:
         if self._faults.is_odd(row["name"]):
-            raise OddRecord("its address 'simulated' is no IP address (simulated fault)")
+            raise OddRecord("its address 'simulated' is not an IP address (simulated fault)")
         return self._machine(row)
 
     def machine(self, cloud_id: str) -> MachineRecord:
@@ -87,7 +87,7 @@ class SimulatedProvider(SimulatedNetworks):
         if image.size > flavor.disk:
             raise FlavorTooSmall(
                 f"image {image.name} needs {image.size:g} GiB of disk and flavor {flavor.name} of cloud "
-                f"{self.name} has {flavor.disk}; take a larger flavor"
+                f"{self.name} has {flavor.disk}; use a larger flavor"
             )
         for kind, more in (("machines", 1), ("vcpus", flavor.vcpus), ("ram", flavor.ram)):
             self._require_room(connection, kind, more)
@@ -197,7 +197,7 @@ class SimulatedProvider(SimulatedNetworks):
             _update(connection, machine.cloud_id, **values)
 
     def _name_taken(self, name: str) -> Refused:
-        return Refused(f"cloud {self.name} already has a machine {name}; take another name")
+        return Refused(f"cloud {self.name} already has a machine {name}; use another name")
 
     def _now(self, cloud_id: str) -> MachineRecord:
         """A machine as it is now, in a transaction of its own. Raises NotFound."""
@@ -226,7 +226,7 @@ class SimulatedProvider(SimulatedNetworks):
             key=row["key"],
             private_ips=[private_address(row["id"])],
             public_ips=json.loads(row["public_ips"]),
-            fault="a fault was asked for in the configuration" if state is State.ERROR else "",
+            fault="simulated fault, set in the configuration" if state is State.ERROR else "",
             created=row["created"],
             metadata=unmarked(json.loads(row["metadata"])),
         )

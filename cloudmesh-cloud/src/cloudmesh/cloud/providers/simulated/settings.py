@@ -89,7 +89,7 @@ class SimulatedSettings:
         }
         rate = _number(cloud, "failure_rate", data.get("failure_rate", 0.0))
         if rate > 1:
-            raise _bad(cloud, "failure_rate", "is a share from 0 to 1")
+            raise _bad(cloud, "failure_rate", "must be from 0 to 1")
         seed, bulk = data.get("fault_seed", 0), data.get("bulk", 1)
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise _bad(cloud, "fault_seed", "must be a whole number")
@@ -105,7 +105,7 @@ class SimulatedSettings:
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
     # What "config set" writes is a text, a number or a list, and no section.
     mend = "config edit" if key in ("fail", "quota") else f"config set clouds.{cloud}.{key}=VALUE"
-    return ConfigError(f"clouds.{cloud}.{key} {problem}; cms {mend} mends it")
+    return ConfigError(f"clouds.{cloud}.{key} {problem}; correct it with cms {mend}")
 
 
 def _require_known(cloud: str, key: str, what: str, given: object, known: Sequence[str]) -> None:
@@ -145,7 +145,7 @@ def _number(cloud: str, key: str, value: object) -> float:
 
 def _rule(cloud: str, item: object) -> FaultRule:
     if not isinstance(item, dict):
-        raise _bad(cloud, "fail", "must be {verb: ..., names: ...} or a list of such")
+        raise _bad(cloud, "fail", "must be {verb: ..., names: ...} or a list of these")
     known = list(FaultRule.__dataclass_fields__)
     for key in item:
         _require_known(cloud, "fail", "key", key, known)
@@ -176,7 +176,7 @@ def _quota(cloud: str, value: object) -> dict[str, int]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _bad(cloud, "quota", "must hold lines such as 'machines: 10'")
+        raise _bad(cloud, "quota", "must be a section with lines such as 'machines: 10'")
     for name, limit in value.items():
         _require_known(cloud, "quota", "key", name, QUOTAS)
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:

@@ -6,6 +6,7 @@ shows the new state, so no process has to run for a machine to boot.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -89,7 +90,9 @@ class World:
         try:
             self._connection = _connect(file)
         except (OSError, sqlite3.Error) as error:
-            raise Unreachable(f"the simulated cloud's file {file} cannot be opened: {error}") from error
+            raise Unreachable(
+                f"the file of the simulated cloud, {file}, cannot be opened: {_reason(file, error)}"
+            ) from error
 
     def close(self) -> None:
         """Leave the file."""
@@ -113,7 +116,9 @@ class World:
             # A name that is taken is no trouble with the file.
             raise
         except sqlite3.DatabaseError as error:
-            raise Unreachable(f"the simulated cloud's file {self._file} failed: {error}") from error
+            raise Unreachable(
+                f"the file of the simulated cloud, {self._file}, cannot be used: {_reason(self._file, error)}"
+            ) from error
 
     def _apply_due_changes(self) -> None:
         """Make the changes whose time has come."""
@@ -158,6 +163,15 @@ class World:
                 (verb, name),
             ).fetchone()
         return int(row["count"])
+
+
+def _reason(file: Path, error: Exception) -> str:
+    """What went wrong with the file, in the words of the system where they say more than sqlite's."""
+    from cloudmesh.db.dialects.store_file import disk_trouble
+
+    full = os.strerror(errno.ENOSPC) if "is full" in str(error) else ""
+    said = disk_trouble(file.parent) or full or getattr(error, "strerror", None) or str(error)
+    return said[:1].lower() + said[1:]
 
 
 def _connect(file: Path) -> sqlite3.Connection:
