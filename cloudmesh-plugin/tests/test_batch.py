@@ -51,9 +51,9 @@ def test_windows_line_ends_and_a_mark_at_the_start(cms: Cms, tmp_path: Path) -> 
 def test_wrong_words_and_unknown_commands(cms: Cms, script: Script) -> None:
     done = cms("batch", "--keep-going", script("probe wrods", "prob text", "foreign okk", "banner"))
     assert done.returncode == 2
-    assert "cms probe: unknown word 'wrods'; did you mean 'words'?" in done.stderr
+    assert "cms probe: unknown sub-command 'wrods'; did you mean 'words'?" in done.stderr
     assert "cms prob: there is no command 'prob'; did you mean 'probe'?" in done.stderr
-    assert "cms foreign: unknown word 'okk'; did you mean 'ok'?" in done.stderr
+    assert "cms foreign: unknown sub-command 'okk'; did you mean 'ok'?" in done.stderr
     assert "cms banner: 'banner' needs TEXT" in done.stderr
 
 

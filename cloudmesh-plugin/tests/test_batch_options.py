@@ -105,7 +105,7 @@ def test_the_value_of_a_secret_variable_is_in_no_error(cms: Cms, script: Script)
     done = cms("batch", "-", "token=hunter2", stdin="probe words\nfoo $token\nprobe $token\n")
     assert done.returncode == 2
     done = cms("batch", "-", "token=hunter2", stdin="probe $token\n")
-    assert (done.returncode, "unknown word '***'" in done.stderr) == (2, True)
+    assert (done.returncode, "unknown sub-command '***'" in done.stderr) == (2, True)
 
 
 GOOD = {
@@ -142,11 +142,11 @@ def test_dryrun_shows_every_line_filled_in_and_runs_nothing(
 
 
 BAD = {
-    "probe wrods": "unknown word 'wrods'; did you mean 'words'?",
+    "probe wrods": "unknown sub-command 'wrods'; did you mean 'words'?",
     "prob text": "there is no command 'prob'; did you mean 'probe'?",
     "probe rows --outptu=json": "unknown option '--outptu'; did you mean '--output'?",
     "probe rows --output=jsn": "unknown output format 'jsn'; did you mean 'json'?",
-    "foreign okk": "unknown word 'okk'; did you mean 'ok'?",
+    "foreign okk": "unknown sub-command 'okk'; did you mean 'ok'?",
     "probe words $nope": "undefined variable '$nope'",
     "probe words a ; probe text": "unsupported operator ';'",
     "probe words 'a": "the line cannot be split into words: a quote is not closed",

@@ -165,7 +165,7 @@ def test_an_option_is_not_shortened(cms: Cms, way: str) -> None:
     words = ["probe", "rows", "--out=json"]
     done = cms(*words) if way == "one-shot" else cms("batch", "-", stdin=" ".join(words))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "options are not shortened: write --output in place of --out" in done.stderr
+    assert "unknown option '--out'; options cannot be abbreviated, use --output" in done.stderr
 
 
 def test_a_script_from_a_pipe_runs_line_by_line(

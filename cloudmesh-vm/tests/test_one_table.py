@@ -85,8 +85,8 @@ def test_the_usage_of_the_shell_lists_exactly_the_verbs():
     text = inspect.getdoc(vm.VmCommand.do_vm)
     (group,) = re.findall(r"vm \(([a-z|]+)\)\s+\(NAMES", text)
     said = [verb for verb in VERBS.values() if not verb.said]
-    assert group.split("|") == [verb.name for verb in said if not verb.takes]
+    assert group.split("|") == [verb.name for verb in said if not verb.parameters]
     described = re.findall(r"^ *vm ([a-z]+)  +\w", text.partition("Description:")[2], re.MULTILINE)
-    changes = [verb.name for verb in said if verb.takes]
+    changes = [verb.name for verb in said if verb.parameters]
     assert described == ["boot", *group.split("|"), *changes, "list", "info", "wait", "console"]
     assert described == usage.verb_names()

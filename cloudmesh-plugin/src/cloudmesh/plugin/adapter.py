@@ -25,7 +25,7 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
 from cloudmesh.plugin.signals import as_ctrl_c
-from cloudmesh.plugin.usage import help_text, parse, split, words_of
+from cloudmesh.plugin.usage import common, help_text, parse, split, words_of
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -93,7 +93,7 @@ def command(
 
 def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
     name = method.__name__.removeprefix("do_")
-    doc = textwrap.dedent(method.__doc__ or "")
+    doc = common.completed(textwrap.dedent(method.__doc__ or ""), name)
     front.take_words(name)
 
     @functools.wraps(method)
@@ -147,9 +147,11 @@ def _answer(method: Method, shell: Any, call: _Call) -> int:
     answer = None if arguments is None else method(shell, arguments)
     if arguments is None or answer is None:
         return 0
-    text = answer.text
+    text, form = answer.text, arguments.get("--output") or "table"
+    if arguments.get("--quiet"):
+        common.quieted(answer, form)
     if text is None:
-        text = output.render(answer, arguments.get("--output") or "table")
+        text = output.render(answer, form)
     if text:
         output.write(text)
     for note in answer.notes:
@@ -173,7 +175,8 @@ def _arguments(call: _Call) -> Arguments | None:
     form = arguments.get("--output")
     if form and form not in output.FORMATS:
         raise output.unknown_format(form)
-    return arguments if is_dry is False else _dry(call, words, arguments)
+    arguments = arguments if is_dry is False else _dry(call, words, arguments)
+    return common.with_format(arguments, call.doc, options)
 
 
 def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:

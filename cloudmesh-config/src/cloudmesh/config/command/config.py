@@ -187,7 +187,7 @@ def _get(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     value, secrets = config.get(arguments["KEY"]), arguments["--secrets"]
     if secrets:
         value = config.decrypted(value, parts)
-    form = arguments["--output"] or "table"
+    form = "table" if arguments["--quiet"] else arguments["--output"] or "table"
     if form in ("json", "yaml"):
         return Answer(text=show.document(show.masked(parts, value, secrets), form))
     if form == "table" and not isinstance(value, dict | list):

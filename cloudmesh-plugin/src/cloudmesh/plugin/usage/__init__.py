@@ -16,18 +16,19 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 # Marks what docopt would take for an option and is none: a word after "--", or the value of a variable. No
 # word of a process holds this character.
 POSITIONAL = "\0"
+_SHORT_WITH_SIGN = re.compile(r"-\w=")
 
 
 def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     """The arguments that docopt finds in exactly these words.
 
     Words after ``--`` are no options, whatever they look like. An option has to be written out, though docopt
-    would take the beginning of one. ``doc`` is the text of the command ``name``; it may begin with ``::``, as
-    those of cmd5 do.
+    would take the beginning of one. The value of a short one may follow ``=``, too. ``doc`` is the text of
+    the command ``name``; it may begin with ``::``, as those of cmd5 do.
 
     Raises:
-        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the Usage block, or
-            its lines about the sub-command, if one was given.
+        UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the one line of the
+            usage that fits, or says where to find it.
         CloudmeshError: the author of the command wrote a usage that docopt cannot read.
     """
     import docopt  # only a command that runs needs it
@@ -35,22 +36,26 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     from cloudmesh.plugin.usage import matching
 
     options, positional = split(words)
+    if any(_SHORT_WITH_SIGN.match(word) for word in options):
+        from cloudmesh.plugin.usage.words import without_sign  # few words are written so
+
+        options = without_sign(doc, options)
     marked = [*options, *(POSITIONAL + word if word.startswith("-") else word for word in positional)]
-    reason = None
+    refused = None
     try:
         if _may_be_shortened(doc, options, docopt):
             from cloudmesh.plugin.usage import refusal
 
-            reason = refusal.wrong_option(doc, options)
-        found = matching.matched(doc, marked) if reason is None else {}
+            refused = refusal.wrong_option(doc, options, name)
+        found = matching.matched(doc, marked) if refused is None else {}
     except docopt.DocoptLanguageError as error:
         raise CloudmeshError(f"the usage text of the command {name!r} is malformed: {error}") from None
     except docopt.DocoptExit:
         from cloudmesh.plugin.usage import refusal  # most calls are not refused
 
-        reason = refusal.explain(doc, marked, name)
-    if reason is not None:
-        raise UsageError(reason, usage=refusal.usage_of(doc, marked, name))
+        refused = refusal.explain(doc, marked, name)
+    if refused is not None:
+        raise UsageError(refused.sentence, usage=refused.usage)
     return {key: _unmarked(value) for key, value in found.items()}
 
 

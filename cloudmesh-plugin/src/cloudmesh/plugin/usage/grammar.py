@@ -129,6 +129,17 @@ class Usage:
                 texts[-1] += f"\n{row.rstrip()}"
         return texts
 
+    def lines_of(self, positionals: Sequence[str]) -> list[tuple[UsageLine, Walk]]:
+        """The lines that have the sub-command among these words, or all if there is none."""
+        walks = [(line, line.walk(positionals)) for line in self.lines]
+        longest = max(len(walk.commands) for _, walk in walks)
+        return [(line, walk) for line, walk in walks if len(walk.commands) == longest]
+
+    def options_of(self, positionals: Sequence[str]) -> list[str]:
+        """The options of the sub-command among these words, in the order of the text."""
+        names = set().union(*(line.option_names for line, _ in self.lines_of(positionals)))
+        return list(dict.fromkeys(option.name for option in self.options if option.name in names))
+
     @cached_property
     def long_options(self) -> list[str]:
         """The options with two dashes, each once."""

@@ -1,4 +1,5 @@
-"""Why docopt refused some words, as a sentence that names the wrong word and the nearest right one.
+"""Why docopt refused some words: a sentence that names the wrong word and the nearest right one, and the one
+line of the usage that fits.
 
 docopt itself only says that the words do not fit. Here the words are walked along every line of the
 usage as far as they go; where none goes on, the word is wrong, and what could have stood there is known.
@@ -7,84 +8,123 @@ What has to do with options is found by trying: which option, left out or added,
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from cloudmesh.plugin.errors import nearest
 from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
 from cloudmesh.plugin.usage.grammar import Usage, UsageLine
-from cloudmesh.plugin.usage.words import GivenWords, WordRefused, scan
+from cloudmesh.plugin.usage.hints import command_hint, option_hint
+from cloudmesh.plugin.usage.words import GivenWords, WordRefused, positionals, scan
 
-_MANY_LINES = 16
+_WIDTH = 80
+# Keeps together what is in brackets while a line is broken.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def explain(doc: str, words: Sequence[str], name: str) -> str:
-    """One sentence on why these words are refused; they must be words that docopt refuses."""
+class Refusal(NamedTuple):
+    """Why words are refused.
+
+    Attributes:
+        sentence: the reason, which names the wrong word.
+        usage: the line of the usage that fits, or where to find it.
+    """
+
+    sentence: str
+    usage: str
+
+
+def explain(doc: str, words: Sequence[str], name: str) -> Refusal:
+    """Why these words are refused; they must be words that docopt refuses."""
     usage = Usage(doc)
     try:
         given = scan(words, usage)
     except WordRefused as refused:
-        return str(refused)
+        return Refusal(str(refused), _usage_line(usage, name, positionals(words, usage)))
     furthest = max(line.walk(given.positionals).consumed for line in usage.lines)
     if furthest < len(given.positionals):
         return _wrong_word(usage, given, name, furthest)
     label = _label(usage, given.positionals, name)
     lines = [line for line in usage.lines if line.walk(given.positionals).complete]
     if not lines:
-        return _missing_word(usage, given, label)
-    return (
-        _foreign_option(lines, given, label)
-        or _repeated_option(usage, given)
-        or _missing_option(usage, lines, given, label)
-        or _clashing_option(usage, given, label)
-        or _repeated_option(usage, given, alone=False)
-        or f"the words after {name!r} do not fit its usage"
-    )
+        sentence = _missing_word(usage, given, label)
+    else:
+        sentence = (
+            _foreign_option(lines, given, label)
+            or _repeated_option(usage, given)
+            or _missing_option(usage, lines, given, label)
+            or _clashing_option(usage, given, label)
+            or _repeated_option(usage, given, alone=False)
+            or f"the words after {name!r} do not fit its usage"
+        )
+    return Refusal(sentence, _usage_line(usage, name, given.positionals, given.option_names))
 
 
-def wrong_option(doc: str, words: Sequence[str]) -> str | None:
-    """One sentence on the first option that fits nowhere, such as a shortened one; None if there is none."""
+def wrong_option(doc: str, words: Sequence[str], name: str) -> Refusal | None:
+    """The first option that fits nowhere, such as a shortened one; None if there is none."""
+    usage = Usage(doc)
     try:
-        scan(words, Usage(doc))
+        scan(words, usage)
     except WordRefused as refused:
-        return str(refused)
+        return Refusal(str(refused), _usage_line(usage, name, positionals(words, usage)))
     return None
 
 
 def usage_of(doc: str, words: Sequence[str], name: str) -> str:
-    """The Usage block; only the lines of the sub-command that was given, so that the sentence stays in sight.
-
-    If none was given, a block that would fill the screen is left out: the sentence names the sub-commands.
-    """
+    """The Usage block: the lines of the sub-command among these words, or all if there is none."""
     usage = Usage(doc)
-    positionals = [word for word in words if not word.startswith("-")]
-    walked = [line.walk(positionals).commands for line in usage.lines]
-    longest = max(walked, key=len)
+    lines = [line for line, _ in usage.lines_of(positionals(words, usage))]
     texts = usage.line_texts
-    if longest and len(texts) == len(walked):
-        texts = [text for text, commands in zip(texts, walked, strict=True) if commands == longest]
-    if not longest and sum(text.count("\n") + 1 for text in texts) > _MANY_LINES:
-        return f"cms help {name} shows how they are used"
+    if len(texts) == len(usage.lines):
+        texts = [text for text, line in zip(texts, usage.lines, strict=True) if line in lines]
     return "Usage:\n" + textwrap.indent("\n".join(texts), "  ")
 
 
-def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> str:
-    """The sentence for a positional word that no line of the usage takes at its place."""
+def _usage_line(usage: Usage, name: str, words: Sequence[str], options: Iterable[str] = ()) -> str:
+    """The one line of the usage that fits these positional words and options best."""
+    wanted = set(options)
+    lines = usage.lines_of(words)
+    texts = usage.line_texts
+    if len(texts) != len(usage.lines) or (len(texts) > 1 and not any(walk.commands for _, walk in lines)):
+        return f"cms {name} --help shows the usage"
+    line, walk = max(lines, key=lambda each: (len(wanted & each[0].option_names), each[1].consumed))
+    text = " ".join(texts[usage.lines.index(line)].split())
+    for word in walk.commands:
+        # Of the sub-commands that share the line, the one that was given.
+        text = re.sub(rf"\((?:[\w-]+\|)*{re.escape(word)}(?:\|[\w-]+)*\)", word, text, count=1)
+    text = re.sub(
+        r"[\[(][^\[\]()]*[\])]", lambda match: match[0].replace(" ", _NO_BREAK), f"Usage: cms {text}"
+    )
+    rows = textwrap.wrap(
+        text, _WIDTH, subsequent_indent=" " * 11, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(rows).replace(_NO_BREAK, " ")
+
+
+def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> Refusal:
+    """The refusal of a positional word that no line of the usage takes at its place."""
+    before, word = given.positionals[:place], given.positionals[place]
     walks = [line.walk(given.positionals) for line in usage.lines]
     expected = [leaf for walk in walks if walk.consumed == place for leaf in walk.expected]
     commands = _unique(leaf.name for leaf in expected)
-    word = given.positionals[place]
     if place and is_secret(given.positionals[place - 1]):
         # Likely KEY VALUE in place of KEY=VALUE.
         word = MASK
+    label = _label(usage, before, name)
     if commands:
-        near = nearest(word, commands)
+        near = command_hint(word, commands)
         hint = f"did you mean {near!r}?" if near else f"known: {', '.join(commands)}"
-        return f"unknown word {_shown(word)}; {hint}"
-    label = _label(usage, given.positionals[:place], name)
-    option = nearest("--" + word.partition("=")[0], usage.long_options) if "=" in word else None
-    hint = f"; did you mean {option!r}?" if option else ""
-    return f"superfluous word {_shown(word)}: {label!r} takes no more words here{hint}"
+        of = f" of {label!r}" if place else ""
+        words = [*before, near, *given.positionals[place + 1 :]] if near else before
+        usage_line = _usage_line(usage, name, words, given.option_names)
+        return Refusal(f"unknown sub-command {_shown(word)}{of}; {hint}", usage_line)
+    near = option_hint("--" + word.partition("=")[0], usage.options_of(before)) if "=" in word else None
+    hint = f"; did you mean {near!r}?" if near else ""
+    return Refusal(
+        f"unexpected argument {_shown(word)}: {label!r} takes no more arguments{hint}",
+        _usage_line(usage, name, before, given.option_names),
+    )
 
 
 def _missing_word(usage: Usage, given: GivenWords, label: str) -> str:
@@ -96,7 +136,7 @@ def _missing_word(usage: Usage, given: GivenWords, label: str) -> str:
     commands = _unique(leaf.name for leaf in expected if leaf.is_command)
     needed = _unique(leaf.name for leaf in expected if not leaf.is_command)
     if len(commands) == 1:
-        needed.append(f"the word {commands[0]!r}")
+        needed.append(f"the sub-command {commands[0]!r}")
     elif commands:
         needed.append("one of: " + ", ".join(commands))
     return f"{label!r} needs {' or '.join(needed)}"
@@ -106,7 +146,7 @@ def _foreign_option(lines: list[UsageLine], given: GivenWords, label: str) -> st
     """The sentence for an option that exists, but not for this sub-command."""
     known = set().union(*(line.option_names for line in lines))
     wrong = [option.name for option in given.options if option.name not in known]
-    return f"{label!r} takes no {wrong[0]}" if wrong else None
+    return f"{label!r} has no option {wrong[0]}" if wrong else None
 
 
 def _repeated_option(usage: Usage, given: GivenWords, alone: bool = True) -> str | None:
@@ -114,7 +154,7 @@ def _repeated_option(usage: Usage, given: GivenWords, alone: bool = True) -> str
     seen: set[str] = set()
     for option in given.options:
         if option.name in seen and (not alone or usage.fits(given.without(option))):
-            return f"{option.name} is given more than once"
+            return f"option {option.name} is given more than once"
         seen.add(option.name)
     return None
 
@@ -135,7 +175,7 @@ def _missing_option(usage: Usage, lines: list[UsageLine], given: GivenWords, lab
 def _clashing_option(usage: Usage, given: GivenWords, label: str) -> str | None:
     """The sentence for an option without which the words fit."""
     clashing = [option.name for option in given.options if usage.fits(given.without(option))]
-    return f"{clashing[0]} does not go together with the other words of {label!r}" if clashing else None
+    return f"option {clashing[0]} cannot be used with the other arguments of {label!r}" if clashing else None
 
 
 def _label(usage: Usage, positionals: Sequence[str], name: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloudmesh.plugin.errors import nearest
 from cloudmesh.plugin.usage.grammar import Usage
+from cloudmesh.plugin.usage.hints import option_hint
 
 
 class WordRefused(Exception):
@@ -62,11 +62,13 @@ def scan(words: Sequence[str], usage: Usage) -> GivenWords:
 def _long(words: Sequence[str], at: int, usage: Usage) -> tuple[str, int]:
     """The long option at this place, and the place of its last word."""
     typed, sign, _ = words[at].partition("=")
-    known = usage.long_options
-    if typed not in known:
+    if typed not in usage.long_options:
+        known = [name for name in _known(words, usage) if name.startswith("--")]
         full = [option for option in known if option.startswith(typed)]
         if full:
-            raise WordRefused(f"options are not shortened: write {' or '.join(full)} in place of {typed}")
+            raise WordRefused(
+                f"unknown option {typed!r}; options cannot be abbreviated, use {' or '.join(full)}"
+            )
         raise WordRefused(_unknown_option(typed, known))
     takes_value = next(option.argcount for option in usage.options if option.long == typed)
     if sign and not takes_value:
@@ -87,11 +89,12 @@ def _shorts(words: Sequence[str], at: int, usage: Usage) -> tuple[list[str], int
         option = known.get(short)
         if option is None:
             # A word with one dash may be a long option that lost the other dash.
-            typed = words[at].partition("=")[0]
-            near = nearest("-" + typed, usage.long_options) if len(typed) > 2 else None
+            typed, names_of_line = words[at].partition("=")[0], _known(words, usage)
+            near = option_hint("-" + typed, names_of_line) if len(typed) > 2 else None
             if near:
                 raise WordRefused(f"unknown option {typed!r}; did you mean {near!r}?")
-            raise WordRefused(_unknown_option(short, [*known, *usage.long_options]))
+            shorts = [name for name, option in known.items() if option.name in names_of_line]
+            raise WordRefused(_unknown_option(short, [*shorts, *names_of_line]))
         names.append(option.name)
         if option.argcount and not letters:
             at += 1
@@ -102,9 +105,42 @@ def _shorts(words: Sequence[str], at: int, usage: Usage) -> tuple[list[str], int
     return names, at
 
 
+def without_sign(doc: str, words: Sequence[str]) -> list[str]:
+    """The words as docopt takes them: ``-ojson`` for ``-o=json``."""
+    usage, found = Usage(doc), list(words)
+    takes_value = {option.short for option in usage.options if option.argcount}
+    try:
+        given = scan(words, usage)
+    except WordRefused:
+        # It will be refused once more, with a reason.
+        return found
+    for option in given.options:
+        word = words[option.first]
+        if word[:2] in takes_value and word[2:3] == "=":
+            found[option.first] = word[:2] + word[3:]
+    return found
+
+
+def positionals(words: Sequence[str], usage: Usage) -> list[str]:
+    """The words that are neither options nor their values, also if some options are wrong."""
+    takes_value = {name for each in usage.options if each.argcount for name in (each.short, each.long)}
+    found: list[str] = []
+    after = ""
+    for word in words:
+        if not word.startswith("-") and after not in takes_value:
+            found.append(word)
+        after = word if word.startswith("-") else ""
+    return found
+
+
+def _known(words: Sequence[str], usage: Usage) -> list[str]:
+    """The options of the sub-command that was given; without one, those of all."""
+    return usage.options_of(positionals(words, usage))
+
+
 def _unknown_option(typed: str, known: Sequence[str]) -> str:
     """The sentence for an option that the command does not have."""
-    near = nearest(typed, known)
+    near = option_hint(typed, known)
     if near:
         return f"unknown option {typed!r}; did you mean {near!r}?"
     return f"unknown option {typed!r}; known: {', '.join(known)}" if known else f"unknown option {typed!r}"

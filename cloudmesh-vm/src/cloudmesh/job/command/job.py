@@ -25,7 +25,7 @@ class JobCommand(PluginCommand):
             job list [--all] [--output=FORMAT]
             job show ID [--output=FORMAT]
             job resume ID [--failed] [--timeout=DURATION] [--parallel=N]
-                    [--call-timeout=DURATION] [--quiet] [--output=FORMAT]
+                    [--call-timeout=DURATION] [--output=FORMAT]
             job cancel ID [--output=FORMAT]
 
           Arguments:
@@ -41,7 +41,6 @@ class JobCommand(PluginCommand):
                                number, else 32
             --call-timeout=DURATION
                                time limit for one call; else the configured one
-            --quiet            draw no progress on the terminal
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:

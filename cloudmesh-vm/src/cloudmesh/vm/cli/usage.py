@@ -15,8 +15,10 @@ _WIDTH = 80
 _COLUMN = 18
 _MANY = "(NAMES... | --all)"
 _CLOUD = "[--cloud=CLOUDS]"
-_LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]", "[--quiet]")
-_OUTPUT = "[--output=FORMAT]"
+# What scripts say with --yes is the same for all verbs, though few of them ask.
+_CHOICES = ("[--dryrun]", "[--yes]", "[--wait]")
+_LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]")
+_OUTPUT, _QUIET = "[--output=FORMAT]", "[--quiet]"
 _AFTER_VERBS = (
     ("--all", "every machine of the clouds; no name never means all"),
     ("--dryrun", "show what would be done, and do nothing"),
@@ -29,7 +31,6 @@ _AFTER_VERBS = (
     ),
     ("--parallel=N", "calls at the same time, 1 to 1000; else the configured number, else 32"),
     ("--call-timeout=DURATION", "time limit for one call; else the configured one"),
-    ("--quiet", "draw no progress on the terminal"),
     ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ..."),
     ("--refresh", "ask the clouds before listing"),
     ("--output=FORMAT", "table, json, yaml, csv or names [default: table]"),
@@ -55,7 +56,7 @@ _QUERIES = (
     ),
     (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "everything about one machine, asked from its cloud"),
     (
-        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=DURATION]", "[--quiet]", _OUTPUT)),
+        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=DURATION]", _OUTPUT)),
         "waits for a state; fails at once when it cannot come any more",
     ),
     (Pattern(("console",), ("NAME", _CLOUD)), "what a machine printed on its console"),
@@ -63,11 +64,12 @@ _QUERIES = (
 
 
 def patterns(verbs: Mapping[str, Verb] = VERBS) -> list[Pattern]:
-    """The patterns of the usage; verbs that take no value share one."""
-    boot = ("NAMES...", _CLOUD, *_items(BOOT.parameters), "[--wait]", *_LIMITS, _OUTPUT)
+    """The patterns of the usage; verbs that take nothing beside the machines share one."""
+    boot = ("NAMES...", _CLOUD, *_items(BOOT.parameters), *_CHOICES, *_LIMITS, _OUTPUT)
     said = [verb for verb in verbs.values() if not verb.said]
-    groups = [[verb for verb in said if not verb.value], *([verb] for verb in said if verb.value)]
-    return [Pattern((BOOT.name,), boot), *map(_pattern, groups), *(pattern for pattern, _ in _QUERIES)]
+    groups = [[verb for verb in said if not verb.parameters], *([verb] for verb in said if verb.parameters)]
+    every = [Pattern((BOOT.name,), boot), *map(_pattern, groups), *(pattern for pattern, _ in _QUERIES)]
+    return [Pattern(pattern.verbs, (*pattern.items, _QUIET)) for pattern in every]
 
 
 def verb_names(verbs: Mapping[str, Verb] = VERBS) -> list[str]:
@@ -76,16 +78,13 @@ def verb_names(verbs: Mapping[str, Verb] = VERBS) -> list[str]:
 
 
 def _pattern(verbs: Sequence[Verb]) -> Pattern:
-    """What these verbs take; a choice that one of them has, all are shown with."""
+    """What these verbs take beside their own parameters."""
     names = tuple(verb.name for verb in verbs)
     own = _items([each for verb in verbs for each in verb.parameters])
     if any(verb.single for verb in verbs):
         return Pattern(names, ("NAME", *own, _CLOUD, "[--call-timeout=DURATION]", _OUTPUT))
     moves = any(verb.passing for verb in verbs)
-    asks = any(verb.destroys for verb in verbs)
-    choices = {"[--dryrun]": moves, "[--yes]": asks, "[--wait]": moves}
-    taken = (option for option, is_taken in choices.items() if is_taken)
-    return Pattern(names, (_MANY, *own, _CLOUD, *taken, *_LIMITS, _OUTPUT))
+    return Pattern(names, (_MANY, *own, _CLOUD, *(_CHOICES if moves else ()), *_LIMITS, _OUTPUT))
 
 
 def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:
