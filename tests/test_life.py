@@ -153,16 +153,6 @@ def test_delete_asks_and_takes_only_yes(machines, shell):
     assert machines.states() == {}
 
 
-def test_tab_completes_the_verbs(shell):
-    shell.send("vm st\t\t")
-    shell.expect("start +stop")
-    shell.send("a\t")
-    shell.expect_exact("vm start")
-    shell.sendcontrol("u")
-    shell.sendline("vm lts")
-    shell.expect_exact("'lts'")
-
-
 SCRIPT = """
     from cloudmesh.cloud import Cloud
     from cloudmesh.cloud.errors import Conflict

@@ -107,6 +107,18 @@ def read(script: BinaryIO, file: str) -> Iterator[tuple[int, str]]:
         )
 
 
+def is_continued(text: str) -> bool:
+    """Whether the last of some lines ends in a backslash that continues it."""
+    line, goes_on = _Line(), False
+    for row in text.split("\n"):
+        goes_on = line.is_open_after(row)
+        if goes_on:
+            line.add(row[:-1])
+        else:
+            line = _Line()
+    return goes_on
+
+
 def _rows(script: BinaryIO, file: str) -> Iterator[tuple[int, str]]:
     """The lines as they stand there, without their ends, with their numbers."""
     place = number = 0

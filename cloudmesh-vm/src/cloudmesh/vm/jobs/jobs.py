@@ -96,7 +96,7 @@ class Jobs:
 
         with open_store(self._config) as database:
             found = find_all(database, rows.JOBS, order=desc("id"), limit=limit)
-            return [_state(database, job) for job in found]
+            return [state_of(database, job) for job in found]
 
     def show(self, number: int) -> tuple[JobState, Sequence[dict[str, Any]]]:
         """One job, and the rows of its tasks in their order.
@@ -105,7 +105,7 @@ class Jobs:
         runs the job.
         """
         with open_store(self._config) as database:
-            state = _state(database, _find(database, number))
+            state = state_of(database, _find(database, number))
             tasks = find_all(database, rows.TASKS, job=number)
         over = {rows.PENDING: Status.NOT_STARTED.value, rows.RUNNING: Status.INTERRUPTED.value}
         told = {} if state.status == rows.RUNNING else over
@@ -138,7 +138,7 @@ class Jobs:
         with Inventory(open_store(self._config)) as inventory:
             store = JobStore.create(inventory, plan, pending=True)
             try:
-                return _state(inventory.database, _find(inventory.database, store.number))
+                return state_of(inventory.database, _find(inventory.database, store.number))
             finally:
                 store.release()
 
@@ -149,7 +149,7 @@ class Jobs:
             CloudmeshError: the job is over already.
         """
         with open_store(self._config) as database:
-            _require_open(number, _state(database, _find(database, number)).status)
+            _require_open(number, state_of(database, _find(database, number)).status)
             hold = database.hold(rows.lock_name(number))
             if hold is None:
                 database.update(rows.JOBS, {"cancel": 1}, id=number)
@@ -159,7 +159,7 @@ class Jobs:
                     _require_open(number, _find(database, number)["status"])
                     database.update(rows.JOBS, {"status": rows.CANCELLED, "ended": time.time()}, id=number)
                     add_event(database, number, rows.CANCELLED)
-            state = _state(database, _find(database, number))
+            state = state_of(database, _find(database, number))
         if state.status != rows.CANCELLED:
             _require_open(number, state.status)
         return state
@@ -236,7 +236,7 @@ def _open_jobs(database: Database) -> list[tuple[Any, JobState]]:
     from cloudmesh.db.records.conditions import in_
 
     found = find_all(database, rows.JOBS, status=in_([rows.PENDING, rows.RUNNING, rows.INTERRUPTED]))
-    states = [(job, _state(database, job)) for job in found]
+    states = [(job, state_of(database, job)) for job in found]
     return [each for each in states if each[1].status in (rows.PENDING, rows.INTERRUPTED)]
 
 
@@ -255,7 +255,7 @@ def _require_open(number: int, status: str) -> None:
         raise CloudmeshError(f"job {number} is already {status}; nothing to cancel")
 
 
-def _state(database: Database, job: Any) -> JobState:
+def state_of(database: Database, job: Any) -> JobState:
     """A job as its row and those of its tasks tell; one whose process died without a word was interrupted.
 
     One that was interrupted and has nothing left to do, or to wait for, is at its end.
