@@ -67,17 +67,17 @@ def _read() -> Iterator[Place]:
         for file in sorted(root.glob("*/command/*.py")):
             module = f"cloudmesh.{file.parts[-3]}.command.{file.stem}"
             by_convention = [file.stem] if file.stem == file.parts[-3] else []
-            for name in dict.fromkeys([*by_convention, *_methods(file)]):
+            for name in dict.fromkeys([*by_convention, *methods(file)]):
                 of_packages.add(name)
                 yield Place(name, module, file)
     for root in _roots():
         if (file := root / _SHELL).is_file():
-            for name in _methods(file):
+            for name in methods(file):
                 if name not in of_packages | _ENDS:
                     yield Place(name, "cloudmesh.shell.shell", file)
 
 
-def _methods(file: Path) -> list[str]:
+def methods(file: Path) -> list[str]:
     """The names of the commands that a file defines."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
