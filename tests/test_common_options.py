@@ -70,7 +70,7 @@ def test_a_command_keeps_a_letter_that_it_uses_itself():
     doc = "Usage:\n  x [-q] [--output=F]\n\nOptions:\n  -q        own\n  --output=F  form\n"
     assert completed(doc, "x") == (
         "Usage:\n  x [-q] [--output=F]\n\nOptions:\n  -q        own\n  -o, --output=F\n              form\n"
-        "  -h, --help\n            show this help\n"
+        "  -h, --help   show this help\n"
     )
 
 

@@ -129,7 +129,7 @@ def test_the_shell_does_the_same(boot, config, cms):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("stop web1 --hard", "--hard is an option of reboot, not of stop"),
+        ("stop web1 --hard", "'vm stop' has no option --hard"),
         ("rebuild web1 --image=tiny-linux", "refusing to rebuild 1 machine: no terminal"),
         ("metadata web1 --set=role", "--set=role must be KEY=VALUE"),
         ("metadata web1 --set=a=1 --unset=a", "a is both set and removed"),

@@ -176,7 +176,7 @@ def _arguments(call: _Call) -> Arguments | None:
     if form and form not in output.FORMATS:
         raise output.unknown_format(form)
     arguments = arguments if is_dry is False else _dry(call, words, arguments)
-    return common.with_format(arguments, call.doc, options)
+    return common.with_format(arguments, call.doc, options) if arguments.get("--quiet") else arguments
 
 
 def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:

@@ -55,8 +55,8 @@ def completed(doc: str, name: str) -> str:
 
 
 def with_format(arguments: dict[str, Any], doc: str, words: Sequence[str]) -> dict[str, Any]:
-    """The arguments, in which ``--quiet`` chooses the format of the output, unless the words do."""
-    if not arguments.get("--quiet") or "--output" not in arguments:
+    """The arguments of a call with ``--quiet``, which chooses the format of the output unless the words do."""
+    if "--output" not in arguments:
         return arguments
     from cloudmesh.plugin.usage.grammar import Usage
     from cloudmesh.plugin.usage.words import scan
@@ -102,7 +102,8 @@ def _with_rows(doc: str, indent: str, missing: list[str], names: bool) -> str:
     """
     section = re.search(_SECTION.format("Options"), doc, re.MULTILINE)
     told = _ROW.search(section[2]) if section else None
-    column = len(told[2] + told[3]) if told and told[3] else _COLUMN
+    # No option that is added is longer than --quiet.
+    column = max(len(told[2] + told[3]), len("-q, --quiet  ")) if told and told[3] else _COLUMN
     told_as = {**_HELP, **({"--quiet": _NAMES_ONLY} if names else {})}
     rows = [_row(f"{indent}  ", f"{SHORT[option]}, {option}", column, told_as[option]) for option in missing]
     if section:

@@ -75,15 +75,9 @@ def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
 
 
 def _flagged(verb: Verb, arguments: Arguments) -> Verb:
-    """The verb that is meant with the flags that were given. Raises UsageError for another verb's flag."""
-    for owner in VERBS.values():
-        for flag in (each for each in owner.parameters if each.kind is Kind.FLAG):
-            option = flag.options[0][0]
-            if arguments[option] and owner is not verb:
-                raise UsageError(f"{option} is an option of {owner.name}, not of {verb.name}")
-            if arguments[option] and flag.verb:
-                return find_verb(flag.verb)
-    return verb
+    """The verb that is meant with the flags that were given."""
+    meant = (flag.verb for flag in verb.parameters if flag.verb and arguments[flag.options[0][0]])
+    return find_verb(next(meant, verb.name))
 
 
 def _argument(verb: Verb, arguments: Arguments) -> GivenArgument:

@@ -56,7 +56,7 @@ class ConnectionSettings:
         ) -> float:
             value = settings.get(key)
             try:
-                found = read(default if value is None else value)
+                found = default if value is None else read(value)
             except (TypeError, ValueError):
                 found = 0.0
             if isinstance(value, bool) or not 0 < found <= most:
