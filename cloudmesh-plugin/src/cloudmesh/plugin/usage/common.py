@@ -55,7 +55,7 @@ def completed(doc: str, name: str) -> str:
 
 
 def with_format(arguments: dict[str, Any], doc: str, words: Sequence[str]) -> dict[str, Any]:
-    """The arguments of a call with ``--quiet``, which chooses the format of the output unless the words do."""
+    """The arguments of a call with ``--quiet``, which chooses the output unless the words do."""
     if "--output" not in arguments:
         return arguments
     from cloudmesh.plugin.usage.grammar import Usage
