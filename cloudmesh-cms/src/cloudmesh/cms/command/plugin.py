@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.plugin import Answer, PluginCommand, command
+from cloudmesh import plugin
+from cloudmesh.plugin import Answer, command
 
 
-class PluginsCommand(PluginCommand):
+class PluginCommand(plugin.PluginCommand):
     """The command ``plugin`` of the shell."""
 
     @command(
