@@ -18,7 +18,7 @@ class KeyCommand(PluginCommand):
           Usage:
             key list [--cloud=CLOUDS] [--output=FORMAT]
             key add NAME [FILE] [--cloud=CLOUDS] [--output=FORMAT]
-            key delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
+            key delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
 
           Arguments:
             FILE   the public key; else ~/.ssh/id_ed25519.pub, id_ecdsa.pub or
@@ -27,6 +27,7 @@ class KeyCommand(PluginCommand):
           Options:
             --cloud=CLOUDS   clouds to ask, as in: uc,tacc  'uc*'; else the variable
                              cloud (cms set cloud=uc), else the configured defaults
+            --yes            accepted for scripts; nothing is asked
             --output=FORMAT  table, json, yaml, csv or names [default: table]
 
           Description:

@@ -18,7 +18,7 @@ class SecgroupCommand(PluginCommand):
           Usage:
             secgroup list [NAME] [--cloud=CLOUDS] [--output=FORMAT]
             secgroup create NAME [--description=TEXT] [--cloud=CLOUDS] [--output=FORMAT]
-            secgroup delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
             secgroup rule (add|remove) NAME [--protocol=PROTOCOL] [--port=PORTS]
                     [--remote=RANGE] [--direction=DIRECTION] [--cloud=CLOUDS]
                     [--output=FORMAT]
@@ -34,6 +34,7 @@ class SecgroupCommand(PluginCommand):
             --direction=DIRECTION  ingress or egress [default: ingress]
             --cloud=CLOUDS         clouds to ask, as in: uc,tacc  'uc*'; else the variable
                                    cloud (cms set cloud=uc), else the configured defaults
+            --yes                  accepted for scripts; nothing is asked
             --output=FORMAT        table, json, yaml, csv or names [default: table]
 
           Description:
