@@ -22,8 +22,8 @@ Rows = list[dict[str, Any]]
 Told = TypeVar("Told")
 _KINDS: Mapping[str, type[Image | Flavor]] = {"image": Image, "flavor": Flavor}
 _COLUMNS = {
-    "image": ["cloud", "name", "size", "cloud_id", "age"],
-    "flavor": ["cloud", "name", "vcpus", "ram", "disk", "cloud_id", "age"],
+    "image": ["cloud", "name", "size", "id", "age"],
+    "flavor": ["cloud", "name", "vcpus", "ram", "disk", "id", "age"],
 }
 
 
@@ -91,14 +91,14 @@ def _address_rows(cloud: Cloud) -> Rows:
 _THINGS: Mapping[str, tuple[list[str], Callable[[Cloud], Rows]]] = {
     "key": (["cloud", "name", "fingerprint"], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
     "network": (
-        ["cloud", "name", "subnets", "external", "shared", "cloud_id"],
+        ["cloud", "name", "subnets", "external", "shared", "id"],
         lambda cloud: [{**vars(each), "subnets": list(each.subnets)} for each in cloud.networks()],
     ),
     "group": (
-        ["cloud", "name", "rules", "description", "cloud_id"],
+        ["cloud", "name", "rules", "description", "id"],
         lambda cloud: [{**vars(each), "rules": len(each.rules)} for each in cloud.security_groups()],
     ),
-    "address": (["cloud", "address", "machine", "pool", "cloud_id"], _address_rows),
+    "address": (["cloud", "address", "machine", "pool", "id"], _address_rows),
 }
 
 
@@ -155,8 +155,9 @@ def _answer(
     errors: Mapping[str, CloudmeshError],
     notes: Sequence[str],
 ) -> Answer:
+    shown = [{"id" if key == "cloud_id" else key: value for key, value in row.items()} for row in rows]
     return Answer(
-        rows,
+        shown,
         columns=columns,
         formats={"age": age_text},
         notes=list(notes),

@@ -207,7 +207,8 @@ def describe(
 ) -> Answer:
     """Everything that is known of one machine."""
     age = round(max(0.0, time.time() - refreshed), 1)
-    facts = {**machine.to_record(), "age": age, "created": created_text(machine)}
+    told = {**machine.to_record(), "age": age, "created": created_text(machine)}
+    facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
     if form == "names":
         facts.update(*machine_rows(config, [machine]))
     return Answer(record=facts, notes=list(notes))
