@@ -202,3 +202,20 @@ def test_cmd5s_shell_is_not_loaded_for_ours(home, words):
     told = home.cms(*words, code=None).stderr
     assert "cloudmesh.cms.main" in told
     assert not [name for name in ("cloudmesh.shell", "rich", "requests") if f" {name}\n" in told]
+
+
+def test_ctrl_c_is_answered_before_anything_is_loaded(home, tmp_path):
+    """The program is interrupted while it is imported: here by a module of it that raises what Ctrl-C does."""
+    early = tmp_path / "early"
+    early.mkdir()
+    (early / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'cloudmesh.plugin.adapter':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+    )
+    home.extra["PYTHONPATH"] = str(early)
+    ended = home.cms("vm", "list", code=130)
+    assert (ended.stdout, ended.stderr) == ("", "cms: interrupted\n")

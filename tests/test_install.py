@@ -101,7 +101,7 @@ def test_pipx(backend, user, dist, tmp_path):
     # uv keeps one of the two scripts of this name, in no fixed order.
     names = ["cloudmesh", "cms"] if backend == "pip" else ["cloudmesh"]
     for name in names:
-        assert "cloudmesh.cms.main" in (tmp_path / "bin" / name).read_text(encoding="utf-8")
+        assert "from cloudmesh.cms import main" in (tmp_path / "bin" / name).read_text(encoding="utf-8")
     works(user, tmp_path / "bin" / names[-1])
 
 
@@ -112,7 +112,7 @@ def test_pip(user, dist, tmp_path):
     run(tmp_path, python, "-m", "pip", *words, "cloudmesh-cms[keyring,postgresql]")
     run(tmp_path, python, "-m", "pip", "check")
     run(tmp_path, python, "-c", "import keyring, psycopg")
-    assert "cloudmesh.cms.main" in (tmp_path / "env" / "bin" / "cms").read_text(encoding="utf-8")
+    assert "from cloudmesh.cms import main" in (tmp_path / "env" / "bin" / "cms").read_text(encoding="utf-8")
     works(user, tmp_path / "env" / "bin" / "cms")
     wrong_script(user, tmp_path / "env" / "bin")
 
@@ -120,7 +120,7 @@ def test_pip(user, dist, tmp_path):
 def wrong_script(user, programs):
     """Where the script of cmd5 lies in place of ours, one line says so once, and how to mend it."""
     ours = programs / "cloudmesh"
-    text = ours.read_text(encoding="utf-8").replace("cloudmesh.cms.main", "cloudmesh.shell.shell")
+    text = ours.read_text(encoding="utf-8").replace("cloudmesh.cms", "cloudmesh.shell.shell")
     (programs / "cms").write_text(text, encoding="utf-8")
     first, second = (user.cms("vm", "list").stderr for _ in range(2))
     assert first.startswith("note: this 'cms' is the script of cmd5") and "note: this 'cms'" not in second

@@ -89,7 +89,7 @@ def trace(words: Sequence[str]) -> None:
     threading.setprofile(entered)
     sys.setprofile(entered)
     try:
-        from cloudmesh.cms.main import main
+        from cloudmesh.cms import main
 
         main()
     finally:

@@ -2,7 +2,7 @@
 
 import sys
 
-from cloudmesh.cms.main import main
+from cloudmesh.cms import main
 
 if __name__ == "__main__":
     sys.exit(main())
