@@ -70,9 +70,13 @@ class Home:
         }
 
     def configure(self, **clouds: dict[str, Any]) -> None:
-        """Write the configuration: all clouds active but those of OpenStack, the first the default."""
+        """Write the configuration: all clouds active but those of OpenStack, the first the default.
+
+        No list asks a cloud by itself, however long a test takes; ``test_freshness.py`` is about that.
+        """
         active = [name for name, cloud in clouds.items() if cloud.get("type") != "openstack"]
-        data = {"cloudmesh": {"active": active, "default": active[:1]}, "clouds": clouds}
+        common = {"active": active, "default": active[:1], "refresh_after": "never"}
+        data = {"cloudmesh": common, "clouds": clouds}
         self.directory.mkdir(mode=0o700, exist_ok=True)
         self.config.touch(mode=0o600)
         self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")

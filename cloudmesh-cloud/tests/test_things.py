@@ -72,7 +72,7 @@ def test_a_catalog_of_which_nothing_is_known_is_not_empty(configure, spy):
     ],
 )
 def test_a_filter_is_a_name_an_id_or_a_glob(configure, pattern, found):
-    answer = list_catalog(configure({"uc": {}}), ["uc"], "image", pattern=pattern)
+    answer = list_catalog(configure({"uc": {}}), ["uc"], "image", options={"--filter": pattern})
     assert [row["name"] for row in answer.rows] == found
 
 

@@ -174,7 +174,7 @@ def test_what_a_listing_leaves_out_is_neither_gone_nor_free_to_be_booted_again(c
     with Inventory() as inventory:
         assert {each.machine.name for each in inventory.known("a")} == {"odd", "web1"}
         told = known_machines(config, inventory, (), "a", refresh=False)
-    assert "machine odd is skipped" in str(told.errors["a"]) and len(told.shown) == 2, "also from the store"
+    assert "machine odd is skipped" in str(told.errors["a"]) and len(told.rows) == 2, "also from the store"
     (again,) = boot_of("odd", "a")
     assert again.status.value == "failed"
     with SimulatedProvider("a", {**config.cloud("a"), "fail": []}) as provider:

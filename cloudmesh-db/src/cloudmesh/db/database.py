@@ -161,6 +161,15 @@ class Database(AbstractContextManager["Database"]):
         found = self.find(table, where, order=order, limit=limit, **equals)
         return flat_rows(self.engine.tables.table(table), found)
 
+    def series(self, table: str, columns: Sequence[str], /, **equals: str) -> dict[str, Sequence[Any]]:
+        """For each of these columns its values in the records with these texts; None for nothing.
+
+        The records come in any order, the same one for all columns. It is several times as quick as ``find``
+        where thousands of records are only shown. Values must not be changed: lists that are equal may be
+        the same one. A column that the table lacks holds None.
+        """
+        return self.engine.search.series(table, _columns(columns), equals)
+
     def count(self, table: str, /, where: Conditions | None = None, **equals: Any) -> int:
         """How many records meet the conditions."""
         return self.engine.search.count(table, _conditions(where, equals))

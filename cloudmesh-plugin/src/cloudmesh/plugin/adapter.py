@@ -41,6 +41,7 @@ class _Call(NamedTuple):
     reads: str
     unless: str
     braces: bool
+    machines: str
 
 
 @overload
@@ -49,7 +50,13 @@ def command(method: Method, /) -> Command: ...
 
 @overload
 def command(
-    *, reads: str = "", unless: str = "", braces: bool = False, group: str = "", summary: str = ""
+    *,
+    reads: str = "",
+    unless: str = "",
+    braces: bool = False,
+    machines: str = "",
+    group: str = "",
+    summary: str = "",
 ) -> Callable[[Method], Command]: ...
 
 
@@ -60,6 +67,7 @@ def command(
     reads: str = "",
     unless: str = "",
     braces: bool = False,
+    machines: str = "",
     group: str = "",
     summary: str = "",
 ) -> Any:
@@ -77,6 +85,7 @@ def command(
         unless: options and arguments with which those do change something, such as ``default+NAMES``.
         braces: whether ``${name}`` is a notation of this command and no variable of the shell, and what
             follows ``=`` in a one-shot call is kept as it was typed.
+        machines: the sub-commands that list machines, which can also be told to ssh and Ansible.
         group: the heading under which ``cms help`` lists the command.
         summary: what it does, as the short phrase that ``cms help`` shows beside its name.
     """
@@ -84,14 +93,14 @@ def command(
     front.read_lines(_run_line)
 
     def made(each: Method) -> Command:
-        run = _made(each, reads, unless, braces)
+        run = _made(each, reads, unless, braces, machines)
         run.cloudmesh_group, run.cloudmesh_summary = group, summary  # type: ignore[attr-defined]
         return run
 
     return made(method) if method else made
 
 
-def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
+def _made(method: Method, reads: str, unless: str, braces: bool, machines: str) -> Command:
     name = method.__name__.removeprefix("do_")
     doc = common.completed(textwrap.dedent(method.__doc__ or ""), name)
     front.take_words(name)
@@ -105,7 +114,7 @@ def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
             given, one_shot = (line, False) if words is None else (words, True)
             if one_shot:
                 front.tell_of_other_script()
-        code = _run(method, shell, _Call(name, doc, given, reads, unless, braces))
+        code = _run(method, shell, _Call(name, doc, given, reads, unless, braces, machines))
         shell.last_exit_code = code
         interrupted = isinstance(line, str) and code == Interrupted.exit_code and not front.somebody_types()
         if interrupted or (one_shot and code):
@@ -114,6 +123,7 @@ def _made(method: Method, reads: str, unless: str, braces: bool) -> Command:
     run.__doc__ = doc
     run.cloudmesh_command = True  # type: ignore[attr-defined]
     run.cloudmesh_braces = braces  # type: ignore[attr-defined]
+    run.cloudmesh_machines = machines  # type: ignore[attr-defined]
     return run
 
 
@@ -172,9 +182,7 @@ def _arguments(call: _Call) -> Arguments | None:
         output.write(help_text(call.doc))
         return None
     arguments = parse(call.doc, words, call.name)
-    form = arguments.get("--output")
-    if form and form not in output.FORMATS:
-        raise output.unknown_format(form)
+    output.require_format(arguments.get("--output"), any(map(arguments.get, call.machines.split())))
     arguments = arguments if is_dry is False else _dry(call, words, arguments)
     return common.with_format(arguments, call.doc, options) if arguments.get("--quiet") else arguments
 

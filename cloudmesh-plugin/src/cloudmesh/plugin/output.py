@@ -1,36 +1,31 @@
 """The answer of a command: its rows, their text in each output format, and its way to stdout.
 
-A command returns an ``Answer``; ``render`` makes the text of it, ``write`` prints a text. A new format is one
-function beside ``_table``, ``_json``, ``_yaml``, ``_csv`` and ``_names``, and its name in ``FORMATS``.
+A command returns an ``Answer``; ``render`` makes the text of it, ``write`` prints a text. The formats for
+programs are in ``structured``; ``MACHINE_FORMATS`` are made by the command that lists machines, as a text.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TextIO
 
+from cloudmesh.plugin import table
 from cloudmesh.plugin.errors import CloudmeshError, UsageError, nearest
-from cloudmesh.plugin.plain import INVISIBLE, harmless, plain
+from cloudmesh.plugin.lists.rows import Row, Rows, Values, column_of
+from cloudmesh.plugin.plain import harmless, plain
 
-Row = Mapping[str, Any]
-
+if TYPE_CHECKING:
+    from cloudmesh.plugin.lists.selection import Selection
 
 FORMATS = ("table", "json", "yaml", "csv", "names")
-
-# In JSON, and in YAML as we write it, these can only stand between quotes, where their escape means the same.
-_UNSAFE_IN_QUOTES = re.compile(f"[{INVISIBLE}]")
-# A spreadsheet would compute a cell that begins so, but for a plain number.
-_FORMULA = re.compile(r"(?!-\d+(\.\d+)?(e[+-]?\d+)?\Z)[=+\-@\uff1d\uff0b\uff0d\uff20]")
-
-# Words that every version of YAML reads as a text when they are bare.
-_BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
-_YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+# Only for lists of machines.
+MACHINE_FORMATS = ("ansible", "ssh-config")
+# Columns of a table that are neither wrapped nor left out, and those that are only wrapped.
+_NAMES, _REASONS = ("cloud", "name", "key"), ("reason", "value")
 
 
 class Answer:
@@ -40,6 +35,7 @@ class Answer:
         rows: the records, as data: what ``--output=json`` prints is these and nothing else.
         table_rows: what a table shows in place of ``rows``, where a person is better served by fewer of them;
             all other formats keep to ``rows``.
+        chooses: whether the command has an option ``--columns``.
         columns: the keys to show in this order in a table or in csv; None takes those of the rows.
         names: the key whose values ``--output=names`` prints, one a line.
         formats: for some columns, a function that makes the text shown in a table ("3m" for 180.0).
@@ -63,6 +59,7 @@ class Answer:
         errors: Sequence[BaseException] = (),
         exit_code: int = 0,
         table_rows: Sequence[Row] | None = None,
+        chooses: bool = False,
     ) -> None:
         self.rows = rows
         self.columns = columns
@@ -74,13 +71,37 @@ class Answer:
         self.errors = errors
         self.exit_code = exit_code
         self.table_rows = table_rows
+        self.chooses = chooses
 
 
-def unknown_format(form: str) -> UsageError:
-    """The error for an output format that does not exist."""
-    near = nearest(form, FORMATS)
+def selected(answer: Answer, selection: Selection) -> Answer:
+    """The answer with the rows and columns that are meant; one without a list stays as it is."""
+    if answer.text is None:
+        rows = selection.apply(answer.rows)
+        answer.rows, answer.chooses = rows, True
+        if selection.columns is not None:
+            answer.rows, answer.columns = rows.only(selection.columns), selection.columns
+            answer.names = selection.columns[0]
+    return answer
+
+
+def require_format(form: str | None, machines: bool = False) -> None:
+    """Refuse an output format that does not exist, or makes no sense here. Raises UsageError.
+
+    Args:
+        machines: whether machines are listed, of which ssh and Ansible can be told.
+    """
+    if not form or form in FORMATS or (machines and form in MACHINE_FORMATS):
+        return
+    if form in MACHINE_FORMATS:
+        raise UsageError(
+            f"--output={form} is for lists of machines, as in: cms vm list --output={form}; "
+            f"here use {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
+    known = (*FORMATS, *MACHINE_FORMATS) if machines else FORMATS
+    near = nearest(form, known)
     hint = f"did you mean {near!r}? " if near else ""
-    return UsageError(f"unknown output format {form!r}; {hint}known: {', '.join(FORMATS)}")
+    raise UsageError(f"unknown output format {form!r}; {hint}known: {', '.join(known)}")
 
 
 def render(answer: Answer, form: str) -> str:
@@ -88,10 +109,16 @@ def render(answer: Answer, form: str) -> str:
 
     Raises UsageError if there is no such format, or if names are asked of rows that have none.
     """
-    renderers = {"table": _table, "json": _json, "yaml": _yaml, "csv": _csv, "names": _names}
-    if form not in renderers:
-        raise unknown_format(form)
-    return renderers[form](answer).removesuffix("\n")
+    if form in ("table", "names"):
+        return _table(answer) if form == "table" else _names(answer)
+    require_format(form)
+    from cloudmesh.plugin import structured
+
+    if form == "csv":
+        return structured.csv_text(_columns(answer), _rows(answer))
+    data = answer.rows if answer.record is None else answer.record
+    text = structured.json_text(data) if form == "json" else structured.yaml_text(data)
+    return text.removesuffix("\n")
 
 
 def write(text: str) -> None:
@@ -158,30 +185,59 @@ def _columns(answer: Answer) -> list[str]:
         return ["key", "value"]
     if answer.columns is not None:
         return list(answer.columns)
+    if isinstance(answer.rows, Rows):
+        return list(answer.rows.names)
     return list(dict.fromkeys(key for row in answer.rows for key in row))
 
 
 def _table(answer: Answer) -> str:
-    """Columns under their names, for a person; cells are on one line and harmless to a terminal."""
+    """Columns under their names, for a person; cells are on one line and harmless to a terminal.
+
+    What does not fit the width of the terminal is left out, and a note of the answer tells that.
+    """
     columns = _columns(answer)
     if not columns:
         return ""
-    from tabulate import tabulate
-
     rows = _rows(answer) if answer.table_rows is None else answer.table_rows
-    cells = [[_cell(row, column, answer) for column in columns] for row in rows]
+    cells = [_texts(column_of(rows, column), answer.formats.get(column)) for column in columns]
     headers = [harmless(str(column)) for column in columns]
-    text = tabulate(cells, headers, tablefmt="simple", disable_numparse=True)
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    text, dropped = table.layout(
+        headers, cells, table.terminal_width(), {*_NAMES, answer.names, columns[0]}, _REASONS
+    )
+    if dropped:
+        more = (
+            "--columns chooses others, --output=yaml shows all"
+            if answer.chooses
+            else "--output=yaml shows all"
+        )
+        answer.notes = [
+            *answer.notes,
+            f"note: the terminal is too narrow for the columns {', '.join(dropped)}; {more}",
+        ]
+    return text
 
 
-def _cell(row: Row, column: str, answer: Answer) -> str:
-    value = row.get(column)
+def _texts(values: Values, form: Callable[[Any], str] | None) -> list[str]:
+    """What a table shows of the values of a column."""
+    kinds = set(map(type, values))
+    if form is None and kinds <= {str}:
+        texts = list(values)
+    elif len(kinds) == 1 and kinds <= {str, int, float}:
+        # Most values stand there many times, as the age of one listing.
+        known = {value: _text(value, form) for value in set(values)}
+        texts = [known[value] for value in values]
+    elif form is None and kinds <= {list} and set(map(type, chain.from_iterable(values))) <= {str}:
+        texts = list(map(", ".join, values))
+    else:
+        return [_text(value, form) for value in values]
+    joined = " ".join(texts)
+    return texts if joined.isascii() and joined.isprintable() else list(map(harmless, texts))
+
+
+def _text(value: Any, form: Callable[[Any], str] | None) -> str:
     if value is None:
         return ""
-    if column in answer.formats:
-        return harmless(answer.formats[column](value))
-    return harmless(_short(plain(value)))
+    return harmless(form(value) if form else _short(plain(value)))
 
 
 def _short(value: Any) -> str:
@@ -192,11 +248,11 @@ def _short(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(_short(item) for item in value)
-    return _compact(value) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        from cloudmesh.plugin.structured import compact
 
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return compact(value)
+    return str(value)
 
 
 def _names(answer: Answer) -> str:
@@ -208,77 +264,3 @@ def _names(answer: Answer) -> str:
             f"these rows have no {answer.names!r} to print; use --output=table, json, yaml or csv"
         )
     return "\n".join(harmless(_short(plain(name))) for name in names)
-
-
-def _json(answer: Answer) -> str:
-    """Strict JSON; what could act on a terminal is escaped."""
-    text = json.dumps(_data(answer), indent=2, ensure_ascii=False, allow_nan=False)
-    return _escaped(text)
-
-
-def _escaped(text: str) -> str:
-    """JSON or YAML whose invisible characters are escapes."""
-    return _UNSAFE_IN_QUOTES.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _data(answer: Answer) -> Any:
-    """What JSON and YAML show: the record, or the list of rows."""
-    if answer.record is not None:
-        return plain(answer.record)
-    return [plain(row) for row in answer.rows]
-
-
-def _csv(answer: Answer) -> str:
-    """Comma-separated values with a head line; lists and dicts are JSON in their cell.
-
-    What could act on a terminal is an escape, and a text that a spreadsheet would compute begins with ``'``.
-    """
-    columns = _columns(answer)
-    if not columns:
-        return ""
-    import csv
-
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(_csv_cell, columns))
-    writer.writerows([_csv_cell(row.get(column)) for column in columns] for row in _rows(answer))
-    return stream.getvalue()[:-1]
-
-
-def _csv_cell(value: object) -> str:
-    value = plain(value)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return harmless(_compact(value))
-    return "'" * bool(_FORMULA.match(value.lstrip())) + harmless(value)
-
-
-def _yaml(answer: Answer) -> str:
-    """YAML that versions 1.1 and 1.2 read alike."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.representer import SafeRepresenter
-
-    class Representer(SafeRepresenter):
-        """Quotes every text that some version of YAML would read as something else (``yes``, ``12:30``)."""
-
-        def represent_str(self, data: str) -> Any:
-            bare = _BARE.fullmatch(data) and data.lower() not in _YAML_WORDS
-            return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if bare else '"')
-
-        def represent_float(self, data: float) -> Any:
-            mantissa, exponent, power = repr(data).partition("e")
-            # Without a point, YAML 1.1 takes 1e+20 for a text.
-            number = mantissa if "." in mantissa else mantissa + ".0"
-            return self.represent_scalar("tag:yaml.org,2002:float", number + exponent + power)
-
-    Representer.add_representer(str, Representer.represent_str)
-    Representer.add_representer(float, Representer.represent_float)
-    yaml = YAML(typ="safe")
-    yaml.Representer = Representer
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.width = 4096
-    stream = io.StringIO()
-    yaml.dump(_data(answer), stream)
-    return _escaped(stream.getvalue())

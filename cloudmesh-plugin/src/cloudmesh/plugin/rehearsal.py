@@ -80,9 +80,9 @@ def _check(shell: Any, text: str, found: _Found) -> bool:
     arguments = (
         {} if {"-h", "--help"} & {*usage.split(words)[0]} else _arguments(method.__doc__, words, line.name)
     )
-    form = arguments.get("--output")
-    if ours and form and form not in output.FORMATS:
-        raise output.unknown_format(form)
+    if ours:
+        machines = getattr(method, "cloudmesh_machines", "").split()
+        output.require_format(arguments.get("--output"), any(map(arguments.get, machines)))
     if line.name == "batch" and arguments.get("FILE") not in (None, script.STDIN):
         _check_file(shell, arguments["FILE"], variables_in(arguments["NAME=VALUE"]), found)
     _rehearse(line.name, arguments)

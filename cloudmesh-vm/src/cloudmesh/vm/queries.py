@@ -5,26 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine, by_name
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.cloud.store.listings import kept_listing
+from cloudmesh.cloud.store.machine_rows import COLUMNS, machine_rows
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.client.cloud import Cloud
     from cloudmesh.cloud.model.networks import FloatingIP
-    from cloudmesh.plugin.names import Name
+    from cloudmesh.plugin.lists.rows import Rows
+    from cloudmesh.plugin.names import Name, Named
     from cloudmesh.vm.clouds.session import CloudSession
     from cloudmesh.vm.jobs.planning import GivenArgument
     from cloudmesh.vm.machines import Machines
     from cloudmesh.vm.model.outcome import UnresolvedName
+
+
+class Listed(NamedTuple):
+    """A machine of a list, as far as names go."""
+
+    cloud: str
+    name: str
+    cloud_id: str
 
 
 class KnownMachines(NamedTuple):
@@ -32,22 +42,22 @@ class KnownMachines(NamedTuple):
 
     Attributes:
         clouds: the clouds that were chosen, in their order.
-        known: all machines of these clouds, by cloud and name.
-        shown: those of them that were meant.
+        rows: the machines that were meant, by cloud and name, see ``cloudmesh.cloud.store.machine_rows``.
+        ages: by cloud, how old its oldest row is, in seconds; none of a cloud without machines.
         vanished: machines that are on their clouds no more, though nobody deleted them here.
         addresses: the public addresses that were taken for them, and that are still the user's.
-        images: what images are called, by cloud and id.
-        errors: by cloud, why it did not answer.
+        errors: by cloud, why it did not answer, though it had to be asked.
+        reasons: by cloud, why its rows are older than ``refresh_after``.
         unknown: for each name that no machine has, why.
     """
 
     clouds: Sequence[str]
-    known: Sequence[KnownMachine]
-    shown: Sequence[KnownMachine]
+    rows: Rows
+    ages: Mapping[str, float]
     vanished: Sequence[KnownMachine]
     addresses: Sequence[FloatingIP]
-    images: Mapping[tuple[str, str], str]
     errors: Mapping[str, CloudmeshError]
+    reasons: Mapping[str, str]
     unknown: Sequence[CloudmeshError]
 
 
@@ -56,18 +66,25 @@ def known_machines(
     inventory: Inventory,
     names: Sequence[str],
     cloud: str | None,
-    refresh: bool,
-    gone: bool = True,
-    reader: str = "shell",
+    refresh: bool = False,
+    *,
+    cached: bool = False,
+    reader: str | None = "shell",
+    columns: Collection[str] = COLUMNS,
 ) -> KnownMachines:
     """The machines of the chosen clouds as they were last seen.
+
+    A cloud whose listing is older than its ``refresh_after`` is asked for a moment, and one that was never
+    listed is waited for.
 
     Args:
         names: name expressions; none for all machines.
         cloud: as in ``--cloud=``.
-        refresh: ask the clouds first, side by side; one that was never asked is asked anyway.
-        gone: whether machines that vanished are told, if no names are given.
-        reader: who asks; each reader is told once of a machine that vanished.
+        refresh: ask all these clouds, side by side, and wait for them.
+        cached: ask no cloud; one that was never listed is an error, then.
+        reader: who asks; if no names are given, each reader is told once of a machine that vanished, and None
+            is told of none.
+        columns: what the rows have.
 
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
@@ -82,43 +99,61 @@ def known_machines(
         clouds = list(dict.fromkeys(name for _, clouds in places for name in clouds))
     else:
         clouds = chosen_clouds(config, cloud)
+    errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached)
+    for name in clouds if not names else ():
+        # Whoever listed it was told; so is who reads that listing.
+        if name not in asked and (odd := inventory.left_out(name)):
+            errors[name] = IncompleteListing(f"cloud {name}: {odd}")
+    vanished = inventory.vanished(clouds, reader) if reader and not names else []
+    addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
+    rows = machine_rows(inventory, clouds, columns, lambda name: _images(inventory, name), vanished)
+    ages: dict[str, float] = {}
+    for name, age in (
+        set(zip(rows.values("cloud"), rows.values("age"), strict=True)) if errors or reasons else ()
+    ):
+        ages[name] = max(age, ages.get(name, age))
+    shown, unknown = _named(rows, wanted, errors) if names else (rows, [])
+    return KnownMachines(clouds, shown, ages, vanished, addresses, errors, reasons, unknown)
+
+
+def _asked(
+    config: Config, inventory: Inventory, clouds: Sequence[str], refresh: bool, cached: bool
+) -> tuple[dict[str, CloudmeshError], dict[str, str], Sequence[str]]:
+    """Ask the clouds that have to be asked: errors, why rows are old, and who was asked and waited for."""
+    ages = {name: inventory.listing_age(name) for name in clouds}
+    never = [name for name, age in ages.items() if age is None]
+    if cached:
+        sentence = "it was never listed, and --cached asks no cloud; cms vm list --refresh asks it"
+        return {name: CloudmeshError(sentence) for name in never}, {}, never
+    asked = clouds if refresh else never
     errors: dict[str, CloudmeshError] = {}
-    asked = [name for name in clouds if refresh or not inventory.was_refreshed(name)]
     if asked:
         from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
         answers = ask_each(config, asked, Cloud.reconcile)
         errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
-    for name in clouds if not names else ():
-        # Whoever listed it was told; so is who reads that listing.
-        if name not in asked and (odd := inventory.left_out(name)):
-            errors[name] = IncompleteListing(f"cloud {name}: {odd}")
-    known = [
-        each
-        for name in clouds
-        for each in sorted(inventory.known(name), key=lambda each: by_name(each.machine))
+    stale = [
+        name
+        for name, age in ages.items()
+        if name not in asked and age is not None and age > config.refresh_after(name)
     ]
-    vanished = inventory.vanished(clouds, reader) if gone and not names else []
-    addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
-    # Some clouds tell of a machine only its image's id.
-    listings = [
-        (name, kept_listing(inventory.database, "image", name))
-        for name in dict.fromkeys(each.machine.cloud for each in [*known, *vanished])
-    ]
-    images = {
-        (name, image["cloud_id"]): image["name"] for name, kept in listings if kept for image in kept.rows
-    }
-    shown, unknown = _named(known, wanted, errors) if names else (known, [])
-    if vanished:
-        shown = [each for name in clouds for each in [*known, *vanished] if each.machine.cloud == name]
-    return KnownMachines(clouds, known, shown, vanished, addresses, images, errors, unknown)
+    if not stale:
+        return errors, {}, asked
+    from cloudmesh.cloud.client.cloud import Cloud
+    from cloudmesh.cloud.client.freshness import ask_stale
+
+    return errors, ask_stale(config, inventory.database, "machine", stale, Cloud.reconcile), asked
+
+
+def _images(inventory: Inventory, cloud: str) -> dict[str, str]:
+    """What the images of a cloud are called, by id, as far as it was asked for them."""
+    kept = kept_listing(inventory.database, "image", cloud)
+    return {image["cloud_id"]: image["name"] for image in kept.rows} if kept else {}
 
 
 def _named(
-    known: Sequence[KnownMachine],
-    wanted: Sequence[tuple[Name, list[str]]],
-    errors: Mapping[str, CloudmeshError],
-) -> tuple[list[KnownMachine], list[CloudmeshError]]:
+    rows: Rows, wanted: Sequence[tuple[Name, list[str]]], errors: Mapping[str, CloudmeshError]
+) -> tuple[Rows, list[CloudmeshError]]:
     """Those that the names mean on their clouds, in their order, and errors for names that no machine has.
 
     A glob may mean none. A name that is not known is not unknown while a cloud that may have it does not
@@ -126,23 +161,28 @@ def _named(
     """
     from cloudmesh.plugin.names import NameIndex
 
-    shown: dict[tuple[str, str], None] = {}
+    places: dict[Listed, int] = {each: place for place, each in enumerate(listed(rows))}
+    shown: dict[Listed, None] = {}
     failed: list[CloudmeshError] = []
-    index = NameIndex(each.machine for each in known)
-    nearest = KnownNames(each.machine.name for each in known)
+    index = NameIndex(places)
+    nearest = KnownNames(each.name for each in places)
     for name, clouds in wanted:
         found = [each for each in index.meant(name) if each.cloud in clouds]
         if not found and not name.is_glob:
             away = [error for cloud, error in errors.items() if cloud in clouds]
             where = "among the known ones (--refresh asks the clouds)"
             failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
-        shown.update({(each.cloud, each.cloud_id): None for each in found})
-    by_id = {(each.machine.cloud, each.machine.cloud_id): each for each in known}
-    return [by_id[each] for each in shown], failed
+        shown.update(dict.fromkeys(found))
+    return rows.take([places[each] for each in shown]), failed
+
+
+def listed(rows: Rows) -> Iterator[Listed]:
+    """What names the machines of these rows."""
+    return map(Listed, rows.values("cloud"), rows.values("name"), rows.values("id"))
 
 
 def machine_words(
-    config: Config, inventory: Inventory, machines: Sequence[MachineRecord], qualified: bool = False
+    config: Config, inventory: Inventory, machines: Sequence[Named], qualified: bool = False
 ) -> list[str]:
     """For each machine a word that means it, and no other known one, when it is given to another command.
 
@@ -159,9 +199,9 @@ def machine_words(
     if not all(map(inventory.was_refreshed, places)):
         places = []
     clouds = dict.fromkeys([*places, *(each.cloud for each in machines)])
-    known = [each.machine for cloud in clouds for each in inventory.known(cloud)]
+    known = [each for cloud in clouds for each in listed(machine_rows(inventory, [cloud], ()))]
     # What is known was told later than what is given.
-    by_id = {(each.cloud, each.cloud_id): each for each in [*machines, *known]}
+    by_id: dict[tuple[str, str], Named] = {(each.cloud, each.cloud_id): each for each in [*machines, *known]}
     index = NameIndex(by_id.values())
     return [index.word(by_id[each.cloud, each.cloud_id], places) for each in machines]
 

@@ -7,49 +7,72 @@ from typing import Any, TypeVar
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
-from cloudmesh.cloud.client.lookup import matching
+from cloudmesh.cloud.client.freshness import ask_stale
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.listings import kept_listing
 from cloudmesh.config import Config
-from cloudmesh.db import open_store
+from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.lists.selection import Selection
+from cloudmesh.plugin.lists.values import GIB, LIST, MIB, NUMBER, SECONDS, YES
+from cloudmesh.plugin.output import Answer, selected
 
+Options = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 Told = TypeVar("Told")
 _KINDS: Mapping[str, type[Image | Flavor]] = {"image": Image, "flavor": Flavor}
 _COLUMNS = {
-    "image": ["cloud", "name", "size", "id", "age"],
-    "flavor": ["cloud", "name", "vcpus", "ram", "disk", "id", "age"],
+    "image": ["cloud", "name", "size", "cloud_id", "age"],
+    "flavor": ["cloud", "name", "vcpus", "ram", "disk", "cloud_id", "age"],
+}
+# What kinds of values the columns of all these lists have; others are texts.
+_KINDS_OF_COLUMNS = {
+    "size": GIB,
+    "vcpus": NUMBER,
+    "ram": MIB,
+    "disk": GIB,
+    "age": SECONDS,
+    "rules": NUMBER,
+    "subnets": LIST,
+    "external": YES,
+    "shared": YES,
+    "from_port": NUMBER,
+    "to_port": NUMBER,
 }
 
 
 def list_catalog(
-    config: Config, clouds: Sequence[str], kind: str, refresh: bool = False, pattern: str | None = None
+    config: Config,
+    clouds: Sequence[str],
+    kind: str,
+    refresh: bool = False,
+    options: Options | None = None,
+    cached: bool = False,
 ) -> Answer:
     """The images or flavors that the clouds offered when they were last asked, with the age of that.
 
     They are asked now with ``refresh``, and where that was never done. A cloud that does not answer is
     named, keeps its old rows, and makes the exit code; so is one whose listing had to leave something out.
+    A cloud whose rows are old is asked for a moment, unless ``cached``; if it does not answer, that is only
+    said.
     """
+    selection = _selection(options, _COLUMNS[kind])
     with Inventory(open_store(config)) as inventory:
-        database = inventory.database
-        unknown = [name for name in clouds if refresh or kept_listing(database, kind, name) is None]
-        # Asking writes the listing down.
-        ask: Callable[[Cloud], Any] = Cloud.images if kind == "image" else Cloud.flavors
-        answers = ask_each(config, unknown, ask)
-        kept = {name: kept_listing(database, kind, name) for name in clouds}
+        errors, reasons = _asked_for(config, inventory.database, clouds, kind, refresh, cached)
+        kept = {name: kept_listing(inventory.database, kind, name) for name in clouds}
     rows: Rows = []
     notes = []
-    errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
     for name, listing in kept.items():
         old = ""
         if listing is not None:
             things = [_KINDS[kind](**each) for each in listing.rows]
-            rows += [{**vars(thing), "age": round(listing.age, 1)} for thing in matching(pattern, things)]
+            rows += [{**vars(thing), "age": round(listing.age, 1)} for thing in things]
+            if name in reasons:
+                told = f"its {kind}s are as of {age_text(listing.age)} ago, and could not be refreshed"
+                notes.append(f"note: {name}: {told}: {reasons[name]}")
             old = f"; its {kind}s are as of {age_text(listing.age)} ago"
             if listing.left_out and name not in errors:
                 errors[name] = IncompleteListing(f"cloud {name}: {listing.left_out}")
@@ -57,28 +80,59 @@ def list_catalog(
             notes.append(f"error: {name}: {errors[name]}{old}")
     if errors and not any(kept.values()):
         return no_rows(errors)
-    return _answer(config, clouds, rows, _COLUMNS[kind], errors, notes)
+    return selected(_answer(config, clouds, rows, _COLUMNS[kind], errors, notes), selection)
 
 
-def list_things(config: Config, clouds: Sequence[str], kind: str) -> Answer:
+def _asked_for(
+    config: Config, database: Database, clouds: Sequence[str], kind: str, refresh: bool, cached: bool
+) -> tuple[dict[str, CloudmeshError], dict[str, str]]:
+    """Ask the clouds that have to be asked, and write down what they list: errors, and why rows are old."""
+    kept = {name: kept_listing(database, kind, name) for name in clouds}
+    never = [name for name, listing in kept.items() if listing is None]
+    if cached:
+        sentence = f"it was never listed, and --cached asks no cloud; cms {kind} list --refresh asks it"
+        return {name: CloudmeshError(sentence) for name in never}, {}
+    ask: Callable[[Cloud], Any] = Cloud.images if kind == "image" else Cloud.flavors
+    asked = list(clouds) if refresh else never
+    answers = ask_each(config, asked, ask)
+    errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
+    stale = [
+        name
+        for name, listing in kept.items()
+        if listing and name not in asked and listing.age > config.refresh_after(name)
+    ]
+    return errors, ask_stale(config, database, kind, stale, ask) if stale else {}
+
+
+def list_things(config: Config, clouds: Sequence[str], kind: str, options: Options | None = None) -> Answer:
     """What the clouds have of a kind, asked now: ``key``, ``network``, ``group`` or ``address``."""
-    columns, ask = _THINGS[kind]
+    columns, more, ask = _THINGS[kind]
+    names = ("address", "machine") if kind == "address" else ("name",)
+    selection = _selection(options, [*columns, *more], names)
     answer = _listing(config, clouds, ask, columns)
-    if kind == "address":
-        answer.names = "address"
-    return answer
+    answer.names = names[0]
+    return selected(answer, selection)
 
 
-def list_rules(config: Config, clouds: Sequence[str], group: str) -> Answer:
+def list_rules(config: Config, clouds: Sequence[str], group: str, options: Options | None = None) -> Answer:
     """The rules of one security group on each of the clouds."""
     columns = ["cloud", "group", "direction", "protocol", "ports", "remote", "ethertype"]
+
+    known = [*columns, "from_port", "to_port", "cloud_id"]
+    selection = _selection(options, known, ("protocol", "remote"))
 
     def rows(cloud: Cloud) -> Rows:
         found = cloud.security_group(group)
         more = {"cloud": found.cloud, "group": found.name}
         return [{**vars(rule), **more, "ports": port_text(rule)} for rule in found.rules]
 
-    return _listing(config, clouds, rows, columns)
+    return selected(_listing(config, clouds, rows, columns), selection)
+
+
+def _selection(
+    options: Options | None, columns: Sequence[str], names: Sequence[str] = ("name",)
+) -> Selection:
+    return Selection(options or {}, columns, _KINDS_OF_COLUMNS, (*names, "cloud_id"))
 
 
 def _address_rows(cloud: Cloud) -> Rows:
@@ -88,17 +142,23 @@ def _address_rows(cloud: Cloud) -> Rows:
     return [{**vars(each), "machine": names.get(each.machine_id, each.machine_id)} for each in addresses]
 
 
-_THINGS: Mapping[str, tuple[list[str], Callable[[Cloud], Rows]]] = {
-    "key": (["cloud", "name", "fingerprint"], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
+_THINGS: Mapping[str, tuple[list[str], list[str], Callable[[Cloud], Rows]]] = {
+    "key": (["cloud", "name", "fingerprint"], [], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
     "network": (
-        ["cloud", "name", "subnets", "external", "shared", "id"],
+        ["cloud", "name", "subnets", "external", "shared", "cloud_id"],
+        [],
         lambda cloud: [{**vars(each), "subnets": list(each.subnets)} for each in cloud.networks()],
     ),
     "group": (
-        ["cloud", "name", "rules", "description", "id"],
+        ["cloud", "name", "rules", "description", "cloud_id"],
+        [],
         lambda cloud: [{**vars(each), "rules": len(each.rules)} for each in cloud.security_groups()],
     ),
-    "address": (["cloud", "address", "machine", "pool", "id"], _address_rows),
+    "address": (
+        ["cloud", "address", "machine", "pool", "cloud_id"],
+        ["machine_id", "description"],
+        _address_rows,
+    ),
 }
 
 
@@ -155,9 +215,8 @@ def _answer(
     errors: Mapping[str, CloudmeshError],
     notes: Sequence[str],
 ) -> Answer:
-    shown = [{"id" if key == "cloud_id" else key: value for key, value in row.items()} for row in rows]
     return Answer(
-        shown,
+        rows,
         columns=columns,
         formats={"age": age_text},
         notes=list(notes),

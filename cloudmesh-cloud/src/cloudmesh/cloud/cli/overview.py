@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import is_simulated, simulated_notes
@@ -11,12 +12,16 @@ from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError
-from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.lists.selection import Selection
+from cloudmesh.plugin.lists.values import YES
+from cloudmesh.plugin.output import Answer, selected
 from cloudmesh.plugin.secrets import mask_value
 
 
-def list_clouds(config: Config) -> Answer:
-    """All configured clouds in their order; calls none of them."""
+def list_clouds(config: Config, options: Mapping[str, Any] | None = None) -> Answer:
+    """All configured clouds in their order; calls none of them. ``options``: --filter, --sort, --columns."""
+    columns = ["name", "type", "default", "active", "simulated", "host", "title"]
+    selection = Selection(options or {}, columns, dict.fromkeys(("default", "active", "simulated"), YES))
     active, default = config.written("active"), config.written("default") or []
     used = list(config.clouds) if active is None else active
     if not default and len(used) == 1:
@@ -33,8 +38,8 @@ def list_clouds(config: Config) -> Answer:
         }
         for name, settings in config.clouds.items()
     ]
-    columns = ["name", "type", "default", "active", "simulated", "host", "title"]
-    return Answer(rows, columns=columns, notes=simulated_notes(config, config.clouds))
+    notes = simulated_notes(config, config.clouds)
+    return selected(Answer(rows, columns=columns, notes=notes), selection)
 
 
 def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:

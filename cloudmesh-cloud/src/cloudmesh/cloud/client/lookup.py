@@ -44,11 +44,6 @@ def pick(kind: str, name: str, cloud: str, things: Iterable[Thing]) -> Thing:
     return found[0]
 
 
-def matching(pattern: str | None, things: Sequence[Thing]) -> list[Thing]:
-    """The things that a list's filter shows: of this id or name, or matched by the glob; None shows all."""
-    return list(things) if pattern is None else _meant(pattern, things)
-
-
 def _meant(name: str, things: Sequence[Thing]) -> list[Thing]:
     """An id is nobody else's; a name may hold what looks like a glob."""
     return (

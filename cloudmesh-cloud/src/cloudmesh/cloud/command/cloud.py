@@ -25,7 +25,8 @@ class CloudCommand(PluginCommand):
         ::
 
           Usage:
-            cloud list [--output=FORMAT]
+            cloud list [--filter=FILTER] [--sort=COLUMNS] [--columns=COLUMNS]
+                    [--output=FORMAT]
             cloud info NAME [--refresh] [--output=FORMAT]
             cloud check [NAMES...] [--output=FORMAT]
             cloud default [NAMES...] [--output=FORMAT]
@@ -37,8 +38,11 @@ class CloudCommand(PluginCommand):
             NAMES  clouds, as in: uc,tacc  aws[1-3]  'uc*'
 
           Options:
-            --refresh        ask the cloud for its quotas
-            --output=FORMAT  table, json, yaml, csv or names [default: table]
+            --refresh          ask the cloud for its quotas
+            --filter=FILTER    only clouds that meet all conditions: 'active=yes,type=open*'
+            --sort=COLUMNS     order, with - for the greatest first: type,-name
+            --columns=COLUMNS  columns to show, or globs
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
             cloud list        all clouds of the configuration, in its order
@@ -61,7 +65,7 @@ class CloudCommand(PluginCommand):
 
         config, names = Config.load(prompter=prompter_of(self)), arguments["NAMES"]
         if arguments["list"]:
-            return list_clouds(config)
+            return list_clouds(config, arguments)
         if arguments["info"]:
             return cloud_info(config, arguments["NAME"], arguments["--refresh"])
         if arguments["check"]:
@@ -99,7 +103,7 @@ def _activate(config: Config, words: list[str]) -> Answer:
 
 def _deactivate(config: Config, words: list[str]) -> Answer:
     from cloudmesh.cloud.fanout.query import expand_clouds
-    from cloudmesh.plugin.errors import ConfigError
+    from cloudmesh.plugin import UsageError
 
     def change(now: Config) -> list[str]:
         # A name that is no cloud must be removable too: it keeps the whole configuration from working.
@@ -108,7 +112,7 @@ def _deactivate(config: Config, words: list[str]) -> Answer:
         named += expand_clouds(now, others, active=False) if others else []
         used = [name for name in named if name in (now.written("default") or [])]
         if used:
-            raise ConfigError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
+            raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
         return [name for name in _active(now) if name not in named]
 
     return _write(config, "active", change)

@@ -347,6 +347,17 @@ class Inventory(AbstractContextManager["Inventory"]):
         """Whether a full listing of the cloud was ever taken over."""
         return self._refreshed(cloud) is not None
 
+    def listing_age(self, cloud: str) -> float | None:
+        """Seconds since the cloud was asked for its last full listing; None if there was none.
+
+        inf if the clock has been set back since then, so that nobody knows.
+        """
+        asked = self._refreshed(cloud)
+        if asked is None:
+            return None
+        age = time.time() - asked
+        return age if age >= 0 else float("inf")
+
     def _refreshed(self, cloud: str) -> float | None:
         """When the cloud was asked for the last listing that was taken over."""
         if not self._database.has(REFRESHES):
@@ -358,6 +369,11 @@ class Inventory(AbstractContextManager["Inventory"]):
 def _readers(record: Mapping[str, Any]) -> list[str]:
     """Who was told of a vanished machine; stores from before there were several readers name none."""
     return str(record.get("told") or "").split()
+
+
+def record_of(known: KnownMachine) -> dict[str, Any]:
+    """A machine as its table in the store has it."""
+    return _record(known.machine, known.refreshed)
 
 
 def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:

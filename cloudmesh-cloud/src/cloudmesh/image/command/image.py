@@ -16,14 +16,20 @@ class ImageCommand(PluginCommand):
         ::
 
           Usage:
-            image list [--cloud=CLOUDS] [--refresh] [--filter=PATTERN] [--output=FORMAT]
+            image list [--cloud=CLOUDS] [--refresh | --cached] [--filter=FILTER]
+                    [--sort=COLUMNS] [--columns=COLUMNS] [--output=FORMAT]
 
           Options:
-            --cloud=CLOUDS   clouds to ask, as in: uc,tacc  'uc*'; else the variable
-                             cloud (cms set cloud=uc), else the configured defaults
-            --refresh        ask the clouds now, not only those never asked before
-            --filter=PATTERN only that of this name or id, or those of a glob: 'ubuntu*'
-            --output=FORMAT  table, json, yaml, csv or names [default: table]
+            --cloud=CLOUDS     clouds to ask, as in: uc,tacc  'uc*'; else the variable
+                               cloud (cms set cloud=uc), else the configured defaults
+            --refresh          ask the clouds now, and fail if one does not answer
+            --cached           ask no cloud; else those whose rows are older than
+                               refresh_after
+            --filter=FILTER    only rows that meet all conditions: 'name=ubuntu*,size<4G';
+                               a value alone is a name or an id: 'ubuntu*'
+            --sort=COLUMNS     order, with - for the greatest first: cloud,-size
+            --columns=COLUMNS  columns to show, or globs
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
             image list    what machines can boot from, and how long ago their
@@ -39,4 +45,4 @@ class ImageCommand(PluginCommand):
 
         config = Config.load(prompter=prompter_of(self))
         clouds = chosen_clouds(config, arguments["--cloud"])
-        return list_catalog(config, clouds, "image", arguments["--refresh"], arguments["--filter"])
+        return list_catalog(config, clouds, "image", arguments["--refresh"], arguments, arguments["--cached"])

@@ -16,7 +16,8 @@ class IpCommand(PluginCommand):
         ::
 
           Usage:
-            ip list [--cloud=CLOUDS] [--output=FORMAT]
+            ip list [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
+                    [--columns=COLUMNS] [--output=FORMAT]
             ip create [--pool=NETWORK] [--cloud=CLOUD] [--output=FORMAT]
             ip delete ADDRESSES... [--yes] [--cloud=CLOUD] [--output=FORMAT]
             ip attach ADDRESS NAME [--cloud=CLOUD] [--output=FORMAT]
@@ -27,11 +28,14 @@ class IpCommand(PluginCommand):
             NAME     the machine it is to lead to
 
           Options:
-            --pool=NETWORK   the external network to take it from, if there are several
-            --yes            give back also what leads to a machine
-            --cloud=CLOUD    the cloud, or for list the clouds; else the variable cloud
-                             (cms set cloud=uc), else the configured defaults
-            --output=FORMAT  table, json, yaml, csv or names [default: table]
+            --pool=NETWORK     the external network to take it from, if there are several
+            --yes              give back also what leads to a machine
+            --cloud=CLOUD      the cloud, or for list the clouds; else the variable cloud
+                               (cms set cloud=uc), else the configured defaults
+            --filter=FILTER    only rows that meet all conditions: 'machine=,pool=public'
+            --sort=COLUMNS     order, with - for the greatest first: machine,-address
+            --columns=COLUMNS  columns to show, or globs
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
             ip list      the floating IPs, and the machines that they lead to
@@ -51,7 +55,7 @@ class IpCommand(PluginCommand):
         config = Config.load(prompter=prompter_of(self))
         option = arguments["--cloud"]
         if arguments["list"]:
-            return list_things(config, chosen_clouds(config, option), "address")
+            return list_things(config, chosen_clouds(config, option), "address", arguments)
         if arguments["create"]:
             return changes.create_address(config, option, arguments["--pool"] or "")
         if arguments["delete"]:

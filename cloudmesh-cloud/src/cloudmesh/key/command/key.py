@@ -16,19 +16,22 @@ class KeyCommand(PluginCommand):
         ::
 
           Usage:
-            key list [--cloud=CLOUDS] [--output=FORMAT]
+            key list [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
+                    [--columns=COLUMNS] [--output=FORMAT]
             key add NAME [FILE] [--cloud=CLOUDS] [--output=FORMAT]
-            key delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
+            key delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
 
           Arguments:
             FILE   the public key; else ~/.ssh/id_ed25519.pub, id_ecdsa.pub or
                    id_rsa.pub
 
           Options:
-            --cloud=CLOUDS   clouds to ask, as in: uc,tacc  'uc*'; else the variable
-                             cloud (cms set cloud=uc), else the configured defaults
-            --yes            accepted for scripts; nothing is asked
-            --output=FORMAT  table, json, yaml, csv or names [default: table]
+            --cloud=CLOUDS     clouds to ask, as in: uc,tacc  'uc*'; else the variable
+                               cloud (cms set cloud=uc), else the configured defaults
+            --filter=FILTER    only rows that meet all conditions: 'name=laptop*'
+            --sort=COLUMNS     order, with - for the greatest first: cloud,-name
+            --columns=COLUMNS  columns to show, or globs
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
             key list      the key pairs that the clouds keep
@@ -49,7 +52,7 @@ class KeyCommand(PluginCommand):
         config = Config.load(prompter=prompter_of(self))
         clouds = chosen_clouds(config, arguments["--cloud"])
         if arguments["list"]:
-            return list_things(config, clouds, "key")
+            return list_things(config, clouds, "key", arguments)
         if arguments["delete"]:
             return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_key)
         text = read_public_key(arguments["FILE"])

@@ -16,12 +16,16 @@ class NetworkCommand(PluginCommand):
         ::
 
           Usage:
-            network list [--cloud=CLOUDS] [--output=FORMAT]
+            network list [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
+                    [--columns=COLUMNS] [--output=FORMAT]
 
           Options:
-            --cloud=CLOUDS   clouds to ask, as in: uc,tacc  'uc*'; else the variable
-                             cloud (cms set cloud=uc), else the configured defaults
-            --output=FORMAT  table, json, yaml, csv or names [default: table]
+            --cloud=CLOUDS     clouds to ask, as in: uc,tacc  'uc*'; else the variable
+                               cloud (cms set cloud=uc), else the configured defaults
+            --filter=FILTER    only rows that meet all conditions: 'external=yes,name=pub*'
+            --sort=COLUMNS     order, with - for the greatest first: cloud,-name
+            --columns=COLUMNS  columns to show, or globs
+            --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
             network list    the networks that machines can be on, and the external ones,
@@ -33,4 +37,4 @@ class NetworkCommand(PluginCommand):
         from cloudmesh.config.secrets.prompt import prompter_of
 
         config = Config.load(prompter=prompter_of(self))
-        return list_things(config, chosen_clouds(config, arguments["--cloud"]), "network")
+        return list_things(config, chosen_clouds(config, arguments["--cloud"]), "network", arguments)

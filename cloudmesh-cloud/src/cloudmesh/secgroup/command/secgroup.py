@@ -16,9 +16,10 @@ class SecgroupCommand(PluginCommand):
         ::
 
           Usage:
-            secgroup list [NAME] [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup list [NAME] [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
+                    [--columns=COLUMNS] [--output=FORMAT]
             secgroup create NAME [--description=TEXT] [--cloud=CLOUDS] [--output=FORMAT]
-            secgroup delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
             secgroup rule (add|remove) NAME [--protocol=PROTOCOL] [--port=PORTS]
                     [--remote=RANGE] [--direction=DIRECTION] [--cloud=CLOUDS]
                     [--output=FORMAT]
@@ -34,7 +35,9 @@ class SecgroupCommand(PluginCommand):
             --direction=DIRECTION  ingress or egress [default: ingress]
             --cloud=CLOUDS         clouds to ask, as in: uc,tacc  'uc*'; else the variable
                                    cloud (cms set cloud=uc), else the configured defaults
-            --yes                  accepted for scripts; nothing is asked
+            --filter=FILTER        only rows that meet all conditions: 'name=web*,rules>0'
+            --sort=COLUMNS         order, with - for the greatest first: -rules
+            --columns=COLUMNS      columns to show, or globs
             --output=FORMAT        table, json, yaml, csv or names [default: table]
 
           Description:
@@ -65,7 +68,9 @@ class SecgroupCommand(PluginCommand):
             rule = read_rule(*words)
         clouds = chosen_clouds(config, arguments["--cloud"])
         if arguments["list"]:
-            return list_rules(config, clouds, name) if name else list_things(config, clouds, "group")
+            if name:
+                return list_rules(config, clouds, name, arguments)
+            return list_things(config, clouds, "group", arguments)
         if arguments["delete"]:
             return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_security_group)
         if arguments["create"]:

@@ -103,8 +103,13 @@ _TOP: Mapping[str, Callable[[Any], object]] = {
     "parallel": options.count,
     "engine": options.installed_engine,
     "scheduler": options.scheduler,
+    "refresh_after": options.refresh_after,
 }
-_CLOUD: Mapping[str, Callable[[Any], object]] = {"parallel": options.count, "call_timeout": options.seconds}
+_CLOUD: Mapping[str, Callable[[Any], object]] = {
+    "parallel": options.count,
+    "call_timeout": options.seconds,
+    "refresh_after": options.refresh_after,
+}
 
 
 def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:

@@ -126,6 +126,17 @@ class Config:
         parts = ("clouds", cloud, "call_timeout")
         return self._option(parts, self.cloud(cloud).get("call_timeout"), options.seconds)
 
+    def refresh_after(self, cloud: str) -> float:
+        """After how many seconds a list asks this cloud by itself: its own setting, that of all, else 60.
+
+        inf for ``never``. Raises ConfigError, UnknownName if there is no such cloud.
+        """
+        parts = ("clouds", cloud, "refresh_after")
+        own = self._option(parts, self.cloud(cloud).get("refresh_after"), options.refresh_after)
+        if own is None:
+            own = self._common("refresh_after", options.refresh_after)
+        return options.REFRESH_AFTER if own is None else own
+
     def engine(self) -> str:
         """Who makes the calls: ``threads`` of this process, or ``dask``. Raises ConfigError."""
         return self._common("engine", options.engine) or options.THREADS

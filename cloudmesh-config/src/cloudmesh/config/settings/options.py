@@ -3,8 +3,9 @@
 ``cloudmesh.parallel`` is how many calls may run at the same time in all; ``parallel`` in a cloud's section
 how many of them on that cloud. ``cloudmesh.engine`` says who makes them: threads of this computer, or an
 executor that a package brings by the entry-point group ``cloudmesh.executors``, such as the workers of a Dask
-cluster, whose scheduler ``cloudmesh.scheduler`` names. ``database`` is the URL of the store, if that is
-not the file beside the configuration.
+cluster, whose scheduler ``cloudmesh.scheduler`` names. ``refresh_after``, there and in a cloud's section, is
+how old the rows of a list may become before it asks the cloud. ``database`` is the URL of the store, if that
+is not the file beside the configuration.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from cloudmesh.plugin.errors import suggest
 
 THREADS, DASK = "threads", "dask"
 EXECUTORS = "cloudmesh.executors"
-TOP = ("parallel", "engine", "scheduler")
-CLOUD = ("parallel", "call_timeout")
+TOP = ("parallel", "engine", "scheduler", "refresh_after")
+CLOUD = ("parallel", "call_timeout", "refresh_after")
+REFRESH_AFTER = 60.0
 DATABASE_FORM = "write postgresql://USER@HOST/DATABASE, or remove the key to use the file cloudmesh.db"
 _SCHEMES = ("tcp", "tls")
 _COUNT = "must be a whole number of 1 or more"
 _SECONDS = "must be a duration of more than 0"
+_AGE = "must be a number of seconds, a duration such as 5m, 0 for always, or never"
 _ADDRESS = "must be tcp://HOST:PORT or tls://HOST:PORT"
 
 
@@ -56,6 +59,19 @@ def seconds(value: Any) -> float:
         return durations.positive_seconds(value)
     except ValueError:
         raise WrongValueError(_SECONDS, f"write {durations.FORMS}; or remove the key") from None
+
+
+def refresh_after(value: Any) -> float:
+    """How old rows may become, in seconds, before a list asks the cloud; inf for ``never``.
+
+    Raises WrongValueError.
+    """
+    if isinstance(value, str) and value.strip().lower() == "never":
+        return float("inf")
+    try:
+        return durations.seconds(value)
+    except ValueError:
+        raise WrongValueError(_AGE, "write 60, 5m or never, or remove the key") from None
 
 
 def engine(value: Any) -> str:

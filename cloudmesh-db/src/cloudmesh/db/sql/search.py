@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.records.flat import InvalidRecord, Record
-from cloudmesh.db.records.values import DECODERS, unpack
-from cloudmesh.db.sql.rows import RowReader, StaleTable
+from cloudmesh.db.records.values import DECODERS, from_json, unpack
+from cloudmesh.db.sql.rows import Column, RowReader, StaleTable
 from cloudmesh.db.sql.tables import Table, Tables
 from cloudmesh.plugin.errors import StoreError
 
@@ -52,6 +53,56 @@ class Search:
         from cloudmesh.db.records.ordering import arranged
 
         return arranged(found, [(table.column(each.column).path, each.descending) for each in order])[:limit]
+
+    def series(
+        self, name: str, columns: Sequence[str], conditions: Mapping[str, str]
+    ) -> dict[str, Sequence[Any]]:
+        """For each of these columns its values in the records with these texts, in any order."""
+        table = self._tables.table(name, conditions)
+        if not set(columns) <= table.columns.keys():
+            table = self._tables.all().get(name, table)
+        there = [table.columns[each] for each in columns if each in table.columns]
+        quote, mark = self._dialect.quote, self._dialect.mark
+        usual = all(len(each.path) == 1 and each.kind for each in there) and all(
+            table.column(each).kind == "text" and value.isascii() and value.isprintable()
+            for each, value in conditions.items()
+        )
+        if not usual:
+            records = self.find(name, conditions)
+            return {each: [record.get(each) for record in records] for each in columns}
+        # With the table's name sqlite takes no column that is gone for a text.
+        wanted = ", ".join(f"t.{quote(each.name)}" for each in there)
+        equal = " AND ".join(f"t.{quote(each)} = {mark}" for each in conditions)
+        sql = (
+            f"SELECT {wanted}{', ' * bool(there)}t._json FROM {quote(name)} AS t "  # noqa: S608 quoted
+            f"{'WHERE ' * bool(equal)}{equal}"
+        )
+        rows = self._dialect.execute(sql, tuple(conditions.values())).fetchall()
+        try:
+            return self._decoded(columns, there, rows)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise self._damaged(name) from error
+
+    def _decoded(
+        self, columns: Sequence[str], there: Sequence[Column], rows: Sequence[Sequence[Any]]
+    ) -> dict[str, Sequence[Any]]:
+        """The values of the columns; equal texts of JSON give the same list."""
+        *cells, kept = zip(*rows, strict=True) if rows else [()] * (len(there) + 1)
+        found: dict[str, Sequence[Any]] = {}
+        for column, values in zip(there, cells, strict=True):
+            if decode := DECODERS.get(column.kind):
+                known = _decoded(decode, set(values))
+                found[column.name] = [known[value] for value in values]
+            else:
+                found[column.name] = values
+        if kept.count(None) < len(kept):
+            special = [(place, unpack(text)) for place, text in enumerate(kept) if text is not None]
+            lists = {name: list(values) for name, values in found.items()}
+            for place, more in special:
+                for name in more.keys() & lists.keys():
+                    lists[name][place] = more[name]
+            found = {**lists}
+        return {each: found.get(each) or [None] * len(rows) for each in columns}
 
     def count(self, name: str, conditions: Conditions) -> int:
         """How many rows meet the conditions."""
@@ -194,10 +245,13 @@ class Search:
                 table.reader = reader
                 return list(map(table.reader.record, rows))
         except (StaleTable, ValueError, AttributeError, TypeError) as error:
-            raise StoreError(
-                f"a record of table {table.name!r} in the store {self._dialect.place} is damaged; "
-                "cms db check shows what else is"
-            ) from error
+            raise self._damaged(table.name) from error
+
+    def _damaged(self, name: str) -> StoreError:
+        return StoreError(
+            f"a record of table {name!r} in the store {self._dialect.place} is damaged; "
+            "cms db check shows what else is"
+        )
 
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:
         """Whether SQL puts the rows in the order that is meant: no value stands in ``_json`` alone."""
@@ -211,3 +265,16 @@ class Search:
             if self._dialect.execute(sql).fetchone():
                 return False
         return True
+
+
+def _decoded(decode: Callable[[Any], Any], natives: set[Any]) -> dict[Any, Any]:
+    """The value of each native; a thousand short texts of JSON are read at once."""
+    texts = list(natives - {None})
+    if decode is from_json and len(texts) > 1:
+        whole = f"[{','.join(texts)}]"
+        if '"$' not in whole:
+            values = json.loads(whole)
+            # A damaged text may have closed the bracket of another.
+            if len(values) == len(texts):
+                return {None: None, **dict(zip(texts, values, strict=True))}
+    return {None: None, **{text: decode(text) for text in texts}}

@@ -22,7 +22,8 @@ class JobCommand(PluginCommand):
         ::
 
           Usage:
-            job list [--all] [--output=FORMAT]
+            job list [--all] [--filter=FILTER] [--sort=COLUMNS] [--columns=COLUMNS]
+                    [--output=FORMAT]
             job show ID [--output=FORMAT]
             job resume ID [--failed] [--timeout=DURATION] [--parallel=N]
                     [--call-timeout=DURATION] [--output=FORMAT]
@@ -33,6 +34,9 @@ class JobCommand(PluginCommand):
 
           Options:
             --all              all jobs that are kept, not only the last 20
+            --filter=FILTER    only jobs that meet all conditions: 'status=running,age<1h'
+            --sort=COLUMNS     order, with - for the greatest first: -machines
+            --columns=COLUMNS  columns to show, or globs
             --failed           try again what failed, too
             --timeout=DURATION
                                time limit for the whole command: 10s, 5m, 1h, or 90

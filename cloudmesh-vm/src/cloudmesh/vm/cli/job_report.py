@@ -10,7 +10,9 @@ from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import UsageError
-from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.lists.selection import Selection
+from cloudmesh.plugin.lists.values import LIST, NUMBER, SECONDS
+from cloudmesh.plugin.output import Answer, selected
 from cloudmesh.vm.cli.actions import run_options, seconds
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.progress import Progress
@@ -22,13 +24,18 @@ from cloudmesh.vm.model.outcome import Result
 
 _LAST = 20
 COLUMNS = ("job", "action", "names", "clouds", "status", "machines", "done", "failed", "left", "age")
+_COLUMN_KINDS = {
+    **dict.fromkeys(("job", "machines", "done", "failed", "left"), NUMBER),
+    "clouds": LIST,
+    "age": SECONDS,
+}
 _TASK_COLUMNS = ("cloud", "name", "action", "result", "seconds", "reason")
 
 
 def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
     """Run a sub-command of ``cms job``."""
     if verb == "list":
-        return list_jobs(config, everything=arguments["--all"])
+        return list_jobs(config, everything=arguments["--all"], options=arguments)
     given = arguments["ID"]
     if not (given.isascii() and given.isdigit() and len(given) < 19):
         raise UsageError(f"{given!r} is not a job number; see cms job list")
@@ -45,18 +52,22 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
     return report_resumed(config, number, result, progress.seconds, arguments["--output"])
 
 
-def list_jobs(config: Config, everything: bool) -> Answer:
-    """The last jobs, or all, the newest at the end."""
+def list_jobs(config: Config, everything: bool, options: Mapping[str, Any] | None = None) -> Answer:
+    """The last jobs, the newest at the end; all of them with ``everything``, a filter or an order."""
+    options = options or {}
+    selection = Selection(options, COLUMNS, _COLUMN_KINDS, ("names", "action"))
+    everything = everything or any(options.get(each) is not None for each in ("--filter", "--sort"))
     jobs = Jobs(config).list(None if everything else _LAST + 1)
     shown = jobs if everything else jobs[:_LAST]
     notes = ["note: older jobs are not shown; use --all"] if len(shown) < len(jobs) else []
-    return Answer(
+    answer = Answer(
         [_row(job) for job in reversed(shown)],
         columns=COLUMNS,
         names="job",
         formats={"age": age_text, "names": _shortened},
         notes=[*notes, *notes_from_store(config)],
     )
+    return selected(answer, selection)
 
 
 def show_job(config: Config, number: int, form: str = "table") -> Answer:

@@ -2,78 +2,124 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.machine_rows import COLUMNS, KINDS, MORE_COLUMNS, OTHER_COLUMNS
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
-from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.lists.rows import Rows
+from cloudmesh.plugin.lists.selection import Selection
+from cloudmesh.plugin.output import FORMATS, MACHINE_FORMATS, Answer
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.interrupted import interrupted_notes
-from cloudmesh.vm.queries import known_machines, machine_words
+from cloudmesh.vm.queries import KnownMachines, known_machines, listed, machine_words
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.model.networks import FloatingIP
-    from cloudmesh.cloud.model.records import MachineRecord
 
+# What is needed of a machine to sign in to it.
+HOST_COLUMNS = ("cloud", "name", "state", "id", "address", "user", "port", "metadata")
 _SHOWN = 10
-COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
-MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
 
 
 def list_machines(
-    config: Config, names: Sequence[str], cloud: str | None, refresh: bool, form: str = "table"
+    config: Config,
+    names: Sequence[str],
+    cloud: str | None,
+    refresh: bool = False,
+    form: str = "table",
+    cached: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Answer:
     """The machines of the chosen clouds as they were last seen, each with the age of that.
 
     With ``refresh`` the clouds are asked first, side by side, and so is a cloud that was never asked before.
-    One that does not answer is named, its old rows are shown, and its error makes the exit code.
+    One that does not answer is named, its old rows are shown, and its error makes the exit code. A cloud
+    whose rows are old is asked for a moment, unless ``cached``; if it does not answer, that is only said.
 
     Without names, machines that vanished from their clouds are shown once, in state deleted, and named in a
-    note. The form ``names`` is for other commands, which find no such machine, and has none of them.
+    note. The form ``names`` is for other commands, which find no such machine, and has none of them; so have
+    the forms for ssh and Ansible.
+
+    Args:
+        options: ``--filter``, ``--sort`` and ``--columns``.
 
     Raises:
+        UsageError: an option is wrong.
         UnknownName: a name that no machine has.
     """
+    known = (*COLUMNS, *MORE_COLUMNS, *OTHER_COLUMNS)
+    selection = Selection({**(options or {}), "--output": form}, known, KINDS, ("name", "id"))
+    usual = COLUMNS if form == "table" else (*COLUMNS, *MORE_COLUMNS)
+    hosts = form in MACHINE_FORMATS
+    columns = selection.columns or (HOST_COLUMNS if hosts else ("name",) if form == "names" else usual)
+    reader = "shell" if form in FORMATS and form != "names" else None
+    needed = {name.partition(".")[0] for name in [*columns, *selection.needed]}
     with Inventory(open_store(config)) as inventory:
-        found = known_machines(config, inventory, names, cloud, refresh, gone=form != "names")
+        found = known_machines(
+            config, inventory, names, cloud, refresh, cached=cached, reader=reader, columns=needed
+        )
         jobs = interrupted_notes(inventory.database)
-        rows = [_row(each, found.images) for each in found.shown]
-        if form == "table":
-            count = Counter(each.machine.qualified_name for each in found.shown)
-            twins = [row for row in rows if count[f"{row['cloud']}:{row['name']}"] > 1]
-            for row in twins:
-                row["name"] += f" ({row['id']})"
-        if form == "names":
-            machines = [each.machine for each in found.shown]
+        rows = selection.apply(found.rows)
+        if form == "names" and selection.columns is None:
             qualified = bool(cloud) or any(":" in name for name in names)
-            rows = [{"name": word} for word in machine_words(config, inventory, machines, qualified)]
-    if found.errors and not found.known and not found.vanished:
+            words = machine_words(config, inventory, [*listed(rows)], qualified)
+            rows = Rows({"name": words}, len(words))
+    if found.errors and not found.ages and not found.vanished:
         # Nothing is known, and that is not the same as "there is no machine": no list is shown.
         return no_rows(found.errors)
-    if found.unknown and not found.shown:
+    if found.unknown and not found.rows:
         raise found.unknown[0]
-    notes = []
-    for name, error in found.errors.items():
-        ages = [each.age for each in found.known if each.machine.cloud == name]
-        old = f"its rows are as of {age_text(max(ages))} ago" if ages else "nothing is known of its machines"
-        notes.append(f"error: {name}: {error}; {old}")
+    notes = [f"error: {name}: {error}; {_old(found, name)}" for name, error in found.errors.items()]
+    notes += [
+        f"note: {name}: {_old(found, name)}, and could not be refreshed: {reason}"
+        for name, reason in found.reasons.items()
+        if name in found.ages
+    ]
     notes += [f"error: {error}" for error in found.unknown]
     failures = [*found.errors.values(), *found.unknown]
     notes += [_gone(found.vanished)] if found.vanished else []
     notes += map(_left, found.addresses)
+    text = None
+    if hosts:
+        from cloudmesh.vm.cli.hosts import hosts_text
+
+        text, more = hosts_text(form, rows)
+        notes += more
     return Answer(
-        rows,
-        columns=COLUMNS if form == "table" else [*COLUMNS, *MORE_COLUMNS],
+        (_told_apart(rows) if form == "table" else rows).only(columns),
+        columns=columns,
+        names=next(iter(columns)) if form == "names" else "name",
         formats={"age": age_text},
+        text=text,
         notes=[*notes, *jobs],
         errors=failures,
         exit_code=max((error.exit_code for error in failures), default=0),
+        chooses=True,
     )
+
+
+def _old(found: KnownMachines, cloud: str) -> str:
+    """Of what time the rows of a cloud are."""
+    age = found.ages.get(cloud)
+    return "nothing is known of its machines" if age is None else f"its rows are as of {age_text(age)} ago"
+
+
+def _told_apart(rows: Rows) -> Rows:
+    """The rows, with ids beside the names that several machines of a cloud have."""
+    places = list(zip(rows.values("cloud"), rows.values("name"), strict=True))
+    if len(set(places)) == len(places):
+        return rows
+    count = Counter(places)
+    named = [
+        f"{place[1]} ({own_id})" if count[place] > 1 else place[1]
+        for place, own_id in zip(places, rows.values("id"), strict=True)
+    ]
+    return Rows({name: named if name == "name" else rows.values(name) for name in rows.names}, len(rows))
 
 
 def _gone(vanished: Sequence[KnownMachine]) -> str:
@@ -96,26 +142,3 @@ def _left(address: FloatingIP) -> str:
         f"note: {address.address} was taken for such a machine and is still yours; it may cost money until "
         f"cms ip delete {address.address} --cloud={address.cloud}"
     )
-
-
-def _row(known: KnownMachine, called: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    machine = known.machine
-    return {
-        "cloud": machine.cloud,
-        "name": machine.name,
-        "state": machine.state.value,
-        "image": called.get((machine.cloud, machine.image), machine.image),
-        "flavor": machine.flavor,
-        "addresses": machine.addresses,
-        "age": round(known.age, 1),
-        "id": machine.cloud_id,
-        "key": machine.key,
-        "created": created_text(machine),
-        "metadata": machine.metadata,
-        "raw_state": machine.raw_state,
-    }
-
-
-def created_text(machine: MachineRecord) -> str:
-    """When a machine was made, in ISO 8601 and UTC; empty if its cloud does not tell."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(machine.created)) if machine.created else ""

@@ -18,6 +18,7 @@ _CLOUD = "[--cloud=CLOUDS]"
 # What scripts say with --yes is the same for all verbs, though few of them ask.
 _CHOICES = ("[--dryrun]", "[--yes]", "[--wait]")
 _LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]")
+_LIST = ("[--filter=FILTER]", "[--sort=COLUMNS]", "[--columns=COLUMNS]")
 _OUTPUT, _QUIET = "[--output=FORMAT]", "[--quiet]"
 _AFTER_VERBS = (
     ("--all", "every machine of the clouds; no name never means all"),
@@ -32,8 +33,15 @@ _AFTER_VERBS = (
     ("--parallel=N", "calls at the same time, 1 to 1000; else the configured number, else 32"),
     ("--call-timeout=DURATION", "time limit for one call; else the configured one"),
     ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ..."),
-    ("--refresh", "ask the clouds before listing"),
-    ("--output=FORMAT", "table, json, yaml, csv or names [default: table]"),
+    ("--refresh", "ask the clouds now, and fail if one does not answer"),
+    ("--cached", "ask no cloud; else those whose rows are older than refresh_after"),
+    ("--filter=FILTER", "only machines that meet all conditions: 'state=active,cloud=uc|tacc,age>1h'"),
+    ("--sort=COLUMNS", "order, with - for the greatest first: cloud,-created"),
+    ("--columns=COLUMNS", "columns to show, or globs; also id, key, created, metadata, zone, fault, ..."),
+    (
+        "--output=FORMAT",
+        "table, json, yaml, csv or names; a list also ansible or ssh-config [default: table]",
+    ),
 )
 _CLOUD_HELP = (
     "clouds to look on, as in: uc,tacc  'uc*'; else the variable cloud (cms set cloud=uc), else the "
@@ -51,7 +59,7 @@ class Pattern(NamedTuple):
 # What is asked, and changes nothing.
 _QUERIES = (
     (
-        Pattern(("list",), ("[NAMES...]", _CLOUD, "[--refresh]", _OUTPUT)),
+        Pattern(("list",), ("[NAMES...]", _CLOUD, "[--refresh | --cached]", *_LIST, _OUTPUT)),
         "what is known of the machines, with the age of the knowledge",
     ),
     (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "everything about one machine, asked from its cloud"),

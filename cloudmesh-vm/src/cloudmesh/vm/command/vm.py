@@ -42,12 +42,12 @@ _HELP = """
     twice: at once), or if the process is killed, cms job resume finishes it.
 
   Examples:
-    vm boot 'web[01-03]' --wait
+    vm boot web[01-03] --wait
     vm suspend web01
     vm stop 'web*' --dryrun
     vm delete --all --cloud=local --yes
     vm boot db1 --network=private --secgroup=default,web --public
-    vm metadata 'web[01-03]' --set=role=web --unset=owner
+    vm metadata web[01-03] --set=role=web --unset=owner
     vm list --output=json
 """
 
@@ -67,6 +67,7 @@ class VmCommand(PluginCommand):
     @command(
         reads="list info wait console metadata",
         unless="--set --unset",
+        machines="list",
         group="Machines",
         summary="boot, list, start, stop and delete virtual machines, on one cloud or many",
     )
@@ -81,8 +82,15 @@ class VmCommand(PluginCommand):
         if verb == "list":
             from cloudmesh.vm.cli.listing import list_machines
 
-            asked = (arguments[each] for each in ("NAMES", "--cloud", "--refresh", "--output"))
-            return list_machines(config, *asked)
+            return list_machines(
+                config,
+                arguments["NAMES"],
+                arguments["--cloud"],
+                arguments["--refresh"],
+                arguments["--output"],
+                cached=arguments["--cached"],
+                options=arguments,
+            )
         from cloudmesh.vm.cli.actions import answer
 
         return answer(config, verb, arguments)

@@ -1,0 +1,1 @@
+"""Lists of records: kept by column, filtered, sorted, and cut to some of their columns."""
