@@ -98,6 +98,11 @@ def test_a_command_keeps_a_letter_that_it_uses_itself():
             "cms vm list [NAMES...]",
         ),
         (
+            "vm web01 stop",
+            "unknown sub-command 'web01'; the sub-command comes first: 'vm stop'",
+            "cms vm stop",
+        ),
+        (
             "vm console web01 web02",
             "unexpected argument 'web02': 'vm console' takes no",
             "cms vm console NAME",
@@ -114,3 +119,23 @@ def test_a_wrong_word_gives_one_sentence_and_one_usage_line_and_does_nothing(
     assert lines[2].startswith(f"Usage: {usage}")
     assert told.stdout == "" and told.stderr.count(f"cms {command} ") == 1
     assert set(machines.states().values()) == {"active"}
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("servers list", "vm"),
+        ("keypair list", "key"),
+        ("security-group list", "secgroup"),
+        ("ls", "vm list"),
+        ("create web1", "vm boot"),
+        ("iamge list", "image"),
+        ("vm wait web01 --state=running", "active"),
+        ("vm wait web01 --state=SHUTOFF", "stopped"),
+        ("vm wait web01 --state=delted", "deleted"),
+        ("vm list -o jsno", "json"),
+    ],
+)
+def test_a_wrong_command_or_value_is_answered_with_the_one_that_was_meant(machines, words, hint):
+    told = machines.cms(*words.split(), code=2)
+    assert f"did you mean {hint!r}?" in told.stderr and told.stdout == ""

@@ -96,6 +96,8 @@ def test_odd_word_arrives_unharmed(word: str) -> None:
         ("-cloud=uc list", "unknown option '-cloud'; did you mean '--cloud'?"),
         ("strat web1", "unknown sub-command 'strat'; did you mean 'start'?"),
         ("qqq", "unknown sub-command 'qqq'; known: list, boot, start, stop, wait, find"),
+        ("web1 stop", "unknown sub-command 'web1'; the sub-command comes first: 'vm stop'"),
+        ("help", "unknown sub-command 'help'; did you mean '--help'?"),
         ("", "'vm' needs one of: list, boot, start, stop, wait, find"),
         ("start", "'vm start' needs NAMES or --all"),
         ("boot", "'vm boot' needs NAMES"),

@@ -69,7 +69,10 @@ def find(shell: Any, name: str) -> Callable[[Any], Any]:
             # The shell has it by other ways than by a package.
             return getattr(shell, f"do_{name}")  # type: ignore[no-any-return]
         if place is None:
-            raise UnknownName("command", name, catalogue.names())
+            from cloudmesh.plugin.usage.hints import program_hint
+
+            known = catalogue.names()
+            raise UnknownName("command", name, known, near=program_hint(name, known))
         owner = load(place)
         if not getattr(getattr(owner, f"do_{name}"), "cloudmesh_command", False):
             _widened(shell, _cmd5_shell())

@@ -72,14 +72,24 @@ class UsageError(CloudmeshError):
 
 
 class UnknownName(UsageError):
-    """A name that nobody knows; the message shows the nearest known one, or all when there are few."""
+    """A name that nobody knows; the message shows the nearest known one, or all when there are few.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str] | KnownNames, where: str = "") -> None:
+    ``near`` is what was probably meant, where that is known better than by the letters.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known: Iterable[str] | KnownNames,
+        where: str = "",
+        near: str | None = None,
+    ) -> None:
         self.kind = kind
         self.name = name
         place = f" {where}" if where else ""
         known = known if isinstance(known, KnownNames) else KnownNames(known)
-        super().__init__(f"there is no {kind} {name!r}{place}; {known.suggest(str(name))}")
+        super().__init__(f"there is no {kind} {name!r}{place}; {known.suggest(str(name), near)}")
 
 
 class ConfigError(CloudmeshError):
@@ -183,8 +193,12 @@ class KnownNames:
         more = f", ... ({len(self._names)} in all)" if len(self._names) > most else ""
         self._known = f"known: {shown}{more}" if self._names else "none is known"
 
-    def suggest(self, name: str) -> str:
-        """As the function ``suggest``; without the nearest name after the first ten times."""
+    def suggest(self, name: str, near: str | None = None) -> str:
+        """As the function ``suggest``; without the nearest name after the first ten times.
+
+        ``near`` takes its place if it is given.
+        """
         self._to_compare -= 1
-        near = nearest(name, self._names) if self._to_compare >= 0 else None
+        if near is None and self._to_compare >= 0:
+            near = nearest(name, self._names)
         return f"did you mean {near!r}? {self._known}" if near else self._known

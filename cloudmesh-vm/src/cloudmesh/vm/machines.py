@@ -311,7 +311,10 @@ class Machines:
         try:
             wanted = State(state)
         except ValueError:
-            raise UnknownName("state", str(state), [each.value for each in State]) from None
+            from cloudmesh.plugin.usage.hints import state_hint  # few have a slip
+
+            known = [each.value for each in State]
+            raise UnknownName("state", str(state), known, near=state_hint(str(state), known)) from None
         deadline = Deadline.after(timeout)
         selection = self._selected(deadline, acting=False)
         waiter = Waiter.until(deadline, self.session, wanted, self._run_options.watch)

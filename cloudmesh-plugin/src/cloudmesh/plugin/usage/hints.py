@@ -7,6 +7,7 @@ stand in a table by their meaning, and a slip leads to what changes something on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 # Right words in order of preference, and the words of other programs for the same. The first right word that
@@ -70,6 +71,38 @@ _OPTIONS: Mapping[str, str] = {
     "--keep-going": "--continue --ignore-errors",
     "--name": "--names",
 }
+# Commands by what people call their objects, and sub-commands that were written without their command.
+_PROGRAM: Mapping[str, str] = {
+    "vm": "instance instances server servers machine machines vms node nodes compute virtualmachine",
+    "vm list": "list ls ps status",
+    "vm info": "show get describe",
+    "vm boot": "boot create launch new",
+    "vm start": "start",
+    "vm stop": "stop halt shutdown poweroff",
+    "vm suspend": "suspend",
+    "vm resume": "resume",
+    "vm reboot": "reboot restart",
+    "vm delete": "delete rm remove terminate destroy",
+    "image": "images ami amis",
+    "flavor": "flavors size sizes",
+    "key": "keys keypair keypairs key-pair sshkey ssh-key",
+    "secgroup": "secgroups security-group securitygroup firewall sg",
+    "network": "networks net nets subnet vpc",
+    "ip": "ips floatingip floating-ip eip address addresses",
+    "cloud": "clouds provider providers region regions",
+    "config": "configure configuration settings",
+    "job": "jobs tasks",
+    "db": "database store",
+    "plugin": "plugins extension extensions",
+}
+_STATES: Mapping[str, str] = {
+    "active": "running up on started poweredon",
+    "stopped": "shutoff off down poweredoff shutdown halted",
+    "building": "build booting pending spawning creating",
+    "deleted": "terminated gone removed destroyed",
+    "suspended": "saved hibernated",
+    "error": "failed errored fault",
+}
 # Those that change nothing. A word that is not here may change or destroy something.
 _READING = frozenset(
     ("list", "info", "show", "get", "check", "find", "tables", "columns", "export", "path", "wait", "console")
@@ -90,18 +123,28 @@ def option_hint(typed: str, known: Sequence[str]) -> str | None:
     return _meant(typed, known, _OPTIONS, _FAR)
 
 
-def value_hint(word: str, known: Sequence[str]) -> str | None:
-    """The same for one of a few values."""
-    return _slip(word, known, frozenset())
+def state_hint(word: str, known: Sequence[str]) -> str | None:
+    """The same for the state of a machine."""
+    return _meant(word, known, _STATES, frozenset())
+
+
+def program_hint(word: str, known: Sequence[str]) -> str | None:
+    """The same for a command of the program, which may be named with one of its sub-commands."""
+    return _meant(word, known, _PROGRAM, frozenset())
 
 
 def _meant(word: str, known: Sequence[str], table: Mapping[str, str], careful: Container[str]) -> str | None:
     """What the command has for a word of another program, else the word that a slip made it of."""
     word = word.lower().replace("_", "-")
-    wanted = [right.split() for right, brought in table.items() if word in brought.split()]
+    # What consists of two words is one hint.
+    wanted = [
+        [right] if table is _PROGRAM else right.split()
+        for right, brought in table.items()
+        if word in brought.split()
+    ]
     if word in known or not wanted:
         return _slip(word, known, careful)
-    return next((each for words in wanted for each in words if each.partition("=")[0] in known), None)
+    return next((each for words in wanted for each in words if re.split("[= ]", each)[0] in known), None)
 
 
 def _slip(word: str, known: Iterable[str], careful: Container[str]) -> str | None:

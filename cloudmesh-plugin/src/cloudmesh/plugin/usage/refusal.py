@@ -114,9 +114,14 @@ def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> Refus
     label = _label(usage, before, name)
     if commands:
         near = command_hint(word, commands)
+        after = given.positionals[place + 1 :]
         hint = f"did you mean {near!r}?" if near else f"known: {', '.join(commands)}"
+        if word == "help":
+            hint = "did you mean '--help'?"
+        elif near is None and (later := next((each for each in after if each in commands), None)):
+            near, hint = later, f"the sub-command comes first: '{label} {later}'"
         of = f" of {label!r}" if place else ""
-        words = [*before, near, *given.positionals[place + 1 :]] if near else before
+        words = [*before, near, *after] if near else before
         usage_line = _usage_line(usage, name, words, given.option_names)
         return Refusal(f"unknown sub-command {_shown(word)}{of}; {hint}", usage_line)
     near = option_hint("--" + word.partition("=")[0], usage.options_of(before)) if "=" in word else None
