@@ -57,6 +57,13 @@ def test_it_passes_the_suite_that_every_provider_passes(acme_home):
     assert "skipped" not in ended.stdout and int(ended.stdout.split(" passed")[0].split()[-1]) > 15
 
 
+def test_cloud_add_asks_for_what_its_provider_declares(acme_home):
+    told = acme_home.cms("cloud", "add", "two", "--type=acme", code=2).stderr
+    assert "cloud two of type acme needs ACME_TOKEN" in told
+    acme_home.cms("cloud", "add", "two", "--type=acme", "ACME_TOKEN=beep", "account=other.json", "--check")
+    assert "two" in acme_home.cms("cloud", "list").stdout
+
+
 def test_its_machines_live_beside_ours(acme_home):
     acme_home.cms("vm", "boot", "acme:web1", "local:web2", "--wait")
     rows = acme_home.json("vm", "list", "--cloud=acme,local", "--refresh")

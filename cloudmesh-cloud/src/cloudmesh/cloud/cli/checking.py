@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.errors import CloudTimeout
+from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.model.records import Quota
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.retry import ONCE
+from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
+from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.output import Answer
 
@@ -28,7 +31,24 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
     worst failure.
     """
     checks = {name: _Checks(config, name) for name in names}
-    answers = ask_each(config, names, lambda cloud: checks[cloud.name].run(cloud))
+    return _answer(checks, ask_each(config, names, lambda cloud: checks[cloud.name].run(cloud)))
+
+
+def check_unsaved(config: Config, name: str) -> Answer:
+    """The same for a cloud that is not in the configuration yet: whether it can be signed in to, and has the
+    image and flavor that are given; nothing of it is stored.
+    """
+    checks = _Checks(config, name)
+
+    def check(_: str) -> None:
+        with Inventory(Database(":memory:")) as inventory, Cloud(name, config, inventory) as cloud:
+            checks.run(cloud, sign_in_only=True)
+
+    return _answer({name: checks}, ask_clouds(config, [name], check))
+
+
+def _answer(checks: Mapping[str, _Checks], answers: Mapping[str, CloudmeshError | None]) -> Answer:
+    """The rows and errors of all checks."""
     rows: list[dict[str, Any]] = []
     errors: list[CloudmeshError] = []
     for name, answer in answers.items():
@@ -60,16 +80,19 @@ class _Checks:
         self.rows: list[dict[str, Any]] = []
         self.errors: list[CloudmeshError] = []
 
-    def run(self, cloud: Cloud) -> None:
-        """Check the cloud, step by step."""
+    def run(self, cloud: Cloud, sign_in_only: bool = False) -> None:
+        """Check the cloud, step by step; with ``sign_in_only`` without what no setting is about."""
         # What is told is how it is now, and at once.
         cloud.read_retry = ONCE
         if self._passes(cloud, "connection", cloud.connection.calls.connect) and self._passes(
             cloud, "sign-in", cloud.check
         ):
-            self._passes(cloud, "quota", partial(_quota, cloud))
-            self._passes(cloud, "image", partial(self._default, "image", cloud.image))
-            self._passes(cloud, "flavor", partial(self._default, "flavor", cloud.flavor))
+            given = defaults(self._config, self._name)
+            if not sign_in_only:
+                self._passes(cloud, "quota", partial(_quota, cloud))
+            for kind, find in (("image", cloud.image), ("flavor", cloud.flavor)):
+                if given.get(kind) or not sign_in_only:
+                    self._passes(cloud, kind, partial(self._default, kind, find))
 
     def _passes(self, cloud: Cloud, step: str, work: Callable[[], str]) -> bool:
         """Do one step and note how it went; one that has nothing to say is left out."""

@@ -9,6 +9,7 @@ from cloudmesh.plugin import Answer, PluginCommand, command
 
 if TYPE_CHECKING:
     from cloudmesh.config import Config
+    from cloudmesh.config.secrets.prompt import Prompter
 
 
 class CloudCommand(PluginCommand):
@@ -17,8 +18,9 @@ class CloudCommand(PluginCommand):
     @command(
         reads="list info check default",
         unless="default+NAMES",
+        braces=True,
         group="Clouds",
-        summary="list and check clouds, set the default cloud",
+        summary="list, add and check clouds, set the default cloud",
     )
     def do_cloud(self, arguments: dict[str, Any]) -> Answer | None:
         """
@@ -29,50 +31,93 @@ class CloudCommand(PluginCommand):
                     [--output=FORMAT]
             cloud info NAME [--refresh] [--output=FORMAT]
             cloud check [NAMES...] [--output=FORMAT]
+            cloud add NAME [--type=TYPE] [--check | --no-check] [SETTINGS...]
+            cloud remove NAME [--yes]
             cloud default [NAMES...] [--output=FORMAT]
             cloud activate NAMES...
             cloud deactivate NAMES...
 
           Arguments:
-            NAME   a cloud of the configuration
-            NAMES  clouds, as in: uc,tacc  aws[1-3]  'uc*'
+            NAME      a cloud of the configuration; for add a new name
+            NAMES     clouds, such as: uc,tacc  'aws[1-3]'  'uc*'
+            SETTINGS  KEY=VALUE, such as OS_USERNAME=me, region=fra1, image=ubuntu
 
           Options:
             --refresh          ask the cloud for its quotas
             --filter=FILTER    only clouds that meet all conditions: 'active=yes,type=open*'
             --sort=COLUMNS     order, with - for the greatest first: type,-name
             --columns=COLUMNS  columns to show, or globs
+            --type=TYPE        type of the new cloud, such as openstack, ec2 or simulated
+            --check            sign in before the new cloud is written (default at a
+                               terminal); if that fails, you can retry, keep or abandon
+            --no-check         do not sign in
+            --yes              remove without confirmation
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
-            cloud list        all clouds of the configuration, in its order
-            cloud info        what is configured for a cloud and what its type can do;
-                              secrets are masked
-            cloud check       tries the active (or the named) clouds, side by side: the
+            cloud list        list all clouds of the configuration, in file order
+            cloud info        show the settings of a cloud (secrets masked) and what
+                              its type can do
+            cloud check       check the active (or the named) clouds in parallel:
                               connection, sign-in, quota, default image and flavor
-            cloud default     shows, or sets, the clouds used when none is named
-            cloud activate    lets clouds be used
-            cloud deactivate  keeps clouds in the configuration, but never calls them
+            cloud add         add a cloud to the configuration, which is created if
+                              there is none. At a terminal you are asked for what the
+                              type needs; a secret is not echoed and by default not
+                              stored. Without a terminal give all as KEY=VALUE
+            cloud remove      remove a cloud from the configuration; its machines are
+                              not deleted
+            cloud default     show or set the clouds used when no cloud is named;
+                              without it the only active cloud is the default
+            cloud activate    enable clouds
+            cloud deactivate  disable clouds: they stay in the configuration and are
+                              never contacted
 
-            Exit codes: 2 unknown cloud, 3 configuration or credentials, 4 a cloud
-            could not be reached.
+            Exit codes: 2 usage or unknown cloud, 3 configuration or credentials,
+            4 a cloud could not be reached or refused.
+
+          Examples:
+            cms cloud add uc --type=openstack
+            cms cloud add test --type=simulated image=debian-12 flavor=small
+            cms cloud check uc
+            cms cloud default uc
         """
-        from cloudmesh.cloud.cli.checking import check_clouds
-        from cloudmesh.cloud.cli.overview import cloud_info, list_clouds
-        from cloudmesh.cloud.fanout.query import expand_clouds
-        from cloudmesh.config import Config
         from cloudmesh.config.secrets.prompt import prompter_of
 
-        config, names = Config.load(prompter=prompter_of(self)), arguments["NAMES"]
-        if arguments["list"]:
-            return list_clouds(config, arguments)
-        if arguments["info"]:
-            return cloud_info(config, arguments["NAME"], arguments["--refresh"])
-        if arguments["check"]:
-            return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
-        if arguments["default"]:
-            return _default(config, names)
-        return _activate(config, names) if arguments["activate"] else _deactivate(config, names)
+        if arguments["add"]:
+            return _add(arguments, prompter_of(self))
+        return _of_configured(arguments, prompter_of(self))
+
+
+def _of_configured(arguments: dict[str, Any], prompter: Prompter) -> Answer:
+    """The sub-commands about clouds that are in the configuration."""
+    from cloudmesh.cloud.cli.checking import check_clouds
+    from cloudmesh.cloud.cli.overview import cloud_info, list_clouds
+    from cloudmesh.cloud.fanout.query import expand_clouds
+    from cloudmesh.config import Config
+
+    config, names = Config.load(prompter=prompter), arguments["NAMES"]
+    if arguments["list"]:
+        return list_clouds(config, arguments)
+    if arguments["info"]:
+        return cloud_info(config, arguments["NAME"], arguments["--refresh"])
+    if arguments["check"]:
+        return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
+    if arguments["remove"]:
+        from cloudmesh.cloud.cli.adding import remove_cloud
+
+        return remove_cloud(config, arguments["NAME"], arguments["--yes"])
+    if arguments["default"]:
+        return _default(config, names)
+    return _activate(config, names) if arguments["activate"] else _deactivate(config, names)
+
+
+def _add(arguments: dict[str, Any], prompter: Prompter) -> Answer:
+    from cloudmesh.cloud.cli.adding import AddOptions, add_cloud
+    from cloudmesh.config.settings.places import config_file
+
+    check = True if arguments["--check"] else False if arguments["--no-check"] else None
+    options = AddOptions(arguments["--type"], arguments["SETTINGS"], check)
+    return add_cloud(config_file(), arguments["NAME"], options, prompter)
 
 
 def _default(config: Config, words: list[str]) -> Answer:

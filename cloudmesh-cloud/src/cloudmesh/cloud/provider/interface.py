@@ -18,9 +18,10 @@ from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, S
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, LeftOut, MachineRecord, Quota, State
 from cloudmesh.cloud.model.verbs import Capability, cannot
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.plugin.errors import CloudmeshError
 
-__all__ = ["BootParameter", "BootRequest", "Capability", "Provider"]
+__all__ = ["BootParameter", "BootRequest", "Capability", "Provider", "Question"]
 
 Self = TypeVar("Self", bound="Provider")
 Item = TypeVar("Item")
@@ -40,6 +41,7 @@ class Provider(ABC):
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
             host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
             after all others.
+        questions: what ``cms cloud add`` asks for beside ``required_credentials``, and how it is explained.
         boot_parameters: what a user may say of a new machine beside what all clouds take, by name.
         bulk: the most machines that one call can be about, by the name of the verb in the verb table or
             "boot"; empty where each machine needs a call of its own. An instance may set its own when it is
@@ -56,6 +58,7 @@ class Provider(ABC):
     capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
     settings_keys: ClassVar[tuple[str, ...]] = ()
+    questions: ClassVar[tuple[Question, ...]] = ()
     boot_parameters: ClassVar[Mapping[str, BootParameter]] = MappingProxyType({})
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False

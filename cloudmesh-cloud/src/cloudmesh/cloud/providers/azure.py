@@ -13,6 +13,7 @@ from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import is_page, json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
@@ -56,6 +57,19 @@ class AzureProvider(DriverProvider):
     # What the driver has, told before it is open.
     capabilities = frozenset({Capability.START, Capability.STOP, Capability.REBOOT, Capability.BOOT_METADATA})
     required_credentials: ClassVar[tuple[str, ...]] = _KEYS
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("credentials.AZURE_TENANT_ID", "tenant (directory)", "00000000-0000-0000-0000-000000000000"),
+        Question("credentials.AZURE_SUBSCRIPTION_ID", "subscription", "00000000-0000-0000-0000-000000000000"),
+        Question(
+            "credentials.AZURE_CLIENT_ID", "application (client)", "00000000-0000-0000-0000-000000000000"
+        ),
+        Question("credentials.AZURE_CLIENT_SECRET", "client secret"),
+        Question("region", "region", "westeurope"),
+        Question("resource_group", "resource group of new machines", "research"),
+        Question("network", "virtual network of new machines", "research-vnet"),
+        Question("subnet", "subnet of that network", default="default"),
+        Question("public_key", "file of the SSH public key for new machines", "~/.ssh/id_ed25519.pub"),
+    )
     settings_keys: ClassVar[tuple[str, ...]] = (
         *("region", "resource_group", "network", "subnet", "user", "public_key", "image_names", "boot"),
         *LibcloudProvider.settings_keys,

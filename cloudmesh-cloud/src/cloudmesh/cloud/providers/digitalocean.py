@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, mark
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
@@ -24,6 +25,10 @@ class DigitalOceanProvider(DriverProvider):
         {Capability.START, Capability.STOP, Capability.REBOOT, Capability.KEYS, Capability.USERDATA}
     )
     required_credentials: ClassVar[tuple[str, ...]] = ("DO_TOKEN",)
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("credentials.DO_TOKEN", "API token"),
+        Question("region", "region of new machines", "fra1"),
+    )
     settings_keys: ClassVar[tuple[str, ...]] = ("region", "boot", *LibcloudProvider.settings_keys)
 
     def driver_class(self) -> type[Any]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
@@ -48,6 +49,13 @@ class GoogleProvider(DriverProvider):
         {Capability.START, Capability.STOP, Capability.REBOOT, Capability.USERDATA, Capability.BOOT_METADATA}
     )
     required_credentials: ClassVar[tuple[str, ...]] = ("GOOGLE_KEY_FILE", "GOOGLE_PROJECT")
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question(
+            "credentials.GOOGLE_KEY_FILE", "key file of a service account", "~/.config/gcloud/cloudmesh.json"
+        ),
+        Question("credentials.GOOGLE_PROJECT", "project id", "my-project"),
+        Question("zone", "zone", "europe-west3-a"),
+    )
     settings_keys: ClassVar[tuple[str, ...]] = ("zone", "boot", *LibcloudProvider.settings_keys)
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:

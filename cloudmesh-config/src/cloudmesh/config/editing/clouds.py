@@ -107,6 +107,9 @@ def removed(text: str, name: str, path: Path) -> str:
     there = clouds_of(data, path)
     if name not in there:
         raise UnknownName("cloud", name, map(keys.text_of, there), f"in {path}")
+    if len(there) == 1 and data.keys() <= {"cloudmesh", "clouds"}:
+        # Without any key the file would be no configuration.
+        text = edit.with_value(text, ["version"], values.plain(starter.VERSION), path)
     for parts in (DEFAULT, ACTIVE):
         names = _names(data, parts)
         if names is not None and name in names:

@@ -41,26 +41,29 @@ def encrypt(
     Raises ConfigError; unless ``force``, also if no key of the user opens what was to be written.
     ``prompter`` is asked for passphrases, else the user at the terminal.
     """
-    prompter = prompter or TerminalPrompter()
+    asked = prompter or TerminalPrompter()
+    return _rewrite(path, lambda text: encrypted(text, path, names, asked, force=force))
 
-    def change(text: str) -> Swapped:
-        data = reader.parse(text, path)
-        known = age.recipients(data, path)
-        owners, files = _owners(names) if names or not known else (known, [])
-        if known and {_mark(line) for line in owners} != {_mark(line) for line in known}:
-            raise ConfigError(
-                f"{path} is encrypted to other keys already; 'cms config rekey --key=PATH' changes them"
-            )
-        is_bound = keys.follow(data, age.BOUND) is True
-        changed, count = _all_sealed(text, path, known or owners, None if is_bound else prompter, plain=True)
-        if not known:
-            changed = _with_owners(changed, owners, files, path)
-        elif not is_bound:
-            changed = edit.with_value(changed, list(age.BOUND), _TRUE, path)
-        # Where nothing changes, nobody is asked for a passphrase.
-        return _openable(changed, path, prompter, force or changed == text), count
 
-    return _rewrite(path, change)
+def encrypted(
+    text: str, path: Path, names: Sequence[str], prompter: Prompter, *, force: bool = False
+) -> Swapped:
+    """What ``encrypt`` makes of a text that is, or is to be, the content of ``path``; raises as that does."""
+    data = reader.parse(text, path)
+    known = age.recipients(data, path)
+    owners, files = _owners(names) if names or not known else (known, [])
+    if known and {_mark(line) for line in owners} != {_mark(line) for line in known}:
+        raise ConfigError(
+            f"{path} is encrypted to other keys already; 'cms config rekey --key=PATH' changes them"
+        )
+    is_bound = keys.follow(data, age.BOUND) is True
+    changed, count = _all_sealed(text, path, known or owners, None if is_bound else prompter, plain=True)
+    if not known:
+        changed = _with_owners(changed, owners, files, path)
+    elif not is_bound:
+        changed = edit.with_value(changed, list(age.BOUND), _TRUE, path)
+    # Where nothing changes, nobody is asked for a passphrase.
+    return _openable(changed, path, prompter, force or changed == text), count
 
 
 def decrypt(path: Path, prompter: Prompter | None = None) -> int:

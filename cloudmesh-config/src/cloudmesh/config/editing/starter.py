@@ -69,6 +69,7 @@ clouds:
 """
 
 
+VERSION = 5.0
 # What a configuration begins with whose first cloud is a real one.
 EMPTY = """\
 # The configuration of cloudmesh: your clouds, and which of them you use.

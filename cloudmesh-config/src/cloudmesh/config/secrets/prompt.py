@@ -94,11 +94,7 @@ class TerminalPrompter(RefusingPrompter):
         tell(sentence)
 
     def _read(self, question: str, hidden: bool) -> str | None:
-        try:
-            return _hidden(question) if hidden else _visible(question)
-        except (OSError, EOFError):
-            # Another program may own the terminal, or the user has closed it.
-            return None
+        return read_line(question, hidden=hidden)
 
 
 def prompter_of(shell: object) -> Prompter:
@@ -108,6 +104,27 @@ def prompter_of(shell: object) -> Prompter:
     """
     prompter: Prompter = vars(shell).setdefault("cloudmesh_prompter", TerminalPrompter())
     return prompter
+
+
+def read_line(question: str, *, hidden: bool = False) -> str | None:
+    """A line that the user types at the terminal, without echo if ``hidden``; None if there is no more input.
+
+    ``question`` has a blank at its end.
+    """
+    try:
+        return _hidden(question) if hidden else _visible(question)
+    except (OSError, EOFError):
+        # Another program may own the terminal, or the user has closed it.
+        return None
+
+
+def has_keyring() -> bool:
+    """Whether this system has a keyring that could keep a secret."""
+    try:
+        keyring = _keyring()
+        return keyring is not None and keyring.get_keyring().priority > 0
+    except Exception:  # noqa: BLE001 a backend is somebody else's code and may raise anything
+        return False
 
 
 def _hidden(prompt: str) -> str | None:

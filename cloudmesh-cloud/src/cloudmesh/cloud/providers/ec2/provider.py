@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsupported, only_looking
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.ec2 import errors
 from cloudmesh.cloud.providers.ec2.bulk import ACTIONS, INSTANCES_A_PAGE, Ec2BulkCalls, deleted_error
 from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image
-from cloudmesh.cloud.providers.ec2.settings import KEYS, Ec2Settings
+from cloudmesh.cloud.providers.ec2.settings import KEYS, QUESTIONS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.records import word_of
 from cloudmesh.plugin.errors import CloudmeshError, suggest
@@ -35,6 +36,7 @@ class Ec2Provider(Ec2BulkCalls):
         }
     )
     settings_keys: ClassVar[tuple[str, ...]] = (*KEYS, *LibcloudProvider.settings_keys)
+    questions: ClassVar[tuple[Question, ...]] = QUESTIONS
 
     def read_own_settings(self) -> None:
         self.own = Ec2Settings.read(self.name, self.settings)

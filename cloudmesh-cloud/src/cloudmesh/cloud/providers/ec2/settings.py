@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.connection_settings import true_or_false
 from cloudmesh.config.settings import aws_files
 from cloudmesh.config.yaml.config_file import FileError
@@ -15,6 +16,11 @@ from cloudmesh.plugin.errors import ConfigError, CredentialsError, suggest
 
 KEYS = ("port", "secure", "path", "region", "vpc", "hibernate", "image_owners", "image_names")
 DEFAULT_REGION = "us-east-1"
+QUESTIONS = (
+    Question("credentials.EC2_ACCESS_KEY", "access key id"),
+    Question("credentials.EC2_SECRET_KEY", "secret access key"),
+    Question("credentials.EC2_REGION", "region", "eu-west-1", default=DEFAULT_REGION),
+)
 # Names of Amazon's that users write down as the host of an AWS cloud, and that are no endpoint.
 _NO_ENDPOINT = ("", "aws", "aws.amazon.com", "amazon.com", "amazonaws.com", "aws.com")
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud import records
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import is_page
@@ -37,6 +38,9 @@ class DriverProvider(LibcloudProvider):
     settling: ClassVar[float] = 5.0
     # There is no knowing for all of them.
     hides_new: ClassVar[float] = 600.0
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("driver", "name of the driver in libcloud", "vultr"),
+    )
     settings_keys: ClassVar[tuple[str, ...]] = (
         *("driver", "arguments", "boot"),
         *LibcloudProvider.settings_keys,

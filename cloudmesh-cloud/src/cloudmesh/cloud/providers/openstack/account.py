@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import CredentialsError
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.plugin.errors import ConfigError
 
 INTERFACES = ("public", "internal", "admin")
@@ -85,6 +86,53 @@ class Account:
             interface=interface,
             microversion=_microversion(keys),
         )
+
+
+def _has_no_way(credentials: Mapping[str, Any]) -> bool:
+    """Whether the credentials do not say yet how to sign in."""
+    return not any(str(key).startswith(("OS_APPLICATION_CREDENTIAL_", "OS_PASSWORD")) for key in credentials)
+
+
+def _by_password(credentials: Mapping[str, Any]) -> bool:
+    return "OS_PASSWORD" in credentials and not credentials.get("OS_DOMAIN_NAME")
+
+
+def _without_ids(name: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a user or project is named, so that its domain matters."""
+    ids = (f"OS_{name}_ID", f"OS_{name}_DOMAIN_ID")
+    return lambda credentials: _by_password(credentials) and not any(map(credentials.get, ids))
+
+
+QUESTIONS = (
+    Question(
+        "credentials.OS_AUTH_URL", "URL of the identity service", "https://keystone.example.org:5000/v3"
+    ),
+    Question(
+        "credentials.OS_AUTH_TYPE",
+        "how to sign in",
+        default="password",
+        choices=("password", "v3applicationcredential"),
+        when=_has_no_way,
+    ),
+    Question("credentials.OS_USERNAME", "user name"),
+    Question("credentials.OS_PASSWORD", "password"),
+    Question("credentials.OS_PROJECT_NAME", "project", "CH-818664"),
+    Question(
+        "credentials.OS_USER_DOMAIN_NAME",
+        "domain of the user",
+        default="Default",
+        when=_without_ids("USER"),
+    ),
+    Question(
+        "credentials.OS_PROJECT_DOMAIN_NAME",
+        "domain of the project",
+        default="Default",
+        when=_without_ids("PROJECT"),
+    ),
+    Question("credentials.OS_APPLICATION_CREDENTIAL_ID", "id of the application credential"),
+    Question("credentials.OS_APPLICATION_CREDENTIAL_SECRET", "secret of the application credential"),
+    Question("credentials.OS_REGION_NAME", "region, if the cloud has several", "RegionOne", default=""),
+)
 
 
 class _CredentialKeys:

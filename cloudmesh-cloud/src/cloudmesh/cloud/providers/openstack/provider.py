@@ -12,7 +12,9 @@ from cloudmesh.cloud.errors import CloudError, NotFound, Refused
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
 from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
+from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.openstack import records
+from cloudmesh.cloud.providers.openstack.account import QUESTIONS
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
 
 # How many machines of one name are asked for at a time.
@@ -30,6 +32,7 @@ class OpenStackProvider(OpenStackNetworks):
         Capability.DELETE_IMAGE,
     }
     required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
+    questions: ClassVar[tuple[Question, ...]] = QUESTIONS
     settling: ClassVar[float] = 5.0
 
     def check(self) -> str:
