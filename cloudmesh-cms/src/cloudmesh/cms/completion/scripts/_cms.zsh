@@ -19,7 +19,6 @@ _cloudmesh_table() {
 }
 
 _cloudmesh_complete() {
-    emulate -L zsh
     local program=${(Q)words[1]} matcher="" table found line text about
     if [[ $program == */* ]]; then
         program=${program/#\~\//$HOME/}

@@ -47,7 +47,7 @@ function __cloudmesh_complete
     if string match -q \x01'*' -- "$found[1]"
         set -l before (string match -r '^-[^=]*=' -- $bare)
         set -l part (string replace -r '^-[^=]*=' '' -- $bare)
-        for path in (complete -C "''$part" | string replace -r '\t.*' '')
+        for path in (complete -C "'' $part" | string replace -r '\t.*' '')
             string match -q \x01folder -- $found[1]; and not string match -q '*/' -- $path; and continue
             echo $before$path
         end
