@@ -41,14 +41,10 @@ class CompletionCommand(PluginCommand):
             source <(cms completion bash)
             cms completion fish > ~/.config/fish/completions/cms.fish
         """
-        from cloudmesh.cms.completion import place, setup
+        from cloudmesh.cms.completion import setup
 
-        if arguments["refresh"]:
-            place.refresh()
-            setup.refresh_names(missing=bool(arguments["--quick"]))
-            return None
-        for shell in setup.SCRIPTS:
-            if arguments[shell]:
-                place.refresh()
-                return Answer(text=setup.script(shell))
-        return Answer(text=setup.HOWTO)
+        shell = next((shell for shell in setup.SCRIPTS if arguments[shell]), None)
+        if not (shell or arguments["refresh"]):
+            return Answer(text=setup.HOWTO)
+        setup.refresh(quick=bool(shell or arguments["--quick"]))
+        return Answer(text=setup.script(shell)) if shell else None

@@ -45,7 +45,7 @@ _IN_COMMAND = {
     "vm boot": {"NAMES": ANY},
 }
 _WORD = r"[a-z0-9][\w.-]*"
-_CHOICES = re.compile(rf"(?:^|: )(?P<words>{_WORD}(?:, {_WORD})*,? or {_WORD})(?=\s*(?:[;.\[]|$))")
+_CHOICES = re.compile(rf"(?:^|: )(?P<words>{_WORD}(?:, {_WORD})*,? or {_WORD})(?=\s*(?:[;.\[(]|$))")
 
 
 def kind_of(command: str, words: list[str], name: str, metavar: str, description: str = "") -> str:

@@ -33,25 +33,38 @@ def script(shell: str) -> str:
     return file.read_text(encoding="utf-8").rstrip("\n")
 
 
-def refresh_names(*, missing: bool = False) -> None:
-    """Write the names of machines, images, flavors and jobs as the store has them; never raises.
+def refresh(*, quick: bool = False) -> None:
+    """Write the table of commands, and the names of machines, images, flavors and jobs as the store has them.
 
     Args:
-        missing: whether only a file that is not there is written; the store may be on another computer.
+        quick: whether only what is obsolete is written, and the store is read only if there are no names
+            yet: it may be on another computer.
+
+    Raises:
+        CloudmeshError: the table cannot be written, or the store cannot be read; not where it is ``quick``.
     """
+    from cloudmesh.cloud.store import names_file
+    from cloudmesh.cms.completion import place
+    from cloudmesh.plugin.errors import CloudmeshError
+
+    try:
+        place.refresh(quick=quick)
+        if not (quick and names_file.path().exists()):
+            _refresh_names()
+    except (CloudmeshError, OSError) as error:
+        if not quick:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise CloudmeshError(f"the files of completion in {place.path().parent}: {reason}") from error
+
+
+def _refresh_names() -> None:
     from cloudmesh.cloud.store import names_file
     from cloudmesh.config.secrets.prompt import RefusingPrompter
     from cloudmesh.db import open_store
-    from cloudmesh.plugin.errors import CloudmeshError
-    from cloudmesh.plugin.report import debug
 
-    if missing and names_file.path().exists():
-        return
-    try:
-        with open_store(prompter=RefusingPrompter()) as database:
-            names_file.update(lambda sections: [*names_file.of_store(sections, database), *_jobs(database)])
-    except CloudmeshError as error:
-        debug(error)
+    with open_store(prompter=RefusingPrompter()) as database:
+        notes = [*names_file.of_store(names_file.read(), database), *_jobs(database)]
+    names_file.update(lambda _: notes)
 
 
 def _jobs(database: Database) -> list[Note]:

@@ -13,11 +13,10 @@ from typing import Any
 
 from cloudmesh.cms.completion.kinds import ANY, is_careful, kind_of
 from cloudmesh.cms.completion.rows import Row, rows_of
-from cloudmesh.cms.completion.table import PROGRAM, KnownOption, Table, TableRow
+from cloudmesh.cms.completion.table import MATCHER, PROGRAM, KnownOption, Table, TableRow
 from cloudmesh.plugin import catalogue, commands
 from cloudmesh.plugin.errors import CloudmeshError
 
-MATCHER = Path(__file__).with_name("scripts") / "match.awk"
 # Of a description.
 _LONGEST = 60
 _MOST_SETTINGS = 5_000

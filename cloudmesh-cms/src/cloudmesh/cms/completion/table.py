@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from cloudmesh.plugin.plain import harmless
 
 FORMAT = "#cloudmesh-completion 1"
+MATCHER = Path(__file__).with_name("scripts") / "match.awk"
 # The command "" is the program itself, with its options before any command.
 PROGRAM = ""
 

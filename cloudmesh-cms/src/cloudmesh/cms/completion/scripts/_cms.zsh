@@ -30,7 +30,7 @@ _cloudmesh_complete() {
     table=${CLOUDMESH_CONFIG_DIR:-$HOME/.cloudmesh}
     table=${table/#\~\//$HOME/}/completion-table
     if ! _cloudmesh_table $table ${program%/*} && (( ${EPOCHSECONDS:-$SECONDS} >= ${_cloudmesh_wait:-0} )); then
-        $program completion refresh --quick < /dev/null > /dev/null
+        CMS_FOLDER=${program%/*} $program completion refresh --quick < /dev/null > /dev/null
         # What cannot be written, or is from the future, is not tried at each key.
         typeset -g _cloudmesh_wait=0
         _cloudmesh_table $table ${program%/*} || _cloudmesh_wait=$(( ${EPOCHSECONDS:-$SECONDS} + 60 ))
@@ -67,7 +67,9 @@ _cloudmesh_complete() {
 
 _cloudmesh() { _cloudmesh_complete "$@" 2> /dev/null }
 
-if [[ ${zsh_eval_context[-1]} == loadautofunc ]]; then
+if [[ ${funcstack[1]-} == _cms ]]; then
+    # A file of $fpath, called for the first time: the function above takes over.
+    compdef _cloudmesh cms cloudmesh
     _cloudmesh "$@"
 else
     (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }

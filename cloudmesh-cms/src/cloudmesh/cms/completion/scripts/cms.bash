@@ -77,7 +77,7 @@ _cloudmesh_complete() {
     [[ $table == "~/"* ]] && table=$HOME/${table#"~/"}
     table+=/completion-table
     if ! _cloudmesh_table "${program%/*}" && ((${EPOCHSECONDS:-0} >= ${_cloudmesh_wait:-0})); then
-        "$program" completion refresh --quick < /dev/null > /dev/null
+        CMS_FOLDER=${program%/*} "$program" completion refresh --quick < /dev/null > /dev/null
         # What cannot be written, or is from the future, is not tried at each key.
         _cloudmesh_table "${program%/*}" && _cloudmesh_wait=0 || _cloudmesh_wait=$((${EPOCHSECONDS:-0} + 60))
     fi

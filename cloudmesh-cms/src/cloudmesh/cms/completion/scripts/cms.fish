@@ -24,6 +24,7 @@ function __cloudmesh_complete
     else
         set program (command -s $program); or return
     end
+    test -x $program; or return
     set -l folder $HOME/.cloudmesh
     test -n "$CLOUDMESH_CONFIG_DIR"; and set folder (string replace -r '^~/' "$HOME/" -- $CLOUDMESH_CONFIG_DIR)
     set -l table $folder/completion-table
@@ -32,7 +33,7 @@ function __cloudmesh_complete
     set -l fresh $status
     set -l now (date +%s)
     if test $fresh -ne 0; and begin; not set -q __cloudmesh_wait; or test $now -ge $__cloudmesh_wait; end
-        $program completion refresh --quick </dev/null >/dev/null 2>/dev/null
+        env CMS_FOLDER=$bin $program completion refresh --quick </dev/null >/dev/null 2>/dev/null
         # What cannot be written, or is from the future, is not tried at each key.
         set -g __cloudmesh_wait 0
         set matcher (__cloudmesh_table $table $bin); or set -g __cloudmesh_wait (math $now + 60)
@@ -49,7 +50,7 @@ function __cloudmesh_complete
         set -l part (string replace -r '^-[^=]*=' '' -- $bare)
         for path in (complete -C "'' $part" | string replace -r '\t.*' '')
             string match -q \x01folder -- $found[1]; and not string match -q '*/' -- $path; and continue
-            echo $before$path
+            echo "$before$path"
         end
         return
     end
