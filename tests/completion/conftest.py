@@ -130,11 +130,12 @@ def matched(known: Any) -> Callable[..., list[tuple[str, str]]]:
     """Gives what the program for awk answers."""
 
     def match(words: list[str], current: str) -> list[tuple[str, str]]:
-        table = known.directory / "completion-table"
+        table, names = known.directory / "completion-table", known.directory / "completion-names"
         program = table.read_text().partition("\n")[0].split("\t")[3]
+        variables = known.directory / "variables.dat"
         asked = {"CMS_WORDS": "\n".join(["cms", *words]), "CMS_WORD": current, "CMS_QUOTE": "told"}
         ended = subprocess.run(
-            ["awk", "-f", program, table, known.directory / "completion-names"],
+            ["awk", "-f", program, *([variables] if variables.exists() else []), table, names],
             env={**known.env, **asked, "LC_ALL": "C"},
             capture_output=True,
             text=True,

@@ -35,6 +35,13 @@ vm list --cloud=
 vm list --cloud l
 vm list --cloud=uc,
 vm list --output=
+vm list -o a
+vm list --columns=name,s
+vm list --sort=-cr
+vm list --filter=state=active,na
+image list --columns=
+vm stop x --output=
+vm stop x --timeout=
 vm list --nosuch=1 --
 vm wait --state=s
 vm boot x --image=u
@@ -99,6 +106,11 @@ def test_both_answer_the_same(answers, matched, line):
         ("vm stop web01,=", []),
         ("vm delete --all --y", ["--yes"]),
         ("vm list --output=", ["--output=table", "--output=json", "--output=yaml", "--output=csv"]),
+        ("vm list -o a", ["ansible"]),
+        ("vm list --columns=name,s", ["--columns=name,state"]),
+        ("vm list --sort=-cr", ["--sort=-created"]),
+        ("vm list --filter=state=active,na", ["--filter=state=active,name="]),
+        ("image list --columns=", ["--columns=cloud", "--columns=name", "--columns=size", "--columns=id"]),
         ("vm boot x --metadata=a=b --m", ["--metadata="]),
         ("job show ''", ["2", "1"]),
         ("config import x --format=", ["--format=clouds.yaml", "--format=openrc", "--format=aws"]),
@@ -129,3 +141,18 @@ def test_without_a_configuration_there_are_commands_and_no_clouds(make_home, tmp
     empty = make_home(tmp_path)
     verbs, clouds = engine(empty, [(["vm"], "sto"), (["vm", "list"], "--cloud=")])
     assert [text for text, _ in verbs] == ["stop"] and clouds == []
+
+
+def test_the_variable_cloud_says_which_machines_are_meant(known, matched):
+    try:
+        known.cms("set", "cloud=uc")
+        asked = [(["vm", "stop"], "fa"), (["vm", "stop"], "web"), (["vm", "stop"], "local:w")]
+        found = engine(known, asked)
+        assert [[text for text, _ in answer] for answer in found] == [
+            ["far1", "far2"],
+            [],
+            ["local:web01", "local:web02", "local:web03"],
+        ]
+        assert found == [matched(*each) for each in asked]
+    finally:
+        known.cms("set", "delete", "cloud")

@@ -104,6 +104,14 @@ def _asked_for(
     return errors, ask_stale(config, database, kind, stale, ask) if stale else {}
 
 
+def columns(kind: str) -> list[str]:
+    """The columns of a list: image, flavor, key, network, group or address; none of another one."""
+    if kind in _COLUMNS:
+        return _COLUMNS[kind]
+    usual, more, _ = _THINGS.get(kind, ([], [], None))
+    return [*usual, *more]
+
+
 def list_things(config: Config, clouds: Sequence[str], kind: str, options: Options | None = None) -> Answer:
     """What the clouds have of a kind, asked now: ``key``, ``network``, ``group`` or ``address``."""
     columns, more, ask = _THINGS[kind]

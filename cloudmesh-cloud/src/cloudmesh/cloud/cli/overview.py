@@ -17,11 +17,12 @@ from cloudmesh.plugin.lists.values import YES
 from cloudmesh.plugin.output import Answer, selected
 from cloudmesh.plugin.secrets import mask_value
 
+COLUMNS = ("name", "type", "default", "active", "simulated", "host", "title")
+
 
 def list_clouds(config: Config, options: Mapping[str, Any] | None = None) -> Answer:
     """All configured clouds in their order; calls none of them. ``options``: --filter, --sort, --columns."""
-    columns = ["name", "type", "default", "active", "simulated", "host", "title"]
-    selection = Selection(options or {}, columns, dict.fromkeys(("default", "active", "simulated"), YES))
+    selection = Selection(options or {}, COLUMNS, dict.fromkeys(("default", "active", "simulated"), YES))
     active, default = config.written("active"), config.written("default") or []
     used = list(config.clouds) if active is None else active
     if not default and len(used) == 1:
@@ -39,7 +40,7 @@ def list_clouds(config: Config, options: Mapping[str, Any] | None = None) -> Ans
         for name, settings in config.clouds.items()
     ]
     notes = simulated_notes(config, config.clouds)
-    return selected(Answer(rows, columns=columns, notes=notes), selection)
+    return selected(Answer(rows, columns=COLUMNS, notes=notes), selection)
 
 
 def cloud_info(config: Config, name: str, refresh: bool = False) -> Answer:

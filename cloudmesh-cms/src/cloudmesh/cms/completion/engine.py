@@ -37,8 +37,9 @@ def complete(words: Sequence[str], current: str) -> list[Candidate]:
     """
     from cloudmesh.cloud.store import names_file
     from cloudmesh.cms.completion import place
+    from cloudmesh.plugin.variables import variable
 
-    return Line(place.table(), names_file.read(), words).candidates(current)
+    return Line(place.table(), names_file.read(), words, variable("cloud") or "").candidates(current)
 
 
 @dataclass
@@ -49,11 +50,13 @@ class Line:
         table: the usage of all commands.
         names: names of what clouds have, by kind and cloud.
         words: the words.
+        clouds: the variable ``cloud`` of the shell.
     """
 
     table: Table
     names: Names
     words: Sequence[str]
+    clouds: str = ""
     command: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -101,10 +104,10 @@ class Line:
         is_option = current.startswith("-") and not self.options_end
         found: Iterable[Candidate]
         if self.waiting:
-            found = self._values([options[self.waiting].kind], current)
+            found = self._values([self._kind(self.waiting)], current)
         elif is_option and sign:
             offered = {each.rstrip("+") for row in rows for each in row.options}
-            kinds = [options[name].kind] if name in offered and name in options else []
+            kinds = [self._kind(name)] if name in offered and name in options else []
             found = (Candidate(f"{name}={text}", more) for text, more in self._values(kinds, typed))
         elif is_option:
             found = self._options(rows, options.values(), current)
@@ -120,6 +123,11 @@ class Line:
             # One machine, or --yes: what deletes is to be typed.
             return []
         return result
+
+    def _kind(self, name: str) -> str:
+        """The kind of the value of an option, which may be another one in the sub-command."""
+        own = self.table.options.get(f"{self.command} {' '.join(self.positionals[:1])}", {}).get(name)
+        return (own or self.table.options[self.command or PROGRAM][name]).kind
 
     def _is_careful(self, rows: Iterable[TableRow]) -> bool:
         return any(row.careful and (self.positionals or self.waiting) for row in rows)
@@ -197,11 +205,13 @@ class Line:
 
     def _named(self, kind: str, item: str) -> Iterator[tuple[str, str]]:
         """Names on the clouds that are meant; a machine elsewhere has its cloud before its name."""
-        given = [name for value in self.given.get("--cloud", ()) for name in value.split(",")]
-        if any(set(name) & set("*?[") for name in given):
-            given = list(self.table.clouds)
-        default = [name for name, is_default in self.table.clouds.items() if is_default]
-        usual = given or default or list(self.table.clouds)
+        given = ",".join(self.given.get("--cloud", ()))
+        meant = given or self.clouds
+        if meant and not set(meant) & set("*?["):
+            usual = meant.split(",")
+        else:
+            default = [name for name, is_default in self.table.clouds.items() if is_default and not meant]
+            usual = default or list(self.table.clouds)
         for (of_kind, cloud), entries in self.names.items():
             if of_kind != kind or (cloud and cloud not in self.table.clouds):
                 continue

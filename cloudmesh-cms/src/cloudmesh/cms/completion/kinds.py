@@ -8,6 +8,7 @@ at its end it is a list, with ``=`` a key before a value. ``?`` is any text.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 ANY = "?"
 # Names that mean the same in the commands of everybody.
@@ -15,7 +16,9 @@ _EVERYWHERE = {
     "CLOUD": "cloud",
     "CLOUDS": "cloud,",
     "COMMAND": "command",
+    "DIR": "folder",
     "DIRECTORY": "folder",
+    "DURATION": "10s|1m|10m|1h",
     "FILE": "file",
     "FLAVOR": "flavor",
     "FOLDER": "folder",
@@ -27,6 +30,7 @@ _EVERYWHERE = {
     "PATH": "file",
     "SCRIPT": "file",
     "SECGROUP": "secgroup",
+    "SOURCE": "file",
     "GROUPS": "secgroup,",
 }
 # What a name means in one command, or one sub-command; those that are to be new mean nothing that exists.
@@ -44,6 +48,11 @@ _IN_COMMAND = {
     "vm": {"NAME": "machine", "NAMES": "machine,", "KEY": "key", "--unset": ANY},
     "vm boot": {"NAMES": ANY},
 }
+# How columns are named by options of lists.
+_OF_COLUMNS = {"--columns": ("{}",), "--sort": ("{}", "-{}"), "--filter": ("{}=",)}
+# The lists that are called otherwise than their commands.
+_LISTED = {"ip": "address", "secgroup": "group"}
+_OF_LISTS = re.compile(r"a list also ([\w-]+(?: or [\w-]+)*)")
 _WORD = r"[a-z0-9][\w.-]*"
 _CHOICES = re.compile(rf"(?:^|: )(?P<words>{_WORD}(?:, {_WORD})*,? or {_WORD})(?=\s*(?:[;.\[(]|$))")
 
@@ -63,13 +72,31 @@ def kind_of(command: str, words: list[str], name: str, metavar: str, description
         own = _IN_COMMAND.get(place, {})
         if found := own.get(name) or own.get(metavar):
             return found
-    if choices := _CHOICES.search(description):
-        return "|".join(re.split(r",? or |, ", choices["words"]))
+    if metavar in _EVERYWHERE:
+        return _EVERYWHERE[metavar]
     if metavar == "STATE":
         from cloudmesh.cloud.model.records import State
 
         return "|".join(State)
-    return _EVERYWHERE.get(metavar, ANY)
+    if words == ["list"] and name in _OF_COLUMNS and (columns := columns_of(command)):
+        return "|".join(form.format(each) for form in _OF_COLUMNS[name] for each in columns) + ","
+    if not (choices := _CHOICES.search(description)):
+        return ANY
+    more = _OF_LISTS.search(description) if words == ["list"] else None
+    return "|".join(re.split(r",? or |, ", choices["words"] + (f" or {more[1]}" if more else "")))
+
+
+def columns_of(command: str) -> Sequence[str]:
+    """The columns of the list that a command shows; none if that is not known."""
+    from cloudmesh.cloud.cli import lists, overview
+    from cloudmesh.cloud.store import machine_rows
+    from cloudmesh.vm.cli import job_report
+
+    if command == "vm":
+        return (*machine_rows.COLUMNS, *machine_rows.MORE_COLUMNS, *machine_rows.OTHER_COLUMNS)
+    own = {"cloud": overview.COLUMNS, "job": job_report.COLUMNS}
+    found = own.get(command) or lists.columns(_LISTED.get(command, command))
+    return ["id" if name == "cloud_id" else name for name in found]
 
 
 def is_careful(words: list[str]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.cms.completion.kinds import ANY, is_careful, kind_of
+from cloudmesh.cms.completion.kinds import is_careful, kind_of
 from cloudmesh.cms.completion.rows import Row, rows_of
 from cloudmesh.cms.completion.table import MATCHER, PROGRAM, KnownOption, Table, TableRow
 from cloudmesh.plugin import catalogue, commands
@@ -54,7 +54,6 @@ def _add_usage(table: Table, command: str, doc: str) -> None:
     usage = Usage(doc)
     helps = _option_helps(doc)
     metavars = {option.name: usage.sample(option.name).partition("=")[2] for option in usage.options}
-    # The kind of the value of an option may differ from one sub-command to another; the first counts.
     options = table.options.setdefault(command, {})
     rows = table.rows.setdefault(command, [])
     described = [option.name for option in usage.docopt.parse_defaults(doc)]
@@ -66,9 +65,10 @@ def _add_usage(table: Table, command: str, doc: str) -> None:
             for name, _ in row.options:
                 help = helps.get(name, "")
                 kind = kind_of(command, words, name, metavars[name], help) if arguments[name] else ""
-                if name not in options or options[name].kind == ANY:
-                    short = shorts[name] if shorts[name] != name else ""
-                    options[name] = KnownOption(name, kind, _short(help), short)
+                short = shorts[name] if shorts[name] != name else ""
+                known = KnownOption(name, kind, _short(help), short)
+                if options.setdefault(name, known).kind != kind and words:
+                    table.options.setdefault(f"{command} {words[0]}", {})[name] = known
             rows.append(_table_row(command, words, row))
     for verb, text in _verb_helps(command, doc.replace(usage.text, ""), rows):
         table.verbs[verb] = _short(text)

@@ -60,7 +60,8 @@ class Table:
         watched: the files and folders whose change makes it obsolete.
         commands: their names, with what they are for.
         verbs: what sub-commands are for, by their words: ``vm start``.
-        options: the options of each command by their names.
+        options: the options of each command by their names; those of a sub-command (``vm list``) whose value
+            is of another kind there.
         rows: the usage of each command.
         clouds: the active clouds, and whether each is used when none is named.
         settings: the dotted keys of the configuration.

@@ -36,12 +36,13 @@ _cloudmesh_complete() {
         _cloudmesh_table $table ${program%/*} || _cloudmesh_wait=$(( ${EPOCHSECONDS:-$SECONDS} + 60 ))
     fi
     [[ -n $matcher ]] || return 1
-    local names=${table%-table}-names
+    local names=${table%-table}-names variables=${table%/*}/variables.dat
     [[ -r $names ]] || names=/dev/null
+    [[ -r $variables ]] || variables=/dev/null
     local -a before=("${(@Q)words[1,CURRENT-1]}")
     before=("${(@)before//$'\n'/ }")
     found=$(CMS_WORDS="${(F)before}" CMS_WORD="${(Q)PREFIX}" CMS_QUOTE=told CMS_SKIP=0 LC_ALL=C \
-        awk -f $matcher $table $names)
+        awk -f $matcher $variables $table $names)
     case $found in
         $'\001'folder*) compset -P '-*='; _files -/; return ;;
         $'\001'*) compset -P '-*='; _files; return ;;

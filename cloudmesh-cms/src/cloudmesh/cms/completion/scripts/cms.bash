@@ -93,12 +93,13 @@ _cloudmesh_complete() {
     local open=$quote whole=$word cut
     _cloudmesh_split "$before"
     cut=$word words=("${full[@]}") quote=$open word=$whole
-    local names=${table%-table}-names found
+    local names=${table%-table}-names variables=${table%/*}/variables.dat found
     [[ -r $names ]] || names=/dev/null
+    [[ -r $variables ]] || variables=/dev/null
     found=$(
         IFS=$'\n'
         export CMS_WORDS="${words[*]//$'\n'/ }" CMS_WORD="$word" CMS_QUOTE="$quote" CMS_SKIP="${#cut}" LC_ALL
-        exec awk -f "$matcher" "$table" "$names"
+        exec awk -f "$matcher" "$variables" "$table" "$names"
     )
     if [[ $found == $'\001'* ]]; then
         compopt -o filenames

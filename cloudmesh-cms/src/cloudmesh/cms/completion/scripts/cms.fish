@@ -41,10 +41,12 @@ function __cloudmesh_complete
     test -n "$matcher"; or return
     set -l names $folder/completion-names
     test -r $names; or set names /dev/null
+    set -l variables $folder/variables.dat
+    test -r $variables; or set variables /dev/null
     # Without an open quote, which unescape would refuse.
     set -l bare (string unescape -- $typed; or string replace -r '^[\'"]' '' -- $typed)
     set -l found (env CMS_WORDS=(string replace -a \n ' ' -- $words | string collect) CMS_WORD="$bare" \
-        CMS_QUOTE=told CMS_SKIP=0 LC_ALL=C awk -f $matcher $table $names 2>/dev/null)
+        CMS_QUOTE=told CMS_SKIP=0 LC_ALL=C awk -f $matcher $variables $table $names 2>/dev/null)
     if string match -q \x01'*' -- "$found[1]"
         set -l before (string match -r '^-[^=]*=' -- $bare)
         set -l part (string replace -r '^-[^=]*=' '' -- $bare)

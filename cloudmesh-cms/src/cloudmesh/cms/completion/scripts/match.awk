@@ -1,5 +1,5 @@
 # The candidates for the word that is being typed, as cloudmesh.cms.completion.engine finds them.
-# awk reads the table, then the names; their lines are described in table.py and names_file.py.
+# awk reads the shell's variables, the table, and the names; table.py and names_file.py describe their lines.
 # CMS_WORDS   the words before, one a line, the program first
 # CMS_WORD    what is typed of the word, without quotes
 # CMS_QUOTE   how candidates are written: "bare", "single" or "double" for bash, within the quotes that are
@@ -17,6 +17,9 @@ function offer(text, about) {
     offered[text] = 1
     texts[++count] = text
     abouts[count] = about
+}
+function kind_of(name) {
+    return ((command " " positional[1], name) in kind) ? kind[command " " positional[1], name] : kind[command, name]
 }
 function within(list, item) { return index(" " list " ", " " item " ") || index(" " list " ", " " item "+ ") }
 
@@ -39,7 +42,7 @@ function scan(   i, word, name, at, own, short) {
         if ((command, name) in full) name = full[command, name]
         given[name] = 1
         own = substr(word, at + 1)
-        if (!at && kind[command, name] != "") {
+        if (!at && kind_of(name) != "") {
             if (i == given_words) waiting = name
             own = words[++i]
         }
@@ -69,10 +72,10 @@ function follow(   name, tokens, token, at, i, taken) {
 function decide(   i, token, name, at) {
     is_option = typed ~ /^-/ && !options_end
     at = index(typed, "=")
-    if (waiting != "") want(kind[command, waiting], "", typed)
+    if (waiting != "") want(kind_of(waiting), "", typed)
     else if (is_option && at) {
         name = substr(typed, 1, at - 1)
-        if (within(allowed, name)) want(kind[command, name], name "=", substr(typed, at + 1))
+        if (within(allowed, name)) want(kind_of(name), name "=", substr(typed, at + 1))
     } else if (is_option) options()
     else if (!has_command) {
         for (i = 1; i <= commands; i++) if (begins(command_name[i], typed)) offer(command_name[i], command_about[i])
@@ -92,7 +95,7 @@ function options(   i, name, text) {
         if (known_of[i] != command) continue
         name = known_name[i]
         if (!within(allowed, name) || (name in given && !index(" " allowed " ", " " name "+ "))) continue
-        text = name (kind[command, name] != "" && name ~ /^--/ ? "=" : "")
+        text = name (kind_of(name) != "" && name ~ /^--/ ? "=" : "")
         if (begins(text, typed)) offer(text, known_about[i])
     }
 }
@@ -139,8 +142,9 @@ function last_comma(text,   i, at, inside, one) {
     return at + 0
 }
 # Whether things on a cloud are meant without its name.
-function here(cloud) {
-    if (clouds_given != "") return clouds_given ~ /[*?[]/ || index("," clouds_given ",", "," cloud ",")
+function here(cloud,   clouds) {
+    clouds = clouds_given != "" ? clouds_given : clouds_kept
+    if (clouds != "" && cloud != "") return clouds ~ /[*?[]/ || index("," clouds ",", "," cloud ",")
     return cloud == "" || !usual_clouds || is_usual[cloud]
 }
 
@@ -162,6 +166,7 @@ ended {
     }
     next
 }
+/^cloud: / { clouds_kept = substr($0, 8); gsub(/["' ]/, "", clouds_kept) }
 $1 == "command" { command_name[++commands] = $2; command_about[commands] = $3 }
 $1 == "verb" { verb[$2] = $3 }
 $1 == "option" {
