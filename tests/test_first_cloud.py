@@ -122,4 +122,7 @@ def test_check_asks_the_provider_and_no_cloud(home, settings, key):
 def test_check_takes_a_variable_as_it_is_and_shows_no_secret(home):
     home.change("local", failure_rate="${RATE}")
     assert "no findings" in home.cms("config", "check").stdout
-    assert "clouds.local.failure_rate must be from 0 to 1" in home.cms("config", "check", code=3, RATE="2").stdout
+    assert (
+        "clouds.local.failure_rate must be from 0 to 1"
+        in home.cms("config", "check", code=3, RATE="2").stdout
+    )

@@ -48,7 +48,7 @@ def test_a_cloud_that_fails_keeps_its_old_catalog_and_is_named(configure, spy, e
     spy.trouble["uc", "images"] = error
     answer = list_catalog(config, ["uc", "tacc"], "image", refresh=True)
     assert {row["cloud"] for row in answer.rows} == {"uc", "tacc"}
-    assert answer.notes[0] == f"error: uc: {error}; its images are as of 2h ago"
+    assert answer.notes[0] == f"error: uc: {error}; its images are cached, 2h old"
     assert answer.exit_code == error.exit_code
 
 

@@ -98,7 +98,7 @@ def test_a_time_limit_is_a_duration(write: Write, value: str, seconds: float) ->
     [
         ("5 threads", "must be the name of an executor; write"),
         ("dsak", "must be the name of an installed executor; did you mean 'dask'?"),
-        ("dask", "cloudmesh.scheduler does not say where; use: cms config set cloudmesh.scheduler=tcp"),
+        ("dask", "cloudmesh.scheduler is not set; use: cms config set cloudmesh.scheduler=tcp"),
     ],
 )
 def test_an_engine_that_cannot_be_used(write: Write, engine: str, told: str) -> None:

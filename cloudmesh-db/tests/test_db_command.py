@@ -178,7 +178,7 @@ def test_a_backup_is_a_store_of_its_own(store: Path, tmp_path: Path) -> None:
     left = tmp_path / ".second.db.5f3a.tmp"
     left.write_text("half a store")
     second = cms(store, "backup", str(tmp_path / "second.db"))
-    assert f"removed {left}, which an interrupted backup left" in second.stderr and not left.exists()
+    assert f"removed {left}, left by an interrupted backup" in second.stderr and not left.exists()
     again = cms(store, "backup", str(path))
     assert (again.returncode, "already" in again.stderr) == (2, True)
 

@@ -93,7 +93,7 @@ def test_a_newer_format_is_refused_untouched(path: Path, ask: Any) -> None:
 
 def test_the_database_of_another_program_is_refused(path: Path, ask: Any) -> None:
     ask(path, "CREATE TABLE theirs (a)")
-    with Database(path) as db, pytest.raises(StoreError, match=r"x\.db is a database of another program"):
+    with Database(path) as db, pytest.raises(StoreError, match=r"x\.db belongs to another program"):
         db.add("vm", {"a": 1})
     assert ask(path, "SELECT group_concat(name) FROM sqlite_master") == [("theirs",)]
 

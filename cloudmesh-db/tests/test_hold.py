@@ -92,7 +92,7 @@ def test_any_text_is_a_name(db: Database, other: Database, name: str) -> None:
 @pytest.mark.parametrize("name", ["", None, 5, b"x"])
 def test_what_is_no_name_is_refused(db: Database, name: Any) -> None:
     for method in (db.hold, db.is_held):
-        with pytest.raises(StoreError, match="no name"):
+        with pytest.raises(StoreError, match="cannot be the name"):
             method(name)
 
 
@@ -335,7 +335,7 @@ def test_a_lost_connection_loses_the_holds_and_they_say_so(
         hold, second = taken(one, "x"), taken(one, "y")
         end_sessions()
         if not noticed:
-            with pytest.raises(StoreError, match="broken off|cannot do this"):
+            with pytest.raises(StoreError, match="lost its connection|cannot do this"):
                 one.hold("z")
         assert not hold.is_valid()
         assert not second.is_valid()

@@ -133,7 +133,7 @@ def test_a_failed_statement_does_not_end_the_transaction_around_it(db: Database)
 def test_a_connection_that_broke_off_is_told_and_made_again(db: Database, end_sessions: Any) -> None:
     db.add("vm", {"a": 1})
     end_sessions()
-    with pytest.raises(StoreError, match="broken off"), db.atomic():
+    with pytest.raises(StoreError, match="lost its connection"), db.atomic():
         db.add("vm", {"a": 2})
     assert db.find("vm") == [{"a": 1}]
     assert db.add("vm", {"a": 3}) == 2
@@ -145,7 +145,7 @@ def test_a_server_that_may_only_be_read_is_read(url: str) -> None:
     with Database(f"{url}%20-cdefault_transaction_read_only%3Don") as db:
         assert db.find("vm") == [{"a": 1}] == db.find("vm", limit=1)
         for write in (lambda: db.add("vm", {"a": 2}), lambda: db.update("vm", {"b": 2}, id=1)):
-            with pytest.raises(StoreError, match="may only be read"):
+            with pytest.raises(StoreError, match="is read-only"):
                 write()
         assert db.count("vm") == 1
 
@@ -161,7 +161,7 @@ def test_a_right_that_is_missing_is_told(postgresql: Any, url: str) -> None:
     theirs = url.replace(f"cloudmesh:{postgresql.password}@", "reader:reads@")
     with Database(theirs) as db:
         assert db.find("vm") == [{"a": 1}]
-        with pytest.raises(StoreError, match="does not let this user"):
+        with pytest.raises(StoreError, match="denies permission"):
             db.add("vm", {"a": 2})
 
 

@@ -90,7 +90,7 @@ def test_a_key_of_nothing_is_a_key(db: Database) -> None:
         (lambda db: db.upsert_many("t", [{"a": 1}, {"b": 1}], key="a"), "no column a"),
         (lambda db: db.upsert_many("t", None, key="a"), "records"),
         (lambda db: db.add_many("t", 5), "records"),
-        (lambda db: db.find(None), "no name of a table"),
+        (lambda db: db.find(None), "is not a table name"),
         (lambda db: db.find("t", order=5), "order"),
         (lambda db: db.find("t", where=[1]), "conditions"),
     ],

@@ -61,7 +61,7 @@ def test_what_is_written_into_a_store_that_vanished_is_an_error(
         assert db.find("vm") == [{"n": 1}]
         happens(path)
         for write in [*WRITES, *WRITES]:
-            with pytest.raises(StoreError, match=r"x\.db was removed, or another file took its place"):
+            with pytest.raises(StoreError, match=r"x\.db was removed or replaced"):
                 write(db)
         assert db.find("vm") == [{"n": 1}], "who shows what was known still can"
     with suppress(FileNotFoundError):
@@ -85,7 +85,7 @@ def test_what_anybody_may_write_is_no_store(path: Path, name: str) -> None:
     before = stat.S_IMODE(open_to_all.stat().st_mode)
     open_to_all.chmod(before | 0o022)
     for use in (lambda db: db.find("vm"), lambda db: db.add("vm", {"n": 2}), lambda db: db.tables()):
-        with Database(path) as db, pytest.raises(StoreError, match="anybody may write") as error:
+        with Database(path) as db, pytest.raises(StoreError, match="everybody can write") as error:
             use(db)
         assert f"chmod o-w {open_to_all}" in str(error.value)
     subprocess.run(str(error.value).rpartition(": ")[2], shell=True, check=True)

@@ -272,7 +272,7 @@ def test_a_store_that_is_lost_while_a_job_runs_is_told_and_no_success(boot, spy,
     assert (statuses(result), result.exit_code) == (["failed"] * 3, 1)
     told = [str(each.error) for each in result]
     assert f"{verb} ended (done), but this could not be saved in the store: the store " in told[0]
-    assert all("was removed, or another file took its place" in each for each in told)
+    assert all("was removed or replaced" in each for each in told)
     assert spy.called(verb) == ["web1"]
 
 

@@ -53,9 +53,7 @@ def test_a_machine_that_vanished_is_told_once_and_then_forgotten(three, config, 
     told = list_machines(config, [], None, refresh=True)
     shown = {row["name"]: row["state"] for row in told.rows}
     assert shown == {"web2": "active", "web1": "deleted", "db1": "active"}
-    assert told.notes[0] == (
-        "note: a:web1 is no longer on the cloud, and nobody deleted it here; this is shown once"
-    )
+    assert told.notes[0] == ("note: a:web1 is no longer on the cloud, not deleted by cms; this is shown once")
     assert told.exit_code == 0
     assert names(list_machines(config, [], None, refresh=True)) == ["a:web2", "b:db1"]
 
@@ -94,7 +92,9 @@ def test_an_address_that_outlived_its_machine_is_named_with_the_command_that_giv
         machines.boot(public=True, wait=True).raise_for_failures()
     behind("a", "delete", "web1")
     told = list_machines(config, [], "a", refresh=True)
-    assert told.notes[1].startswith("note: 203.0.113.1 was taken for such a machine and is still yours; ")
+    assert told.notes[1].startswith(
+        "note: 203.0.113.1 was created for such a machine and is still allocated; "
+    )
     assert told.notes[1].endswith("cms ip delete 203.0.113.1 --cloud=a")
 
 
@@ -105,7 +105,7 @@ def test_an_address_that_a_machine_which_vanished_may_have_had_is_told(config, b
         cloud.inventory.expect_address(machine, "t1")
     behind("a", "delete", "web1")
     told = list_machines(config, [], "a", refresh=True)
-    assert told.notes[1].startswith("note: an address may have been taken for such a machine; ")
+    assert told.notes[1].startswith("note: an address may have been created for such a machine; ")
     assert "cms ip list --cloud=a" in told.notes[1]
 
 
@@ -153,7 +153,7 @@ def test_a_refresh_that_fails_keeps_the_rows_and_says_how_old_they_are(three, co
     answer = list_machines(config, [], None, refresh=True)
     assert names(answer) == ["a:web1", "a:web2", "b:db1"]
     assert [row["age"] > 7000 for row in answer.rows] == [True, True, False]
-    assert answer.notes[0] == f"error: a: {error}; its rows are as of 2h ago"
+    assert answer.notes[0] == f"error: a: {error}; its rows are cached, 2h old"
     assert answer.exit_code == error.exit_code
 
 
@@ -169,7 +169,7 @@ def test_it_is_said_of_which_cloud_nothing_is_known(boot, config, spy):
     spy.trouble["a", "machines"] = Unreachable("away")
     answer = list_machines(config, [], None, refresh=False)
     assert names(answer) == ["b:db1"]
-    assert answer.notes[0] == "error: a: away; nothing is known of its machines"
+    assert answer.notes[0] == "error: a: away; no cached machines"
     assert answer.exit_code == 4
 
 

@@ -80,8 +80,8 @@ def test_the_block_ends_though_calls_run(cluster, configured):
 
 def test_no_scheduler(refused):
     address = "tcp://127.0.0.1:1"
-    refused(CloudError, rf"no Dask scheduler answers at {address} .*dask scheduler", scheduler=address)
-    refused(ConfigError, "scheduler does not say where")
+    refused(CloudError, rf"no answer from a Dask scheduler at {address} .*dask scheduler", scheduler=address)
+    refused(ConfigError, "scheduler is not set")
 
 
 def test_something_else_answers(refused):
@@ -92,14 +92,14 @@ def test_something_else_answers(refused):
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"tcp://127.0.0.1:{server.server_address[1]}"
-        refused(CloudError, "no Dask scheduler answers", scheduler=address)
+        refused(CloudError, "no answer from a Dask scheduler", scheduler=address)
         server.shutdown()
 
 
 def test_a_scheduler_without_workers(refused, new_cluster, monkeypatch):
     monkeypatch.setattr("cloudmesh.dask.connect._MEET", 1.0)
     address = new_cluster.start(workers=0).address
-    remedy = f"has no workers that are free; start one with 'dask worker {address}'"
+    remedy = f"has no free workers; start one with 'dask worker {address}'"
     refused(CloudError, remedy, scheduler=address)
 
 

@@ -157,7 +157,10 @@ def test_a_worker_dies_while_machines_reboot(engine, home, cluster_at_home, unti
 def test_a_scheduler_that_is_not_there(engine, home, new_cluster):
     new_cluster.port = 1
     ended = engine(new_cluster).cms("vm", "boot", "m1", "--cloud=left", code=4)
-    assert ended.stderr.count("\n") == 1 and "no Dask scheduler answers at tcp://127.0.0.1:1" in ended.stderr
+    assert (
+        ended.stderr.count("\n") == 1
+        and "no answer from a Dask scheduler at tcp://127.0.0.1:1" in ended.stderr
+    )
     assert home.json("vm", "list", BOTH, "--refresh") == []
     assert home.json("job", "list") == [], "nothing was begun"
 

@@ -195,7 +195,7 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(tenant, cloudmesh, coun
 def test_no_answer_is_ever_about_the_wrong_machine(tenant, cloudmesh):
     """32 threads look at machines of their own, while they are interrupted all the time."""
     with OpenStackProvider("bed", tenant.settings()) as provider:
-        # By name: a cloud may list any first, also one that does not fit.
+        # By name: a cloud may list any first, also one that has another version.
         image = pick("image", "cirros-0.6", "bed", provider.images())
         flavor = pick("flavor", "m1.tiny", "bed", provider.flavors())
         names = [f"vm{number:02}" for number in range(32)]

@@ -41,7 +41,7 @@ def open_cluster(config: Config, parallel: int) -> Iterator[Executor]:
     if address is None:
         raise config.key_error(
             "cloudmesh.engine",
-            "cloudmesh.engine is dask, and cloudmesh.scheduler does not say where; "
+            "cloudmesh.engine is dask, but cloudmesh.scheduler is not set; "
             "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT",
         )
     keep_own_pickling()
@@ -80,7 +80,7 @@ def _connect(address: str) -> Any:
             client = distributed.Client(address, timeout=_CONNECT, set_as_default=False, name="cloudmesh")
     except Exception as error:
         raise CloudError(
-            f"no Dask scheduler answers at {address} (cloudmesh.scheduler); start one there with "
+            f"no answer from a Dask scheduler at {address} (cloudmesh.scheduler); start one there with "
             "'dask scheduler', or use: cms config set cloudmesh.engine=threads"
         ) from error
     try:
@@ -96,11 +96,11 @@ def _require_certificates(address: str) -> None:
     try:
         if distributed.Security().get_connection_args("client")["ssl_context"]:
             return
-        why = "it names none"
+        why = "none are set"
     except (OSError, ValueError, TypeError) as error:
         why = str(error)
     raise ConfigError(
-        f"the Dask scheduler {address} needs certificates, by distributed.comm.tls of Dask's "
+        f"the Dask scheduler {address} requires TLS certificates in distributed.comm.tls of Dask's "
         f"configuration: {why}"
     )
 
@@ -113,7 +113,7 @@ def _compare(versions: dict[str, Any], address: str) -> None:
         for name, theirs in _versions(told).items():
             if theirs != mine[name]:
                 raise ConfigError(
-                    f"the Dask cluster of {address} does not fit: {name} is {theirs} at {place} and "
+                    f"the Dask cluster of {address} has another version: {name} is {theirs} at {place} and "
                     f"{mine[name]} here; install the same version on both sides"
                 )
 
@@ -140,8 +140,7 @@ def _meet(executor: DaskExecutor, address: str) -> None:
             raise ConfigError(f"the Dask worker {place} of {address} cannot be used: {sentence}")
         if time.monotonic() > ends:
             raise CloudError(
-                f"the Dask scheduler {address} has no workers that are free; "
-                f"start one with 'dask worker {address}'"
+                f"the Dask scheduler {address} has no free workers; start one with 'dask worker {address}'"
             )
         time.sleep(0.02)
     ends = time.monotonic() + _MEET_ALL

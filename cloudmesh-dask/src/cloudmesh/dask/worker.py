@@ -67,14 +67,14 @@ class Delivery:
 
 def worker_lost() -> CallLost:
     """The error for a call that was lost with its worker, and may have been made."""
-    return CallLost("the worker was lost before it told what came of the call")
+    return CallLost("the worker was lost before it reported the result of the call")
 
 
 def connection_lost() -> WorkerUnreachable:
     """The error for a call whose worker may still be running it, but cannot be reached."""
     return WorkerUnreachable(
-        "the line to the Dask scheduler was lost during the call, so it may have been done or be done yet; "
-        "give it the time of a call, then cms job resume JOB --failed looks first"
+        "the connection to the Dask scheduler was lost during the call; outcome unknown: wait "
+        "the time of a call, then use cms job resume JOB --failed, which checks first"
     )
 
 
@@ -110,5 +110,5 @@ def _failure(error: Exception) -> bytes:
         answer = pickle.dumps((False, error))
         pickle.loads(answer)  # noqa: S301 what was pickled here
     except Exception:  # noqa: BLE001 pickling may fail in any way
-        return pickle.dumps((False, RuntimeError(f"the call ended by {type(error).__name__}")))
+        return pickle.dumps((False, RuntimeError(f"the call failed with {type(error).__name__}")))
     return answer

@@ -23,7 +23,7 @@ def backup(database: Database, path: Path) -> int:
     the store meanwhile. Raises UsageError if there is something at the path already, or StoreError.
     """
     if not database.engine.dialect.exists:
-        raise StoreError(f"there is no store {database.place} yet, and so nothing to back up")
+        raise StoreError(f"there is no store {database.place} yet: nothing to back up")
     path = path.absolute()
     try:
         if path.exists() or path.is_symlink():
@@ -38,10 +38,12 @@ def backup(database: Database, path: Path) -> int:
             connection.close()
             _publish(descriptor, path)
     except FileExistsError as error:
-        raise UsageError(f"there is a file {path} already; name a new one") from error
+        raise UsageError(f"the file {path} already exists; use a new name") from error
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"the backup {path} cannot be written: {reason}; nothing of it is left") from error
+        raise StoreError(
+            f"the backup {path} cannot be written: {reason}; the incomplete file was removed"
+        ) from error
     return records
 
 
@@ -119,7 +121,7 @@ def findings(database: Database) -> Iterator[StoreFault]:
     yield StoreFault("storage", None, "; ".join(database.engine.dialect.check()[:3]))
     for table in database.tables():
         if missing := database.engine.tables.missing_columns(table):
-            yield StoreFault(table, None, f"the columns {', '.join(missing)} are not there")
+            yield StoreFault(table, None, f"missing columns: {', '.join(missing)}")
             continue
         records, result = 0, ""
         try:

@@ -73,7 +73,7 @@ def export(database: Database, arguments: Arguments) -> Answer:
     """All records of a table."""
     table, form = arguments["TABLE"], arguments["--output"] or "json"
     if form not in EXPORTS:
-        raise UsageError(f"an export cannot be {form}; use --output={' or --output='.join(EXPORTS)}")
+        raise UsageError(f"cannot export as {form}; use --output={' or --output='.join(EXPORTS)}")
     known = database.engine.tables.table(table)
     pages = database.engine.search.pages(table)
     if form == "csv":
@@ -86,9 +86,9 @@ def export(database: Database, arguments: Arguments) -> Answer:
 def backup(database: Database, arguments: Arguments) -> Answer:
     """Copy the store into a new file; what an interrupted backup has left there is removed, and told."""
     path = Path(arguments["FILE"]).expanduser()
-    notes = [f"removed {each}, which an interrupted backup left" for each in sweep_drafts(path)]
+    notes = [f"removed {each}, left by an interrupted backup" for each in sweep_drafts(path)]
     records = care.backup(database, path)
-    return Answer(text="", notes=[*notes, f"{records} records of {database.place} are now in {path} as well"])
+    return Answer(text="", notes=[*notes, f"{records} records of {database.place} copied to {path}"])
 
 
 def check(database: Database, _: Arguments) -> Answer:
@@ -98,7 +98,7 @@ def check(database: Database, _: Arguments) -> Answer:
         for part, count, result in care.findings(database)
     ]
     bad = any(row["result"] != "ok" for row in rows)
-    notes = [f"error: the store {database.place} is damaged; cms db backup FILE saves what can be read"]
+    notes = [f"error: the store {database.place} is damaged; save what can be read with cms db backup FILE"]
     return Answer(
         rows,
         columns=["part", "records", "result"],
@@ -116,7 +116,7 @@ def _conditions(texts: Collection[str], columns: Collection[str]) -> dict[str, C
         key, sign, value = _split(text, columns)
         if sign == "=":
             if key in equal:
-                raise UsageError(f"{key!r} cannot be equal to two values; a record can meet only one")
+                raise UsageError(f"{key!r} has two values in the conditions; use one")
             equal.add(key)
         wanted = _condition(sign, value)
         found[key] = found[key] & wanted if key in found else wanted
@@ -139,7 +139,7 @@ def _limit(text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        raise UsageError(f"--limit={text} is no number of records; write --limit=20")
+        raise UsageError(f"--limit={text} is not a number of records; use a number such as --limit=20")
     return int(text)
 
 
@@ -147,7 +147,7 @@ def _split(text: str, columns: Collection[str]) -> tuple[str, str, str]:
     """Key, sign and value; a key may hold signs itself, if there is a column of that name."""
     signs = list(_SIGN.finditer(text))
     if not signs:
-        raise UsageError(f"the condition {text!r} is not of the form KEY=VALUE")
+        raise UsageError(f"the condition {text!r} must be KEY=VALUE")
     known = [sign for sign in signs if text[: sign.start()] in columns]
     sign = (known or signs)[0]
     return text[: sign.start()], sign[0], text[sign.end() :]

@@ -211,7 +211,7 @@ class Database(AbstractContextManager["Database"]):
     def index(self, table: str, /, *columns: str) -> None:
         """Make records quick to find by these columns together; to do so again changes nothing."""
         if not columns:
-            raise InvalidRecord(f"no column was named to find records of {table!r} by; give at least one")
+            raise InvalidRecord(f"no column given to find records of {table!r} by; give at least one")
         self.engine.tables.table(table, columns)
         with self.engine.atomic():
             self.engine.tables.index(self.engine.tables.table(table, columns), columns)
@@ -275,7 +275,7 @@ def _dialect(place: Path | str, own: bool = False) -> Dialect:
         from cloudmesh.db.dialects.postgresql import PostgreSQL
     except ImportError as error:
         raise ConfigError(
-            "the store is in PostgreSQL, for which psycopg is missing; pip install 'cloudmesh-db[postgresql]'"
+            "the store is in PostgreSQL, which requires psycopg; pip install 'cloudmesh-db[postgresql]'"
         ) from error
     return PostgreSQL(place)
 
@@ -291,14 +291,14 @@ def flat_rows(table: Table, records: Iterable[Record]) -> list[dict[str, Any]]:
 
 def _held(name: str) -> str:
     if not isinstance(name, str) or not name:
-        raise InvalidRecord(f"{name!r} is no name that can be held; give a text that is not empty")
+        raise InvalidRecord(f"{name!r} cannot be the name of a lock; use a text that is not empty")
     return name
 
 
 def _needed(where: Conditions | None, equals: dict[str, Any], what: str) -> dict[str, Any]:
     conditions = _conditions(where, equals)
     if not conditions:
-        raise InvalidRecord(f"it was not said {what}; give a condition")
+        raise InvalidRecord(f"missing condition: {what}")
     return conditions
 
 

@@ -73,7 +73,7 @@ def list_catalog(
             if name in reasons:
                 told = f"its {kind}s are as of {age_text(listing.age)} ago, and could not be refreshed"
                 notes.append(f"note: {name}: {told}: {reasons[name]}")
-            old = f"; its {kind}s are as of {age_text(listing.age)} ago"
+            old = f"; its {kind}s are cached, {age_text(listing.age)} old"
             if listing.left_out and name not in errors:
                 errors[name] = IncompleteListing(f"cloud {name}: {listing.left_out}")
         if name in errors:

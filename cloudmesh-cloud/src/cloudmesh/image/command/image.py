@@ -20,7 +20,7 @@ class ImageCommand(PluginCommand):
                     [--sort=COLUMNS] [--columns=COLUMNS] [--output=FORMAT]
 
           Options:
-            --cloud=CLOUDS     clouds to ask, as in: uc,tacc  'uc*'; else the variable
+            --cloud=CLOUDS     clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --refresh          ask the clouds now, and fail if one does not answer
             --cached           ask no cloud; else those whose rows are older than
@@ -32,11 +32,11 @@ class ImageCommand(PluginCommand):
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
-            image list    what machines can boot from, and how long ago their
-                          clouds told of them
+            image list    list images, from which machines boot (cached; --refresh
+                          asks the clouds)
 
-            A cloud that does not answer keeps its old rows, is named on stderr, and
-            makes the exit code 4 (3 if it does not accept the credentials).
+            A cloud that does not answer is named on stderr, its cached rows are shown,
+            and the exit code is 4 (3 if it rejects the credentials).
         """
         from cloudmesh.cloud.cli.lists import list_catalog
         from cloudmesh.cloud.fanout.query import chosen_clouds

@@ -25,11 +25,11 @@ class IpCommand(PluginCommand):
 
           Arguments:
             ADDRESS  a floating IP: 203.0.113.7
-            NAME     the machine it is to lead to
+            NAME     the machine to attach it to
 
           Options:
-            --pool=NETWORK     the external network to take it from, if there are several
-            --yes              give back also what leads to a machine
+            --pool=NETWORK     the external network to create it in, if there are several
+            --yes              delete also an address that is attached to a machine
             --cloud=CLOUD      the cloud, or for list the clouds; else the variable cloud
                                (cms set cloud=uc), else the configured defaults
             --filter=FILTER    only rows that meet all conditions: 'machine=,pool=public'
@@ -38,13 +38,13 @@ class IpCommand(PluginCommand):
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
-            ip list      the floating IPs, and the machines that they lead to
-            ip create    takes an address; it may cost money until it is given back
-            ip delete    gives addresses back
-            ip attach    lets an address lead to a machine
-            ip detach    lets an address lead nowhere; it stays yours
+            ip list      list floating IPs, and the machines they are attached to
+            ip create    create a floating IP; it may cost money until it is deleted
+            ip delete    delete (release) floating IPs
+            ip attach    attach a floating IP to a machine
+            ip detach    detach a floating IP; it stays allocated
 
-            An address that cms vm boot --public took is given back by cms vm delete.
+            An address that cms vm boot --public created is deleted by cms vm delete.
         """
         from cloudmesh.cloud.cli import changes
         from cloudmesh.cloud.cli.lists import list_things

@@ -26,7 +26,7 @@ class KeyCommand(PluginCommand):
                    id_rsa.pub
 
           Options:
-            --cloud=CLOUDS     clouds to ask, as in: uc,tacc  'uc*'; else the variable
+            --cloud=CLOUDS     clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --filter=FILTER    only rows that meet all conditions: 'name=laptop*'
             --sort=COLUMNS     order, with - for the greatest first: cloud,-name
@@ -34,9 +34,9 @@ class KeyCommand(PluginCommand):
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
-            key list      the key pairs that the clouds keep
-            key add       lets each of the clouds keep your public key under a name
-            key delete    lets the clouds forget keys; machines that have them keep them
+            key list      list the key pairs of the clouds
+            key add       add your public key to each of the clouds
+            key delete    delete key pairs from the clouds; machines keep the key
 
             No private key is ever read or sent. Exit codes: 1 a cloud failed (the table
             says which and why), 2 wrong usage or unknown name, 4 a cloud could not be

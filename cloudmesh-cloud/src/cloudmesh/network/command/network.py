@@ -20,7 +20,7 @@ class NetworkCommand(PluginCommand):
                     [--columns=COLUMNS] [--output=FORMAT]
 
           Options:
-            --cloud=CLOUDS     clouds to ask, as in: uc,tacc  'uc*'; else the variable
+            --cloud=CLOUDS     clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --filter=FILTER    only rows that meet all conditions: 'external=yes,name=pub*'
             --sort=COLUMNS     order, with - for the greatest first: cloud,-name
@@ -28,8 +28,8 @@ class NetworkCommand(PluginCommand):
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
-            network list    the networks that machines can be on, and the external ones,
-                            from which floating IPs are taken
+            network list    list networks, with the external ones in which
+                            floating IPs are created
         """
         from cloudmesh.cloud.cli.lists import list_things
         from cloudmesh.cloud.fanout.query import chosen_clouds

@@ -25,15 +25,15 @@ class SecgroupCommand(PluginCommand):
                     [--output=FORMAT]
 
           Arguments:
-            NAME   a group by its name, its id, or a glob that means one
+            NAME   a group: its name, its id, or a glob that matches one
 
           Options:
             --description=TEXT     what the group is for
             --protocol=PROTOCOL    tcp, udp, icmp, any, or a number [default: tcp]
-            --port=PORTS           a port, or a range as 8000-8080; else all
-            --remote=RANGE         the other side, as 192.0.2.0/24; else anywhere
+            --port=PORTS           a port, or a range such as 8000-8080; else all
+            --remote=RANGE         the remote network, such as 192.0.2.0/24; else any
             --direction=DIRECTION  ingress or egress [default: ingress]
-            --cloud=CLOUDS         clouds to ask, as in: uc,tacc  'uc*'; else the variable
+            --cloud=CLOUDS         clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                    cloud (cms set cloud=uc), else the configured defaults
             --filter=FILTER        only rows that meet all conditions: 'name=web*,rules>0'
             --sort=COLUMNS         order, with - for the greatest first: -rules
@@ -41,10 +41,10 @@ class SecgroupCommand(PluginCommand):
             --output=FORMAT        table, json, yaml, csv or names [default: table]
 
           Description:
-            secgroup list     the groups, or the rules of one
-            secgroup create   makes a group on each of the clouds
-            secgroup delete   removes groups that no machine is under
-            secgroup rule     lets something through, or no longer
+            secgroup list     list security groups, or the rules of one
+            secgroup create   create a group on each of the clouds
+            secgroup delete   delete groups that no machine uses
+            secgroup rule     add or remove a rule that allows traffic
 
             Exit codes: 1 a cloud failed (the table says which and why), 2 wrong usage or
             unknown name, 4 a cloud could not be reached.

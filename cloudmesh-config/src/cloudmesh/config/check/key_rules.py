@@ -119,7 +119,7 @@ def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
     for key, read in _TOP.items():
         yield from _option(("cloudmesh", key), top.get(key), read)
     if top.get("engine") == options.DASK and top.get("scheduler") is None:
-        message = "cloudmesh.engine is dask, and cloudmesh.scheduler does not say where"
+        message = "cloudmesh.engine is dask, but cloudmesh.scheduler is not set"
         remedy = "use: cms config set cloudmesh.scheduler=tcp://HOST:PORT"
         yield Problem("error", ("cloudmesh", "engine"), message, remedy)
     for name, cloud in _section(data.get("clouds")).items():

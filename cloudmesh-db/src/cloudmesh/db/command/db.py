@@ -39,7 +39,7 @@ class DbCommand(PluginCommand):
             FILE       a new file
 
           Options:
-            --order=COLUMNS  order by these columns, as in: cloud,-age  (- is descending)
+            --order=COLUMNS  order by these columns, comma-separated: cloud,-age  (- is descending)
             --limit=N        at most N records
             --output=FORMAT  table, json, yaml, csv or names; export has json and csv.
                              The default is table, that of export json
@@ -49,17 +49,17 @@ class DbCommand(PluginCommand):
             database that the configuration names. Nested records are shown flat: the image in
             the data of a record is the column data_image.
 
-            db tables    the tables, with their numbers of records and columns
-            db columns   the columns of a table, the keys that lead to each, and their kinds
-            db list      all records of a table
-            db find      the records for which all conditions are true; the value 4 finds the
-                         number and the text, true and none find these and the words
-            db delete    removes the records for which all conditions are true from the store;
-                         nothing happens to a machine
-            db export    all records of a table: with json as they were stored, nested, so that
+            db tables    list the tables, with their numbers of records and columns
+            db columns   list the columns of a table, their keys and types
+            db list      list all records of a table
+            db find      list the records that match all conditions; the value 4 matches the
+                         number and the text, true and none match these and the words
+            db delete    delete the records that match all conditions from the store;
+                         machines are not touched
+            db export    export all records of a table: with json nested as stored, so that
                          nothing is lost; with csv flat
-            db backup    copies the whole store into a new file, while others go on using it
-            db check     looks for damage in the store
+            db backup    copy the whole store into a new file, while others use it
+            db check     check the store for damage
 
           Examples:
             cms db tables

@@ -181,7 +181,7 @@ class PostgreSQL(Dialect):
             "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
             "WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace"
         )
-        return [f"index {name} is not valid; REINDEX INDEX mends it" for (name,) in invalid.fetchall()]
+        return [f"index {name} is not valid; repair it with REINDEX INDEX" for (name,) in invalid.fetchall()]
 
     def _begin(self, write: bool) -> None:
         if not write:
@@ -212,13 +212,13 @@ class PostgreSQL(Dialect):
         except psycopg.ProgrammingError:
             # Its message repeats the URL with the password.
             raise ConfigError(
-                f"the URL of the database ({self.place}) is none that PostgreSQL understands; "
-                "write postgresql://USER@HOST:PORT/DATABASE"
+                f"the URL of the database ({self.place}) is not valid; "
+                "use postgresql://USER@HOST:PORT/DATABASE"
             ) from None
         except psycopg.OperationalError as error:
             reason = _first_line(error).rpartition("FATAL:")[2].strip()
             if any(words in reason for words in _REFUSALS):
-                raise CredentialsError(f"the store {self.place} does not let us in: {reason}") from None
+                raise CredentialsError(f"the store {self.place} rejected the sign-in: {reason}") from None
             raise StoreError(f"the store {self.place} cannot be reached: {reason}") from None
         try:
             with self._sentences():
@@ -233,7 +233,9 @@ class PostgreSQL(Dialect):
             "SELECT current_setting('server_encoding'), current_schema()"
         ).fetchone() or ("", None)
         if encoding != "UTF8":
-            raise StoreError(f"the store {self.place} has the encoding {encoding}; make a database with UTF8")
+            raise StoreError(
+                f"the store {self.place} has the encoding {encoding}; create a database with UTF8"
+            )
         if schema is None:
             raise StoreError(
                 f"the store {self.place} has no schema for tables; create one, or set the search_path"
@@ -260,7 +262,7 @@ class PostgreSQL(Dialect):
                 return
             if tables:
                 raise StoreError(
-                    f"the store {self.place} is a database of another program; name another one, "
+                    f"the store {self.place} belongs to another program; use another database, "
                     "or another schema with ?options=-csearch_path%3DNAME"
                 )
             connection.execute(_FOUND)
@@ -277,13 +279,13 @@ class PostgreSQL(Dialect):
             if isinstance(error, errors.LockNotAvailable):
                 what = f"was in use by another program for {locks.BUSY_SECONDS:.0f} seconds; try again later"
             elif isinstance(error, errors.DiskFull):
-                what = "cannot be written, the disk of its server is full; make room and try again"
+                what = "cannot be written: no space left on its server; free some space and try again"
             elif isinstance(error, errors.InsufficientPrivilege):
-                what = f"does not let this user do it ({_first_line(error)}); ask its owner for the right"
+                what = f"denies permission ({_first_line(error)}); ask its owner for the permission"
             elif isinstance(error, errors.ReadOnlySqlTransaction):
-                what = f"may only be read ({_first_line(error)}); ask its owner for one that can be written"
+                what = f"is read-only ({_first_line(error)}); ask its owner for write access"
             elif isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57P")[:3] == "57P":
-                what = f"has broken off ({_first_line(error)}); what was not committed is undone, try again"
+                what = f"lost its connection ({_first_line(error)}); changes were rolled back; try again"
             else:
                 what = f"cannot do this: {_first_line(error)}"
             raise StoreError(f"the store {self.place} {what}") from error

@@ -324,7 +324,7 @@ def _upgrade(connection: sqlite3.Connection, place: str) -> int:
         version = _version(connection)
         if version == 0:
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise StoreError(f"the store {place} is a database of another program; name another file")
+                raise StoreError(f"the store {place} belongs to another program; use another file")
             connection.execute(COLUMNS_TABLE)
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         else:

@@ -102,7 +102,7 @@ class StoreFile:
             is_same = False
         if not is_same:
             raise StoreError(
-                f"the store {self.path} was removed, or another file took its place, while it was in use; "
+                f"the store {self.path} was removed or replaced while it was in use; "
                 "what was written last is lost, so look at what your clouds have before you do it again"
             )
 
@@ -118,7 +118,7 @@ class StoreFile:
         # The head may be all that is whole.
         says_it_is_ours = head.startswith(_HEAD) and head[68:] == APPLICATION_ID.to_bytes(4, "big")
         if not (self._own or says_it_is_ours):
-            return f"the store {self.path} is not a database of cloudmesh; move it away, or name another file"
+            return f"the store {self.path} is not a database of cloudmesh; move it away, or use another file"
         try:
             with file_lock(self.path.parent):
                 if self._present() != self._opened:
@@ -176,7 +176,7 @@ def _check_directory(directory: Path, files: Iterable[Path]) -> None:
             with suppress(FileNotFoundError):
                 if (owner := each.lstat().st_uid) not in (os.geteuid(), 0):
                     raise StoreError(
-                        f"{each} belongs to another user (uid {owner}) and lies where anybody may put files; "
+                        f"{each} belongs to another user (uid {owner}) in a directory open to everybody; "
                         "use a store in a directory of your own"
                     )
 
@@ -185,8 +185,8 @@ def _refuse_if_open(path: Path, status: os.stat_result) -> None:
     """Raise StoreError if anybody may write a file or directory; a group may share a store on purpose."""
     if status.st_mode & stat.S_IWOTH:
         raise StoreError(
-            f"anybody may write {path} (mode {stat.S_IMODE(status.st_mode):04o}) and so change the store; "
-            f"if you trust what it holds: chmod o-w {shlex.quote(str(path))}"
+            f"everybody can write {path} (mode {stat.S_IMODE(status.st_mode):04o}) and so change the store; "
+            f"if you trust its content: chmod o-w {shlex.quote(str(path))}"
         )
 
 

@@ -148,9 +148,7 @@ class Engine:
             for number, record in enumerate(records):
                 id = record.get("id") if isinstance(record, Mapping) else None
                 if not isinstance(id, int) or isinstance(id, bool):
-                    raise InvalidRecord(
-                        f"it was not said which record of {name!r} to update; give its number as 'id'"
-                    )
+                    raise InvalidRecord(f"missing 'id' of the record of {name!r} to update")
                 found = leaves({key: value for key, value in record.items() if key != "id"})
                 if number == 0:
                     self.tables.table(name)

@@ -128,7 +128,7 @@ class Search:
                 counts[same] = counts.get(same, 0) + number
         except TypeError as error:
             raise InvalidRecord(
-                f"the column {column!r} of table {name!r} has lists or dicts, no values"
+                f"the column {column!r} of table {name!r} has lists or dicts, not values"
             ) from error
         found = {value: counts[same] for same, value in values.items()}
         if len(found) < len(values):
@@ -240,7 +240,7 @@ class Search:
                 table = self._tables.all().get(table.name, table)
                 reader = RowReader(table.columns, cursor.description)
                 if reader.gone and (gone := self._tables.missing_columns(table.name)):
-                    lost = f"table {table.name!r} lacks the column {gone[0]!r}"
+                    lost = f"table {table.name!r} has no column {gone[0]!r}"
                     raise self._dialect.changed(lost) from None
                 table.reader = reader
                 return list(map(table.reader.record, rows))
@@ -250,7 +250,7 @@ class Search:
     def _damaged(self, name: str) -> StoreError:
         return StoreError(
             f"a record of table {name!r} in the store {self._dialect.place} is damaged; "
-            "cms db check shows what else is"
+            "cms db check checks the others"
         )
 
     def _sorts(self, table: Table, order: Sequence[By]) -> bool:

@@ -165,7 +165,7 @@ class Tables:
     def known(self, name: str) -> Table | None:
         """A table as it was when last read, or None if there is no such table; raises InvalidRecord."""
         if not isinstance(name, str):
-            raise InvalidRecord(f"{name!r} is no name of a table; give a text that is not empty")
+            raise InvalidRecord(f"{name!r} is not a table name; use a text that is not empty")
         if self._remembered and name in self._remembered and self._opened == self.dialect.opened:
             return self._remembered[name]
         return self.all().get(name)
@@ -188,7 +188,7 @@ class Tables:
         columns = list(columns)
         for column in columns:
             if not isinstance(column, str):
-                raise InvalidRecord(f"{column!r} is no name of a column of table {name!r}; give a text")
+                raise InvalidRecord(f"{column!r} is not a column name of table {name!r}; use a text")
         columns = [column for column in columns if column != "id"]
         if found and not all(column in found.columns and found.columns[column].kind for column in columns):
             found = self.all().get(name)
@@ -214,7 +214,9 @@ class Tables:
             table.avoid(there)
             new, decided = table.widen(found)
             if self.dialect.later and (taken := [each.name for each in decided if each.name in there]):
-                raise self.dialect.changed(f"table {name!r} has a column {taken[0]!r}, whose name is needed")
+                raise self.dialect.changed(
+                    f"table {name!r} has a column {taken[0]!r}, a name that is reserved"
+                )
             self._grow(table, new, decided)
         self._remembered = tables
         return table
@@ -308,7 +310,7 @@ class Tables:
 def _check_name(table: str, limits: DialectLimits) -> None:
     """Raise StoreError unless a table can have this name."""
     if not isinstance(table, str) or not table:
-        raise InvalidRecord(f"{table!r} is no name of a table; give a text that is not empty")
+        raise InvalidRecord(f"{table!r} is not a table name; use a text that is not empty")
     if fold(table).startswith(("_", "sqlite_")):
         raise InvalidRecord(f"the name {table!r} is reserved; a table cannot begin with '_' or 'sqlite_'")
     if "\0" in table or (not table.isascii() and table.encode("utf-8", "replace").decode() != table):

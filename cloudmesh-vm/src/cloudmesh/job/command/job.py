@@ -30,14 +30,14 @@ class JobCommand(PluginCommand):
             job cancel ID [--output=FORMAT]
 
           Arguments:
-            ID  the number of a job, as job list shows it
+            ID  a job number, from job list
 
           Options:
-            --all              all jobs that are kept, not only the last 20
+            --all              all stored jobs, not only the last 20
             --filter=FILTER    only jobs that meet all conditions: 'status=running,age<1h'
             --sort=COLUMNS     order, with - for the greatest first: -machines
             --columns=COLUMNS  columns to show, or globs
-            --failed           try again what failed, too
+            --failed           also retry what failed
             --timeout=DURATION
                                time limit for the whole command: 10s, 5m, 1h, or 90
                                (seconds); without it only waiting has a limit, 10m
@@ -48,15 +48,15 @@ class JobCommand(PluginCommand):
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
-            A job is what one cms vm command does to its machines. It is written down
-            before the clouds are called, and so is what came of each machine.
+            A job is what one cms vm command does to its machines. It is stored
+            before the clouds are called, and the result for each machine afterwards.
 
-            job list    the last jobs
-            job show    one job, machine by machine
-            job resume  does what an interrupted or cancelled job left; no machine is booted
-                        twice, and what was done is not done again
-            job cancel  lets a job that is running begin no more calls, or gives up what an
-                        interrupted one left
+            job list    list the last jobs
+            job show    show one job, machine by machine
+            job resume  continue an interrupted or cancelled job; no machine is booted
+                        twice, and finished work is not repeated
+            job cancel  stop a running job after its current calls, or give up an
+                        interrupted one
 
             Exit codes are those of cms vm: 0 all done, 1 a machine of the job failed or the
             job cannot be resumed or cancelled, 2 wrong usage or unknown job, 3 configuration

@@ -106,7 +106,7 @@ def list_machines(
 def _old(found: KnownMachines, cloud: str) -> str:
     """Of what time the rows of a cloud are."""
     age = found.ages.get(cloud)
-    return "nothing is known of its machines" if age is None else f"its rows are as of {age_text(age)} ago"
+    return "no cached machines" if age is None else f"its rows are as of {age_text(age)} ago"
 
 
 def _told_apart(rows: Rows) -> Rows:
@@ -126,19 +126,19 @@ def _gone(vanished: Sequence[KnownMachine]) -> str:
     """A sentence on the machines that vanished."""
     names = harmless(", ".join(each.machine.qualified_name for each in vanished[:_SHOWN]))
     more = f" and {len(vanished) - _SHOWN} more" if len(vanished) > _SHOWN else ""
-    verb, whom = ("is", "it") if len(vanished) == 1 else ("are", "them")
+    verb = "is" if len(vanished) == 1 else "are"
     gone = f"{names}{more} {verb} no longer on the cloud"
-    return f"note: {gone}, and nobody deleted {whom} here; this is shown once"
+    return f"note: {gone}, not deleted by cms; this is shown once"
 
 
 def _left(address: FloatingIP) -> str:
     """A sentence on an address that outlived the machine that it was taken for."""
     if not address.address:
         return (
-            "note: an address may have been taken for such a machine; then it is still yours, and may cost "
+            "note: an address may have been created for such a machine; it may still be allocated, and cost "
             f"money: cms ip list --cloud={address.cloud} shows it"
         )
     return (
-        f"note: {address.address} was taken for such a machine and is still yours; it may cost money until "
-        f"cms ip delete {address.address} --cloud={address.cloud}"
+        f"note: {address.address} was created for such a machine and is still allocated; it may cost money; "
+        f"release it: cms ip delete {address.address} --cloud={address.cloud}"
     )

@@ -21,10 +21,10 @@ _LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]"
 _LIST = ("[--filter=FILTER]", "[--sort=COLUMNS]", "[--columns=COLUMNS]")
 _OUTPUT, _QUIET = "[--output=FORMAT]", "[--quiet]"
 _AFTER_VERBS = (
-    ("--all", "every machine of the clouds; no name never means all"),
-    ("--dryrun", "show what would be done, and do nothing"),
+    ("--all", "all machines of the clouds (no name never means all)"),
+    ("--dryrun", "show what would be done, change nothing"),
     ("--yes", "{destroying} without asking"),
-    ("--wait", "wait until the machines are where the action leads"),
+    ("--wait", "wait until the machines are in the new state"),
     (
         "--timeout=DURATION",
         "time limit for the whole command: 10s, 5m, 1h, or 90 (seconds); without it only waiting has a "
@@ -44,7 +44,7 @@ _AFTER_VERBS = (
     ),
 )
 _CLOUD_HELP = (
-    "clouds to look on, as in: uc,tacc  'uc*'; else the variable cloud (cms set cloud=uc), else the "
+    "clouds, comma-separated: uc,tacc  'uc*'; else the variable cloud (cms set cloud=uc), else the "
     "configured defaults"
 )
 
@@ -60,14 +60,14 @@ class Pattern(NamedTuple):
 _QUERIES = (
     (
         Pattern(("list",), ("[NAMES...]", _CLOUD, "[--refresh | --cached]", *_LIST, _OUTPUT)),
-        "what is known of the machines, with the age of the knowledge",
+        "list machines (cached; --refresh asks the clouds)",
     ),
-    (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "everything about one machine, asked from its cloud"),
+    (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "show one machine, asked from its cloud"),
     (
         Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=DURATION]", _OUTPUT)),
-        "waits for a state; fails at once when it cannot come any more",
+        "wait for a state; fails at once if it cannot be reached any more",
     ),
-    (Pattern(("console",), ("NAME", _CLOUD)), "what a machine printed on its console"),
+    (Pattern(("console",), ("NAME", _CLOUD)), "show the console output of a machine"),
 )
 
 
