@@ -25,8 +25,8 @@ Rows = list[dict[str, Any]]
 Told = TypeVar("Told")
 _KINDS: Mapping[str, type[Image | Flavor]] = {"image": Image, "flavor": Flavor}
 _COLUMNS = {
-    "image": ["cloud", "name", "size", "cloud_id", "age"],
-    "flavor": ["cloud", "name", "vcpus", "ram", "disk", "cloud_id", "age"],
+    "image": ["cloud", "name", "size", "id", "age"],
+    "flavor": ["cloud", "name", "vcpus", "ram", "disk", "id", "age"],
 }
 # What kinds of values the columns of all these lists have; others are texts.
 _KINDS_OF_COLUMNS = {
@@ -71,7 +71,7 @@ def list_catalog(
             things = [_KINDS[kind](**each) for each in listing.rows]
             rows += [{**vars(thing), "age": round(listing.age, 1)} for thing in things]
             if name in reasons:
-                told = f"its {kind}s are as of {age_text(listing.age)} ago, and could not be refreshed"
+                told = f"its {kind}s are cached, {age_text(listing.age)} old, and could not be refreshed"
                 notes.append(f"note: {name}: {told}: {reasons[name]}")
             old = f"; its {kind}s are cached, {age_text(listing.age)} old"
             if listing.left_out and name not in errors:
@@ -126,7 +126,7 @@ def list_rules(config: Config, clouds: Sequence[str], group: str, options: Optio
     """The rules of one security group on each of the clouds."""
     columns = ["cloud", "group", "direction", "protocol", "ports", "remote", "ethertype"]
 
-    known = [*columns, "from_port", "to_port", "cloud_id"]
+    known = [*columns, "from_port", "to_port", "id"]
     selection = _selection(options, known, ("protocol", "remote"))
 
     def rows(cloud: Cloud) -> Rows:
@@ -140,7 +140,7 @@ def list_rules(config: Config, clouds: Sequence[str], group: str, options: Optio
 def _selection(
     options: Options | None, columns: Sequence[str], names: Sequence[str] = ("name",)
 ) -> Selection:
-    return Selection(options or {}, columns, _KINDS_OF_COLUMNS, (*names, "cloud_id"))
+    return Selection(options or {}, columns, _KINDS_OF_COLUMNS, (*names, "id"))
 
 
 def _address_rows(cloud: Cloud) -> Rows:
@@ -153,17 +153,17 @@ def _address_rows(cloud: Cloud) -> Rows:
 _THINGS: Mapping[str, tuple[list[str], list[str], Callable[[Cloud], Rows]]] = {
     "key": (["cloud", "name", "fingerprint"], [], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
     "network": (
-        ["cloud", "name", "subnets", "external", "shared", "cloud_id"],
+        ["cloud", "name", "subnets", "external", "shared", "id"],
         [],
         lambda cloud: [{**vars(each), "subnets": list(each.subnets)} for each in cloud.networks()],
     ),
     "group": (
-        ["cloud", "name", "rules", "description", "cloud_id"],
+        ["cloud", "name", "rules", "description", "id"],
         [],
         lambda cloud: [{**vars(each), "rules": len(each.rules)} for each in cloud.security_groups()],
     ),
     "address": (
-        ["cloud", "address", "machine", "pool", "cloud_id"],
+        ["cloud", "address", "machine", "pool", "id"],
         ["machine_id", "description"],
         _address_rows,
     ),
@@ -223,8 +223,9 @@ def _answer(
     errors: Mapping[str, CloudmeshError],
     notes: Sequence[str],
 ) -> Answer:
+    shown = [{"id" if key == "cloud_id" else key: value for key, value in row.items()} for row in rows]
     return Answer(
-        rows,
+        shown,
         columns=columns,
         formats={"age": age_text},
         notes=list(notes),

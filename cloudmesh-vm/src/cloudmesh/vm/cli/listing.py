@@ -106,7 +106,7 @@ def list_machines(
 def _old(found: KnownMachines, cloud: str) -> str:
     """Of what time the rows of a cloud are."""
     age = found.ages.get(cloud)
-    return "no cached machines" if age is None else f"its rows are as of {age_text(age)} ago"
+    return "no cached machines" if age is None else f"its rows are cached, {age_text(age)} old"
 
 
 def _told_apart(rows: Rows) -> Rows:
