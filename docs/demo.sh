@@ -20,7 +20,7 @@ run "cms config init"
 run "cms cloud list"
 
 say "Boot three machines, and wait until they are active."
-run "cms vm boot web[01-03] --wait"
+run "cms vm boot 'web[01-03]' --wait"
 run "cms vm list"
 
 say "Suspend one, stop another; what is impossible is said, with what would work."

@@ -226,3 +226,40 @@ def test_a_batch_ends_with_the_code_of_the_line_that_failed(machines, cloud_sett
         # Nothing runs after a line that failed.
         assert ended.stdout.endswith("web01\nweb02\nweb03\n") == (code == 0)
         assert (f"script.txt:3: {line}" in ended.stderr) == (code != 0)
+
+
+def test_1_a_name_that_is_taken_ends_each_command_alike(machines):
+    key = machines.path / "id.pub"
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me\n")
+    machines.cms("key", "add", "me", str(key))
+    for words in (
+        ("vm", "boot", "web01"),
+        ("vm", "rename", "web01", "web02"),
+        ("key", "add", "me", str(key)),
+        ("secgroup", "create", "default"),
+    ):
+        ended = machines.cms(*words, code=1)
+        assert "use another name" in ended.stdout + ended.stderr, words
+
+
+def test_1_a_quota_that_is_used_up_ends_each_command_alike(machines):
+    machines.change("local", quota={"machines": 3, "floating_ips": 0})
+    for words in (("vm", "boot", "web04"), ("ip", "create")):
+        ended = machines.cms(*words, code=1)
+        assert re.search(r"quota of \w+\s+exceeded", ended.stdout + ended.stderr), words
+
+
+def test_3_what_the_configuration_forbids(home, cloud_settings):
+    home.configure(local=cloud_settings(), uc=cloud_settings())
+    home.cms("cloud", "deactivate", "uc")
+    for words in (("vm", "list", "--cloud=uc"), ("cloud", "default", "uc"), ("cloud", "deactivate", "local")):
+        assert "cms cloud " in sentence(home.cms(*words, code=3)), words
+
+
+def test_every_output_calls_the_id_of_a_thing_id(machines):
+    (address,) = machines.json("ip", "create")
+    found = [address, machines.json("vm", "info", "web01"), *machines.json("ip", "list")]
+    for kind in ("vm", "image", "flavor", "network", "secgroup"):
+        found += machines.json(kind, "list")
+    for row in found:
+        assert row["id"] and "cloud_id" not in row, row

@@ -37,6 +37,7 @@ __all__ = [
     "TlsFailure",
     "Unreachable",
     "Unsupported",
+    "failed_task",
     "is_transient",
     "only_looking",
     "reworded",
@@ -169,6 +170,17 @@ def is_transient(error: BaseException) -> bool:
     If ``error.outcome_unknown`` is true as well, the first one may have done what it was to do.
     """
     return isinstance(error, _TRANSIENT) and not isinstance(error, (TlsFailure, OddRecord, IncompleteListing))
+
+
+def failed_task(error: CloudmeshError) -> CloudmeshError:
+    """The same error of a change, with the exit code of commands: 1 where the cloud answered, else as it is.
+
+    A name that is taken, or a quota that is used up, ends each command alike, whether it changes one thing
+    or many.
+    """
+    if isinstance(error, Refused | Conflict | NotFound | Unsupported):
+        error.exit_code = 1
+    return error
 
 
 def reworded(error: CloudmeshError, sentence: str, outcome_unknown: bool = False) -> CloudmeshError:

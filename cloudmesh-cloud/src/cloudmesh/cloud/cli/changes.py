@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_each, ask_one, given_up
-from cloudmesh.cloud.errors import CloudTimeout
+from cloudmesh.cloud.errors import CloudTimeout, failed_task
 from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config
@@ -42,9 +41,8 @@ def change_all(
             result = ("failed", str(error)) if error else ("done", "")
             rows.append(dict(zip(COLUMNS, (cloud, thing, action, *result), strict=True)))
     if len(rows) == len(errors) == 1:
-        raise errors[0]
-    notes = simulated_notes(config, clouds)
-    return Answer(rows, columns=COLUMNS, notes=notes, errors=errors, exit_code=int(bool(errors)))
+        raise failed_task(errors[0])
+    return Answer(rows, columns=COLUMNS, errors=errors, exit_code=int(bool(errors)))
 
 
 def _error_of(do: Callable[[Cloud, str], Any], cloud: Cloud, thing: str) -> CloudmeshError | None:
@@ -60,9 +58,12 @@ def create_address(config: Config, option: str | None, pool: str) -> Answer:
     """Take a floating IP on the only cloud that is meant; the row tells which it is."""
     name = one_cloud(config, option)
     config.resolve([name])
-    made = ask_one(config, name, lambda cloud: cloud.create_floating_ip(pool), changes=True)
-    row = {"cloud": name, "address": made.address, "pool": made.pool, "cloud_id": made.cloud_id}
-    return Answer([row], columns=list(row), names="address", notes=simulated_notes(config, [name]))
+    try:
+        made = ask_one(config, name, lambda cloud: cloud.create_floating_ip(pool), changes=True)
+    except CloudmeshError as error:
+        raise failed_task(error) from error
+    row = {"cloud": name, "address": made.address, "pool": made.pool, "id": made.cloud_id}
+    return Answer([row], columns=list(row), names="address")
 
 
 def delete_addresses(config: Config, option: str | None, addresses: Sequence[str], sure: bool) -> Answer:

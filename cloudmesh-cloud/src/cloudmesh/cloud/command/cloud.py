@@ -148,7 +148,7 @@ def _activate(config: Config, words: list[str]) -> Answer:
 
 def _deactivate(config: Config, words: list[str]) -> Answer:
     from cloudmesh.cloud.fanout.query import expand_clouds
-    from cloudmesh.plugin import UsageError
+    from cloudmesh.plugin.errors import ConfigError
 
     def change(now: Config) -> list[str]:
         # A name that is no cloud must be removable too: it keeps the whole configuration from working.
@@ -157,7 +157,7 @@ def _deactivate(config: Config, words: list[str]) -> Answer:
         named += expand_clouds(now, others, active=False) if others else []
         used = [name for name in named if name in (now.written("default") or [])]
         if used:
-            raise UsageError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
+            raise ConfigError(f"{', '.join(used)} is a default; choose another first: cms cloud default NAME")
         return [name for name in _active(now) if name not in named]
 
     return _write(config, "active", change)

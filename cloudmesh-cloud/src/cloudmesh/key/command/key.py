@@ -19,7 +19,7 @@ class KeyCommand(PluginCommand):
             key list [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
                     [--columns=COLUMNS] [--output=FORMAT]
             key add NAME [FILE] [--cloud=CLOUDS] [--output=FORMAT]
-            key delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
+            key delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
 
           Arguments:
             FILE   the public key; else ~/.ssh/id_ed25519.pub, id_ecdsa.pub or
@@ -31,6 +31,7 @@ class KeyCommand(PluginCommand):
             --filter=FILTER    only rows that meet all conditions: 'name=laptop*'
             --sort=COLUMNS     order, with - for the greatest first: cloud,-name
             --columns=COLUMNS  columns to show, or globs
+            --yes              accepted for scripts; nothing is asked
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:

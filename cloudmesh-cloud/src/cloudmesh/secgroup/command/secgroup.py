@@ -19,7 +19,7 @@ class SecgroupCommand(PluginCommand):
             secgroup list [NAME] [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
                     [--columns=COLUMNS] [--output=FORMAT]
             secgroup create NAME [--description=TEXT] [--cloud=CLOUDS] [--output=FORMAT]
-            secgroup delete NAMES... [--cloud=CLOUDS] [--output=FORMAT]
+            secgroup delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
             secgroup rule (add|remove) NAME [--protocol=PROTOCOL] [--port=PORTS]
                     [--remote=RANGE] [--direction=DIRECTION] [--cloud=CLOUDS]
                     [--output=FORMAT]
@@ -38,6 +38,7 @@ class SecgroupCommand(PluginCommand):
             --filter=FILTER        only rows that meet all conditions: 'name=web*,rules>0'
             --sort=COLUMNS         order, with - for the greatest first: -rules
             --columns=COLUMNS      columns to show, or globs
+            --yes                  accepted for scripts; nothing is asked
             --output=FORMAT        table, json, yaml, csv or names [default: table]
 
           Description:

@@ -26,7 +26,7 @@ class DbCommand(PluginCommand):
             db columns TABLE [--output=FORMAT]
             db list TABLE [--order=COLUMNS] [--limit=N] [--output=FORMAT]
             db find TABLE CONDITION... [--order=COLUMNS] [--limit=N] [--output=FORMAT]
-            db delete TABLE CONDITION...
+            db delete TABLE CONDITION... [--yes]
             db export TABLE [--output=FORMAT]
             db backup FILE
             db check [--output=FORMAT]
@@ -41,6 +41,7 @@ class DbCommand(PluginCommand):
           Options:
             --order=COLUMNS  order by these columns, comma-separated: cloud,-age  (- is descending)
             --limit=N        at most N records
+            --yes            accepted for scripts; nothing is asked
             --output=FORMAT  table, json, yaml, csv or names; export has json and csv.
                              The default is table, that of export json
 

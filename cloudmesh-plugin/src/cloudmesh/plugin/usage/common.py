@@ -25,7 +25,7 @@ _NAMES_ONLY = "print names only: no table, notes or progress"
 _QUIET = "[--quiet]"
 _WIDTH = 80
 # How notes begin that are shown with --quiet; of a command that failed, all but "note: ..." are.
-_TOLD = ("error", "warning")
+_TOLD = ("error", "warning", "dry run")
 # Where the help of an option begins if no option of the command tells.
 _COLUMN = 18
 # The title, the rest of its row, and the rows until a blank one.

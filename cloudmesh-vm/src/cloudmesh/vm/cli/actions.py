@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text
+from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.query import Deadline
@@ -21,7 +22,7 @@ from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.question import confirm
-from cloudmesh.vm.cli.report import Row, describe, dry_run, machine_rows, report
+from cloudmesh.vm.cli.report import Row, describe, dry_run, dry_run_boot, machine_rows, report
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
@@ -50,6 +51,8 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
     said["metadata"] = read_pairs("--metadata", arguments["--metadata"])
     said["userdata"] = Path(userdata).expanduser() if userdata else None
     with _machines(config, arguments, progress) as machines, progress:
+        if arguments["--dryrun"]:
+            return dry_run_boot(machines, BootOptions(**said), timeout, arguments["--output"])
         result = machines.boot(wait=arguments["--wait"], timeout=timeout, **said)
         return report(config, result, progress.seconds, arguments["--output"])
 

@@ -25,11 +25,17 @@ from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status,
 from cloudmesh.vm.queries import Foreseen, foresee, machine_words
 
 if TYPE_CHECKING:
+    from cloudmesh.cloud.client.booter import BootOptions
+    from cloudmesh.cloud.provider.interface import BootRequest
     from cloudmesh.vm.machines import Machines
+    from cloudmesh.vm.model.plan import Task
 
 Row = Mapping[str, Any]
 
 WOULD_FAIL = "would fail"
+_BOOT_COLUMNS = ("cloud", "name", "result", "image", "flavor", "key", "networks")
+# Shown where there is something to show.
+_MORE_BOOT_COLUMNS = ("secgroups", "public", "reason")
 
 # What a person must see stands at the end, next to the prompt.
 _ORDER = {Status.NOT_STARTED.value: 1, Status.INTERRUPTED.value: 2, Status.FAILED.value: 3, WOULD_FAIL: 3}
@@ -140,6 +146,51 @@ def dry_run(
     )
 
 
+def dry_run_boot(
+    machines: Machines, options: BootOptions, timeout: float | None = None, form: str = "table"
+) -> Answer:
+    """What would be booted where, and from what; raises what ``Machines.plan`` does.
+
+    The clouds are only asked. The exit code is 1 if a machine would fail, since its name is taken, or its
+    cloud does not answer.
+    """
+    plan = machines.plan(BOOT, options, timeout=timeout)
+    rows: list[Row] = [_planned_row(each, each.request) for each in plan.tasks if each.request]
+    for each in plan.missing:
+        failure = {"result": WOULD_FAIL, "reason": str(each.error)}
+        place = {"cloud": each.cloud, "name": each.name, "action": BOOT}
+        rows.append({**dict.fromkeys((*_BOOT_COLUMNS, *_MORE_BOOT_COLUMNS)), **place, **failure})
+    notes = ["dry run: nothing was booted"]
+    if form == "names":
+        rows = [{"name": f"{each.cloud}:={each.name}"} for each in plan.tasks]
+        notes = [*(_failure(each, f"{WOULD_FAIL}: {each.error}") for each in plan.missing), *notes]
+    more = [each for each in _MORE_BOOT_COLUMNS if form == "csv" or any(row.get(each) for row in rows)]
+    return Answer(
+        rows,
+        columns=[*_BOOT_COLUMNS, *more],
+        notes=notes,
+        exit_code=int(bool(plan.missing)),
+        table_rows=fold_rows(rows) if form == "table" else None,
+    )
+
+
+def _planned_row(task: Task, request: BootRequest) -> Row:
+    return {
+        "cloud": task.cloud,
+        "name": task.name,
+        "action": BOOT,
+        "result": f"would {BOOT}",
+        "image": request.image.name,
+        "flavor": request.flavor.name,
+        "key": request.key.name if request.key else None,
+        "networks": [each.name for each in request.networks],
+        "secgroups": [each.name for each in request.security_groups],
+        "public": request.public or task.address,
+        "metadata": dict(request.metadata),
+        "reason": "",
+    }
+
+
 def _foreseen_row(foreseen: Foreseen, said: str) -> Row:
     machine, state = foreseen.machine, foreseen.state.value
     result, reason = Status.ALREADY.value, f"it is {state}"
@@ -156,7 +207,8 @@ def describe(
 ) -> Answer:
     """Everything that is known of one machine."""
     age = round(max(0.0, time.time() - refreshed), 1)
-    facts = {**machine.to_record(), "age": age, "created": created_text(machine.created)}
+    told = {**machine.to_record(), "age": age, "created": created_text(machine.created)}
+    facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
     if form == "names":
         facts.update(*machine_rows(config, [machine]))
     return Answer(record=facts, notes=list(notes))

@@ -42,12 +42,12 @@ _HELP = """
     twice: at once), or if the process is killed, cms job resume finishes it.
 
   Examples:
-    vm boot web[01-03] --wait
+    vm boot 'web[01-03]' --wait
     vm suspend web01
     vm stop 'web*' --dryrun
     vm delete --all --cloud=local --yes
     vm boot db1 --network=private --secgroup=default,web --public
-    vm metadata web[01-03] --set=role=web --unset=owner
+    vm metadata 'web[01-03]' --set=role=web --unset=owner
     vm list --output=json
 """
 

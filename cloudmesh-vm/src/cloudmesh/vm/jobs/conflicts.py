@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cloudmesh.cloud.client.cloud import Cloud
-from cloudmesh.cloud.errors import Refused
+from cloudmesh.cloud.errors import Refused, failed_task
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import require_good_name
 from cloudmesh.cloud.store.inventory import Inventory
@@ -83,4 +83,4 @@ def check_name(name: str, machine: MachineRecord, session: CloudSession) -> None
         raise listed
     for other in listed:
         if other.name == name and other.cloud_id != machine.cloud_id and other.state is not State.DELETED:
-            raise name_taken(machine.cloud, name)
+            raise failed_task(name_taken(machine.cloud, name))
