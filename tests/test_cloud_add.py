@@ -57,7 +57,7 @@ def test_all_is_given_and_written_at_once(bare):
     }
     assert stat.S_IMODE(bare.config.stat().st_mode) == 0o600
     again = bare.cms("cloud", "add", "uc", *OPENSTACK, code=2).stderr
-    assert "cloud uc exists already" in again
+    assert "cloud uc already exists" in again
 
 
 @pytest.mark.parametrize(

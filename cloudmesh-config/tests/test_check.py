@@ -118,19 +118,19 @@ def test_a_missing_file_and_a_directory_are_findings(home: Path) -> None:
     [
         ("version: 5.0\n", 1, "no cloud is defined"),
         ("version: 5.0\nclouds: {}\n", 2, "no cloud is defined"),
-        ("\nclouds: [uc]\n", 2, "clouds is no section"),
-        ("clouds:\n  uc: 5\n", 2, "clouds.uc is no section"),
-        ("clouds:\n  5: {type: free}\n", 2, "the cloud name 5 is no text"),
+        ("\nclouds: [uc]\n", 2, "clouds is not a section"),
+        ("clouds:\n  uc: 5\n", 2, "clouds.uc is not a section"),
+        ("clouds:\n  5: {type: free}\n", 2, "the cloud name 5 is not a string"),
         (
             "clouds:\n  uc:\n    type: free\n    credentials: hunter2\n",
             4,
-            "clouds.uc.credentials is no section",
+            "clouds.uc.credentials is not a section",
         ),
         ("clouds:\n  uc:\n    name: x\n", 2, "the cloud 'uc' has no type"),
         ("clouds:\n  uc:\n    type:\n", 3, "the cloud 'uc' has no type"),
-        ("clouds:\n  uc:\n    type: [free]\n", 3, "the type of cloud 'uc' is no name"),
+        ("clouds:\n  uc:\n    type: [free]\n", 3, "the type of cloud 'uc' is not a name"),
         ("clouds:\n  uc:\n    type: nosuch\n", 3, "the type 'nosuch' of cloud 'uc' is not installed"),
-        ("clouds: {uc: {type: free}}\ncloudmesh: [x]\n", 2, "cloudmesh is no section"),
+        ("clouds: {uc: {type: free}}\ncloudmesh: [x]\n", 2, "cloudmesh is not a section"),
         ("clouds: {uc: {type: free}}\ncloudmesh:\n  default: 5\n", 3, "cloudmesh.default is neither"),
         ("clouds: {uc: {type: free}}\ncloudmesh:\n  active: {a: b}\n", 3, "cloudmesh.active is neither"),
         (f"{FREE}cloudmesh:\n  default:\n  - uc\n  - ucc\n", 5, "the default cloud 'ucc'"),
@@ -189,7 +189,7 @@ def missing(write: Write, credentials: str) -> list[str]:
     for finding in found:
         key = finding.message.split()[0]
         assert finding.level == "error"
-        assert finding.remedy == f"'cms config set {key}' asks for it and stores it"
+        assert finding.remedy == f"'cms config set {key}' prompts for it and stores it"
         assert finding.line == 6 or f"{key.split('.')[-1]}: ''" in credentials
     return [finding.message.split()[0].removeprefix("clouds.uc.credentials.") for finding in found]
 

@@ -226,7 +226,7 @@ def test_a_keyring_that_fails_is_one_sentence(write: Write, keyring: Kept, typed
     with pytest.raises(CredentialsError, match="keyring does not answer") as caught:
         Config.load(write(TEXT), typed).credentials("tacc")
     assert "pw-secret" not in str(caught.value) and caught.value.__suppress_context__
-    with pytest.raises(ConfigError, match="did not take") as refused:
+    with pytest.raises(ConfigError, match="did not store") as refused:
         prompt.to_keyring("k", "pw-secret")
     assert "pw-secret" not in str(refused.value) and refused.value.__suppress_context__
 

@@ -161,10 +161,10 @@ def test_a_list_of_clouds_is_set_whatever_was_there(write: Write, old: str, new:
 @pytest.mark.parametrize(
     ("key", "error", "message"),
     [
-        ("a", ConfigError, "'a' is a section; name one of its keys: b, l, e"),
+        ("a", ConfigError, "'a' is a section; set one of its keys: b, l, e"),
         ("a.e", ConfigError, "'e' is a section"),
         ("a.m", ConfigError, "'m' is a section"),
-        ("a.b.c", ConfigError, "'b' holds a single value"),
+        ("a.b.c", ConfigError, "'b' is a single value"),
         ("a.l.2", UnknownName, "no item '2'.*known: 0, 1"),
         ("a.l.x.y", UnknownName, "no item 'x'"),
         ("a..b", UsageError, "invalid key"),

@@ -110,7 +110,7 @@ def test_a_file_too_large_to_write_leaves_the_old_one(write: Write, sample: str,
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
     try:
-        with pytest.raises(ConfigError, match="could not be written .*is as it was"):
+        with pytest.raises(ConfigError, match="could not be written .*was not changed"):
             edit.set_value(path, "clouds.uc.host", "h")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

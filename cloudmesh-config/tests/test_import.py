@@ -176,9 +176,9 @@ def test_clouds_yaml(write: Write, give: Give) -> None:
     }
     assert new["devstack"]["credentials"]["OS_USERNAME"] == "007", "as it is written"
     assert new["devstack"]["credentials"]["OS_REGION_NAME"] == "one"
-    assert "cloud devstack: of its 2 regions one is taken" in notes
-    assert "cloud devstack: left out: profile" in notes
-    assert "2 clouds of the file are in" in notes
+    assert "cloud devstack: of its 2 regions one is used" in notes
+    assert "cloud devstack: ignored: profile" in notes
+    assert "2 clouds were written to" in notes
 
 
 def test_secure_yaml_is_read_with_it(write: Write, give: Give) -> None:
@@ -186,10 +186,10 @@ def test_secure_yaml_is_read_with_it(write: Write, give: Give) -> None:
     file = give("clouds.yaml", CLOUDS.replace(f"password: {SECRET}\n", "password: wrong\n"))
     secure = give("secure.yaml", f"clouds:\n  devstack:\n    auth:\n      password: {SECRET}-secure\n")
     _, notes = take(file)
-    assert f"{secure} was read with it" in notes
+    assert f"{secure} was read as well" in notes
     assert clouds(path)["devstack"]["credentials"]["OS_PASSWORD"] == f"{SECRET}-secure"
     assert clouds(path)["devstack"]["credentials"]["OS_USERNAME"] == "007"
-    assert "name that file" in take(secure, code=2)[1]
+    assert "give that file" in take(secure, code=2)[1]
 
 
 def test_openrc(write: Write, give: Give) -> None:
@@ -262,7 +262,7 @@ def test_aws(write: Write, give: Give, given: str) -> None:
     assert new["prod"]["credentials"]["EC2_SESSION_TOKEN"] == f"{SECRET}3"
     assert new["prod"]["credentials"]["EC2_REGION"] == "from-credentials"
     assert "cloud prod: role_arn is not supported" in notes
-    assert "cloud sso: skipped, since sso_session is not supported" in notes
+    assert "cloud sso: skipped, because sso_session is not supported" in notes
     assert [(row["cloud"], row["action"]) for row in json.loads(out)] == [
         ("aws", "add"),
         ("prod", "add"),
@@ -324,7 +324,7 @@ def test_an_existing_cloud_is_replaced_only_with_force(write: Write, give: Give)
     )
     path, file = write(text), give("clouds.yaml", CLOUDS)
     _, error = take(file, code=2)
-    assert "the cloud chi exists already" in error
+    assert "the cloud chi already exists" in error
     assert path.read_text() == text, "neither is the other one added"
     assert take(file, "--dryrun", code=2)
     out, _ = take(file, "--force", "--output=json")
@@ -438,11 +438,11 @@ def test_wrong_words(write: Write, give: Give, tmp_path: Path) -> None:
     assert "did you mean 'openrc'" in take(file, "--format=openr", code=2)[1]
     wrong = give("theirs.yaml", CLOUDS)
     assert "read as openrc; give another --format=KIND" in take(wrong, "--format=openrc", code=3)[1]
-    assert "no name for a cloud" in take(file, "--name= x", code=2)[1]
+    assert "cannot be the name of a cloud" in take(file, "--name= x", code=2)[1]
     (tmp_path / "empty").mkdir()
     assert "name a file" in take(tmp_path / "empty", code=2)[1]
     os.mkfifo(tmp_path / "pipe")
-    assert "no regular file" in take(tmp_path / "pipe", code=3)[1]
+    assert "not a regular file" in take(tmp_path / "pipe", code=3)[1]
 
 
 def test_an_encrypted_file_gets_no_plain_secret(write: Write, give: Give, keys: dict[str, Path]) -> None:

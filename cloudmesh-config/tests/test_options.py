@@ -173,7 +173,7 @@ def test_the_variable_of_the_database_is_not_set(write: Write, monkeypatch: pyte
 )
 def test_what_is_no_url_is_told_with_its_line_and_without_itself(write: Write, text: str) -> None:
     path = write(f"clouds: {{}}\ndatabase: {text}\n")
-    with pytest.raises(ConfigError, match=r":2: database is no URL") as error:
+    with pytest.raises(ConfigError, match=r":2: database is not a database URL") as error:
         Config.load(path).database()
     (finding,) = [each for each in check(path) if "database" in each.message]
     assert (finding.level, finding.line) == ("error", 2)

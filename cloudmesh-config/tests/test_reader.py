@@ -63,15 +63,15 @@ def test_a_directory_that_anybody_may_write_is_refused(write: Write, home: Path,
     home.chmod(mode)
     for place in (path, link):
         with pytest.raises(
-            ConfigError, match=rf"{place}: anybody may replace .*mode {mode:04o}.*chmod o-w {home}"
+            ConfigError, match=rf"{place}: any user can replace .*mode {mode:04o}.*chmod o-w {home}"
         ):
             reader.load(place)
-    assert any("anybody may replace" in str(each) and each.level == "error" for each in check(path))
+    assert any("any user can replace" in str(each) and each.level == "error" for each in check(path))
     home.chmod(0o1777)
     assert reader.load(path)
     if os.geteuid() == 0:
         os.chown(path, 12345, 12345)
-        with pytest.raises(ConfigError, match=r"of another user \(uid 12345\)"):
+        with pytest.raises(ConfigError, match=r"belongs to another user \(uid 12345\)"):
             reader.load(path)
 
 
@@ -81,7 +81,7 @@ def test_the_mending_line_can_be_pasted(home: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(ConfigError) as caught:
         reader.load(path)
-    line = str(caught.value).partition("mend it with: ")[2]
+    line = str(caught.value).partition("fix it with: ")[2]
     assert os.system(line) == 0
     assert reader.load(path) == {"a": 1}
 
@@ -93,14 +93,14 @@ def test_an_unreadable_file_is_one_sentence(write: Write, monkeypatch: pytest.Mo
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(ConfigError, match="you may not read"):
+    with pytest.raises(ConfigError, match="permission denied"):
         reader.load(path)
 
 
 def test_a_loop_of_symlinks_is_one_sentence(home: Path) -> None:
     (home / "a").symlink_to(home / "b")
     (home / "b").symlink_to(home / "a")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="form a loop"):
         reader.load(home / "a")
 
 

@@ -82,9 +82,9 @@ def test_there_and_back(write: Write, keys: Keys) -> None:
     assert "visible in the process list" in cms("set", f"{KEY}=pw-two")
     assert "visible" not in cms("set", KEY, stdin="pw-three\n")
     assert "pw-t" not in path.read_text()
-    assert "anew" in cms("rekey", f"--key={keys['other']}")
+    assert "with other keys" in cms("rekey", f"--key={keys['other']}")
     assert cms("get", KEY, "--secrets") == "pw-three\n"
-    assert "now in clear text" in cms("decrypt")
+    assert "in clear text now" in cms("decrypt")
     assert path.read_text() == TEXT.replace("pw-one", '"pw-three"')
 
 
@@ -148,8 +148,8 @@ def test_set_in_the_keyring(write: Write, keyring: Path) -> None:
         ),
         ("keyring.backends.null.Keyring", "keyring.backends.null.Keyring) does not keep"),
         ("keyring.backends.fail.Keyring", "no keyring"),
-        ("our_keyring.NoSuch", "did not take"),
-        ("no_such.Keyring", "did not take"),
+        ("our_keyring.NoSuch", "did not store"),
+        ("no_such.Keyring", "did not store"),
     ],
 )
 def test_a_keyring_that_keeps_nothing_or_something_else(

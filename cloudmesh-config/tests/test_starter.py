@@ -66,7 +66,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     for name in ("file", "directory", "link"):
         path = directory / name
         {"file": path.touch, "directory": path.mkdir, "link": lambda: path.symlink_to("nowhere")}[name]()  # noqa: B023
-        with pytest.raises(ConfigError, match=f"{path} exists already"):
+        with pytest.raises(ConfigError, match=f"{path} already exists"):
             starter.write(path)
     assert (directory / "file").read_text() == ""
     assert not (directory / "nowhere").exists()
@@ -77,7 +77,7 @@ def test_a_file_that_appears_in_the_meantime_is_kept(tmp_path: Path, monkeypatch
     path.parent.mkdir()
     path.write_text("theirs")
     monkeypatch.setattr(os.path, "lexists", lambda _: False)
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="already exists"):
         starter.write(path)
     assert path.read_text() == "theirs"
     assert [entry.name for entry in path.parent.iterdir()] == ["class.yaml"]

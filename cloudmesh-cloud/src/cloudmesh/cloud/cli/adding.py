@@ -97,7 +97,7 @@ def _require_new(text: str, name: str, path: Path) -> None:
     """Raise UsageError if there is such a cloud already, ConfigError if the configuration cannot be read."""
     if name in clouds.clouds_of(reader.parse(text, path), path):
         raise UsageError(
-            f"cloud {name} exists already in {path}; change it with 'cms config set' or 'cms config edit', "
+            f"cloud {name} already exists in {path}; change it with 'cms config set' or 'cms config edit', "
             "or use another name"
         )
 

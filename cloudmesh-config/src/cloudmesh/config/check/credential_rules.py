@@ -77,7 +77,9 @@ def lacking(name: str, kind: str, key: str, *others: str) -> Problem:
     parts = ("clouds", name, "credentials", key)
     instead = f" (or {', '.join(others)})" if others else ""
     message = f"{keys.join(parts)}{instead} is missing, and type {kind!r} needs it"
-    return Problem("error", parts, message, f"'cms config set {keys.join(parts)}' asks for it and stores it")
+    return Problem(
+        "error", parts, message, f"'cms config set {keys.join(parts)}' prompts for it and stores it"
+    )
 
 
 def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
@@ -86,16 +88,14 @@ def encryption_problems(data: dict[str, Any]) -> Iterator[Problem]:
     for number, line in enumerate(_items(recipients)):
         if not isinstance(line, str) or not ssh_keys.public(line):
             where = (*age.RECIPIENTS, str(number)) if isinstance(recipients, list) else age.RECIPIENTS
-            message = "this recipient is no public ssh key of the type ed25519 or RSA"
+            message = "this recipient is not a public SSH key of type ed25519 or RSA"
             yield Problem("error", where, message, "copy the line of a .pub file, or use: cms config rekey")
     if not all(isinstance(name, str) for name in _items(keys.follow(data, age.KEYS))):
-        message = f"{keys.join(age.KEYS)} is no list of files"
+        message = f"{keys.join(age.KEYS)} is not a list of files"
         yield Problem("error", age.KEYS, message, "write it as [~/.ssh/id_ed25519]")
     leaves = keys.leaves(data)
     if any(keys.is_encrypted(value) for _, value in leaves) and keys.follow(data, age.BOUND) is not True:
-        message = (
-            "this file was encrypted by an earlier version, so a value that is moved would not be noticed"
-        )
+        message = "encrypted by an earlier version, so a value moved to another key would not be detected"
         yield Problem("warning", age.SECTION, message, "use: cms config encrypt")
     for parts, value in leaves:
         if keys.is_encrypted(value):
@@ -112,12 +112,12 @@ def _items(value: Any) -> list[Any]:
 
 def _encrypted(parts: tuple[str, ...], value: str) -> Iterator[Problem]:
     try:
-        fault = "" if age.tags(value) else "to no ssh key"
+        fault = "" if age.tags(value) else "not with an SSH key"
         if not age.may_hold(parts):
-            fault = "not decrypted, since it is under a key that is no secret"
+            fault = "it is not decrypted, because its key is not that of a secret"
     except age.DamagedError:
         fault = "damaged, and cannot be decrypted"
     if fault:
         key = keys.join(parts)
         message = f"{key} is encrypted, but {fault}"
-        yield Problem("error", parts, message, f"'cms config set {key}' stores it anew")
+        yield Problem("error", parts, message, f"'cms config set {key}' stores it again")

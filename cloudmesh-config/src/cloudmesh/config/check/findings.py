@@ -67,16 +67,18 @@ def _file_findings(path: Path) -> Iterator[Finding]:
         except config_file.FileError as error:
             yield _from(error, path)
     if any(directory & bits == bits for bits in (0o050, 0o005)):
-        mend = f"mend it with: {config_file.chmod_line(path.parent, 700)}"
-        remedy = "move the file to one of your own" if directory & stat.S_ISVTX else mend
-        yield Finding("warning", path, 1, "others can enter and read the directory of this file", remedy)
+        mend = f"fix it with: {config_file.chmod_line(path.parent, 700)}"
+        remedy = "move the file to a directory of your own" if directory & stat.S_ISVTX else mend
+        yield Finding("warning", path, 1, "other users can read the directory of this file", remedy)
     for copy in leftovers.kept(path):
-        remedy = f"take over what you need, and: rm -r {shlex.quote(str(copy.parent))}"
-        yield Finding("warning", path, 1, f"{copy} was kept by an edit, with its secrets", remedy)
+        remedy = f"copy what you need, then: rm -r {shlex.quote(str(copy.parent))}"
+        yield Finding(
+            "warning", path, 1, f"{copy} was kept by 'cms config edit' and contains secrets", remedy
+        )
     if directory & stat.S_IWGRP and not directory & stat.S_ISVTX:
         mend = config_file.chmod_line(path.parent, "g-w")
         message = "the group of its directory can replace this file"
-        yield Finding("warning", path, 1, message, f"mend it with: {mend}")
+        yield Finding("warning", path, 1, message, f"fix it with: {mend}")
 
 
 def check_text(text: str, path: Path) -> Iterator[Finding]:

@@ -60,7 +60,7 @@ def cloud(name: str, section: Mapping[Any, Any], settings: Collection[str] | Non
         for key in DEFAULTS:
             yield from _no_text((*parts, "default", key), defaults.get(key))
     elif defaults is not None:
-        message = f"{join((*parts, 'default'))} is no section"
+        message = f"{join((*parts, 'default'))} is not a section"
         yield Problem(
             "error", (*parts, "default"), message, "write 'image: NAME' and 'flavor: NAME' under it"
         )
@@ -75,12 +75,12 @@ def _unknown(
         if key in known:
             continue
         where = (*parts, text_of(key))
-        message = f"{join(where)} is no key that cloudmesh knows"
+        message = f"{join(where)} is not a known key"
         near = difflib.get_close_matches(text_of(key).lower(), missing, n=1, cutoff=_ALIKE)
         if near:
             yield Problem("error", where, message, f"did you mean {near[0]!r}? known: {', '.join(known)}")
         elif notes:
-            remedy = f"leave it if it is a note of your own; known: {', '.join(known)}"
+            remedy = f"ignore this if it is a note of your own; known: {', '.join(known)}"
             yield Problem("warning", where, message, remedy)
 
 
@@ -88,13 +88,13 @@ def _no_text(parts: tuple[str, ...], value: Any) -> Iterator[Problem]:
     """What is wrong with a value that must be a text: YAML reads 0123 as the number 123."""
     if isinstance(value, dict | list):
         what = "a list" if isinstance(value, list) else "a section"
-        message = f"{join(parts)} is {what}, and must be one value"
+        message = f"{join(parts)} is {what}, but must be a single value"
         yield Problem("error", parts, message, "write it on the line of its key")
     elif isinstance(value, bool | int | float | datetime.date | bytes):
         level = "error" if hidden(parts) else "warning"
         kinds = {bool: "true or false", int: "a number", float: "a number", bytes: "bytes"}
         message = (
-            f"{join(parts)} is taken for {kinds.get(type(value), 'a date')}, which may change how it is spelt"
+            f"{join(parts)} is read as {kinds.get(type(value), 'a date')}, which may change its spelling"
         )
         yield Problem(level, parts, message, "put the value in quotes")
 
@@ -146,7 +146,7 @@ def _database_problems(value: Any) -> Iterator[Problem]:
     if value is None or is_encrypted(value) or variable(value):
         return
     if not places.is_url(value):
-        yield Problem("error", ("database",), "database is no URL of a database", options.DATABASE_FORM)
+        yield Problem("error", ("database",), "database is not a database URL", options.DATABASE_FORM)
         return
     try:
         url = urlsplit(value)
@@ -155,5 +155,5 @@ def _database_problems(value: Any) -> Iterator[Problem]:
         holds_password = True
     if holds_password:
         message = "database holds a password in clear text"
-        remedy = "leave it out and write it into ~/.pgpass, or let ${NAME} take the URL from the environment"
+        remedy = "move it to ~/.pgpass, or take the URL from the environment with: database: ${NAME}"
         yield Problem("warning", ("database",), message, remedy)

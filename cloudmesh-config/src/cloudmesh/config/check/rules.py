@@ -35,7 +35,7 @@ def problems(data: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _no_section(*parts: str) -> Problem:
-    return Problem("error", parts, f"{join(parts)} is no section", "write 'key: value' lines under it")
+    return Problem("error", parts, f"{join(parts)} is not a section", "write 'key: value' lines under it")
 
 
 def _names(section: Any, clouds: list[str]) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def _place(key: str, value: Any, name: str) -> tuple[str, ...]:
 def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Problem]:
     if not isinstance(name, str):
         shown = text_of(name)
-        yield Problem("error", ("clouds", shown), f"the cloud name {shown} is no text", "put it in quotes")
+        yield Problem("error", ("clouds", shown), f"the cloud name {shown} is not a string", "quote it")
         return
     if not isinstance(cloud, dict):
         yield _no_section("clouds", name)
@@ -101,7 +101,7 @@ def _cloud(name: Any, cloud: Any, types: dict[str, EntryPoint]) -> Iterator[Prob
             parts = ("clouds", name, "credentials", str(key))
             message = f"{join(parts)} is {TO_BE_DEFINED}: no value is stored"
             yield Problem(
-                "warning", parts, message, f"'cms config set {join(parts)}' asks for it and stores it"
+                "warning", parts, message, f"'cms config set {join(parts)}' prompts for it and stores it"
             )
 
 
@@ -113,7 +113,7 @@ def _type(
     if kind is None or kind == "":
         yield Problem("error", parts, f"the cloud {name!r} has no type", f"add a type; {suggest('', types)}")
     elif not isinstance(kind, str):
-        yield Problem("error", parts, f"the type of cloud {name!r} is no name", suggest("", types))
+        yield Problem("error", parts, f"the type of cloud {name!r} is not a name", suggest("", types))
     elif kind not in types:
         message = f"the type {kind!r} of cloud {name!r} is not installed"
         yield Problem("error", parts, message, suggest(kind, types))

@@ -37,10 +37,10 @@ def _problems(parts: tuple[str, ...], value: str, http_only: bool) -> Iterator[P
     key, url = keys.join(parts), value.strip()
     scheme = _SCHEME.match(url)
     if len(url.split()) > 1:
-        yield Problem("error", parts, f"{key} is a URL with a blank in it", "remove the blank")
+        yield Problem("error", parts, f"{key} is a URL that contains a space", "remove the space")
         return
     if url != value:
-        yield Problem("warning", parts, f"{key} has blanks around its URL", "remove them")
+        yield Problem("warning", parts, f"{key} has spaces around its URL", "remove them")
     if not scheme:
         remedy = f"did you mean https://{url}?" if _HOST.fullmatch(url) and not keys.hidden(parts) else _FORM
         yield Problem("error", parts, f"{key} is a URL without a scheme", remedy)

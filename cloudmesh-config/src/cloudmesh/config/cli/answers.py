@@ -29,8 +29,8 @@ def edit(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     if not edited.changed:
         return Answer(notes=[f"nothing was changed in {path}"])
     count = len(edited.findings)
-    rest = f"; 'cms config check' has {count} finding{'s' if count != 1 else ''} on it" if count else ""
-    return Answer(notes=[f"{path} is changed{rest}"])
+    rest = f"; 'cms config check' reports {count} finding{'s' if count != 1 else ''}" if count else ""
+    return Answer(notes=[f"{path} was changed{rest}"])
 
 
 def _again(errors: list[Finding]) -> bool:
@@ -72,10 +72,13 @@ def change_secrets(path: Path, arguments: Arguments, prompter: Prompter) -> Answ
     if arguments["encrypt"]:
         count, done = encryption.encrypt(path, arguments["--key"], prompter, force=force), "encrypted"
     elif arguments["rekey"]:
-        count, done = encryption.rekey(path, arguments["--key"], prompter, force=force), "encrypted anew"
+        count, done = (
+            encryption.rekey(path, arguments["--key"], prompter, force=force),
+            "encrypted with other keys",
+        )
     else:
         count = encryption.decrypt(path, prompter)
-        done = "decrypted: all its secrets are now in clear text in this file"
+        done = "decrypted: all its secrets are in clear text now"
     secrets = "1 secret" if count == 1 else f"{count or 'no'} secrets"
     notes = [f"{secrets} in {path} {done}"]
     if force:
@@ -106,5 +109,5 @@ def check_keyring_key(path: Path, key: str) -> None:
     """Raise UsageError for a key that is not looked for in the keyring, UnknownName for an unknown cloud."""
     parts = keys.split(key)
     if len(parts) < 4 or parts[0] != "clouds" or parts[2] != "credentials":
-        raise UsageError("the keyring is for credentials, and this is none; name clouds.NAME.credentials.KEY")
+        raise UsageError("the keyring stores only credentials; use clouds.NAME.credentials.KEY")
     Config.load(path).cloud(parts[1])

@@ -168,7 +168,7 @@ def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
         items = old if isinstance(old, list) else ()
         if isinstance(old, dict) or any(isinstance(item, dict | list) for item in items):
             raise ConfigError(
-                f"{path}: {part!r} is a section; name one of its keys: {', '.join(keys.names(old))}"
+                f"{path}: {part!r} is a section; set one of its keys: {', '.join(keys.names(old))}"
             )
         new = value
     elif old is None:
@@ -176,7 +176,7 @@ def _put(data: Any, parts: list[str], value: Any, path: Path) -> Any:
     elif isinstance(old, dict | list):
         new = _put(old, rest, value, path)
     else:
-        raise ConfigError(f"{path}: {part!r} holds a single value, so nothing can be set under it")
+        raise ConfigError(f"{path}: {part!r} is a single value, so no key can be set below it")
     if isinstance(data, list):
         return [*data[:here], new, *data[here + 1 :]]
     return {**data, (part if here is keys.MISSING else here): new}

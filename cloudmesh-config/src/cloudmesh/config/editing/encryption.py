@@ -54,7 +54,7 @@ def encrypted(
     owners, files = _owners(names) if names or not known else (known, [])
     if known and {_mark(line) for line in owners} != {_mark(line) for line in known}:
         raise ConfigError(
-            f"{path} is encrypted to other keys already; 'cms config rekey --key=PATH' changes them"
+            f"{path} is already encrypted with other keys; 'cms config rekey --key=PATH' changes them"
         )
     is_bound = keys.follow(data, age.BOUND) is True
     changed, count = _all_sealed(text, path, known or owners, None if is_bound else prompter, plain=True)
@@ -120,8 +120,8 @@ def _openable(text: str, path: Path, prompter: Prompter, force: bool) -> str:
         except CredentialsError as error:
             reason = str(error).partition(";")[0]
             raise ConfigError(
-                f"{path} is as it was, since you could not read its secrets afterwards: {reason}; "
-                "unlock a key of yours, or name it with --key=PATH, or encrypt for others alone with --force"
+                f"{path} was not changed, because you could not read its secrets afterwards: {reason}; "
+                "unlock one of your keys, name one with --key=PATH, or encrypt for others only with --force"
             ) from None
     return text
 
@@ -230,7 +230,7 @@ def _swapped(text: str, new: New, path: Path) -> Swapped:
     if not same:
         raise ConfigError(
             f"{path}: the secrets cannot be changed without touching other values "
-            "(an anchor, an alias or an unusual form); write these out by hand"
+            "(an anchor, an alias or an unusual form); edit these by hand"
         )
     return changed, len(cuts)
 

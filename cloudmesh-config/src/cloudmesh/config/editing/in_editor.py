@@ -80,9 +80,9 @@ def edit_file(path: Path, again: Again) -> Edited:
             try:
                 goes_on = again(errors)
             except KeyboardInterrupt:
-                raise Interrupted(f"interrupted, and {path} is as it was; {copy.keep()}") from None
+                raise Interrupted(f"interrupted, and {path} was not changed; {copy.keep()}") from None
             if not goes_on:
-                raise ConfigError(f"{path} is as it was, since the new text has errors; {copy.keep()}")
+                raise ConfigError(f"{path} was not changed, because the new text has errors; {copy.keep()}")
 
 
 def _run(words: list[str], copy: _Copy, old: str) -> None:
@@ -103,7 +103,7 @@ def _run(words: list[str], copy: _Copy, old: str) -> None:
 def _judge(copy: Path, path: Path, allowed: float) -> tuple[str, list[Finding]]:
     """The new text, and the errors on account of which it is refused, as if it were in the file already."""
     if not copy.exists():
-        raise CloudmeshError(f"the editor removed the copy it was given, so {path} is as it was; try again")
+        raise CloudmeshError(f"the editor deleted its copy, so {path} was not changed; try again")
     text = ""
     try:
         text = config_file.read(copy, private=False)
@@ -125,7 +125,7 @@ def _install(copy: _Copy, path: Path, old: str, text: str) -> Edited:
     try:
         with config_file.locked(path):
             if config_file.read(path) != old:
-                raise ConfigError(f"{path} was changed by somebody else meanwhile, and stays as it is now")
+                raise ConfigError(f"{path} was changed by another process meanwhile and is left as it is")
             config_file.replace(path, text)
     except ConfigError as error:
         raise ConfigError(f"{error}; {copy.keep()}") from None
@@ -143,7 +143,7 @@ def _copy_of(text: str, path: Path) -> Iterator[_Copy]:
         directory = Path(tempfile.mkdtemp(prefix=leftovers.EDITING, dir=path.resolve().parent))
     except OSError as error:
         raise ConfigError(
-            f"no copy of {path} can be made beside it ({error.strerror}); look at the rights of its directory"
+            f"cannot create a copy beside {path} ({error.strerror}); check the permissions of its directory"
         ) from None
     copy = _Copy(directory / f"{path.stem}.yaml", directory / leftovers.MARK)
     try:
@@ -164,7 +164,7 @@ def _ended_by_signals(path: Path) -> Iterator[None]:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(
-            f"interrupted by {signal.Signals(number).name}; {path} is as it was, and your text is removed"
+            f"interrupted by {signal.Signals(number).name}; {path} was not changed, and your text was deleted"
         )
 
     if threading.current_thread() is threading.main_thread():
@@ -198,15 +198,15 @@ def choose_editor() -> list[str]:
                 return shlex.split(line)
             except ValueError:
                 raise ConfigError(
-                    f"the editor in {variable} has a quote that is not closed; set it anew, "
+                    f"the editor in {variable} has an unclosed quote; set it again, "
                     f"such as: export {variable}=nano"
                 ) from None
     if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigError("there is no terminal for an editor; name one that needs none with EDITOR")
+        raise ConfigError("there is no terminal for an editor; set EDITOR to one that needs none")
     for name in DEFAULTS:
         if shutil.which(name):
             return [name]
-    raise ConfigError("no editor was found; name yours with EDITOR, such as: export EDITOR=nano")
+    raise ConfigError("no editor was found; set EDITOR, such as: export EDITOR=nano")
 
 
 def run_editor(words: list[str], file: Path) -> None:
@@ -230,12 +230,14 @@ def run_editor(words: list[str], file: Path) -> None:
                 raise
     except OSError as error:
         raise ConfigError(
-            f"the editor {words[0]!r} could not be started ({error.strerror}); name another with EDITOR"
+            f"the editor {words[0]!r} could not be started ({error.strerror}); set EDITOR to another one"
         ) from None
     if code in _INTERRUPTED:
         raise Interrupted("the editor was interrupted, and nothing was changed")
     if code:
-        raise CloudmeshError(f"the editor {words[0]!r} ended with {code}, so nothing was changed; try again")
+        raise CloudmeshError(
+            f"the editor {words[0]!r} exited with code {code}, so nothing was changed; try again"
+        )
 
 
 @contextlib.contextmanager

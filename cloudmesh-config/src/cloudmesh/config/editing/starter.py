@@ -22,16 +22,16 @@ profile:
   email: TBD
 
 cloudmesh:
-  # The clouds used when a command names none. Each is under clouds, below, and active.
+  # Clouds used when a command names none. Without this key the only active cloud is the default.
   default:
   - local
-  # The clouds in use; the others are left alone.
+  # Clouds that may be used; the others are never contacted. Without this key all clouds are active.
   active:
   - local
 
 clouds:
-  # A simulated cloud: it runs no real machine. Machines appear, boot, stop and vanish only in a file of
-  # this directory, so that you can learn the commands and rehearse trouble without an account or a bill.
+  # A simulated cloud: it runs no real machines. They exist only in a file in this directory, so you can
+  # try commands and error handling without an account and without costs.
   local:
     name: Simulated cloud, no real machines
     host: localhost
@@ -39,18 +39,18 @@ clouds:
     default:
       flavor: small
       image: debian-12
-    # How long things take, in seconds:
+    # Durations, in seconds or such as 500ms, 2s, 1m:
     # boot_seconds: 1.0       # until a new or started machine is active
-    # action_seconds: 0.3     # until any other verb has done its work
+    # action_seconds: 0.3     # until any other action is done
     # latency_seconds: 0.0    # added to each call of the cloud
-    # Rehearse trouble:
-    # failure_rate: 0.0       # the share of calls that fail, from 0.0 to 1.0
+    # Simulated errors:
+    # failure_rate: 0.0       # fraction of calls that fail, 0.0 to 1.0
     # fault_seed: 0           # the same seed gives the same failures
     # fail: {verb: start, names: "web[01-03]"}    # this verb fails on these machines
 
-  # A real cloud needs an installed package that brings its type, here openstack. Remove the hashes, fill in
-  # what your cloud tells you, then: cms cloud activate uc. TBD marks what is still to be filled in;
-  # cms config set clouds.uc.credentials.OS_PASSWORD asks for a password without showing it.
+  # A real cloud: 'cms cloud add uc --type=openstack' asks for what is needed, 'cms config import openrc.sh'
+  # reads the file from your dashboard. By hand: remove the hashes, fill in the values, then run
+  # 'cms cloud activate uc'. You are prompted for a value TBD when it is needed.
   # uc:
   #   name: Chameleon UC
   #   host: chameleoncloud.org
@@ -85,13 +85,13 @@ def write(path: Path, text: str = TEXT) -> None:
     or if it cannot be written.
     """
     if os.path.lexists(path):
-        raise ConfigError(f"{path} exists already and is not written over; edit it, or move it away")
+        raise ConfigError(f"{path} already exists and is not overwritten; edit it, or move it away")
     try:
         _make_private(path.parent)
     except OSError as error:
         raise ConfigError(
             f"the directory {path.parent} could not be made private ({error.strerror}); "
-            "name another with CLOUDMESH_CONFIG_DIR"
+            "set CLOUDMESH_CONFIG_DIR to another one"
         ) from None
     config_file.create(path, text)
 
@@ -106,7 +106,7 @@ def _make_private(directory: Path) -> None:
     if found.st_mode & stat.S_ISVTX or found.st_uid != os.geteuid():
         raise ConfigError(
             f"the directory {directory} is shared or not your own, so no configuration is written there; "
-            "name another with CLOUDMESH_CONFIG_DIR"
+            "set CLOUDMESH_CONFIG_DIR to another one"
         )
     # The home directory itself is not ours to close: a web server may serve a part of it.
     if stat.S_IMODE(found.st_mode) & 0o077 and directory.resolve() != Path.home().resolve():

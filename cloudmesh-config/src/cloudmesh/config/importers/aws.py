@@ -46,7 +46,7 @@ def read_clouds(path: Path, text: str) -> ImportedClouds:
             beside = path.with_name(name)
             if beside != path and beside.is_file():
                 texts[beside] = source.read(beside)
-                notes.append(f"{beside} was read with it")
+                notes.append(f"{beside} was read as well")
     in_order = sorted(texts, key=lambda file: file.name != "credentials")
     profiles = aws_files.merged(aws_files.parse(texts[file], file) for file in in_order)
     return ImportedClouds([_cloud(name, keys, profiles) for name, keys in profiles.items()], notes)
@@ -63,6 +63,6 @@ def _cloud(name: str, keys: dict[str, str], profiles: aws_files.Profiles) -> Fou
     if "EC2_ACCESS_KEY" not in credentials:
         return FoundCloud(cloud, {}, f"{other} is not supported" if other else "it has no access key")
     if other:
-        notes.append(f"{other} is not supported and left out")
+        notes.append(f"{other} is not supported and was ignored")
     credentials.setdefault("EC2_SECRET_KEY", TO_BE_DEFINED)
     return FoundCloud(cloud, {"type": "ec2", "credentials": credentials}, notes=notes)

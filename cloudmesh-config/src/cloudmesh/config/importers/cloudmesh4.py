@@ -79,5 +79,5 @@ def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
 def _plain(given: dict[str, Any], renamed: dict[str, str], notes: list[str]) -> dict[str, str]:
     texts = {renamed.get(str(key), str(key)): text_of(value) for key, value in given.items()}
     if left := sorted(key for key, text in texts.items() if text is None):
-        notes.append(f"left out, since no plain value is there: {', '.join(left)}")
+        notes.append(f"ignored, because not plain values: {', '.join(left)}")
     return {key: harmless_value(key, text, notes) for key, text in texts.items() if text}

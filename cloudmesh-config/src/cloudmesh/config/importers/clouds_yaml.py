@@ -45,7 +45,7 @@ def read_clouds(path: Path, text: str) -> ImportedClouds:
     if secure:
         secrets = source.yaml(source.read(secure), secure).get("clouds")
         clouds = _merged(clouds, source.section(secrets, secure, "clouds"))
-        notes.append(f"{secure} was read with it")
+        notes.append(f"{secure} was read as well")
     return ImportedClouds([_cloud(str(name), cloud, path) for name, cloud in clouds.items()], notes)
 
 
@@ -62,7 +62,7 @@ def _merged(data: dict[Any, Any], other: dict[Any, Any]) -> dict[Any, Any]:
 def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
     settings = source.section(cloud, path, f"clouds.{name}")
     if "auth" not in settings and text_of(settings.get("profile")):
-        return FoundCloud(name, {}, "all of it comes from a profile, which is not read")
+        return FoundCloud(name, {}, "it is defined by a profile, which is not read")
     notes: list[str] = []
     section = openstack_section(credentials(name, settings, path, notes))
     return FoundCloud(name, section, notes=notes)
@@ -82,9 +82,9 @@ def credentials(name: str, settings: dict[str, Any], path: Path, notes: list[str
     if regions:
         given.setdefault("OS_REGION_NAME", regions[0])
         if len(regions) > 1:
-            notes.append(f"of its {len(regions)} regions {given['OS_REGION_NAME']} is taken")
+            notes.append(f"of its {len(regions)} regions {given['OS_REGION_NAME']} is used")
     left = sorted(str(key) for key in settings if key not in {*SETTINGS, "auth", "regions"})
     if left:
-        notes.append(f"left out: {', '.join(left)}")
+        notes.append(f"ignored: {', '.join(left)}")
     texts = {key: text for key, value in given.items() if (text := text_of(value)) is not None}
     return {key: harmless_value(key, text, notes) for key, text in texts.items()}

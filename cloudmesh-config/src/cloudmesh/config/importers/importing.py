@@ -65,7 +65,7 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
     found = _chosen(read_clouds(file, options.form), options, file)
     result = Imported([], list(found.notes))
     for cloud in found.clouds:
-        told = [f"skipped, since {cloud.skipped}"] if cloud.skipped else cloud.notes
+        told = [f"skipped, because {cloud.skipped}"] if cloud.skipped else cloud.notes
         result.notes += [f"cloud {cloud.name}: {note}" for note in told]
     change = _change(found, path, file, options, result)
     if options.dryrun:
@@ -85,7 +85,7 @@ def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
     if form is not None and form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     if path.name in clouds_yaml.SECURE and form in (None, "clouds.yaml"):
-        raise UsageError(f"{path} is only read beside a clouds.yaml; name that file")
+        raise UsageError(f"{path} is only read together with a clouds.yaml; give that file")
     if path.is_dir() and form in (None, "aws"):
         path = aws.in_directory(path)
     text = source.read(path)
@@ -98,11 +98,11 @@ def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
             )
         raise ConfigError(
             f"no cloud was found in {path}, which is none of {', '.join(FORMATS)}; "
-            "--format=KIND says which it is meant to be"
+            "use --format=KIND if it is one of them"
         )
     if all(cloud.skipped for cloud in found.clouds):
         reasons = "; ".join(f"{cloud.name}: {cloud.skipped}" for cloud in found.clouds)
-        raise ConfigError(f"no cloud of {path} can be taken ({reasons}); add it by hand")
+        raise ConfigError(f"no cloud of {path} can be imported ({reasons}); add it by hand")
     return found
 
 
@@ -133,9 +133,11 @@ def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> Import
             raise UnknownName("cloud", options.name, (cloud.name for cloud in usable), f"in {file}")
     for name in (cloud.name for cloud in chosen):
         if not name:
-            raise UsageError(f"{file} does not tell a name for its cloud; give one with --name=NAME")
+            raise UsageError(f"{file} has no name for its cloud; give one with --name=NAME")
         if not name.isprintable() or name != name.strip():
-            raise UsageError(f"{name!r} in {file} is no name for a cloud; give another with --name=NAME")
+            raise UsageError(
+                f"{name!r} in {file} cannot be the name of a cloud; give another with --name=NAME"
+            )
     if options.kind:
         chosen = [replace(cloud, section={**cloud.section, "type": options.kind}) for cloud in chosen]
     return replace(found, clouds=chosen)
@@ -154,8 +156,8 @@ def _change(
         if names and not options.force:
             exist = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
             raise UsageError(
-                f"the {exist} already in {path}, and nothing was added; --force replaces, "
-                "--name=NAME gives a single cloud another name"
+                f"the {exist} already in {path}, and nothing was added; use --force to replace, or "
+                "--name=NAME to rename a single cloud"
             )
         origin = harmless(str(file.absolute()))
         blocks = [insert_text.Block(cloud.name, cloud.section, origin) for cloud in new]
@@ -210,11 +212,11 @@ def _row(cloud: FoundCloud, there: bool) -> dict[str, Any]:
 def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, options: ImportOptions) -> list[str]:
     notes = []
     if not options.dryrun:
-        count = f"{len(new)} clouds of the file are" if len(new) != 1 else "1 cloud of the file is"
-        notes.append(f"{count} in {path} now")
+        count = f"{len(new)} clouds were" if len(new) != 1 else "1 cloud was"
+        notes.append(f"{count} written to {path}")
     active = keys.follow(data, ("cloudmesh", "active"))
     if active is not None:
         listed = [str(name).strip() for name in (active if isinstance(active, list) else [active])]
         if waiting := [cloud.name for cloud in new if cloud.name not in listed]:
-            notes.append(f"to use what is not active yet: cms cloud activate {shlex.join(waiting)}")
+            notes.append(f"not active yet; activate with: cms cloud activate {shlex.join(waiting)}")
     return notes

@@ -161,5 +161,7 @@ class _Script:
                     self.values[match[1]] = TO_BE_DEFINED if word.computed else match[2]
                     variable = _TYPED.fullmatch(match[2])
                     if word.computed and not (variable and variable[1] in self.typed):
-                        note = f"is computed by the shell, which is not run; it becomes {TO_BE_DEFINED}"
+                        note = (
+                            f"is computed by the shell, which is not executed; it was set to {TO_BE_DEFINED}"
+                        )
                         self.notes.append(f"{match[1]} {note}")

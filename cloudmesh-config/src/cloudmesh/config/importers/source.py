@@ -38,9 +38,9 @@ def read(path: Path) -> str:
     Raises UsageError if there is none, FileError if it is a directory, too large, or no text.
     """
     if not path.exists():
-        raise UsageError(f"there is no file {path}; look at the name")
+        raise UsageError(f"there is no file {path}; check the name")
     if not path.is_file():
-        raise FileError(path, None, "this is no regular file", "name a file")
+        raise FileError(path, None, "this is not a regular file", "give a file")
     if path.stat().st_size > LARGEST:
         message = f"this file is larger than {LARGEST // 2**20} MiB"
         raise FileError(path, None, message, "name a file that holds only clouds")
@@ -60,7 +60,7 @@ def section(value: Any, path: Path, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise FileError(path, None, f"{where} is no section", "write 'key: value' lines under it")
+        raise FileError(path, None, f"{where} is not a section", "write 'key: value' lines under it")
     return value
 
 
@@ -114,7 +114,7 @@ def text_of(value: Any) -> str | None:
 def harmless_value(key: str, value: str, notes: list[str]) -> str:
     """The value, or TBD for one that means something else to us than it says; that is noted."""
     if _REFERENCE.fullmatch(value) or _TEMPLATE.search(value):
-        notes.append(f"{key} refers to another value and is not resolved; it becomes {TO_BE_DEFINED}")
+        notes.append(f"{key} refers to another value and is not resolved; it was set to {TO_BE_DEFINED}")
         return TO_BE_DEFINED
     return value
 

@@ -76,9 +76,11 @@ def decrypted(value: str, parts: Sequence[str], data: dict[str, Any], path: Path
     Raises CredentialsError, also if it was encrypted for another place or is under a key that is no secret.
     """
     key = harmless(keys.join(parts))
-    what, remedy = f"{key} in {path}", f"'cms config set {key}' stores it anew"
+    what, remedy = f"{key} in {path}", f"'cms config set {key}' stores it again"
     if not may_hold(parts):
-        raise CredentialsError(f"{what} is encrypted, but that key is no secret and might be shown; {remedy}")
+        raise CredentialsError(
+            f"{what} is encrypted, but its key is not that of a secret, so it might be shown; {remedy}"
+        )
     clear = decrypt(value, key_files(data, path), what, remedy, prompter)
     if not clear.startswith(_PLACES):
         if keys.follow(data, BOUND) is True:
@@ -88,7 +90,7 @@ def decrypted(value: str, parts: Sequence[str], data: dict[str, Any], path: Path
     names = json.loads(places)
     if keys.join(parts) not in names:
         raise CredentialsError(
-            f"{what} was encrypted for {harmless(names[0])} and is used there alone; {remedy}"
+            f"{what} was encrypted for {harmless(names[0])} and is accepted only there; {remedy}"
         )
     return clear
 
@@ -100,7 +102,9 @@ def _texts(data: dict[str, Any], parts: Sequence[str], path: Path) -> list[str]:
         return []
     lines = value if isinstance(value, list) else [value]
     if not all(isinstance(line, str) and line.strip() for line in lines):
-        raise ConfigError(f"{path}: {keys.join(parts)} must be a list of texts; 'cms config rekey' writes it")
+        raise ConfigError(
+            f"{path}: {keys.join(parts)} must be a list of strings; 'cms config rekey' writes it"
+        )
     return [line.strip() for line in lines]
 
 
@@ -112,12 +116,12 @@ def encrypt(value: str, recipients: Sequence[str]) -> str:
     import pyrage
 
     if not recipients:
-        raise ConfigError("no recipient is given; name an ssh key with --key=PATH")
+        raise ConfigError("no recipient was given; name an SSH key with --key=PATH")
     lines = [found.line for line in recipients if (found := ssh_keys.public(str(line)))]
     if len(lines) < len(recipients):
         raise ConfigError(
-            "cloudmesh.encryption.recipients holds what is no public ssh key of the type ed25519 or RSA; "
-            "'cms config check' tells which"
+            "cloudmesh.encryption.recipients has an entry that is not an SSH key of type ed25519 or RSA; "
+            "'cms config check' shows which"
         )
     owners = [pyrage.ssh.Recipient.from_str(line) for line in lines]
     armored: bytes = pyrage.encrypt(value.encode(), owners, armored=True)

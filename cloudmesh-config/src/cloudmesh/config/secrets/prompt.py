@@ -184,7 +184,7 @@ def from_keyring(key: str, what: str) -> str | None:
             return None
         raise CredentialsError(
             f"{what} is {TO_BE_DEFINED}, and the system keyring does not answer ({type(error).__name__}); "
-            "unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring to be asked instead"
+            "unlock it, or set PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring to be prompted instead"
         ) from None
     return value or None
 
@@ -196,7 +196,7 @@ def to_keyring(key: str, value: str) -> None:
     had for the key.
     """
     if not value:
-        raise ConfigError(f"an empty value of {key} cannot be kept in a keyring; leave --keyring out")
+        raise ConfigError(f"an empty value of {key} cannot be stored in a keyring; omit --keyring")
     try:
         keyring = _keyring()
         if keyring is None:
@@ -212,17 +212,15 @@ def to_keyring(key: str, value: str) -> None:
         raise
     except Exception as error:  # noqa: BLE001 as above
         if _is_none(error):
-            raise ConfigError(
-                f"this system has no keyring, so {key} is not stored; leave --keyring out"
-            ) from None
+            raise ConfigError(f"this system has no keyring, so {key} is not stored; omit --keyring") from None
         raise ConfigError(
-            f"the system keyring did not take {key} ({type(error).__name__}); unlock it and try again"
+            f"the system keyring did not store {key} ({type(error).__name__}); unlock it and try again"
         ) from None
     if kept != value:
         name = type(keyring.get_keyring())
         raise ConfigError(
             f"the system keyring ({name.__module__}.{name.__qualname__}) does not keep this value of {key}, "
-            "so nothing was changed; leave --keyring out, or choose another with PYTHON_KEYRING_BACKEND"
+            "so nothing was changed; omit --keyring, or choose another with PYTHON_KEYRING_BACKEND"
         )
 
 

@@ -65,11 +65,11 @@ def public_of(name: str) -> Public:
     if not inside and not beside and _is_protected(content) and not _blob(content).startswith(_MAGIC):
         path = shlex.quote(str(Path(name).expanduser()))
         raise ConfigError(
-            f"{name} tells its public part only with its passphrase; write that part beside it with: "
+            f"{name} is protected by a passphrase and has no .pub file; write that part beside it with: "
             f"ssh-keygen -y -f {path} > {path}.pub"
         )
     if not inside and not beside:
-        raise ConfigError(f"{name} is no ssh key of the type ed25519 or RSA; name another with --key=PATH")
+        raise ConfigError(f"{name} is not an SSH key of type ed25519 or RSA; name another with --key=PATH")
     # The one beside it has the user's comment, such as me@laptop, but it may be of another key.
     return beside if beside and (not inside or inside.tag == beside.tag) else cast("Public", inside)
 
@@ -127,7 +127,7 @@ def _is_protected(content: bytes) -> bool:
 def _with_passphrase(content: bytes, name: str, wanted_for: str, prompter: Prompter) -> Identity:
     """Ask for the passphrase, once again if it was wrong."""
     reason = f"{wanted_for} is encrypted, and the key {name} has a passphrase"
-    for again in ("", "wrong, once more: "):
+    for again in ("", "wrong passphrase, try again: "):
         passphrase = prompter.ask(
             f"{again}passphrase of {name}: ",
             hidden=True,
@@ -170,7 +170,7 @@ def _loaded(content: bytes, passphrase: str | None) -> Any:
 
 def _unusable(name: str) -> CredentialsError:
     return CredentialsError(
-        f"{name} cannot be used as an ssh key; it must be a private key of the type ed25519 or RSA"
+        f"{name} cannot be used as an SSH key; it must be a private key of type ed25519 or RSA"
     )
 
 
@@ -181,7 +181,7 @@ def _read(name: str) -> bytes:
     except FileNotFoundError:
         raise ConfigError(f"there is no key file {name}; name another with --key=PATH") from None
     except (OSError, RuntimeError, ValueError):
-        raise ConfigError(f"the key file {name} cannot be read; look at its path and rights") from None
+        raise ConfigError(f"the key file {name} cannot be read; check its path and permissions") from None
 
 
 def _from_text(content: bytes) -> Public | None:

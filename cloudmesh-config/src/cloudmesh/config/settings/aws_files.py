@@ -31,11 +31,11 @@ def parse(text: str, path: Path) -> Profiles:
         parser.read_string(text)
     except configparser.Error as error:
         sentence = (
-            "this is no line of an INI file",
+            "this is not a valid line of an INI file",
             "write '[profile]' lines, and 'key = value' lines under them",
         )
         if isinstance(error, configparser.DuplicateSectionError | configparser.DuplicateOptionError):
-            sentence = ("this stands twice in the file", "remove one of the two")
+            sentence = ("this is a duplicate", "remove one of the two")
         errors = getattr(error, "errors", None)
         line = errors[0][0] if errors else getattr(error, "lineno", None)
         raise FileError(path, line, *sentence) from None

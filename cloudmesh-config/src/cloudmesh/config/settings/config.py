@@ -57,7 +57,7 @@ class Config:
         return clouds
 
     def cloud(self, name: str) -> dict[str, Any]:
-        """The section of one cloud; raises UnknownName, ConfigError if it is no section."""
+        """The section of one cloud; raises UnknownName, ConfigError if it is not a section."""
         clouds = self._section("clouds")
         if name not in clouds:
             raise UnknownName("cloud", name, map(keys.text_of, clouds))
@@ -84,7 +84,7 @@ class Config:
                 raise self._error(
                     ("cloudmesh", "default"),
                     f"the default cloud {name!r} is not active; "
-                    f"'cms cloud activate {shlex.quote(name)}' makes it so",
+                    f"'cms cloud activate {shlex.quote(name)}' activates it",
                 )
         return names
 
@@ -94,7 +94,7 @@ class Config:
         if name not in self.active_clouds():
             raise self._error(
                 ("clouds", name),
-                f"the cloud {name!r} is not active; 'cms cloud activate {shlex.quote(name)}' makes it so",
+                f"the cloud {name!r} is not active; 'cms cloud activate {shlex.quote(name)}' activates it",
             )
 
     def database(self) -> str | None:
@@ -250,7 +250,7 @@ class Config:
                 f"cloud {parts[1]}: {keys.join(parts[3:])}: ",
                 hidden=keys.hidden(parts),
                 reason=f"{what} is {keys.TO_BE_DEFINED}",
-                remedy=f"'cms config set {key}' stores it, ${{NAME}} in its place means the environment",
+                remedy=f"'cms config set {key}' stores it, the value ${{NAME}} reads it from the environment",
             )
 
         return self.prompter.once(self._slot(parts), get)
@@ -302,7 +302,7 @@ class Config:
         """The section of a cloud; raises ConfigError if it is none, or if its name is no text."""
         shown = keys.text_of(name)
         if not isinstance(name, str):
-            raise self._error(("clouds", shown), f"the cloud name {shown} is no text; put it in quotes")
+            raise self._error(("clouds", shown), f"the cloud name {shown} is not a string; quote it")
         if not isinstance(cloud, dict):
             where = ("clouds", name)
             raise self._error(where, f"{keys.join(where)} must be a section of 'key: value' lines")

@@ -113,5 +113,5 @@ def scheduler(value: Any) -> str:
 def database(value: Any) -> str:
     """The URL of a database. Raises WrongValueError."""
     if not isinstance(value, str) or not is_url(value.strip()):
-        raise WrongValueError("is no URL of a database", DATABASE_FORM)
+        raise WrongValueError("is not a database URL", DATABASE_FORM)
     return value.strip()

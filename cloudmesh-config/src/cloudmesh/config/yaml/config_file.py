@@ -23,19 +23,22 @@ LARGEST = 4 * 2**20
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)")
 
 
-_NO_REGULAR = ("this is no regular file but a device, pipe or socket", "name a file with CLOUDMESH_CONFIG")
-_DIRECTORY = ("this is a directory", "name a file with CLOUDMESH_CONFIG")
-_DENIED = ("you may not read this file", "look at its owner and mode")
+_NO_REGULAR = ("this is a device, pipe or socket, not a regular file", "set CLOUDMESH_CONFIG to a file")
+_DIRECTORY = ("this is a directory", "set CLOUDMESH_CONFIG to a file")
+_DENIED = ("permission denied", "check its owner and mode")
 _UNREADABLE = {
-    errno.ENOENT: ("there is no such file", "'cms config init' writes one"),
+    errno.ENOENT: (
+        "there is no such file",
+        "create one with 'cms config init' (simulated), 'cms cloud add' or 'cms config import'",
+    ),
     errno.ENOTDIR: (
         "a part of this path is a file, not a directory",
-        "look at CLOUDMESH_CONFIG and CLOUDMESH_CONFIG_DIR",
+        "check CLOUDMESH_CONFIG and CLOUDMESH_CONFIG_DIR",
     ),
     errno.EISDIR: _DIRECTORY,
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
-    errno.ELOOP: ("this cannot be read, since its links lead in a circle", "remove the links"),
+    errno.ELOOP: ("its symbolic links form a loop", "remove the links"),
     errno.ENXIO: _NO_REGULAR,
 }
 
@@ -69,7 +72,9 @@ def read(path: Path, *, private: bool = True) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise FileError(path, line, "this is no UTF-8 text", "restore the file or save it as UTF-8") from None
+        raise FileError(
+            path, line, "this is not UTF-8 text", "restore the file or save it as UTF-8"
+        ) from None
     if found := _CONTROL.search(text):
         line = text[: found.start()].count("\n") + 1
         message = f"there is a control character (U+{ord(found[0]):04X})"
@@ -84,7 +89,7 @@ def refuse_if_open(path: Path, mode: int) -> None:
             path,
             None,
             f"this file may hold passwords, and others can read or write it (mode {mode:04o})",
-            f"mend it with: {chmod_line(path, 600)}",
+            f"fix it with: {chmod_line(path, 600)}",
         )
 
 
@@ -96,14 +101,16 @@ def refuse_if_replaceable(path: Path) -> None:
             continue
         if not directory & stat.S_ISVTX:
             message = (
-                f"anybody may replace this file, since its directory has the mode {directory & 0o7777:04o}"
+                f"any user can replace this file, because its directory has mode {directory & 0o7777:04o}"
             )
             mend = chmod_line(place.parent, "o-w")
-            raise FileError(path, None, message, f"if you trust what is in it, mend it with: {mend}")
+            raise FileError(path, None, message, f"if you trust what is in it, fix it with: {mend}")
         owner = place.lstat().st_uid
         if owner not in (os.geteuid(), 0):
-            message = f"this file is of another user (uid {owner}), and lies where anybody may put files"
-            raise FileError(path, None, message, "name one of your own with CLOUDMESH_CONFIG")
+            message = (
+                f"this file belongs to another user (uid {owner}), in a directory that any user can write to"
+            )
+            raise FileError(path, None, message, "set CLOUDMESH_CONFIG to one of your own")
 
 
 def _content(path: Path) -> tuple[bytes, int]:
@@ -123,9 +130,9 @@ def _content(path: Path) -> tuple[bytes, int]:
             content = file.read(LARGEST + 1)
     except OSError as error:
         if error.errno == errno.ENOENT and path.is_symlink():
-            sentence = ("this link leads to no file", "restore what it leads to, or remove it")
+            sentence = ("this is a broken symbolic link", "restore its target, or remove it")
         else:
-            otherwise = (f"this cannot be read ({error.strerror})", "look at the path")
+            otherwise = (f"this cannot be read ({error.strerror})", "check the path")
             sentence = _UNREADABLE.get(error.errno or 0, otherwise)
         raise FileError(path, None, *sentence) from None
     if len(content) > LARGEST:
@@ -135,7 +142,7 @@ def _content(path: Path) -> tuple[bytes, int]:
 
 def _too_large(path: Path, size: str) -> FileError:
     message = f"this file has {size} MiB, and a configuration has at most {LARGEST // 2**20}"
-    return FileError(path, None, message, "name the right file with CLOUDMESH_CONFIG, or restore this one")
+    return FileError(path, None, message, "set CLOUDMESH_CONFIG to the right file, or restore this one")
 
 
 def chmod_line(path: Path, mode: int | str) -> str:
@@ -189,15 +196,13 @@ def create(path: Path, text: str) -> None:
             # Unlike a rename, a link never goes over an existing name.
             os.link(draft, path, follow_symlinks=False)
     except FileExistsError:
-        raise ConfigError(
-            f"{path} exists already and is not written over; edit it, or move it away"
-        ) from None
+        raise ConfigError(f"{path} already exists and is not overwritten; edit it, or move it away") from None
     except OSError as error:
         raise _unwritten(path, error) from None
 
 
 def _unwritten(path: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"{path} could not be written ({error.strerror}) and is as it was; "
-        "look at the free space and the rights of its directory"
+        f"{path} could not be written ({error.strerror}) and was not changed; "
+        "check the free space and the permissions of its directory"
     )

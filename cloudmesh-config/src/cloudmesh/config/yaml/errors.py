@@ -31,16 +31,16 @@ _ALIAS = (
     f"{_QUOTE}, or define the anchor",
 )
 _SECOND = ("a second document begins", "keep one in the file, and no lines '---' or '...' but the first")
-_MERGED = ("<< merges something that is no section", "give it the alias of a section, such as <<: *name")
+_MERGED = ("<< merges something that is not a section", "give it the alias of a section, such as <<: *name")
 _TAG = (
     "a value begins with ! (a tag) that has no meaning here or promises another kind of value",
     "put the value in quotes, or remove the tag",
 )
-_TAB = ("a tab stands where only blanks can", "indent with blanks")
-_DIRECTIVE = ("this line begins with %, but is no directive of YAML 1", "remove it")
+_TAB = ("a tab is used where only spaces are allowed", "indent with blanks")
+_DIRECTIVE = ("this line begins with %, but is not a directive of YAML 1", "remove it")
 _OPEN_QUOTE = ("a quote is opened here and never closed", "close it")
 _ESCAPE = (
-    "a backslash in double quotes begins no escape that YAML knows",
+    "a backslash in double quotes begins an unknown escape sequence",
     "use single quotes, or write the backslash twice",
 )
 _OPEN_BRACKET = (
@@ -48,8 +48,8 @@ _OPEN_BRACKET = (
     "close it, and put values that hold brackets, braces or colons in quotes",
 )
 _MORE = (
-    "more follows where a value has ended",
-    f'{_QUOTE}, and write each double quote inside as \\", or mend its indentation',
+    "there is unexpected text after the end of a value",
+    f'{_QUOTE}, and write each double quote inside as \\", or fix its indentation',
 )
 _NO_COLON = (
     "this line has no colon",
@@ -57,15 +57,18 @@ _NO_COLON = (
 )
 _MISFIT = (
     "this line does not belong to the section or list above it",
-    "write 'key: value' or '- item' lines, and indent those that belong together alike, with blanks",
+    "write 'key: value' or '- item' lines, and indent those that belong together alike, with spaces",
 )
 _SECOND_COLON = ("there is a second colon in one value", "put the value in quotes")
 _LONG_KEY = (f"a key is longer than {_LONGEST_KEY} characters", "use a shorter one")
 _CONTINUED = (
-    "this line is taken for a part of the value above it",
-    "indent the keys of a section alike, and write a colon and a blank after each key",
+    "this line is read as part of the value above it",
+    "indent the keys of a section alike, and write a colon and a space after each key",
 )
-_OTHERWISE = ("this is no YAML", "look at indentation, colons, brackets and quotes here and one line above")
+_OTHERWISE = (
+    "this is not valid YAML",
+    "check indentation, colons, brackets and quotes here and one line above",
+)
 
 
 def fault(error: YAMLError, text: str, path: Path) -> FileError:

@@ -135,7 +135,7 @@ def flatten(data: Any, parts: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 
 def map_leaves(value: Any, parts: tuple[str, ...], change: Callable[[Any, tuple[str, ...]], Any]) -> Any:
-    """A copy in which each value that is no section and no list is what ``change(value, parts)`` gives.
+    """A copy in which each value that is not a section and no list is what ``change(value, parts)`` gives.
 
     Raises RecursionError for data of more than ``MOST_LEVELS`` levels.
     """
@@ -149,7 +149,7 @@ def map_leaves(value: Any, parts: tuple[str, ...], change: Callable[[Any, tuple[
 
 
 def leaves(value: Any, parts: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
-    """Each value that is no section and no list, with the parts that lead to it."""
+    """Each value that is not a section and no list, with the parts that lead to it."""
     found: list[tuple[tuple[str, ...], Any]] = []
     map_leaves(value, parts, lambda item, place: found.append((place, item)))
     return found

@@ -32,14 +32,12 @@ def sweep(path: Path) -> list[str]:
             elif entry.name.startswith(f".{target.name}.") and entry.name.endswith(".tmp"):
                 drafts.append(Path(entry.path))
     told = [
-        f"{copy}, where 'cms config edit' was killed, is removed with what was typed there"
+        f"{copy}, left by a killed 'cms config edit', was removed with its unsaved text"
         for copy in copies
         if (copy / MARK).is_file() and not _is_held(copy / MARK) and _removed(copy)
     ]
     if drafts and not _is_held(target.with_name(f".{target.name}.lock")):
-        told += [
-            f"{draft}, left by a command that was killed, is removed" for draft in drafts if _removed(draft)
-        ]
+        told += [f"{draft}, left by a killed command, was removed" for draft in drafts if _removed(draft)]
     return [harmless(sentence) for sentence in told]
 
 

@@ -26,8 +26,8 @@ TOO_MANY_COPIES = (
     "write out what is needed",
 )
 INSIDE_ITSELF = ("an alias refers to itself: it is inside of its own anchor", "write out what it stands for")
-IMPOSSIBLE = ("a date, number or tag is impossible", "put the value in quotes")
-DUPLICATE = ("this section has the same key already", "remove one of the two")
+IMPOSSIBLE = ("invalid date, number or tag", "put the value in quotes")
+DUPLICATE = ("duplicate key: this section has the same key already", "remove one of the two")
 UNHASHABLE = (
     "a list or a section is used as a key",
     "use a name, and put a value that begins with { or [ in quotes",

@@ -80,7 +80,7 @@ def _environment(_: Any, node: Node) -> str:
     """``!env NAME`` as the value ``${NAME}``, which means the same."""
     value = keys.reference(node.value) if isinstance(node, ScalarNode) else None
     if value is None:
-        message = ("after !env there is no name of a variable", "write it as: !env NAME")
+        message = ("!env is not followed by the name of a variable", "write it as: !env NAME")
         raise OwnYamlError(message, node.start_mark)
     return value
 
@@ -185,6 +185,6 @@ def build(yaml: YAML, text: str, path: Path) -> dict[str, Any]:
         what = "a list" if isinstance(data, list) else "one single value"
         message = f"this file is {what}, not a section"
         raise FileError(
-            path, 1, message, "write 'key: value' lines at the left margin, with a blank after each colon"
+            path, 1, message, "write 'key: value' lines at the left margin, with a space after each colon"
         )
     return data

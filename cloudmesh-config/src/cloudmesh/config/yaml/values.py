@@ -46,7 +46,7 @@ def string(data: str, quote: str | None = None) -> Value:
         data.encode()
     except UnicodeEncodeError:
         raise UsageError(
-            "the text given is not UTF-8; set the terminal's encoding, or edit the file"
+            "the value is not UTF-8; check the encoding of the terminal, or edit the file"
         ) from None
     if not data.isprintable():
         quote = '"'
