@@ -154,9 +154,13 @@ def _change(
         there = {keys.text_of(name) for name in clouds.clouds_of(data, path)}
         names = [cloud.name for cloud in new if cloud.name in there]
         if names and not options.force:
-            exist = f"clouds {', '.join(names)} exist" if len(names) > 1 else f"cloud {names[0]} exists"
+            exist = (
+                f"clouds {', '.join(names)} already exist"
+                if names[1:]
+                else f"cloud {names[0]} already exists"
+            )
             raise UsageError(
-                f"the {exist} already in {path}, and nothing was added; use --force to replace, or "
+                f"the {exist} in {path}, and nothing was added; use --force to replace, or "
                 "--name=NAME to rename a single cloud"
             )
         origin = harmless(str(file.absolute()))
