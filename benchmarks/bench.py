@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import completion
 import fleet
 import on_openstack
 from tabulate import tabulate
@@ -164,6 +165,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
         ratios = [list_against_banner(), line_of_a_batch(), config_against_parser(), *store_against_sqlite()]
+        ratios += [Ratio(*figure) for figure in completion.figures()]
         ratios += [Ratio(*figure) for figure in fleet.figures()]
         ratios += [Ratio(*figure) for figure in on_openstack.figures()]
     headers = ["what", "ours", "beside", "ratio", "at most", ""]

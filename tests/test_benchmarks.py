@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 SMALL = """
-import os, bench, fleet, store
+import os, bench, completion, fleet, store
 os.environ.update(HOME=os.getcwd(), CLOUDMESH_CONFIG_DIR=os.path.join(os.getcwd(), "cloudmesh"))
-bench.RUNS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = 1
+bench.RUNS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = completion.ROUNDS = 1
 store.RECORDS, store.SINGLE, store.REPLACED, store.TURN = 300, 30, 30, 10
 fleet.FEW, fleet.MANY = 6, 12
 figures = [bench.Ratio(*each) for each in fleet.figures()]
-bench.LINES = 5
+bench.LINES, completion.MACHINES = 5, 43
 for ratio in (bench.list_against_banner(), bench.line_of_a_batch(), bench.config_against_parser(), *figures):
     print(ratio.row())
+# The file of names is in the folder that the others have made.
+for figure in completion.figures():
+    print(bench.Ratio(*figure).row())
 store.main()
 """
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,5 +108,19 @@ def test_a_script_in_a_file_of_fpath(home, make_user):
     folder.mkdir()
     (folder / "_cms").write_text(home.cms("completion", "zsh").stdout)
     user = make_user(home, "zsh", source=f"fpath=({folder} $fpath); autoload -Uz compinit; compinit -D")
+    assert user.tab("cms vm sto") == "cms vm stop "
+    assert user.tab("cloudmesh vm sto") == "cloudmesh vm stop "
+
+
+def test_a_script_in_the_folder_of_bash_completion(home, make_user):
+    """The package bash-completion reads it at the first Tab."""
+    package = Path("/usr/share/bash-completion/bash_completion")
+    if not package.exists():
+        pytest.skip("bash-completion is not installed (apt-get install bash-completion)")
+    folder = home.path / ".local" / "share" / "bash-completion" / "completions"
+    folder.mkdir(parents=True)
+    (folder / "cms").write_text(home.cms("completion", "bash").stdout)
+    (folder / "cloudmesh").symlink_to("cms")
+    user = make_user(home, "bash", source=f"source {package}")
     assert user.tab("cms vm sto") == "cms vm stop "
     assert user.tab("cloudmesh vm sto") == "cloudmesh vm stop "
