@@ -139,3 +139,12 @@ def test_a_wrong_word_gives_one_sentence_and_one_usage_line_and_does_nothing(
 def test_a_wrong_command_or_value_is_answered_with_the_one_that_was_meant(machines, words, hint):
     told = machines.cms(*words.split(), code=2)
     assert f"did you mean {hint!r}?" in told.stderr and told.stdout == ""
+
+
+def test_the_help_of_one_sub_command(home):
+    for words in (("vm", "stop", "--help"), ("help", "vm", "stop"), ("vm", "-h", "stop")):
+        told = home.cms(*words).stdout
+        assert told.startswith("Usage:\n  vm stop (NAMES... | --all) ")
+        assert "vm stop      shut machines down" in told and "-y, --yes" in told
+        assert "vm boot" not in told and "--image" not in told
+    assert "did you mean 'stop'?" in home.cms("help", "vm", "halt", code=2).stderr

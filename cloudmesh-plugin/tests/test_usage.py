@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.plugin import CloudmeshError, UsageError
 from cloudmesh.plugin.usage import help_text, matching, parse, words_of
-from cloudmesh.plugin.usage import refusal as refusal_module
+from cloudmesh.plugin.usage.subcommand import help_of
 
 DOC = """
 ::
@@ -175,10 +175,73 @@ def test_a_refusal_carries_the_one_line_of_the_usage_that_fits(doc: str, words: 
     assert caught.value.usage == shown
 
 
-def test_the_help_of_a_sub_command_is_its_own_lines_of_the_usage() -> None:
-    lines = ["Usage:", "  vm find TABLE KEY=VALUE..."]
-    assert refusal_module.usage_of(DOC, ["find"], "vm").splitlines() == lines
-    assert len(refusal_module.usage_of(DOC, [], "vm").splitlines()) == 6
+HELP = """
+Usage:
+  vm boot NAMES [--cloud=CLOUDS] [-v]
+  vm (start|stop) NAME
+  vm rule (add|remove) NAME
+
+Arguments:
+  NAMES  machines: web[1-3]
+         uc:web1
+  NAME   one machine
+
+Options:
+  --cloud=CLOUDS  the clouds
+                  to use
+  -v              more
+  -h, --help      show this help
+
+Description:
+  vm boot   boot them
+            at once
+  vm stop
+    stop it
+  vm rule   change a rule
+
+  More of it.
+"""
+
+
+HELP_OF_BOOT = """\
+Usage:
+  vm boot NAMES [--cloud=CLOUDS] [-v]
+
+Description:
+  vm boot   boot them
+            at once
+
+Arguments:
+  NAMES  machines: web[1-3]
+         uc:web1
+
+Options:
+  --cloud=CLOUDS  the clouds
+                  to use
+  -v              more
+  -h, --help      show this help"""
+ONE = "Arguments:\n  NAME   one machine\n\nOptions:\n  -h, --help      show this help"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("boot", HELP_OF_BOOT),
+        ("stop x", f"Usage:\n  vm stop NAME\n\nDescription:\n  vm stop\n    stop it\n\n{ONE}"),
+        ("rule add", f"Usage:\n  vm rule add NAME\n\nDescription:\n  vm rule   change a rule\n\n{ONE}"),
+        ("", help_text(HELP)),
+        ("nosuch", help_text(HELP)),
+    ],
+)
+def test_the_help_of_a_sub_command_is_what_concerns_it(words: str, told: str) -> None:
+    assert help_of(HELP, words.split(), "vm") == told
+
+
+def test_the_help_of_an_unknown_sub_command_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="unknown sub-command 'strat'; did you mean 'start'") as caught:
+        help_of(HELP, ["strat"], "vm", strict=True)
+    assert caught.value.usage == "Usage: cms vm start NAME"
+    assert help_of(FREE, ["x"], "probe", strict=True) == help_text(FREE)
 
 
 def test_malformed_usage_is_no_fault_of_the_user() -> None:

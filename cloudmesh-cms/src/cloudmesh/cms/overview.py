@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudmesh.plugin import Answer, catalogue, commands
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
-from cloudmesh.plugin.usage import help_text, refusal
+from cloudmesh.plugin.usage import help_text, subcommand
 
 GROUPS = ("Machines", "Clouds", "Configuration and data", "Shell")
 OTHERS = "Commands of other packages"
@@ -87,9 +87,9 @@ def summary(name: str, method: Any) -> str:
 
 
 def one_command(shell: Any, name: str, words: list[str]) -> str:
-    """The help of a command; with words of it, only the lines of its usage about them.
+    """The help of a command; with words of it, only that of this sub-command.
 
-    Raises UnknownName if there is no such command.
+    Raises UsageError if there is no such command, or no such sub-command of it.
     """
     method = commands.find(shell, name)
     doc = method.__doc__ or ""
@@ -97,4 +97,4 @@ def one_command(shell: Any, name: str, words: list[str]) -> str:
         return f"The command {name!r} has no help."
     if not words or not getattr(method, "cloudmesh_command", False):
         return help_text(doc)
-    return refusal.usage_of(doc, words, name)
+    return subcommand.help_of(doc, words, name, strict=True)

@@ -25,7 +25,7 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
 from cloudmesh.plugin.signals import as_ctrl_c
-from cloudmesh.plugin.usage import common, help_text, parse, split, words_of
+from cloudmesh.plugin.usage import common, parse, split, words_of
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -179,7 +179,9 @@ def _arguments(call: _Call) -> Arguments | None:
     is_dry = None if may_read else variables.dryrun_is_on()
     options, _ = split(words)
     if "-h" in options or "--help" in options:
-        output.write(help_text(call.doc))
+        from cloudmesh.plugin.usage.subcommand import help_of
+
+        output.write(help_of(call.doc, options, call.name))
         return None
     arguments = parse(call.doc, words, call.name)
     output.require_format(arguments.get("--output"), any(map(arguments.get, call.machines.split())))

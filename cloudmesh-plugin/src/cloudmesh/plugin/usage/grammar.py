@@ -16,6 +16,10 @@ from typing import Any
 
 from cloudmesh.plugin.usage import matching
 
+_WIDTH = 80
+# Keeps together what is in brackets while a line is broken.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -140,6 +144,17 @@ class Usage:
         names = set().union(*(line.option_names for line, _ in self.lines_of(positionals)))
         return list(dict.fromkeys(option.name for option in self.options if option.name in names))
 
+    def text_of(self, line: UsageLine, commands: Sequence[str]) -> str:
+        """A line as it is written, in one row; of sub-commands that share it, only those that were given.
+
+        Empty if the text cannot be divided into its lines.
+        """
+        texts = self.line_texts
+        text = " ".join(texts[self.lines.index(line)].split()) if len(texts) == len(self.lines) else ""
+        for word in commands:
+            text = re.sub(rf"\((?:[\w-]+\|)*{re.escape(word)}(?:\|[\w-]+)*\)", word, text, count=1)
+        return text
+
     @cached_property
     def long_options(self) -> list[str]:
         """The options with two dashes, each once."""
@@ -161,3 +176,12 @@ class Usage:
         except self.docopt.DocoptExit:
             return False
         return True
+
+
+def wrapped(line: str, indent: int) -> str:
+    """A line of a usage in rows of at most 80 characters; all but the first are indented."""
+    kept = re.sub(r"[\[(][^\[\]()]*[\])]", lambda match: match[0].replace(" ", _NO_BREAK), line)
+    rows = textwrap.wrap(
+        kept, _WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(rows).replace(_NO_BREAK, " ")

@@ -8,19 +8,13 @@ What has to do with options is found by trying: which option, left out or added,
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cloudmesh.plugin.secrets import MASK, is_secret, mask_text
-from cloudmesh.plugin.usage.grammar import Usage, UsageLine
+from cloudmesh.plugin.usage.grammar import Usage, UsageLine, wrapped
 from cloudmesh.plugin.usage.hints import command_hint, option_hint
 from cloudmesh.plugin.usage.words import GivenWords, WordRefused, positionals, scan
-
-_WIDTH = 80
-# Keeps together what is in brackets while a line is broken.
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class Refusal(NamedTuple):
@@ -71,35 +65,15 @@ def wrong_option(doc: str, words: Sequence[str], name: str) -> Refusal | None:
     return None
 
 
-def usage_of(doc: str, words: Sequence[str], name: str) -> str:
-    """The Usage block: the lines of the sub-command among these words, or all if there is none."""
-    usage = Usage(doc)
-    lines = [line for line, _ in usage.lines_of(positionals(words, usage))]
-    texts = usage.line_texts
-    if len(texts) == len(usage.lines):
-        texts = [text for text, line in zip(texts, usage.lines, strict=True) if line in lines]
-    return "Usage:\n" + textwrap.indent("\n".join(texts), "  ")
-
-
 def _usage_line(usage: Usage, name: str, words: Sequence[str], options: Iterable[str] = ()) -> str:
     """The one line of the usage that fits these positional words and options best."""
     wanted = set(options)
     lines = usage.lines_of(words)
-    texts = usage.line_texts
-    if len(texts) != len(usage.lines) or (len(texts) > 1 and not any(walk.commands for _, walk in lines)):
+    if len(usage.lines) > 1 and not any(walk.commands for _, walk in lines):
         return f"cms {name} --help shows the usage"
     line, walk = max(lines, key=lambda each: (len(wanted & each[0].option_names), each[1].consumed))
-    text = " ".join(texts[usage.lines.index(line)].split())
-    for word in walk.commands:
-        # Of the sub-commands that share the line, the one that was given.
-        text = re.sub(rf"\((?:[\w-]+\|)*{re.escape(word)}(?:\|[\w-]+)*\)", word, text, count=1)
-    text = re.sub(
-        r"[\[(][^\[\]()]*[\])]", lambda match: match[0].replace(" ", _NO_BREAK), f"Usage: cms {text}"
-    )
-    rows = textwrap.wrap(
-        text, _WIDTH, subsequent_indent=" " * 11, break_long_words=False, break_on_hyphens=False
-    )
-    return "\n".join(rows).replace(_NO_BREAK, " ")
+    text = usage.text_of(line, walk.commands)
+    return wrapped(f"Usage: cms {text}", 11) if text else f"cms {name} --help shows the usage"
 
 
 def _wrong_word(usage: Usage, given: GivenWords, name: str, place: int) -> Refusal:
