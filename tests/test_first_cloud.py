@@ -86,7 +86,7 @@ def test_the_only_active_cloud_is_the_default_for_commands_and_python(home):
         ("htps://k.example.org/v3", "the unknown scheme 'htps'", "https:// or http://"),
         (f"https://me:{SECRET}@k.example.org/v3", "contains credentials", "before the @"),
         (f"me:{SECRET}@k.example.org/v3", "without a scheme", "https://HOST:PORT/PATH"),
-        ("https://k.example.org /v3", "a blank in it", "remove the blank"),
+        ("https://k.example.org /v3", "contains a space", "remove the space"),
         ("https://:5000/v3", "not a valid URL", "https://HOST:PORT/PATH"),
         ("https://k.example.org/v2.0", "version 2 of Keystone", ""),
     ],
