@@ -40,7 +40,6 @@ class Typist:
 
     def __init__(self, home: Any, *words: str, rows: int = 60, columns: int = 110, **env: str) -> None:
         env = {"TERM": "xterm-256color", **env}
-        self._draws = env["TERM"] != "dumb"
         child = home.terminal(*words, **env)
         child.setwinsize(rows, columns)
         # Text is typed when the program has said what it waits for.
@@ -68,9 +67,9 @@ class Typist:
         """Whether the cursor stands at the end of this line, and of its blanks."""
         return self.line == line.rstrip() and self.column == len(line)
 
-    def until(self, condition: Callable[[], Any]) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float = TIMEOUT) -> None:
         """Read what the program writes until it is so."""
-        end = time.monotonic() + TIMEOUT
+        end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"the screen shows:\n{self.text}"
             try:
@@ -83,13 +82,17 @@ class Typist:
             self.raw += new
             self._stream.feed(new)
 
-    def see(self, pattern: str) -> None:
-        """Wait until the screen shows this."""
-        self.until(lambda: re.search(pattern, self.text, re.MULTILINE))
+    def see(self, pattern: str, seconds: float = TIMEOUT) -> None:
+        """Wait until the screen shows this, above the line at the bottom."""
+        self.until(lambda: re.search(pattern, self._shown(), re.MULTILINE), seconds)
+
+    def _shown(self) -> str:
+        above, _, last = self.text.rpartition("\n")
+        return above if " running" in last and self.line != last else self.text
 
     def prompt(self) -> Typist:
         """Wait for the first prompt."""
-        self.until(lambda: self.line == "cms>" and (READS in self.raw or not self._draws))
+        self.until(lambda: self.has("cms> "))
         return self
 
     def type(self, text: str) -> None:

@@ -25,18 +25,18 @@ def history(home):
 
 def test_lines_are_kept_for_the_next_shell_and_for_nobody_else(home, shell, history):
     person = shell(home)
-    for line in ("version", "help cloud", "help cloud", "vm stop nosuch"):
+    for line in ("version", "help version", "help version", "vm stop nosuch"):
         person.say(line)
     person.type("exit\r")
     assert person.ended() == 0
-    assert history() == ["version", "help cloud", "vm stop nosuch", "exit"]
+    assert history() == ["version", "help version", "vm stop nosuch", "exit"]
     assert (home.directory / "history").stat().st_mode & 0o777 == 0o600
     person = shell(home)
-    for shown in ("exit", "vm stop nosuch", "help cloud"):
+    for shown in ("exit", "vm stop nosuch", "help version"):
         person.type(UP)
         person.until(lambda shown=shown: person.line == f"cms> {shown}")
     person.type("\x03")
-    person.see("help cloud\ncms>$")
+    person.see("help version\ncms>$")
     person.type("ver" + UP)
     person.until(lambda: person.line == "cms> version")
 
@@ -72,18 +72,18 @@ def test_what_is_typed_at_a_hidden_prompt_is_not_kept(home, shell, history, term
 
 def test_suggestions_and_a_search_find_former_lines(home, shell):
     person = shell(home)
-    person.say("help cloud")
+    person.say("help version")
     person.say("version")
     person.type("hel")
-    person.until(lambda: person.line == "cms> help cloud")
+    person.until(lambda: person.line == "cms> help version")
     person.type(RIGHT)
-    person.until(lambda: person.column == len("cms> help cloud"))
+    person.until(lambda: person.column == len("cms> help version"))
     person.type("\x03")
-    person.see("cms> help cloud\ncms>$")
-    person.type("\x12clo")
-    person.see("reverse-i-search.*help cloud")
+    person.see("cms> help version\ncms>$")
+    person.type("\x12help v")
+    person.see("reverse-i-search.*help version")
     person.type("\r")
-    person.see("^Usage:\n +cloud")
+    person.see("^Usage:\n +version")
 
 
 def test_two_shells_do_not_lose_lines_of_each_other(home, shell, history):
@@ -149,7 +149,7 @@ def test_a_file_that_is_not_as_it_should_be(home, shell, history, what):
         file.symlink_to(home.path / "elsewhere")
     person = shell(home)
     person.say("version")
-    person.say("help cloud")
+    person.say("help version")
     assert person.text.count("the history of this shell is not kept") == 1
     person.type(UP)
-    person.until(lambda: person.line == "cms> help cloud")
+    person.until(lambda: person.line == "cms> help version")

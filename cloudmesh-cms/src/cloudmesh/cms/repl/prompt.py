@@ -39,8 +39,8 @@ PROMPT, CONTINUED = "cms> ", "> "
 _PATIENCE = 5.0
 _STYLE = {"bottom-toolbar": "noreverse fg:ansibrightblack", "auto-suggestion": "fg:ansibrightblack"}
 _PLAIN_STYLE = {"bottom-toolbar": "noreverse"}
-# A terminal with fewer rows has none to spare.
-_ROWS = 4
+# A terminal with fewer rows has none to spare for a line at the bottom.
+_ROWS = 3
 
 
 class Prompt:
@@ -65,7 +65,6 @@ class Prompt:
             enable_suspend=True,
             key_bindings=_bindings(),
             prompt_continuation=CONTINUED,
-            bottom_toolbar=lambda: self._status.text,
             style=Style.from_dict(_STYLE if coloured else _PLAIN_STYLE),
         )
 
@@ -82,10 +81,16 @@ class Prompt:
                 _begin_line()
             self._first = False
             self._tell()
+            rows = shutil.get_terminal_size().lines
+            self._session.bottom_toolbar = self._bottom if rows >= _ROWS else None
             with ended_by_signals(self._end), self._status.at_prompt():
                 return self._session.prompt()
         except OSError as error:
             raise Terminated from error
+
+    def _bottom(self) -> str:
+        """The line at the bottom."""
+        return self._status.text
 
     def _end(self) -> None:
         """End the prompt from a signal handler."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cloudmesh.config import Config
 
 # Seconds between two looks at the jobs in the file of the store, and in a database on a server.
-_PAUSE, _SERVER_PAUSE = 2.0, 10.0
+_PAUSE, _SERVER_PAUSE = 1.0, 10.0
 # So many clouds are named.
 _NAMED = 4
 BROKEN = "configuration: error, see cms config check"
