@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,10 +52,11 @@ def install(word: str, *, update: bool, yes: bool, dryrun: bool) -> Answer:
     plan.refuse_clashes(changes, installed)
     if dryrun:
         return Answer([each.row() for each in changes], names="distribution", notes=["nothing was installed"])
-    action = "update" if update else "install"
+    action, replaced = "update" if update else "install", {each.brought.distribution for each in changes}
     require_yes("\n".join(map(str, changes)), f"{action} {main.brought.distribution}", yes=yes)
+    loaded = [note for each in installed if each.distribution in replaced for note in _loaded(each)]
     installer.install(pins, [each.brought.distribution for each in changes], given)
-    return _done(changes)
+    return _done(changes, loaded)
 
 
 def _main(given: Source, pins: Sequence[str], changes: Sequence[plan.Change]) -> plan.Change:
@@ -67,7 +69,16 @@ def _main(given: Source, pins: Sequence[str], changes: Sequence[plan.Change]) ->
     raise CloudmeshError(f"{given.requirement} is not among what would be installed for it")
 
 
-def _done(changes: Sequence[plan.Change]) -> Answer:
+def _loaded(replaced: Brought) -> list[str]:
+    """A sentence, if this process has imported what is replaced or removed, as a shell may have."""
+    modules = {catalogue.places()[name][0].module for name in replaced.commands}
+    modules |= {point.value.partition(":")[0].strip() for point in replaced.points}
+    if modules.isdisjoint(sys.modules):
+        return []
+    return [f"what this process has loaded of {replaced.distribution} stays until it ends: start a new shell"]
+
+
+def _done(changes: Sequence[plan.Change], loaded: Sequence[str]) -> Answer:
     """What was done; what now cannot be loaded is said, with exit code 1."""
     importlib.invalidate_caches()
     catalogue.places.cache_clear()
@@ -88,7 +99,8 @@ def _done(changes: Sequence[plan.Change]) -> Answer:
         for thing, reason in zip(things, reasons, strict=True)
         if reason and not (thing.kind == "command" and reason.startswith(probe.NO_METHOD))
     ]
-    return Answer(rows, names="distribution", notes=notes, exit_code=1 if notes else 0)
+    code = 1 if notes else 0
+    return Answer(rows, names="distribution", notes=[*notes, *loaded], exit_code=code)
 
 
 def remove(name: str, *, yes: bool, dryrun: bool) -> Answer:
@@ -120,12 +132,13 @@ def remove(name: str, *, yes: bool, dryrun: bool) -> Answer:
     goes = "; ".join(f"{kind}s {', '.join(names)}" for kind in plan.KINDS if (names := found.names(kind)))
     sentence = f"remove {found}: {goes}"
     require_yes("\n".join([sentence, *notes]), f"remove {found.distribution}", yes=yes)
+    loaded = _loaded(found)
     installers.current().remove(found.distribution)
     importlib.invalidate_caches()
     catalogue.places.cache_clear()
     if any(each.distribution == found.distribution for each in everything()):
         raise CloudmeshError(f"{found} is still there after it was removed; cms plugin list")
-    return Answer([row], names="distribution", notes=notes if yes else [])
+    return Answer([row], names="distribution", notes=[*(notes if yes else []), *loaded])
 
 
 def _require_plugin(name: str, installed: Sequence[Brought]) -> Brought:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,11 +21,15 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from cloudmesh.cms.plugins.installed import normalized
+from cloudmesh.cms.plugins.installed import everything, normalized
 from cloudmesh.cms.plugins.sources import Source
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
+
+# The lines of pip and uv that say why they fail, among many that do not; what they begin with is left out.
+_LABEL = re.compile(r"(error|cause): *", re.IGNORECASE)
+_SAYS_WHY = re.compile(rf"{_LABEL.pattern}|× |\w+Error: ", re.IGNORECASE)
 
 
 class Installer(ABC):
@@ -97,7 +103,9 @@ class Uv(Installer):
     _PYTHON = f"--python={sys.executable}"
 
     def resolve(self, source: Source, *, upgrade: bool) -> list[str]:
-        options = ["--dry-run", "--color=never", *([f"--upgrade-package={source.name}"] if upgrade else [])]
+        # A path is always looked at anew.
+        newer = [f"--upgrade-package={source.name}"] if upgrade and not source.is_path else []
+        options = ["--dry-run", "--color=never", *newer]
         told = call([*self.program, "pip", "install", self._PYTHON, *options, source.requirement])
         # The lines are: + name==version, + name @ URL, ~ name==version.
         lines = [line.split() for line in told.splitlines() if line.startswith((" + ", " ~ "))]
@@ -105,8 +113,8 @@ class Uv(Installer):
         return [source.requirement, *pins] if source.is_path else pins
 
     def stage(self, pins: Sequence[str], folder: Path) -> None:
-        # --refresh: else a folder counts as unchanged while its pyproject.toml is.
-        options = ["--quiet", "--no-deps", "--refresh", f"--target={folder}"]
+        # --reinstall: else a folder counts as unchanged, and is not built, while its pyproject.toml is.
+        options = ["--quiet", "--no-deps", "--reinstall", f"--target={folder}"]
         call([*self.program, "pip", "install", self._PYTHON, *options, *pins])
 
     def install(self, pins: Sequence[str], names: Sequence[str], source: Source) -> None:
@@ -139,10 +147,19 @@ class Pipx(Kept):
 
     def install(self, pins: Sequence[str], names: Sequence[str], source: Source) -> None:
         main = source.requirement if source.is_path else _pin_of(source.name, pins)
-        call([*self.program, "inject", "--force", Path(sys.prefix).name, main])
+        # Forced, it would also look again for all that is installed.
+        again = ["--force"] if _own_name(source, pins, names) in _installed() else []
+        call([*self.program, "inject", *again, *self._options(), Path(sys.prefix).name, main])
 
     def remove(self, name: str) -> None:
         call([*self.program, "uninject", Path(sys.prefix).name, name])
+
+    def _options(self) -> list[str]:
+        """The options for pip that the environment was made with, unless they hold what is secret."""
+        text = (Path(sys.prefix) / "pipx_metadata.json").read_text(encoding="utf-8")
+        words = [str(each) for each in json.loads(text)["main_package"].get("pip_args", ())]
+        line = shlex.join(words)
+        return [f"--pip-args={line}"] if words and mask_text(line) == line else []
 
     def line(self, requirement: str) -> str:
         return f"pipx inject {Path(sys.prefix).name} '{requirement}'"
@@ -152,7 +169,7 @@ class UvTool(Kept):
     """An environment that ``uv tool install`` made: it is installed again, with one plug-in more or less."""
 
     def install(self, pins: Sequence[str], names: Sequence[str], source: Source) -> None:
-        own = source.name or next(name for name in names if name not in _names(pins))
+        own = _own_name(source, pins, names)
         main = source.requirement if source.is_path else _pin_of(source.name, pins)
         self._again(own, ["--with", main, f"--reinstall-package={own}"])
 
@@ -225,6 +242,15 @@ def _names(pins: Sequence[str]) -> set[str]:
     return {normalized(pin.partition("==")[0]) for pin in pins if "==" in pin}
 
 
+def _own_name(source: Source, pins: Sequence[str], names: Sequence[str]) -> str:
+    """The distribution that a source is, which for a path only ``names`` tell."""
+    return source.name or next(name for name in names if name not in _names(pins))
+
+
+def _installed() -> set[str]:
+    return {each.distribution for each in everything()}
+
+
 def _pin_of(name: str, pins: Sequence[str]) -> str:
     return next((pin for pin in pins if normalized(pin.partition("==")[0]) == name), name)
 
@@ -252,6 +278,6 @@ def _label(words: Sequence[str]) -> str:
 def _reason(told: str) -> str:
     """What an installer says of its failure, in one line."""
     lines = [harmless(line.strip()) for line in mask_text(told).splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error", "× ", "╰─▶"))]
-    text = "; ".join((errors or lines)[:3]) or "it does not say why"
+    errors = [_LABEL.sub("", line) for line in lines if _SAYS_WHY.match(line)]
+    text = "; ".join(dict.fromkeys((errors or lines[-3:])[:3])) or "it does not say why"
     return " ".join(text.split())

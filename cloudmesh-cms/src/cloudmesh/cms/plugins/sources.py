@@ -42,19 +42,26 @@ def source(word: str) -> Source:
     """
     if "://" in word or word.startswith("git+"):
         raise UsageError(f"{mask_text(word)!r} is a URL; download it first, and give the folder or the wheel")
-    path = Path(word).expanduser()
-    if word.endswith(".whl") or "/" in word or path.is_dir():
-        if not path.exists():
-            raise UsageError(f"there is no file or folder {word}")
-        if path.is_dir() and not any((path / each).is_file() for each in ("pyproject.toml", "setup.py")):
-            # A folder that only has the name of a package.
-            if "/" in word or not _REQUIREMENT.fullmatch(word):
-                raise UsageError(f"the folder {word} holds no package: it has no file pyproject.toml")
-        elif path.is_dir() or path.suffix == ".whl":
-            return Source(str(path.resolve()), "")
-        else:
-            raise UsageError(f"{word} is no wheel and no folder with a package")
+    if word.endswith(".whl") or "/" in word or word in (".", ".."):
+        return Source(str(_package(word).resolve()), "")
     match = _REQUIREMENT.fullmatch(word)
     if not match:
         raise UsageError(f"{word!r} is neither a folder, nor a wheel, nor the name of a package")
+    if Path(word).is_dir():
+        # Whoever has just generated it must not get the package that a stranger has given this name.
+        raise UsageError(
+            f"{word} is a folder here: ./{word} installs that; '{word}>=0' a package of this name"
+        )
     return Source(word, normalized(match["name"]))
+
+
+def _package(word: str) -> Path:
+    """A folder with a package, or a wheel. Raises UsageError if it is neither."""
+    path = Path(word).expanduser()
+    if not path.exists():
+        raise UsageError(f"there is no file or folder {word}")
+    if path.is_file() and path.suffix != ".whl":
+        raise UsageError(f"{word} is no wheel and no folder with a package")
+    if path.is_dir() and not any((path / each).is_file() for each in ("pyproject.toml", "setup.py")):
+        raise UsageError(f"the folder {word} holds no package: it has no file pyproject.toml")
+    return path
