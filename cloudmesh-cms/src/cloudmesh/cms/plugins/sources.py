@@ -49,9 +49,7 @@ def source(word: str) -> Source:
         raise UsageError(f"{word!r} is neither a folder, nor a wheel, nor the name of a package")
     if Path(word).is_dir():
         # Whoever has just generated it must not get the package that a stranger has given this name.
-        raise UsageError(
-            f"{word} is a folder here: ./{word} installs that; '{word}>=0' a package of this name"
-        )
+        raise UsageError(f"{word} is a folder here: say ./{word}, or '{word}>=0' for a package of this name")
     return Source(word, normalized(match["name"]))
 
 
