@@ -7,6 +7,7 @@ cms < script       each line of a script, as ``cms batch -``
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -19,6 +20,9 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.report import BROKEN_PIPE, exit_code, report, tell
 from cloudmesh.plugin.shell import Shell
 
+# After so many new objects Python looks for garbage.
+_OBJECTS = 100_000
+
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the program with these words, by default those of its call; give its exit code.
@@ -29,6 +33,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if not sys.warnoptions:
         # Python 3.12 and later warn of how docopt is written; a user can do nothing about it.
         warnings.simplefilter("ignore", SyntaxWarning)
+    # Few objects of a command are garbage before its end; looking for it takes a list of thousands some time.
+    gc.set_threshold(_OBJECTS)
     try:
         code = _run(list(sys.argv[1:] if words is None else words))
     except KeyboardInterrupt:

@@ -40,19 +40,27 @@ def compact(value: object) -> str:
 
 def _json_by_column(rows: Rows) -> str:
     """The same text as ``json.dumps`` makes with ``indent=2``, which is slow where it indents."""
-    keys = [f"{_INDENT}{json.dumps(name, ensure_ascii=False)}: ".replace("%", "%%") for name in rows.names]
-    form = f"  {{{','.join(f'{key}%s' for key in keys)}\n  }}"
-    columns = [_json_column(rows.values(name)) for name in rows.names]
-    return "[\n" + ",\n".join(map(form.__mod__, zip(*columns, strict=True))) + "\n]"
+    form, columns = [], []
+    for name in rows.names:
+        texts = _json_column(rows.values(name))
+        # What all rows have in common is written once.
+        value = "%s" if not isinstance(texts, str) else texts.replace("%", "%%")
+        form.append(f"{_INDENT}{json.dumps(name, ensure_ascii=False)}: ".replace("%", "%%") + value)
+        if not isinstance(texts, str):
+            columns.append(texts)
+    made = f"  {{{','.join(form)}\n  }}"
+    lines = map(made.__mod__, zip(*columns, strict=True)) if columns else [made % ()] * len(rows)
+    return "[\n" + ",\n".join(lines) + "\n]"
 
 
-def _json_column(values: Values) -> Sequence[str]:
-    """For each value its JSON, indented for its place in a row."""
+def _json_column(values: Values) -> Sequence[str] | str:
+    """For each value its JSON, indented for its place in a row; one text if it is the same for all."""
     kinds = set(map(type, values))
     if kinds <= {str, int, float, bool, NoneType}:
-        if len(kinds) == 1 and 2 * len(distinct := set(values)) < len(values):
+        distinct = set(values) if len(kinds) == 1 else values
+        if 2 * len(distinct) < len(values):
             known = {value: _line(value) for value in distinct}
-            return [known[value] for value in values]
+            return known.popitem()[1] if len(known) == 1 else [known[value] for value in values]
         usual = kinds <= {str, int, NoneType} and not _has_halves(values)
         clean = values if usual else plain(values)
         # No text has the line end of the separator in its JSON.

@@ -75,6 +75,7 @@ def created_text(seconds: float | None) -> str:
 def _created(values: Values) -> Values:
     """The same for many, of which most share their days."""
     days: dict[int, str] = {}
+    clock, seconds = [f"{number:02}:" for number in range(60)], [f"{number:02}Z" for number in range(60)]
     texts = []
     for value in values:
         if not value:
@@ -84,7 +85,7 @@ def _created(values: Values) -> Values:
         if day not in days:
             days[day] = created_text(value)[:11]
         minute, second = divmod(rest, 60)
-        texts.append(f"{days[day]}{minute // 60:02}:{minute % 60:02}:{second:02}Z")
+        texts.append(days[day] + clock[minute // 60] + clock[minute % 60] + seconds[second])
     return texts
 
 
