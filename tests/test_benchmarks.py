@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 SMALL = """
-import os, bench, completion, fleet, store
+import os, pathlib, bench, completion, fleet, lists, store
 os.environ.update(HOME=os.getcwd(), CLOUDMESH_CONFIG_DIR=os.path.join(os.getcwd(), "cloudmesh"))
 bench.RUNS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = completion.ROUNDS = 1
 store.RECORDS, store.SINGLE, store.REPLACED, store.TURN = 300, 30, 30, 10
 fleet.FEW, fleet.MANY = 6, 12
-figures = [bench.Ratio(*each) for each in fleet.figures()]
+lists.FEW, lists.MANY, lists.ROUNDS = 2, 4, 1
+figures = [bench.Ratio(*each) for each in (*fleet.figures(), *lists.figures(pathlib.Path.cwd()))]
 bench.LINES, completion.MACHINES = 5, 43
 for ratio in (bench.list_against_banner(), bench.line_of_a_batch(), bench.config_against_parser(), *figures):
     print(ratio.row())

@@ -184,7 +184,9 @@ def _arguments(call: _Call) -> Arguments | None:
         output.write(help_of(call.doc, options, call.name))
         return None
     arguments = parse(call.doc, words, call.name)
-    output.require_format(arguments.get("--output"), any(map(arguments.get, call.machines.split())))
+    form = arguments.get("--output")
+    if form and form not in output.FORMATS:
+        output.require_format(form, any(map(arguments.get, call.machines.split())))
     arguments = arguments if is_dry is False else _dry(call, words, arguments)
     return common.with_format(arguments, call.doc, options) if arguments.get("--quiet") else arguments
 

@@ -49,8 +49,8 @@ def ask_stale(
             elif not held.enter_context(_alone(database, f"refresh {kind} {name}")):
                 reasons[name] = "another process is asking the cloud"
         asked = [name for name in clouds if name not in reasons]
-        # Of several clouds those that hang get half of the time that all have.
-        seconds = PATIENCE if len(asked) == 1 else 2 * PATIENCE
+        # Of several clouds those that hang get half of the time that all have; those that begin last, less.
+        seconds = 1.05 * PATIENCE * (1 if len(asked) == 1 else 2)
         limits = QueryLimits(call_timeout=PATIENCE, deadline=Deadline.from_now(seconds))
         answers = ask_each(quiet, asked, ask, limits) if asked else {}
     for name, answer in answers.items():

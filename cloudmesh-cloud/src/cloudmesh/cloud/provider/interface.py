@@ -39,8 +39,8 @@ class Provider(ABC):
             when it is opened, but for BOOT_PUBLIC.
         required_credentials: keys that the ``credentials`` section must hold.
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
-            host, type, version, credentials, default, parallel, call_timeout); ``cms config check`` asks
-            after all others.
+            host, type, version, credentials, default, parallel, call_timeout, refresh_after); ``cms config
+            check`` asks after all others.
         questions: what ``cms cloud add`` asks for beside ``required_credentials``, and how it is explained.
         boot_parameters: what a user may say of a new machine beside what all clouds take, by name.
         bulk: the most machines that one call can be about, by the name of the verb in the verb table or
