@@ -1,6 +1,7 @@
 """The file of names: kept as clouds change, private, small, and never in the way of a command."""
 
 import stat
+import sys
 
 import pytest
 
@@ -136,3 +137,13 @@ def test_a_team_store_is_completed_too(home, postgresql):
     home.cms("completion", "refresh")
     assert machine_names(home) == ["web1", "web2"]
     assert not (home.directory / "cloudmesh.db").exists()
+
+
+def test_commands_at_the_same_time_lose_no_names(home):
+    each = SAVE.replace('"local"', "sys.argv[2]")
+    running = [
+        home.start(*["-c", each, repr([f"m{at}"]), f"cloud{at}"], executable=sys.executable)
+        for at in range(4)
+    ]
+    assert [process.communicate(timeout=60) for process in running] == [("", "")] * 4
+    assert names(home) == [(f"cloud{at}", f"m{at}") for at in range(4)]

@@ -42,6 +42,7 @@ import pytest
         ("cms help secg", "cms help secgroup "),
         ("cms batch two", r"cms batch two\ words.txt "),
         ("cms vm boot x --userdata=two", r"cms vm boot x --userdata=two\ words.txt "),
+        ("cms vm list > two", r"cms vm list > two\ words.txt "),
         ("cms nosuch wha", "cms nosuch wha"),
         ("cms vm stop -- --al", "cms vm stop -- --al"),
         ("true; cms vm sto", "true; cms vm stop "),

@@ -37,7 +37,7 @@ _MOST, _MOST_LINES = 10_000, 50_000
 _LONGEST = 255
 _JOBS = 20
 # Seconds to wait for another writer, which needs milliseconds.
-_PATIENCE = 0.5
+_PATIENCE = 2.0
 # Of these a word is a pattern, a list, a range or an exact name; see cloudmesh.plugin.names.
 _HAS_MEANING = re.compile(r"[*?\[\],:]|^[=-]|^id=|^\s|\s$")
 # The command itself would replace these, also between quotes.

@@ -48,8 +48,13 @@ _cloudmesh_complete() {
         $'\001'*) compset -P '-*='; _files; return ;;
         '') return 1 ;;
     esac
-    local -a told=() texts=() continued=()
-    for line in "${(@f)found}"; do
+    local -a lines=("${(@f)found}") told=() texts=() continued=()
+    if (( $#lines > 500 )); then
+        # Nobody reads so many descriptions, which take their time.
+        compadd -V texts -- "${(@)lines%%$'\t'*}"
+        return
+    fi
+    for line in "${(@)lines}"; do
         text=${line%$'\t'*} about=${line##*$'\t'}
         if [[ $text == *= ]]; then
             continued+=("${${text//\\/\\\\}//:/\\:}${about:+:$about}")

@@ -1,6 +1,7 @@
 # Completion of cms in bash 4.4 and later; from: cms completion bash
 # The words of commands are in a table that cms writes, the names of machines in a file that it keeps; both are
 # read by awk. Python is started only if the table is older than what it was made from.
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || return 0
 
 # Sets table and matcher; false if the table is to be made again. $1: the folder of the program.
 _cloudmesh_table() {
@@ -65,6 +66,10 @@ _cloudmesh_complete() {
     local -a words=()
     _cloudmesh_split "$line"
     while [[ ${words[0]-} == [A-Za-z_]*=* ]]; do words=("${words[@]:1}"); done
+    if [[ ${#words[@]} -gt 0 && ${words[-1]} =~ ^[0-9]*(\&?\>{1,2}\|?|\<)$ ]]; then
+        compopt -o default
+        return
+    fi
     program=${words[0]-$1}
     if [[ $program == */* ]]; then
         [[ $program == "~/"* ]] && program=$HOME/${program#"~/"}

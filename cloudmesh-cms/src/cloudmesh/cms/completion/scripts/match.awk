@@ -187,6 +187,7 @@ END {
     if (count == 1 && careful && typed ~ /^-?-?$/) exit
     for (i = 1; i <= count; i++) {
         text = escaped(substr(texts[i], skip + 1))
-        print quote == "told" ? text "\t" abouts[i] : text
+        if (quote == "told") text = text "\t" abouts[i]
+        print text
     }
 }
