@@ -150,8 +150,8 @@ def test_each_question_is_asked_once_and_the_secret_is_not_kept(bare, make_stack
 def test_an_application_credential_needs_no_user(bare):
     terminal = bare.terminal("cloud", "add", "uc", "--type=openstack", "OS_AUTH_URL=https://k.example.org/v3")
     lines = (
-        ("OS_AUTH_TYPE", "oauth"),
-        ("'oauth' is not possible", "v3applicationcredential"),
+        ("OS_AUTH_TYPE", "v3application"),
+        ("did you mean 'v3applicationcredential'?", "v3applicationcredential"),
         ("OS_APPLICATION_CREDENTIAL_ID", "0123"),
         ("OS_APPLICATION_CREDENTIAL_SECRET", ""),
         ("OS_REGION_NAME", "CHI@UC"),
@@ -173,7 +173,8 @@ def test_a_sign_in_that_fails_is_retried_kept_or_abandoned(bare, make_stack, las
     stack = make_stack(password=SECRET)
     wrong = [(key, "not-it" if key == "OS_PASSWORD" else answer) for key, answer in QUESTIONS]
     terminal = bare.terminal("cloud", "add", "uc", "--type=openstack", f"OS_AUTH_URL={stack.url}")
-    more = [*QUESTIONS, ("where to keep", "file")] if last == "retry" else []
+    again = [(key, SECRET if key == "OS_PASSWORD" else "") for key, _ in QUESTIONS]
+    more = [*again, ("where to keep", "file")] if last == "retry" else []
     more = [("where to keep", "ask")] if last == "keep" else more
     shown = dialogue(terminal, *wrong, ("[retry/keep/abandon]", last[0]), *more)
     assert "error: " in shown
@@ -183,6 +184,7 @@ def test_a_sign_in_that_fails_is_retried_kept_or_abandoned(bare, make_stack, las
         assert not bare.config.exists()
     else:
         kept = clouds(bare)["uc"]["credentials"]["OS_PASSWORD"]
+        assert clouds(bare)["uc"]["credentials"]["OS_PROJECT_NAME"] == "CH-1"
         assert kept == (SECRET if last == "retry" else "TBD")
     assert bare.holding([SECRET, "not-it"]) == []
 

@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_imported_makes_no_configuration(bare):
 
 
 def test_of_several_clouds_none_is_the_default(bare):
-    told = bare.cms("config", "import", "clouds.yaml")
+    told = bare.cms("config", "import", ".")
     assert "no cloud is the default yet; choose one: cms cloud default NAME" in told.stderr
     assert "use --cloud=NAME, or: cms cloud default NAME" in bare.cms("vm", "list", code=3).stderr
     bare.cms("cloud", "default", "b")

@@ -440,7 +440,7 @@ def test_wrong_words(write: Write, give: Give, tmp_path: Path) -> None:
     assert "read as openrc; give another --format=KIND" in take(wrong, "--format=openrc", code=3)[1]
     assert "cannot be the name of a cloud" in take(file, "--name= x", code=2)[1]
     (tmp_path / "empty").mkdir()
-    assert "name a file" in take(tmp_path / "empty", code=2)[1]
+    assert "give a file" in take(tmp_path / "empty", code=2)[1]
     os.mkfifo(tmp_path / "pipe")
     assert "not a regular file" in take(tmp_path / "pipe", code=3)[1]
 

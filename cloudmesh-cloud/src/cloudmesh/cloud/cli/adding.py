@@ -69,10 +69,12 @@ def add_cloud(path: Path, name: str, options: AddOptions, prompter: Prompter) ->
         )
     kind = options.kind or ask_type()
     notes = _visible_secrets(options.words)
+    answers: dict[str, str] = {}
     while True:
         new = NewCloud(name, kind, options.words)
         if interactive:
-            new.ask()
+            new.ask(answers)
+            answers = new.answers
         else:
             new.require_complete()
         wanted = interactive and not new.skipped if options.check is None else options.check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudmesh.cloud.provider.interface import Provider
@@ -11,7 +11,7 @@ from cloudmesh.cloud.provider.registry import provider_class, provider_types
 from cloudmesh.config.check.key_rules import CLOUD, DEFAULTS
 from cloudmesh.config.secrets.prompt import read_line
 from cloudmesh.config.yaml import insert_text, keys, values
-from cloudmesh.plugin.errors import Interrupted, UnknownName, UsageError
+from cloudmesh.plugin.errors import Interrupted, UnknownName, UsageError, suggest
 from cloudmesh.plugin.report import remember, tell
 
 # What means something else in a name expression, or in the shell.
@@ -34,6 +34,7 @@ class NewCloud:
         section: what is known of it so far, each value as a text or a ``values.Value``.
         typed: the secrets that the user has typed at the terminal, by key; they are in the section too.
         skipped: the secrets that the user did not type: TBD in the section.
+        answers: what the user has typed, by key.
     """
 
     def __init__(self, name: str, kind: str, words: Sequence[str]) -> None:
@@ -51,6 +52,7 @@ class NewCloud:
         self.section: dict[str, Any] = {"type": kind}
         self.typed: dict[str, str] = {}
         self.skipped: set[str] = set()
+        self.answers: dict[str, str] = {}
         for word in words:
             key, value = keys.split_assignment(word)
             if value is None:
@@ -74,16 +76,20 @@ class NewCloud:
                 "to ask at; give each as KEY=VALUE, a secret as KEY=TBD to be prompted for it later"
             )
 
-    def ask(self) -> None:
-        """Ask the user for what is not known yet, one question each. Raises Interrupted at end of input."""
+    def ask(self, before: Mapping[str, str]) -> None:
+        """Ask the user for what is not known yet, one question each; ``before`` are the answers of last time.
+
+        Raises Interrupted at end of input.
+        """
         asked: set[str] = set()
         while question := following(self.kind, self.provider, self.plain(), frozenset(asked)):
             asked.add(question.key)
             parts = tuple(question.key.split("."))
             hidden = keys.hidden(("clouds", self.name, *parts))
-            answer = _answer(question, hidden)
+            answer = _answer(question, hidden, before.get(question.key, ""))
             if answer:
                 self._put(parts, answer)
+                self.answers[question.key] = answer
                 if hidden:
                     self.typed[question.key] = answer
                     remember(parts[-1], answer)
@@ -140,25 +146,25 @@ class NewCloud:
         raise UnknownName("setting", parts[0], known, f"of type {self.kind}")
 
 
-def _answer(question: Question, hidden: bool) -> str:
-    """What the user types; empty to accept the default, or for a secret that is not to be stored."""
+def _answer(question: Question, hidden: bool, before: str = "") -> str:
+    """What the user types, or ``before``; empty to accept the default, or for a secret that is left out."""
     name = question.key.removeprefix(CREDENTIALS)
     shown = f"{name} ({question.text})" if question.text else name
     if question.choices:
-        shown += f": {' or '.join(question.choices)}"
+        shown += f": {', '.join(question.choices)}"
     elif question.example:
         shown += f", such as {question.example}"
     if hidden:
-        shown += ", not echoed; Enter to leave it out"
-    elif question.default is not None:
-        shown += f" [{question.default or 'none'}]"
+        shown += f", not echoed; Enter to {'use the same again' if before else 'leave it out'}"
+    elif before or question.default is not None:
+        shown += f" [{before or question.default or 'none'}]"
     while True:
         line = read_line(f"{shown}: ", hidden=hidden)
         if line is None:
             raise Interrupted("interrupted: no cloud was added")
-        line = line.strip()
+        line = line.strip() or before
         if question.choices and line and line not in question.choices:
-            tell(f"{line!r} is not possible; type {' or '.join(question.choices)}")
+            tell(f"{line!r} is not possible; {suggest(line, question.choices)}")
         elif line == question.default:
             return ""
         elif line or hidden or question.default is not None:
@@ -170,5 +176,5 @@ def _answer(question: Question, hidden: bool) -> str:
 def ask_type() -> str:
     """The type that the user chooses. Raises Interrupted at end of input."""
     types = provider_types()
-    question = Question("type", "type of the cloud", choices=tuple(types))
+    question = Question("type of the cloud", "", choices=tuple(types))
     return _answer(question, hidden=False)

@@ -62,7 +62,7 @@ class ConfigCommand(PluginCommand):
                         dot: 'clouds."my.cloud".host'
             ASSIGNMENT  KEY=VALUE; with KEY alone, the value is prompted for
             FILE        clouds.yaml, openrc.sh, a cloudmesh.yaml of cloudmesh 4,
-                        or the directory ~/.aws
+                        or the directory ~/.aws or ~/.config/openstack
 
           Options:
             --secrets        show passwords, tokens and keys instead of ***

@@ -34,7 +34,7 @@ def in_directory(directory: Path) -> Path:
     for name in aws_files.FILES:
         if (directory / name).is_file():
             return directory / name
-    raise UsageError(f"{directory} is a directory without a file 'credentials' or 'config'; name a file")
+    raise UsageError(f"{directory} is a directory without clouds.yaml, credentials or config; give a file")
 
 
 def read_clouds(path: Path, text: str) -> ImportedClouds:

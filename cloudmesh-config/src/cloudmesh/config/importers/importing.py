@@ -73,6 +73,9 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
         result.notes.append("dry run: nothing was written")
     elif clouds.write(path, change):
         result.notes.insert(0, f"{path} was created: there was no configuration yet")
+        result.notes.append(
+            "next: 'cms cloud check' signs in; 'cms image list' and 'cms flavor list' show choices"
+        )
     return result
 
 
@@ -86,6 +89,8 @@ def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
         raise UnknownName("format", form, FORMATS)
     if path.name in clouds_yaml.SECURE and form in (None, "clouds.yaml"):
         raise UsageError(f"{path} is only read together with a clouds.yaml; give that file")
+    if path.is_dir() and form in (None, "clouds.yaml") and (path / "clouds.yaml").is_file():
+        path /= "clouds.yaml"
     if path.is_dir() and form in (None, "aws"):
         path = aws.in_directory(path)
     text = source.read(path)
