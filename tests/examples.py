@@ -167,7 +167,7 @@ class Page:
         printed = ""
         while shell.expect([QUESTION, pexpect.EOF]) == 0:
             printed += shell.before + shell.after
-            shell.sendline(shell.match[1] or "hush")
+            shell.sendline("y" if shell.match[1] else "hush")
         printed += shell.before
         shell.close()
         return shell.exitstatus or 0, printed.replace("\r\n", "\n")
