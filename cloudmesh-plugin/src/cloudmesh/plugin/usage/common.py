@@ -12,7 +12,6 @@ With ``--quiet`` the output is that of ``--output=names`` if no other is asked f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,34 +23,39 @@ _HELP = {"--quiet": "print no notes", "--help": "show this help"}
 _NAMES_ONLY = "print names only: no table, notes or progress"
 _QUIET = "[--quiet]"
 _WIDTH = 80
-# How notes begin that are shown with --quiet; of a command that failed, all but "note: ..." are.
-_TOLD = ("error", "warning", "dry run")
 # Where the help of an option begins if no option of the command tells.
 _COLUMN = 18
-# The title, the rest of its row, and the rows until a blank one.
-_SECTION = r"^([ \t]*){}:(.*(?:\n(?!\s*$).*)*)"
-_ROW = re.compile(r"^([ \t]*)(-\S.*?)(?:( {2,})(\S.*))?$", re.MULTILINE)
+# How notes begin that are shown with --quiet; of a command that failed, all but "note: ..." are.
+_TOLD = ("error", "warning", "dry run")
+# The row of an option: its indentation, what it is called, the blanks after that, and its help.
+_Row = tuple[str, str, str, str]
+_SIGNS = str.maketrans(dict.fromkeys("[](),|=.", " "))
 
 
 def completed(doc: str, name: str) -> str:
     """The text of the command ``name`` with the options that all commands share.
 
-    A text without a usage is given back as it is.
+    A text without a usage is given back as it is. Each call of a command comes through here: it is read by
+    rows, since to compile patterns for it would take longer.
     """
-    usage = re.search(_SECTION.format("Usage"), doc, re.MULTILINE)
-    if usage is None:
+    rows = doc.split("\n")
+    begin = _title(rows, "Usage:")
+    if begin is None:
         return doc
-    options = "\n".join(row[2] for row in _ROW.finditer(doc))
-    taken = {
-        option
-        for option, letter in SHORT.items()
-        if re.search(rf"(?<![\w-]){letter}\b", f"{usage[2]}\n{options}")
-    }
-    missing = [option for option in _HELP if option not in options and option not in taken]
+    end = _end(rows, begin)
+    options = {at: _read(row) for at, row in enumerate(rows) if row.lstrip().startswith("-")}
+    heads = " ".join(head for _, head, _, _ in options.values()).translate(_SIGNS).split()
+    usage = " ".join(rows[begin:end]).translate(_SIGNS).split()
+    taken = {option for option, letter in SHORT.items() if letter in heads or letter in usage}
+    missing = [option for option in _HELP if option not in heads and option not in taken]
+    for at, row in options.items():
+        option = row[1].translate(_SIGNS).split()[0]
+        if option in SHORT and option not in taken:
+            rows[at] = _renamed(row, f"{SHORT[option]}, {row[1]}")
     if "--quiet" not in taken:
-        doc = doc[: usage.start(2)] + _quiet_lines(usage[2], name) + doc[usage.end(2) :]
-    doc = _with_rows(doc, usage[1], missing, names="--output" in usage[2])
-    return _ROW.sub(lambda row: _shortened(row, taken), doc)
+        _add_quiet(rows, begin, end, name)
+    _add_rows(rows, options, missing, begin, names="--output" in usage)
+    return "\n".join(rows)
 
 
 def with_format(arguments: dict[str, Any], doc: str, words: Sequence[str]) -> dict[str, Any]:
@@ -79,55 +83,71 @@ def quieted(answer: Answer, form: str) -> None:
     answer.notes = notes
 
 
-def _quiet_lines(lines: str, name: str) -> str:
-    """The lines of the usage, each of which takes ``--quiet``; the name of the command begins a line."""
-    rows = lines.split("\n")
-    begins = [at for at, row in enumerate(rows) if row.split()[:1] == [name]]
-    for begin, end in reversed([*zip(begins, [*begins[1:], len(rows)], strict=True)]):
-        if "--quiet" in "".join(rows[begin:end]):
+def _read(row: str) -> _Row:
+    """The parts of the row of an option."""
+    text = row.lstrip()
+    head, blanks, rest = text.partition("  ")
+    help = rest.lstrip(" ")
+    gap = blanks + " " * (len(rest) - len(help)) if help else ""
+    return row[: len(row) - len(text)], head, gap, help
+
+
+def _renamed(row: _Row, name: str) -> str:
+    """The row with another name of the option; its help stays where it was, or moves to the next row."""
+    indent, head, gap, help = row
+    column = len(head + gap)
+    if not gap:
+        return indent + name
+    blanks = " " * (column - len(name)) if len(name) + 2 <= column else f"\n{indent}{' ' * column}"
+    return f"{indent}{name}{blanks}{help}"
+
+
+def _title(rows: Sequence[str], title: str) -> int | None:
+    """The row in which a section begins; None if there is none."""
+    return next((at for at, row in enumerate(rows) if row.lstrip().startswith(title)), None)
+
+
+def _end(rows: Sequence[str], begin: int) -> int:
+    """The row after the last one of the section that begins there."""
+    return next((at for at in range(begin + 1, len(rows)) if not rows[at].strip()), len(rows))
+
+
+def _add_quiet(rows: list[str], begin: int, end: int, name: str) -> None:
+    """Let each line of the usage in these rows take ``--quiet``; the name of the command begins a line."""
+    begins = [at for at in range(begin, end) if rows[at].replace("Usage:", "").split()[:1] == [name]]
+    for first, after in zip(begins, [*begins[1:], end], strict=True):
+        if any("--quiet" in row for row in rows[first:after]):
             continue
-        row = rows[end - 1]
-        if len(row) + 1 + len(_QUIET) <= _WIDTH:
-            rows[end - 1] = f"{row} {_QUIET}"
-        else:
-            indent = len(rows[begin]) - len(rows[begin].lstrip())
-            rows.insert(end, " " * (indent + 8) + _QUIET)
-    return "\n".join(rows)
+        row = rows[after - 1]
+        indent = " " * (len(rows[first]) - len(rows[first].lstrip()) + 8)
+        fits = len(row) + 1 + len(_QUIET) <= _WIDTH
+        rows[after - 1] = f"{row} {_QUIET}" if fits else f"{row}\n{indent}{_QUIET}"
 
 
-def _with_rows(doc: str, indent: str, missing: list[str], names: bool) -> str:
-    """The text with the help of these options at the end of its section of options.
+def _add_rows(
+    rows: list[str], options: Mapping[int, _Row], missing: list[str], usage: int, names: bool
+) -> None:
+    """Add the help of these options to the end of the section of options, which is made if there is none.
 
-    ``names``: whether the command has names to print.
+    ``usage`` is the row in which the usage begins; ``names``: whether the command has names to print.
     """
-    section = re.search(_SECTION.format("Options"), doc, re.MULTILINE)
-    told = _ROW.search(section[2]) if section else None
+    if not missing:
+        return
+    indent = rows[usage][: len(rows[usage]) - len(rows[usage].lstrip())]
+    _, head, gap, _ = next(iter(options.values()), ("", "", "", ""))
     # No option that is added is longer than --quiet.
-    column = max(len(told[2] + told[3]), len("-q, --quiet  ")) if told and told[3] else _COLUMN
-    told_as = {**_HELP, **({"--quiet": _NAMES_ONLY} if names else {})}
-    rows = [_row(f"{indent}  ", f"{SHORT[option]}, {option}", column, told_as[option]) for option in missing]
-    if section:
-        return doc[: section.end()] + "".join(f"\n{row}" for row in rows) + doc[section.end() :]
-    if not rows:
-        return doc
-    block = "\n".join([f"{indent}Options:", *rows])
-    later = re.search(r"^[ \t]*(Description|Examples?):", doc, re.MULTILINE)
-    if later:
-        return f"{doc[: later.start()]}{block}\n\n{doc[later.start() :]}"
-    return f"{doc.rstrip()}\n\n{block}\n"
-
-
-def _shortened(row: re.Match[str], taken: set[str]) -> str:
-    """The row of an option with its short form before it; its help stays where it was."""
-    indent, option, gap, help = row.groups()
-    name = re.match(r"--[\w-]+", option)
-    if name is None or name[0] not in SHORT or name[0] in taken:
-        return row[0]
-    short = f"{SHORT[name[0]]}, {option}"
-    return _row(indent, short, len(option + gap), help) if gap else indent + short
-
-
-def _row(indent: str, options: str, column: int, help: str) -> str:
-    """The row of an option, in two where its help would not begin two blanks after it."""
-    blank = " " * (column - len(options)) if len(options) + 2 <= column else f"\n{indent}{' ' * column}"
-    return f"{indent}{options}{blank}{help}"
+    column = max(len(head + gap), len("-q, --quiet  ")) if gap else _COLUMN
+    helps = {**_HELP, **({"--quiet": _NAMES_ONLY} if names else {})}
+    added = [f"{indent}  {SHORT[each] + ', ' + each:{column}}{helps[each]}" for each in missing]
+    section = _title(rows, "Options:")
+    if section is not None:
+        rows[_end(rows, section) - 1] += "\n" + "\n".join(added)
+        return
+    block = "\n".join([f"{indent}Options:", *added])
+    later = _title(rows, "Description:") or _title(rows, "Example")
+    if later is not None:
+        rows[later] = f"{block}\n\n{rows[later]}"
+        return
+    while rows and not rows[-1].strip():
+        rows.pop()
+    rows.append(f"\n{block}\n")
