@@ -16,7 +16,7 @@ def test_the_demo_shows_the_main_job_and_leaves_nothing_behind(root, home):
     ended = home.run(root / "docs" / "demo.sh", Path(home.program[0]).parent, TMPDIR=str(folder))
     assert "Traceback" not in ended.stdout + ended.stderr
     answers = by_command(ended.stdout)
-    assert states(answers["cms vm boot web[01-03] --wait"]) == dict.fromkeys(NAMES, "active")
+    assert states(answers["cms vm boot 'web[01-03]' --wait"]) == dict.fromkeys(NAMES, "active")
     assert states(answers["cms vm list"]) == dict.fromkeys(NAMES, "active")
     assert states(answers["cms vm suspend web01 --wait"]) == {"web01": "suspended"}
     assert states(answers["cms vm stop web02 --wait"]) == {"web02": "stopped"}

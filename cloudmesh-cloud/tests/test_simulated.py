@@ -7,6 +7,7 @@ import subprocess
 import time
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -130,6 +131,20 @@ def test_a_file_that_cannot_be_used_is_an_error_of_the_cloud(tmp_path, name):
     (tmp_path / "x.db").write_text("this is a shopping list, and a long enough one at that" * 50)
     with pytest.raises(Unreachable, match=r"\.db, cannot be opened"):
         SimulatedProvider("sim", {"file": str(tmp_path / name)}).open()
+
+
+def test_a_full_disk_is_told_as_the_system_tells_it(provider, monkeypatch):
+    cloud = provider()
+    boot(cloud)
+
+    def fail():
+        raise sqlite3.OperationalError("disk I/O error")
+
+    full = SimpleNamespace(f_flag=0, f_bavail=1, f_frsize=512)
+    monkeypatch.setattr("os.statvfs", lambda path: full)
+    monkeypatch.setattr(cloud._world, "_apply_due_changes", fail)
+    with pytest.raises(Unreachable, match=r"sim\.db, cannot be used: no space left on device$"):
+        list(cloud.machines())
 
 
 def test_a_file_damaged_while_it_is_open_is_an_error_of_the_cloud(provider, tmp_path):

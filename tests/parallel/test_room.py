@@ -28,7 +28,7 @@ def test_few_files_may_be_open(make_fleet, cloud_settings, kind, files):
         assert f"in parallel, not {MACHINES}: this process may open only {files} files" in ended.stderr
     if kind == "openstack":
         assert fleet.states() == {} and fleet.stacks["a"].report()["twice"] == {}
-    assert "made at once" not in few_files(fleet.home, 1024, "vm", "boot", names, "--parallel=32").stderr
+    assert "in parallel, not" not in few_files(fleet.home, 1024, "vm", "boot", names, "--parallel=32").stderr
 
 
 @pytest.mark.parametrize("files", [8, 9, 10, 11])

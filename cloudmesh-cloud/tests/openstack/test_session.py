@@ -7,7 +7,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, RateLimited, Refused
+from cloudmesh.cloud.errors import (
+    BadAnswer,
+    CredentialsError,
+    EndpointError,
+    RateLimited,
+    Refused,
+    ServerFailure,
+)
+from cloudmesh.plugin.errors import CloudmeshError
 
 from .conftest import CATALOG, JSON, KEYSTONE, TOKEN, endpoint, signed_in
 
@@ -74,6 +82,7 @@ NO_KEYSTONE = "keystone.test does not answer as Keystone"
         (200, {"json": {"hello": "world"}}, BadAnswer, NO_KEYSTONE),
         (200, {"text": "<html>", "headers": {"Content-Type": "text/html"}}, BadAnswer, "a web page"),
         (429, {"json": {}, "headers": {"Retry-After": "7"}}, RateLimited, "in 7 seconds"),
+        (500, {"json": {}}, ServerFailure, "uc: HTTP 500 from the identity service at sign-in"),
     ],
 )
 def test_who_is_no_keystone(provider, requests_mock, status, answer, kind, words):
@@ -81,6 +90,24 @@ def test_who_is_no_keystone(provider, requests_mock, status, answer, kind, words
     requests_mock.post(f"{KEYSTONE}/v3/auth/tokens", status_code=status, **answer)
     with provider() as uc, pytest.raises(kind, match=words):
         list(uc.machines())
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "show machine s1 failed: HTTP 400 from the compute service .no disk.$"),
+        (403, "show machine s1 failed: permission denied: HTTP 403 from the compute service"),
+        (404, "show machine s1 failed: not found: HTTP 404 from the compute service"),
+        (429, "show machine s1 failed: rate limit exceeded: HTTP 429 from the compute service"),
+        (500, "show machine s1 failed: HTTP 500 from the compute service"),
+        (504, "show machine s1 failed: timeout: HTTP 504 from the compute service"),
+    ],
+)
+def test_an_error_tells_what_failed_with_status_and_service(keystone, provider, requests_mock, status, words):
+    told = {"error": {"code": status, "message": "no disk"}}
+    requests_mock.get("https://nova.test/v2.1/p1/servers/s1", status_code=status, json=told, headers=JSON)
+    with provider() as uc, pytest.raises(CloudmeshError, match=f"cloud uc: {words}"):
+        uc.machine("s1")
 
 
 @pytest.mark.parametrize("told", [{"no": "servers"}, {"servers": ["a"], "servers_links": 1}])
@@ -107,7 +134,7 @@ USUAL = "The request you have made requires authentication."
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"error": {"code": 401, "message": USUAL}}, "in project p1; correct"),
+        ({"error": {"code": 401, "message": USUAL}}, "in project p1: .*; correct"),
         (
             {"error": {"code": 401, "message": "The password beep-secret is expired for user: u1."}},
             r"user gregor \(The password \*+ is expired for user: u1\); ask its operators",

@@ -76,7 +76,7 @@ class MachineTests(ProviderTests):
         first, second = around.boot_as(request), around.boot_as(request, maybe_done=True)
         assert first.cloud_id == second.cloud_id
         if provider.boots_once:
-            assert provider.boot(request).cloud_id == first.cloud_id, "without a look before it"
+            assert provider.boot(request).cloud_id == first.cloud_id, "without a query before it"
         assert [each.cloud_id for each in provider.machines() if each.name == request.name] == [
             first.cloud_id
         ]

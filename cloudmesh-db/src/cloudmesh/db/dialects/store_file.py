@@ -103,7 +103,7 @@ class StoreFile:
         if not is_same:
             raise StoreError(
                 f"the store {self.path} was removed or replaced while it was in use; "
-                "what was written last is lost, so look at what your clouds have before you do it again"
+                "the last changes are lost, so check what your clouds have before you repeat the command"
             )
 
     def disk(self) -> str:

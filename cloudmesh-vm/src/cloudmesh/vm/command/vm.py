@@ -17,12 +17,11 @@ _HELP = """
     <USAGE>
 
   Arguments:
-    NAMES  machines, by names or ids: vm1  web[01-20],db1  web[1-9/2]  'web*'
-           uc:vm1; what begins with = is a name as it is: '=web*'  uc:=--all,
-           and with id= an id
+    NAMES  machines, by name or id: vm1  uc:vm1  'web[01-20],db1'  'web[1-9/2]'
+           'web*'; = is followed by an exact name, id= by an id: '=web*'
     NAME   one machine: vm1  uc:vm1
     IMAGE, FLAVOR, KEY, NETWORKS, GROUPS
-           a name, an id, or a glob that means one: 'ubuntu-24*'
+           a name, an id, or a glob that matches one: 'ubuntu-24*'
 
   Options:
     <OPTIONS>
@@ -30,16 +29,16 @@ _HELP = """
   Description:
     <VERBS>
 
-    One machine that fails does not stop the others. Exit codes: 0 all done,
-    1 a machine failed (the table says which and why), 2 wrong usage or unknown
-    name, 3 configuration or credentials, 4 a cloud could not be reached,
+    If one machine fails, the others go on. Exit codes: 0 all done, 1 a machine
+    failed (the table shows which and why), 2 wrong usage or unknown name,
+    3 configuration or credentials, 4 a cloud could not be reached,
     130 interrupted.
 
-    With --output=names a word is printed for each machine that succeeded, which
+    With --output=names each machine that succeeded is printed as a word that
     means this machine alone: vm list --output=names | xargs -d '\\n' cms vm stop
 
-    What is done to machines is a job. After Ctrl-C (once: what was begun ends;
-    twice: at once), or if the process is killed, cms job resume finishes it.
+    Each command that changes machines is a job. After Ctrl-C (once: running calls
+    finish; twice: at once), or if the process is killed, cms job resume continues it.
 
   Examples:
     vm boot 'web[01-03]' --wait
