@@ -38,7 +38,7 @@ REASONS = {
     "needs packages that are not installed here",
     "works on the checkout; other tests do it",
 }
-PROMPT = "cms> "
+PROMPT, CONTINUED = "cms> ", "> "
 QUESTION = re.compile(r"^(Delete|Rebuild) .*\? \[y/N\] |^clouds\.\S+: ", re.MULTILINE)
 TOKEN = re.compile(
     r"<!--\s*(?P<kind>setup|file|not run):\s*(?P<said>.*?)\s*-->"
@@ -190,9 +190,9 @@ class Page:
         shell.logfile_read = transcript
         for line in lines:
             question = QUESTION.match(line)
-            prompt = question[0] if question else PROMPT
+            prompt = question[0] if question else CONTINUED if line.startswith(CONTINUED) else PROMPT
             assert line.startswith(prompt), line
-            shell.expect_exact(prompt)
+            shell.expect_exact(f"\n{prompt}" if prompt == CONTINUED else prompt)
             shell.sendline(line.removeprefix(prompt))
         shell.expect(pexpect.EOF)
         shell.close()

@@ -14,6 +14,7 @@ from cloudmesh.config.settings import places
 from cloudmesh.plugin import files, script
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.report import mask_known
 from cloudmesh.plugin.secrets import mask_text
 
 # In bytes. What is too large is cut to its newer half.
@@ -104,7 +105,8 @@ class KeptHistory:
                 lines = [line for _, line in script.read(io.BytesIO(text.encode()), "line")]
             except CloudmeshError:
                 return []
-        lines = list(filter(is_kept, lines))
+        # Nor one with a secret that a command was told elsewhere.
+        lines = [line for line in lines if is_kept(line) and mask_known(line) == line]
         with self._told():
             for line in lines:
                 if self._file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from cloudmesh.cms.repl.history import KeptHistory
 from cloudmesh.cms.repl.status import Status
@@ -31,15 +32,18 @@ class PlainPrompt:
         Raises:
             EOFError: there is no more.
             KeyboardInterrupt: Ctrl-C was typed; the line is dropped.
-            Terminated: a signal ended the shell.
+            Terminated: a signal ended the shell, or the terminal is gone.
         """
         try:
             with ended_by_signals(_end):
                 text = self._read()
         except (EOFError, KeyboardInterrupt, Terminated):
             # What comes next begins on a line of its own.
-            print()
+            with suppress(OSError):
+                print()
             raise
+        except OSError as error:
+            raise Terminated from error
         if self._history:
             self._history.add(text)
         return text
@@ -63,7 +67,8 @@ def _lines(read: Callable[[str], str]) -> str:
 
 def _typed(prompt: str) -> str:
     """A line from the terminal; unlike ``input`` it misses no signal that comes before it reads."""
-    print(prompt, end="", flush=True)
+    # As a system's shell does where the output goes into a file.
+    print(prompt, end="", flush=True, file=sys.stdout if sys.stdout.isatty() else sys.stderr)
     while not select.select([sys.stdin], [], [], _PAUSE)[0]:
         pass
     line = sys.stdin.readline()

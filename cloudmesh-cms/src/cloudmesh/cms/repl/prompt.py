@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
 import threading
 from collections.abc import AsyncGenerator, Iterable
@@ -78,10 +77,10 @@ class Prompt:
         """
         try:
             if not self._first:
-                _begin_line()
+                self._begin_line()
             self._first = False
             self._tell()
-            rows = shutil.get_terminal_size().lines
+            rows = self._session.output.get_size().rows
             self._session.bottom_toolbar = self._bottom if rows >= _ROWS else None
             with ended_by_signals(self._end), self._status.at_prompt():
                 return self._session.prompt()
@@ -113,6 +112,15 @@ class Prompt:
         if self._status.told and app.is_running:
             run_in_terminal(self._tell)
         app.invalidate()
+
+    def _begin_line(self) -> None:
+        """Let the prompt stand at the beginning of a line, where a program has left one unfinished.
+
+        So many blanks as a line has columns fill the rest of it; on a line that is empty nothing moves.
+        """
+        output = self._session.output
+        output.write_raw(" " * output.get_size().columns + "\r")
+        output.flush()
 
     def _tell(self) -> None:
         while self._status.told:
@@ -202,12 +210,3 @@ def _bindings() -> KeyBindings:
 def _is_continued() -> bool:
     document = get_app().current_buffer.document
     return document.is_cursor_at_the_end and script.is_continued(document.text)
-
-
-def _begin_line() -> None:
-    """Let the prompt stand at the beginning of a line, where a program has left one unfinished.
-
-    So many blanks as a line has columns fill the rest of it; on a line that is empty nothing moves.
-    """
-    sys.stdout.write(" " * shutil.get_terminal_size().columns + "\r")
-    sys.stdout.flush()

@@ -61,7 +61,10 @@ class Status:
         while True:
             self._waits.wait()
             self._look.clear()
-            text, told = self._reader.read()
+            try:
+                text, told = self._reader.read()
+            except Exception:  # noqa: BLE001 the shell goes on without it
+                text, told = "", []
             self.told.extend(told)
             if told or text != self.text:
                 self.text = text
