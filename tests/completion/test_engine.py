@@ -1,5 +1,6 @@
 """The engine of the interactive shell, and the program for awk that answers the same in other shells."""
 
+import random
 import shlex
 
 import pytest
@@ -60,6 +61,8 @@ secgroup rule add default --direction=i
 secgroup delete d
 ip attach x w
 cloud activate local,u
+cloud add x --type=sim
+plugin check o
 completion ''
 --
 --debug vm l
@@ -115,6 +118,8 @@ def test_both_answer_the_same(answers, matched, line):
         ("job show ''", ["2", "1"]),
         ("config import x --format=", ["--format=clouds.yaml", "--format=openrc", "--format=aws"]),
         ("secgroup rule ''", ["add", "remove"]),
+        ("cloud add x --type=sim", ["--type=simulated"]),
+        ("plugin check o", ["openstack"]),
         ("ip attach x w", ["web01", "web02", "web03"]),
         ("completion ''", ["bash", "zsh", "fish", "refresh"]),
     ],
@@ -156,3 +161,35 @@ def test_the_variable_cloud_says_which_machines_are_meant(known, matched):
         assert found == [matched(*each) for each in asked]
     finally:
         known.cms("set", "delete", "cloud")
+
+
+HEADS = [
+    "",
+    "vm",
+    "vm stop",
+    "vm delete",
+    "vm list",
+    "vm boot",
+    "vm wait",
+    "key add",
+    "config set",
+    "secgroup rule",
+]
+WORDS = """stop list add --all --cloud=local --cloud local --output json -o -q -y -- - = web01 web02,web03
+--file --nosuch --= --state=active --metadata=a=b --metadata uc: [ web[1-3], * ü"""
+
+
+def test_both_answer_the_same_to_any_words(known, matched):
+    """A line is mostly wrong here: both have to see the same in it."""
+    chance, vocabulary = random.Random(13), WORDS.split()
+    asked = []
+    for _ in range(150):
+        words = [*chance.choice(HEADS).split(), *chance.choices(vocabulary, k=chance.randint(0, 2))]
+        current = chance.choice([*vocabulary, "", "", "w", "--c", "--cloud=l", "web01,w", "--output=j", "1"])
+        asked.append((words, current))
+    found = engine(known, asked)
+    assert sum(map(bool, found)) > 30, "not all of it is wrong"
+    for (words, current), answer in zip(asked, found, strict=True):
+        other = matched(words, current)
+        # Files are for the shell itself to find.
+        assert answer == other or other[0][0].startswith("\1"), (words, current)

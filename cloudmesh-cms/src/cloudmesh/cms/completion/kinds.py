@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 
 ANY = "?"
+# The types of clouds that are installed.
+_TYPE = "type"
 # Names that mean the same in the commands of everybody.
 _EVERYWHERE = {
     "CLOUD": "cloud",
@@ -35,14 +37,15 @@ _EVERYWHERE = {
 }
 # What a name means in one command, or one sub-command; those that are to be new mean nothing that exists.
 _IN_COMMAND = {
-    "cloud": {"NAME": "cloud", "NAMES": "cloud,"},
-    "cloud add": {"NAME": ANY},
-    "config": {"KEY": "setting", "ASSIGNMENT": "setting="},
+    "cloud": {"NAME": "cloud", "NAMES": "cloud,", "TYPE": _TYPE},
+    "cloud add": {"NAME": ANY, "TYPE": _TYPE},
+    "config": {"KEY": "setting", "ASSIGNMENT": "setting=", "TYPE": _TYPE},
     "flavor": {"NAME": "flavor", "NAMES": "flavor,"},
     "image": {"NAME": "image", "NAMES": "image,"},
     "ip": {"NAME": "machine"},
     "job": {"ID": "job"},
     "key": {"NAMES": "key,"},
+    "plugin check": {"NAME": _TYPE},
     "secgroup": {"NAME": "secgroup", "NAMES": "secgroup,"},
     "secgroup create": {"NAME": ANY},
     "vm": {"NAME": "machine", "NAMES": "machine,", "KEY": "key", "--unset": ANY},
@@ -71,7 +74,7 @@ def kind_of(command: str, words: list[str], name: str, metavar: str, description
     for place in (" ".join([command, *words]), command):
         own = _IN_COMMAND.get(place, {})
         if found := own.get(name) or own.get(metavar):
-            return found
+            return _types() if found == _TYPE else found
     if metavar in _EVERYWHERE:
         return _EVERYWHERE[metavar]
     if metavar == "STATE":
@@ -84,6 +87,12 @@ def kind_of(command: str, words: list[str], name: str, metavar: str, description
         return ANY
     more = _OF_LISTS.search(description) if words == ["list"] else None
     return "|".join(re.split(r",? or |, ", choices["words"] + (f" or {more[1]}" if more else "")))
+
+
+def _types() -> str:
+    from cloudmesh.cloud.provider.registry import provider_types
+
+    return "|".join(sorted(provider_types()))
 
 
 def columns_of(command: str) -> Sequence[str]:
