@@ -6,14 +6,15 @@ A test compares the file with this, so that the page and the program never diffe
 from __future__ import annotations
 
 import textwrap
-from importlib import import_module
 from pathlib import Path
 
+from cloudmesh.plugin import catalogue, commands
 from cloudmesh.plugin.usage import help_text
 
 COMMANDS = (
     *("config", "cloud", "image", "flavor", "key", "secgroup", "ip", "network"),
     *("vm", "job", "db", "batch"),
+    *("help", "version", "completion", "plugin"),
 )
 PAGE = Path(__file__).parent / "commands.md"
 TOP = """\
@@ -35,8 +36,8 @@ def page() -> str:
 
 def section(name: str) -> str:
     """What one command says of itself."""
-    module = import_module(f"cloudmesh.{name}.command.{name}")
-    method = getattr(getattr(module, f"{name.capitalize()}Command"), f"do_{name}")
+    place = catalogue.places()[name][0]
+    method = getattr(commands.load(place), f"do_{name}")
     text = textwrap.dedent(help_text(method.__doc__)).strip()
     return f"## cms {name}\n\n```text\n{text}\n```\n"
 

@@ -41,16 +41,12 @@ class Sizes:
         patterns = ("conftest.py", "tests/**/*.py", "cloudmesh-*/tests/**/*.py")
         tests = [file for pattern in patterns for file in sorted(root.glob(pattern))]
         trees = {file: ast.parse(file.read_text("utf-8")) for file in source}
-        classes = {
-            node.name: node
-            for tree in trees.values()
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ClassDef)
-        }
+        own = {file: classes_of(tree) for file, tree in trees.items()}
+        every = {name: node for classes in own.values() for name, node in classes.items()}
         silent = [
             f"{file.relative_to(root)}: {name}"
             for file, tree in trees.items()
-            for name in undocumented(tree, classes)
+            for name in undocumented(tree, {**every, **own[file]})
         ]
         return cls(lines(root, source), lines(root, tests), silent)
 
@@ -86,6 +82,11 @@ class Sizes:
                 f"silent    {len(self.undocumented):6} public names without a docstring",
             ]
         )
+
+
+def classes_of(tree: ast.Module) -> dict[str, ast.ClassDef]:
+    """The classes of a module by their names."""
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
 
 
 def lines(root: Path, files: list[Path]) -> dict[str, int]:

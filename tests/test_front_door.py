@@ -205,7 +205,7 @@ def test_cmd5s_shell_is_not_loaded_for_ours(home, words):
 
 
 def test_ctrl_c_is_answered_before_anything_is_loaded(home, tmp_path):
-    """The program is interrupted while it is imported: here by a module of it that raises what Ctrl-C does."""
+    """The program is interrupted while it is imported: here at the search for one of its modules."""
     early = tmp_path / "early"
     early.mkdir()
     (early / "sitecustomize.py").write_text(
