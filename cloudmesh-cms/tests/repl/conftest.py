@@ -90,9 +90,9 @@ class Typist:
         above, _, last = self.text.rpartition("\n")
         return above if " running" in last and self.line != last else self.text
 
-    def prompt(self) -> Typist:
+    def prompt(self, text: str) -> Typist:
         """Wait for the first prompt."""
-        self.until(lambda: self.has("cms> "))
+        self.until(lambda: self.has(text))
         return self
 
     def type(self, text: str) -> None:
@@ -131,9 +131,9 @@ def shell() -> Iterator[Callable[..., Typist]]:
     """Starts the shell at a terminal in a home; it waits at its prompt when this returns."""
     typists: list[Typist] = []
 
-    def start(home: Any, *words: str, **options: Any) -> Typist:
+    def start(home: Any, *words: str, prompt: str = "cms> ", **options: Any) -> Typist:
         typists.append(Typist(home, *words, **options))
-        return typists[-1].prompt()
+        return typists[-1].prompt(prompt)
 
     yield start
     for each in typists:

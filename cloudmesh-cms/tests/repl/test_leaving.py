@@ -1,5 +1,6 @@
 """How the shell begins and ends: its banner, Ctrl-C, Ctrl-D, exit, signals, and the state of the terminal."""
 
+import os
 import signal
 
 import pytest
@@ -42,6 +43,34 @@ def test_a_signal_at_the_prompt_ends_the_shell_in_good_order(home, shell, number
     person.child.kill(number)
     assert person.ended() == 130
     assert "Traceback" not in person.text
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_the_shell_ends_with_its_terminal(home, shell, term):
+    person = shell(home, TERM=term)
+    child = person.child
+    child.ptyproc.fileobj.close()
+    assert os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1]) == 130
+    child.ptyproc.terminated = child.closed = True
+
+
+@pytest.mark.slow
+def test_ctrl_z_suspends_the_shell_until_it_is_continued(home, shell):
+    person = shell(home, "--norc", "-i", program=["bash"], prompt="bash$ ", PS1="bash$ ")
+    person.type(f"{home.program[0]}\r")
+    person.until(lambda: person.has("cms> "))
+    person.type("vers\x1a")
+    person.until(lambda: person.has("bash$ "))
+    person.type("stty -a\r")
+    person.see("isig icanon iexten echo ")
+    person.type("fg\r")
+    person.until(lambda: person.has("cms> vers"))
+    person.type("ion\r")
+    person.see("^cloudmesh-cms")
+    person.type("\x04")
+    person.until(lambda: person.has("bash$ "))
+    person.type("exit $?\r")
+    assert person.ended() == 0
 
 
 def test_sigterm_interrupts_a_command_of_others_and_the_shell_stays(home, shell):

@@ -1,5 +1,6 @@
 """Commands run from the prompt: interrupted, with questions and progress, pasted, and at odd terminals."""
 
+import os
 import re
 import signal
 
@@ -91,6 +92,13 @@ def test_an_interruption_drops_the_pasted_lines_that_are_left(home, shell):
     person.type("\x03")
     person.see("cms shell: interrupted\ncms>$")
     assert home.states() == {}
+
+
+def test_pasted_bytes_that_are_no_text_are_refused(home, shell):
+    person = shell(home)
+    os.write(person.child.child_fd, b"\x1b[200~version\n!echo \xff\xfe\x1b[201~\r")
+    person.see("^cms: .*'pasted lines' is not a text in UTF-8")
+    assert "cloudmesh-cms" in person.say("version")
 
 
 def test_exit_among_pasted_lines_ends_the_shell(home, shell):

@@ -6,12 +6,12 @@ reads the lines. What both need lies in ``history``, ``status``, ``candidates`` 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cloudmesh.cms.repl.pasted import lines_of
 from cloudmesh.cms.repl.terminal import Terminated, can_draw, kept
-from cloudmesh.plugin import front, lines, output, script
+from cloudmesh.plugin import front, lines, output
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, UsageError
 from cloudmesh.plugin.report import report
 from cloudmesh.plugin.signals import as_ctrl_c
@@ -63,7 +63,7 @@ def _loop(shell: Shell, read: Callable[[], str], restore: Callable[[], None]) ->
                 raise
             continue
         except UnicodeDecodeError:
-            code = report("", UsageError("what was typed is no text in the encoding of the terminal"))
+            code = report("", UsageError("the input is not valid text in the encoding of the terminal"))
             if not front.somebody_types():
                 return code
             continue
@@ -76,10 +76,8 @@ def _run_lines(shell: Shell, text: str, restore: Callable[[], None]) -> bool:
 
     An interruption drops the lines that are left.
     """
-    if "\n" not in text:
-        return _run_line(shell, text, restore) is not None
     try:
-        rows = [line for _, line in script.read(io.BytesIO(text.encode()), "line")]
+        rows = lines_of(text)
     except CloudmeshError as error:
         report("", error)
         return True

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cloudmesh.cms.repl.pasted import lines_of
 from cloudmesh.config.settings import places
-from cloudmesh.plugin import files, script
+from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.report import mask_known
@@ -72,7 +72,7 @@ class History:
             try:
                 found = os.fstat(file)
                 if not stat.S_ISREG(found.st_mode):
-                    raise OSError(0, "this is no file", str(self._path))
+                    raise OSError(0, "not a regular file", str(self._path))
                 if found.st_mode & 0o077:
                     os.fchmod(file, 0o600)
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -99,12 +99,10 @@ class KeptHistory:
 
     def add(self, text: str) -> list[str]:
         """Keep what was typed or pasted, line by line; gives the lines that were kept."""
-        lines = [text]
-        if "\n" in text:
-            try:
-                lines = [line for _, line in script.read(io.BytesIO(text.encode()), "line")]
-            except CloudmeshError:
-                return []
+        try:
+            lines = lines_of(text)
+        except CloudmeshError:
+            return []
         # Nor one with a secret that a command was told elsewhere.
         lines = [line for line in lines if is_kept(line) and mask_known(line) == line]
         with self._told():

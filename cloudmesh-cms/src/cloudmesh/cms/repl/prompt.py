@@ -51,7 +51,7 @@ class Prompt:
         output = _Screen.from_pty(sys.stdout, term=os.environ.get("TERM"))
         output.enable_cpr = False
         self._status = Status(self._show)
-        self._first = True
+        self._first, self._ended = True, False
         self._session: PromptSession[str] = PromptSession(
             PROMPT,
             input=create_input(),
@@ -83,9 +83,12 @@ class Prompt:
             rows = self._session.output.get_size().rows
             self._session.bottom_toolbar = self._bottom if rows >= _ROWS else None
             with ended_by_signals(self._end), self._status.at_prompt():
-                return self._session.prompt()
+                text = self._session.prompt()
         except OSError as error:
             raise Terminated from error
+        if self._ended:
+            raise Terminated
+        return text
 
     def _bottom(self) -> str:
         """The line at the bottom."""
@@ -94,9 +97,16 @@ class Prompt:
     def _end(self) -> None:
         """End the prompt from a signal handler."""
         app = self._session.app
+        self._ended = True
         if not (app.is_running and app.loop):
             raise Terminated
-        app.loop.call_soon_threadsafe(lambda: app.exit(exception=Terminated()))
+        app.loop.call_soon_threadsafe(self._exit)
+
+    def _exit(self) -> None:
+        app = self._session.app
+        # A line may have been entered at the same moment.
+        if app.is_running and not app.is_done:
+            app.exit(exception=Terminated())
 
     def _show(self) -> None:
         """Show what has changed; called in the thread of the status."""
