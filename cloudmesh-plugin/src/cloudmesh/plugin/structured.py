@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from types import NoneType
 from typing import Any
@@ -21,9 +21,8 @@ _FORMULA = re.compile(r"(?!-\d+(\.\d+)?(e[+-]?\d+)?\Z)[=+\-@\uff1d\uff0b\uff0d\u
 _BARE = re.compile(r"[A-Za-z_][\w./@-]*( [\w./@-]+)*", re.ASCII)
 _YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 # How far what is in a column of a list of rows is indented.
-_HALF = re.compile("[\ud800-\udfff]")
 _INDENT = "\n    "
-_BETWEEN = ",\n      "
+_BETWEEN, _LINE = ",\n      ", ",\n"
 
 
 def json_text(data: Row | Sequence[Row]) -> str:
@@ -40,37 +39,52 @@ def compact(value: object) -> str:
 
 def _json_by_column(rows: Rows) -> str:
     """The same text as ``json.dumps`` makes with ``indent=2``, which is slow where it indents."""
-    form, columns = [], []
+    forms, columns = [], []
     for name in rows.names:
-        texts = _json_column(rows.values(name))
-        # What all rows have in common is written once.
-        value = "%s" if not isinstance(texts, str) else texts.replace("%", "%%")
-        form.append(f"{_INDENT}{json.dumps(name, ensure_ascii=False)}: ".replace("%", "%%") + value)
-        if not isinstance(texts, str):
+        form, texts = _json_column(rows.values(name))
+        forms.append(f"{_INDENT}{json.dumps(name, ensure_ascii=False)}: ".replace("%", "%%") + form)
+        if texts is not None:
             columns.append(texts)
-    made = f"  {{{','.join(form)}\n  }}"
+    made = f"  {{{','.join(forms)}\n  }}"
     lines = map(made.__mod__, zip(*columns, strict=True)) if columns else [made % ()] * len(rows)
-    return "[\n" + ",\n".join(lines) + "\n]"
+    return f"[\n{_LINE.join(lines)}\n]"
 
 
-def _json_column(values: Values) -> Sequence[str] | str:
-    """For each value its JSON, indented for its place in a row; one text if it is the same for all."""
+def _json_column(values: Values) -> tuple[str, Sequence[str] | None]:
+    """The JSON of the values, indented for their places: a form with ``%s``, and what stands there in each.
+
+    What all rows have in common is written in the form, and so are quotes around texts without special signs.
+    """
     kinds = set(map(type, values))
     if kinds <= {str, int, float, bool, NoneType}:
-        distinct = set(values) if len(kinds) == 1 else values
-        if 2 * len(distinct) < len(values):
-            known = {value: _line(value) for value in distinct}
-            return known.popitem()[1] if len(known) == 1 else [known[value] for value in values]
-        usual = kinds <= {str, int, NoneType} and not _has_halves(values)
-        clean = values if usual else plain(values)
-        # No text has the line end of the separator in its JSON.
-        return _flat(clean, _BETWEEN)[1:-1].split(_BETWEEN)
-    if kinds <= {list} and set(map(type, chain.from_iterable(values))) <= {str}:
-        return _json_lists(values)
+        return _scalar_column(values, kinds)
+    if kinds == {list} and set(map(type, chain.from_iterable(values))) == {str}:
+        if all(values) and _is_simple("".join(chain.from_iterable(values))):
+            return '[\n      "%s"\n    ]', list(map(f'"{_BETWEEN}"'.join, values))
+        items = _flat(plain(values))[2:-2].split(f"]{_BETWEEN}[")
+        return "%s", [f"[\n      {each}\n    ]" if each else "[]" for each in items]
     # Equal ones from the store are one and the same.
     places = list(map(id, values))
     made = {place: _line(value) for place, value in dict(zip(places, values, strict=True)).items()}
-    return [made[place] for place in places]
+    return "%s", [made[place] for place in places]
+
+
+def _scalar_column(values: Values, kinds: set[type]) -> tuple[str, Sequence[str] | None]:
+    distinct = set(values) if len(kinds) == 1 else values
+    if 2 * len(distinct) < len(values):
+        known = {value: _line(value) for value in distinct}
+        if len(known) == 1:
+            return known.popitem()[1].replace("%", "%%"), None
+        return "%s", [known[value] for value in values]
+    if kinds == {str} and _is_simple("".join(values)):
+        return '"%s"', values
+    # No text has the line end of the separator in its JSON.
+    return "%s", _flat(plain(values))[1:-1].split(_BETWEEN)
+
+
+def _is_simple(text: str) -> bool:
+    """Whether a text is the same in JSON, but for the quotes around it."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
 
 
 def _line(value: Any) -> str:
@@ -79,22 +93,9 @@ def _line(value: Any) -> str:
     return text.replace("\n", _INDENT)
 
 
-def _flat(values: Values, between: str) -> str:
-    """JSON of a list as the quick encoder makes it, with this between all items."""
-    return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(between, ":"))
-
-
-def _json_lists(values: Values) -> Sequence[str]:
-    """Lists of texts."""
-    clean = plain(values) if _has_halves(chain.from_iterable(values)) else values
-    items = _flat(clean, _BETWEEN)[2:-2].split(f"]{_BETWEEN}[")
-    return [f"[\n      {each}\n    ]" if each else "[]" for each in items]
-
-
-def _has_halves(values: Iterable[Any]) -> bool:
-    """Whether a text has a lone half of a character, which no encoding has."""
-    joined = "".join([value for value in values if type(value) is str])
-    return not joined.isascii() and bool(_HALF.search(joined))
+def _flat(values: Values) -> str:
+    """JSON of a list as the quick encoder makes it, with ``_BETWEEN`` between all items."""
+    return json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(_BETWEEN, ":"))
 
 
 def _escaped(text: str) -> str:

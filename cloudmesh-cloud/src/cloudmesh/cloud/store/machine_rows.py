@@ -99,8 +99,10 @@ def _stored(
     database = inventory.database
     # The whole table is read where several clouds are meant, of which there may be a thousand.
     where = {"cloud": clouds[0]} if len(clouds) == 1 else {}
-    found: Stored = database.series(MACHINES, stored, **where) if database.has(MACHINES) else {}
-    found = found or dict.fromkeys(stored, ())
+    wanted = [name for name in stored if name not in where]
+    told = database.series(MACHINES, wanted, **where) if database.has(MACHINES) else {}
+    found: Stored = told or dict.fromkeys(wanted, ())
+    found = {**found, **{name: [value] * len(found["name"]) for name, value in where.items()}}
     if gone := [record_of(each) for each in vanished]:
         found = {name: [*values, *(each[name] for each in gone)] for name, values in found.items()}
     keys: Sequence[Any] = natural_keys(found["name"])
