@@ -200,6 +200,47 @@ def test_the_secret_can_be_encrypted_with_the_ssh_key(bare):
     assert SECRET in bare.cms("config", "get", "clouds.ocean.credentials.DO_TOKEN", "--secrets").stdout
 
 
+KEYRING = """
+import keyring.backend, pathlib
+class Keyring(keyring.backend.KeyringBackend):
+    priority = 1
+    file = pathlib.Path.home() / "kept"
+    def get_password(self, service, user):
+        return self.file.read_text() if self.file.exists() else None
+    def set_password(self, service, user, value):
+        assert user == "clouds.ocean.credentials.DO_TOKEN"
+        self.file.write_text(value)
+"""
+
+
+def test_the_secret_can_be_kept_in_the_keyring(bare):
+    pytest.importorskip("keyring")
+    (bare.path / "our_keyring.py").write_text(KEYRING)
+    bare.extra.update(PYTHONPATH=str(bare.path), PYTHON_KEYRING_BACKEND="our_keyring.Keyring")
+    terminal = bare.terminal("cloud", "add", "ocean", "--type=digitalocean", "region=fra1", "--no-check")
+    shown = dialogue(terminal, ("DO_TOKEN", SECRET), ("ask/keyring/file", "keyring"))
+    assert terminal.exitstatus == 0, shown
+    assert clouds(bare)["ocean"]["credentials"]["DO_TOKEN"] == "TBD"
+    assert (bare.path / "kept").read_text() == SECRET
+
+
+def test_in_the_shell_the_prompt_comes_back_after_ctrl_c(bare):
+    shell = bare.terminal()
+    shell.expect("cms> ")
+    shell.sendline("cloud add uc --type=digitalocean region=fra1 --no-check")
+    shell.expect_exact("DO_TOKEN")
+    shell.send("\x03")
+    shell.expect("cms> ")
+    shell.sendline("cloud add uc --type=digitalocean region=fra1 --no-check")
+    shell.expect_exact("DO_TOKEN")
+    shell.sendline("")
+    shell.expect_exact("cloud uc was added")
+    shell.expect("cms> ")
+    shell.sendline("exit")
+    shell.expect(pexpect.EOF)
+    assert clouds(bare)["uc"]["region"] == "fra1"
+
+
 def test_ctrl_c_and_the_end_of_input_write_nothing(bare):
     for key in ("\x03", "\x04"):
         terminal = bare.terminal("cloud", "add", "uc", "--type=ec2")

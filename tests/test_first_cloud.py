@@ -78,6 +78,17 @@ def test_the_only_active_cloud_is_the_default_for_commands_and_python(home):
     assert len(home.json("vm", "list")) == 2
 
 
+@pytest.mark.parametrize("words", [["cloud", "activate", "two"], ["cloud", "add", "two", "--type=simulated"]])
+def test_what_becomes_active_leaves_the_default_of_before(home, words):
+    data = data_of(home)
+    data["cloudmesh"] = {"active": ["local"]}
+    if "activate" in words:
+        data["clouds"]["two"] = {"type": "simulated"}
+    home.config.write_text(yaml.safe_dump(data))
+    home.cms(*words)
+    assert data_of(home)["cloudmesh"] == {"active": ["local", "two"], "default": ["local"]}
+
+
 @pytest.mark.parametrize(
     ("url", "told", "remedy"),
     [

@@ -126,7 +126,7 @@ def _writer(new: NewCloud, path: Path, way: str, prompter: Prompter) -> Callable
     def change(text: str) -> str:
         _require_new(text, new.name, path)
         block = new.block(without=tuple(new.typed) if way in (ASK, KEYRING) else ())
-        text = clouds.activated(clouds.added(text, [block], path), new.name, path)
+        text = clouds.activated(clouds.added(text, [block], path), [new.name], path)
         return encryption.encrypted(text, path, (), prompter)[0] if way == ENCRYPT else text
 
     return change

@@ -139,11 +139,17 @@ def _default(config: Config, words: list[str]) -> Answer:
 
 def _activate(config: Config, words: list[str]) -> Answer:
     from cloudmesh.cloud.fanout.query import expand_clouds
+    from cloudmesh.config import Config
+    from cloudmesh.config.editing import clouds, edit
 
-    def change(now: Config) -> list[str]:
-        return list(dict.fromkeys([*_active(now), *expand_clouds(now, words, active=False)]))
+    def change(text: str) -> str:
+        now = Config.load(config.path)
+        # What is no list of names is refused.
+        now.written("active")
+        return clouds.activated(text, expand_clouds(now, words, active=False), config.path)
 
-    return _write(config, "active", change)
+    edit.rewrite(config.path, change)
+    return Answer(text=f"active: {', '.join(_active(Config.load(config.path)))}")
 
 
 def _deactivate(config: Config, words: list[str]) -> Answer:

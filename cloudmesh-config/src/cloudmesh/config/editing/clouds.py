@@ -70,11 +70,23 @@ def added(text: str, blocks: Sequence[Block], path: Path) -> str:
                 changed = insert_text.replace(changed, "clouds", block)
         return insert_text.add(changed, "clouds", new) if new else changed
 
-    changed = edit.verified(change, expected, path, _REFUSAL)
-    only = list(there)
-    if new and len(only) == 1 and isinstance(only[0], str) and _names(data, DEFAULT, ACTIVE) is None:
-        changed = edit.with_value(changed, list(DEFAULT), values.texts(only), path)
-    return changed
+    return _default_kept(edit.verified(change, expected, path, _REFUSAL), data, path)
+
+
+def _default_kept(text: str, before: dict[str, Any], path: Path) -> str:
+    """The text with the default written down that ``before`` had as its only active cloud."""
+    name = _only_active(before)
+    if name is None or _only_active(reader.parse(text, path)) == name:
+        return text
+    return edit.with_value(text, list(DEFAULT), values.texts([name]), path)
+
+
+def _only_active(data: dict[str, Any]) -> str | None:
+    """The cloud that is the default without being named; None if there is none."""
+    active = _names(data, ACTIVE)
+    used = list(data.get("clouds") or {}) if active is None else active
+    is_only = not _names(data, DEFAULT) and len(used) == 1 and isinstance(used[0], str)
+    return used[0] if is_only else None
 
 
 def _sealed(block: Block, data: dict[str, Any], path: Path) -> Block:
@@ -90,12 +102,14 @@ def _sealed(block: Block, data: dict[str, Any], path: Path) -> Block:
     return replace(block, section=keys.map_leaves(block.section, ("clouds", block.name), stored))
 
 
-def activated(text: str, name: str, path: Path) -> str:
-    """The text with a cloud among the active ones, if these are listed."""
-    active = _names(reader.parse(text, path), ACTIVE)
-    if active is None or name in active:
+def activated(text: str, names: Sequence[str], path: Path) -> str:
+    """The text with these clouds among the active ones, if those are listed; the default stays the same."""
+    data = reader.parse(text, path)
+    active = _names(data, ACTIVE)
+    if active is None or set(names) <= set(active):
         return text
-    return edit.with_value(text, list(ACTIVE), values.texts([*active, name]), path)
+    all_names = list(dict.fromkeys([*active, *names]))
+    return _default_kept(edit.with_value(text, list(ACTIVE), values.texts(all_names), path), data, path)
 
 
 def removed(text: str, name: str, path: Path) -> str:
@@ -121,7 +135,7 @@ def removed(text: str, name: str, path: Path) -> str:
     return edit.without(insert_text.without_origin(text, "clouds", name), ("clouds", name), path)
 
 
-def _names(data: dict[str, Any], *places: tuple[str, ...]) -> list[str] | None:
-    """The names at the first of these places that holds anything; None if none does."""
-    found = next((value for parts in places if (value := keys.follow(data, parts)) is not None), None)
+def _names(data: dict[str, Any], place: tuple[str, ...]) -> list[str] | None:
+    """The names at this place; None if there is nothing."""
+    found = keys.follow(data, place)
     return None if found is None else name_list(found) or []
