@@ -23,6 +23,7 @@ import on_openstack
 from tabulate import tabulate
 
 CMS = Path(sys.executable).parent / "cms"
+CMD5 = "import sys; from cloudmesh.shell.shell import main; sys.argv[0] = 'cms'; main()"
 RUNS = 21
 MACHINES = 100
 CLOUDS = 1000
@@ -52,23 +53,35 @@ class Ratio:
         return f"{amount * 1000:.0f} ms" if self.unit == "s" else f"{amount:.0f} {self.unit}"
 
 
-def seconds(*words: str) -> float:
+def seconds(*words: str, program: tuple[str | Path, ...] = (CMS,), code: int = 0) -> float:
     began = time.perf_counter()
-    subprocess.run([CMS, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ended = subprocess.run(
+        [*program, *words], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    assert ended.returncode == code, (words, ended.returncode)
     return time.perf_counter() - began
 
 
-def list_against_banner() -> Ratio:
-    """``cms vm list`` with 100 machines in the store, beside cmd5's own floor."""
+def banner() -> float:
+    """``cms banner x`` by cmd5's own program, which was the floor of every command."""
+    return seconds("banner", "x", program=(sys.executable, "-c", CMD5))
+
+
+def list_against_banner() -> list[Ratio]:
+    """``cms vm list`` with 100 machines in the store, and a command that there is not."""
     seconds("config", "init")
     seconds("config", "set", "clouds.local.boot_seconds=0")
     seconds("config", "set", "cloudmesh.refresh_after=never")
     seconds("vm", "boot", f"vm[001-{MACHINES}]", "--wait")
-    ours, theirs = [], []
+    ours, unknown, theirs = [], [], []
     for _ in range(RUNS):
-        theirs.append(seconds("banner", "x"))
+        theirs.append(banner())
         ours.append(seconds("vm", "list"))
-    return Ratio(f"cms vm list, {MACHINES} machines / cms banner x", ours, theirs, 0.5)
+        unknown.append(seconds("nosuch", code=2))
+    return [
+        Ratio(f"cms vm list, {MACHINES} machines / cmd5's cms banner x", ours, theirs, 0.5),
+        Ratio("cms nosuch / cmd5's cms banner x", unknown, theirs, 0.5),
+    ]
 
 
 def line_of_a_batch() -> Ratio:
@@ -77,9 +90,9 @@ def line_of_a_batch() -> Ratio:
     script.write_text("vm list\n" * LINES)
     ours, theirs = [], []
     for _ in range(min(RUNS, 3)):
-        theirs.append(seconds("banner", "x"))
+        theirs.append(banner())
         ours.append(seconds("batch", str(script)) / LINES)
-    return Ratio(f"each of {LINES} lines vm list of a batch / cms banner x", ours, theirs, 0.045)
+    return Ratio(f"each of {LINES} lines vm list of a batch / cmd5's cms banner x", ours, theirs, 0.045)
 
 
 # Both in one fresh process a round, in turn; the garbage of the one is no burden of the other.
@@ -166,7 +179,7 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as home:
         os.environ.update(HOME=home, CLOUDMESH_CONFIG_DIR=str(Path(home) / "cloudmesh"))
-        ratios = [list_against_banner(), line_of_a_batch(), config_against_parser(), *store_against_sqlite()]
+        ratios = [*list_against_banner(), line_of_a_batch(), config_against_parser(), *store_against_sqlite()]
         ratios += [Ratio(*figure) for figure in completion.figures()]
         ratios += [Ratio(*figure) for figure in lists.figures(Path(home))]
         ratios += [Ratio(*figure) for figure in fleet.figures()]

@@ -72,6 +72,7 @@ def others(home):
         (["--file=a.txt", "vm"], 2, "unexpected argument 'vm'"),
         (["vm", "list", "--verson"], 2, "unknown option '--verson'"),
         (["banner"], 2, "'banner' needs TEXT"),
+        (["terminal"], 2, "there is no command 'terminal'; did you mean 'term'?"),
         (["a.cm"], 2, "there is no command 'a.cm'"),
         (["../etc/x"], 2, "there is no command '../etc/x'"),
     ],

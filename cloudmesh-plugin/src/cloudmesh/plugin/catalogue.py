@@ -66,8 +66,7 @@ def _read() -> Iterator[Place]:
     for root in _roots():
         for file in sorted(root.glob("*/command/*.py")):
             module = f"cloudmesh.{file.parts[-3]}.command.{file.stem}"
-            by_convention = [file.stem] if file.stem == file.parts[-3] else []
-            for name in dict.fromkeys([*by_convention, *methods(file)]):
+            for name in methods(file):
                 of_packages.add(name)
                 yield Place(name, module, file)
     for root in _roots():
@@ -78,13 +77,18 @@ def _read() -> Iterator[Place]:
 
 
 def methods(file: Path) -> list[str]:
-    """The names of the commands that a file defines."""
+    """The names of the commands that a file defines.
+
+    By convention a file ``NAME/command/NAME.py`` has the command of that name. Where no method is seen in it,
+    it is taken for that: it may be broken, or make its methods in another way.
+    """
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         # It has been removed meanwhile, or is not for us.
         return []
-    return list(dict.fromkeys(first or second for first, second in _METHOD.findall(text)))
+    found = list(dict.fromkeys(first or second for first, second in _METHOD.findall(text)))
+    return found or [file.stem] * (file.stem == file.parts[-3])
 
 
 def _roots() -> list[Path]:

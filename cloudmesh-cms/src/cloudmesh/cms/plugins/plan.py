@@ -76,8 +76,7 @@ def staged(folder: Path, installed: Sequence[Brought]) -> list[Change]:
             parts = PurePosixPath(path).parts
             if len(parts) == 4 and parts[0] == "cloudmesh" and parts[2] == "command" and path.endswith(".py"):
                 # As the catalogue finds them once they are installed.
-                by_convention = [parts[1]] if path.endswith(f"/{parts[1]}.py") else []
-                for name in dict.fromkeys([*by_convention, *catalogue.methods(folder / path)]):
+                for name in catalogue.methods(folder / path):
                     brought.commands.setdefault(name, []).append(folder / path)
         found.append(Change(brought, versions.get(brought.distribution, ""), files, _scripts(each)))
     return sorted(found, key=lambda one: one.brought.distribution)
