@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from cloudmesh.cms.plugins.asking import require_yes
 from cloudmesh.cms.plugins.installed import everything
 from cloudmesh.plugin import Answer
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UnknownName, UsageError, error_from_record
+from cloudmesh.plugin.report import tell
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.provider.interface import Provider
@@ -106,16 +108,24 @@ def _run(kind: str, cloud: str | None, settings: Mapping[str, Any]) -> Iterator[
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            # Ctrl-C must reach it once, by us: a second one would end it before it has cleaned up.
+            start_new_session=True,
         ) as process:
             assert process.stdin and process.stdout  # noqa: S101 they were asked for
-            process.stdin.write(json.dumps(order, default=str))
-            process.stdin.close()
-            for line in process.stdout:
-                row = json.loads(line)
-                if "error" in row:
-                    raise _unusable(kind, cloud, error_from_record(row["error"]))
-                yield row
-    # 1: a test failed. An interrupted child has deleted its machines; so has this one been interrupted.
+            try:
+                process.stdin.write(json.dumps(order, default=str))
+                process.stdin.close()
+                for line in process.stdout:
+                    row = json.loads(line)
+                    if "error" in row:
+                        raise _unusable(kind, cloud, error_from_record(row["error"]))
+                    yield row
+            except KeyboardInterrupt:
+                tell("interrupted; the machines of the suite are deleted first")
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
+    # 1: a test failed.
     if process.returncode not in (0, 1):
         raise CloudmeshError(f"the conformance suite ended early (exit code {process.returncode})")
 

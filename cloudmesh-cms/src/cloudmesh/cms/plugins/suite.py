@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -44,6 +45,29 @@ class Told:
         self._make = make
         self._patience = patience
         self._told = told
+        self._session: pytest.Session | None = None
+        self._cleans_up = False
+
+    def interrupt(self, number: int, frame: object) -> None:
+        """Give up the test that runs, as Ctrl-C does, but never the deleting of its machines."""
+        if self._session is not None:
+            self._session.shouldstop = "interrupted"
+        if not self._cleans_up:
+            self._cleans_up = True
+            raise KeyboardInterrupt
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session, to be able to end it."""
+        self._session = session
+
+    def pytest_runtest_setup(self) -> None:
+        """A test begins, which may be given up."""
+        self._cleans_up = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """From here on the machines of the test are deleted."""
+        self._cleans_up = True
 
     @pytest.fixture
     def account(self) -> MakeProvider:
@@ -99,6 +123,7 @@ def child() -> None:
         words = [f"--rootdir={folder}", "-c", os.devnull, "-o", "python_files=suite.py"]
         quiet = ["-p", "no:cacheprovider", "-p", "no:terminal", "--import-mode=importlib"]
         plugin = Told(make, float(order["patience"]), told)
+        signal.signal(signal.SIGINT, plugin.interrupt)
         sys.exit(pytest.main([*words, *quiet, __file__], plugins=[plugin]))
 
 
