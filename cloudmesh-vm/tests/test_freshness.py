@@ -83,7 +83,7 @@ def test_a_cloud_that_fails_does_not_make_a_list_fail_and_is_left_alone_for_a_wh
     assert answer.notes == [f"note: a: its rows are cached, 1h old, and could not be refreshed: {error}"]
     assert [row["age"] > 3500 for row in answer.rows] == [True, True, False]
     spy.taken()
-    assert f"could not be refreshed: {error} (0 seconds ago)" in listed(config).notes[0]
+    assert f"could not be refreshed: {error} (0s ago)" in listed(config).notes[0]
     age("attempt", 65)
     listed(config)
     again = [("a", "machines", "")] if isinstance(error, Unreachable) else []
@@ -91,6 +91,15 @@ def test_a_cloud_that_fails_does_not_make_a_list_fail_and_is_left_alone_for_a_wh
     age("attempt", 1000)
     del spy.trouble["a", "machines"]
     assert listed(config).notes == [] and spy.called("machines") == [""]
+
+
+def test_an_empty_list_that_is_old_says_so(config, spy):
+    listed(config)
+    age("refresh", 3600)
+    spy.trouble["a", "machines"] = Unreachable("a is away")
+    answer = listed(config)
+    assert answer.rows == [] and answer.exit_code == 0
+    assert answer.notes[0] == "note: a: its rows are cached, 1h old, and could not be refreshed: a is away"
 
 
 def test_a_refresh_that_is_asked_for_fails_as_ever(old, config, spy):

@@ -37,7 +37,8 @@ class Fleet:
         sections = {name: stack.section(**settings) for name, stack in self.stacks.items()}
         for name, section in (clouds or {}).items():
             sections[name].update(section)
-        data = {"cloudmesh": {"active": self.clouds, "default": self.clouds}, "clouds": sections}
+        common = {"active": self.clouds, "default": self.clouds, "refresh_after": "never"}
+        data = {"cloudmesh": common, "clouds": sections}
         self.home.directory.mkdir(mode=0o700, exist_ok=True)
         self.home.config.touch(mode=0o600)
         self.home.config.write_text(yaml.safe_dump(data), encoding="utf-8")

@@ -43,7 +43,7 @@ class KnownMachines(NamedTuple):
     Attributes:
         clouds: the clouds that were chosen, in their order.
         rows: the machines that were meant, by cloud and name, see ``cloudmesh.cloud.store.machine_rows``.
-        ages: by cloud, how old its oldest row is, in seconds; none of a cloud without machines.
+        ages: by cloud, how old its oldest row is, in seconds, if there are errors or reasons.
         vanished: machines that are on their clouds no more, though nobody deleted them here.
         addresses: the public addresses that were taken for them, and that are still the user's.
         errors: by cloud, why it did not answer, though it had to be asked.
@@ -107,11 +107,11 @@ def known_machines(
     vanished = inventory.vanished(clouds, reader) if reader and not names else []
     addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
     rows = machine_rows(inventory, clouds, columns, lambda name: _images(inventory, name), vanished)
-    ages: dict[str, float] = {}
-    for name, age in (
-        set(zip(rows.values("cloud"), rows.values("age"), strict=True)) if errors or reasons else ()
-    ):
-        ages[name] = max(age, ages.get(name, age))
+    # A cloud without machines had none when it was listed last.
+    ages = {name: inventory.listing_age(name) or 0.0 for name in reasons}
+    if errors or reasons:
+        for name, age in set(zip(rows.values("cloud"), rows.values("age"), strict=True)):
+            ages[name] = max(age, ages.get(name, age))
     shown, unknown = _named(rows, wanted, errors) if names else (rows, [])
     return KnownMachines(clouds, shown, ages, vanished, addresses, errors, reasons, unknown)
 

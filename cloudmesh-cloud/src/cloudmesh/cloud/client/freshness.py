@@ -80,7 +80,7 @@ def _recent_failure(config: Config, database: Database, kind: str, cloud: str) -
     if pause == AGAIN:
         # Who wants rows of the last 5 seconds takes more attempts, too.
         pause = min(pause, config.refresh_after(cloud))
-    return f"{found[0]['reason']} ({int(seconds)} seconds ago)" if 0 <= seconds < pause else ""
+    return f"{found[0]['reason']} ({int(seconds)}s ago)" if 0 <= seconds < pause else ""
 
 
 def _note_failure(database: Database, kind: str, cloud: str, error: CloudmeshError) -> None:

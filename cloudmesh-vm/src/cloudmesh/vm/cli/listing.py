@@ -76,9 +76,9 @@ def list_machines(
         raise found.unknown[0]
     notes = [f"error: {name}: {error}; {_old(found, name)}" for name, error in found.errors.items()]
     notes += [
-        f"note: {name}: {_old(found, name)}, and could not be refreshed: {reason}"
-        for name, reason in found.reasons.items()
-        if name in found.ages
+        f"note: {name}: {_old(found, name)}, and could not be refreshed: {found.reasons[name]}"
+        for name in found.clouds
+        if name in found.reasons
     ]
     notes += [f"error: {error}" for error in found.unknown]
     failures = [*found.errors.values(), *found.unknown]
