@@ -69,3 +69,15 @@ def test_the_entries_of_ssh_are_one_for_each_machine(tmp_path):
 def test_without_machines_there_is_a_file_without_hosts(form):
     text, notes = hosts_text(form, rows())
     assert notes == [] and (yaml.safe_load(text) or {"all": {"hosts": {}}}) == {"all": {"hosts": {}}}
+
+
+def test_no_alias_is_that_of_another_machine():
+    text, _ = hosts_text(
+        "ssh-config",
+        rows({"name": "web1"}, {"name": "web1", "cloud": "b"}, {"name": "uc-web1", "cloud": "c"}),
+    )
+    assert [line[5:] for line in text.split("\n") if line.startswith("Host ")] == [
+        "uc-web1-i-1",
+        "b-web1",
+        "c-uc-web1",
+    ]

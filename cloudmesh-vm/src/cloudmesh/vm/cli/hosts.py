@@ -63,10 +63,11 @@ def _hosts(rows: list[Row]) -> list[Host]:
         ]
         for row in rows
     ]
-    counts = [Counter(names[level] for names in candidates) for level in range(2)]
+    # An alias may be what another machine would be called with its cloud.
+    counts = Counter(name for names in candidates for name in set(names))
     hosts = []
     for row, names in zip(rows, candidates, strict=True):
-        alias = next((names[level] for level in range(2) if counts[level][names[level]] == 1), names[2])
+        alias = next((name for name in names if counts[name] == 1), names[-1])
         tags = [
             _group(f"tag_{key}_{value}" if value else f"tag_{key}") for key, value in row["metadata"].items()
         ]
