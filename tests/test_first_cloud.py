@@ -137,3 +137,13 @@ def test_check_takes_a_variable_as_it_is_and_shows_no_secret(home):
         "clouds.local.failure_rate must be from 0 to 1"
         in home.cms("config", "check", code=3, RATE="2").stdout
     )
+
+
+def test_a_configuration_without_clouds_says_how_to_add_one(home):
+    home.cms("cloud", "remove", "local", "--yes")
+    for words in (["vm", "list"], ["cloud", "check"], ["config", "check"]):
+        ended = home.cms(*words, code=3)
+        assert "cms cloud add NAME" in ended.stdout + ended.stderr
+    assert "did you mean 'unset'?" in home.cms("config", "delete", "version", code=2).stderr
+    home.cms("cloud", "add", "two", "--type=simulated")
+    assert home.json("vm", "list") == []

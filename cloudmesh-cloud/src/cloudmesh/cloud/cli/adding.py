@@ -139,9 +139,9 @@ def _tried(new: NewCloud, path: Path, sign_in: bool, prompter: Prompter) -> list
     known = {finding.message for finding in check_text(before, path)}
     for finding in check_text(text, path):
         if finding.level == "error" and finding.message not in known:
-            # What would be set in the file is not there yet.
-            is_for_file = "cms config" in finding.remedy
-            raise ConfigError(finding.message if is_for_file else f"{finding.message}; {finding.remedy}")
+            # What would be corrected in the file is not there yet.
+            remedies = [each for each in finding.remedy.split("; ") if "cms config" not in each]
+            raise ConfigError("; ".join([finding.message, *remedies]))
     if not sign_in:
         return []
     data = reader.parse(text, path)

@@ -101,7 +101,7 @@ def _of_configured(arguments: dict[str, Any], prompter: Prompter) -> Answer:
     if arguments["info"]:
         return cloud_info(config, arguments["NAME"], arguments["--refresh"])
     if arguments["check"]:
-        return check_clouds(config, expand_clouds(config, names) if names else config.active_clouds())
+        return check_clouds(config, expand_clouds(config, names) if names else _active_clouds(config))
     if arguments["remove"]:
         from cloudmesh.cloud.cli.adding import remove_cloud
 
@@ -109,6 +109,16 @@ def _of_configured(arguments: dict[str, Any], prompter: Prompter) -> Answer:
     if arguments["default"]:
         return _default(config, names)
     return _activate(config, names) if arguments["activate"] else _deactivate(config, names)
+
+
+def _active_clouds(config: Config) -> list[str]:
+    """The active clouds; raises ConfigError if there are none, so that a check of nothing is no success."""
+    from cloudmesh.plugin.errors import ConfigError
+
+    if active := config.active_clouds():
+        return active
+    what = "active: cms cloud activate NAME" if config.clouds else "defined; add one: cms cloud add NAME"
+    raise ConfigError(f"no cloud in {config.path} is {what}")
 
 
 def _add(arguments: dict[str, Any], prompter: Prompter) -> Answer:

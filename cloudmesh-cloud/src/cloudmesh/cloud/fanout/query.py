@@ -193,6 +193,8 @@ def chosen_clouds(config: Config, option: str | Sequence[str] | None = None) -> 
                 "or remove it: cms set delete cloud"
             ) from None
     defaults = config.default_clouds()
+    if not config.clouds:
+        raise ConfigError(f"no cloud is defined in {config.path}; add one: cms cloud add NAME")
     if not defaults:
         raise ConfigError(
             f"no default cloud is set in {config.path}; use --cloud=NAME, or: cms cloud default NAME"

@@ -19,7 +19,7 @@ def problems(data: dict[str, Any]) -> Iterator[Problem]:
     yield from key_rules.option_problems(data)
     clouds = data.get("clouds")
     if clouds is None or clouds == {}:
-        yield Problem("error", ("clouds",), "no cloud is defined", "add one under clouds")
+        yield Problem("error", ("clouds",), "no cloud is defined", "add one: cms cloud add NAME")
         clouds = {}
     elif not isinstance(clouds, dict):
         yield _no_section("clouds")

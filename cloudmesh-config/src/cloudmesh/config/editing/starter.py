@@ -39,7 +39,7 @@ clouds:
     default:
       flavor: small
       image: debian-12
-    # Durations, in seconds or such as 500ms, 2s, 1m:
+    # Durations, in seconds or such as 10s, 5m, 1h:
     # boot_seconds: 1.0       # until a new or started machine is active
     # action_seconds: 0.3     # until any other action is done
     # latency_seconds: 0.0    # added to each call of the cloud

@@ -24,7 +24,7 @@ _COMMANDS: Mapping[str, str] = {
     "active running created stopped suspended paused resumed resized renamed deleted removed",
     "find list": "grep select where filter lookup",
     "check": "test verify validate ping lint doctor health",
-    "delete remove": "delete rm remove terminate destroy del erase purge drop uninstall",
+    "delete remove unset": "delete rm remove terminate destroy del erase purge drop uninstall",
     "reboot": "restart reset bounce powercycle power-cycle cycle",
     "start": "poweron power-on turn-on up unhalt unstop",
     "stop": "halt shutdown shut-down poweroff power-off turn-off down off shut",
