@@ -95,6 +95,7 @@ def test_nothing_is_printed_whatever_is_missing(home, make_user, kind):
 
 
 def test_how_to_switch_it_on(home):
+    home.cms("dryrun", "on")
     told = home.cms("completion").stdout
     for kind in SHELLS:
         assert f"cms completion {kind}" in told

@@ -10,7 +10,9 @@ from cloudmesh.plugin import Answer, PluginCommand, command
 class CompletionCommand(PluginCommand):
     """The command ``completion`` of the shell."""
 
-    @command(reads="completion", group="Shell", summary="complete cms in bash, zsh or fish")
+    @command(
+        reads="completion bash zsh fish refresh", group="Shell", summary="complete cms in bash, zsh or fish"
+    )
     def do_completion(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::
@@ -24,13 +26,12 @@ class CompletionCommand(PluginCommand):
             --quick  do not read the store, if names have been read before
 
           Description:
-            completion            shows how to switch completion on
-            completion bash       prints the script for bash 4.4 or later
-            completion zsh        prints the script for zsh
-            completion fish       prints the script for fish
-            completion refresh    reads commands, options and names again; the scripts do
-                                  this themselves after packages or the configuration
-                                  have changed
+            completion            show how to enable completion
+            completion bash       print the script for bash 4.4 or later
+            completion zsh        print the script for zsh
+            completion fish       print the script for fish
+            completion refresh    read commands, options and names again; the scripts do
+                                  this after packages or the configuration changed
 
             Commands, options, clouds, machines, images, flavors, keys, networks, security
             groups, states and jobs are completed. The names are those that cms has seen:

@@ -18,7 +18,7 @@ from cloudmesh.plugin import catalogue, commands
 from cloudmesh.plugin.errors import CloudmeshError
 
 # Of a description.
-_LONGEST = 60
+_LONGEST = 72
 _MOST_SETTINGS = 5_000
 
 
@@ -103,12 +103,13 @@ def _option_helps(doc: str) -> dict[str, str]:
 
 
 def _verb_helps(command: str, doc: str, rows: Iterable[TableRow]) -> Iterator[tuple[str, str]]:
-    """What the help says of each sub-command, where a line begins with its words."""
+    """What the help says of each sub-command, where a line begins with its words; with the indented rest."""
     for words in dict.fromkeys(_words(row) for row in rows):
         for end in range(1, len(words) + 1):
             told = " ".join([command, *words[:end]])
-            if found := re.search(rf"^\s*{re.escape(told)}(?:  +|\n\s+)(\S.*)$", doc, re.MULTILINE):
-                yield told, found[1]
+            started = rf"^(?P<indent>[ ]*){re.escape(told)}(?:[ ]{{2,}}|\n(?P=indent)[ ]+)(?P<text>\S.*"
+            if found := re.search(rf"{started}(?:\n(?P=indent)[ ]+\S.*)*)", doc, re.MULTILINE):
+                yield told, " ".join(found["text"].split())
 
 
 def _words(row: TableRow) -> tuple[str, ...]:
@@ -118,6 +119,9 @@ def _words(row: TableRow) -> tuple[str, ...]:
 def _short(text: str) -> str:
     """The first clause of a description."""
     text = re.split(r";( |$)| \[default| {2,}", text, maxsplit=1)[0].strip().rstrip(":,")
+    if text.count("(") > text.count(")"):
+        # The clause ended within them.
+        text = text.rpartition("(")[0].rstrip()
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3].rstrip() + "..."
 
 
