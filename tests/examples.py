@@ -14,7 +14,7 @@ HTML comments, which a reader does not see, say what else is to be known:
 - ``<!-- file: PATH -->``: the next block is written to this file of the home.
 - ``<!-- not run: REASON -->``: the next block is not run, for one of the reasons of ``REASONS``.
 
-Questions are answered: ``Delete ...? [y/N]`` with y, one for a value of the configuration with a text.
+Questions are answered: ``Delete ...?`` with y or the number, that for a value of a setting with a text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ REASONS = {
     "works on the checkout; other tests do it",
 }
 PROMPT, CONTINUED = "cms> ", "> "
-QUESTION = re.compile(r"^(Delete|Rebuild) .*\? \[y/N\] |^clouds\.\S+: ", re.MULTILINE)
+QUESTION = re.compile(
+    r"^(?:Delete|Rebuild) .*\? (?P<hint>\[y/N\]|Type (?P<number>\d+) to confirm:) |^clouds\.\S+: ",
+    re.MULTILINE,
+)
 TOKEN = re.compile(
     r"<!--\s*(?P<kind>setup|file|not run):\s*(?P<said>.*?)\s*-->"
     r"|^(?P<indent>[ ]*)```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^[ ]*```[ ]*$",
@@ -167,7 +170,7 @@ class Page:
         printed = ""
         while shell.expect([QUESTION, pexpect.EOF]) == 0:
             printed += shell.before + shell.after
-            shell.sendline("y" if shell.match[1] else "hush")
+            shell.sendline((shell.match["number"] or "y") if shell.match["hint"] else "hush")
         printed += shell.before
         shell.close()
         return shell.exitstatus or 0, printed.replace("\r\n", "\n")

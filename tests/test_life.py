@@ -143,15 +143,15 @@ def test_ctrl_c_during_a_wait_comes_back_to_the_prompt(machines, shell):
     assert "web01" in say(shell, "vm list --output=names")
 
 
-def test_delete_asks_and_takes_only_yes(machines, shell):
-    for wrong in ("3", "n", ""):
+def test_delete_asks_and_takes_only_the_number(machines, shell):
+    for wrong in ("y", "n", "2", ""):
         shell.sendline("vm delete web[01-03] --wait")
-        shell.expect_exact("Delete 3 machines web[01-03] on local? [y/N] ")
+        shell.expect_exact("Delete 3 machines web[01-03] on local? Type 3 to confirm: ")
         assert "nothing was deleted" in say(shell, wrong)
     assert set(machines.states().values()) == {"active"}
     shell.sendline("vm delete web[01-03] --wait")
-    shell.expect_exact("[y/N] ")
-    assert "deleted" in say(shell, "y")
+    shell.expect_exact("to confirm: ")
+    assert "deleted" in say(shell, "3")
     assert machines.states() == {}
 
 

@@ -53,8 +53,8 @@ def test_work_that_takes_long_is_drawn_and_only_the_table_stays(slow):
 def test_clouds_that_are_asked_before_are_drawn_and_gone_before_a_question(slow):
     slow.change("local", latency_seconds=1.6)
     words = ["vm", "delete", "web*", "--cloud=local"]
-    question = "Delete 3 machines web[01-03] on local? [y/N] "
-    text, code = seen(slow, words, "list local", "0/1", question, lambda child: child.sendline("y"))
+    question = "Delete 3 machines web[01-03] on local? Type 3 to confirm: "
+    text, code = seen(slow, words, "list local", "0/1", question, lambda child: child.sendline("3"))
     assert code == 0
     lines = screen(text)
     assert lines[0].startswith(question)

@@ -74,8 +74,8 @@ def test_deleting_without_a_terminal_is_refused(boot, spy, cms, monkeypatch):
     assert spy.taken() == []
 
 
-@pytest.mark.parametrize(("typed", "code"), [("y", 0), (" Yes ", 0), ("2", 1), ("no", 1), (" ", 1), ("", 1)])
-def test_deleting_at_a_terminal_needs_a_yes(boot, spy, cms, monkeypatch, typed, code):
+@pytest.mark.parametrize(("typed", "code"), [("2", 0), (" 2 ", 0), ("y", 1), ("3", 1), (" ", 1), ("", 1)])
+def test_deleting_several_at_a_terminal_needs_their_number(boot, spy, cms, monkeypatch, typed, code):
     boot("web[1-2]", "a")
     monkeypatch.setattr(sys, "stdin", Terminal(typed and f"{typed}\n"))
     assert cms("delete web[1-2] --cloud=a")[0] == code
@@ -96,22 +96,22 @@ def machines_of(*names, cloud="uc"):
 @pytest.mark.parametrize(
     ("machines", "question"),
     [
-        (machines_of("web[01-20]"), "Delete 20 machines web[01-20] on uc? [y/N] "),
+        (machines_of("web[01-20]"), "Delete 20 machines web[01-20] on uc? Type 20 to confirm: "),
         (machines_of("web1"), "Delete 1 machine web1 on uc? [y/N] "),
         (
             [*machines_of("web[1-3]", "db1"), *machines_of("web1", cloud="tacc")],
-            "Delete 5 machines web[1-3],db1 on uc, web1 on tacc? [y/N] ",
+            "Delete 5 machines web[1-3],db1 on uc, web1 on tacc? Type 5 to confirm: ",
         ),
     ],
 )
 def test_the_question_shows_folded_names_and_clouds(monkeypatch, capsys, machines, question):
-    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{len(machines) if len(machines) > 1 else 'y'}\n"))
     confirm("delete", machines)
     assert capsys.readouterr() == ("", question)
 
 
 def test_a_long_question_counts_what_it_hides(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal("900\n"))
     names = [first + second for first in "abcdefghij" for second in "klmnopqrs"]
     confirm("rebuild", [each for n in range(10) for each in machines_of(*names, cloud=f"c{n}")])
     asked = capsys.readouterr().err
@@ -119,20 +119,26 @@ def test_a_long_question_counts_what_it_hides(monkeypatch, capsys):
     shown = len(re.findall(r"\b[a-j][k-s]\b", asked))
     hidden = sum(int(count) for count in re.findall(r"and (\d+) more on", asked))
     assert shown > 20 and shown + hidden == 900
-    assert asked.endswith("more on 2 other clouds, erasing the disks? [y/N] ")
+    assert asked.endswith("more on 2 other clouds, erasing the disks? Type 900 to confirm: ")
 
 
 def test_machines_of_one_name_are_told_apart_by_their_ids(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal("3\n"))
     twins = [MachineRecord("uc", "web1", number, State.ACTIVE) for number in ("i-1", "i-2")]
     confirm("delete", [*twins, *machines_of("db1")], {"uc:web1"})
     assert "db1,web1 (i-1),web1 (i-2) on uc?" in capsys.readouterr().err
 
 
-def test_without_a_yes_nothing_is_deleted(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", Terminal("12\n"))
+@pytest.mark.parametrize(
+    ("answer", "names"), [("y", "web[1-12]"), ("11", "web[1-12]"), ("1", "web1"), ("", "web1")]
+)
+def test_without_the_right_answer_nothing_is_deleted(monkeypatch, answer, names):
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
     with pytest.raises(CloudmeshError, match="nothing was deleted: not confirmed"):
-        confirm("delete", machines_of("web[1-12]"))
+        confirm("delete", machines_of(names))
+
+
+def test_without_a_terminal_nothing_is_asked_and_deleted(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(
         UsageError, match="refusing to delete 1 machine: no terminal to confirm at; use --yes"

@@ -48,9 +48,9 @@ def test_ctrl_c_ends_a_program_and_not_the_shell(home, shell):
 
 def test_a_question_is_answered_at_the_terminal(machines, shell):
     person = shell(machines)
-    for answer, end in (("n", "nothing was deleted"), ("y", "deleted")):
+    for answer, end in (("y", "nothing was deleted"), ("3", "deleted")):
         person.type("vm delete web* --wait\r")
-        person.see(r"Delete 3 machines .*\[y/N\]$")
+        person.see(r"Delete 3 machines .* Type 3 to confirm:$")
         person.type(f"{answer}\r")
         person.see(rf"{end}(.*\n)+cms>$")
     assert machines.states() == {}

@@ -21,12 +21,15 @@ _CLOUDS = 8
 def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[str] = ()) -> None:
     """Ask whether these machines may lose what is on their disks.
 
+    One machine is agreed to by y or yes, several by their number: who typed a glob that means more than was
+    thought notices it.
+
     Args:
         alike: names, with their cloud, that several machines have: ids are shown beside them.
 
     Raises:
         UsageError: there is no terminal to ask at.
-        CloudmeshError: the answer was not yes.
+        CloudmeshError: the answer was another one.
     """
     count = len(machines)
     if count == 0:
@@ -36,8 +39,9 @@ def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[st
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"refusing to {action} {counted}: no terminal to confirm at; use --yes")
     question = verb.destroys.format(machines=f"{counted} {_places(machines, alike)}")
-    print(f"{harmless(question)}? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    hint, agreed = ("[y/N]", ("y", "yes")) if count == 1 else (f"Type {count} to confirm:", (str(count),))
+    print(f"{harmless(question)}? {hint} ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in agreed:
         raise CloudmeshError(f"nothing was {verb.past}: not confirmed")
 
 
