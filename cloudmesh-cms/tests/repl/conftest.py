@@ -23,7 +23,7 @@ _homes = sys.modules["cms_homes"] = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_homes)
 
 home, machines, _booted = _homes.home, _homes.machines, _homes._booted
-cloud_settings = _homes.cloud_settings
+cloud_settings, make_stack, _stack_class = _homes.cloud_settings, _homes.make_stack, _homes._stack_class
 
 TIMEOUT = 20
 # The shell switches bracketed paste on while it reads a line, and off again.

@@ -63,10 +63,14 @@ def test_a_broken_configuration_does_not_fail_the_shell(home, shell, text, shown
     assert person.line == "cms> versi"
 
 
-def test_a_store_that_cannot_be_opened_is_left_out_and_nobody_is_asked(home, shell):
+def store_in(home, place):
     data = yaml.safe_load(home.config.read_text())
-    data["database"] = "postgresql://nobody@127.0.0.1:1/x"
-    home.config.write_text(yaml.safe_dump(data))
+    home.config.write_text(yaml.safe_dump({**data, "database": place}))
+
+
+@pytest.mark.parametrize("place", ["postgresql://nobody@127.0.0.1:1/x", "TBD", "!env NOSUCH", 7])
+def test_a_store_that_cannot_be_opened_is_left_out_and_nobody_is_asked(home, shell, place):
+    store_in(home, place)
     person = shell(home)
     shows(person, "cloud: local")
     assert "cloudmesh-cms" in person.say("version")
@@ -118,6 +122,15 @@ def test_failed_interrupted_and_killed_jobs_are_told_of(slow, shell):
         other.send_signal(number)
         person.see(end)
         other.wait()
+
+
+@pytest.mark.slow
+def test_jobs_in_a_database_on_a_server_are_told_of(machines, shell, postgresql):
+    store_in(machines, postgresql.new_place())
+    person = shell(machines)
+    shows(person, "cloud: local | no jobs running")
+    machines.cms("vm", "stop", "web01")
+    person.see(r"^job 1 done \(stop web01\)$")
 
 
 @pytest.mark.slow

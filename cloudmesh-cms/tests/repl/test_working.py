@@ -57,6 +57,26 @@ def test_a_question_is_answered_at_the_terminal(machines, shell):
 
 
 @pytest.mark.slow
+def test_a_password_is_asked_for_once_in_a_shell_and_kept_nowhere(home, shell, make_stack):
+    cloud = make_stack().section()
+    password, cloud["credentials"]["OS_PASSWORD"] = cloud["credentials"]["OS_PASSWORD"], "TBD"
+    home.configure(c1=cloud)
+    home.cms("cloud", "activate", "c1")
+    home.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    person = shell(home)
+    for typed, end in (("wrong", "sign-in +failed"), (password, "sign-in +ok")):
+        person.type("cloud check c1\r")
+        person.until(lambda: person.has("cloud c1: OS_PASSWORD: "))
+        assert not person.child.getecho(), "what is typed now is not shown"
+        person.type(f"{typed}\r")
+        person.see(rf"{end}(.*\n)+cms>$")
+    assert "OS_PASSWORD" not in person.say("cloud check c1")
+    person.type("exit\r")
+    assert person.ended() == 0
+    assert password not in person.raw and home.holding([password]) == []
+
+
+@pytest.mark.slow
 def test_progress_is_drawn_and_gone_at_the_next_prompt(machines, shell):
     machines.change("local", latency_seconds=0.8)
     person = shell(machines)
