@@ -48,6 +48,21 @@ def test_a_list_is_what_the_store_knows_and_calls_no_cloud(three, config, spy, b
     assert answer.notes == []
 
 
+def test_a_record_of_an_earlier_version_lacks_what_was_not_known_then(config):
+    with Inventory() as inventory:
+        old = {"cloud": "a", "name": "old", "cloud_id": "i-1", "state": "odd", "refreshed": 0.0}
+        inventory.database.add("machine", old)
+        inventory.replace("b", [], 0.0)
+        inventory.database.add("refresh", {"cloud": "a", "refreshed": 0.0})
+    (row,) = list_machines(config, [], None, cached=True, options={"--columns": "*"}).rows
+    told = {
+        key: row[key]
+        for key in ("name", "state", "image", "addresses", "address", "port", "created", "metadata")
+    }
+    assert told.pop("metadata") == {} and told.pop("addresses") == [] and told.pop("port") == 22
+    assert told == {"name": "old", "state": "unknown", "image": "", "address": "", "created": ""}
+
+
 def test_a_machine_that_vanished_is_told_once_and_then_forgotten(three, config, behind):
     behind("a", "delete", "web1")
     told = list_machines(config, [], None, refresh=True)

@@ -54,8 +54,8 @@ def machine_rows(
     makers: Mapping[str, Callable[[], Values]] = {
         "state": lambda: _states(found["state"]),
         "image": lambda: named,
-        "addresses": lambda: list(map(add, found["public_ips"], found["private_ips"])),
-        "address": lambda: list(map(_address, found["public_ips"], found["private_ips"])),
+        "addresses": lambda: list(map(add, _lists(found["public_ips"]), _lists(found["private_ips"]))),
+        "address": lambda: list(map(_address, _lists(found["public_ips"]), _lists(found["private_ips"]))),
         "age": lambda: _ages(found["refreshed"]),
         "created": lambda: _created(found["created"]),
         "metadata": lambda: _maps(found["metadata"]),
@@ -124,6 +124,10 @@ def _texts(values: Values) -> Values:
     return [value or "" for value in values] if None in values else values
 
 
+def _lists(values: Values) -> Values:
+    return [value or [] for value in values] if None in values else values
+
+
 def _states(values: Values) -> Values:
     """The states; one that only a later version knows is unknown here."""
     from cloudmesh.cloud.model.records import State
@@ -143,7 +147,7 @@ def _images(clouds: Values, values: Values, images: Callable[[str], Mapping[str,
 def _ages(values: Values) -> Values:
     """Seconds since each was told; never negative, though a clock may have been set back."""
     now = time.time()
-    known = {value: round(max(0.0, now - value), 1) for value in set(values)}
+    known = {value: round(max(0.0, now - (value or 0.0)), 1) for value in set(values)}
     return [known[value] for value in values]
 
 
