@@ -17,7 +17,8 @@ fleet.FEW, fleet.MANY = 6, 12
 lists.FEW, lists.MANY, lists.ROUNDS = 2, 4, 1
 figures = [bench.Ratio(*each) for each in (*fleet.figures(), *lists.figures(pathlib.Path.cwd()))]
 bench.LINES, completion.MACHINES = 5, 43
-for ratio in (bench.list_against_banner(), bench.line_of_a_batch(), bench.config_against_parser(), *figures):
+ours = (*bench.list_against_banner(), bench.line_of_a_batch(), bench.config_against_parser())
+for ratio in (*ours, *figures):
     print(ratio.row())
 # The file of names is in the folder that the others have made.
 for figure in completion.figures():
