@@ -68,6 +68,10 @@ completion ''
 --debug vm l
 --file
 help v
+help vm re
+help vm stop ''
+help vm --
+help secgroup rule ''
 nosuch x
 """.strip().split("\n")
 
@@ -118,6 +122,9 @@ def test_both_answer_the_same(answers, matched, line):
         ("job show ''", ["2", "1"]),
         ("config import x --format=", ["--format=clouds.yaml", "--format=openrc", "--format=aws"]),
         ("secgroup rule ''", ["add", "remove"]),
+        ("help vm re", ["resume", "reboot", "rebuild", "resize", "rename"]),
+        ("help vm stop ''", []),
+        ("help secgroup rule ''", ["add", "remove"]),
         ("cloud add x --type=sim", ["--type=simulated"]),
         ("plugin check o", ["openstack"]),
         ("ip attach x w", ["web01", "web02", "web03"]),
@@ -171,6 +178,7 @@ HEADS = [
     "vm list",
     "vm boot",
     "vm wait",
+    "help vm",
     "key add",
     "config set",
     "secgroup rule",

@@ -72,6 +72,10 @@ class Line:
                 self.given = {}
         while rest:
             rest = self._take(rest, self.command or PROGRAM)
+        # The help of a command takes its sub-commands, and nothing else that stands there.
+        self.only_words = self.command == "help" and bool(self.positionals)
+        if self.only_words:
+            self.command = self.positionals.pop(0)
 
     def _take(self, rest: list[str], command: str) -> list[str]:
         """Read the first of these words, with the value of an option; give the others."""
@@ -105,6 +109,8 @@ class Line:
         found: Iterable[Candidate]
         if self.waiting:
             found = self._values([self._kind(self.waiting)], current)
+        elif is_option and self.only_words:
+            found = []
         elif is_option and sign:
             offered = {each.rstrip("+") for row in rows for each in row.options}
             kinds = [self._kind(name)] if name in offered and name in options else []
@@ -115,7 +121,7 @@ class Line:
             found = self._values(["command"], current)
         else:
             found = self._next(rows, current)
-            if not current and not found:
+            if not current and not found and not self.only_words:
                 found = list(self._options(rows, options.values(), ""))
         kept = {each.text: each for each in reversed(list(found))}
         result = list(reversed(kept.values()))
@@ -163,7 +169,7 @@ class Line:
             if not token.startswith("<") and token.startswith(current)
         ]
         kinds = [token.rstrip("+")[1:-1] for token in expected if token.startswith("<")]
-        return [*found, *self._values(kinds, current)]
+        return [*found, *self._values([] if self.only_words else kinds, current)]
 
     def _options(
         self, rows: Iterable[TableRow], options: Iterable[KnownOption], current: str

@@ -48,6 +48,13 @@ function scan(   i, word, name, at, own, short) {
         }
         if (name == "--cloud") clouds_given = clouds_given (clouds_given == "" ? "" : ",") own
     }
+    # The help of a command takes its sub-commands, and nothing else that stands there.
+    if (command == "help" && positionals) {
+        only_words = 1
+        command = positional[1]
+        for (i = 1; i < positionals; i++) positional[i] = positional[i + 1]
+        delete positional[positionals--]
+    }
 }
 # Notes what the row in the fields expects after the words, if it begins with them.
 function follow(   name, tokens, token, at, i, taken) {
@@ -73,10 +80,10 @@ function decide(   i, token, name, at) {
     is_option = typed ~ /^-/ && !options_end
     at = index(typed, "=")
     if (waiting != "") want(kind_of(waiting), "", typed)
-    else if (is_option && at) {
+    else if (is_option && at && !only_words) {
         name = substr(typed, 1, at - 1)
         if (within(allowed, name)) want(kind_of(name), name "=", substr(typed, at + 1))
-    } else if (is_option) options()
+    } else if (is_option) { if (!only_words) options() }
     else if (!has_command) {
         for (i = 1; i <= commands; i++) if (begins(command_name[i], typed)) offer(command_name[i], command_about[i])
     } else {
@@ -85,9 +92,9 @@ function decide(   i, token, name, at) {
         for (i = 1; i <= next_tokens; i++)
             if (next_token[i] !~ /^</ && begins(next_token[i], typed))
                 offer(next_token[i], verb[token " " next_token[i]])
-        for (i = 1; i <= next_tokens; i++)
+        for (i = 1; i <= next_tokens && !only_words; i++)
             if (match(next_token[i], /^<.*>/)) want(substr(next_token[i], 2, RLENGTH - 2), "", typed)
-        maybe_options = typed == ""
+        maybe_options = typed == "" && !only_words
     }
 }
 function options(   i, name, text) {
@@ -178,6 +185,7 @@ $1 == "row" { scan(); if ($2 == command) follow() }
 $1 == "cloud" { cloud_name[++clouds] = $2; is_usual[$2] = $3; if ($3) usual_clouds = 1 }
 $1 == "setting" { setting[++settings] = $2 }
 $1 == "end" {
+    scan()
     ended = 1
     decide()
 }
