@@ -43,7 +43,6 @@ class Status:
         self._changed = changed
         self._waits = threading.Event()
         self._look = threading.Event()
-        self._reader = _Reader()
         # A daemon: a server that does not answer must not keep the shell from being left.
         threading.Thread(target=self._watch, daemon=True, name="cloudmesh-status").start()
 
@@ -58,18 +57,21 @@ class Status:
             self._waits.clear()
 
     def _watch(self) -> None:
+        reader: _Reader | None = None
         while True:
             self._waits.wait()
             self._look.clear()
             try:
-                text, told = self._reader.read()
+                # Here, since what it imports takes as long as the prompt itself.
+                reader = reader or _Reader()
+                text, told = reader.read()
             except Exception:  # noqa: BLE001 the shell goes on without it
                 text, told = "", []
             self.told.extend(told)
             if told or text != self.text:
                 self.text = text
                 self._changed()
-            self._look.wait(_SERVER_PAUSE if self._reader.is_on_server else _PAUSE)
+            self._look.wait(_SERVER_PAUSE if reader and reader.is_on_server else _PAUSE)
 
 
 class _Reader:
