@@ -92,6 +92,8 @@ def add_cloud(path: Path, name: str, options: AddOptions, prompter: Prompter) ->
     _keep_in_keyring(new, way)
     created = clouds.write(path, _writer(new, path, way, prompter))
     head = [f"{path} was created: there was no configuration yet"] if created else []
+    if way == ENCRYPT:
+        notes = [*notes, f"all secrets in {path} are encrypted"]
     return Answer(rows, notes=[*head, f"cloud {name} was added to {path}", *notes, *_next_steps(new)])
 
 

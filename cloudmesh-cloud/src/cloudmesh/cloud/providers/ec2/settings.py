@@ -17,7 +17,7 @@ from cloudmesh.plugin.errors import ConfigError, CredentialsError, suggest
 KEYS = ("port", "secure", "path", "region", "vpc", "hibernate", "image_owners", "image_names")
 DEFAULT_REGION = "us-east-1"
 QUESTIONS = (
-    Question("credentials.EC2_ACCESS_KEY", "access key id"),
+    Question("credentials.EC2_ACCESS_KEY", "access key id; for a profile of ~/.aws: EC2_PROFILE=NAME"),
     Question("credentials.EC2_SECRET_KEY", "secret access key"),
     Question("credentials.EC2_REGION", "region", "eu-west-1", default=DEFAULT_REGION),
 )
