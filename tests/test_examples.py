@@ -21,6 +21,7 @@ PAGES = [
 PAGES += sorted(set(ROOT.glob("cloudmesh-*/README.md")) - set(PAGES))
 # Examples that are not run, by their reason. Who adds one says so here.
 EXCUSED = {
+    "needs an account at a cloud": 1,
     "needs a cluster": 1,
     "needs packages that are not installed here": 4,
     "works on the checkout; other tests do it": 4,
