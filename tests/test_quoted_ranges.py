@@ -20,7 +20,10 @@ PAGES = [
 ]
 SOURCES = sorted(ROOT.glob("cloudmesh-*/src/**/*.py"))
 # A command of ours, up to the end of the line, of the code in a sentence, or of what follows in a shell.
-COMMAND = re.compile(r"(?:\bcms>? |^ *\$? *|`)(?:cms )?(?:vm|job|secgroup|batch) +[^`\n]+", re.MULTILINE)
+COMMAND = re.compile(
+    r"(?:\bcms>? |^ *\$? *|`)(?:cms )?(?:vm|secgroup|batch|job (?:list|show|resume|cancel)) +[^`\n]+",
+    re.MULTILINE,
+)
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\[default: [^\]]*\]|\[?--[a-z-]+=[A-Z]+\]|#.*")
 BARE = re.compile(r"\w\[\d+[-,\d/]*\]|\w\*(?!\w)")
 
@@ -57,6 +60,7 @@ def test_no_help_or_message_has_a_bare_range():
         ("see `vm stop web*`, which", 1),
         ("cms> vm delete db1 web[1-3]", 1),
         ("$ cms vm start 'web[01-20]' --wait   # all of web[01-20]", 0),
+        ("`job 12 done (stop web[01-03])` stands above the prompt", 0),
         ("the machines `web[01-20]` are shown by `cms vm list`", 0),
         ("vm list [NAMES...] [--output=FORMAT]  [default: table]", 0),
     ],
