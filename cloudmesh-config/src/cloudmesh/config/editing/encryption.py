@@ -151,8 +151,8 @@ def _owners(names: Sequence[str]) -> tuple[list[str], list[str]]:
     )
     if not names:
         raise ConfigError(
-            f"there is no ssh key {' or '.join(ssh_keys.USUAL)}; name yours with --key=PATH, "
-            "or make one with: ssh-keygen -t ed25519"
+            f"there is no SSH key {' or '.join(ssh_keys.USUAL)}; name one with --key=PATH, "
+            "or create one with: ssh-keygen -t ed25519"
         )
     lines = {found.tag: found.line for found in map(ssh_keys.public_of, names)}
     files = [file for name in names if (file := ssh_keys.private_beside(name))]

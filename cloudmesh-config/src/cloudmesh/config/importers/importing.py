@@ -227,5 +227,7 @@ def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, options: Impo
     if active is not None:
         listed = [str(name).strip() for name in (active if isinstance(active, list) else [active])]
         if waiting := [cloud.name for cloud in new if cloud.name not in listed]:
-            notes.append(f"not active yet; activate with: cms cloud activate {shlex.join(waiting)}")
+            notes.append(
+                f"not active yet; use: cms cloud activate {shlex.join(waiting)}; cms cloud default NAME"
+            )
     return notes

@@ -65,7 +65,7 @@ def public_of(name: str) -> Public:
     if not inside and not beside and _is_protected(content) and not _blob(content).startswith(_MAGIC):
         path = shlex.quote(str(Path(name).expanduser()))
         raise ConfigError(
-            f"{name} is protected by a passphrase and has no .pub file; write that part beside it with: "
+            f"{name} is protected by a passphrase and has no .pub file; create that with: "
             f"ssh-keygen -y -f {path} > {path}.pub"
         )
     if not inside and not beside:
