@@ -50,6 +50,7 @@ def install(word: str, *, update: bool, yes: bool, dryrun: bool) -> Answer:
     if update and not main.before:
         raise UsageError(f"{main.brought.distribution} is not installed; cms plugin install {word}")
     plan.refuse_clashes(changes, installed)
+    changes.sort(key=lambda each: (each is not main, not each.brought.is_plugin, each.brought.distribution))
     if dryrun:
         return Answer([each.row() for each in changes], names="distribution", notes=["nothing was installed"])
     action, replaced = "update" if update else "install", {each.brought.distribution for each in changes}

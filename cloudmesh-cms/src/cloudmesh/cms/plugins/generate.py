@@ -63,11 +63,11 @@ def generate(name: str, kind: str, where: Path, *, dryrun: bool = False) -> Answ
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise CloudmeshError(f"{target} cannot be written: {reason}; nothing was written") from error
-    place = shlex.quote(str(target))
-    done = f"{target} would be written" if dryrun else f"{target} is written; install it with its tests by"
-    notes = [done if dryrun else f"{done}: python -m pip install --editable {shlex.quote(f'{target}[test]')}"]
+    # A word without a slash would be the name of a package.
+    place = shlex.quote(str(target) if "/" in str(target) else f"./{target}")
+    notes = [f"{target} would be written"] if dryrun else [f"{target} is written"]
     if not dryrun:
-        notes.append(f"cms plugin check --dir={place} shows later how it differs from what is generated then")
+        notes += [f"test it: python -m pytest {place}", f"install it: cms plugin install {place}"]
     return Answer([{"file": str(target / path)} for path in texts], names="file", notes=notes)
 
 

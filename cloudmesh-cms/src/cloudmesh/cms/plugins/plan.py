@@ -149,7 +149,7 @@ def _refuse_files(changes: Sequence[Change], replaced: set[str], folders: Sequen
         for path in _in_namespace(change):
             is_mine = path in mine or any(folder and path.is_relative_to(folder) for folder in folders)
             if not is_mine:
-                raise _overwrites(change, path, "another package")
+                raise _overwrites(change, path, "another package", "hide")
 
 
 def _replaced_files(targets: Mapping[Path, Change], replaced: set[str]) -> set[Path]:
@@ -182,7 +182,7 @@ def _in_namespace(change: Change) -> Iterable[Path]:
                     yield there
 
 
-def _overwrites(change: Change, path: Path, owner: str) -> CloudmeshError:
+def _overwrites(change: Change, path: Path, owner: str, verb: str = "write over") -> CloudmeshError:
     return CloudmeshError(
-        f"{change.brought} would write over {path}, which belongs to {owner}; nothing was installed"
+        f"{change.brought} would {verb} {path}, which belongs to {owner}; nothing was installed"
     )
