@@ -96,8 +96,13 @@ def test_one_more_cloud_leaves_the_default_and_is_active(home):
     assert clouds(home)["two"] == {"type": "simulated", "boot_seconds": 0.5, "bulk": 3}
     section = yaml.safe_load(home.config.read_text())["cloudmesh"]
     assert (section["active"], section["default"]) == (["local", "two"], ["local"])
+    tokens = home.directory / "tokens"
+    tokens.mkdir(mode=0o700, exist_ok=True)
+    for name in (mine := f"two-{'0' * 16}.json", other := f"two-three-{'0' * 16}.json"):
+        (tokens / name).write_text("{}")
     told = home.cms("cloud", "remove", "two", "--yes").stderr
     assert "cloud two was removed" in told
+    assert (tokens / other).exists() and not (tokens / mine).exists()
     assert yaml.safe_load(home.config.read_text()) == yaml.safe_load(before)
 
 

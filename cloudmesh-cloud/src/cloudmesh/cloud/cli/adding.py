@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -210,7 +211,7 @@ def _next_steps(new: NewCloud) -> list[str]:
 
 
 def remove_cloud(config: Config, name: str, sure: bool) -> Answer:
-    """Remove a cloud from the configuration; its machines are neither deleted nor forgotten.
+    """Remove a cloud from the configuration, and its tokens; its machines are neither deleted nor forgotten.
 
     Raises:
         UnknownName: there is none.
@@ -218,6 +219,8 @@ def remove_cloud(config: Config, name: str, sure: bool) -> Answer:
         CloudmeshError: the user did not confirm.
         ConfigError: other lines would change.
     """
+    from cloudmesh.cloud.providers.openstack.session import forget_tokens
+
     config.cloud(name)
     with Inventory(open_store(config)) as inventory:
         machines = [each.machine.name for each in inventory.known(name)]
@@ -234,4 +237,7 @@ def remove_cloud(config: Config, name: str, sure: bool) -> Answer:
         if (line or "").strip().lower() not in ("y", "yes"):
             raise CloudmeshError(f"cloud {name} was not removed")
     clouds.write(config.path, lambda text: clouds.removed(text, name, config.path))
+    with contextlib.suppress(OSError):
+        # They end by themselves within hours.
+        forget_tokens(name)
     return Answer(notes=[f"cloud {name} was removed from {config.path}", *([told] if told and sure else [])])

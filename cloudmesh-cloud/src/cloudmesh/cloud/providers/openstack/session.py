@@ -57,6 +57,19 @@ class Token:
         return now < self.expires - MARGIN_SECONDS
 
 
+def _file_name(cloud: str) -> str:
+    """What the names of the files with tokens of a cloud begin with."""
+    return re.sub(r"[^\w.-]", "_", cloud)[:60]
+
+
+def forget_tokens(cloud: str) -> None:
+    """Remove the files with tokens of a cloud; raises OSError if that cannot be done."""
+    name = re.compile(rf"{re.escape(_file_name(cloud))}-[0-9a-f]{{16}}\.json")
+    for file in places.tokens_directory().glob("*.json"):
+        if name.fullmatch(file.name):
+            file.unlink(missing_ok=True)
+
+
 class TokenFile:
     """The token of one account of one cloud.
 
@@ -72,8 +85,7 @@ class TokenFile:
         identity = [cloud, account.url, account.user, account.identity["methods"], account.scope]
         identity.append(account.identity.get("password", {}).get("user", {}).get("domain"))
         mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-        name = re.sub(r"[^\w.-]", "_", cloud)[:60]
-        self.path = places.tokens_directory() / f"{name}-{mark}.json"
+        self.path = places.tokens_directory() / f"{_file_name(cloud)}-{mark}.json"
 
     def fresh(self) -> Token | None:
         """The kept token, if there is one that can be used for some time yet."""
