@@ -118,7 +118,7 @@ def test_another_version_of_cloudmesh(refused, cluster, monkeypatch):
 
 def test_no_certificates_for_tls(refused, cluster):
     address = cluster.address.replace("tcp", "tls")
-    refused(ConfigError, "needs certificates, by distributed.comm.tls", scheduler=address)
+    refused(ConfigError, "requires TLS certificates in distributed.comm.tls", scheduler=address)
 
 
 def test_other_versions_of_dask_or_python():

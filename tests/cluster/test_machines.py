@@ -107,7 +107,7 @@ def test_the_line_to_the_scheduler_breaks_off_while_a_machine_boots(
     out, errors = boot.communicate(timeout=300)
     assert boot.returncode == 1, errors
     (row,) = json.loads(out)
-    assert row["result"] == "failed" and "the line to the Dask scheduler was lost" in row["reason"]
+    assert row["result"] == "failed" and "the connection to the Dask scheduler was lost" in row["reason"]
     home.change("left", latency_seconds=0)
     until(lambda: booted(home) == {("left", "m1"): 1})
     (job,) = home.json("job", "list")

@@ -40,7 +40,10 @@ def test_machines_by_tls(new_cluster, home, certificate):
     home.cms("config", "set", "cloudmesh.engine=dask")
     home.cms("config", "set", f"cloudmesh.scheduler={new_cluster.address}")
     without = home.cms("vm", "boot", "m[1-3]", code=3)
-    assert "needs certificates, by distributed.comm.tls" in without.stderr and without.stderr.count("\n") == 1
+    assert (
+        "requires TLS certificates in distributed.comm.tls" in without.stderr
+        and without.stderr.count("\n") == 1
+    )
     home.extra = {**certificate, "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY": "/not/there"}
     missing = home.cms("vm", "boot", "m[1-3]", code=3)
     assert "configuration: [Errno 2] No such file" in missing.stderr and missing.stderr.count("\n") == 1

@@ -76,7 +76,7 @@ def test_paused_suspended_and_stopped_stay_three_things(provider, boot):
         assert machine.raw_state == {"stopped": "SHUTOFF"}.get(state.value, state.value.upper())
         for _, other in ways.items():
             if other != back:
-                with pytest.raises(Conflict, match=f"while it is {state.value}"):
+                with pytest.raises(Conflict, match=f"the machine is {state.value}"):
                     other(cloud_id)
         back(cloud_id)
         reaches(provider, cloud_id, State.ACTIVE)
@@ -183,13 +183,13 @@ def test_a_flavor_without_a_disk_says_what_it_needs(flavor_of, provider):
     name = flavor_of(vcpus=1, disk=0)
     image = pick("image", "cirros-0.6", "bed", provider.images())
     flavor = pick("flavor", name, "bed", provider.flavors())
-    with pytest.raises(FlavorTooSmall, match="boot from volumes only; use a flavor with a disk"):
+    with pytest.raises(FlavorTooSmall, match="from volumes only; use a flavor with a disk"):
         provider.boot(BootRequest("vm1", image, flavor))
 
 
 def test_no_host_has_room_for_a_resize(impossible, provider, boot):
     machine = boot()
-    with pytest.raises(NoCapacity, match="no room"):
+    with pytest.raises(NoCapacity, match="capacity"):
         provider.resize(machine.cloud_id, pick("flavor", impossible, "bed", provider.flavors()))
     assert reaches(provider, machine.cloud_id, State.ACTIVE).flavor == "m1.tiny"
 
@@ -210,9 +210,7 @@ def test_a_quota_that_is_exceeded_is_named_with_its_numbers(provider, boot, requ
     admin("PUT", "nova-RegionOne", path, json={"quota_set": {"instances": 1}})
     try:
         boot()
-        with pytest.raises(
-            QuotaExceeded, match="quota of machines is exceeded \\(1 of 1 are used\\)"
-        ) as told:
+        with pytest.raises(QuotaExceeded, match="quota of machines exceeded \\(1 of 1 used\\)") as told:
             provider.boot(request_of("vm2"))
         assert (told.value.quota, told.value.used, told.value.limit) == ("machines", 1, 1)
         (machines,) = [quota for quota in provider.quotas() if quota.name == "machines"]

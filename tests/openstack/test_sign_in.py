@@ -183,7 +183,7 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(tenant, cloudmesh, coun
     settings = tenant.settings(OS_PASSWORD="wrong")
 
     def task(provider):
-        with provider, pytest.raises(CredentialsError, match="did not accept user"):
+        with provider, pytest.raises(CredentialsError, match="rejected user"):
             provider.session.token()
 
     with ThreadPoolExecutor(16) as pool:

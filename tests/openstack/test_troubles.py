@@ -62,7 +62,7 @@ WITHOUT_PASSWORD = dict.fromkeys(("OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME
 @pytest.mark.parametrize(
     ("changes", "kind", "words"),
     [
-        ({"OS_USERNAME": "nobody"}, CredentialsError, "did not accept user nobody"),
+        ({"OS_USERNAME": "nobody"}, CredentialsError, "rejected user nobody"),
         ({"OS_USER_DOMAIN_ID": "nowhere"}, CredentialsError, "domain"),
         ({"OS_PROJECT_NAME": "nowhere"}, CredentialsError, "in project nowhere"),
         ({"OS_REGION_NAME": "RegionOen"}, EndpointError, "no region 'RegionOen'.*did you mean 'RegionOne'"),
@@ -75,7 +75,7 @@ WITHOUT_PASSWORD = dict.fromkeys(("OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME
         (
             {"OS_AUTH_URL": "http://keystone.invalid:5000/v3"},
             Unreachable,
-            "name of keystone.invalid.* is not found",
+            "host name of keystone.invalid.* not found",
         ),
     ],
 )
@@ -213,7 +213,7 @@ def test_the_user_reads_one_sentence_and_gets_the_code(home, tenant, configure):
     configure(home, bed=tenant.settings(OS_PASSWORD="a-wrong-one"))
     ended = home.cms("vm", "list", "--refresh", code=None)
     assert ended.returncode in (3, 4)
-    assert f"did not accept user {tenant.name} in project" in ended.stderr
+    assert f"rejected user {tenant.name} in project" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "a-wrong-one" not in ended.stdout + ended.stderr
 
