@@ -148,3 +148,10 @@ def test_the_help_of_one_sub_command(home):
         assert "vm stop      shut machines down" in told and "-y, --yes" in told
         assert "vm boot" not in told and "--image" not in told
     assert "did you mean 'stop'?" in home.cms("help", "vm", "halt", code=2).stderr
+
+
+@pytest.mark.parametrize("words", ["-qh", "-hq", "-yh", "-hh"])
+def test_help_among_joined_letters_is_help_and_nothing_else(machines, words):
+    told = machines.cms("vm", "delete", "--all", words)
+    assert told.stdout.startswith("Usage:\n  vm delete ")
+    assert len(machines.states()) == 3

@@ -74,6 +74,7 @@ def others(home):
         (["banner"], 2, "'banner' needs TEXT"),
         (["terminal"], 2, "there is no command 'terminal'; did you mean 'term'?"),
         (["a.cm"], 2, "there is no command 'a.cm'"),
+        (["x" * 300], 2, "there is no command 'xxx"),
         (["../etc/x"], 2, "there is no command '../etc/x'"),
     ],
 )
@@ -103,6 +104,27 @@ def test_help_lists_all_commands_in_groups(others, words):
     assert "  foreign  " in ended.stdout and "  Greets people\n" in ended.stdout
     assert "broken" not in ended.stdout
     assert "the command 'broken' cannot be loaded" in ended.stderr and "nothing_of_this_name" in ended.stderr
+
+
+def test_a_package_that_leaves_while_it_is_loaded_takes_nothing_along(home):
+    install(home, leaving="import sys\n\nsys.exit(0)\n")
+    ended = home.cms("help")
+    assert "Machines:" in ended.stdout and "the command 'leaving' cannot be loaded" in ended.stderr
+    for words in (["leaving"], ["help", "leaving"]):
+        assert "is broken: SystemExit: 0" in home.cms(*words, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["exit 3"], 3, ""),
+        (["echo a | tr a b"], 0, "b\n"),
+        (["echo", "a  b", "|"], 0, "a  b |\n"),
+        (["no-program-of-this-name"], 127, ""),
+    ],
+)
+def test_a_program_of_a_call_is_run_as_on_a_line_and_its_exit_code_counts(home, words, code, told):
+    assert home.cms("shell", *words, code=code).stdout == told
 
 
 def test_every_command_of_ours_has_a_group_and_a_summary(home):

@@ -77,6 +77,10 @@ def test_only_what_the_command_has_is_a_hint(command: str, word: str, hint: str 
     assert command_hint(word, OTHERS[command].split()) == hint
 
 
+def test_a_wish_to_be_asked_is_no_hint_to_the_option_that_asks_nothing() -> None:
+    assert (option_hint("--confirm", OPTIONS), option_hint("--no-confirm", OPTIONS)) == (None, "--yes")
+
+
 @pytest.mark.parametrize("word", ["select", "relabel", "detele", "deleting", "rebuid2", "zap", "x", ""])
 def test_what_is_no_clear_slip_of_a_destroying_word_is_no_hint_to_it(word: str) -> None:
     assert command_hint(word, VM) not in ("delete", "rebuild")

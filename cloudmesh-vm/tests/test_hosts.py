@@ -81,3 +81,9 @@ def test_no_alias_is_that_of_another_machine():
         "b-web1",
         "c-uc-web1",
     ]
+
+
+@pytest.mark.parametrize("name", ["localhost", "LocalHost", "all", "ungrouped", "cloud_uc", "tag_role_web"])
+def test_no_alias_means_this_computer_or_a_group(name):
+    text, _ = hosts_text("ansible", rows({"name": name}))
+    assert list(yaml.safe_load(text)["all"]["hosts"]) == [f"uc-{name}"]

@@ -114,6 +114,9 @@ def _call(name: str, words: list[str], shell: Shell | None = None) -> int:
     try:
         if " " in name.strip() and not words:
             raise UsageError(f"unknown command {name!r}; the words of a command are separate: cms {name}")
+        if name == "shell" and words and words[0] not in ("-h", "--help"):
+            # cmd5 quotes the words of a call once more, and takes every outcome for a success.
+            return _shell(words)
         return commands.run(shell, name, words)
     except (KeyboardInterrupt, BrokenPipeError):
         raise
@@ -121,6 +124,15 @@ def _call(name: str, words: list[str], shell: Shell | None = None) -> int:
         return exit_code(error)
     except Exception as error:  # noqa: BLE001 commands of others raise what they like
         return report(name if catalogue.place(name) else "", error)
+
+
+def _shell(words: Sequence[str]) -> int:
+    """Run a program by the system's shell, as a line does; one word is all of its line, several are words."""
+    import shlex
+
+    from cloudmesh.plugin.lines import run_program
+
+    return run_program(words[0] if len(words) == 1 else shlex.join(words))
 
 
 def _interactive(shell: Shell, *, splash: bool, stays: bool = False) -> int:

@@ -25,7 +25,7 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
 from cloudmesh.plugin.signals import as_ctrl_c
-from cloudmesh.plugin.usage import common, parse, split, words_of
+from cloudmesh.plugin.usage import asks_for_help, common, parse, split, words_of
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -178,7 +178,7 @@ def _arguments(call: _Call) -> Arguments | None:
     may_read = not {call.name, *words}.isdisjoint((*call.reads.split(), "-h", "--help"))
     is_dry = None if may_read else variables.dryrun_is_on()
     options, _ = split(words)
-    if "-h" in options or "--help" in options:
+    if asks_for_help(call.doc, options):
         from cloudmesh.plugin.usage.subcommand import help_of
 
         output.write(help_of(call.doc, options, call.name))

@@ -8,6 +8,7 @@ order of their names has it.
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ def place(name: str) -> Place | None:
     for root in _roots():
         # By convention: most commands are found here, and no folder is listed.
         file = root / name / "command" / f"{name}.py"
-        if file.is_file():
+        # Of pathlib's own, a name that is too long for the file system would be an error.
+        if os.path.isfile(file):  # noqa: PTH113
             return Place(name, f"cloudmesh.{name}.command.{name}", file)
     return next(iter(places().get(name, ())), None)
 

@@ -91,7 +91,8 @@ def load(place: catalogue.Place) -> type:
     try:
         of_shell = place.module == "cloudmesh.shell.shell"
         module = _cmd5_module() if of_shell else importlib.import_module(place.module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # A module that leaves while it is imported would take all of us along, with exit code 0.
         reason = harmless(mask_text(f"{type(error).__name__}: {error}", prose=True))
         raise CloudmeshError(
             f"the command {place.name!r} cannot be loaded, its module {place.module} is broken: {reason}"

@@ -114,14 +114,14 @@ def _dispatch(shell: Any, line: Line) -> int | None:
     if not line.name:
         return 0
     if line.name == PROGRAM:
-        return _run_program(line.rest)
+        return run_program(line.rest)
     if line.name in ENDS:
         return None
     return commands.run(shell, line.name, line.rest)
 
 
 @as_ctrl_c()
-def _run_program(program: str) -> int:
+def run_program(program: str) -> int:
     """Run a program line with the system's shell; give its exit status, 128 + the number for a signal.
 
     The variables of the shell are in its environment. At SIGTERM it is ended with all that it started.

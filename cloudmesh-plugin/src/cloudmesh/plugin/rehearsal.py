@@ -77,9 +77,8 @@ def _check(shell: Any, text: str, found: _Found) -> bool:
     method = commands.find(shell, line.name)
     ours = getattr(method, "cloudmesh_command", False)
     words = usage.words_of(line.rest) if ours else commands.words_of_foreign(line.rest)
-    arguments = (
-        {} if {"-h", "--help"} & {*usage.split(words)[0]} else _arguments(method.__doc__, words, line.name)
-    )
+    helps = usage.asks_for_help(method.__doc__ or "", usage.split(words)[0])
+    arguments = {} if helps else _arguments(method.__doc__, words, line.name)
     if ours:
         machines = getattr(method, "cloudmesh_machines", "").split()
         output.require_format(arguments.get("--output"), any(map(arguments.get, machines)))

@@ -17,6 +17,7 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 # word of a process holds this character.
 POSITIONAL = "\0"
 _SHORT_WITH_SIGN = re.compile(r"-\w=")
+_JOINED_HELP = re.compile(r"-\w*h")
 
 
 def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
@@ -75,6 +76,22 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words before the first ``--``, which may be options, and those after it, which are none."""
     end = list(words).index("--") if "--" in words else len(words)
     return list(words[:end]), list(words[end + 1 :])
+
+
+def asks_for_help(doc: str, words: Sequence[str]) -> bool:
+    """Whether ``-h`` or ``--help`` is among the words of a call, or ``-h`` among joined letters: ``-qh``."""
+    if "-h" in words or "--help" in words:
+        return True
+    joined = [word for word in words if _JOINED_HELP.match(word)]
+    if not joined:
+        return False
+    from cloudmesh.plugin.usage.grammar import Usage
+    from cloudmesh.plugin.usage.words import WordRefused, scan
+
+    try:
+        return any("--help" in scan([word], Usage(doc)).option_names for word in joined)
+    except WordRefused:
+        return False
 
 
 def _may_be_shortened(doc: str, words: Sequence[str], docopt: Any) -> bool:

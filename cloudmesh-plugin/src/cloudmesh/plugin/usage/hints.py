@@ -53,7 +53,7 @@ _OPTIONS: Mapping[str, str] = {
     "--output=json": "--json",
     "--output=yaml": "--yaml",
     "--output=csv": "--csv",
-    "--yes": "--assume-yes --assumeyes --non-interactive --no-confirm --confirm",
+    "--yes": "--assume-yes --assumeyes --non-interactive --no-confirm",
     "--quiet": "--silent",
     "--dryrun": "--dry-run --noop --no-op --simulate --what-if --whatif",
     "--cloud": "--region --provider --os-cloud --context --profile",

@@ -20,6 +20,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _UNSAFE_IN_GROUP = re.compile(r"\W+", re.ASCII)
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 _SSH_PORT = 22
+# They mean something else to ssh and Ansible: what is done on this computer, or on all hosts.
+_TAKEN = frozenset({"all", "ungrouped", "localhost", "implicit_localhost"})
 
 
 class Host(NamedTuple):
@@ -67,7 +69,7 @@ def _hosts(rows: list[Row]) -> list[Host]:
     counts = Counter(name for names in candidates for name in set(names))
     hosts = []
     for row, names in zip(rows, candidates, strict=True):
-        alias = next((name for name in names if counts[name] == 1), names[-1])
+        alias = next((name for name in names if counts[name] == 1 and _is_free(name)), names[-1])
         tags = [
             _group(f"tag_{key}_{value}" if value else f"tag_{key}") for key, value in row["metadata"].items()
         ]
@@ -116,6 +118,11 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_free(alias: str) -> bool:
+    """Whether an alias has no meaning of its own; our groups begin with ``cloud_`` and ``tag_``."""
+    return alias.lower() not in _TAKEN and not alias.startswith(("cloud_", "tag_"))
 
 
 def _safe(text: str) -> str:
