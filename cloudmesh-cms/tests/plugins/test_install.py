@@ -43,7 +43,7 @@ def of_tools(dist):
     """What installers of a user of these tests find in their environment."""
     return {
         **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))},
-        **{"PIP_FIND_LINKS": str(dist), "UV_FIND_LINKS": str(dist), "PIP_NO_INDEX": "1", "UV_NO_INDEX": "1"},
+        **{"PIP_FIND_LINKS": str(dist), "UV_FIND_LINKS": str(dist), "PIP_NO_INDEX": "1"},
     }
 
 
@@ -273,7 +273,7 @@ def test_the_tool_that_made_an_environment_keeps_the_plugin_in_it(home, dist, ro
         **{"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(programs)},
         **{"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(programs)},
     }
-    env = {name: value for name, value in home.extra.items() if not name.endswith("NO_INDEX")}
+    env = {name: value for name, value in home.extra.items() if name != "PIP_NO_INDEX"}
     options = ["--find-links", dist, "--constraints", root / "constraints.txt"]
     if tool == "uv venv":
         run("uv", "venv", "--quiet", tmp_path / "env", "--python", sys.executable, **env)
