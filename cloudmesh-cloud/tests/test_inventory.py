@@ -254,7 +254,8 @@ def test_five_thousand_machines_need_no_more_memory_than_some_hundred(tmp_path):
         few = _peak(lambda: inventory.replace("uc", listing(400), asked=time.time()))
         many = _peak(lambda: inventory.replace("uc", listing(5000), asked=time.time()))
         assert inventory.database.count("machine") == 5000
-    assert many < 1.5 * few
+    # Beside names, which the file for completion gets.
+    assert many < 1.5 * few + 5000 * 200
     assert many < 5000 * 1000, "less than the metadata alone"
 
 
