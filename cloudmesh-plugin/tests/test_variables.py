@@ -112,6 +112,18 @@ def test_reading_with_the_class_of_cmd5_writes_nothing(file: Path, guarded: None
     assert [each.name for each in file.parent.iterdir()] == ["variables.dat"]
 
 
+def test_what_two_processes_set_at_the_same_time_is_kept_of_both(file: Path, guarded: None) -> None:
+    one, other = Variables(), Variables()
+    one["cloud"] = "uc"
+    other["key"] = "mine"
+    other["cloud"] = "tacc"
+    one["image"] = "debian-12"
+    assert values() == {"cloud": "tacc", "key": "mine", "image": "debian-12"}
+    del other["cloud"]
+    one["key"] = "yours"
+    assert values() == {"key": "yours", "image": "debian-12"}
+
+
 def test_an_empty_file_of_another_process_is_left_alone(file: Path, guarded: None) -> None:
     file.write_bytes(b"")
     Variables()

@@ -182,7 +182,8 @@ def guard() -> None:
 
     cmd5 truncates and rewrites the file in every process, even one that only reads: of two at once, one reads
     an empty file and loses the variable ``cloud`` for both, so that a command goes to another cloud. Nothing
-    is done outside the shell, which has loaded the class by the time it loads a command.
+    is done outside the shell, which has loaded the class by the time it loads a command. What two processes
+    set at the same time is kept of both.
     """
     module = sys.modules.get("cloudmesh.common.strdb")
     if module is not None:
@@ -204,15 +205,37 @@ def _flush(store: Any) -> None:
                     f"note: {len(swept)} unfinished {path.name} of a killed command removed", file=sys.stderr
                 )
     new = yaml.safe_dump(store._db, default_flow_style=False, sort_keys=False)
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        old = path.read_text(encoding="utf-8")
-        # An empty file is being written by another process, and must not be taken for no variables.
-        if old == new or (not old and not store._db):
-            return
+    old = _text(path)
+    # An empty file is being written by another process, and must not be taken for no variables.
+    if old != new and (old or old is None or store._db):
+        try:
+            # The lock keeps the draft from being swept, and nothing that others set from being lost.
+            with files.file_lock(path.parent):
+                store._db = _merged(store._db, vars(store).get("written", {}), _text(path) or "")
+                new = yaml.safe_dump(store._db, default_flow_style=False, sort_keys=False)
+                files.replace_private(path, new.encode())
+        except OSError:
+            if store._db:
+                raise
+    store.written = dict(store._db)
+
+
+def _merged(mine: Mapping[str, Any], before: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """What is in the file now, with what this process has changed since ``before`` was in it."""
+    import yaml
+
     try:
-        # The lock keeps the draft from being swept by another process.
-        with files.file_lock(path.parent):
-            files.replace_private(path, new.encode())
-    except OSError:
-        if store._db:
-            raise
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    theirs = found if isinstance(found, dict) else {}
+    kept = {key: value for key, value in theirs.items() if key in mine or key not in before}
+    return kept | {key: value for key, value in mine.items() if key not in before or before[key] != value}
+
+
+def _text(path: Path) -> str | None:
+    """What is in a file; None if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
