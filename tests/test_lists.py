@@ -85,4 +85,4 @@ def test_a_table_fits_the_terminal_and_says_what_is_left_out(machines, width, le
     table = [line for line in shown if line.startswith(("cloud", "local", "----"))]
     assert len(table) == 5 and all(len(line) <= width for line in table)
     assert all(any(name in line for line in table) for name in ("web01", "web02", "web03"))
-    assert any("too narrow for the columns" in line and "--columns" in line for line in shown) is left_out
+    assert any("too narrow for the column" in line and "--columns" in line for line in shown) is left_out

@@ -187,7 +187,7 @@ def test_info_of_a_cloud_that_is_away_is_what_was_known(boot, spy, cms):
     code, out, err = cms("info web1 --cloud=a")
     assert code == 4
     assert "web1" in out
-    assert "a is away; the machine is shown as cached 0s ago" in err
+    assert "a is away; the record shown is cached, 0s old" in err
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])

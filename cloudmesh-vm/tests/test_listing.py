@@ -209,7 +209,7 @@ def test_names_and_clouds_filter_in_the_order_written(three, config, wanted, clo
 @pytest.mark.parametrize(
     ("wanted", "error", "words"),
     [
-        (["web3"], UnknownName, "there is no machine 'web3' among the known ones .*; did you mean 'web"),
+        (["web3"], UnknownName, "there is no machine 'web3' in the cached list .*; did you mean 'web"),
         (["b:web1"], UnknownName, "there is no machine 'b:web1'"),
         (["x:web1"], UnknownName, "there is no cloud 'x'"),
         (["c:web1"], ConfigError, "'c' is not active"),
@@ -250,4 +250,4 @@ def test_what_is_known_is_shown_beside_a_name_that_is_not(three, config):
     answer = list_machines(config, ["db1", "db2"], None, refresh=False)
     assert names(answer) == ["b:db1"]
     assert answer.exit_code == 2
-    assert answer.notes[0].startswith("error: there is no machine 'db2' among the known ones")
+    assert answer.notes[0].startswith("error: there is no machine 'db2' in the cached list")

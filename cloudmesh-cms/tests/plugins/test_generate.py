@@ -118,7 +118,7 @@ def acme(home):
 
 
 def test_the_difference_to_what_is_generated_today_is_shown(home, acme):
-    assert home.cms("plugin", "check", f"--dir={acme}").stderr.endswith("is what would be generated today\n")
+    assert home.cms("plugin", "check", f"--dir={acme}").stderr.endswith("matches the current template\n")
     readme, toml = acme / "README.md", acme / "pyproject.toml"
     readme.unlink()
     toml.write_text(toml.read_text().replace('version = "0.1.0"', 'version = "9.9"'), encoding="utf-8")

@@ -54,7 +54,7 @@ BROKEN = {
 NO_PROVIDER = {
     "no_module": ("nosuchmodule:Some", "No module named 'nosuchmodule'"),
     "no_such_name": ("acme_types:Nobody", "has no attribute 'Nobody'"),
-    "no_class": ("acme_types:function", "no subclass of cloudmesh.cloud.Provider"),
+    "no_class": ("acme_types:function", "not a subclass of cloudmesh.cloud.Provider"),
     "unfinished": ("acme_types:Unfinished", "lacks the methods boot, check, delete"),
 }
 TYPES = """

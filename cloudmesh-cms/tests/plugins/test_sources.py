@@ -15,9 +15,9 @@ REFUSED = {
     "git+ssh://there/x": "is a URL",
     "./nowhere": "there is no file or folder ./nowhere",
     "x.whl": "there is no file or folder x.whl",
-    "./empty": "the folder ./empty holds no package",
-    "./file.txt": "is no wheel and no folder",
-    "package": "package is a folder here: say ./package",
+    "./empty": "the folder ./empty has no pyproject.toml",
+    "./file.txt": "is neither a wheel nor a folder",
+    "package": "package is a folder here: use ./package",
     "two words": "neither a folder, nor a wheel, nor the name",
     "--index-url=x": "unknown option",
     "-r": "unknown option",
@@ -125,7 +125,7 @@ def test_all_of_a_receipt_is_said_again_and_a_password_not_as_a_word(tmp_path):
     assert read.environment == {"UV_DEFAULT_INDEX": "https://me:hush@there/simple"}
     for more in ('resolution = "lowest"\n', "[tool.more]\nx = 1\n"):
         file.write_text(RECEIPT + more, encoding="utf-8")
-        with pytest.raises(CloudmeshError, match="cannot repeat"):
+        with pytest.raises(CloudmeshError, match="cannot reproduce"):
             receipt.Receipt.of(folder)
 
 

@@ -16,24 +16,24 @@ OTHERS = "Commands of other packages"
 _CMD5 = "Commands of cmd5"
 # The commands of cmd5, which say of themselves little that fits in a line.
 _OF_CMD5 = {
-    "banner": "print a text in a frame",
+    "banner": "print text in a frame",
     "clear": "clear the screen",
-    "commands": "print what cmd5 has loaded",
+    "commands": "list the commands that cmd5 has loaded",
     "debug": "switch cmd5's debug output on or off",
-    "default": "keep default values, used as default.NAME",
-    "dryrun": "on: commands only show what they would do",
-    "echo": "print a text",
+    "default": "set, list and delete default values, used as default.NAME",
+    "dryrun": "on or off: only show what commands would do",
+    "echo": "print text",
     "info": "print information about cmd5's shell",
     "man": "print the help of cmd5's commands as manual pages",
     "pause": "wait for the Enter key",
     "py": "run a line of Python",
-    "set": "keep variables, used as $NAME",
-    "shell": "run a program of the system",
-    "sleep": "wait for some seconds",
+    "set": "set, list and delete variables, used as $NAME",
+    "shell": "run a program of the operating system",
+    "sleep": "wait for a number of seconds",
     "stopwatch": "start and stop timers",
     "sysinfo": "print information about this computer",
     "term": "run a program in a new terminal window",
-    "var": "keep variables, used as var.NAME",
+    "var": "set, list and delete variables, used as var.NAME",
 }
 
 
@@ -56,7 +56,7 @@ def all_commands() -> Answer:
     order = [*GROUPS, *sorted(groups.keys() - {*GROUPS, OTHERS, _CMD5}), OTHERS, _CMD5]
     width = max((len(name) for group in groups.values() for name in group), default=0)
     text = "\n\n".join(_section(group, groups[group], width) for group in order if group in groups)
-    end = "cms help COMMAND shows how a command is used; so does cms COMMAND --help."
+    end = "'cms help COMMAND' or 'cms COMMAND --help' shows the help of a command."
     return Answer(text=f"{text}\n\n{end}", notes=notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 PROGRAM = "cms"
 OPTIONS = """\
 Options:
-  -h, --help     show this help, and the commands that there are
+  -h, --help     show this help and the list of commands
   --version      show the version; cms version shows those of all packages
   --debug        show the traceback of an error, as CLOUDMESH_DEBUG=1 does
   --echo         show each line before it is run
@@ -25,6 +25,8 @@ Usage:
   cms (-h | --help | --version)
 
 {OPTIONS}
-Options of the program stand before the command; what follows the command belongs to it.
-Without a command, cms starts the interactive shell at a terminal, and else runs the lines of stdin.
+Options of the program go before the command; all words after the command
+belong to the command. Without a command, cms starts the interactive shell; if
+stdin is not a terminal, it runs the lines of stdin.
+
 """

@@ -9,11 +9,11 @@ from __future__ import annotations
 import importlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from cloudmesh.plugin import catalogue, front, variables
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.usage import parse, unmarked
@@ -72,7 +72,7 @@ def find(shell: Any, name: str) -> Callable[[Any], Any]:
             from cloudmesh.plugin.usage.hints import program_hint
 
             known = catalogue.names()
-            raise UnknownName("command", name, known, near=program_hint(name, known))
+            raise UnknownName("command", name, _known(known), near=program_hint(name, known))
         owner = load(place)
         if not getattr(getattr(owner, f"do_{name}"), "cloudmesh_command", False):
             _widened(shell, _cmd5_shell())
@@ -100,7 +100,12 @@ def load(place: catalogue.Place) -> type:
     for owner in _classes(module):
         if hasattr(owner, f"do_{place.name}"):
             return owner
-    raise UnknownName("command", place.name, catalogue.names())
+    raise UnknownName("command", place.name, _known(set(catalogue.names()) - {place.name}))
+
+
+def _known(names: Iterable[str]) -> KnownNames:
+    """The commands, too many for an error."""
+    return KnownNames(names, elsewhere="'cms help' lists the commands")
 
 
 def _classes(module: Any) -> Iterator[type]:

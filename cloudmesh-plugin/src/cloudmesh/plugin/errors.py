@@ -184,14 +184,14 @@ class KnownNames:
     To compare a name with a thousand others takes milliseconds, so only the first ones are told the nearest.
     """
 
-    def __init__(self, known: Iterable[str], most: int = 8) -> None:
-        """Take these names, of which at most so many are shown."""
+    def __init__(self, known: Iterable[str], most: int = 8, elsewhere: str = "") -> None:
+        """Take these names, of which at most so many are shown; none if ``elsewhere`` says what lists them."""
         self._names = list(dict.fromkeys(known))
         self._to_compare = _COMPARED
         # A name may hold what would break the line.
         shown = ", ".join(each if each.isprintable() else repr(each) for each in self._names[:most])
         more = f", ... ({len(self._names)} in all)" if len(self._names) > most else ""
-        self._known = f"known: {shown}{more}" if self._names else "none is known"
+        self._known = elsewhere or (f"known: {shown}{more}" if self._names else "none is known")
 
     def suggest(self, name: str, near: str | None = None) -> str:
         """As the function ``suggest``; without the nearest name after the first ten times.

@@ -210,10 +210,8 @@ def _table(answer: Answer) -> str:
             if answer.chooses
             else "--output=yaml shows all"
         )
-        answer.notes = [
-            *answer.notes,
-            f"note: the terminal is too narrow for the columns {', '.join(dropped)}; {more}",
-        ]
+        columns = f"column{'s' if len(dropped) > 1 else ''} {', '.join(dropped)}"
+        answer.notes = [*answer.notes, f"note: the terminal is too narrow for the {columns}; {more}"]
     return text
 
 

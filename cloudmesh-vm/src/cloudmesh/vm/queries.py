@@ -170,7 +170,7 @@ def _named(
         found = [each for each in index.meant(name) if each.cloud in clouds]
         if not found and not name.is_glob:
             away = [error for cloud, error in errors.items() if cloud in clouds]
-            where = "among the known ones (--refresh asks the clouds)"
+            where = "in the cached list (--refresh asks the clouds)"
             failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
         shown.update(dict.fromkeys(found))
     return rows.take([places[each] for each in shown]), failed

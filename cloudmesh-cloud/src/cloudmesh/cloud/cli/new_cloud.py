@@ -164,7 +164,7 @@ def _answer(question: Question, hidden: bool, before: str = "") -> str:
             raise Interrupted("interrupted: no cloud was added")
         line = line.strip() or before
         if question.choices and line and line not in question.choices:
-            tell(f"{line!r} is not possible; {suggest(line, question.choices)}")
+            tell(f"{line!r} is not valid; {suggest(line, question.choices)}")
         elif line == question.default:
             return ""
         elif line or hidden or question.default is not None:

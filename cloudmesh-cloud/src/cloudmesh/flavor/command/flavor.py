@@ -23,8 +23,8 @@ class FlavorCommand(PluginCommand):
             --cloud=CLOUDS     clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --refresh          ask the clouds now, and fail if one does not answer
-            --cached           ask no cloud; else those whose rows are older than
-                               refresh_after
+            --cached           ask no cloud, however old the rows are (default: ask if they
+                               are older than refresh_after, 60 s)
             --filter=FILTER    only rows that meet all conditions: 'vcpus>=4,ram>=8G';
                                a value alone is a name or an id: 'ubuntu*'
             --sort=COLUMNS     order, with - for the greatest first: cloud,-ram

@@ -50,10 +50,9 @@ class PluginCommand(plugin.PluginCommand):
                              their packages; exit code 1 if one cannot be used: it cannot
                              be loaded, or two packages bring it
             plugin check     runs the tests that every provider must pass; with --dir, shows
-                             how a generated package differs from what would be generated
-                             today
+                             how a generated package differs from the current template
             plugin generate  writes a new package into DIR/cloudmesh-NAME: a command or a
-                             provider that works as it stands, with tests
+                             provider that works as generated, with tests
             plugin install   shows what a package brings, and installs it by pip, uv or pipx;
                              refused if it would write over files of another package, or
                              bring a command or a type of clouds that exists
@@ -87,7 +86,7 @@ def _check(shell: object, arguments: dict[str, Any]) -> Answer:
 
         folder = Path(arguments["--dir"]).expanduser()
         text = generate.difference(folder)
-        notes = [] if text else [f"{folder} is what would be generated today"]
+        notes = [] if text else [f"{folder} matches the current template"]
         return Answer(text=text, notes=notes)
     from cloudmesh.cms.plugins import check
     from cloudmesh.config.secrets.prompt import prompter_of

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 SCRIPTS = {"bash": "cms.bash", "zsh": "_cms.zsh", "fish": "cms.fish"}
 HOWTO = """\
-To complete cms with the Tab key, add a line to the file that your shell reads at its start:
+To complete cms with the Tab key, add a line to the start-up file of your shell:
 
   bash  ~/.bashrc                    source <(cms completion bash)
   zsh   ~/.zshrc, after compinit     source <(cms completion zsh)
   fish  ~/.config/fish/config.fish   cms completion fish | source
 
-So that a new shell starts faster, write the script into a file instead, once:
+For a faster start of the shell, write the script into a file once instead:
 
   bash  cms completion bash > ~/.cloudmesh/completion.bash
         and in ~/.bashrc: source ~/.cloudmesh/completion.bash
   zsh   cms completion zsh > DIRECTORY/_cms, with a DIRECTORY of $fpath
   fish  cms completion fish > ~/.config/fish/completions/cms.fish
 
-It stays right when packages are installed or removed later."""
+The file need not be written again when packages are installed or removed."""
 
 
 def script(shell: str) -> str:

@@ -15,7 +15,7 @@ from cloudmesh.cms.completion.kinds import is_careful, kind_of
 from cloudmesh.cms.completion.rows import Row, rows_of
 from cloudmesh.cms.completion.table import MATCHER, PROGRAM, KnownOption, Table, TableRow
 from cloudmesh.plugin import catalogue, commands
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 
 # Of a description.
 _LONGEST = 72
@@ -38,7 +38,12 @@ def make(program: str, config: str) -> Table:
         table.commands[name] = ""
         # What others' modules do and print while they are imported is not for a line that is being typed.
         with contextlib.suppress(Exception, SystemExit), contextlib.redirect_stdout(io.StringIO()):
-            method = getattr(commands.load(place), f"do_{name}")
+            try:
+                method = getattr(commands.load(place), f"do_{name}")
+            except UnknownName:
+                # It only looked like one.
+                del table.commands[name]
+                continue
             table.commands[name] = _short(summary(name, method))
             _add_usage(table, name, method.__doc__ or "")
     with contextlib.suppress(CloudmeshError, OSError):

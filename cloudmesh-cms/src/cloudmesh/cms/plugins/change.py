@@ -44,7 +44,7 @@ def install(word: str, *, update: bool, yes: bool, dryrun: bool) -> Answer:
     main = _main(given, pins, changes)
     if not main.brought.is_plugin:
         raise CloudmeshError(
-            f"{main.brought} brings no command, provider or executor, so it is no plug-in of cms; "
+            f"{main.brought} has no command, provider or executor, so it is not a plug-in of cms; "
             "nothing was installed"
         )
     if update and not main.before:
@@ -52,7 +52,7 @@ def install(word: str, *, update: bool, yes: bool, dryrun: bool) -> Answer:
     plan.refuse_clashes(changes, installed)
     changes.sort(key=lambda each: (each is not main, not each.brought.is_plugin, each.brought.distribution))
     if dryrun:
-        return Answer([each.row() for each in changes], names="distribution", notes=["nothing was installed"])
+        return Answer([each.row() for each in changes], names="distribution", notes=["dry run: nothing was installed"])
     action, replaced = "update" if update else "install", {each.brought.distribution for each in changes}
     require_yes("\n".join(map(str, changes)), f"{action} {main.brought.distribution}", yes=yes)
     loaded = [note for each in installed if each.distribution in replaced for note in _loaded(each)]
@@ -76,7 +76,7 @@ def _loaded(replaced: Brought) -> list[str]:
     modules |= {point.value.partition(":")[0].strip() for point in replaced.points}
     if modules.isdisjoint(sys.modules):
         return []
-    return [f"what this process has loaded of {replaced.distribution} stays until it ends: start a new shell"]
+    return [f"this process still uses the old {replaced.distribution}: start a new shell"]
 
 
 def _done(changes: Sequence[plan.Change], loaded: Sequence[str]) -> Answer:
@@ -87,7 +87,7 @@ def _done(changes: Sequence[plan.Change], loaded: Sequence[str]) -> Answer:
     rows = [each.row() for each in changes]
     missing = [str(each.brought) for each in changes if each.brought.distribution not in now]
     if missing:
-        raise CloudmeshError(f"{', '.join(missing)} is not found after the installation; cms plugin list")
+        raise CloudmeshError(f"{', '.join(missing)} is not found after the installation; see cms plugin list")
     things = []
     for change in changes:
         owner = now[change.brought.distribution]
@@ -129,8 +129,12 @@ def remove(name: str, *, yes: bool, dryrun: bool) -> Answer:
     notes = _left(found)
     row = {key: value for key, value in change.row("remove").items() if key not in ("before", "files")}
     if dryrun:
-        return Answer([row], names="distribution", notes=["nothing was removed"])
-    goes = "; ".join(f"{kind}s {', '.join(names)}" for kind in plan.KINDS if (names := found.names(kind)))
+        return Answer([row], names="distribution", notes=["dry run: nothing was removed"])
+    goes = "; ".join(
+        f"{kind}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+        for kind in plan.KINDS
+        if (names := found.names(kind))
+    )
     sentence = f"remove {found}: {goes}"
     require_yes("\n".join([sentence, *notes]), f"remove {found.distribution}", yes=yes)
     loaded = _loaded(found)
@@ -138,7 +142,7 @@ def remove(name: str, *, yes: bool, dryrun: bool) -> Answer:
     importlib.invalidate_caches()
     catalogue.places.cache_clear()
     if any(each.distribution == found.distribution for each in everything()):
-        raise CloudmeshError(f"{found} is still there after it was removed; cms plugin list")
+        raise CloudmeshError(f"{found} is still installed after its removal; see cms plugin list")
     return Answer([row], names="distribution", notes=[*(notes if yes else []), *loaded])
 
 
@@ -148,12 +152,12 @@ def _require_plugin(name: str, installed: Sequence[Brought]) -> Brought:
         if each.distribution == name and each.is_plugin:
             return each
         if each.distribution == name:
-            raise UsageError(f"{each} brings no command, provider or executor, so it is no plug-in of cms")
+            raise UsageError(f"{each} has no command, provider or executor, so it is not a plug-in of cms")
     for each in installed:
         for kind in plan.KINDS:
             if name in (normalized(one) for one in each.names(kind)) and each.distribution:
                 raise UsageError(
-                    f"there is no plug-in {name!r}; the {kind} {name!r} is of {each.distribution}: "
+                    f"there is no plug-in {name!r}; the {kind} {name!r} belongs to {each.distribution}: "
                     "give the name of the package"
                 )
     own = core(installed)
@@ -180,4 +184,6 @@ def _left(found: Brought) -> list[str]:
     names = [name for name, each in clouds.items() if isinstance(each, dict) and each.get("type") in types]
     if not names:
         return []
-    return [f"clouds {', '.join(names)} stay in the configuration and cannot be used without it"]
+    plural = "s" if len(names) > 1 else ""
+    shown = f"cloud{plural} {', '.join(names)}"
+    return [f"{shown} cannot be used without it, and {'are' if plural else 'is'} kept in the configuration"]

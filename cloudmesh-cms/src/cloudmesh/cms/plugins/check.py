@@ -62,7 +62,7 @@ def check_provider(kind: str, cloud: str | None, prompter: Prompter, *, yes: boo
     settings = _settings(provider, kind, cloud, prompter)
     if cloud and not provider.simulated:
         sentence = f"the suite boots and deletes machines named conformance-... on cloud {cloud}"
-        require_yes(f"{sentence}; this may cost money", "run it", yes=yes)
+        require_yes(f"{sentence}; this may cost money", "run the suite", yes=yes)
     rows = list(_run(kind, cloud, settings))
     failed = [row for row in rows if row["result"] == "failed"]
     owner = next((each for each in everything() if kind in each.names("provider")), kind)

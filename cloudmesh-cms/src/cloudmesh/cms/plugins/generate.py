@@ -52,7 +52,7 @@ def generate(name: str, kind: str, where: Path, *, dryrun: bool = False) -> Answ
     """
     require_free(name, kind)
     if not where.is_dir():
-        raise UsageError(f"there is no folder {where}; make it first, or give another with --dir")
+        raise UsageError(f"there is no folder {where}; create it, or give another with --dir")
     target = where / distribution_name(name)
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} exists already; remove it, or give another folder with --dir")
@@ -65,7 +65,7 @@ def generate(name: str, kind: str, where: Path, *, dryrun: bool = False) -> Answ
             raise CloudmeshError(f"{target} cannot be written: {reason}; nothing was written") from error
     # A word without a slash would be the name of a package.
     place = shlex.quote(str(target) if "/" in str(target) else f"./{target}")
-    notes = [f"{target} would be written"] if dryrun else [f"{target} is written"]
+    notes = [f"dry run: {target} was not written"] if dryrun else [f"{target} was written"]
     if not dryrun:
         notes += [f"test it: python -m pytest {place}", f"install it: cms plugin install {place}"]
     return Answer([{"file": str(target / path)} for path in texts], names="file", notes=notes)
@@ -122,7 +122,7 @@ def _generated(folder: Path) -> tuple[str, str]:
     try:
         table = read_toml(file).get("tool", {}).get("cloudmesh", {}).get("plugin", {})
     except FileNotFoundError:
-        raise UsageError(f"{folder} holds no package: it has no file pyproject.toml") from None
+        raise UsageError(f"{folder} has no pyproject.toml, so it is not a package") from None
     name, kind = str(table.get("name", "")), str(table.get("kind", ""))
     if not name.isidentifier() or kind not in (COMMAND, PROVIDER):
         raise UsageError(
@@ -147,7 +147,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {(error.strerror or 'error').lower()}") from None
     except ValueError as error:
-        raise UsageError(f"{file} is no TOML: {error}") from None
+        raise UsageError(f"{file} is not valid TOML: {error}") from None
 
 
 def _range(distribution: str) -> str:

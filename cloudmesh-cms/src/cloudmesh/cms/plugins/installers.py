@@ -220,7 +220,7 @@ def _within(beside: str = "") -> Installer:
         return Uv(uv)
     if find_spec("pip") is None:
         raise CloudmeshError(
-            f"neither pip nor uv is there to install into {sys.prefix}; "
+            f"no pip or uv found to install into {sys.prefix}; "
             f"install uv, or add pip to it: {sys.executable} -m ensurepip"
         )
     return Pip(sys.executable, "-m", "pip")
@@ -279,5 +279,5 @@ def _reason(told: str) -> str:
     """What an installer says of its failure, in one line."""
     lines = [harmless(line.strip()) for line in mask_text(told).splitlines() if line.strip()]
     errors = [_LABEL.sub("", line) for line in lines if _SAYS_WHY.match(line)]
-    text = "; ".join(dict.fromkeys((errors or lines[-3:])[:3])) or "it does not say why"
+    text = "; ".join(dict.fromkeys((errors or lines[-3:])[:3])) or "no reason given"
     return " ".join(text.split())

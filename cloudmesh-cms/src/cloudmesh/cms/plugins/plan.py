@@ -125,7 +125,7 @@ def _refuse_names(changes: Sequence[Change], rest: Sequence[Brought]) -> None:
             for name in change.brought.names(kind):
                 if name in owners:
                     raise CloudmeshError(
-                        f"{change.brought} brings the {kind} {name!r}, which {owners[name]} has already; "
+                        f"{change.brought} has the {kind} {name!r}, which exists already in {owners[name]}; "
                         "nothing was installed"
                     )
                 owners[name] = change.brought
@@ -137,7 +137,7 @@ def _refuse_files(changes: Sequence[Change], replaced: set[str], folders: Sequen
     for change in changes:
         if "cloudmesh/__init__.py" in change.files:
             raise CloudmeshError(
-                f"{change.brought} holds a file cloudmesh/__init__.py, which would hide all other packages "
+                f"{change.brought} contains cloudmesh/__init__.py, which would hide all other packages "
                 "of cloudmesh; nothing was installed"
             )
         for path in _targets(change):
@@ -182,7 +182,7 @@ def _in_namespace(change: Change) -> Iterable[Path]:
                     yield there
 
 
-def _overwrites(change: Change, path: Path, owner: str, verb: str = "write over") -> CloudmeshError:
+def _overwrites(change: Change, path: Path, owner: str, verb: str = "overwrite") -> CloudmeshError:
     return CloudmeshError(
         f"{change.brought} would {verb} {path}, which belongs to {owner}; nothing was installed"
     )

@@ -124,11 +124,11 @@ def _reason(thing: Thing) -> str:
     for part in path.partition("[")[0].strip().split(".") if path else ():
         loaded = getattr(loaded, part)
     if thing.kind == "executor":
-        return "" if callable(loaded) else "it is no function"
+        return "" if callable(loaded) else "it is not a function"
     from cloudmesh.cloud.provider.interface import Provider
 
     if not Provider.is_base_of(loaded):
-        return "it is no subclass of cloudmesh.cloud.Provider"
+        return "it is not a subclass of cloudmesh.cloud.Provider"
     missing = sorted(getattr(loaded, "__abstractmethods__", ()))
     return f"it lacks the methods {', '.join(missing)}" if missing else ""
 
@@ -144,7 +144,7 @@ def _command(thing: Thing) -> str:
         return f"{NO_METHOD} do_{thing.name}"
     except CloudmeshError as error:
         return _sentence(error.__cause__ or error)
-    return "" if callable(getattr(owner, f"do_{thing.name}")) else f"do_{thing.name} is no method"
+    return "" if callable(getattr(owner, f"do_{thing.name}")) else f"do_{thing.name} is not a method"
 
 
 def _sentence(error: BaseException) -> str:

@@ -92,6 +92,6 @@ def _line(place: Path, requirement: Mapping[str, Any]) -> str:
 def _unknown(place: Path, what: str) -> CloudmeshError:
     tool = shlex.quote(place.name)
     return CloudmeshError(
-        f"the {_NAME} of {tool} holds what cms cannot repeat ({what}); "
+        f"the {_NAME} of {tool} contains what cms cannot reproduce ({what}); "
         "run 'uv tool install' with --with and your options yourself"
     )

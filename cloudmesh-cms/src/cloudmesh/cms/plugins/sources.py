@@ -49,7 +49,7 @@ def source(word: str) -> Source:
         raise UsageError(f"{word!r} is neither a folder, nor a wheel, nor the name of a package")
     if Path(word).is_dir():
         # Whoever has just generated it must not get the package that a stranger has given this name.
-        raise UsageError(f"{word} is a folder here: say ./{word}, or '{word}>=0' for a package of this name")
+        raise UsageError(f"{word} is a folder here: use ./{word}, or '{word}>=0' for a package of this name")
     return Source(word, normalized(match["name"]))
 
 
@@ -59,7 +59,7 @@ def _package(word: str) -> Path:
     if not path.exists():
         raise UsageError(f"there is no file or folder {word}")
     if path.is_file() and path.suffix != ".whl":
-        raise UsageError(f"{word} is no wheel and no folder with a package")
+        raise UsageError(f"{word} is neither a wheel nor a folder with a package")
     if path.is_dir() and not any((path / each).is_file() for each in ("pyproject.toml", "setup.py")):
-        raise UsageError(f"the folder {word} holds no package: it has no file pyproject.toml")
+        raise UsageError(f"the folder {word} has no pyproject.toml, so it is not a package")
     return path

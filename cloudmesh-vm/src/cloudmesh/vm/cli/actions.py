@@ -139,7 +139,7 @@ def _info(config: Config, arguments: Arguments) -> Answer:
             known = machines.session.inventory.find(machine)
             if known is None:
                 raise
-            note = f"error: {error}; the machine is shown as cached {age_text(known.age)} ago"
+            note = f"error: {error}; the record shown is cached, {age_text(known.age)} old"
             answer = describe(config, machine, known.refreshed, [note], arguments["--output"])
             answer.exit_code = error.exit_code
             return answer

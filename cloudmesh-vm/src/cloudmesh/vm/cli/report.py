@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.cli.notes import simulated_notes
+from cloudmesh.cloud.cli.notes import age_text, simulated_notes
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, find_verb
 from cloudmesh.cloud.store.inventory import Inventory
@@ -211,6 +211,8 @@ def describe(
     facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
     if form == "names":
         facts.update(*machine_rows(config, [machine]))
+    elif form == "table":
+        facts["age"] = age_text(age)
     return Answer(record=facts, notes=list(notes))
 
 
