@@ -76,7 +76,7 @@ def test_who_interrupts_it_leaves_no_machine_behind(acme):
 REFUSED = {
     "nosuch": (2, "no provider 'nosuch'"),
     "acme": (2, "needs credentials (ACME_TOKEN): name a cloud"),
-    "acme --cloud=work": (2, "refusing to run it: no terminal to confirm at; use --yes"),
+    "acme --cloud=work": (2, "refusing to run the suite: no terminal to confirm at; use --yes"),
     "acme --cloud=local --yes": (2, "cloud local has type 'simulated', not 'acme'"),
     "acme --cloud=nosuch --yes": (2, "nosuch"),
     "libcloud": (3, "cannot be used without settings"),

@@ -162,7 +162,10 @@ SIMULATED = "[cloudmesh.providers]\nsimulated = acme:Acme\n"
 SCRIPT = "[console_scripts]\ncms = acme:main\n"
 # What a wheel holds beside a good command, and why it is refused.
 CLASHES = {
-    "a command": ({"files": command("vm", "acme")}, "the command 'vm', which exists already in cloudmesh-vm 5.0.0"),
+    "a command": (
+        {"files": command("vm", "acme")},
+        "the command 'vm', which exists already in cloudmesh-vm 5.0.0",
+    ),
     "a command of cmd5": ({"files": command("banner")}, "the command 'banner', which cloudmesh-cmd5"),
     "a type": ({"files": {}, "points": SIMULATED}, "the provider 'simulated', which cloudmesh-cloud 5.0.0"),
     "a file": ({"files": {"tabulate/__init__.py": ""}}, "which belongs to tabulate "),

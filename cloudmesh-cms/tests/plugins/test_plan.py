@@ -41,11 +41,13 @@ def test_a_file_of_an_editable_installation_would_be_hidden(unpacked):
 def test_two_new_packages_may_not_share_a_file_or_a_name(unpacked):
     unpacked.install("acme-a", {"acme.py": ""})
     unpacked.install("acme-b", {"acme.py": ""})
-    with pytest.raises(CloudmeshError, match="acme-b 1.0 would write over .*, which belongs to acme-a"):
+    with pytest.raises(CloudmeshError, match="acme-b 1.0 would overwrite .*, which belongs to acme-a"):
         changes(unpacked)
     unpacked.install("acme-c", points="[cloudmesh.executors]\nx = a:b\n")
     unpacked.install("acme-d", points="[cloudmesh.executors]\nx = a:c\n")
-    with pytest.raises(CloudmeshError, match="acme-d 1.0 brings the executor 'x', which acme-c 1.0 has"):
+    with pytest.raises(
+        CloudmeshError, match="acme-d 1.0 has the executor 'x', which exists already in acme-c 1.0"
+    ):
         changes(unpacked)
 
 

@@ -185,7 +185,7 @@ class KnownNames:
     """
 
     def __init__(self, known: Iterable[str], most: int = 8, elsewhere: str = "") -> None:
-        """Take these names, of which at most so many are shown; none if ``elsewhere`` says what lists them."""
+        """Take these names, of which at most ``most`` are shown; none if ``elsewhere`` names a list."""
         self._names = list(dict.fromkeys(known))
         self._to_compare = _COMPARED
         # A name may hold what would break the line.

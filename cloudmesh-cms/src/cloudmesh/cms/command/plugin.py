@@ -44,7 +44,7 @@ class PluginCommand(plugin.PluginCommand):
             --output=FORMAT  table, json, yaml, csv or names  [default: table]
 
           Description:
-            A plug-in is a package that brings commands, or providers: types of clouds.
+            A plug-in is a package with commands or providers (types of clouds).
 
             plugin list      all commands, providers and executors that are installed, with
                              their packages; exit code 1 if one cannot be used: it cannot
@@ -53,9 +53,9 @@ class PluginCommand(plugin.PluginCommand):
                              how a generated package differs from the current template
             plugin generate  writes a new package into DIR/cloudmesh-NAME: a command or a
                              provider that works as generated, with tests
-            plugin install   shows what a package brings, and installs it by pip, uv or pipx;
-                             refused if it would write over files of another package, or
-                             bring a command or a type of clouds that exists
+            plugin install   shows what a package contains, and installs it with pip, uv or pipx;
+                             refused if it would overwrite files of another package, or
+                             has a command or a type of clouds that exists
             plugin update    the same for a newer version of one that is installed
             plugin remove    removes a package; the configuration stays as it is
 

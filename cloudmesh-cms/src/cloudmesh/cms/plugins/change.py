@@ -52,7 +52,9 @@ def install(word: str, *, update: bool, yes: bool, dryrun: bool) -> Answer:
     plan.refuse_clashes(changes, installed)
     changes.sort(key=lambda each: (each is not main, not each.brought.is_plugin, each.brought.distribution))
     if dryrun:
-        return Answer([each.row() for each in changes], names="distribution", notes=["dry run: nothing was installed"])
+        return Answer(
+            [each.row() for each in changes], names="distribution", notes=["dry run: nothing was installed"]
+        )
     action, replaced = "update" if update else "install", {each.brought.distribution for each in changes}
     require_yes("\n".join(map(str, changes)), f"{action} {main.brought.distribution}", yes=yes)
     loaded = [note for each in installed if each.distribution in replaced for note in _loaded(each)]

@@ -34,7 +34,10 @@ _AFTER_VERBS = (
     ("--call-timeout=DURATION", "time limit for one call; else the configured one"),
     ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ..."),
     ("--refresh", "ask the clouds now, and fail if one does not answer"),
-    ("--cached", "ask no cloud, however old the rows are (default: ask if they are older than refresh_after, 60 s)"),
+    (
+        "--cached",
+        "ask no cloud, however old the rows are (default: ask if older than refresh_after, 60 s)",
+    ),
     ("--filter=FILTER", "only machines that meet all conditions: 'state=active,cloud=uc|tacc,age>1h'"),
     ("--sort=COLUMNS", "order, with - for the greatest first: cloud,-created"),
     ("--columns=COLUMNS", "columns to show, or globs; also id, key, created, metadata, zone, fault, ..."),
