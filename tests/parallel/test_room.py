@@ -37,6 +37,7 @@ def test_where_there_is_hardly_room_for_one_call_each_machine_is_told_the_truth(
     fleet.add(2)
     ended = few_files(fleet.home, files, "vm", "start", "a:a[001-002]")
     states = fleet.states()
+    assert ended.stdout, (ended, states)
     rows = json.loads(ended.stdout)
     assert len(rows) == 2 and "Traceback" not in ended.stderr
     assert ended.returncode == int(any(row["result"] != "done" for row in rows))

@@ -9,6 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
+
+# Searches load these when they need them. A job loads them before its first call: in its midst a process
+# that may open few files could not open another one.
+from cloudmesh.db.records import ordering  # noqa: F401
+from cloudmesh.db.records.conditions import gt, in_, lt
+from cloudmesh.db.sql import where  # noqa: F401
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.model.call import ADDRESS, BOOT
@@ -170,8 +176,6 @@ class JobStore:
         Raises StoreError if that cannot be written; it is released all the same.
         """
         try:
-            from cloudmesh.db.records.conditions import in_
-
             with self._database.atomic():
                 self._require_hold()
                 unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
@@ -250,8 +254,6 @@ def _forget_old(database: Database) -> None:
     """Remove jobs that came to their end long ago, with all that is known of them."""
     if not database.has(rows.JOBS):
         return
-    from cloudmesh.db.records.conditions import gt, in_, lt
-
     ended = {"status": in_([*rows.OVER, rows.CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
     for job in database.find(rows.JOBS, ended):
         for table in (rows.EVENTS, rows.TASKS, rows.PARTS):
