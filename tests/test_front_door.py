@@ -69,6 +69,7 @@ def others(home):
         (["--debugg", "vm", "list"], 2, "did you mean '--debug'?"),
         (["--file=no.txt"], 2, "the script 'no.txt' cannot be read"),
         (["--file"], 2, "'--file' needs a value"),
+        (["--file=", "version"], 2, "--file= is empty"),
         (["--file=a.txt", "vm"], 2, "unexpected argument 'vm'"),
         (["vm", "list", "--verson"], 2, "unknown option '--verson'"),
         (["banner"], 2, "'banner' needs TEXT"),

@@ -79,6 +79,7 @@ def test_only_what_the_command_has_is_a_hint(command: str, word: str, hint: str 
 
 def test_a_wish_to_be_asked_is_no_hint_to_the_option_that_asks_nothing() -> None:
     assert (option_hint("--confirm", OPTIONS), option_hint("--no-confirm", OPTIONS)) == (None, "--yes")
+    assert option_hint("-n", ["-q", "--quiet"]) is None
 
 
 @pytest.mark.parametrize("word", ["select", "relabel", "detele", "deleting", "rebuid2", "zap", "x", ""])

@@ -61,7 +61,9 @@ def _run(words: list[str]) -> int:
         return 0
     if options.get("--debug"):
         os.environ["CLOUDMESH_DEBUG"] = "1"
-    if script := options.get("--file"):
+    if (script := options.get("--file")) is not None:
+        if not script:
+            raise UsageError("--file= is empty; give a script", usage=_usage())
         if rest:
             raise UsageError(f"unexpected argument {rest[0]!r} after --file={script}", usage=_usage())
         return _call("batch", ["--echo", script] if options["--echo"] else [script])

@@ -21,9 +21,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cloudmesh.plugin.errors import UsageError
+from cloudmesh.plugin.errors import KnownNames, UsageError
 from cloudmesh.plugin.lists.rows import Rows, natural_key
-from cloudmesh.plugin.lists.values import EXAMPLES, LIST, MAP, NUMBERS, READERS, TEXT, TIME, YES, moment, yes
+from cloudmesh.plugin.lists.values import (
+    EXAMPLES,
+    LIST,
+    MAP,
+    NUMBERS,
+    READERS,
+    TEXT,
+    TIME,
+    YES,
+    Choice,
+    moment,
+    yes,
+)
 
 Test = Callable[[Any], bool]
 
@@ -159,7 +171,17 @@ def _alternatives(value: str, kind: str, part: str) -> Iterator[Test]:
         elif kind == YES:
             yield _is_equal(_read(yes, each, kind, part))
         else:
+            if isinstance(kind, Choice):
+                _require_word(each, kind, part)
             yield _matching(each)
+
+
+def _require_word(value: str, kind: Choice, part: str) -> None:
+    """Refuse a word that the column never holds: no row would ever be shown."""
+    if value in kind.words or _GLOB.search(value) or "\\" in value:
+        return
+    told = KnownNames(kind.words).suggest(value, kind.near(value, kind.words))
+    raise UsageError(f"{value!r} in --filter {part.strip()!r} is never the value; {told}")
 
 
 def _is_equal(wanted: float | bool) -> Test:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cloudmesh.plugin import durations
 
@@ -20,6 +20,26 @@ TEXT, NUMBER, MIB, GIB, SECONDS, TIME, YES, LIST, MAP = (
     "list",
     "map",
 )
+
+
+class Choice(str):
+    """The kind of a column of texts that holds certain words only, such as states.
+
+    Attributes:
+        words: these words.
+        near: what was probably meant by another word, if that can be told.
+    """
+
+    words: tuple[str, ...]
+    near: Callable[[str, Sequence[str]], str | None]
+
+    def __new__(cls, words: Iterable[str], near: Callable[[str, Sequence[str]], str | None]) -> Choice:
+        """Make the kind of these words."""
+        made = super().__new__(cls, TEXT)
+        made.words, made.near = tuple(words), near
+        return made
+
+
 NUMBERS = frozenset({NUMBER, MIB, GIB, SECONDS})
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGTP])(?:i?B)?)?", re.ASCII | re.IGNORECASE)

@@ -120,7 +120,8 @@ def command_hint(word: str, known: Sequence[str]) -> str | None:
 
 def option_hint(typed: str, known: Sequence[str]) -> str | None:
     """The same for an option, with its dashes and without its value."""
-    return _meant(typed, known, _OPTIONS, _FAR)
+    # One wrong letter of one is no slip.
+    return None if len(typed) == len("-x") else _meant(typed, known, _OPTIONS, _FAR)
 
 
 def state_hint(word: str, known: Sequence[str]) -> str | None:
