@@ -210,8 +210,8 @@ def _table(answer: Answer) -> str:
             if answer.chooses
             else "--output=yaml shows all"
         )
-        columns = f"column{'s' if len(dropped) > 1 else ''} {', '.join(dropped)}"
-        answer.notes = [*answer.notes, f"note: the terminal is too narrow for the {columns}; {more}"]
+        missing = f"column{'s' if len(dropped) > 1 else ''} {', '.join(dropped)}"
+        answer.notes = [*answer.notes, f"note: the terminal is too narrow for the {missing}; {more}"]
     return text
 
 
