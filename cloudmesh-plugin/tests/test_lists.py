@@ -98,6 +98,8 @@ def test_a_filter_means(text: str, found: str) -> None:
         ("filter", "nme=x", "no column 'nme' for --filter; did you mean 'name'?"),
         ("filter", "state=", "no column 'state'"),
         ("filter", "name=a,,on=no", "a condition between commas is empty"),
+        ("filter", "!name=web1", "'!name=web1' in --filter is no condition"),
+        ("filter", "=web1", "'=web1' in --filter is no condition"),
         ("filter", "", "a condition between commas is empty"),
         ("filter", "ram>much", "'much' in --filter 'ram>much' is wrong: write a size"),
         ("filter", "age>tomorrow", "write a duration"),

@@ -47,6 +47,8 @@ _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+# No value without a column has one of these, but after a backslash.
+_SIGN = re.compile(r"(?<!\\)[=<>~]")
 _RANGE = re.compile(r"\[[0-9,\-/ ]+\]")
 _GLOB = re.compile(r"[*?\[]")
 
@@ -85,6 +87,8 @@ def parse(
             )
         found = _CONDITION.fullmatch(part)
         if not found:
+            if _SIGN.search(part):
+                raise UsageError(f"{part.strip()!r} in --filter is no condition; write 'name!=web1,age>1h'")
             conditions.append(Condition(bare, _equal(part.strip(), TEXT, part)))
             continue
         name, kind = column(found[1])
