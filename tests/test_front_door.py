@@ -243,3 +243,16 @@ def test_ctrl_c_is_answered_before_anything_is_loaded(home, tmp_path):
     home.extra["PYTHONPATH"] = str(early)
     ended = home.cms("vm", "list", code=130)
     assert (ended.stdout, ended.stderr) == ("", "cms: interrupted\n")
+
+
+def test_a_package_with_damaged_metadata_hides_no_other(home):
+    site = home.path / "site"
+    metadata = site / "damaged-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: damaged\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[cloudmesh.providers]\nthis line has no sign\n")
+    home.extra["PYTHONPATH"] = str(site)
+    home.cms("config", "check")
+    home.cms("vm", "boot", "vm1", "--wait")
+    assert home.states() == {"vm1": "active"}
+    assert "damaged" in home.cms("plugin", "list", code=None).stderr

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.config.check.provider_rules import GROUP
 from cloudmesh.plugin.errors import ConfigError, suggest
+from cloudmesh.plugin.packages import entry_points
 
 
 def provider_types() -> list[str]:
     """The types that installed packages bring, sorted."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return sorted({point.name for point in entry_points(GROUP)})
 
 
 def provider_class(kind: object, cloud: str) -> type[Provider]:
@@ -52,4 +53,4 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
 @lru_cache
 def _installed(kind: str, path: tuple[str, ...]) -> list[EntryPoint]:
     """What packages on this path bring under a name; a thread that opens a cloud need not read them all."""
-    return list({point.value: point for point in entry_points(group=GROUP, name=kind)}.values())
+    return list({point.value: point for point in entry_points(GROUP) if point.name == kind}.values())

@@ -9,13 +9,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from cloudmesh.config.check import credential_rules
 from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.plugin.packages import entry_points
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import MASK, mask_text
 
@@ -28,7 +29,7 @@ _PLACE = re.compile(r"clouds(?:\.(?:\"(?:[^\"\\]|\\.)*\"|[\w-]+))+")
 
 def installed() -> dict[str, EntryPoint]:
     """The types of clouds that packages bring, by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return {point.name: point for point in entry_points(GROUP)}
 
 
 def settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:

@@ -85,9 +85,9 @@ def installed_engine(value: Any) -> object:
     """An engine that is installed now. Raises WrongValueError."""
     name = engine(value)
     if name not in (THREADS, DASK):
-        from importlib.metadata import entry_points
+        from cloudmesh.plugin.packages import entry_points
 
-        known = sorted({THREADS, DASK, *(point.name for point in entry_points(group=EXECUTORS))})
+        known = sorted({THREADS, DASK, *(point.name for point in entry_points(EXECUTORS))})
         if name not in known:
             raise WrongValueError("must be the name of an installed executor", suggest(name, known))
     return name

@@ -62,16 +62,16 @@ def open_executor(config: Config, parallel: int) -> Iterator[Executor]:
 
 def _entry_point(config: Config, engine: str) -> EntryPoint:
     """The one entry point of this name. Raises ConfigError."""
-    from importlib.metadata import entry_points
+    from cloudmesh.plugin.packages import entry_points
 
-    points = list({point.value: point for point in entry_points(group=GROUP, name=engine)}.values())
+    points = list({point.value: point for point in entry_points(GROUP) if point.name == engine}.values())
     if len(points) == 1:
         return points[0]
     if points:
         places = ", ".join(point.value for point in points)
         why = f"is provided by several packages; uninstall all but one of {places}"
     else:
-        known = sorted({THREADS, *(point.name for point in entry_points(group=GROUP))})
+        known = sorted({THREADS, *(point.name for point in entry_points(GROUP))})
         remedy = f"use: {_INSTALL[engine]}" if engine in _INSTALL else suggest(engine, known)
         why = f"is not provided by any installed package; {remedy}"
     raise config.key_error("cloudmesh.engine", f"the executor {engine} {why}")
