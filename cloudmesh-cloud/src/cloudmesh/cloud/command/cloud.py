@@ -45,7 +45,7 @@ class CloudCommand(PluginCommand):
           Options:
             --refresh          ask the cloud for its quotas
             --filter=FILTER    only clouds that meet all conditions: 'active=yes,type=open*'
-            --sort=COLUMNS     order, with - for the greatest first: type,-name
+            --sort=COLUMNS     sort by these columns, - is descending: type,-name
             --columns=COLUMNS  columns to show, or globs
             --type=TYPE        type of the new cloud, such as openstack, ec2 or simulated
             --check            sign in before the new cloud is written (default at a

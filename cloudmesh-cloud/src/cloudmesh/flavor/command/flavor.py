@@ -27,7 +27,7 @@ class FlavorCommand(PluginCommand):
                                are older than refresh_after, 60 s)
             --filter=FILTER    only rows that meet all conditions: 'vcpus>=4,ram>=8G';
                                a value alone is a name or an id: 'ubuntu*'
-            --sort=COLUMNS     order, with - for the greatest first: cloud,-ram
+            --sort=COLUMNS     sort by these columns, - is descending: cloud,-ram
             --columns=COLUMNS  columns to show, or globs
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 

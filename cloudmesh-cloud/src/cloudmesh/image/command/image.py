@@ -27,7 +27,7 @@ class ImageCommand(PluginCommand):
                                are older than refresh_after, 60 s)
             --filter=FILTER    only rows that meet all conditions: 'name=ubuntu*,size<4G';
                                a value alone is a name or an id: 'ubuntu*'
-            --sort=COLUMNS     order, with - for the greatest first: cloud,-size
+            --sort=COLUMNS     sort by these columns, - is descending: cloud,-size
             --columns=COLUMNS  columns to show, or globs
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 

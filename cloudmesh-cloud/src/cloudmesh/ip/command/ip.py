@@ -33,7 +33,7 @@ class IpCommand(PluginCommand):
             --cloud=CLOUD      the cloud, or for list the clouds; else the variable cloud
                                (cms set cloud=uc), else the configured defaults
             --filter=FILTER    only rows that meet all conditions: 'machine=,pool=public'
-            --sort=COLUMNS     order, with - for the greatest first: machine,-address
+            --sort=COLUMNS     sort by these columns, - is descending: machine,-address
             --columns=COLUMNS  columns to show, or globs
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 

@@ -29,7 +29,7 @@ class KeyCommand(PluginCommand):
             --cloud=CLOUDS     clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --filter=FILTER    only rows that meet all conditions: 'name=laptop*'
-            --sort=COLUMNS     order, with - for the greatest first: cloud,-name
+            --sort=COLUMNS     sort by these columns, - is descending: cloud,-name
             --columns=COLUMNS  columns to show, or globs
             --yes              accepted for scripts; nothing is asked
             --output=FORMAT    table, json, yaml, csv or names [default: table]

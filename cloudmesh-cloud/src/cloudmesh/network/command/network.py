@@ -23,7 +23,7 @@ class NetworkCommand(PluginCommand):
             --cloud=CLOUDS     clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                cloud (cms set cloud=uc), else the configured defaults
             --filter=FILTER    only rows that meet all conditions: 'external=yes,name=pub*'
-            --sort=COLUMNS     order, with - for the greatest first: cloud,-name
+            --sort=COLUMNS     sort by these columns, - is descending: cloud,-name
             --columns=COLUMNS  columns to show, or globs
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 

@@ -36,7 +36,7 @@ class SecgroupCommand(PluginCommand):
             --cloud=CLOUDS         clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                    cloud (cms set cloud=uc), else the configured defaults
             --filter=FILTER        only rows that meet all conditions: 'name=web*,rules>0'
-            --sort=COLUMNS         order, with - for the greatest first: -rules
+            --sort=COLUMNS         sort by these columns, - is descending: -rules
             --columns=COLUMNS      columns to show, or globs
             --yes                  accepted for scripts; nothing is asked
             --output=FORMAT        table, json, yaml, csv or names [default: table]

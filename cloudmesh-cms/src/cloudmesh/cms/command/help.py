@@ -23,7 +23,7 @@ class HelpCommand(PluginCommand):
             WORD     a sub-command of it, such as boot: only its usage is shown
 
           Description:
-            Lists the commands with a sentence each, or shows the help of one of them, as
+            Lists the commands with a short description, or shows the help of one of them, as
             cms COMMAND --help does.
 
           Examples:

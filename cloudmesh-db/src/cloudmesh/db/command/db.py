@@ -54,7 +54,7 @@ class DbCommand(PluginCommand):
             db columns   list the columns of a table, their keys and types
             db list      list all records of a table
             db find      list the records that match all conditions; the value 4 matches the
-                         number and the text, true and none match these and the words
+                         number and the text 4; true and none match the value and the word
             db delete    delete the records that match all conditions from the store;
                          machines are not touched
             db export    export all records of a table: with json nested as stored, so that

@@ -27,7 +27,7 @@ class BatchCommand(PluginCommand):
             --dryrun       run nothing: show each line with its variables replaced, and
                            check its command, options and variables
             --echo         print each line on stderr before it is run
-            --keep-going   go on after a line that failed
+            --keep-going   continue after a line that failed
 
           Description:
             Runs the lines of a script in one process, which is faster than one cms for
@@ -40,9 +40,9 @@ class BatchCommand(PluginCommand):
             < & are refused unless they are quoted. After -- no word is an option.
 
             $name, ${name}, var.NAME, os.NAME and default.NAME are variables; one that
-            is not defined is an error, and '$name' is the text itself. A variable given
-            by NAME=VALUE wins over one of cms set. Programs and the scripts that this
-            one runs with batch get it too, and it is not kept. Other users of this
+            is not defined is an error, and '$name' in single quotes is literal. A variable
+            given as NAME=VALUE overrides one of cms set. It is passed to programs and to
+            scripts that this one runs with batch, and is not stored. Other users of this
             computer can read the command line: put a password into the environment.
 
             The script stops at the first line that fails. That line is shown on stderr

@@ -35,7 +35,7 @@ class JobCommand(PluginCommand):
           Options:
             --all              all stored jobs, not only the last 20
             --filter=FILTER    only jobs that meet all conditions: 'status=running,age<1h'
-            --sort=COLUMNS     order, with - for the greatest first: -machines
+            --sort=COLUMNS     sort by these columns, - is descending: -machines
             --columns=COLUMNS  columns to show, or globs
             --failed           also retry what failed
             --timeout=DURATION

@@ -21,7 +21,7 @@ _LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]"
 _LIST = ("[--filter=FILTER]", "[--sort=COLUMNS]", "[--columns=COLUMNS]")
 _OUTPUT, _QUIET = "[--output=FORMAT]", "[--quiet]"
 _AFTER_VERBS = (
-    ("--all", "all machines of the clouds (no name never means all)"),
+    ("--all", "all machines of the clouds; never assumed when names are missing"),
     ("--dryrun", "show what would be done, change nothing"),
     ("--yes", "{destroying} without asking"),
     ("--wait", "wait until the machines are in the new state"),
@@ -39,7 +39,7 @@ _AFTER_VERBS = (
         "ask no cloud, however old the rows are (default: ask if older than refresh_after, 60 s)",
     ),
     ("--filter=FILTER", "only machines that meet all conditions: 'state=active,cloud=uc|tacc,age>1h'"),
-    ("--sort=COLUMNS", "order, with - for the greatest first: cloud,-created"),
+    ("--sort=COLUMNS", "sort by these columns, - is descending: cloud,-created"),
     ("--columns=COLUMNS", "columns to show, or globs; also id, key, created, metadata, zone, fault, ..."),
     (
         "--output=FORMAT",

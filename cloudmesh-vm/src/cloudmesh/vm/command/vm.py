@@ -29,7 +29,7 @@ _HELP = """
   Description:
     <VERBS>
 
-    If one machine fails, the others go on. Exit codes: 0 all done, 1 a machine
+    If one machine fails, the others are continued. Exit codes: 0 all done, 1 a machine
     failed (the table shows which and why), 2 wrong usage or unknown name,
     3 configuration or credentials, 4 a cloud could not be reached,
     130 interrupted.
