@@ -210,7 +210,7 @@ def test_dryrun_holds_for_all_commands(cms: Cms, tmp_path: Path) -> None:
         done = cms("probe", *word.split())
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(
-            f"cms probe: dryrun is on, and 'probe {word.split()[0]}' cannot only show"
+            f"cms probe: dryrun is on, and 'probe {word.split()[0]}' has no dry run"
         )
     assert cms("batch", "-", stdin="!touch reached\n").returncode == 2 and not (tmp_path / "reached").exists()
     done = cms("batch", "-", stdin="dryrun off\nprobe change\ndryrun on\nprobe change\nprobe text\n")
@@ -226,7 +226,7 @@ def test_dryrun_holds_for_a_command_without_sub_commands(
     cms("dryrun", "on")
     done = cms("whole", "web1")
     assert (done.returncode, done.stdout) == (code, "" if code else "ran\n")
-    assert done.stderr.startswith("cms whole: dryrun is on, and 'whole' cannot only show") == bool(code)
+    assert done.stderr.startswith("cms whole: dryrun is on, and 'whole' has no dry run") == bool(code)
 
 
 def test_a_leftover_of_killed_variables_is_swept_and_told(cms: Cms, variables: Path) -> None:

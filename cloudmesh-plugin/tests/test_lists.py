@@ -108,7 +108,7 @@ def test_a_filter_means(text: str, found: str) -> None:
         ("filter", "cores=x", "write a number"),
         ("filter", "ram>1|2", "'|' has no meaning after >"),
         ("filter", "ips>1", "> has no meaning in 'ips>1': the column is a list"),
-        ("filter", "name~(", "is no regular expression"),
+        ("filter", "name~(", "is not a valid regular expression"),
         ("filter", "name=web[1-3", "a bracket is not closed"),
         ("sort", "name,-nme", "no column 'nme' for --sort"),
         ("sort", "name,", "a column between commas is empty in --sort='name,'"),

@@ -113,8 +113,8 @@ def test_failed_interrupted_and_killed_jobs_are_told_of(slow, shell):
     slow.cms("vm", "start", "web01,web09", code=None)
     person.see(r"^job 3: \d of 2 failed \(start web01,web09\)$")
     for number, end in (
-        (signal.SIGTERM, r"^job 4 was interrupted: \d of 3 done; job resume 4 goes on"),
-        (signal.SIGKILL, r"^job 5 was interrupted: 0 of 2 done; job resume 5 goes on"),
+        (signal.SIGTERM, r"^job 4 was interrupted: \d of 3 done; continue with job resume 4"),
+        (signal.SIGKILL, r"^job 5 was interrupted: 0 of 2 done; continue with job resume 5"),
     ):
         names = "web[01-03]" if number == signal.SIGTERM else "web[01-02]"
         other = start(slow, "vm", "reboot" if "03" in names else "stop", names, "--parallel=1")

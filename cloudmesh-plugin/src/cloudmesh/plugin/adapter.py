@@ -202,6 +202,5 @@ def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:
     except UsageError:
         label = " ".join([call.name, *(word for word in words if word in said)])
         raise UsageError(
-            f"dryrun is on, and {label!r} cannot only show what it would do: nothing is done; "
-            "'cms dryrun off' allows it again"
+            f"dryrun is on, and {label!r} has no dry run: nothing was done; 'cms dryrun off' turns it off"
         ) from None

@@ -60,8 +60,8 @@ def tell_of_other_script() -> None:
             return
     line = shlex.join(["cp", str(ours), str(script)])
     print(
-        f"note: this 'cms' is the script of cmd5, installed over ours: '{line}' mends it, and 'cloudmesh' is "
-        "the right one in any case",
+        f"note: this 'cms' is the script of cmd5, not of cloudmesh-cms: fix it with '{line}', "
+        "or use 'cloudmesh' instead",
         file=sys.stderr,
     )
     with contextlib.suppress(OSError):

@@ -128,8 +128,7 @@ def run_program(program: str) -> int:
     """
     if variables.dryrun_is_on():
         raise UsageError(
-            "dryrun is on, and a program cannot only show what it would do: it is not run; "
-            "'dryrun off' allows it again"
+            "dryrun is on, and a program has no dry run: it was not run; 'dryrun off' turns it off"
         )
     sys.stdout.flush()
     names = {name: value for name, value in variables.values().items() if name.isidentifier()}

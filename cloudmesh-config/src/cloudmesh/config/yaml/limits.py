@@ -25,7 +25,7 @@ TOO_MANY_COPIES = (
     f"aliases (*) make more than {MOST_COPIES:,} copies up to here",
     "write out what is needed",
 )
-INSIDE_ITSELF = ("an alias refers to itself: it is inside of its own anchor", "write out what it stands for")
+INSIDE_ITSELF = ("an alias refers to itself: it is inside its own anchor", "write out what it stands for")
 IMPOSSIBLE = ("invalid date, number or tag", "put the value in quotes")
 DUPLICATE = ("duplicate key: this section has the same key already", "remove one of the two")
 UNHASHABLE = (

@@ -133,7 +133,7 @@ def _test(sign: str, value: str, kind: str, part: str) -> Test:
         try:
             search = re.compile(value.replace("\\,", ",")).search
         except re.error as error:
-            raise UsageError(f"{value!r} in --filter is no regular expression: {error}") from None
+            raise UsageError(f"{value!r} in --filter is not a valid regular expression: {error}") from None
         return lambda found: any(search(text) for text in _texts(found))
     if sign in ("=", "!="):
         return _equal(value, kind, part)

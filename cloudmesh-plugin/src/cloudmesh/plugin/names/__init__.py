@@ -70,7 +70,7 @@ def expand(expression: str | Sequence[str]) -> list[Name]:
     """
     words = _texts(expression)
     if not any(word.strip() for word in words):
-        raise UsageError("no name is given; write names such as web1 or web[01-20]")
+        raise UsageError("no name is given; write names such as web1 or 'web[01-20]'")
     shown = _shown(",".join(words))
     names: list[Name] = []
     for word in words:
@@ -92,7 +92,7 @@ def _texts(expression: Any) -> list[str]:
     words = list(expression) if parted else [expression]
     for word in words:
         if not isinstance(word, str):
-            raise UsageError(f"a name is a text, and not {_shorten(repr(word))}; write web1 or web[01-20]")
+            raise UsageError(f"a name is a text, and not {_shorten(repr(word))}; write web1 or 'web[01-20]'")
     return words
 
 

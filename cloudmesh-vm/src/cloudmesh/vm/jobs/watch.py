@@ -82,7 +82,8 @@ def sentence(job: JobState) -> str:
         what = what[: _WIDEST - 3] + "..."
     label = f"job {job.number}"
     if job.status == rows.INTERRUPTED:
-        told = f"{label} was interrupted: {job.done} of {job.machines} done; job resume {job.number} goes on"
+        done = f"{job.done} of {job.machines} done"
+        told = f"{label} was interrupted: {done}; continue with job resume {job.number}"
     elif job.status == rows.CANCELLED:
         told = f"{label} was cancelled: {job.done} of {job.machines} done"
     elif job.failed:
