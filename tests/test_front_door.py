@@ -256,3 +256,8 @@ def test_a_package_with_damaged_metadata_hides_no_other(home):
     home.cms("vm", "boot", "vm1", "--wait")
     assert home.states() == {"vm1": "active"}
     assert "damaged" in home.cms("plugin", "list", code=None).stderr
+
+
+def test_a_status_that_no_job_has_is_no_empty_list(machines):
+    assert [row["job"] for row in machines.json("job", "list", "--filter=status=done")] == [1]
+    assert "did you mean 'done'?" in machines.cms("job", "list", "--filter=status=DONE", code=2).stderr

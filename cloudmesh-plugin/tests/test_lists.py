@@ -100,6 +100,7 @@ def test_a_filter_means(text: str, found: str) -> None:
         ("filter", "name=a,,on=no", "a condition between commas is empty"),
         ("filter", "!name=web1", "'!name=web1' in --filter is no condition"),
         ("filter", "=web1", "'=web1' in --filter is no condition"),
+        ("filter", "name=web1 and cpus=2", "holds two conditions; a comma joins them"),
         ("filter", "", "a condition between commas is empty"),
         ("filter", "ram>much", "'much' in --filter 'ram>much' is wrong: write a size"),
         ("filter", "age>tomorrow", "write a duration"),

@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+# Of a name that nobody knows so many characters are shown.
+_LONGEST = 200
 # So many unknown names are compared with all known ones, see KnownNames.
 _COMPARED = 10
 
@@ -89,7 +91,8 @@ class UnknownName(UsageError):
         self.name = name
         place = f" {where}" if where else ""
         known = known if isinstance(known, KnownNames) else KnownNames(known)
-        super().__init__(f"there is no {kind} {name!r}{place}; {known.suggest(str(name), near)}")
+        shown = name if len(str(name)) <= _LONGEST else f"{str(name)[:_LONGEST]}..."
+        super().__init__(f"there is no {kind} {shown!r}{place}; {known.suggest(str(name), near)}")
 
 
 class ConfigError(CloudmeshError):

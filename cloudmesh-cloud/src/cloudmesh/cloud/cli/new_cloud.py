@@ -15,7 +15,7 @@ from cloudmesh.plugin.errors import Interrupted, UnknownName, UsageError, sugges
 from cloudmesh.plugin.report import remember, tell
 
 # What means something else in a name expression, or in the shell.
-_NO_NAME = set(",:[]*?=\"'\\")
+_NO_NAME = set(",:[]*?=/\"'\\")
 _GROUPS = ("credentials", "default", "arguments", "boot")
 
 

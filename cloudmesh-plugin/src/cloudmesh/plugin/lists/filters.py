@@ -48,6 +48,8 @@ _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 # No value without a column has one of these, but after a backslash.
+# As other query languages join conditions.
+_JOINED = re.compile(r"\s(and|or|&&?|\|\|)\s+[\w.]+\s*(=|!=|~|[<>]=?)", re.IGNORECASE)
 _SIGN = re.compile(r"(?<!\\)[=<>~]")
 _RANGE = re.compile(r"\[[0-9,\-/ ]+\]")
 _GLOB = re.compile(r"[*?\[]")
@@ -91,6 +93,11 @@ def parse(
                 raise UsageError(f"{part.strip()!r} in --filter is no condition; write 'name!=web1,age>1h'")
             conditions.append(Condition(bare, _equal(part.strip(), TEXT, part)))
             continue
+        if _JOINED.search(found[3]):
+            raise UsageError(
+                f"{part.strip()!r} in --filter holds two conditions; a comma joins them: "
+                "'name=web1,state=active'"
+            )
         name, kind = column(found[1])
         sign, value = _SAME.get(found[2], found[2]), found[3].rstrip()
         conditions.append(Condition([name], _test(sign, value, kind, part), sign == "!="))

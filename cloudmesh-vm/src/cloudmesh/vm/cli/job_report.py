@@ -9,16 +9,16 @@ from typing import Any
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.config import Config
-from cloudmesh.plugin.errors import UsageError
+from cloudmesh.plugin.errors import UsageError, nearest
 from cloudmesh.plugin.lists.selection import Selection
-from cloudmesh.plugin.lists.values import LIST, NUMBER, SECONDS
+from cloudmesh.plugin.lists.values import LIST, NUMBER, SECONDS, Choice
 from cloudmesh.plugin.output import Answer, selected
 from cloudmesh.vm.cli.actions import run_options, seconds
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.report import Row, fold_rows, machine_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
-from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, RUNNING
+from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, OVER, PENDING, RUNNING
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result
 
@@ -27,6 +27,7 @@ COLUMNS = ("job", "action", "names", "clouds", "status", "machines", "done", "fa
 _COLUMN_KINDS = {
     **dict.fromkeys(("job", "machines", "done", "failed", "left"), NUMBER),
     "clouds": LIST,
+    "status": Choice((PENDING, RUNNING, *OVER, INTERRUPTED, CANCELLED), nearest),
     "age": SECONDS,
 }
 _TASK_COLUMNS = ("cloud", "name", "action", "result", "seconds", "reason")
