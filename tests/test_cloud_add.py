@@ -111,12 +111,12 @@ def test_remove_asks_and_names_the_machines(machines):
     assert "refusing to remove cloud local: no terminal to confirm at; use --yes" in refused
     assert "did you mean 'local'?" in machines.cms("cloud", "remove", "locl", "--yes", code=2).stderr
     terminal = machines.terminal("cloud", "remove", "local")
-    shown = dialogue(terminal, ("remove cloud local", "n"))
+    shown = dialogue(terminal, ("Remove cloud local", "n"))
     assert "3 machines are known on cloud local, not deleted, and may cost money: web[01-03]" in shown
     assert terminal.exitstatus == 1
     assert "local" in clouds(machines)
     terminal = machines.terminal("cloud", "remove", "local")
-    dialogue(terminal, ("remove cloud local", "y"))
+    dialogue(terminal, ("Remove cloud local", "y"))
     assert terminal.exitstatus == 0
     assert clouds(machines) == {}
     assert machines.world.exists()

@@ -208,7 +208,7 @@ def test_the_user_is_asked_and_told_what_comes(user, venv, tmp_path):
     for answer, code in (("n", 1), ("", 1), ("y", 0)):
         assert "acme" not in packages(venv)
         shell = user.terminal("plugin", "install", str(path))
-        shell.expect_exact("install acme? [y/N] ")
+        shell.expect_exact("Install acme? [y/N] ")
         shell.sendline(answer)
         shell.expect(["nothing was done", "install  *acme"])
         shell.wait()

@@ -233,7 +233,7 @@ def remove_cloud(config: Config, name: str, sure: bool) -> Answer:
             raise UsageError(f"refusing to remove cloud {name}: no terminal to confirm at; use --yes")
         if told:
             tell(told)
-        line = read_line(f"remove cloud {name} from {config.path}? [y/N]: ")
+        line = read_line(f"Remove cloud {name} from {config.path}? [y/N] ")
         if (line or "").strip().lower() not in ("y", "yes"):
             raise CloudmeshError(f"cloud {name} was not removed")
     clouds.write(config.path, lambda text: clouds.removed(text, name, config.path))

@@ -26,6 +26,6 @@ def require_yes(sentence: str, action: str, *, yes: bool) -> None:
         tell(sentence)
         raise UsageError(f"refusing to {action}: no terminal to confirm at; use --yes")
     tell(sentence)
-    print(f"{action}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{action[:1].upper()}{action[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CloudmeshError(f"not confirmed, nothing was done: {action}")

@@ -88,7 +88,7 @@ def _write(texts: dict[str, str], target: Path) -> None:
 
 
 def difference(folder: Path) -> str:
-    """How a generated package differs from what would be generated today, as a unified diff; may be empty.
+    """How a generated package differs from the current template, as a unified diff; may be empty.
 
     Files that the templates do not have are the author's own and left out.
 
