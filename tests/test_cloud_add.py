@@ -26,7 +26,7 @@ def dialogue(terminal, *lines):
     for question, answer in lines:
         terminal.expect_exact(question)
         shown += terminal.before + question
-        terminal.expect(": ")
+        terminal.expect(r": |\[y/N\] ")
         shown += terminal.before
         terminal.sendline(answer)
     terminal.expect(pexpect.EOF)

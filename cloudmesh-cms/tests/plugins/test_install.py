@@ -248,7 +248,7 @@ def test_what_must_stay_is_not_removed(user, tmp_path):
         "cloudmesh-cmd5": (1, "is a part of cms"),
         "tabulate": (2, "is not a plug-in of cms"),
         "acme": (1, "is needed by acme-b 1.0"),
-        "acmeb": (2, "the command 'acmeb' is of acme-b"),
+        "acmeb": (2, "the command 'acmeb' belongs to acme-b"),
         "acme-c": (2, "did you mean 'acme-b'?"),
     }
     for name, (code, reason) in refused.items():
