@@ -66,7 +66,8 @@ def test_ctrl_z_suspends_the_shell_until_it_is_continued(home, shell):
     person.type("fg\r")
     person.until(lambda: person.has("cms> vers"))
     person.type("ion\r")
-    person.see("^cloudmesh-cms")
+    # What is typed before the prompt is there again belongs to the program that runs.
+    person.see(r"^python .*\ncms>$")
     person.type("\x04")
     person.until(lambda: person.has("bash$ "))
     person.type("exit $?\r")
@@ -95,7 +96,7 @@ def test_a_program_cannot_spoil_the_terminal(home, shell, program):
 def test_a_program_that_ends_without_a_line_end_keeps_its_last_line(home, shell):
     person = shell(home)
     person.say("!printf half")
-    assert person.text.splitlines()[-3:-1] == ["half", "cms>"]
+    person.see(r"printf half\nhalf\ncms>")
 
 
 def test_after_a_command_with_i_the_shell_stays(home, shell):
