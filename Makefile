@@ -20,9 +20,9 @@ help: ## show this list
 
 install: $(VENV)/installed ## install all packages, editable, into .venv
 
-wheels: ## build the wheels of all packages into dist, to be installed with pip, pipx or uv
-	rm -rf dist
-	$(PYTHON) -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist $(PACKAGES:%=./%)
+wheels: $(VENV)/installed ## build the wheels of all packages into dist, to be installed with pip, pipx or uv
+	rm -rf dist cloudmesh-*/build
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist $(PACKAGES:%=./%)
 
 demo: $(VENV)/installed ## see machines boot, suspend, resume and vanish on the simulated cloud
 	@$(abspath docs/demo.sh) $(abspath $(BIN))

@@ -40,7 +40,8 @@ def dist(root, tmp_path_factory):
     for folder in root.glob("cloudmesh-*"):
         shutil.copytree(folder, source / folder.name, ignore=ignore)
     shutil.copy(root / "Makefile", source)
-    run(source, "make", "wheels", f"PYTHON={sys.executable}")
+    # The environment of these tests is that of the checkout, and complete.
+    run(source, "make", "wheels", f"VENV={sys.prefix}", f"--assume-old={sys.prefix}/installed")
     return source / "dist"
 
 
