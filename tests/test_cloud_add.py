@@ -181,7 +181,7 @@ def test_a_sign_in_that_fails_is_retried_kept_or_abandoned(bare, make_stack, las
     again = [(key, SECRET if key == "OS_PASSWORD" else "") for key, _ in QUESTIONS]
     more = [*again, ("where to keep", "file")] if last == "retry" else []
     more = [("where to keep", "ask")] if last == "keep" else more
-    shown = dialogue(terminal, *wrong, ("[retry/keep/abandon]", last[0]), *more)
+    shown = dialogue(terminal, *wrong, ("(retry, keep, abandon) [retry]", last[0]), *more)
     assert "error: " in shown
     assert terminal.exitstatus == (1 if last == "abandon" else 0), shown
     if last == "abandon":

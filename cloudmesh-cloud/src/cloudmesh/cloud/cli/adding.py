@@ -160,7 +160,8 @@ def _decide() -> str:
     """Whether the user types the values again or keeps the cloud; raises CloudmeshError for neither."""
     while True:
         line = read_line(
-            "retry with other values, keep the cloud as it is, or abandon it? [retry/keep/abandon]: "
+            "retry with other values, keep the cloud as it is, or abandon it? "
+            "(retry, keep, abandon) [retry]: "
         )
         word = "abandon" if line is None else line.strip().lower() or "retry"
         found = [each for each in ("retry", "keep", "abandon") if each.startswith(word)]

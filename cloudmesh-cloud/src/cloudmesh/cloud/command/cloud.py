@@ -141,7 +141,9 @@ def _default(config: Config, words: list[str]) -> Answer:
         names = expand_clouds(now, words, active=False)
         inactive = [name for name in names if name not in _active(now)]
         if inactive:
-            raise ConfigError(f"{', '.join(inactive)} is not active; cms cloud activate {','.join(inactive)}")
+            raise ConfigError(
+                f"{', '.join(inactive)} is not active; 'cms cloud activate {','.join(inactive)}' activates it"
+            )
         return names
 
     return _write(config, "default", change)
