@@ -261,3 +261,10 @@ def test_a_package_with_damaged_metadata_hides_no_other(home):
 def test_a_status_that_no_job_has_is_no_empty_list(machines):
     assert [row["job"] for row in machines.json("job", "list", "--filter=status=done")] == [1]
     assert "did you mean 'done'?" in machines.cms("job", "list", "--filter=status=DONE", code=2).stderr
+
+
+def test_a_command_of_cmd5_that_says_error_has_failed(home):
+    assert "ERROR" in home.cms("set", "cloud=", code=1).stdout
+    assert home.cms("set", "cloud=local").stdout == "cloud='local'\n"
+    home.cms("batch", "-", code=1, stdin="set cloud=\nvm boot vm1\n")
+    assert home.states() == {}

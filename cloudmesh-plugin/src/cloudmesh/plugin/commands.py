@@ -6,6 +6,7 @@ command of its own is used or one that somebody made for it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shlex
 import sys
@@ -31,15 +32,40 @@ def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:
         # The name has been checked by cmd5's own means.
         line = rest if isinstance(rest, str) else shlex.join(rest)
         refuse_no_switch(name, line)
-        cmd5_line(shell, f"{name} {line}".strip())
-        return 0
+        with _errors() as told:
+            cmd5_line(shell, f"{name} {line}".strip())
+        return int(bool(told))
     method = find(shell, name)
     if getattr(method, "cloudmesh_command", False):
         shell.last_exit_code = 0
         method(rest if isinstance(rest, str) else list(rest))
         return int(shell.last_exit_code)
-    _run_foreign(method, shell, name, rest if isinstance(rest, str) else front.replaced(list(rest)))
-    return 0
+    words = rest if isinstance(rest, str) else front.replaced(list(rest))
+    with _errors() as told:
+        _run_foreign(method, shell, name, words)
+    return int(bool(told))
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[list[str]]:
+    """Collects the errors that a command of others prints, by the means that cmd5 has for that.
+
+    Such commands have no exit codes: one that says ERROR has failed.
+    """
+    from cloudmesh.common.console import Console
+
+    told: list[str] = []
+    original = vars(Console)["error"]
+
+    def error(cls: Any, message: Any = "", *more: Any, **named: Any) -> Any:
+        told.append(str(message))
+        return original.__func__(cls, message, *more, **named)
+
+    Console.error = classmethod(error)
+    try:
+        yield told
+    finally:
+        Console.error = original
 
 
 def refuse_no_switch(name: str, rest: str) -> None:
