@@ -138,7 +138,7 @@ def test_wrong_credentials(user, settings, gate):
     credentials = {"EC2_ACCESS_KEY": "AKIDWRONG", "EC2_SECRET_KEY": "not-the-secret"}
     user.change("aws", credentials=credentials)
     ended = user.cms("vm", "list", "--refresh", code=3)
-    assert "aws did not accept the credentials (AuthFailure" in ended.stderr
+    assert "credentials rejected: HTTP 401" in ended.stderr
     assert gate.taken() == {"DescribeInstances": 1}, "a wrong password is sent once"
     assert "not-the-secret" not in ended.stderr
     ended = user.cms("vm", "list", "--refresh", code=3, CLOUDMESH_DEBUG="1")

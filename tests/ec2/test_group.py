@@ -155,9 +155,9 @@ def test_a_group_of_which_only_a_part_is_shown_is_not_made_twice(provider, lose_
     for _ in range(2):
         shown, *missing = provider.boot_many(wanted, maybe_done=True)
         assert shown.cloud_id == first
-        assert all(each.outcome_unknown and "not shown" in str(each) for each in missing)
+        assert all(each.outcome_unknown and "not listed" in str(each) for each in missing)
     assert all(each.outcome_unknown for each in provider.boot_many(wanted[2:], maybe_done=True))
-    with pytest.raises(errors.Refused, match="web2 .* not shown") as caught:
+    with pytest.raises(errors.Refused, match="web2 .* not listed") as caught:
         provider.find_booted(wanted[1])
     assert caught.value.outcome_unknown
     gate.hidden.clear()
