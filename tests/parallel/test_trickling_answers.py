@@ -38,4 +38,4 @@ def test_every_question_ends_in_its_time_and_tells_what_is_healthy(make_fleet, t
             clouds = {row.get("cloud") or row["name"] for row in json.loads(out)}
             assert "a" in clouds, (words, out, told)
         if words in ("ip create --cloud=b", f"key add you {key} --cloud=b"):
-            assert "look whether it was done" in told
+            assert told.count("outcome unknown") == 1

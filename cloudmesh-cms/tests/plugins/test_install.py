@@ -32,7 +32,8 @@ def dist(root, tmp_path_factory):
     for folder in root.glob("cloudmesh-*"):
         shutil.copytree(folder, source / folder.name, ignore=ignore)
     shutil.copy(root / "Makefile", source)
-    run("make", "-C", source, "wheels", f"PYTHON={sys.executable}")
+    # The environment of these tests is that of the checkout, and complete.
+    run("make", "-C", source, "wheels", f"VENV={sys.prefix}", f"--assume-old={sys.prefix}/installed")
     tools = ["setuptools", "pytest>=8"]
     words = ["--quiet", "--dest", source / "dist", "--constraint", root / "constraints.txt"]
     run(sys.executable, "-m", "pip", "download", *words, *tools)
@@ -166,8 +167,8 @@ CLASHES = {
         {"files": command("vm", "acme")},
         "the command 'vm', which exists already in cloudmesh-vm 5.0.0",
     ),
-    "a command of cmd5": ({"files": command("banner")}, "the command 'banner', which cloudmesh-cmd5"),
-    "a type": ({"files": {}, "points": SIMULATED}, "the provider 'simulated', which cloudmesh-cloud 5.0.0"),
+    "a command of cmd5": ({"files": command("banner")}, "the command 'banner', which exists already in cloudmesh-cmd5"),
+    "a type": ({"files": {}, "points": SIMULATED}, "the provider 'simulated', which exists already in cloudmesh-cloud 5.0.0"),
     "a file": ({"files": {"tabulate/__init__.py": ""}}, "which belongs to tabulate "),
     "a file of ours": ({"files": {"cloudmesh/plugin/output.py": ""}}, "which belongs to cloudmesh-plugin "),
     "a program": ({"files": {}, "points": SCRIPT}, "/bin/cms, which belongs to cloudmesh-"),

@@ -364,4 +364,5 @@ def ask_one(
 
 def given_up(error: CloudTimeout) -> CloudTimeout:
     """The error of a change that was given up in the middle: it may have been done."""
-    return CloudTimeout(f"{error}; {UNSURE}", outcome_unknown=True)
+    told = str(error)
+    return CloudTimeout(told if UNSURE in told else f"{told}; {UNSURE}", outcome_unknown=True)
