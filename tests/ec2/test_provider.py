@@ -305,7 +305,10 @@ def test_pages_that_have_no_end_are_an_error(provider, gate, tokens):
 @pytest.mark.parametrize(
     ("inner", "words"),
     [
-        ("<instanceId>i-7</instanceId><privateIpAddress>nowhere</privateIpAddress>", "machine .*i-7.*not an IP address"),
+        (
+            "<instanceId>i-7</instanceId><privateIpAddress>nowhere</privateIpAddress>",
+            "machine .*i-7.*not an IP address",
+        ),
         ("<instanceId>i-7</instanceId><launchTime>yesterday</launchTime>", "i-7.*creation time is not valid"),
         ("<instanceId>i-7</instanceId><instanceType><a>b</a></instanceType>", "i-7.*flavor is not a text"),
         ("<instanceId>i-7</instanceId><tagSet>x</tagSet>", "i-7.*an unexpected form"),

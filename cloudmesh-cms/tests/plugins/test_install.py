@@ -167,8 +167,14 @@ CLASHES = {
         {"files": command("vm", "acme")},
         "the command 'vm', which exists already in cloudmesh-vm 5.0.0",
     ),
-    "a command of cmd5": ({"files": command("banner")}, "the command 'banner', which exists already in cloudmesh-cmd5"),
-    "a type": ({"files": {}, "points": SIMULATED}, "the provider 'simulated', which exists already in cloudmesh-cloud 5.0.0"),
+    "a command of cmd5": (
+        {"files": command("banner")},
+        "the command 'banner', which exists already in cloudmesh-cmd5",
+    ),
+    "a type": (
+        {"files": {}, "points": SIMULATED},
+        "the provider 'simulated', which exists already in cloudmesh-cloud 5.0.0",
+    ),
     "a file": ({"files": {"tabulate/__init__.py": ""}}, "which belongs to tabulate "),
     "a file of ours": ({"files": {"cloudmesh/plugin/output.py": ""}}, "which belongs to cloudmesh-plugin "),
     "a program": ({"files": {}, "points": SCRIPT}, "/bin/cms, which belongs to cloudmesh-"),
