@@ -33,7 +33,7 @@ def test_a_machine_with_all_that_belongs_to_it(two, tmp_path):
     assert two.json("vm", "metadata", "web1") == [
         {"cloud": "uc", "name": "web1", "key": "role", "value": "web server"}
     ]
-    assert "used by web1" in two.cms("secgroup", "delete", "web", code=4).stderr
+    assert "used by web1" in two.cms("secgroup", "delete", "web", code=1).stderr
     two.cms("vm", "delete", "web1", "--yes", "--wait")
     assert two.json("ip", "list") == []
     two.cms("secgroup", "delete", "web")
@@ -65,7 +65,7 @@ def test_a_full_quota_names_what_is_used_and_leaves_the_machines_that_fit(two):
     rows = two.json("vm", "boot", "a[1-3]", code=1)
     assert sorted(row["result"] for row in rows) == ["done", "done", "failed"]
     (failed,) = [row for row in rows if row["result"] == "failed"]
-    assert "allows 2 machines, and 2 are used" in failed["reason"]
+    assert "2 of 2 used" in failed["reason"]
     quotas = {each["name"]: each for each in two.json("cloud", "info", "uc", "--refresh")["quotas"]}
     assert (quotas["machines"]["used"], quotas["machines"]["limit"]) == (2, 2)
     (quota,) = [row for row in two.json("cloud", "check", "uc") if row["check"] == "quota"]

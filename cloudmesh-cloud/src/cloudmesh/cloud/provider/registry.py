@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from importlib.metadata import EntryPoint
+from importlib import metadata
 from typing import Any
 
 from cloudmesh.cloud.provider.interface import Provider
@@ -51,6 +51,10 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
 
 
 @lru_cache
-def _installed(kind: str, path: tuple[str, ...]) -> list[EntryPoint]:
+def _installed(kind: str, path: tuple[str, ...]) -> list[metadata.EntryPoint]:
     """What packages on this path bring under a name; a thread that opens a cloud need not read them all."""
-    return list({point.value: point for point in entry_points(GROUP) if point.name == kind}.values())
+    try:
+        found = list(metadata.entry_points(group=GROUP, name=kind))
+    except Exception:  # noqa: BLE001 one package is damaged; the others are read one by one
+        found = [point for point in entry_points(GROUP) if point.name == kind]
+    return list({point.value: point for point in found}.values())
