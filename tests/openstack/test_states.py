@@ -49,7 +49,7 @@ def test_another_size_than_the_one_that_waits_to_be_confirmed_is_refused(user):
     user.nova("resize", {"flavorRef": "2"}, "VERIFY_RESIZE")
     assert state(user) == "resized"
     ended = user.cms("vm", "resize", "vm1", "--flavor=m1.medium", code=1)
-    assert "was resized to m1.small, which waits to be confirmed" in ended.stdout + ended.stderr
+    assert "was resized to m1.small, and this has to be confirmed" in ended.stdout + ended.stderr
     user.cms("vm", "resize", "vm1", "--flavor=m1.small", "--wait")
     (row,) = user.json("vm", "list", "--refresh")
     assert (row["state"], row["flavor"]) == ("active", "m1.small")
