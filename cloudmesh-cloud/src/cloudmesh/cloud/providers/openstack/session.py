@@ -281,7 +281,9 @@ class KeystoneSession:
         said = "" if _USUAL_REFUSAL in words or not words else f" ({words})"
         who = f"cloud {self._cloud} rejected user {account.user}"
         if isinstance(told, dict) and told.get("required_auth_methods"):
-            ways = clean(" or ".join(" and ".join(map(str, way)) for way in told["required_auth_methods"]))
+            ways = clean(
+                " or ".join(" and ".join(sorted(map(str, way))) for way in told["required_auth_methods"])
+            )
             return (
                 f"{who}: multi-factor sign-in required ({ways}); create an application credential and set "
                 f"{place}.OS_APPLICATION_CREDENTIAL_ID and OS_APPLICATION_CREDENTIAL_SECRET"
