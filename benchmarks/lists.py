@@ -38,12 +38,13 @@ with Inventory() as inventory:
 def figures(folder: Path) -> Iterator[Measure]:
     """Name, our times with many machines, those with few (seconds), how many times as long it may take."""
     homes = {count: _home(folder / str(count), count) for count in (FEW, MANY)}
-    for form in ("table", "json"):
+    # As JSON there is ten times as much to write.
+    for form, limit in (("table", 1.3), ("json", 1.5)):
         times: dict[int, list[float]] = {FEW: [], MANY: []}
         for _ in range(ROUNDS):
             for count, home in homes.items():
                 times[count].append(_seconds(home, "vm", "list", f"--output={form}"))
-        yield f"cms vm list as {form}, {MANY} machines / {FEW}", times[MANY], times[FEW], 1.3
+        yield f"cms vm list as {form}, {MANY} machines / {FEW}", times[MANY], times[FEW], limit
 
 
 def _home(folder: Path, count: int) -> dict[str, str]:
