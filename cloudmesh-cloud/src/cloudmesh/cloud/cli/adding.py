@@ -21,6 +21,7 @@ from cloudmesh.config.secrets.prompt import Prompter, read_line
 from cloudmesh.config.yaml import keys, reader
 from cloudmesh.db import open_store
 from cloudmesh.plugin import front
+from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, Interrupted, UsageError, suggest
 from cloudmesh.plugin.names import fold
 from cloudmesh.plugin.output import Answer
@@ -230,12 +231,10 @@ def remove_cloud(config: Config, name: str, sure: bool) -> Answer:
         count = "1 machine is" if len(machines) == 1 else f"{len(machines)} machines are"
         told = f"{count} known on cloud {name}, not deleted, and may cost money: {','.join(fold(machines))}"
     if not sure:
-        if sys.stdin is None or not sys.stdin.isatty():
-            raise UsageError(f"refusing to remove cloud {name}: no terminal to confirm at; use --yes")
+        require_terminal(f"remove cloud {name}")
         if told:
             tell(told)
-        line = read_line(f"Remove cloud {name} from {config.path}? [y/N] ")
-        if (line or "").strip().lower() not in ("y", "yes"):
+        if not agrees(f"Remove cloud {name} from {config.path}"):
             raise CloudmeshError(f"cloud {name} was not removed")
     clouds.write(config.path, lambda text: clouds.removed(text, name, config.path))
     with contextlib.suppress(OSError):

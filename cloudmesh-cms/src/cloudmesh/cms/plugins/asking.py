@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.asking import agrees, require_terminal
+from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.report import tell
 
 
@@ -22,10 +21,7 @@ def require_yes(sentence: str, action: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if sys.stdin is None or not sys.stdin.isatty():
-        tell(sentence)
-        raise UsageError(f"refusing to {action}: no terminal to confirm at; use --yes")
     tell(sentence)
-    print(f"{action[:1].upper()}{action[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    require_terminal(action)
+    if not agrees(f"{action[:1].upper()}{action[1:]}"):
         raise CloudmeshError(f"not confirmed, nothing was done: {action}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Sequence
 
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import find_verb
-from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.asking import agrees, require_terminal
+from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.plain import harmless
 
@@ -36,12 +36,10 @@ def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[st
         return
     verb = find_verb(action)
     counted = "1 machine" if count == 1 else f"{count} machines"
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(f"refusing to {action} {counted}: no terminal to confirm at; use --yes")
+    require_terminal(f"{action} {counted}")
     question = verb.destroys.format(machines=f"{counted} {_places(machines, alike)}")
-    hint, agreed = ("[y/N]", ("y", "yes")) if count == 1 else (f"Type {count} to confirm:", (str(count),))
-    print(f"{harmless(question)}? {hint} ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in agreed:
+    how = () if count == 1 else (f"Type {count} to confirm:", (str(count),))
+    if not agrees(harmless(question), *how):
         raise CloudmeshError(f"nothing was {verb.past}: not confirmed")
 
 
