@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -143,6 +144,21 @@ def postgresql() -> Iterator[Server]:
             # An immediate shutdown: the data vanish anyway.
             process.send_signal(signal.SIGQUIT)
             process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def wheels_of_make(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the wheels of all packages, made once by the command that the README gives."""
+    root, source = Path(__file__).parent, tmp_path_factory.mktemp("source")
+    ignore = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+    for folder in root.glob("cloudmesh-*"):
+        shutil.copytree(folder, source / folder.name, ignore=ignore)
+    shutil.copy(root / "Makefile", source)
+    # The environment of these tests is that of the checkout, and complete.
+    words = ["make", "wheels", f"VENV={sys.prefix}", f"--assume-old={sys.prefix}/installed"]
+    ended = subprocess.run(words, cwd=source, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
+    return source / "dist"
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

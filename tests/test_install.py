@@ -32,17 +32,10 @@ def interpreters() -> dict[str, Path]:
 PYTHONS = interpreters()
 
 
-@pytest.fixture(scope="module")
-def dist(root, tmp_path_factory):
-    """The wheels, made by the command that the README gives."""
-    source = tmp_path_factory.mktemp("source")
-    ignore = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
-    for folder in root.glob("cloudmesh-*"):
-        shutil.copytree(folder, source / folder.name, ignore=ignore)
-    shutil.copy(root / "Makefile", source)
-    # The environment of these tests is that of the checkout, and complete.
-    run(source, "make", "wheels", f"VENV={sys.prefix}", f"--assume-old={sys.prefix}/installed")
-    return source / "dist"
+@pytest.fixture
+def dist(wheels_of_make):
+    """The wheels of all packages."""
+    return wheels_of_make
 
 
 def run(folder, *words, code=0, **env):

@@ -25,19 +25,13 @@ def run(*words, **env):
 
 
 @pytest.fixture(scope="module")
-def dist(root, tmp_path_factory):
+def dist(root, wheels_of_make, tmp_path_factory):
     """A folder with our wheels and with what builds others: pip and uv install from it without an index."""
-    source = tmp_path_factory.mktemp("source")
-    ignore = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
-    for folder in root.glob("cloudmesh-*"):
-        shutil.copytree(folder, source / folder.name, ignore=ignore)
-    shutil.copy(root / "Makefile", source)
-    # The environment of these tests is that of the checkout, and complete.
-    run("make", "-C", source, "wheels", f"VENV={sys.prefix}", f"--assume-old={sys.prefix}/installed")
+    folder = shutil.copytree(wheels_of_make, tmp_path_factory.mktemp("offline") / "dist")
     tools = ["setuptools", "pytest>=8"]
-    words = ["--quiet", "--dest", source / "dist", "--constraint", root / "constraints.txt"]
+    words = ["--quiet", "--dest", folder, "--constraint", root / "constraints.txt"]
     run(sys.executable, "-m", "pip", "download", *words, *tools)
-    return source / "dist"
+    return folder
 
 
 def of_tools(dist):
