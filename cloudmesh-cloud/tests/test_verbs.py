@@ -3,8 +3,10 @@
 import pytest
 
 from cloudmesh.cloud.errors import Conflict
+from cloudmesh.cloud.model.parameters import Fitness, Kind
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import BOOT, VERBS, Capability, Fitness, Kind, cannot, find_verb, impossible
+from cloudmesh.cloud.model.refusals import cannot, impossible
+from cloudmesh.cloud.model.verbs import BOOT, VERBS, Capability, find_verb
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.errors import UnknownName
 

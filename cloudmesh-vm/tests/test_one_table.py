@@ -6,8 +6,9 @@ import shlex
 
 import pytest
 
+from cloudmesh.cloud.model.parameters import Kind, Parameter
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.model.verbs import VERBS, Kind, Parameter, Verb
+from cloudmesh.cloud.model.verbs import VERBS, Verb
 from cloudmesh.plugin.usage import parse
 from cloudmesh.vm import Machine, Machines
 from cloudmesh.vm.cli import usage

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords
 from cloudmesh.cloud.fanout.query import Deadline
+from cloudmesh.cloud.model.parameters import Kind
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import Kind, find_verb
+from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.jobs.planning import GivenArgument

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from inspect import Parameter as Argument
 from typing import Any
 
-from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb
+from cloudmesh.cloud.model.parameters import Kind
+from cloudmesh.cloud.model.verbs import VERBS, Verb
 
 _TYPES = {Kind.METADATA: "Mapping[str, str | None]"}
 _WAIT = Argument("wait", Argument.POSITIONAL_OR_KEYWORD, default=False, annotation="bool")

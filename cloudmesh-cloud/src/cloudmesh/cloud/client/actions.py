@@ -10,8 +10,10 @@ from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.machines import LOOK_AGAIN, MachineList, not_known_yet
 from cloudmesh.cloud.errors import Conflict, NotFound, RateLimited, Refused, ServerFailure, Unsupported
+from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb, impossible
+from cloudmesh.cloud.model.refusals import impossible
+from cloudmesh.cloud.model.verbs import Argument, Verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 # What one machine of several can be the reason of. A quota or a full cloud is among them: some may still fit.

@@ -13,7 +13,8 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.machines import LOOK_AGAIN
 from cloudmesh.cloud.errors import Unsupported
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.model.verbs import Capability, cannot
+from cloudmesh.cloud.model.refusals import cannot
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, UsageError
 

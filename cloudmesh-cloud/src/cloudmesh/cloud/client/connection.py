@@ -20,7 +20,8 @@ from cloudmesh.cloud.errors import (
 )
 from cloudmesh.cloud.fanout.query import bounded
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
-from cloudmesh.cloud.model.verbs import Capability, cannot
+from cloudmesh.cloud.model.refusals import cannot
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import READS, ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory

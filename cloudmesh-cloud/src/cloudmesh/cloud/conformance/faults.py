@@ -9,8 +9,9 @@ import pytest
 
 from cloudmesh.cloud.conformance.base import ProviderTests, call_verb, new_name
 from cloudmesh.cloud.errors import CloudError, Conflict, Unsupported
+from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Fitness
+from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
 

@@ -7,61 +7,18 @@ the conformance suite.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from enum import Enum, EnumMeta
+from enum import EnumMeta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.errors import Conflict
-from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State, Word
+from cloudmesh.cloud.model.parameters import Fitness, Kind, Parameter, option
+from cloudmesh.cloud.model.records import Flavor, Image, State, Word
 from cloudmesh.plugin.errors import UnknownName
 
 # What a verb takes beside the machine: a thing of the cloud, a name, metadata to set or (None) to remove.
 Argument = Image | Flavor | str | Mapping[str, str | None] | None
-
-
-class Fitness(Enum):
-    """How a verb stands to the state a machine is in."""
-
-    POSSIBLE = "possible"
-    ALREADY = "already"
-    IMPOSSIBLE = "impossible"
-
-
-class Kind(Word):
-    """The type of a parameter."""
-
-    IMAGE = "image"
-    FLAVOR = "flavor"
-    KEY = "key"
-    NETWORKS = "networks"
-    SECURITY_GROUPS = "security_groups"
-    FILE = "file"
-    NAME = "name"
-    METADATA = "metadata"
-    FLAG = "flag"
-
-
-class Parameter(NamedTuple):
-    """One thing that a verb takes beside the machine.
-
-    Attributes:
-        name: of the argument in Python.
-        kind: what it is.
-        help: what it means, for Python and REST.
-        options: how the shell takes it, each with its help: ``("--image=IMAGE", "what to boot from")``. One
-            without dashes is a word of its own, that stands after the machine.
-        required: whether the verb cannot do without it.
-        verb: for a flag, the verb of the table that is meant when it is given.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    options: tuple[tuple[str, str], ...]
-    required: bool = True
-    verb: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,11 +114,6 @@ def _states(
     return frozenset(sources), frozenset(already), target, passing
 
 
-def _option(kind: Kind, option: str, help: str, required: bool = False, verb: str = "") -> Parameter:
-    """A parameter that is called as its option."""
-    return Parameter(option.lstrip("-").partition("=")[0], kind, help, ((option, help),), required, verb)
-
-
 #: Booting makes the machine that the others work on, so it stands beside the table.
 BOOT = Verb(
     "boot",
@@ -169,16 +121,16 @@ BOOT = Verb(
     *_states(_NONE, _NONE, _S.ACTIVE, _S.BUILDING),
     help="boot new machines, on each cloud that --cloud names",
     parameters=(
-        _option(Kind.IMAGE, "--image=IMAGE", "the image to boot; else the cloud's default"),
-        _option(Kind.FLAVOR, "--flavor=FLAVOR", "the flavor (size); else the cloud's default"),
-        _option(Kind.KEY, "--key=KEY", "the key pair for SSH; else the default"),
-        _option(Kind.NETWORKS, "--network=NETWORKS", "networks, comma-separated; else the default"),
-        _option(
+        option(Kind.IMAGE, "--image=IMAGE", "the image to boot; else the cloud's default"),
+        option(Kind.FLAVOR, "--flavor=FLAVOR", "the flavor (size); else the cloud's default"),
+        option(Kind.KEY, "--key=KEY", "the key pair for SSH; else the default"),
+        option(Kind.NETWORKS, "--network=NETWORKS", "networks, comma-separated; else the default"),
+        option(
             Kind.SECURITY_GROUPS, "--secgroup=GROUPS", "security groups, comma-separated; else the default"
         ),
-        _option(Kind.FILE, "--userdata=FILE", "a user-data file for cloud-init; else the default"),
-        _option(Kind.METADATA, "--metadata=PAIR", "set KEY=VALUE; can be repeated"),
-        _option(
+        option(Kind.FILE, "--userdata=FILE", "a user-data file for cloud-init; else the default"),
+        option(Kind.METADATA, "--metadata=PAIR", "set KEY=VALUE; can be repeated"),
+        option(
             Kind.FLAG,
             "--public",
             "create a public address for each machine; cms vm delete releases it",
@@ -232,7 +184,7 @@ _TABLE = (
         "rebooted",
         *_states({_S.ACTIVE, _S.ERROR}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
         help="restart machines",
-        parameters=(_option(Kind.FLAG, "--hard", "power cycle, in any state", verb="hard_reboot"),),
+        parameters=(option(Kind.FLAG, "--hard", "power cycle, in any state", verb="hard_reboot"),),
         repeatable=False,
     ),
     Verb(
@@ -248,7 +200,7 @@ _TABLE = (
         "rebuilt",
         *_states({_S.ACTIVE, _S.STOPPED, _S.ERROR}, _NONE, None, _S.REBUILDING),
         help="reinstall machines from an image; disks are erased",
-        parameters=(_option(Kind.IMAGE, "--image=IMAGE", "the image to install", required=True),),
+        parameters=(option(Kind.IMAGE, "--image=IMAGE", "the image to install", required=True),),
         repeatable=False,
         destroys="Rebuild {machines}, erasing the disks",
     ),
@@ -258,7 +210,7 @@ _TABLE = (
         "resized",
         *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED, _S.RESIZED}, _NONE, None, _S.RESIZING),
         help="change the flavor; machines are restarted",
-        parameters=(_option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),),
+        parameters=(option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),),
     ),
     Verb(
         "rename",
@@ -332,28 +284,6 @@ class Capability(Word, metaclass=_FromTable):
     DELETE_IMAGE = "delete_image"
 
 
-#: What a cloud cannot do without it, as it comes after "a type that cannot"; verbs say it in the table.
-WITHOUT: Mapping[Capability, str] = {
-    Capability.CONSOLE: "show a console",
-    Capability.KEYS: "manage key pairs",
-    Capability.NETWORKS: "list networks",
-    Capability.SECURITY_GROUPS: "manage security groups",
-    Capability.FLOATING_IPS: "manage floating IPs",
-    Capability.QUOTAS: "report quotas",
-    Capability.USERDATA: "boot a machine with user data",
-    Capability.BOOT_METADATA: "boot a machine with metadata",
-    Capability.BOOT_PUBLIC: "boot a machine with a public address",
-    Capability.ADD_IMAGE: "add images",
-    Capability.DELETE_IMAGE: "delete images",
-}
-
-
-def cannot(cloud: str, capability: Capability) -> str:
-    """The sentence of an Unsupported error."""
-    what = WITHOUT.get(capability) or VERBS[capability.value].deed or f"{capability} a machine"
-    return f"cloud {cloud} cannot {what}: not supported by this type of cloud"
-
-
 def find_verb(name: str) -> Verb:
     """The verb of this name.
 
@@ -364,30 +294,3 @@ def find_verb(name: str) -> Verb:
         return VERBS[name]
     except KeyError:
         raise UnknownName("action", name, VERBS) from None
-
-
-# What ends the states that no verb here ends.
-_LEAVING = {
-    **dict.fromkeys((State.SHELVED, State.SHELVED_OFFLOADED), "can unshelve it"),
-    State.RESCUED: "can end the rescue",
-}
-
-
-def impossible(
-    verb: Verb, machine: MachineRecord, capabilities: Container[Capability] = frozenset(Capability)
-) -> Conflict:
-    """The error for a verb that cannot be, naming those that would work now and that the cloud can.
-
-    What leaves a machine's state alone is not named: that is always possible.
-    """
-    possible = [
-        other.words
-        for other in VERBS.values()
-        if other.passing is not None
-        and other.fitness(machine.state) is Fitness.POSSIBLE
-        and (other.capability is None or other.capability in capabilities)
-    ]
-    hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
-    hint = hint or (f"possible now: {', '.join(possible)}" if possible else "no action is possible any more")
-    hint += f"; the cloud's own tools {leave}" if (leave := _LEAVING.get(machine.state)) else ""
-    return Conflict(f"cannot {verb.words} {machine.qualified_name} while it is {machine.state}; {hint}")

@@ -16,7 +16,8 @@ from typing import Any, ClassVar, NoReturn, TypeGuard, TypeVar
 from cloudmesh.cloud.errors import NotFound, OddRecord, Unsupported
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, LeftOut, MachineRecord, Quota, State
-from cloudmesh.cloud.model.verbs import Capability, cannot
+from cloudmesh.cloud.model.refusals import cannot
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.plugin.errors import CloudmeshError

@@ -13,8 +13,9 @@ from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.query import Deadline
+from cloudmesh.cloud.model.parameters import Kind
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.model.verbs import VERBS, Kind, Verb, find_verb
+from cloudmesh.cloud.model.verbs import VERBS, Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from cloudmesh.cloud.model.verbs import BOOT, VERBS, Kind, Parameter, Verb
+from cloudmesh.cloud.model.parameters import Kind, Parameter
+from cloudmesh.cloud.model.verbs import BOOT, VERBS, Verb
 
 _WIDTH = 80
 # After so many characters the blank and the help of an option follow.

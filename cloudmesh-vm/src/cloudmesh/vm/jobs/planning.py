@@ -20,8 +20,9 @@ from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS
 from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.networks import Network, SecurityGroup, SecurityRule
+from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
-from cloudmesh.cloud.model.verbs import Argument, Fitness, Verb
+from cloudmesh.cloud.model.verbs import Argument, Verb
 from cloudmesh.cloud.provider.boot import new_token, require_good_name
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, UsageError

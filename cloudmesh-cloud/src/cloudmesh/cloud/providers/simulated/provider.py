@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, OddRecord, Refused
+from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Capability, Fitness, Verb, impossible
+from cloudmesh.cloud.model.refusals import impossible
+from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
 from cloudmesh.cloud.provider.boot import BootRequest, marked, unmarked
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
 from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks
