@@ -85,6 +85,7 @@ def test_user_data_that_cannot_be_read_is_told_before_anything_is_booted(configu
         ({"secgroup": "default"}, Capability.SECURITY_GROUPS, "cannot manage security groups"),
         ({"userdata": "x"}, Capability.USERDATA, "cannot boot a machine with user data"),
         ({"metadata": {"a": "b"}}, Capability.BOOT_METADATA, "cannot boot a machine with metadata"),
+        ({"hint": {"group": "a"}}, Capability.BOOT_HINTS, "cannot boot a machine with scheduler hints"),
         ({"public": True}, Capability.FLOATING_IPS, "cannot boot a machine with a public address"),
     ],
 )

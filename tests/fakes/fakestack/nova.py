@@ -71,7 +71,7 @@ def _key(name: str) -> dict[str, str]:
 def _servers(cloud: FakeCloud, request: Request, rest: list[str]) -> Answer:
     """What is asked of all servers, or of one."""
     if not rest and request.method == "POST":
-        return _create(cloud, request.json["server"])
+        return _create(cloud, request.json["server"], request.json.get("os:scheduler_hints", {}))
     if not rest or rest == ["detail"]:
         return _list(cloud, request, detailed=bool(rest))
     return _server(cloud, request, rest)
@@ -93,7 +93,7 @@ def _server(cloud: FakeCloud, request: Request, rest: list[str]) -> Answer:
     return Answer(200, {"server": server.told(cloud.url)})
 
 
-def _create(cloud: FakeCloud, wanted: dict[str, Any]) -> Answer:
+def _create(cloud: FakeCloud, wanted: dict[str, Any], hints: dict[str, Any]) -> Answer:
     for key, known in (("imageRef", IMAGES), ("flavorRef", FLAVORS)):
         if wanted.get(key) not in [each["id"] for each in known]:
             return _problem(400, f"Can not find requested {key.removesuffix('Ref')}")
@@ -104,6 +104,7 @@ def _create(cloud: FakeCloud, wanted: dict[str, Any]) -> Answer:
             flavor=wanted["flavorRef"],
             key=wanted.get("key_name", ""),
             metadata=dict(wanted.get("metadata", {})),
+            hints=hints,
         )
     )
     links = server.told(cloud.url)["links"]

@@ -42,6 +42,7 @@ class Server:
     flavor: str
     key: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    hints: dict[str, Any] = field(default_factory=dict)
     was: str = "BUILD"
     becomes: str = "ACTIVE"
     task: str = "spawning"
@@ -89,6 +90,7 @@ class Server:
             "image": {"id": self.image, "links": []},
             "key_name": self.key or None,
             "metadata": self.metadata,
+            "scheduler_hints": self.hints,
             "created": self.created,
             "updated": self.created,
             "hostId": "",

@@ -235,7 +235,7 @@ class Machines:
 
         Args:
             image, flavor, key, more: see ``BootOptions`` of ``cloudmesh.cloud``: ``network``, ``secgroup``,
-                ``userdata``, ``metadata`` and ``public`` are given by name.
+                ``userdata``, ``metadata``, ``public`` and ``hint`` are given by name.
             wait, timeout: see ``act``.
 
         Raises:

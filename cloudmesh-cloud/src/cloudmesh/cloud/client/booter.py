@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ class BootOptions:
         userdata: for cloud-init: the text itself, or a Path to it.
         metadata: written on the machine.
         public: whether it gets a public address, which may cost money.
+        hint: for the scheduler of the cloud, which chooses the host: by key, one value or several.
         extra: values for what this kind of cloud declares beside these; see ``Provider.boot_parameters``.
     """
 
@@ -40,6 +42,7 @@ class BootOptions:
     userdata: str | Path | None = field(default=None, repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
+    hint: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -51,6 +54,7 @@ class BootKeywords(TypedDict, total=False):
     userdata: str | Path | None
     metadata: Mapping[str, str]
     public: bool
+    hint: Mapping[str, str | Sequence[str]]
     extra: Mapping[str, str | int | float | bool]
 
 
@@ -81,6 +85,7 @@ class Booter:
             userdata=self._userdata(options),
             metadata=dict(options.metadata),
             public=options.public,
+            hints=_hints(options.hint),
             extra=extra,
         )
 
@@ -169,6 +174,7 @@ class Booter:
             Capability.SECURITY_GROUPS: options.secgroup,
             Capability.USERDATA: options.userdata,
             Capability.BOOT_METADATA: options.metadata,
+            Capability.BOOT_HINTS: options.hint,
         }
         for capability, value in asked.items():
             if value:
@@ -224,3 +230,15 @@ class Booter:
             raise kind(
                 f"the user data {path} for cloud {self.connection.name} cannot be read: {reason}"
             ) from error
+
+
+def _hints(given: Mapping[str, str | Sequence[str]]) -> dict[str, str | list[str]]:
+    """The hints as plain data. Raises UsageError for a query that is no JSON, of which no scheduler tells."""
+    query = given.get("query", "{}")
+    try:
+        json.loads(query if isinstance(query, str) else "")
+    except ValueError:
+        raise UsageError(
+            f'--hint=query={query} must be one query in JSON, such as \'[">=", "$free_ram_mb", 1024]\''
+        ) from None
+    return {key: value if isinstance(value, str) else list(value) for key, value in given.items()}

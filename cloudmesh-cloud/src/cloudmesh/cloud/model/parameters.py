@@ -27,6 +27,7 @@ class Kind(Word):
     FILE = "file"
     NAME = "name"
     METADATA = "metadata"
+    HINTS = "hints"
     FLAG = "flag"
 
 
@@ -53,4 +54,5 @@ class Parameter(NamedTuple):
 
 def option(kind: Kind, option: str, help: str, required: bool = False, verb: str = "") -> Parameter:
     """A parameter that is called as its option."""
-    return Parameter(option.lstrip("-").partition("=")[0], kind, help, ((option, help),), required, verb)
+    name = option.lstrip("-").partition("=")[0].replace("-", "_")
+    return Parameter(name, kind, help, ((option, help),), required, verb)

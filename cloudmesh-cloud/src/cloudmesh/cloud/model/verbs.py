@@ -131,6 +131,11 @@ BOOT = Verb(
         option(Kind.FILE, "--userdata=FILE", "a user-data file for cloud-init; else the default"),
         option(Kind.METADATA, "--metadata=PAIR", "set KEY=VALUE; can be repeated"),
         option(
+            Kind.HINTS,
+            "--hint=PAIR",
+            "a hint KEY=VALUE for the scheduler, such as group=ID; can be repeated",
+        ),
+        option(
             Kind.FLAG,
             "--public",
             "create a public address for each machine; cms vm delete releases it",
@@ -280,6 +285,7 @@ class Capability(Word, metaclass=_FromTable):
     USERDATA = "userdata"
     BOOT_METADATA = "boot_metadata"
     BOOT_PUBLIC = "boot_public"
+    BOOT_HINTS = "boot_hints"
     ADD_IMAGE = "add_image"
     DELETE_IMAGE = "delete_image"
 

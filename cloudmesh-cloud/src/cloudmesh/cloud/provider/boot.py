@@ -7,7 +7,7 @@ By it a machine is found whose boot was answered to nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -66,6 +66,8 @@ class BootRequest:
         metadata: written on the machine (Capability.BOOT_METADATA).
         public: whether the cloud gives it a public address of its own accord (Capability.BOOT_PUBLIC). On a
             cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
+        hints: for the scheduler, which chooses the host; several values of a key are a list
+            (Capability.BOOT_HINTS).
         extra: the values of what the provider declares as ``boot_parameters``, by their names.
         token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
             keep it (see ``marked``), for ``Provider.find_booted``; empty for none.
@@ -80,6 +82,7 @@ class BootRequest:
     userdata: str = field(default="", repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
+    hints: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     token: str = ""
     extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 

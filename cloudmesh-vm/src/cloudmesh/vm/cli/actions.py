@@ -50,6 +50,7 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
     userdata = arguments["--userdata"]
     said = {key: arguments[f"--{key}"] for key in ("image", "flavor", "key", "network", "secgroup", "public")}
     said["metadata"] = read_pairs("--metadata", arguments["--metadata"])
+    said["hint"] = read_hints(arguments["--hint"])
     said["userdata"] = Path(userdata).expanduser() if userdata else None
     with _machines(config, arguments, progress) as machines, progress:
         if arguments["--dryrun"]:
@@ -221,6 +222,15 @@ def read_pairs(option: str, pairs: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"{option} sets {key} twice; set it once")
         found[key] = value
     return found
+
+
+def read_hints(pairs: Sequence[str]) -> dict[str, str | list[str]]:
+    """The values by their keys; those of a key that is given several times are a list. Raises UsageError."""
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        ((key, value),) = read_pairs("--hint", [pair]).items()
+        found.setdefault(key, []).append(value)
+    return {key: values if len(values) > 1 else values[0] for key, values in found.items()}
 
 
 def read_changes(to_set: Sequence[str], to_remove: Sequence[str]) -> dict[str, str | None]:

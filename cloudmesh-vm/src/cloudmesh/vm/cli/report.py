@@ -35,7 +35,7 @@ Row = Mapping[str, Any]
 WOULD_FAIL = "would fail"
 _BOOT_COLUMNS = ("cloud", "name", "result", "image", "flavor", "key", "networks")
 # Shown where there is something to show.
-_MORE_BOOT_COLUMNS = ("secgroups", "public", "reason")
+_MORE_BOOT_COLUMNS = ("secgroups", "public", "hints", "reason")
 
 # What a person must see stands at the end, next to the prompt.
 _ORDER = {Status.NOT_STARTED.value: 1, Status.INTERRUPTED.value: 2, Status.FAILED.value: 3, WOULD_FAIL: 3}
@@ -187,6 +187,7 @@ def _planned_row(task: Task, request: BootRequest) -> Row:
         "secgroups": [each.name for each in request.security_groups],
         "public": request.public or task.address,
         "metadata": dict(request.metadata),
+        "hints": dict(request.hints),
         "reason": "",
     }
 

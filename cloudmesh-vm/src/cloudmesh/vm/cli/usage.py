@@ -60,6 +60,8 @@ class Pattern(NamedTuple):
     items: tuple[str, ...]
 
 
+# Options of these can be given several times.
+_REPEATED = (Kind.METADATA, Kind.HINTS)
 # What is asked, and changes nothing.
 _QUERIES = (
     (
@@ -102,7 +104,7 @@ def _pattern(verbs: Sequence[Verb]) -> Pattern:
 def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:
     """The options of these parameters, in brackets where they may be left out."""
     return tuple(
-        f"[{option}]..." if each.kind is Kind.METADATA else option if each.required else f"[{option}]"
+        f"[{option}]..." if each.kind in _REPEATED else option if each.required else f"[{option}]"
         for each in parameters
         for option, _ in each.options
     )

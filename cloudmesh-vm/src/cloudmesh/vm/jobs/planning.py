@@ -269,6 +269,7 @@ def decode_request(text: str) -> BootRequest:
         metadata=data["metadata"],
         public=data["public"],
         # Jobs from before there were such parameters have none.
+        hints=data.get("hints", {}),
         extra=data.get("extra", {}),
     )
 

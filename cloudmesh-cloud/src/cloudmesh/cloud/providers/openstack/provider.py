@@ -63,7 +63,7 @@ class OpenStackProvider(OpenStackNetworks):
     def boot(self, request: BootRequest) -> MachineRecord:
         self.hide_userdata(request)
         with self._naming_networks(), self.requesting(f"boot {request.name}"):
-            made = self.ask("boot", data={"server": _server_body(request)})
+            made = self.ask("boot", data=_boot_body(request))
             return MachineRecord(
                 cloud=self.name,
                 name=request.name,
@@ -135,6 +135,12 @@ class OpenStackProvider(OpenStackNetworks):
             limits = self.ask("limits")["absolute"]
             details = self.ask("quotas", project)
             return [*records.nova_quotas(self.name, limits), *records.neutron_quotas(self.name, details)]
+
+
+def _boot_body(request: BootRequest) -> Mapping[str, Any]:
+    """The new server, and what its scheduler is to heed."""
+    hints = {"os:scheduler_hints": dict(request.hints)} if request.hints else {}
+    return {"server": _server_body(request), **hints}
 
 
 def _server_body(request: BootRequest) -> Mapping[str, Any]:

@@ -21,8 +21,8 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 _INSERT = """
 INSERT INTO machine (
-    name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups, hints
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 # The verbs that take as long as a boot.
 _LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
 # What several machines can be asked in one call, if the configuration says so.
@@ -105,6 +105,7 @@ class SimulatedProvider(SimulatedNetworks):
             json.dumps(marked(request)),
             json.dumps([each.name for each in request.networks] or ["private"]),
             json.dumps([each.name for each in request.security_groups] or ["default"]),
+            json.dumps(dict(request.hints)),
         )
         try:
             cursor = connection.execute(_INSERT, columns)
@@ -145,9 +146,12 @@ class SimulatedProvider(SimulatedNetworks):
     def console(self, cloud_id: str) -> str:
         machine = self._now(cloud_id)
         self._faults.before("console", machine.name)
+        with self._world.change() as connection:
+            hints = self._row(connection, cloud_id)["hints"]
         return (
             f"[simulated] {machine.name} on cloud {self.name}: no real machine runs here\n"
             f"[simulated] image {machine.image}, flavor {machine.flavor}, state {machine.state}\n"
+            f"[simulated] hints for the scheduler {hints}\n"
         )
 
     def images(self) -> list[Image]:

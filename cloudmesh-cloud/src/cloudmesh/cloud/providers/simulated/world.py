@@ -61,12 +61,14 @@ CREATE TABLE IF NOT EXISTS floating_ip (
 );
 """
 # Raised when something is added below.
-_VERSION = 2
+_VERSION = 3
 # Added since the first version; an older file gets them when it is opened.
 _COLUMNS = (
     ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
     ("machine", "networks", "TEXT NOT NULL DEFAULT '[\"private\"]'"),
     ("machine", "groups", "TEXT NOT NULL DEFAULT '[\"default\"]'"),
+    ("machine", "hints", "TEXT NOT NULL DEFAULT '{}'"),
+    ("machine", "locked", "INTEGER NOT NULL DEFAULT 0"),
     ("floating_ip", "description", "TEXT NOT NULL DEFAULT ''"),
 )
 _DEFAULT_GROUP = """
