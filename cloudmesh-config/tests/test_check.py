@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.config.check import credential_rules
+from cloudmesh.config.check import auth_types, credential_rules
 from cloudmesh.config.check.findings import Finding, check
+from cloudmesh.plugin.secrets import is_secret
 
 Write = Callable[..., Path]
 SECRET = "hunter2"
@@ -213,8 +214,18 @@ def missing(write: Write, credentials: str) -> list[str]:
             URL + USER + PROJECT + "      OS_AUTH_TYPE: v3applicationcredential\n",
             ["OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_SECRET"],
         ),
-        (URL + "      OS_AUTH_TYPE: v3oidcpassword\n", []),
-        (URL + "      OS_AUTH_TYPE: v3token\n", []),
+        (
+            URL + PROJECT + USER + "      OS_AUTH_TYPE: v3oidcpassword\n",
+            ["OS_IDENTITY_PROVIDER", "OS_PROTOCOL", "OS_CLIENT_ID", "OS_DISCOVERY_ENDPOINT"],
+        ),
+        (URL + PROJECT + "      OS_AUTH_TYPE: v3token\n", ["OS_TOKEN"]),
+        (URL + "      OS_AUTH_TYPE: V3-TOTP\n", ["OS_USERNAME", "OS_PASSCODE", "OS_PROJECT_NAME"]),
+        (
+            URL + PROJECT + "      OS_AUTH_TYPE: v3multifactor\n      OS_AUTH_METHODS: v3password,v3totp\n",
+            ["OS_USERNAME", "OS_PASSWORD", "OS_PASSCODE"],
+        ),
+        (URL + USER + "      OS_SYSTEM_SCOPE: all\n", []),
+        (URL + "      OS_AUTH_TYPE: ${KIND}\n", []),
         ("", ["OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"]),
     ],
 )
@@ -222,7 +233,37 @@ def test_each_way(write: Write, credentials: str, keys: list[str]) -> None:
     assert missing(write, credentials) == keys
     if keys == ["OS_PROJECT_NAME"]:
         told = [finding.message for finding in check(write(f"{CLOUD}{credentials}"))]
-        assert any("(or OS_PROJECT_ID, OS_TENANT_NAME, OS_TENANT_ID) is missing" in each for each in told)
+        assert any("(or OS_PROJECT_ID, OS_TENANT_NAME, OS_TENANT_ID, OS_DOMAIN_ID," in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "level", "message", "remedy"),
+    [
+        ("OS_AUTH_TYPE: v3oidcpasword", "error", "no such way to sign in is known", "v3oidcdeviceauthz"),
+        ("OS_AUTH_TYPE: none", "error", "gives no token", "known: password"),
+        ("OS_AUTH_TYPE: v3multifactor, OS_AUTH_METHODS: x", "error", "METHODS is x", "known: password"),
+        ("OS_PASSCODE: TBD", "warning", "not used by the auth type password", "OS_AUTH_TYPE"),
+        ("OS_PROJECT_NAM: p", "error", "OS_PROJECT_NAM is not a known key", "'OS_PROJECT_NAME'"),
+        ("OS_MY_NOTE_ON_WHOM_TO_CALL: x", "warning", "is not a known key", "ignore this"),
+        ("OS_AUTH_TYPE: oidcaccesstoken, OS_PASSWORD: x", "warning", "not used by", "remove it"),
+        ("OS_COMPUTE_ENDPOINT_OVERRIDE: 'https://x.org', my_note: x", "", "", ""),
+    ],
+)
+def test_each_way_knows_its_keys(
+    write: Write, credentials: str, level: str, message: str, remedy: str
+) -> None:
+    """A key that is misspelt, or of another way, is told; so is a way that is unknown or of no use."""
+    path = write(f"clouds:\n  uc:\n    type: openstack\n    credentials: {{{credentials}}}\n")
+    told = [each for each in check(path) if "missing" not in each.message and "TBD" not in each.message]
+    assert [each.level for each in told] == [level] * bool(level)
+    for each in told:
+        assert message in each.message and remedy in each.remedy
+
+
+@pytest.mark.parametrize("way", auth_types.TYPES, ids=lambda way: way.name)
+def test_the_secrets_of_each_way_are_hidden(way: auth_types.AuthType) -> None:
+    assert {key for key in way.known if is_secret(key)} == set(way.secret), "no address, no name of a file"
+    assert auth_types.named(way.name.removeprefix("v3").upper()) is way
 
 
 @pytest.mark.parametrize(

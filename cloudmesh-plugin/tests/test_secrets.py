@@ -27,6 +27,8 @@ from cloudmesh.plugin.secrets import is_secret, mask_text, mask_value
         "credentials.OS_PASSWORD.deeper",
         "clouds.other.arguments.key",
         "clouds.other.arguments.secret",
+        *("OS_PASSCODE", "OS_ACCESS_TOKEN", "OS_CLIENT_SECRET", "OS_CODE", "OS_AUTHORIZATION_CODE"),
+        *("refresh_token", "device_code", "code_verifier", "OS_ACCESS_SECRET", "OS_OAUTH2_CLIENT_SECRET"),
     ],
 )
 def test_secret_names(key: str) -> None:
@@ -49,6 +51,8 @@ def test_secret_names(key: str) -> None:
         "clouds.other.arguments.region",
         "clouds.other.default.key",
         "clouds.key.arguments.x",
+        *("OS_ACCESS_TOKEN_ENDPOINT", "OS_ACCESS_TOKEN_TYPE", "OS_KEY", "OS_IDP_OTP_KEY"),
+        *("OS_CODE_CHALLENGE_METHOD", "exit_code", "user_code"),
     ],
 )
 def test_other_names(key: str) -> None:

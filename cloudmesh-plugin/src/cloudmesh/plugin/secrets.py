@@ -10,11 +10,16 @@ MASK = "***"
 # Names as clouds use them: OS_PASSWORD, EC2_SECRET_KEY, aws_secret_access_key, AZURE_CLIENT_SECRET,
 # OS_BY_LOOK, api_key, apikey, private-key, ... A bare "key" is the name of a key pair, which is no secret.
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase|code)?$|pwd$|password|secret|token|[_-]key$|api_?key|^pin$|private[_-]?key|_pw$",
+    r"pass(word|wd|phrase|code)?$|pwd$|password|secret|token|[_-]key$|api_?key|^pin$|private[_-]?key|_pw$"
+    # Of OpenID Connect; a mere "code" is mostly the number of an error.
+    r"|^os_code$|(auth|authorization|device)[_-]code$|code[_-]verifier$",
     re.IGNORECASE,
 )
-# The half of a key pair that everybody may know.
-_PUBLIC_NAME = re.compile(r"(^|[_-])public[_-]?key$", re.IGNORECASE)
+# The half of a key pair that everybody may know, where tokens are given and of which kind, the file of a key,
+# and what an identity provider calls a one-time password.
+_PUBLIC_NAME = re.compile(
+    r"(^|[_-])public[_-]?key$|token[_-](endpoint|type)$|^os_key$|^os_idp_otp_key$", re.IGNORECASE
+)
 # Up to the last @ of the host part: a password may hold one itself.
 _URL_PASSWORD = re.compile(r"(?<![\w+.-])(?P<before>[A-Za-z][\w+.-]*://[^/\s:@]*:)[^\s/]+(?=@)")
 # How programs and protocols are given secrets: headers, and "-pSECRET", "-u NAME:SECRET". These are compiled

@@ -5,55 +5,30 @@ A type stands here whether or not a provider of it is installed, so that a file 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cloudmesh.config.check import auth_types
+from cloudmesh.config.check.auth_types import AuthType, Needs, is_given
 from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.secrets import age, ssh_keys
 from cloudmesh.config.yaml import keys
+from cloudmesh.plugin.plain import harmless
 
-# Each need is a tuple of keys of which one is enough; the first is the one to recommend.
-Needs = tuple[tuple[str, ...], ...]
-
-AUTH_TYPE = "OS_AUTH_TYPE"
-APPLICATION_CREDENTIAL = "v3applicationcredential"
-
-_PASSWORD_TYPES = ("", "password", "v3password", "v2password")
-_SERVICE: Needs = (("OS_AUTH_URL",),)
-_PASSWORD: Needs = (
-    *_SERVICE,
-    ("OS_USERNAME", "OS_USER_ID"),
-    ("OS_PASSWORD",),
-    ("OS_PROJECT_NAME", "OS_PROJECT_ID", "OS_TENANT_NAME", "OS_TENANT_ID"),
-)
-_APPLICATION: Needs = (
-    *_SERVICE,
-    ("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME"),
-    ("OS_APPLICATION_CREDENTIAL_SECRET",),
-)
 _EC2_TYPES = ("ec2", "aws")
 _EC2: Needs = (("EC2_ACCESS_KEY", "EC2_PROFILE"), ("EC2_SECRET_KEY", "EC2_PROFILE"))
+# One letter of four may be wrong.
+_ALIKE = 0.75
 
 
 def missing(kind: str, credentials: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """The needs of this type of cloud that the credentials leave open."""
-    for need in _needs(kind, credentials):
+    """The needs of this type of cloud that the credentials leave open; none for a type not known here."""
+    if kind == "openstack":
+        yield from auth_types.missing(credentials)
+    for need in _EC2 if kind in _EC2_TYPES else ():
         if not any(is_given(credentials.get(key)) for key in need):
             yield need
-
-
-def _needs(kind: str, credentials: Mapping[str, Any]) -> Needs:
-    """What the way to sign in that the credentials choose needs; nothing for a type not known here."""
-    if kind != "openstack":
-        return _EC2 if kind in _EC2_TYPES else ()
-    chosen = str(credentials.get(AUTH_TYPE) or "").lower()
-    if "applicationcredential" in chosen:
-        return _APPLICATION
-    if chosen not in _PASSWORD_TYPES:
-        # Tokens and single sign-on have needs of their own, which only the cloud knows.
-        return _SERVICE
-    named = any(str(key).startswith("OS_APPLICATION_CREDENTIAL_") for key in credentials)
-    return _APPLICATION if named and not chosen else _PASSWORD
 
 
 def knows(kind: str) -> bool:
@@ -61,15 +36,47 @@ def knows(kind: str) -> bool:
     return kind == "openstack" or kind in _EC2_TYPES
 
 
-def is_given(value: Any) -> bool:
-    """Whether a credential has a value: one that is no text, or a text that is not blank."""
-    return bool(value.strip()) if isinstance(value, str) else value is not None
-
-
 def sign_in_problems(name: str, kind: Any, credentials: dict[str, Any]) -> Iterator[Problem]:
     """What the chosen way to sign in lacks, for the types that are known without their provider."""
     for key, *others in missing(kind, credentials) if isinstance(kind, str) else ():
         yield lacking(name, kind, key, *others)
+    if kind == "openstack":
+        yield from _auth_type_problems(name, credentials)
+
+
+def _auth_type_problems(name: str, credentials: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with OS_AUTH_TYPE, and with keys that this way to sign in does not know."""
+    parts, given = ("clouds", name, "credentials"), credentials.get(auth_types.AUTH_TYPE)
+    if keys.is_to_be_defined(given) or keys.variable(given) or keys.is_encrypted(given):
+        return
+    for word in (given, *auth_types.methods(credentials)):
+        way = auth_types.named(str(word)) if is_given(word) else None
+        if is_given(word) and (not way or way.refused):
+            place = auth_types.AUTH_TYPE if word is given else "OS_AUTH_METHODS"
+            why = way.refused if way else "no such way to sign in is known"
+            message = f"{keys.join((*parts, place))} is {harmless(str(word))}: {why}"
+            yield Problem("error", (*parts, place), message, f"known: {', '.join(auth_types.usable())}")
+            return
+    chosen = auth_types.chosen(credentials)
+    for key in map(keys.text_of, credentials):
+        if chosen and not chosen.knows(key):
+            yield from _foreign_key(chosen, (*parts, key), credentials)
+
+
+def _foreign_key(way: AuthType, parts: tuple[str, ...], credentials: dict[str, Any]) -> Iterator[Problem]:
+    """A key that means nothing for this way to sign in; others of its own than ``OS_`` are the user's."""
+    key, where = parts[-1], keys.join(parts)
+    if any(other.knows(key) for other in auth_types.TYPES):
+        message = f"{where} is not used by the auth type {way.name}"
+        yield Problem("warning", parts, message, "remove it, or correct OS_AUTH_TYPE")
+        return
+    lacking = [known for known in way.known if known not in credentials]
+    near = difflib.get_close_matches(key.upper(), lacking, n=1, cutoff=_ALIKE)
+    if near:
+        yield Problem("error", parts, f"{where} is not a known key", f"did you mean {near[0]!r}?")
+    elif key.upper().startswith("OS_"):
+        remedy = f"ignore this if it is a note of your own; known: {', '.join(way.known)}"
+        yield Problem("warning", parts, f"{where} is not a known key of the auth type {way.name}", remedy)
 
 
 def lacking(name: str, kind: str, key: str, *others: str) -> Problem:

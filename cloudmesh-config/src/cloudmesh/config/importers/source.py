@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml.constructor import SafeConstructor
 
-from cloudmesh.config.check.credential_rules import APPLICATION_CREDENTIAL, AUTH_TYPE, missing
+from cloudmesh.config.check.auth_types import APPLICATION_CREDENTIAL, AUTH_TYPE, to_be_asked
 from cloudmesh.config.yaml import config_file, reader
 from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
@@ -67,7 +67,6 @@ def section(value: Any, path: Path, where: str) -> dict[str, Any]:
 # The configuration would ask the environment for such a value; there it was a plain text, or another's trick.
 _REFERENCE = re.compile(r"\s*(\$\{.*\}|\$\w+|!env\b.*)\s*", re.DOTALL)
 _TEMPLATE = re.compile(r"\{cloudmesh\.")
-_ALWAYS_ASKED = {"OS_USERNAME", "OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,5 @@ def openstack_section(credentials: Mapping[str, str]) -> dict[str, Any]:
     complete = dict(credentials)
     if any(key.startswith("OS_APPLICATION_CREDENTIAL_") for key in complete):
         complete.setdefault(AUTH_TYPE, APPLICATION_CREDENTIAL)
-    for need in missing("openstack", complete):
-        if need[0] in _ALWAYS_ASKED:
-            complete[need[0]] = TO_BE_DEFINED
+    complete.update(dict.fromkeys(to_be_asked(complete), TO_BE_DEFINED))
     return {"type": "openstack", "credentials": complete}
