@@ -243,6 +243,10 @@ class Cloud(Catalog):
             return machine
         return wait_until(self.connection, machine, State.ACTIVE, timeout)
 
+    def user_id(self) -> str:
+        """Who we are on this cloud, as ``MachineRecord.owner`` tells it; empty if the cloud has no users."""
+        return self.connection.calls.user_id()
+
     def machines(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now and written down; ``left_out`` tells what it lacks."""
         return self.actions.machines.all()

@@ -57,7 +57,8 @@ class MachineList:
     def _take_over(self, listing: Iterator[MachineRecord]) -> None:
         """Write a listing down; what it leaves out is there all the same, and has not vanished."""
         name, provider = self.connection.name, self.connection.provider
-        self.connection.inventory.replace(name, listing, time.time(), lambda: provider.left_out)
+        user = self.connection.calls.user_id
+        self.connection.inventory.replace(name, listing, time.time(), lambda: provider.left_out, user)
 
     def find(self, name: str, sign: str = "") -> MachineRecord:
         """The machine of this name or id as it is known; the cloud is asked where none or several are, and

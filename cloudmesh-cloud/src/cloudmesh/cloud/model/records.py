@@ -86,6 +86,9 @@ class MachineRecord:
         zone: the availability zone, empty where the cloud does not tell.
         login_user: who to sign in as by ssh, empty where the cloud does not tell.
         ssh_port: the port of its ssh server at ``ssh_address``.
+        owner: the cloud's id of the user who made it; on EC2 that of the account, since it tells no user;
+            empty where the cloud does not tell.
+        boot_id: the token of the boot by cloudmesh that it came from, see ``provider.boot``; empty for none.
     """
 
     cloud: str
@@ -104,6 +107,8 @@ class MachineRecord:
     zone: str = ""
     login_user: str = ""
     ssh_port: int = 22
+    owner: str = ""
+    boot_id: str = ""
 
     @property
     def ssh_address(self) -> str:

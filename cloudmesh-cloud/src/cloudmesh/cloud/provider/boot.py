@@ -116,6 +116,12 @@ def bears(metadata: Mapping[str, object], request: BootRequest) -> bool:
     return bool(request.token) and metadata.get(TOKEN_KEY) == request.token
 
 
+def boot_id_of(metadata: Mapping[Any, Any]) -> str:
+    """The token of the boot that a machine with this metadata on its cloud came from; empty for none."""
+    found = metadata.get(TOKEN_KEY)
+    return found if isinstance(found, str) else ""
+
+
 def unmarked(metadata: Mapping[Any, Any]) -> dict[str, str]:
     """The metadata that users wrote, out of all that the cloud tells of a machine."""
     return {

@@ -40,8 +40,8 @@ class Provider(ABC):
             when it is opened, but for BOOT_PUBLIC.
         required_credentials: keys that the ``credentials`` section must hold.
         settings_keys: keys of the cloud's own section that this kind knows beside the common ones (name,
-            host, type, version, credentials, default, parallel, call_timeout, refresh_after); ``cms config
-            check`` asks after all others.
+            host, type, version, credentials, default, and ``cloudmesh.config.settings.options.CLOUD``); ``cms
+            config check`` asks after all others.
         questions: what ``cms cloud add`` asks for beside ``required_credentials``, and how it is explained.
         boot_parameters: what a user may say of a new machine beside what all clouds take, by name.
         bulk: the most machines that one call can be about, by the name of the verb in the verb table or
@@ -119,6 +119,13 @@ class Provider(ABC):
     @abstractmethod
     def check(self) -> str:
         """Sign in and make one cheap call; a sentence on what was found."""
+
+    def user_id(self) -> str:
+        """Who we are there, as ``MachineRecord.owner`` tells whose a machine is; empty if that is not known.
+
+        It signs in if that was not done yet, and makes no further call.
+        """
+        return ""
 
     @abstractmethod
     def machines(self) -> Iterable[MachineRecord]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
+from cloudmesh.cloud.provider.boot import BootRequest, bears, boot_id_of, marked, unmarked
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import is_page, json_of
@@ -165,6 +165,7 @@ class AzureProvider(DriverProvider):
             raw_state=" ".join(codes) or str(inner.get("provisioningState") or machine.raw_state),
             flavor=str((inner.get("hardwareProfile") or {}).get("vmSize") or ""),
             metadata=unmarked(extra.get("tags") or {}),
+            boot_id=boot_id_of(extra.get("tags") or {}),
             zone=str(extra.get("location") or ""),
         )
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.boot import BootRequest, bears, marked, unmarked
+from cloudmesh.cloud.provider.boot import BootRequest, bears, boot_id_of, marked, unmarked
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import json_of
@@ -116,6 +116,7 @@ class GoogleProvider(DriverProvider):
             machine,
             state=_STATES.get(machine.raw_state, machine.state),
             metadata=unmarked(extra_of(node).get("labels") or {}),
+            boot_id=boot_id_of(extra_of(node).get("labels") or {}),
             zone=str(getattr(node.extra.get("zone"), "name", "") or ""),
         )
 

@@ -78,9 +78,11 @@ class Recorder(Inventory):
         machines: Iterable[MachineRecord],
         asked: float,
         left_out: Callable[[], Sequence[LeftOut]] = list,
+        user: Callable[[], str] = str,
     ) -> list[KnownMachine]:
         """With the age of the listing; who vanished is found where the store is."""
-        self._note("replace_listed", cloud, list(machines), time.time() - asked, tuple(left_out()))
+        found = list(machines)
+        self._note("replace_listed", cloud, found, time.time() - asked, tuple(left_out()), user())
         return []
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -36,15 +35,6 @@ _KEEPS_VANISHED = 30 * 86400.0
 _PAGE = 200
 # How many things that a listing left out are kept.
 _TOLD = 8
-
-
-def by_name(machine: MachineRecord) -> list[tuple[int, str]]:
-    """A key that orders names as people count: web9 before web10.
-
-    Machines that were booted side by side become known in whatever order their cloud answered.
-    """
-    parts = re.split("([0-9]+)", machine.name)
-    return [(int(part), part) if part.isdecimal() else (0, part) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -140,6 +130,7 @@ class Inventory(AbstractContextManager["Inventory"]):
         machines: Iterable[MachineRecord],
         asked: float,
         left_out: Callable[[], Sequence[LeftOut]] = list,
+        user: Callable[[], str] = str,
     ) -> list[KnownMachine]:
         """Take over a full listing of a cloud that was asked for at the time ``asked``.
 
@@ -151,6 +142,7 @@ class Inventory(AbstractContextManager["Inventory"]):
 
         Args:
             left_out: tells at the end of the listing what it left out.
+            user: tells then who we are on that cloud, see ``Provider.user_id``.
 
         Returns:
             The machines that vanished though nobody deleted them here, as they were last seen. They are
@@ -162,21 +154,31 @@ class Inventory(AbstractContextManager["Inventory"]):
             with self._database.atomic():
                 if not self._is_superseded(cloud, asked):
                     self.save_many(page, asked)
+        who = user()
         with self._database.atomic():
             if self._is_superseded(cloud, asked):
                 return []
             odd = left_out()
             vanished = self._forget_missing(cloud, asked, odd)
-            told = "; ".join(str(each) for each in odd[:_TOLD])
-            record = {"cloud": cloud, "refreshed": asked, "left_out": told}
+            record = {
+                "cloud": cloud,
+                "refreshed": asked,
+                "left_out": "; ".join(map(str, odd[:_TOLD])),
+                "user": who,
+            }
             self._database.upsert(REFRESHES, record, key=["cloud"])
         return vanished
 
     def replace_listed(
-        self, cloud: str, machines: Iterable[MachineRecord], ago: float, left_out: Sequence[LeftOut] = ()
+        self,
+        cloud: str,
+        machines: Iterable[MachineRecord],
+        ago: float,
+        odd: Sequence[LeftOut] = (),
+        user: str = "",
     ) -> list[KnownMachine]:
         """As ``replace``, for a listing that was asked for so many seconds ago."""
-        return self.replace(cloud, machines, time.time() - ago, lambda: left_out)
+        return self.replace(cloud, machines, time.time() - ago, lambda: odd, lambda: user)
 
     def _is_superseded(self, cloud: str, asked: float) -> bool:
         """Whether a listing that was asked for later has been taken over."""
@@ -330,8 +332,7 @@ class Inventory(AbstractContextManager["Inventory"]):
     def _find(self, **conditions: str | Condition) -> list[KnownMachine]:
         if not self._database.has(MACHINES):
             return []
-        records = self._database.find(MACHINES, where=conditions)
-        return [_known(record) for record in records]
+        return [_known(record) for record in self._database.find(MACHINES, where=conditions)]
 
     def find(self, machine: MachineRecord) -> KnownMachine | None:
         """The same machine as it was last seen; None if it has been forgotten."""

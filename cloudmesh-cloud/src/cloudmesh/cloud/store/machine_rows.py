@@ -27,7 +27,7 @@ _SOURCES: Mapping[str, Sequence[str]] = {
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
 MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
 # Only where they are asked for.
-OTHER_COLUMNS = ("address", "user", "port", "zone", "fault")
+OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner")
 KINDS = {"addresses": LIST, "age": SECONDS, "created": TIME, "metadata": MAP, "port": "number"}
 _ALWAYS = ("cloud", "name", "cloud_id", "refreshed")
 

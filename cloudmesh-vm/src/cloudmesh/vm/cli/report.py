@@ -209,6 +209,7 @@ def describe(
     """Everything that is known of one machine."""
     age = round(max(0.0, time.time() - refreshed), 1)
     told = {**machine.to_record(), "age": age, "created": created_text(machine.created)}
+    del told["boot_id"]
     facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
     if form == "names":
         facts.update(*machine_rows(config, [machine]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,6 @@ from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.store.inventory import by_name
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, NameIndex, expand
 from cloudmesh.vm.clouds.session import CloudSession
@@ -155,7 +155,7 @@ class Selector:
         """The known machines of a cloud, read once: a thousand names must not read them each."""
         if cloud not in self._indexes:
             known = (each.machine for each in self._session.inventory.known(cloud))
-            self._indexes[cloud] = NameIndex(sorted(known, key=by_name))
+            self._indexes[cloud] = NameIndex(sorted(known, key=_by_name))
         return self._indexes[cloud]
 
     def _doubt(
@@ -174,3 +174,12 @@ class Selector:
             f"{name} is on {found[0].cloud}, but may also be on {', '.join(others)}, which was never listed "
             f"and does not answer; use {words} to confirm"
         )
+
+
+def _by_name(machine: MachineRecord) -> list[tuple[int, str]]:
+    """A key that orders names as people count: web9 before web10.
+
+    Machines that were booted side by side become known in whatever order their cloud answered.
+    """
+    parts = re.split("([0-9]+)", machine.name)
+    return [(int(part), part) if part.isdecimal() else (0, part) for part in parts]

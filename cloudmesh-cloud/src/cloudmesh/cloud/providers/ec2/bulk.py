@@ -55,7 +55,7 @@ class Ec2BulkCalls(Ec2Networks):
     bulk: Mapping[str, int] = dict.fromkeys((*_VERBS_FOR_SEVERAL, "boot"), AT_ONCE)
 
     def _machine(self, instance: launch.Instance) -> MachineRecord:
-        machine = to_machine(self.name, instance)
+        machine = to_machine(self.name, instance, launch.token_of(instance))
         if machine.state is State.SUSPENDED and not self.own.hibernate:
             # Without ``hibernate`` the verbs are those of other stopped machines.
             return replace(machine, state=State.HIBERNATED)

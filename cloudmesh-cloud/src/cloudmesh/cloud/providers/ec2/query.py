@@ -95,7 +95,9 @@ class Ec2Query:
         else:
             reservations = iter(items(self.send("DescribeInstances", parameters), "reservationSet"))
         for reservation in reservations:
-            yield from items(reservation, "instancesSet")
+            account = {"ownerId": reservation.get("ownerId")}
+            for instance in items(reservation, "instancesSet"):
+                yield {**instance, **account} if isinstance(instance, Mapping) else instance
 
     def pages(
         self, action: str, key: str, size: int, parameters: Mapping[str, Any] | None = None

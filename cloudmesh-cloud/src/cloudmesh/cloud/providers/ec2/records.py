@@ -52,7 +52,7 @@ def fault_of(instance: Mapping[str, Any]) -> str:
     return message if code in message else f"{code}: {message}" if message else code
 
 
-def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
+def to_machine(cloud: str, instance: Mapping[str, Any], boot_id: str = "") -> MachineRecord:
     """A machine; its name is the tag ``Name``, else its id. Raises OddRecord."""
     tags = tags_of(instance)
     cloud_id = word_of(instance.get("instanceId"), "id", needed=True)
@@ -71,6 +71,8 @@ def to_machine(cloud: str, instance: Mapping[str, Any]) -> MachineRecord:
         created=time_of(instance.get("launchTime")),
         metadata=unmarked({key: value for key, value in tags.items() if key != "Name"}),
         zone=str(_section(instance, "placement").get("availabilityZone") or ""),
+        owner=word_of(instance.get("ownerId"), "owner"),
+        boot_id=boot_id,
     )
 
 

@@ -44,6 +44,9 @@ class OpenStackProvider(OpenStackNetworks):
         where = f", region {self.account.region}" if self.account.region else ""
         return f"signed in to project {project} as {self.account.user}{where}"
 
+    def user_id(self) -> str:
+        return self.session.token().user_id
+
     def machines(self) -> Iterator[MachineRecord]:
         # One that is built while the pages are asked for may be on two of them.
         seen: set[str] = set()
@@ -74,6 +77,8 @@ class OpenStackProvider(OpenStackNetworks):
                 flavor=request.flavor.name,
                 key=request.key.name if request.key else "",
                 metadata=dict(request.metadata),
+                owner=self.user_id(),
+                boot_id=request.token,
             )
 
     @contextmanager

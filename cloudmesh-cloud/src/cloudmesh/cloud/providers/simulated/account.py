@@ -44,6 +44,9 @@ class SimulatedAccount(Provider):
     def close(self) -> None:
         self._world.close()
 
+    def user_id(self) -> str:
+        return self._settings.user
+
     def delete(self, cloud_id: str) -> None:
         self.act("delete", cloud_id)
 

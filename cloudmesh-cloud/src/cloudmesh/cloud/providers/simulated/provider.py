@@ -12,7 +12,7 @@ from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.refusals import impossible
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
-from cloudmesh.cloud.provider.boot import BootRequest, marked, unmarked
+from cloudmesh.cloud.provider.boot import BootRequest, boot_id_of, marked, unmarked
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
 from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
@@ -21,8 +21,9 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 _INSERT = """
 INSERT INTO machine (
-    name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups, hints
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    name, state, next_state, ready_at, image, flavor, key, created, metadata, networks, groups, hints,
+    owner
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 # The verbs that take as long as a boot.
 _LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
 # What several machines can be asked in one call, if the configuration says so.
@@ -106,6 +107,7 @@ class SimulatedProvider(SimulatedNetworks):
             json.dumps([each.name for each in request.networks] or ["private"]),
             json.dumps([each.name for each in request.security_groups] or ["default"]),
             json.dumps(dict(request.hints)),
+            self._settings.user,
         )
         try:
             cursor = connection.execute(_INSERT, columns)
@@ -220,7 +222,7 @@ class SimulatedProvider(SimulatedNetworks):
         return row
 
     def _machine(self, row: Mapping[str, Any]) -> MachineRecord:
-        state = State(row["state"])
+        state, metadata = State(row["state"]), json.loads(row["metadata"])
         return MachineRecord(
             cloud=self.name,
             name=row["name"],
@@ -234,7 +236,9 @@ class SimulatedProvider(SimulatedNetworks):
             public_ips=json.loads(row["public_ips"]),
             fault="simulated fault, set in the configuration" if state is State.ERROR else "",
             created=row["created"],
-            metadata=unmarked(json.loads(row["metadata"])),
+            metadata=unmarked(metadata),
+            owner=row["owner"],
+            boot_id=boot_id_of(metadata),
         )
 
 

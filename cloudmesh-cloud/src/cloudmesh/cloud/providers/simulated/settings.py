@@ -61,7 +61,7 @@ class SimulatedSettings:
     """Times are in seconds; ``failure_rate`` is the share of calls that fail, from 0 to 1.
 
     What ``quota`` does not hold has no limit. ``bulk`` is how many machines one call can be about; 1 for none
-    but its own.
+    but its own. ``user`` is who we are there: clouds with the same ``file`` and other users share a project.
     """
 
     file: Path
@@ -73,6 +73,7 @@ class SimulatedSettings:
     fail: tuple[FaultRule, ...] = ()
     quota: Mapping[str, int] = field(default_factory=dict)
     bulk: int = 1
+    user: str = "me"
 
     @classmethod
     def read(cls, cloud: str, data: Mapping[str, Any]) -> SimulatedSettings:
@@ -82,7 +83,7 @@ class SimulatedSettings:
             ConfigError: a value is of the wrong kind or out of range.
         """
         file = _file(cloud, data.get("file"))
-        numbers = {
+        numbers: dict[str, Any] = {
             key: _seconds(cloud, key, data[key])
             for key in ("boot_seconds", "action_seconds", "latency_seconds")
             if key in data
@@ -98,8 +99,11 @@ class SimulatedSettings:
         fail = data.get("fail")
         given = fail if isinstance(fail, list) else [] if fail is None else [fail]
         rules = tuple(_rule(cloud, item) for item in given)
-        quota = _quota(cloud, data.get("quota"))
-        return cls(file, failure_rate=rate, fault_seed=seed, fail=rules, quota=quota, bulk=bulk, **numbers)
+        quota, user = _quota(cloud, data.get("quota")), data.get("user", cls.user)
+        if not (isinstance(user, str) and user):
+            raise _bad(cloud, "user", "must be a name")
+        others: dict[str, Any] = {"fail": rules, "quota": quota, "bulk": bulk, "user": user}
+        return cls(file, failure_rate=rate, fault_seed=seed, **numbers, **others)
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:

@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS floating_ip (
 );
 """
 # Raised when something is added below.
-_VERSION = 3
+_VERSION = 4
 # Added since the first version; an older file gets them when it is opened.
 _COLUMNS = (
     ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
@@ -69,6 +69,7 @@ _COLUMNS = (
     ("machine", "groups", "TEXT NOT NULL DEFAULT '[\"default\"]'"),
     ("machine", "hints", "TEXT NOT NULL DEFAULT '{}'"),
     ("machine", "locked", "INTEGER NOT NULL DEFAULT 0"),
+    ("machine", "owner", "TEXT NOT NULL DEFAULT ''"),
     ("floating_ip", "description", "TEXT NOT NULL DEFAULT ''"),
 )
 _DEFAULT_GROUP = """
