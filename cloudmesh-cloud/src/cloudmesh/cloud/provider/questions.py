@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from cloudmesh.config.check import credential_rules
+from cloudmesh.config.check import auth_types, credential_rules
 
 CREDENTIALS = "credentials."
 
@@ -88,7 +88,7 @@ def _needs(kind: str, provider: type[Asking], credentials: Mapping[str, Any]) ->
         yield from credential_rules.missing(kind, credentials)
         return
     for key in provider.required_credentials:
-        if not credential_rules.is_given(credentials.get(key)):
+        if not auth_types.is_given(credentials.get(key)):
             yield (key,)
 
 
@@ -97,4 +97,4 @@ def _value(section: Mapping[str, Any], key: str) -> bool:
     found: Any = section
     for part in key.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    return credential_rules.is_given(found)
+    return auth_types.is_given(found)

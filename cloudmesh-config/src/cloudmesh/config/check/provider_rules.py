@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from cloudmesh.config.check import credential_rules
+from cloudmesh.config.check import auth_types, credential_rules
 from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError
@@ -50,7 +50,7 @@ def lacking_credentials(name: str, credentials: Mapping[str, Any], point: EntryP
         yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
         return
     for key in () if credential_rules.knows(point.name) else required:
-        if not credential_rules.is_given(credentials.get(key)):
+        if not auth_types.is_given(credentials.get(key)):
             yield credential_rules.lacking(name, point.name, key)
 
 
