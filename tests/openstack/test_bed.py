@@ -147,6 +147,7 @@ def directory(tmp_path):
     (directory / "venv" / "bin").mkdir(parents=True)
     for file in (*INSTALLED.glob("bin/*"), *INSTALLED.glob("[!b]*")):
         (directory / "venv" / file.relative_to(INSTALLED)).symlink_to(file)
+    (directory / "openid").symlink_to(INSTALLED.parent / "openid")
     yield directory
     assert sleepers(directory / "run") == []
     everything = [" ".join(cmdline(process)) for process in psutil.process_iter()]

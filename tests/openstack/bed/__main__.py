@@ -8,7 +8,8 @@
     python tests/openstack/bed run WORDS   up, run a program, down if it was; its exit code
     python tests/openstack/bed missing     the Debian packages that are missing
 
-Keystone, Glance, Neutron, Placement and, in each of two regions, Nova with its pretended hypervisor. All
+Keystone, Glance, Neutron, Placement and, in each of two regions, Nova with its pretended hypervisor; and a
+second address of Keystone for the users of an OpenID provider. All
 listen on 127.0.0.1 only. ``$CLOUDMESH_TESTBED`` names another directory than ``.openstack``.
 """
 
@@ -24,16 +25,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from base import start_mariadb, start_rabbitmq
-from install import install_openstack, missing_packages, require_packages
+from federation import start_apache, start_provider
+from install import install_openid, install_openstack, missing_packages, require_packages
 from place import REGIONS, Bed, BedError, is_free
 from processes import Processes
 from seed import Seed
 from services import Services
 from settings import KEYSTONE, write_all
 
+FEDERATION = ["uwsgi", "federation", "openid"]
 NOVAS = [f"nova-{region}" for region in REGIONS]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PORTS = ["mariadb", "rabbitmq", "epmd", "erlang", "keystone", "placement", "neutron", "glance", *NOVAS]
+BASE = ["mariadb", "rabbitmq", "epmd", "erlang"]
+PORTS = [*BASE, "keystone", *FEDERATION, "placement", "neutron", "glance", *NOVAS]
 
 
 def up(bed: Bed, processes: Processes) -> None:
@@ -56,6 +60,7 @@ def up(bed: Bed, processes: Processes) -> None:
 def _start(bed: Bed, processes: Processes) -> None:
     say("installing, if need be")
     install_openstack(bed)
+    install_openid(bed)
     bed.settle(PORTS)
     if not processes.names():
         _require_ports(bed)
@@ -69,7 +74,11 @@ def _start(bed: Bed, processes: Processes) -> None:
     services.make_databases()
     say("starting the interfaces")
     services.start_apis()
+    start_provider(bed, processes)
+    start_apache(bed, processes)
     _fill(bed, services)
+    processes.wait_for_port("apache", bed.ports["federation"])
+    processes.wait_for_port("openid", bed.ports["openid"])
 
 
 def _fill(bed: Bed, services: Services) -> None:
@@ -77,6 +86,9 @@ def _fill(bed: Bed, services: Services) -> None:
         say("accounts and endpoints")
         Seed(bed).identity()
         bed.mark("identity")
+    if "federation" not in bed.done:
+        Seed(bed).federation()
+        bed.mark("federation")
     # Nova's workers sign in to Keystone at their start, and end if they cannot.
     say("starting the workers")
     services.wait_for("rabbitmq")

@@ -86,7 +86,7 @@ class Bed:
         for name in services:
             if name not in self.ports:
                 self.ports[name] = _free_port(set(self.ports.values()))
-        for name in ("admin", "service"):
+        for name in ("admin", "service", "federated", "client"):
             self.passwords.setdefault(name, secrets.token_hex(16))
         self.save()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import federation
 import requests
 from place import REGIONS, Bed, BedError
 from settings import KEYSTONE
@@ -74,6 +75,11 @@ class Seed:
             self._service(name, kind)
         keystone = self._ensure("keystone", "/v3/services", "service", name="keystone", type="identity")
         self._endpoints(keystone["id"], "keystone", KEYSTONE)
+
+    def federation(self) -> None:
+        """The identity provider that Keystone believes, and whom it makes of its users."""
+        for path, body in federation.things(self._bed):
+            self._call("PUT", "keystone", path, json=body)
 
     def _service(self, name: str, kind: str) -> None:
         service = self._ensure("keystone", "/v3/services", "service", name=name, type=kind)

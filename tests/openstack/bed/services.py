@@ -99,7 +99,13 @@ class Services:
 
     def start_apis(self) -> None:
         """Start what answers to HTTP; return when Keystone does."""
-        self._api("keystone", "keystone.wsgi.api", OS_KEYSTONE_CONFIG_DIR=etc(self._bed, "keystone"))
+        self._api(
+            "keystone",
+            "keystone.wsgi.api",
+            "--uwsgi-socket",
+            f"{LOOPBACK}:{self._bed.ports['uwsgi']}",
+            OS_KEYSTONE_CONFIG_DIR=etc(self._bed, "keystone"),
+        )
         self._api("placement", "placement.wsgi.api", OS_PLACEMENT_CONFIG_DIR=etc(self._bed, "placement"))
         self._api(
             "neutron",
@@ -161,12 +167,12 @@ class Services:
         (folder / "bed_ml2.py").write_bytes((HERE / "plugins" / "bed_ml2.py").read_bytes())
         return folder
 
-    def _api(self, name: str, module: str, **env: object) -> None:
+    def _api(self, name: str, module: str, *options: str, **env: object) -> None:
         # One process: a second one would meet its first requests cold and all at once, and Neutron then
         # answers some of them with "not found".
         words = [self._bed.bin / "uwsgi", "--http-socket", f"{LOOPBACK}:{self._bed.ports[name]}"]
         words += ["--module", f"{module}:application", "--master", "--single-interpreter", "--lazy-apps"]
         words += ["--need-app", "--die-on-term", "--enable-threads", "--processes", "1"]
         words += ["--threads", str(THREADS), "--buffer-size", "65535", "--listen", "100"]
-        words += ["--add-header", "Connection: close"]
+        words += ["--add-header", "Connection: close", *options]
         self._processes.start(name, words, {key: str(value) for key, value in env.items()})

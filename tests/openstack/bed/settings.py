@@ -76,6 +76,9 @@ def _keystone(bed: Bed) -> Sections:
         "fernet_tokens": {"key_repository": keys / "fernet"},
         "fernet_receipts": {"key_repository": keys / "fernet"},
         "credential": {"key_repository": keys / "credential"},
+        # Not "external": it would believe the web server of the federated address that a user has signed in.
+        "auth": {"methods": "password,token,totp,application_credential,mapped,openid"},
+        "federation": {"assertion_prefix": "OIDC-"},
         # Real hashing of passwords, at its lowest price.
         "identity": {"password_hash_rounds": 4},
         "cache": {"enabled": True, "backend": "dogpile.cache.memory"},
