@@ -12,7 +12,7 @@ from cloudmesh.plugin import catalogue, commands
 from cloudmesh.plugin.usage import help_text
 
 COMMANDS = (
-    *("config", "cloud", "image", "flavor", "key", "secgroup", "ip", "network"),
+    *("config", "cloud", "image", "flavor", "key", "lease", "secgroup", "ip", "network"),
     *("vm", "job", "db", "batch"),
     *("help", "version", "completion", "plugin"),
 )

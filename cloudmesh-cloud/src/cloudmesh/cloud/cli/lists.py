@@ -36,6 +36,8 @@ _KINDS_OF_COLUMNS = {
     "disk": GIB,
     "age": SECONDS,
     "rules": NUMBER,
+    "amount": NUMBER,
+    "machines": LIST,
     "subnets": LIST,
     "external": YES,
     "shared": YES,
@@ -113,7 +115,7 @@ def columns(kind: str) -> list[str]:
 
 
 def list_things(config: Config, clouds: Sequence[str], kind: str, options: Options | None = None) -> Answer:
-    """What the clouds have of a kind, asked now: ``key``, ``network``, ``group`` or ``address``."""
+    """What the clouds have of a kind, asked now: key, network, group, address or lease."""
     columns, more, ask = _THINGS[kind]
     names = ("address", "machine") if kind == "address" else ("name",)
     selection = _selection(options, [*columns, *more], names)
@@ -150,6 +152,12 @@ def _address_rows(cloud: Cloud) -> Rows:
     return [{**vars(each), "machine": names.get(each.machine_id, each.machine_id)} for each in addresses]
 
 
+def _lease_rows(cloud: Cloud) -> Rows:
+    from cloudmesh.cloud.cli.leases import lease_rows  # few clouds have them
+
+    return lease_rows(cloud)
+
+
 _THINGS: Mapping[str, tuple[list[str], list[str], Callable[[Cloud], Rows]]] = {
     "key": (["cloud", "name", "fingerprint"], [], lambda cloud: [vars(key) for key in cloud.key_pairs()]),
     "network": (
@@ -166,6 +174,11 @@ _THINGS: Mapping[str, tuple[list[str], list[str], Callable[[Cloud], Rows]]] = {
         ["cloud", "address", "machine", "pool", "id"],
         ["machine_id", "description"],
         _address_rows,
+    ),
+    "lease": (
+        ["cloud", "name", "status", "starts", "ends", "type", "amount", "machines", "id"],
+        ["reservation"],
+        _lease_rows,
     ),
 }
 

@@ -33,6 +33,8 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from cloudmesh.cloud.client.leases import Leases
+
 Told = TypeVar("Told")
 
 
@@ -151,6 +153,13 @@ class Cloud(Catalog):
         """Boots machines on this cloud."""
         return Booter(self)
 
+    @cached_property
+    def leasing(self) -> Leases:
+        """The leases of this cloud."""
+        from cloudmesh.cloud.client.leases import Leases  # few clouds have them
+
+        return Leases(self)
+
     @property
     def provider(self) -> Provider:
         """The provider underneath, for what only this kind of cloud has."""
@@ -249,7 +258,9 @@ class Cloud(Catalog):
 
     def machines(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now and written down; ``left_out`` tells what it lacks."""
-        return self.actions.machines.all()
+        found = self.actions.machines.all()
+        self._refresh_leases()
+        return found
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -259,6 +270,12 @@ class Cloud(Catalog):
     def reconcile(self) -> None:
         """Write down all machines as the cloud tells of them now; see ``MachineList.reconcile``."""
         self.actions.machines.reconcile()
+        self._refresh_leases()
+
+    def _refresh_leases(self) -> None:
+        """Ask for the leases, if machines are on one: lists tell when it ends."""
+        if self.actions.machines.leased:
+            self.leasing.refresh()
 
     def find(self, name: str, sign: str = "") -> MachineRecord:
         """The machine of this name or id as it is known; see ``MachineList.find``."""

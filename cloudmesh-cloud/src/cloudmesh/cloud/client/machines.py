@@ -20,6 +20,8 @@ class MachineList:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        #: Whether a machine of the last listing is on a lease.
+        self.leased = False
 
     def all(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now."""
@@ -58,7 +60,15 @@ class MachineList:
         """Write a listing down; what it leaves out is there all the same, and has not vanished."""
         name, provider = self.connection.name, self.connection.provider
         user = self.connection.calls.user_id
-        self.connection.inventory.replace(name, listing, time.time(), lambda: provider.left_out, user)
+        self.leased = False
+
+        def noted() -> Iterator[MachineRecord]:
+            for machine in listing:
+                if machine.lease or machine.flavor.startswith("reservation:"):
+                    self.leased = True
+                yield machine
+
+        self.connection.inventory.replace(name, noted(), time.time(), lambda: provider.left_out, user)
 
     def find(self, name: str, sign: str = "") -> MachineRecord:
         """The machine of this name or id as it is known; the cloud is asked where none or several are, and

@@ -84,6 +84,7 @@ class MachineRecord:
         created: seconds since the epoch, 0 where the cloud does not tell.
         metadata: what users wrote on the machine: OpenStack's metadata, the tags of EC2.
         zone: the availability zone, empty where the cloud does not tell.
+        lease: the name of the lease that it was booted on, empty for none.
         login_user: who to sign in as by ssh, empty where the cloud does not tell.
         ssh_port: the port of its ssh server at ``ssh_address``.
         owner: the cloud's id of the user who made it; on EC2 that of the account, since it tells no user;
@@ -109,6 +110,7 @@ class MachineRecord:
     ssh_port: int = 22
     owner: str = ""
     boot_id: str = ""
+    lease: str = ""
 
     @property
     def ssh_address(self) -> str:

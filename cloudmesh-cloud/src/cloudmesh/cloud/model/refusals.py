@@ -21,6 +21,7 @@ WITHOUT: Mapping[Capability, str] = {
     Capability.BOOT_METADATA: "boot a machine with metadata",
     Capability.BOOT_PUBLIC: "boot a machine with a public address",
     Capability.BOOT_HINTS: "boot a machine with scheduler hints",
+    Capability.LEASES: "lease hosts",
     Capability.ADD_IMAGE: "add images",
     Capability.DELETE_IMAGE: "delete images",
 }

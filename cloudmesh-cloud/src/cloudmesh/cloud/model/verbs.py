@@ -286,6 +286,7 @@ class Capability(Word, metaclass=_FromTable):
     BOOT_METADATA = "boot_metadata"
     BOOT_PUBLIC = "boot_public"
     BOOT_HINTS = "boot_hints"
+    LEASES = "leases"
     ADD_IMAGE = "add_image"
     DELETE_IMAGE = "delete_image"
 

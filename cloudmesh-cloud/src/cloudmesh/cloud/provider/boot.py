@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from cloudmesh.cloud.model.leases import Reservation
 from cloudmesh.cloud.model.networks import Network, SecurityGroup
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair
 from cloudmesh.plugin.errors import UsageError
 
 # Fit for the labels of Google, which allow the fewest letters: lower case, digits, hyphen and underscore.
 TOKEN_KEY = "cloudmesh-token"  # noqa: S105 no secret
+# The name of the lease that the machine was booted on.
+LEASE_KEY = "cloudmesh-lease"
 # What all clouds take as a host name (RFC 1123), with the dots and underlines that many allow.
 _GOOD_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
@@ -68,6 +71,8 @@ class BootRequest:
             cloud with floating IPs only, ``Cloud`` attaches one afterwards and this is False.
         hints: for the scheduler, which chooses the host; several values of a key are a list
             (Capability.BOOT_HINTS).
+        lease, reservation: the name of the lease that the machine is booted on, which is written on it, and
+            the reservation (Capability.LEASES); empty and None for none.
         extra: the values of what the provider declares as ``boot_parameters``, by their names.
         token: up to 64 letters and digits that no other boot has, written on the machine where the cloud can
             keep it (see ``marked``), for ``Provider.find_booted``; empty for none.
@@ -84,6 +89,8 @@ class BootRequest:
     public: bool = False
     hints: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     token: str = ""
+    lease: str = ""
+    reservation: Reservation | None = None
     extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -102,8 +109,9 @@ def new_token() -> str:
 
 
 def marked(request: BootRequest) -> dict[str, str]:
-    """The metadata to write on the new machine: the user's, and the request's token if it has one."""
-    return {**request.metadata, **({TOKEN_KEY: request.token} if request.token else {})}
+    """What to write on the new machine: the user's metadata, and the request's token and lease."""
+    own = {TOKEN_KEY: request.token, LEASE_KEY: request.lease}
+    return {**request.metadata, **{key: value for key, value in own.items() if value}}
 
 
 def mark(token: str) -> str:
@@ -127,5 +135,10 @@ def unmarked(metadata: Mapping[Any, Any]) -> dict[str, str]:
     return {
         str(key): "" if value is None else str(value)
         for key, value in metadata.items()
-        if not str(key).startswith(TOKEN_KEY)
+        if not str(key).startswith((TOKEN_KEY, LEASE_KEY))
     }
+
+
+def lease_of(metadata: Mapping[Any, Any]) -> str:
+    """The name of the lease, out of all that the cloud tells of a machine; empty if it was booted on none."""
+    return str(metadata.get(LEASE_KEY) or "")

@@ -11,14 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, ClassVar, NoReturn, TypeGuard, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, OddRecord, Unsupported
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, LeftOut, MachineRecord, Quota, State
-from cloudmesh.cloud.model.refusals import cannot
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
+from cloudmesh.cloud.provider.leasing import Leasing
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 Listed = TypeVar("Listed")
 
 
-class Provider(ABC):
+class Provider(Leasing, ABC):
     """One cloud, signed in to. Used by one thread at a time.
 
     Every method may raise the errors in ``cloudmesh.cloud.errors.CLOUD_ERRORS``, and no other; none turns an
@@ -78,7 +78,7 @@ class Provider(ABC):
         self.left_out: list[LeftOut] = []
         self.set_up()
 
-    def set_up(self) -> None:  # noqa: B027 there may be nothing to do
+    def set_up(self) -> None:
         """Take what is needed from ``settings``, when the provider is made. Raises ConfigError."""
 
     def __enter__(self: Self) -> Self:
@@ -95,10 +95,10 @@ class Provider(ABC):
         """Whether what a package brings is a class of providers."""
         return isinstance(loaded, type) and issubclass(loaded, cls)
 
-    def open(self) -> None:  # noqa: B027 there may be nothing to do
+    def open(self) -> None:
         """Get ready; sign-in may wait until the first call."""
 
-    def close(self) -> None:  # noqa: B027 there may be nothing to do
+    def close(self) -> None:
         """Give back what ``open`` took."""
 
     def most(self, verb: str) -> int:
@@ -381,9 +381,6 @@ class Provider(ABC):
     def detach_floating_ip(self, cloud_id: str) -> None:
         """Let an address lead nowhere; it stays the user's. Raises NotFound, Conflict if it leads nowhere."""
         self._lacks(Capability.FLOATING_IPS)
-
-    def _lacks(self, capability: Capability) -> NoReturn:
-        raise Unsupported(cannot(self.name, capability))
 
 
 def _left_out(cloud: str, kind: str, item: object, error: Exception, keys: tuple[str, str]) -> LeftOut:

@@ -1,4 +1,4 @@
-"""The last listings of clouds: images and flavors in the store, machines in memory for all threads."""
+"""The last listings of clouds: images, flavors, leases in the store, machines in memory for all threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from cloudmesh.cloud.model.records import Flavor, Image, LeftOut, MachineRecord
+from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.db import Database
 
 CATALOG = "catalog"
@@ -33,7 +33,7 @@ class KeptListing(NamedTuple):
 
 
 def keep_listing(
-    database: Database, kind: str, cloud: str, things: Sequence[Image | Flavor], left_out: Sequence[LeftOut]
+    database: Database, kind: str, cloud: str, things: Sequence[Any], left_out: Sequence[LeftOut]
 ) -> None:
     """Write a whole listing down in place of the one before."""
     listed = [{key: value for key, value in vars(thing).items() if key != "cloud"} for thing in things]

@@ -45,6 +45,7 @@ _IN_COMMAND = {
     "ip": {"NAME": "machine"},
     "job": {"ID": "job"},
     "key": {"NAMES": "key,"},
+    "lease": {"NAME": ANY, "NAMES": ANY, "--amount": ANY},
     "plugin check": {"NAME": _TYPE},
     "secgroup": {"NAME": "secgroup", "NAMES": "secgroup,"},
     "secgroup create": {"NAME": ANY},

@@ -19,7 +19,7 @@ from cloudmesh.config.yaml.keys import hidden, is_encrypted, join, text_of, vari
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
 CHOICES = ("default", "active", "encryption", *options.TOP)
 CLOUD = ("name", "host", "type", "version", "credentials", "default", *options.CLOUD)
-DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata")
+DEFAULTS = ("image", "flavor", "key", "network", "secgroup", "userdata", "host")
 # One letter of four may be wrong.
 _ALIKE = 0.75
 

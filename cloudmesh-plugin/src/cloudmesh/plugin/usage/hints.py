@@ -86,6 +86,7 @@ _PROGRAM: Mapping[str, str] = {
     "image": "images ami amis",
     "flavor": "flavors size sizes",
     "key": "keys keypair keypairs key-pair sshkey ssh-key",
+    "lease": "leases reservation reservations blazar advance-reservation",
     "secgroup": "secgroups security-group securitygroup firewall sg",
     "network": "networks net nets subnet vpc",
     "ip": "ips floatingip floating-ip eip address addresses",

@@ -43,6 +43,13 @@ _WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
         NoCapacity,
         "{failed}: no host with enough capacity (no valid host); use a smaller flavor, or try again later",
     ),
+    # Blazar says it with 500, as of a failure of its own.
+    (
+        0,
+        r"not enough hosts available",
+        NoCapacity,
+        "{failed}: not enough hosts available; use fewer machines, another time or other properties",
+    ),
     (
         403,
         r"only volume-backed servers",

@@ -15,14 +15,14 @@ from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.openstack import records
 from cloudmesh.cloud.providers.openstack.account import QUESTIONS
-from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
+from cloudmesh.cloud.providers.openstack.leases import OpenStackLeases, place
 
 # How many machines of one name are asked for at a time.
 _SAME_NAME_PAGE = 20
 _SPECIAL, _ESCAPED = re.compile(r"([][\\.^$*+?{}()|])"), r"\\\1"
 
 
-class OpenStackProvider(OpenStackNetworks):
+class OpenStackProvider(OpenStackLeases):
     """One project in one region of an OpenStack."""
 
     # Public addresses are floating IPs, which are attached once the machine is there.
@@ -79,6 +79,7 @@ class OpenStackProvider(OpenStackNetworks):
                 metadata=dict(request.metadata),
                 owner=self.user_id(),
                 boot_id=request.token,
+                lease=request.lease,
             )
 
     @contextmanager
@@ -144,8 +145,10 @@ class OpenStackProvider(OpenStackNetworks):
 
 def _boot_body(request: BootRequest) -> Mapping[str, Any]:
     """The new server, and what its scheduler is to heed."""
-    hints = {"os:scheduler_hints": dict(request.hints)} if request.hints else {}
-    return {"server": _server_body(request), **hints}
+    leased, hint = place(request.reservation)
+    hints = {**request.hints, **hint}
+    told = {"os:scheduler_hints": hints} if hints else {}
+    return {"server": {**_server_body(request), **leased}, **told}
 
 
 def _server_body(request: BootRequest) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudmesh.cloud.errors import OddRecord
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
-from cloudmesh.cloud.provider.boot import boot_id_of, unmarked
+from cloudmesh.cloud.provider.boot import boot_id_of, lease_of, unmarked
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 
 Json = Mapping[str, Any]
@@ -115,6 +115,7 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         fault=" ".join(str(told or "Nova gives no reason").split()) if state is State.ERROR else "",
         created=created,
         metadata=unmarked(server.get("metadata") or {}),
+        lease=lease_of(server.get("metadata") or {}),
         zone=text_if_any(server, "OS-EXT-AZ:availability_zone"),
         owner=text_if_any(server, "user_id"),
         boot_id=boot_id_of(server.get("metadata") or {}),

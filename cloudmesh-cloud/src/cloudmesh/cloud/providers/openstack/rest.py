@@ -21,7 +21,7 @@ class Call:
     """One call of a service.
 
     Attributes:
-        service: compute, image, network or identity.
+        service: compute, image, network, reservation or identity.
         method, path: of HTTP; ``{}`` stands for an id or a name.
         statuses: those of success.
         key: where in the body the answer is; empty if it is the body.
@@ -93,6 +93,11 @@ CALLS: Mapping[str, Call] = {
     "add_address": Call("network", "POST", "/v2.0/floatingips", _CREATED, "floatingip", dict),
     "set_address": Call("network", "PUT", "/v2.0/floatingips/{}", _OK, "floatingip", dict),
     "delete_address": Call("network", "DELETE", "/v2.0/floatingips/{}", _NO_CONTENT),
+    # The endpoint of Blazar ends in its version.
+    "leases": Call("reservation", "GET", "/leases", _OK, "leases", list),
+    "create_lease": Call("reservation", "POST", "/leases", (200, 201), "lease", dict),
+    "extend_lease": Call("reservation", "PUT", "/leases/{}", _OK, "lease", dict),
+    "delete_lease": Call("reservation", "DELETE", "/leases/{}", (200, 204)),
 }
 
 

@@ -12,9 +12,9 @@ from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.refusals import impossible
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
-from cloudmesh.cloud.provider.boot import BootRequest, boot_id_of, marked, unmarked
+from cloudmesh.cloud.provider.boot import BootRequest, boot_id_of, lease_of, marked, unmarked
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
-from cloudmesh.cloud.providers.simulated.networks import SimulatedNetworks
+from cloudmesh.cloud.providers.simulated.leases import SimulatedLeases
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
 from cloudmesh.cloud.providers.simulated.world import PAGE, cloud_id_of, row_number
 from cloudmesh.plugin.errors import CloudmeshError
@@ -30,7 +30,7 @@ _LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
 
-class SimulatedProvider(SimulatedNetworks):
+class SimulatedProvider(SimulatedLeases):
     """A cloud in an sqlite file of its own, with times and faults as its configuration asks for."""
 
     capabilities = frozenset(Capability) - {
@@ -113,6 +113,7 @@ class SimulatedProvider(SimulatedNetworks):
             cursor = connection.execute(_INSERT, columns)
         except sqlite3.IntegrityError:
             raise self._name_taken(request.name) from None
+        self.place(connection, request, int(cursor.lastrowid or 0))
         return self._find(connection, cloud_id_of("sim", cursor.lastrowid))
 
     def find_booted(self, request: BootRequest) -> MachineRecord | None:
@@ -239,6 +240,7 @@ class SimulatedProvider(SimulatedNetworks):
             metadata=unmarked(metadata),
             owner=row["owner"],
             boot_id=boot_id_of(metadata),
+            lease=lease_of(metadata),
         )
 
 

@@ -22,6 +22,7 @@ CALLS = (
     *("security_groups", "create_security_group", "delete_security_group", "add_rule", "remove_rule"),
     *("floating_ips", "create_floating_ip", "delete_floating_ip"),
     *("attach_floating_ip", "detach_floating_ip"),
+    *("leases", "create_lease", "extend_lease", "delete_lease"),
 )
 QUOTAS = ("machines", "vcpus", "ram", "key_pairs", "security_groups", "floating_ips")
 # After these nobody knows whether the work was done.
@@ -62,6 +63,7 @@ class SimulatedSettings:
 
     What ``quota`` does not hold has no limit. ``bulk`` is how many machines one call can be about; 1 for none
     but its own. ``user`` is who we are there: clouds with the same ``file`` and other users share a project.
+    ``hosts`` is how many can be leased.
     """
 
     file: Path
@@ -74,6 +76,7 @@ class SimulatedSettings:
     quota: Mapping[str, int] = field(default_factory=dict)
     bulk: int = 1
     user: str = "me"
+    hosts: int = 16
 
     @classmethod
     def read(cls, cloud: str, data: Mapping[str, Any]) -> SimulatedSettings:
@@ -96,13 +99,16 @@ class SimulatedSettings:
             raise _bad(cloud, "fault_seed", "must be a whole number")
         if not isinstance(bulk, int) or isinstance(bulk, bool) or bulk < 1:
             raise _bad(cloud, "bulk", "must be a whole number of 1 or more")
+        hosts = data.get("hosts", 16)
+        if type(hosts) is not int or hosts < 0:
+            raise _bad(cloud, "hosts", "must be a whole number of 0 or more")
         fail = data.get("fail")
         given = fail if isinstance(fail, list) else [] if fail is None else [fail]
         rules = tuple(_rule(cloud, item) for item in given)
         quota, user = _quota(cloud, data.get("quota")), data.get("user", cls.user)
         if not (isinstance(user, str) and user):
             raise _bad(cloud, "user", "must be a name")
-        others: dict[str, Any] = {"fail": rules, "quota": quota, "bulk": bulk, "user": user}
+        others: dict[str, Any] = {"fail": rules, "quota": quota, "bulk": bulk, "user": user, "hosts": hosts}
         return cls(file, failure_rate=rate, fault_seed=seed, **numbers, **others)
 
 

@@ -59,9 +59,17 @@ CREATE TABLE IF NOT EXISTS security_rule (
 CREATE TABLE IF NOT EXISTS floating_ip (
     id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL UNIQUE, machine_id INTEGER
 );
+CREATE TABLE IF NOT EXISTS lease (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    starts REAL NOT NULL,
+    ends REAL NOT NULL,
+    amount INTEGER NOT NULL,
+    type TEXT NOT NULL
+);
 """
 # Raised when something is added below.
-_VERSION = 4
+_VERSION = 5
 # Added since the first version; an older file gets them when it is opened.
 _COLUMNS = (
     ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
@@ -71,6 +79,7 @@ _COLUMNS = (
     ("machine", "locked", "INTEGER NOT NULL DEFAULT 0"),
     ("machine", "owner", "TEXT NOT NULL DEFAULT ''"),
     ("floating_ip", "description", "TEXT NOT NULL DEFAULT ''"),
+    ("machine", "lease", "INTEGER"),
 )
 _DEFAULT_GROUP = """
 INSERT INTO security_group (id, name, description) SELECT 1, 'default', 'every machine, if no other is named'
@@ -127,7 +136,9 @@ class World:
         """Make the changes whose time has come."""
         now = self.clock()
         gone = self._connection.execute(
-            "DELETE FROM machine WHERE next_state = ? AND ready_at <= ?", (State.DELETED.value, now)
+            "DELETE FROM machine WHERE (next_state = ? AND ready_at <= ?) "
+            "OR lease IN (SELECT id FROM lease WHERE ends <= ?)",
+            (State.DELETED.value, now, now),
         )
         if gone.rowcount:
             self._connection.execute(

@@ -1,0 +1,128 @@
+"""What ``cms lease`` does: listing, making, extending and giving back leases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cloudmesh.cloud.cli.changes import change_all
+from cloudmesh.cloud.cli.notes import simulated_notes
+from cloudmesh.cloud.client.cloud import Cloud, ask_one
+from cloudmesh.cloud.client.leases import is_on
+from cloudmesh.cloud.errors import Conflict, failed_task
+from cloudmesh.cloud.fanout.query import one_cloud
+from cloudmesh.cloud.model.lease_times import host_conditions, lease_seconds, moment, time_text
+from cloudmesh.cloud.model.leases import Lease, LeaseRequest
+from cloudmesh.config import Config
+from cloudmesh.plugin.asking import agrees, require_terminal
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.output import Answer
+from cloudmesh.plugin.plain import harmless
+
+Row = dict[str, Any]
+COLUMNS = ["cloud", "name", "status", "starts", "ends", "type", "amount", "id"]
+
+
+def lease_row(lease: Lease, machines: Sequence[str] = ()) -> Row:
+    """A lease as a row of a list; its times are local."""
+    kept = lease.reservations[0] if lease.reservations else None
+    return {
+        "cloud": lease.cloud,
+        "name": lease.name,
+        "status": lease.status.value,
+        "starts": time_text(lease.starts),
+        "ends": time_text(lease.ends),
+        "type": kept.resource_type if kept else "",
+        "amount": kept.amount if kept else 0,
+        "machines": list(machines),
+        "id": lease.cloud_id,
+        "reservation": kept.cloud_id if kept else "",
+    }
+
+
+def lease_rows(cloud: Cloud) -> list[Row]:
+    """The leases of a cloud, asked now, with the machines that are known to be on them."""
+    known = [each.machine for each in cloud.inventory.known(cloud.name)]
+    return [
+        lease_row(lease, [machine.name for machine in known if is_on(machine, lease)])
+        for lease in cloud.leasing.all()
+    ]
+
+
+def create_lease(config: Config, arguments: Mapping[str, Any]) -> Answer:
+    """Lease hosts, or room for machines of a flavor, on the only cloud that is meant."""
+    seconds = lease_seconds("--duration", arguments["--duration"])
+    starts = moment("--start", arguments["--start"])
+    amount = whole_number("--amount", arguments["--amount"])
+    flavor, given = arguments["--flavor"], arguments["--host"]
+    if flavor and given is not None:
+        raise UsageError("--flavor leases room for machines, --host whole hosts; use one of them")
+    host = host_conditions("--host", given or "")
+
+    def create(cloud: Cloud) -> Lease:
+        size = cloud.flavor(flavor) if flavor else None
+        return cloud.leasing.create(LeaseRequest(arguments["NAME"], amount, seconds, starts, size, host))
+
+    name = one_cloud(config, arguments["--cloud"])
+    config.resolve([name])
+    try:
+        made = ask_one(config, name, create, changes=True)
+    except CloudmeshError as error:
+        raise failed_task(error) from error
+    notes = simulated_notes(config, [name])
+    return Answer([lease_row(made)], columns=COLUMNS, notes=notes)
+
+
+def whole_number(option: str, text: str) -> int:
+    """A number of 1 or more. Raises UsageError."""
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) < 6 and int(text)):
+        raise UsageError(f"{option}={text} must be a whole number of 1 or more")
+    return int(text)
+
+
+def extend_leases(config: Config, clouds: Sequence[str], arguments: Mapping[str, Any]) -> Answer:
+    """Let leases end later: so much later, or at this time."""
+    by, until = arguments["--by"], arguments["--until"]
+    if bool(by) == bool(until):
+        raise UsageError("use either --by=DURATION or --until=TIME")
+    seconds = lease_seconds("--by", by) if by else 0.0
+    ends = moment("--until", until) if until else 0.0
+    if until and not ends:
+        raise UsageError("--until=now would end the lease; use cms lease delete")
+
+    def extend(cloud: Cloud, name: str) -> None:
+        lease = cloud.leasing.find(name)
+        cloud.leasing.extend(lease, ends or lease.ends + seconds)
+
+    return change_all(config, clouds, "extend", list(dict.fromkeys(arguments["NAMES"])), extend)
+
+
+def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], sure: bool) -> Answer:
+    """Give leases back; the machines on them are deleted too, so the user is asked where there are any."""
+    names = list(dict.fromkeys(names))
+    agreed: dict[str, str] = {}
+
+    def look(cloud: Cloud, name: str) -> None:
+        for machine in cloud.leasing.machines_on(cloud.leasing.find(name)):
+            agreed[machine.cloud_id] = machine.qualified_name
+
+    def delete(cloud: Cloud, name: str) -> None:
+        lease = cloud.leasing.find(name)
+        if not sure:
+            more = [each.name for each in cloud.leasing.machines_on(lease) if each.cloud_id not in agreed]
+            if more:
+                raise Conflict(
+                    f"lease {lease.name} has other machines by now ({', '.join(more)}); repeat the command"
+                )
+        cloud.leasing.delete(lease)
+
+    if not sure:
+        looked = change_all(config, clouds, "delete", names, look)
+        if looked.exit_code:
+            return looked
+    if agreed:
+        action = f"delete {', '.join(names)} and the machines on it: {', '.join(agreed.values())}"
+        require_terminal(action)
+        if not agrees(harmless(action.capitalize())):
+            raise CloudmeshError("nothing was deleted: not confirmed")
+    return change_all(config, clouds, "delete", names, delete)

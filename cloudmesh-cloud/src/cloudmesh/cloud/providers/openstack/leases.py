@@ -1,0 +1,129 @@
+"""Leases, by Blazar, OpenStack's reservation service.
+
+https://docs.openstack.org/api-ref/reservation/v1/ names the calls; Blazar counts in minutes of UTC. A lease
+that is deleted, or that ends, deletes the machines on its reservations.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+from cloudmesh.cloud.errors import OddRecord, Unsupported
+from cloudmesh.cloud.model.leases import HOSTS, INSTANCES, Lease, LeaseRequest, LeaseStatus, Reservation
+from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
+from cloudmesh.cloud.providers.openstack.records import text
+from cloudmesh.cloud.providers.openstack.services import Json
+
+_MINUTE = "%Y-%m-%d %H:%M"
+_SHOWN = "%Y-%m-%dT%H:%M:%S.%f"
+_STATUSES = {status.value: status for status in LeaseStatus}
+
+
+class OpenStackLeases(OpenStackNetworks):
+    """The part of the provider that is about leases."""
+
+    def leases(self) -> list[Lease]:
+        with self._reserving("list leases"):
+            return list(self.listed("leases", "leases", _lease))
+
+    def create_lease(self, request: LeaseRequest) -> Lease:
+        starts = request.starts or time.time()
+        wanted: dict[str, Any] = {
+            "name": request.name,
+            # "now" is the minute that has begun: a time in it would be one that has passed.
+            "start_date": _minute(starts) if request.starts else "now",
+            "end_date": _minute(starts + request.seconds),
+            "reservations": [_reservation_body(request)],
+            "events": [],
+        }
+        with self._reserving(f"create lease {request.name}"):
+            return _lease(self.name, self.ask("create_lease", data=wanted))
+
+    def extend_lease(self, cloud_id: str, ends: float) -> Lease:
+        with self._reserving(f"extend lease {cloud_id}"):
+            return _lease(self.name, self.ask("extend_lease", cloud_id, data={"end_date": _minute(ends)}))
+
+    def delete_lease(self, cloud_id: str) -> None:
+        with self._reserving(f"delete lease {cloud_id}"):
+            self.ask("delete_lease", cloud_id)
+
+    @contextmanager
+    def _reserving(self, what: str) -> Iterator[None]:
+        """As every request; an OpenStack without Blazar cannot lease, however it is configured."""
+        with self.requesting(what):
+            catalog = self.session.token().catalog
+            if not any(each.get("type") == "reservation" for each in catalog):
+                raise Unsupported(
+                    f"cloud {self.name} cannot lease hosts: there is no reservation service (Blazar) in its "
+                    "catalog"
+                )
+            yield
+
+
+def place(reservation: Reservation | None) -> tuple[dict[str, str], dict[str, str]]:
+    """What puts a new machine on a reservation: Blazar's flavor for room on hosts, else a hint for whole hosts."""
+    if reservation is None:
+        return {}, {}
+    if reservation.resource_type == INSTANCES:
+        return {"flavorRef": reservation.cloud_id}, {}
+    return {}, {"reservation": reservation.cloud_id}
+
+
+def _reservation_body(request: LeaseRequest) -> dict[str, Any]:
+    if request.flavor is None:
+        return {
+            "resource_type": HOSTS,
+            "min": request.amount,
+            "max": request.amount,
+            "hypervisor_properties": "",
+            "resource_properties": request.host,
+        }
+    return {
+        "resource_type": INSTANCES,
+        "amount": request.amount,
+        "vcpus": request.flavor.vcpus,
+        "memory_mb": request.flavor.ram,
+        "disk_gb": request.flavor.disk,
+        # Wherever there is room; Blazar requires that it be said.
+        "affinity": None,
+        "resource_properties": request.host,
+    }
+
+
+def _lease(cloud: str, item: Json) -> Lease:
+    """A lease as Blazar tells of it. Raises OddRecord, or what a missing key or a wrong type raises."""
+    status = str(item.get("status") or "").lower()
+    return Lease(
+        cloud,
+        text(item, "name"),
+        text(item, "id"),
+        _STATUSES.get(status, LeaseStatus.UNKNOWN),
+        _seconds(item, "start_date"),
+        _seconds(item, "end_date"),
+        tuple(_reservation(each) for each in item["reservations"]),
+    )
+
+
+def _reservation(item: Json) -> Reservation:
+    amount = item.get("amount", item.get("max"))
+    return Reservation(text(item, "id"), text(item, "resource_type"), int(amount or 0))
+
+
+def _seconds(item: Json, key: str) -> float:
+    """A time of Blazar's, which is in UTC without saying so."""
+    told = text(item, key)
+    for form in (_SHOWN, _MINUTE):
+        try:
+            return datetime.strptime(told, form).replace(tzinfo=timezone.utc).timestamp()
+        except ValueError:
+            continue
+    raise OddRecord(f"its {key} is not valid")
+
+
+def _minute(seconds: float) -> str:
+    """A time as Blazar takes it: the next full minute, so that nobody gets less than was asked for."""
+    return datetime.fromtimestamp(-(-seconds // 60) * 60, timezone.utc).strftime(_MINUTE)
