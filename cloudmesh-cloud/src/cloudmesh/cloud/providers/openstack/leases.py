@@ -65,7 +65,7 @@ class OpenStackLeases(OpenStackNetworks):
 
 
 def place(reservation: Reservation | None) -> tuple[dict[str, str], dict[str, str]]:
-    """What puts a new machine on a reservation: Blazar's flavor for room on hosts, else a hint for whole hosts."""
+    """What puts a new machine on a reservation: Blazar's flavor in place of its own, or a hint for whole hosts."""
     if reservation is None:
         return {}, {}
     if reservation.resource_type == INSTANCES:
