@@ -133,10 +133,13 @@ def test_what_is_no_test_bed_is_not_wiped(bed):
     assert precious.exists()
 
 
-def test_missing_packages_are_named_with_the_remedy(modules, monkeypatch):
+@pytest.mark.parametrize(
+    ("package", "program"), [("rabbitmq-server", "/nowhere/rabbitmq-server"), ("nodejs", "no-such-node")]
+)
+def test_missing_packages_are_named_with_the_remedy(modules, monkeypatch, package, program):
     install = modules[2]
-    monkeypatch.setitem(install.DEBIAN, "rabbitmq-server", "/nowhere/rabbitmq-server")
-    with pytest.raises(modules[0].BedError, match="apt-get install .*rabbitmq-server"):
+    monkeypatch.setitem(install.DEBIAN, package, program)
+    with pytest.raises(modules[0].BedError, match=f"apt-get install .*{package}"):
         install.require_packages()
 
 
