@@ -6,6 +6,7 @@
     python tests/openstack/bed status      what runs
     python tests/openstack/bed env         the administrator's OS_* variables, for a shell
     python tests/openstack/bed run WORDS   up, run a program, down if it was; its exit code
+    python tests/openstack/bed leases      start Blazar in it, which leases two hosts of their own
     python tests/openstack/bed missing     the Debian packages that are missing
 
 Keystone, Glance, Neutron, Placement and, in each of two regions, Nova with its pretended hypervisor; and a
@@ -37,7 +38,7 @@ FEDERATION = ["uwsgi", "federation", "openid"]
 NOVAS = [f"nova-{region}" for region in REGIONS]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BASE = ["mariadb", "rabbitmq", "epmd", "erlang"]
-PORTS = [*BASE, "keystone", *FEDERATION, "placement", "neutron", "glance", *NOVAS]
+PORTS = [*BASE, "keystone", *FEDERATION, "placement", "neutron", "glance", "blazar", *NOVAS]
 
 
 def up(bed: Bed, processes: Processes) -> None:
@@ -164,6 +165,17 @@ def run(bed: Bed, processes: Processes, words: list[str]) -> int:
         down(bed, processes)
 
 
+def leases(bed: Bed, processes: Processes) -> None:
+    """Start Blazar in a test-bed that is up."""
+    from leases import start
+
+    if "cloud" not in bed.done:
+        raise BedError("this test-bed is not up")
+    began = time.monotonic()
+    start(bed, processes, Services(bed, processes))
+    say(f"Blazar is up after {time.monotonic() - began:.0f} s")
+
+
 def missing(bed: Bed, processes: Processes) -> int:
     """Print the Debian packages that are missing; 1 if there are any."""
     print(" ".join(missing_packages()))
@@ -188,7 +200,7 @@ def say(text: str) -> None:
 
 def main(words: list[str]) -> int:
     """What the words ask for; the exit code."""
-    verbs = {each.__name__: each for each in (up, down, wipe, status, env, missing)}
+    verbs = {each.__name__: each for each in (up, down, wipe, status, env, leases, missing)}
     bed = Bed.load()
     processes = Processes(bed)
     for number in STOPPING:

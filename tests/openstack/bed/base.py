@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from place import LOOPBACK, REGIONS, Bed, BedError
 from processes import Processes, environment
 
-SHARED_DATABASES = ("keystone", "glance", "placement", "neutron")
+SHARED_DATABASES = ("keystone", "glance", "placement", "neutron", "blazar")
 
 
 def nova_databases(region: str) -> list[str]:

@@ -45,7 +45,7 @@ def install_openstack(bed: Bed) -> None:
     stamp = bed.bin.parent / "installed"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
-    shutil.rmtree(bed.bin.parent, ignore_errors=True)
+    # What is there already is kept: only what differs from the pins is fetched.
     _run(bed, [sys.executable, "-m", "venv", str(bed.bin.parent)])
     pip = [str(bed.bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run(bed, [*pip, "-r", str(HERE / "requirements.txt"), "-c", str(HERE / "constraints.txt")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import federation
@@ -67,11 +67,7 @@ class Seed:
         roles = {role["name"]: role["id"] for role in self._call("GET", "keystone", "/v3/roles")["roles"]}
         project = self._ensure("keystone", "/v3/projects", "project", name="service", domain_id="default")
         for name, kind in KINDS.items():
-            password = self._bed.passwords["service"]
-            user = self._ensure("keystone", "/v3/users", "user", name=name, password=password)
-            for role in ("admin", "service"):
-                path = f"/v3/projects/{project['id']}/users/{user['id']}/roles/{roles[role]}"
-                self._call("PUT", "keystone", path)
+            self._account(name, project["id"], roles)
             self._service(name, kind)
         keystone = self._ensure("keystone", "/v3/services", "service", name="keystone", type="identity")
         self._endpoints(keystone["id"], "keystone", KEYSTONE)
@@ -81,15 +77,37 @@ class Seed:
         for path, body in federation.things(self._bed):
             self._call("PUT", "keystone", path, json=body)
 
+    def _account(self, name: str, project: str, roles: dict[str, str]) -> None:
+        """The user of a service."""
+        password = self._bed.passwords["service"]
+        user = self._ensure("keystone", "/v3/users", "user", name=name, password=password)
+        for role in ("admin", "service"):
+            self._call("PUT", "keystone", f"/v3/projects/{project}/users/{user['id']}/roles/{roles[role]}")
+
+    def blazar(self) -> None:
+        """Blazar's user, and its address, in the first region only."""
+        roles = {role["name"]: role["id"] for role in self._call("GET", "keystone", "/v3/roles")["roles"]}
+        project = self._ensure("keystone", "/v3/projects", "project", name="service", domain_id="default")
+        self._account("blazar", project["id"], roles)
+        service = self._ensure("keystone", "/v3/services", "service", name="blazar", type="reservation")
+        self._endpoints(service["id"], "blazar", "/v1", REGIONS[:1])
+
+    def leasable(self, hosts: Mapping[str, Mapping[str, str]]) -> None:
+        """Give hosts to Blazar, each with properties of its own."""
+        nova = f"nova-{REGIONS[0]}"
+        self._ensure(nova, "/v2.1/os-aggregates", "aggregate", name="freepool")
+        for name, properties in hosts.items():
+            self._call("POST", "blazar", "/v1/os-hosts", json={"name": name, **properties})
+
     def _service(self, name: str, kind: str) -> None:
         service = self._ensure("keystone", "/v3/services", "service", name=name, type=kind)
         self._endpoints(service["id"], name, PATHS.get(name, ""))
 
-    def _endpoints(self, service: str, name: str, path: str) -> None:
+    def _endpoints(self, service: str, name: str, path: str, regions: Sequence[str] = REGIONS) -> None:
         """An endpoint in each region for each interface; only Nova is another one in each region."""
         there = self._call("GET", "keystone", f"/v3/endpoints?service_id={service}")["endpoints"]
         have = {(each["region"], each["interface"]) for each in there}
-        for region in REGIONS:
+        for region in regions:
             url = self._bed.url(f"nova-{region}" if name == "nova" else name, path)
             for interface in INTERFACES:
                 if (region, interface) not in have:

@@ -53,33 +53,33 @@ class Services:
         config = f"--config-file={etc(self._bed, 'keystone') / 'keystone.conf'}"
         for keys in ("fernet", "credential"):
             (self._bed.run / "keystone" / keys).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._manage("keystone-manage", config, "db_sync")
+        self.manage("keystone-manage", config, "db_sync")
         owner = ["--keystone-user", getpass.getuser(), "--keystone-group", grp.getgrgid(os.getegid()).gr_name]
-        self._manage("keystone-manage", config, "fernet_setup", *owner)
-        self._manage("keystone-manage", config, "credential_setup", *owner)
+        self.manage("keystone-manage", config, "fernet_setup", *owner)
+        self.manage("keystone-manage", config, "credential_setup", *owner)
         words = ["bootstrap", "--bootstrap-region-id", REGIONS[0], "--bootstrap-service-name", "keystone"]
         for interface in ("admin", "internal", "public"):
             words += [f"--bootstrap-{interface}-url", self._bed.url("keystone", KEYSTONE)]
-        self._manage("keystone-manage", config, *words, OS_BOOTSTRAP_PASSWORD=self._bed.passwords["admin"])
+        self.manage("keystone-manage", config, *words, OS_BOOTSTRAP_PASSWORD=self._bed.passwords["admin"])
 
     def _small_tables(self) -> None:
-        self._manage("placement-manage", f"--config-dir={etc(self._bed, 'placement')}", "db", "sync")
+        self.manage("placement-manage", f"--config-dir={etc(self._bed, 'placement')}", "db", "sync")
         config = etc(self._bed, "glance") / "glance-api.conf"
-        self._manage("glance-manage", f"--config-file={config}", "db_sync")
+        self.manage("glance-manage", f"--config-file={config}", "db_sync")
 
     def _neutron_tables(self) -> None:
         names = ("neutron.conf", "ml2_conf.ini")
         config = [f"--config-file={etc(self._bed, 'neutron') / name}" for name in names]
-        self._manage("neutron-db-manage", *config, "upgrade", "heads")
+        self.manage("neutron-db-manage", *config, "upgrade", "heads")
 
     def _nova_tables(self) -> None:
         """The tables of the first region by Nova's own tool; the others are copies."""
         first = REGIONS[0]
         config = self._nova_config(first)
-        self._manage("nova-manage", *config, "api_db", "sync")
-        self._manage("nova-manage", *config, "cell_v2", "map_cell0")
-        self._manage("nova-manage", *config, "cell_v2", "create_cell", "--name", "cell1")
-        self._manage("nova-manage", *config, "db", "sync")
+        self.manage("nova-manage", *config, "api_db", "sync")
+        self.manage("nova-manage", *config, "cell_v2", "map_cell0")
+        self.manage("nova-manage", *config, "cell_v2", "create_cell", "--name", "cell1")
+        self.manage("nova-manage", *config, "db", "sync")
         for region in REGIONS[1:]:
             self._copy_nova(first, region)
 
@@ -87,9 +87,9 @@ class Services:
         pairs = zip(nova_databases(source), nova_databases(target), strict=True)
         words = [f"{one}={other}" for one, other in pairs]
         words.append(f"/{source}=/{target}")
-        self._manage("python", str(HERE / "copy_nova.py"), *words, BED_SERVER=self._bed.database(""))
+        self.manage("python", str(HERE / "copy_nova.py"), *words, BED_SERVER=self._bed.database(""))
 
-    def _manage(self, tool: str, *words: str, **env: str) -> None:
+    def manage(self, tool: str, *words: str, **env: str) -> None:
         """Run one of OpenStack's own tools to its end."""
         self._processes.run(tool, [self._bed.bin / tool, *words], env)
 
@@ -99,15 +99,15 @@ class Services:
 
     def start_apis(self) -> None:
         """Start what answers to HTTP; return when Keystone does."""
-        self._api(
+        self.api(
             "keystone",
             "keystone.wsgi.api",
             "--uwsgi-socket",
             f"{LOOPBACK}:{self._bed.ports['uwsgi']}",
             OS_KEYSTONE_CONFIG_DIR=etc(self._bed, "keystone"),
         )
-        self._api("placement", "placement.wsgi.api", OS_PLACEMENT_CONFIG_DIR=etc(self._bed, "placement"))
-        self._api(
+        self.api("placement", "placement.wsgi.api", OS_PLACEMENT_CONFIG_DIR=etc(self._bed, "placement"))
+        self.api(
             "neutron",
             "neutron.wsgi.api",
             OS_NEUTRON_CONFIG_DIR=etc(self._bed, "neutron"),
@@ -115,13 +115,13 @@ class Services:
             PYTHONPATH=self._plugins(),
         )
         for region in REGIONS:
-            self._api(
+            self.api(
                 f"nova-{region}",
                 "nova.wsgi.osapi_compute",
                 OS_NOVA_CONFIG_DIR=etc(self._bed, f"nova-{region}"),
                 OS_NOVA_CONFIG_FILES="api-paste.ini;nova.conf;databases.conf",
             )
-        self._api("glance", "glance.wsgi.api", OS_GLANCE_CONFIG_DIR=etc(self._bed, "glance"))
+        self.api("glance", "glance.wsgi.api", OS_GLANCE_CONFIG_DIR=etc(self._bed, "glance"))
         self.wait_for("keystone")
 
     def start_workers(self) -> None:
@@ -141,7 +141,7 @@ class Services:
     def make_known(self) -> None:
         """Tell Nova's API of its host, which it does not look for by itself."""
         for region in REGIONS:
-            self._manage(
+            self.manage(
                 "nova-manage", *self._nova_config(region), "cell_v2", "discover_hosts", "--by-service"
             )
 
@@ -155,7 +155,7 @@ class Services:
         for region in REGIONS:
             queue = f"compute.host-{region.lower()}" if worker == "compute" else worker
             script = str(HERE / "listeners.py")
-            self._manage("python", script, queue, str(PATIENCE), BED_BROKER=self._bed.queue(region))
+            self.manage("python", script, queue, str(PATIENCE), BED_BROKER=self._bed.queue(region))
 
     def _plugins(self) -> Path:
         """A folder with our driver for Neutron, which is found by the entry point of a distribution."""
@@ -167,7 +167,8 @@ class Services:
         (folder / "bed_ml2.py").write_bytes((HERE / "plugins" / "bed_ml2.py").read_bytes())
         return folder
 
-    def _api(self, name: str, module: str, *options: str, **env: object) -> None:
+    def api(self, name: str, module: str, *options: str, **env: object) -> None:
+        """Start what answers to HTTP under this name."""
         # One process: a second one would meet its first requests cold and all at once, and Neutron then
         # answers some of them with "not found".
         words = [self._bed.bin / "uwsgi", "--http-socket", f"{LOOPBACK}:{self._bed.ports[name]}"]

@@ -11,18 +11,24 @@ from place import LOOPBACK, REGIONS, Bed
 
 Sections = Mapping[str, Mapping[str, object]]
 KEYSTONE = "/v3"
+# Nova's usual ones, and those by which a lease keeps its hosts for itself.
+_FILTERS = (
+    *("ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter"),
+    *("ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter"),
+    *("AggregateInstanceExtraSpecsFilter", "AggregateMultiTenancyIsolation", "BlazarFilter"),
+)
 
 
 def write_all(bed: Bed) -> None:
     """Write them for all services of all regions."""
-    _write(bed, "keystone/keystone.conf", _keystone(bed))
-    _write(bed, "placement/placement.conf", _placement(bed))
-    _write(bed, "glance/glance-api.conf", _glance(bed))
-    _write(bed, "neutron/neutron.conf", _neutron(bed))
-    _write(bed, "neutron/ml2_conf.ini", _ml2())
+    write(bed, "keystone/keystone.conf", _keystone(bed))
+    write(bed, "placement/placement.conf", _placement(bed))
+    write(bed, "glance/glance-api.conf", _glance(bed))
+    write(bed, "neutron/neutron.conf", _neutron(bed))
+    write(bed, "neutron/ml2_conf.ini", _ml2())
     for region in REGIONS:
-        _write(bed, f"nova-{region}/nova.conf", _nova(bed, region))
-        _write(bed, f"nova-{region}/databases.conf", _nova_databases(bed, region))
+        write(bed, f"nova-{region}/nova.conf", nova(bed, region))
+        write(bed, f"nova-{region}/databases.conf", _nova_databases(bed, region))
         paste = bed.bin.parent / "etc" / "nova" / "api-paste.ini"
         (etc(bed, f"nova-{region}") / "api-paste.ini").write_bytes(paste.read_bytes())
 
@@ -32,7 +38,8 @@ def etc(bed: Bed, service: str) -> Path:
     return bed.run / "etc" / service
 
 
-def _write(bed: Bed, name: str, sections: Sections) -> None:
+def write(bed: Bed, name: str, sections: Sections) -> None:
+    """Write one file of settings, below the folder ``etc``."""
     parser = configparser.RawConfigParser()
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_dict(sections)
@@ -42,7 +49,7 @@ def _write(bed: Bed, name: str, sections: Sections) -> None:
         parser.write(out)
 
 
-def _account(bed: Bed, user: str, region: str = REGIONS[0]) -> dict[str, object]:
+def account(bed: Bed, user: str, region: str = REGIONS[0]) -> dict[str, object]:
     """How a service signs in to another one."""
     return {
         "auth_type": "password",
@@ -56,10 +63,10 @@ def _account(bed: Bed, user: str, region: str = REGIONS[0]) -> dict[str, object]
     }
 
 
-def _tokens(bed: Bed, user: str) -> dict[str, object]:
+def tokens(bed: Bed, user: str) -> dict[str, object]:
     """How a service looks at the tokens of its users; not for long, so that a revoked one is noticed."""
     return {
-        **_account(bed, user),
+        **account(bed, user),
         "www_authenticate_uri": bed.url("keystone", KEYSTONE),
         "service_token_roles_required": True,
         "service_token_roles": "service",
@@ -90,7 +97,7 @@ def _placement(bed: Bed) -> Sections:
         "DEFAULT": {"log_file": bed.run / "log" / "placement.log"},
         "api": {"auth_strategy": "keystone"},
         "placement_database": {"connection": bed.database("placement")},
-        "keystone_authtoken": _tokens(bed, "placement"),
+        "keystone_authtoken": tokens(bed, "placement"),
     }
 
 
@@ -112,7 +119,7 @@ def _glance(bed: Bed) -> Sections:
             "config_file": bed.bin.parent / "etc" / "glance" / "glance-api-paste.ini",
         },
         "database": {"connection": bed.database("glance")},
-        "keystone_authtoken": _tokens(bed, "glance"),
+        "keystone_authtoken": tokens(bed, "glance"),
         "oslo_concurrency": {"lock_path": bed.run / "lock"},
     }
 
@@ -135,9 +142,9 @@ def _neutron(bed: Bed) -> Sections:
         },
         "quotas": {"quota_port": 5000, "quota_floatingip": 200, "quota_security_group": 50},
         "database": {"connection": bed.database("neutron")},
-        "keystone_authtoken": _tokens(bed, "neutron"),
-        "nova": _account(bed, "nova"),
-        "placement": _account(bed, "placement"),
+        "keystone_authtoken": tokens(bed, "neutron"),
+        "nova": account(bed, "nova"),
+        "placement": account(bed, "placement"),
         "oslo_concurrency": {"lock_path": bed.run / "lock"},
     }
 
@@ -155,7 +162,7 @@ def _ml2() -> Sections:
     }
 
 
-def _nova(bed: Bed, region: str) -> Sections:
+def nova(bed: Bed, region: str) -> Sections:
     return {
         "DEFAULT": {
             "log_dir": bed.run / "log" / f"nova-{region}",
@@ -175,15 +182,19 @@ def _nova(bed: Bed, region: str) -> Sections:
         },
         "api": {"auth_strategy": "keystone"},
         "wsgi": {"api_paste_config": "api-paste.ini"},
-        "keystone_authtoken": _tokens(bed, "nova"),
-        "service_user": {**_account(bed, "nova", region), "send_service_user_token": True},
-        "keystone": _account(bed, "nova", region),
+        "keystone_authtoken": tokens(bed, "nova"),
+        "service_user": {**account(bed, "nova", region), "send_service_user_token": True},
+        "keystone": account(bed, "nova", region),
         "glance": {"region_name": region},
-        "neutron": _account(bed, "neutron", region),
-        "placement": _account(bed, "placement", region),
+        "neutron": account(bed, "neutron", region),
+        "placement": account(bed, "placement", region),
         "quota": {"instances": 2000, "cores": 8000, "ram": 16_000_000, "key_pairs": 100},
         "conductor": {"workers": 1},
         "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": -1},
+        "filter_scheduler": {
+            "available_filters": "blazarnova.scheduler.filters.blazar_filter.BlazarFilter",
+            "enabled_filters": ",".join(_FILTERS),
+        },
         "vnc": {"enabled": False},
         "oslo_concurrency": {"lock_path": bed.run / "lock"},
     }
@@ -192,4 +203,9 @@ def _nova(bed: Bed, region: str) -> Sections:
 def _nova_databases(bed: Bed, region: str) -> Sections:
     """Apart from the rest, for nova-compute must not be told of the databases."""
     api, cell, _ = nova_databases(region)
-    return {"api_database": {"connection": bed.database(api)}, "database": {"connection": bed.database(cell)}}
+    return {
+        "api_database": {"connection": bed.database(api)},
+        "database": {"connection": bed.database(cell)},
+        # One in each file, as a file cannot say the same key twice here.
+        "filter_scheduler": {"available_filters": "nova.scheduler.filters.all_filters"},
+    }

@@ -55,8 +55,14 @@ class OpenStackLeases(OpenStackNetworks):
     def _reserving(self, what: str) -> Iterator[None]:
         """As every request; an OpenStack without Blazar cannot lease, however it is configured."""
         with self.requesting(what):
-            catalog = self.session.token().catalog
-            if not any(each.get("type") == "reservation" for each in catalog):
+            here = self.account.region
+            known = (
+                endpoint.get("region_id") or endpoint.get("region")
+                for service in self.session.token().catalog
+                if service.get("type") == "reservation"
+                for endpoint in service["endpoints"]
+            )
+            if not any(not here or region == here for region in known):
                 raise Unsupported(
                     f"cloud {self.name} cannot lease hosts: there is no reservation service (Blazar) in its "
                     "catalog"
@@ -65,7 +71,7 @@ class OpenStackLeases(OpenStackNetworks):
 
 
 def place(reservation: Reservation | None) -> tuple[dict[str, str], dict[str, str]]:
-    """What puts a new machine on a reservation: Blazar's flavor in place of its own, or a hint for whole hosts."""
+    """What puts a new machine on a reservation: Blazar's flavor, or a hint for whole hosts."""
     if reservation is None:
         return {}, {}
     if reservation.resource_type == INSTANCES:
