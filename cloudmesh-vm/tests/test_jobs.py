@@ -191,7 +191,11 @@ def test_jobs_that_ended_long_ago_are_forgotten(boot, home):
         database.update(JOBS, {"ended": time.time() - 100 * 24 * 3600}, id=1)
     with Machines("web1", "a") as machines:
         machines.stop()
-    assert [job.number for job in Jobs().list()] == [2]
+        assert [job.number for job in Jobs().list()] == [2, 1], "by the boot its machine is ours"
+        machines.delete(wait=True)
+        machines.names = "web2"
+        machines.boot()
+    assert [job.number for job in Jobs().list()] == [4, 3, 2]
     with Database(home / "cloudmesh.db") as database:
         assert {database.count(table, job=1) for table in (TASKS, PARTS, EVENTS)} == {0}
 

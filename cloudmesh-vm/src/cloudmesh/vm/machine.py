@@ -32,12 +32,19 @@ class Machine:
 
     Args:
         name: the name, or ``cloud:name``.
-        cloud, config: as for ``Machines``.
+        cloud, config, mine: as for ``Machines``.
     """
 
-    def __init__(self, name: str, cloud: str | None = None, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        cloud: str | None = None,
+        config: Config | None = None,
+        *,
+        mine: bool | None = None,
+    ) -> None:
         self.name = name
-        self._machines = Machines(name, cloud, config)
+        self._machines = Machines(name, cloud, config, mine=mine)
 
     def __enter__(self) -> Machine:
         self._machines.__enter__()

@@ -43,6 +43,8 @@ class Machines:
     ``Result``. A machine that failed, or a name that is unknown or ambiguous, does not stop the others and
     raises nothing (``result.raise_for_failures()`` does). ``VERB_each`` yields each outcome once it is known.
 
+    ``notes`` has sentences on machines that the last selection left out, since nobody knows whose they are.
+
     Names may hold ranges, globs and ``cloud:name``; no name means no machine, ``Machines.all()`` means every
     one. Threads that work at the same time need a ``Machines`` each.
 
@@ -50,6 +52,8 @@ class Machines:
         names: a name expression, or several.
         cloud: as in ``--cloud=``: else the variable ``cloud`` of the shell, else the defaults.
         config: another configuration than the user's own.
+        mine: True for machines of our own only, False for those of everyone in the project; None for what the
+            cloud's ``mine`` in the configuration says. A name that means somebody else's machine is an error.
         executor, parallel, call_timeout, watch: see ``cloudmesh.vm.model.limits.RunOptions``.
     """
 
@@ -63,6 +67,7 @@ class Machines:
         parallel: int | None = None,
         call_timeout: float | None = None,
         watch: ProgressCallback | None = None,
+        mine: bool | None = None,
     ) -> None:
         if names is None:
             # It came from somewhere by mistake; here it stands for all of them.
@@ -73,16 +78,19 @@ class Machines:
         self._run_options = RunOptions(parallel, call_timeout, executor, watch)
         self._session: CloudSession | None = None
         self._entered = False
+        self._mine = mine
+        self.notes: list[str] = []
 
     @classmethod
     def all(
         cls,
         cloud: str | Sequence[str] | None = None,
         config: Config | None = None,
+        mine: bool | None = None,
         **more: Unpack[RunKeywords],
     ) -> Machines:
-        """Every machine of these clouds, as they tell when it is used; ``more`` as for ``Machines``."""
-        machines = cls("", cloud, config, **more)
+        """Every machine of these clouds, as they tell when it is used; the rest as for ``Machines``."""
+        machines = cls("", cloud, config, mine=mine, **more)
         machines.names = None
         return machines
 
@@ -170,8 +178,9 @@ class Machines:
 
     def _selected(self, deadline: Deadline, acting: bool = True) -> Selection:
         with self.session.within(deadline):
-            selector = Selector(self.session, acting)
+            selector = Selector(self.session, acting, self._mine)
             found = selector.all() if self.names is None else selector.select(self.names)
+        self.notes = found.notes
         if found.missing and not found.machines:
             raise found.missing[0].error
         return found

@@ -49,6 +49,7 @@ class KnownMachines(NamedTuple):
         errors: by cloud, why it did not answer, though it had to be asked.
         reasons: by cloud, why its rows are older than ``refresh_after``.
         unknown: for each name that no machine has, why.
+        others: how many machines are not shown since they are somebody else's, and since nobody knows whose.
     """
 
     clouds: Sequence[str]
@@ -59,9 +60,10 @@ class KnownMachines(NamedTuple):
     errors: Mapping[str, CloudmeshError]
     reasons: Mapping[str, str]
     unknown: Sequence[CloudmeshError]
+    others: tuple[int, int] = (0, 0)
 
 
-def known_machines(
+def known_machines(  # noqa: PLR0913 all that a list can be asked for
     config: Config,
     inventory: Inventory,
     names: Sequence[str],
@@ -71,6 +73,7 @@ def known_machines(
     cached: bool = False,
     reader: str | None = "shell",
     columns: Collection[str] = COLUMNS,
+    mine: bool | None = None,
 ) -> KnownMachines:
     """The machines of the chosen clouds as they were last seen.
 
@@ -85,6 +88,7 @@ def known_machines(
         reader: who asks; if no names are given, each reader is told once of a machine that vanished, and None
             is told of none.
         columns: what the rows have.
+        mine: only machines of our own; None where the configuration of their cloud says so.
 
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
@@ -100,6 +104,16 @@ def known_machines(
     else:
         clouds = chosen_clouds(config, cloud)
     errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached)
+    limited = [name for name in clouds if (config.mine(name) if mine is None else mine)]
+    if limited:
+        from cloudmesh.vm.clouds.owners import doubtful  # few lists are limited
+
+        unsure = doubtful(config, inventory, [name for name in limited if name not in asked])
+        columns = {*columns, "owner", "boot_id"}
+        if unsure and not cached:
+            more, _, _ = _asked(config, inventory, unsure, True, False)
+            errors |= more
+            asked = [*asked, *unsure]
     for name in clouds if not names else ():
         # Whoever listed it was told; so is who reads that listing.
         if name not in asked and (odd := inventory.left_out(name)):
@@ -113,7 +127,12 @@ def known_machines(
         for name, age in set(zip(rows.values("cloud"), rows.values("age"), strict=True)):
             ages[name] = max(age, ages.get(name, age))
     shown, unknown = _named(rows, wanted, errors) if names else (rows, [])
-    return KnownMachines(clouds, shown, ages, vanished, addresses, errors, reasons, unknown)
+    others = (0, 0)
+    if limited:
+        from cloudmesh.vm.clouds.owners import own_rows
+
+        shown, others = own_rows(config, inventory, limited, shown)
+    return KnownMachines(clouds, shown, ages, vanished, addresses, errors, reasons, unknown, others)
 
 
 def _asked(

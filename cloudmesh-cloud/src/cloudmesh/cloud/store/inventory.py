@@ -154,19 +154,18 @@ class Inventory(AbstractContextManager["Inventory"]):
             with self._database.atomic():
                 if not self._is_superseded(cloud, asked):
                     self.save_many(page, asked)
+        from cloudmesh.cloud.store.owners import keep_user  # not for a list from the store
+
         who = user()
         with self._database.atomic():
             if self._is_superseded(cloud, asked):
                 return []
             odd = left_out()
             vanished = self._forget_missing(cloud, asked, odd)
-            record = {
-                "cloud": cloud,
-                "refreshed": asked,
-                "left_out": "; ".join(map(str, odd[:_TOLD])),
-                "user": who,
-            }
+            told = "; ".join(str(each) for each in odd[:_TOLD])
+            record = {"cloud": cloud, "refreshed": asked, "left_out": told}
             self._database.upsert(REFRESHES, record, key=["cloud"])
+            keep_user(self._database, cloud, who)
         return vanished
 
     def replace_listed(

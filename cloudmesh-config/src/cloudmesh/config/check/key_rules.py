@@ -108,6 +108,8 @@ _TOP: Mapping[str, Callable[[Any], object]] = {
 _CLOUD: Mapping[str, Callable[[Any], object]] = {
     "parallel": options.count,
     "call_timeout": options.seconds,
+    "wait_timeout": options.seconds,
+    "mine": options.yes,
     "refresh_after": options.refresh_after,
 }
 

@@ -126,6 +126,21 @@ class Config:
         parts = ("clouds", cloud, "call_timeout")
         return self._option(parts, self.cloud(cloud).get("call_timeout"), options.seconds)
 
+    def wait_timeout(self, cloud: str) -> float | None:
+        """For how many seconds machines of this cloud are waited for; None if that is not said.
+
+        Raises ConfigError, UnknownName if there is no such cloud.
+        """
+        parts = ("clouds", cloud, "wait_timeout")
+        return self._option(parts, self.cloud(cloud).get("wait_timeout"), options.seconds)
+
+    def mine(self, cloud: str) -> bool:
+        """Whether commands mean only machines of our own there, unless they say otherwise.
+
+        Raises ConfigError, UnknownName if there is no such cloud.
+        """
+        return bool(self._option(("clouds", cloud, "mine"), self.cloud(cloud).get("mine"), options.yes))
+
     def refresh_after(self, cloud: str) -> float:
         """After how many seconds a list asks this cloud by itself: its own setting, that of all, else 60.
 

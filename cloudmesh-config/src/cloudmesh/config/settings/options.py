@@ -4,7 +4,9 @@
 how many of them on that cloud. ``cloudmesh.engine`` says who makes them: threads of this computer, or an
 executor that a package brings by the entry-point group ``cloudmesh.executors``, such as the workers of a Dask
 cluster, whose scheduler ``cloudmesh.scheduler`` names. ``refresh_after``, there and in a cloud's section, is
-how old the rows of a list may become before it asks the cloud. ``database`` is the URL of the store, if that
+how old the rows of a list may become before it asks the cloud; ``wait_timeout`` how long its machines are
+waited for, ``mine`` whether only machines of our own are meant there, and ``rates`` what machines cost, see
+``rates`` of this folder. ``database`` is the URL of the store, if that
 is not the file beside the configuration.
 """
 
@@ -19,7 +21,7 @@ from cloudmesh.plugin.errors import suggest
 THREADS, DASK = "threads", "dask"
 EXECUTORS = "cloudmesh.executors"
 TOP = ("parallel", "engine", "scheduler", "refresh_after")
-CLOUD = ("parallel", "call_timeout", "refresh_after")
+CLOUD = ("parallel", "call_timeout", "wait_timeout", "refresh_after", "mine", "rates")
 REFRESH_AFTER = 60.0
 DATABASE_FORM = "write postgresql://USER@HOST/DATABASE, or remove the key to use the file cloudmesh.db"
 _SCHEMES = ("tcp", "tls")
@@ -59,6 +61,13 @@ def seconds(value: Any) -> float:
         return durations.positive_seconds(value)
     except ValueError:
         raise WrongValueError(_SECONDS, f"write {durations.FORMS}; or remove the key") from None
+
+
+def yes(value: Any) -> bool:
+    """true or false. Raises WrongValueError."""
+    if not isinstance(value, bool):
+        raise WrongValueError("must be true or false", "write true, or remove the key")
+    return value
 
 
 def refresh_after(value: Any) -> float:

@@ -66,17 +66,24 @@ def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
     verb, argument = _flagged(verb, arguments), _argument(verb, arguments)
     if verb.takes == Kind.METADATA and not argument:
         with _machines(config, arguments) as machines:
-            return _metadata(config, machines, arguments["--output"])
+            return _noted(_metadata(config, machines, arguments["--output"]), machines)
     with _machines(config, arguments, progress) as machines:
         if arguments["--dryrun"]:
             with progress:
-                return dry_run(machines, verb.name, argument, timeout, arguments["--output"])
+                rehearsed = dry_run(machines, verb.name, argument, timeout, arguments["--output"])
+                return _noted(rehearsed, machines)
         selection, deadline = None, Deadline.after(timeout)
         if verb.destroys and not arguments["--yes"]:
             selection, deadline = _confirmed(machines, verb, deadline, progress)
         with progress:
             result = machines.act(verb.name, arguments["--wait"], deadline, selection, argument)
-        return report(config, result, progress.seconds, arguments["--output"])
+        return _noted(report(config, result, progress.seconds, arguments["--output"]), machines)
+
+
+def _noted(answer: Answer, machines: Machines) -> Answer:
+    """The answer with notes on machines that were left out."""
+    answer.notes = [*machines.notes, *answer.notes]
+    return answer
 
 
 def _flagged(verb: Verb, arguments: Arguments) -> Verb:
@@ -114,24 +121,30 @@ def _wait(config: Config, arguments: Arguments) -> Answer:
     progress = Progress(arguments["--quiet"])
     with _machines(config, arguments, progress) as machines, progress:
         result = machines.wait(arguments["--state"], timeout)
-        return report(config, result, progress.seconds, arguments["--output"])
+        return _noted(report(config, result, progress.seconds, arguments["--output"]), machines)
 
 
 def _machines(config: Config, arguments: Arguments, progress: Progress | None = None) -> Machines:
     more = run_options(arguments, progress) if progress else {}
+    mine, cloud = whose(arguments), arguments["--cloud"]
     if arguments["--all"]:
-        return Machines.all(arguments["--cloud"], config, **more)
-    return Machines(arguments["NAMES"] or arguments["NAME"], arguments["--cloud"], config, **more)
+        return Machines.all(cloud, config, mine, **more)
+    return Machines(arguments["NAMES"] or arguments["NAME"], cloud, config, mine=mine, **more)
+
+
+def whose(arguments: Mapping[str, Any]) -> bool | None:
+    """Whether only machines of our own are meant, or those of everyone; None if that was not said."""
+    return True if arguments["--mine"] else False if arguments["--everyone"] else None
 
 
 def _console(config: Config, arguments: Arguments) -> Answer:
-    with Machine(arguments["NAME"], arguments["--cloud"], config) as machine:
+    with Machine(arguments["NAME"], arguments["--cloud"], config, mine=False) as machine:
         return Answer(text=machine.console())
 
 
 def _info(config: Config, arguments: Arguments) -> Answer:
     """Everything about a machine. If its cloud does not answer, what was last known, with the error."""
-    with Machines(arguments["NAME"], arguments["--cloud"], config) as machines:
+    with Machines(arguments["NAME"], arguments["--cloud"], config, mine=False) as machines:
         machine = machines.select().machine()
         try:
             now = machines.session.ask(machine.cloud, lambda cloud: cloud.refresh(machine))

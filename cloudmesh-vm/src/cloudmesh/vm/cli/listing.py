@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows
@@ -45,6 +45,7 @@ def list_machines(
     form: str = "table",
     cached: bool = False,
     options: Mapping[str, Any] | None = None,
+    mine: bool | None = None,
 ) -> Answer:
     """The machines of the chosen clouds as they were last seen, each with the age of that.
 
@@ -58,6 +59,7 @@ def list_machines(
 
     Args:
         options: ``--filter``, ``--sort`` and ``--columns``.
+        mine: only machines of our own, or those of everyone; None for what the configuration says.
 
     Raises:
         UsageError: an option is wrong.
@@ -72,7 +74,7 @@ def list_machines(
     needed = {name.partition(".")[0] for name in [*columns, *selection.needed]}
     with Inventory(open_store(config)) as inventory:
         found = known_machines(
-            config, inventory, names, cloud, refresh, cached=cached, reader=reader, columns=needed
+            config, inventory, names, cloud, refresh, cached=cached, reader=reader, columns=needed, mine=mine
         )
         jobs = interrupted_notes(inventory.database)
         rows = selection.apply(found.rows)
@@ -95,6 +97,7 @@ def list_machines(
     failures = [*found.errors.values(), *found.unknown]
     notes += [_gone(found.vanished)] if found.vanished else []
     notes += map(_left, found.addresses)
+    notes += _not_shown(*found.others, chosen=mine is not None)
     text = None
     if hosts:
         from cloudmesh.vm.cli.hosts import hosts_text
@@ -112,6 +115,16 @@ def list_machines(
         exit_code=max((error.exit_code for error in failures), default=0),
         chooses=True,
     )
+
+
+def _not_shown(others: int, unknown: int, chosen: bool) -> Iterator[str]:
+    """Sentences on machines that are not ours; ``chosen``: whether this command said to leave them out."""
+    if others and not chosen:
+        machines = "machine of another user is" if others == 1 else "machines of other users are"
+        yield f"note: {others} {machines} not shown, since mine: true is configured; --everyone shows all"
+    if unknown:
+        machines = "1 machine is, so it is" if unknown == 1 else f"{unknown} machines are, so they are"
+        yield f"note: it cannot be told whose {machines} not shown; --everyone shows all"
 
 
 def _old(found: KnownMachines, cloud: str) -> str:

@@ -16,6 +16,7 @@ _WIDTH = 80
 _COLUMN = 18
 _MANY = "(NAMES... | --all)"
 _CLOUD = "[--cloud=CLOUDS]"
+_WHOSE = "[--mine | --everyone]"
 # What scripts say with --yes is the same for all verbs, though few of them ask.
 _CHOICES = ("[--dryrun]", "[--yes]", "[--wait]")
 _LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]")
@@ -23,6 +24,8 @@ _LIST = ("[--filter=FILTER]", "[--sort=COLUMNS]", "[--columns=COLUMNS]")
 _OUTPUT, _QUIET = "[--output=FORMAT]", "[--quiet]"
 _AFTER_VERBS = (
     ("--all", "all machines of the clouds; never assumed when names are missing"),
+    ("--mine", "only machines that you made, by your user id there or by cms here"),
+    ("--everyone", "machines of all users of the project (default, unless mine: true is configured)"),
     ("--dryrun", "show what would be done, change nothing"),
     ("--yes", "{destroying} without asking"),
     ("--wait", "wait until the machines are in the new state"),
@@ -65,12 +68,12 @@ _REPEATED = (Kind.METADATA, Kind.HINTS)
 # What is asked, and changes nothing.
 _QUERIES = (
     (
-        Pattern(("list",), ("[NAMES...]", _CLOUD, "[--refresh | --cached]", *_LIST, _OUTPUT)),
+        Pattern(("list",), ("[NAMES...]", _CLOUD, _WHOSE, "[--refresh | --cached]", *_LIST, _OUTPUT)),
         "list machines (cached; --refresh asks the clouds)",
     ),
     (Pattern(("info",), ("NAME", _CLOUD, _OUTPUT)), "show one machine, asked from its cloud"),
     (
-        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, "[--timeout=DURATION]", _OUTPUT)),
+        Pattern(("wait",), (_MANY, "--state=STATE", _CLOUD, _WHOSE, "[--timeout=DURATION]", _OUTPUT)),
         "wait for a state; fails at once if it cannot be reached any more",
     ),
     (Pattern(("console",), ("NAME", _CLOUD)), "show the console output of a machine"),
@@ -96,9 +99,9 @@ def _pattern(verbs: Sequence[Verb]) -> Pattern:
     names = tuple(verb.name for verb in verbs)
     own = _items([each for verb in verbs for each in verb.parameters])
     if any(verb.single for verb in verbs):
-        return Pattern(names, ("NAME", *own, _CLOUD, "[--call-timeout=DURATION]", _OUTPUT))
+        return Pattern(names, ("NAME", *own, _CLOUD, _WHOSE, "[--call-timeout=DURATION]", _OUTPUT))
     moves = any(verb.passing for verb in verbs)
-    return Pattern(names, (_MANY, *own, _CLOUD, *(_CHOICES if moves else ()), *_LIMITS, _OUTPUT))
+    return Pattern(names, (_MANY, *own, _CLOUD, _WHOSE, *(_CHOICES if moves else ()), *_LIMITS, _OUTPUT))
 
 
 def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:

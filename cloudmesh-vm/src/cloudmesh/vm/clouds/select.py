@@ -12,6 +12,7 @@ from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, NameIndex, expand
+from cloudmesh.vm.clouds.ours import Ours, unknown_note
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.outcome import UnresolvedName
 
@@ -20,10 +21,14 @@ ALL = "*"
 
 @dataclass
 class Selection:
-    """The machines that names stand for, each once and in their order, and the names that stand for none."""
+    """The machines that names stand for, each once and in their order, and the names that stand for none.
+
+    ``notes`` are sentences on what was left out.
+    """
 
     machines: list[MachineRecord] = field(default_factory=list)
     missing: list[UnresolvedName] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def machine(self) -> MachineRecord:
         """The only machine that is meant.
@@ -46,10 +51,16 @@ class Selector:
     could as well be on another cloud that was never listed.
     """
 
-    def __init__(self, session: CloudSession, acting: bool = True) -> None:
-        """Look on the clouds of a session; ``acting``: whether something is to be done to what is found."""
+    def __init__(self, session: CloudSession, acting: bool = True, mine: bool | None = None) -> None:
+        """Look on the clouds of a session.
+
+        Args:
+            acting: whether something is to be done to what is found.
+            mine: whether only machines of our own are meant; None for what each cloud's ``mine`` says.
+        """
         self._session = session
         self._acting = acting
+        self._ours = Ours(session, mine, self._listed_now)
         self._listed: dict[str, CloudmeshError | None] = {}
         self._indexes: dict[str, NameIndex[MachineRecord]] = {}
         self._unseen: dict[str, bool] = {}
@@ -84,7 +95,7 @@ class Selector:
             self._add(selection, name, clouds)
         unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
         selection.machines = list(unique.values())
-        return selection
+        return self._only_ours(selection)
 
     def all(self) -> Selection:
         """Every machine of the session's clouds, as the clouds tell now."""
@@ -95,7 +106,7 @@ class Selector:
                 selection.missing.append(UnresolvedName(cloud, ALL, error))
             else:
                 selection.machines += self._index(cloud).items
-        return selection
+        return self._only_ours(selection)
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
         errors = self._list_all(clouds if name.is_glob else self._never_listed(clouds))
@@ -107,6 +118,9 @@ class Selector:
             # Some may have been deleted meanwhile, and are still in the store.
             self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
+        if not name.is_glob:
+            # Of several with one name ours are meant.
+            found = self._ours.named(found)
         failed = [UnresolvedName(cloud, str(name), error) for cloud, error in errors if error]
         doubt = None if name.is_glob else self._doubt(name, found, [each.cloud for each in failed])
         if doubt is not None:
@@ -147,6 +161,19 @@ class Selector:
                 self._listed[cloud] = error
                 self._indexes.pop(cloud, None)
         return [(cloud, self._listed[cloud]) for cloud in names]
+
+    def _only_ours(self, selection: Selection) -> Selection:
+        """The selection without machines that are not ours, where only those are meant. Raises NotOurs."""
+        selection.machines, silent, unknown = self._ours.kept(selection.machines)
+        selection.missing += silent
+        selection.notes += [unknown_note(unknown)] if unknown else []
+        return selection
+
+    def _listed_now(self, machine: MachineRecord) -> MachineRecord:
+        """The machine as its cloud lists it now; as it was known if the cloud does not tell of it."""
+        self._list_all([machine.cloud])
+        now = (each for each in self._index(machine.cloud).items if each.cloud_id == machine.cloud_id)
+        return next(now, machine)
 
     def _matching(self, name: Name, clouds: Iterable[str]) -> list[MachineRecord]:
         return [machine for cloud in clouds for machine in self._index(cloud).meant(name)]

@@ -89,6 +89,7 @@ class VmCommand(PluginCommand):
                 arguments["--output"],
                 cached=arguments["--cached"],
                 options=arguments,
+                mine=True if arguments["--mine"] else False if arguments["--everyone"] else None,
             )
         from cloudmesh.vm.cli.actions import answer
 

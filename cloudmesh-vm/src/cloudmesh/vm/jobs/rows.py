@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.cloud.store.owners import account
 from cloudmesh.plugin.errors import CloudmeshError, error_from_record
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
-from cloudmesh.vm.model.plan import Plan, Task
+from cloudmesh.vm.model.plan import TABLES, Plan, Task
 
 if TYPE_CHECKING:
     from cloudmesh.vm.scheduler.queue import TaskRun
 
-JOBS, PARTS, TASKS, EVENTS = "job", "part", "task", "job_event"
+JOBS, PARTS, TASKS, EVENTS = TABLES
 PENDING, RUNNING, INTERRUPTED, CANCELLED = "pending", "running", "interrupted", "cancelled"
 UNFINISHED = (PENDING, RUNNING)
 # How jobs end by themselves.
@@ -72,6 +73,7 @@ def job_row(plan: Plan, status: str) -> dict[str, Any]:
         "began": time.time(),
         "ended": 0.0,
         **owner(),
+        "account": account(),
         "status": status,
         "cancel": 0,
         "told": False,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.store.changes import StoreChange, apply_all
+from cloudmesh.cloud.store.new_names import MACHINES
 
 # Searches load these when they need them. A job loads them before its first call: in its midst a process
 # that may open few files could not open another one.
@@ -256,7 +257,18 @@ def _forget_old(database: Database) -> None:
         return
     ended = {"status": in_([*rows.OVER, rows.CANCELLED]), "ended": gt(0.0) & lt(time.time() - _KEPT)}
     for job in database.find(rows.JOBS, ended):
+        if job["verb"] == BOOT and _has_machines(database, job.id):
+            # That these are ours is told by nothing else on some clouds.
+            continue
         for table in (rows.EVENTS, rows.TASKS, rows.PARTS):
             if database.has(table):
                 database.delete(table, where={"job": job.id})
         database.delete(rows.JOBS, where={"id": job.id})
+
+
+def _has_machines(database: Database, job: int) -> bool:
+    """Whether machines that a job booted are still known."""
+    if not (database.has(rows.TASKS) and database.has(MACHINES)):
+        return False
+    ids = [task["cloud_id"] for task in database.find(rows.TASKS, job=job) if task["cloud_id"]]
+    return bool(ids and database.count(MACHINES, cloud_id=in_(ids)))

@@ -12,6 +12,9 @@ from cloudmesh.cloud.model.verbs import Argument
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 
+# What the tables of jobs in the store are called; ``cloudmesh.vm.jobs.rows`` says what is in them.
+TABLES = ("job", "part", "task", "job_event")
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
