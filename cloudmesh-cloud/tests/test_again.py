@@ -9,10 +9,24 @@ from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 # How a machine comes into the state from which each verb is called.
-BEFORE = {"start": "stop", "resume": "suspend", "unpause": "pause"}
-ASKED = {"rebuild": "tiny-linux", "resize": "small", "rename": "other", "metadata": {"a": "b", "old": None}}
+BEFORE = {
+    "start": "stop",
+    "resume": "suspend",
+    "unpause": "pause",
+    "unshelve": "shelve",
+    "confirm_resize": "resize_unconfirmed",
+    "revert_resize": "resize_unconfirmed",
+    "unlock": "lock",
+}
+ASKED = {
+    "rebuild": "tiny-linux",
+    "resize": "small",
+    "resize_unconfirmed": "small",
+    "rename": "other",
+    "metadata": {"a": "b", "old": None},
+}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
-HARMFUL = ("reboot", "hard_reboot", "rebuild")
+HARMFUL = ("reboot", "hard_reboot", "rebuild", "revert_resize")
 # Seconds that booting and actions take, on a clock that stands still until it is told.
 SLOW = 5
 
@@ -33,7 +47,8 @@ def ready(cloud, clock, verb):
     machine = cloud.boot("vm1", metadata={"old": "x"})
     clock.forward(SLOW)
     if verb in BEFORE:
-        cloud.act(cloud.refresh(machine), VERBS[BEFORE[verb]])
+        before = VERBS[BEFORE[verb]]
+        cloud.act(cloud.refresh(machine), before, cloud.argument(before, ASKED.get(before.name)))
         clock.forward(SLOW)
     return cloud.refresh(machine)
 
@@ -46,7 +61,11 @@ def lose(cloud, machine, verb, argument):
 
 def so(machine, verb):
     """Whether the verb has come true."""
-    own = {"resize": machine.flavor, "rename": machine.name}
+    if VERBS[verb].locks is not None:
+        return machine.locked is VERBS[verb].locks
+    if verb == "confirm_resize":
+        return (machine.state, machine.flavor) == (State.ACTIVE, "small")
+    own = {"resize": machine.flavor, "resize_unconfirmed": machine.flavor, "rename": machine.name}
     if verb == "metadata":
         return machine.metadata == {"a": "b"}
     return own[verb] == ASKED[verb] if verb in own else machine.state is VERBS[verb].target
@@ -66,7 +85,7 @@ def test_a_verb_is_done_once(cloud, clock, spy, name, after, waited, error):
     done = cloud.act(machine, verb, argument, maybe_done=True)
     called = spy.taken()
     # One that is resizing may wait to be confirmed, so that one call is made again.
-    confirms = name == "resize" and after and not waited
+    confirms = name.startswith("resize") and after and not waited
     assert done.changed is (not after or confirms)
     assert called[0] == "machine" and called.count(name) <= (not after)
     clock.forward(SLOW)

@@ -99,10 +99,10 @@ def test_what_was_left_out_is_told_by_its_id_else_by_its_name(open_cloud, monkey
     ("state", "possible"),
     [
         ("hibernated", "start, delete"),
-        ("halted", "start, stop, resize, delete"),
-        ("resized", "resize, delete"),
+        ("halted", "start, stop, resize, resize --no-confirm, delete"),
+        ("resized", "resize, confirm-resize, revert-resize, delete"),
         ("rescued", "delete; the cloud's own tools can end the rescue"),
-        *((f"shelved{more}", "delete; the cloud's own tools can unshelve it") for more in ("", "_offloaded")),
+        *((f"shelved{more}", "unshelve, delete") for more in ("", "_offloaded")),
     ],
 )
 def test_a_state_that_is_apart_allows_the_verbs_that_work_in_it(open_cloud, state, possible):

@@ -20,26 +20,35 @@ COLUMNS = [
     "resume",
     "pause",
     "unpause",
+    "shelve",
+    "unshelve",
     "reboot",
     "hard_reboot",
     "rebuild",
     "resize",
+    "resize_unconfirmed",
+    "confirm_resize",
+    "revert_resize",
 ]
 TABLE = {
-    State.ACTIVE: [A, P, P, A, P, A, P, P, P, P],
-    State.STOPPED: [P, A, I, I, I, I, I, P, P, P],
-    State.SUSPENDED: [I, I, A, P, I, I, I, P, I, I],
-    State.PAUSED: [I, I, I, I, A, P, I, P, I, I],
-    State.ERROR: [I, P, I, I, I, I, P, P, P, I],
-    State.UNKNOWN: [P, P, I, I, I, I, I, P, I, I],
-    State.HIBERNATED: [P, I, I, I, I, I, I, I, I, I],
-    State.HALTED: [P, P, I, I, I, I, I, I, I, P],
-    State.SHELVED: [I] * 10,
-    State.SHELVED_OFFLOADED: [I] * 10,
-    State.RESCUED: [I] * 10,
-    State.RESIZED: [I, I, I, I, I, I, I, I, I, P],
-    State.DELETED: [I, I, I, I, I, I, I, I, I, I],
+    State.ACTIVE: [A, P, P, A, P, A, P, A, P, P, P, P, P, A, I],
+    State.STOPPED: [P, A, I, I, I, I, P, I, I, P, P, P, P, A, I],
+    State.SUSPENDED: [I, I, A, P, I, I, P, I, I, P, I, I, I, I, I],
+    State.PAUSED: [I, I, I, I, A, P, P, I, I, P, I, I, I, I, I],
+    State.ERROR: [I, P, I, I, I, I, I, I, P, P, P, I, I, I, I],
+    State.UNKNOWN: [P, P, I, I, I, I, I, I, I, P, I, I, I, I, I],
+    State.HIBERNATED: [P, I, I, I, I, I, I, I, I, I, I, I, I, I, I],
+    State.HALTED: [P, P, I, I, I, I, I, I, I, I, I, P, P, I, I],
+    State.SHELVED: [I, I, I, I, I, I, A, P, I, I, I, I, I, I, I],
+    State.SHELVED_OFFLOADED: [I, I, I, I, I, I, A, P, I, I, I, I, I, I, I],
+    State.RESCUED: [I] * 15,
+    State.RESIZED: [I, I, I, I, I, I, I, I, I, I, I, P, A, P, P],
+    State.DELETED: [I] * 15,
 }
+
+
+# What leaves the state alone.
+FREE = ("rename", "metadata", "lock", "unlock")
 
 
 def in_state(state):
@@ -58,16 +67,16 @@ def test_what_can_be_done_in_a_state_at_rest(state):
     assert [VERBS[name].fitness(state) for name in COLUMNS] == TABLE[state]
     gone = state is State.DELETED
     assert VERBS["delete"].fitness(state) is (A if gone else P)
-    assert all(VERBS[name].fitness(state) is (I if gone else P) for name in ("rename", "metadata"))
+    assert all(VERBS[name].fitness(state) is (I if gone else P) for name in FREE)
 
 
 def test_every_verb_is_in_one_of_these_tables():
-    assert [*COLUMNS, "rename", "metadata", "delete"] == list(VERBS)
+    assert [*COLUMNS, *FREE, "delete"] == list(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=lambda each: each.name)
 def test_every_verb_is_found_and_has_a_provider_method(verb):
-    assert find_verb(verb.name) is verb
+    assert find_verb(verb.name) is verb and find_verb(verb.name.replace("_", "-")) is verb
     assert callable(getattr(Provider, verb.call))
     assert verb.capability is None or verb.capability.value == verb.name
 
@@ -80,7 +89,7 @@ def test_a_verb_leads_to_where_it_is_already_true_or_back(verb):
         return
     assert verb.leads_to(State.ERROR) is verb.target
     assert "reboot" in verb.name or verb.fitness(verb.target) is A
-    assert verb.fitness(verb.passing) is A
+    assert verb.takes or verb.fitness(verb.passing) is A, "whether it is the right value does not show yet"
 
 
 def test_what_repairs_a_machine_in_error_leads_to_active():
@@ -103,6 +112,20 @@ def test_the_error_names_verbs_that_work_or_says_what_to_do(verb, state):
         assert named
         by_words = {each.words: each for each in VERBS.values()}
         assert all(by_words[words].fitness(state) is P for words in named)
+
+
+@pytest.mark.parametrize(
+    ("state", "possible"),
+    [
+        (State.SHELVED, "unshelve, delete"),
+        (State.SHELVED_OFFLOADED, "unshelve, delete"),
+        (State.RESIZED, "resize, confirm-resize, revert-resize, delete"),
+        (State.RESCUED, "delete; the cloud's own tools can end the rescue"),
+    ],
+)
+def test_a_machine_that_cannot_be_started_says_what_can_be_done(state, possible):
+    error = impossible(VERBS["start"], in_state(state))
+    assert str(error) == f"cannot start uc:vm1 while it is {state}; possible now: {possible}"
 
 
 def test_only_states_that_end_in_ing_pass():

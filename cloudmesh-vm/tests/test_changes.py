@@ -102,7 +102,7 @@ def test_a_paused_machine_takes_a_hard_reboot_but_no_soft_one(boot, config):
     with Machines("web1", "a") as machines:
         machines.pause(wait=True)
         (soft,) = machines.reboot()
-        assert "possible now: unpause, reboot --hard" in str(soft.error)
+        assert "possible now: unpause, shelve, reboot --hard" in str(soft.error)
         (hard,) = machines.reboot(wait=True, hard=True)
     assert (hard.status.value, hard.state.value) == ("done", "active")
 

@@ -25,6 +25,7 @@ __all__ = [
     "FlavorTooSmall",
     "Gone",
     "IncompleteListing",
+    "Locked",
     "NoCapacity",
     "NotFound",
     "OddRecord",
@@ -138,6 +139,10 @@ class Unsupported(CloudError):
 
 class Conflict(CloudError):
     """The verb is impossible in the state that the machine is in."""
+
+
+class Locked(Conflict):
+    """The machine is locked, and has to be unlocked first."""
 
 
 class ProviderDefect(CloudError):

@@ -9,10 +9,18 @@ from functools import cached_property
 from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.machines import LOOK_AGAIN, MachineList, not_known_yet
-from cloudmesh.cloud.errors import Conflict, NotFound, RateLimited, Refused, ServerFailure, Unsupported
+from cloudmesh.cloud.errors import (
+    Conflict,
+    Locked,
+    NotFound,
+    RateLimited,
+    Refused,
+    ServerFailure,
+    Unsupported,
+)
 from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.model.refusals import impossible
+from cloudmesh.cloud.model.refusals import impossible, locked
 from cloudmesh.cloud.model.verbs import Argument, Verb
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
@@ -102,7 +110,8 @@ class MachineActions:
             self.connection.require(verb.capability)
         # What leads back to where the machine was must know for sure where that is.
         returns = verb.target is None and verb.passing is not None
-        if returns or verb.fitness(machine.state) is not Fitness.POSSIBLE:
+        is_refused = verb.fitness(machine.state) is not Fitness.POSSIBLE
+        if returns or is_refused or verb.spares(machine) or _has_lock_of(machine, verb):
             machine = self.machines.ask(machine)
         return self._judge(machine, verb)
 
@@ -126,6 +135,8 @@ class MachineActions:
         if isinstance(argument, Flavor) and now.state is State.RESIZING:
             # Whoever asked for it may be gone, and nobody would confirm it.
             return ActionResult(now, True, target)
+        if now.state is verb.passing:
+            return ActionResult(now, False, target)
         judged = self._judge(now, verb)
         return replace(judged, target=target) if now.state in (verb.passing, State.RESIZED) else judged
 
@@ -150,15 +161,18 @@ class MachineActions:
         foreseen = (
             self._foresee_maybe_done(machine, verb, argument) if maybe_done else self.foresee(machine, verb)
         )
+        _require_same_size(foreseen.machine, argument)
         if not foreseen.changed:
             return foreseen
         machine = foreseen.machine
-        _require_same_size(machine, argument)
         words = [] if argument is None else [argument]
         try:
             getattr(self.connection.calls, verb.call)(machine.cloud_id, *words)
-        except Conflict:
-            judged = self._judge(self.machines.ask(machine), verb)
+        except Conflict as error:
+            now = self.machines.ask(machine)
+            judged = self._judge(now, verb)
+            if judged.changed and isinstance(error, Locked):
+                raise locked(verb, now) from error
             if judged.changed:
                 raise
             return judged
@@ -169,7 +183,10 @@ class MachineActions:
         fitness = verb.fitness(machine.state)
         if fitness is Fitness.IMPOSSIBLE:
             raise impossible(verb, machine, self.connection.provider.capabilities)
-        return ActionResult(machine, fitness is Fitness.POSSIBLE, verb.leads_to(machine.state))
+        changes = fitness is Fitness.POSSIBLE and not _has_lock_of(machine, verb)
+        if changes and verb.spares(machine):
+            raise locked(verb, machine)
+        return ActionResult(machine, changes, verb.leads_to(machine.state))
 
     def _act_on_successor(
         self, gone: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool
@@ -223,7 +240,7 @@ class MachineActions:
             return False
         if verb.capability is not None and verb.capability not in self.connection.provider.capabilities:
             return False
-        if verb.fitness(machine.state) is not Fitness.POSSIBLE:
+        if verb.fitness(machine.state) is not Fitness.POSSIBLE or verb.spares(machine):
             return False
         return verb.target is not State.DELETED or not self.connection.inventory.addresses_of(machine)
 
@@ -256,6 +273,8 @@ def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineReco
     """The machine once the cloud has accepted a verb."""
     if verb.passing is not None:
         machine = replace(machine, state=verb.passing, raw_state="", fault="")
+    if verb.locks is not None:
+        return replace(machine, locked=verb.locks)
     if isinstance(argument, Image):
         return replace(machine, image=argument.name)
     if isinstance(argument, Flavor):
@@ -266,6 +285,11 @@ def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineReco
     return replace(machine, name=str(argument)) if verb.takes == "name" else machine
 
 
+def _has_lock_of(machine: MachineRecord, verb: Verb) -> bool:
+    """Whether a machine is locked, or unlocked, as the verb would make it."""
+    return verb.locks is not None and machine.locked is verb.locks
+
+
 def _require_same_size(machine: MachineRecord, argument: Argument) -> None:
     """Raises Conflict if another size waits to be confirmed than the one that is asked for."""
     if machine.state is not State.RESIZED or not isinstance(argument, Flavor):
@@ -273,7 +297,8 @@ def _require_same_size(machine: MachineRecord, argument: Argument) -> None:
     if machine.flavor not in (argument.name, argument.cloud_id):
         raise Conflict(
             f"{machine.qualified_name} was resized to {machine.flavor or 'another flavor'}, and this has to "
-            f"be confirmed: resize it to that flavor again to confirm, then to {argument.name}"
+            f"be confirmed or reverted before it can be resized to {argument.name}: "
+            "cms vm confirm-resize, or revert-resize"
         )
 
 

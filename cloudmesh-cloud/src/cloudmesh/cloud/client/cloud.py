@@ -18,6 +18,7 @@ from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import UNSURE, CloudTimeout, CredentialsError
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
+from cloudmesh.cloud.model.awaited import came_back
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider.boot import BootRequest, new_token, require_good_name
@@ -216,7 +217,8 @@ class Cloud(Catalog):
         )
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
-        return wait_until(self.connection, done.machine, done.target, timeout)
+        condition = came_back if verb.returns_anywhere else None
+        return wait_until(self.connection, done.machine, done.target, timeout, condition)
 
     def boot(
         self,

@@ -14,7 +14,7 @@ from cloudmesh.cloud.errors import (
     RateLimited,
     is_transient,
 )
-from cloudmesh.cloud.model.awaited import AwaitedMachine
+from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.durations import span_text
 
@@ -23,12 +23,17 @@ _FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.2, 1.5, 5.0
 
 
 def wait_until(
-    connection: Connection, machine: MachineRecord, state: State, timeout: float | None = None
+    connection: Connection,
+    machine: MachineRecord,
+    state: State,
+    timeout: float | None = None,
+    condition: Condition | None = None,
 ) -> MachineRecord:
     """The machine once its cloud shows it in this state, to which something was just done that leads there.
 
     Args:
         timeout: seconds to wait at most; None for 600.
+        condition: what is waited for in place of the state.
 
     Raises:
         CloudTimeout: it is not there in time.
@@ -42,7 +47,7 @@ def wait_until(
     while True:
         longest, trouble = pause, ""
         try:
-            if _look(connection, awaited, began):
+            if _look(connection, awaited, began, condition):
                 return awaited.machine
         except CloudError as error:
             if not is_transient(error):
@@ -61,7 +66,7 @@ def wait_until(
         pause = min(pause * _GROWTH, _LONGEST_PAUSE)
 
 
-def _look(connection: Connection, awaited: AwaitedMachine, began: float) -> bool:
+def _look(connection: Connection, awaited: AwaitedMachine, began: float, condition: Condition | None) -> bool:
     """Ask for the machine once, and write down how it is; whether it is in its state."""
     asked = time.time()
     machine = awaited.machine
@@ -74,7 +79,7 @@ def _look(connection: Connection, awaited: AwaitedMachine, began: float) -> bool
     except NotFound as error:
         gone = error
     try:
-        reached = awaited.has_reached(shown, time.monotonic() - began)
+        reached = awaited.has_reached(shown, time.monotonic() - began, condition)
     except (Conflict, NotFound) as error:
         if shown is None:
             connection.inventory.forget(machine)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.cloud.client.cloud import Cloud
-from cloudmesh.cloud.errors import NotFound, Unsupported
+from cloudmesh.cloud.errors import Locked, NotFound, Unsupported
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
@@ -93,7 +93,15 @@ class ProviderTests:
                 gone = machine.state in (State.DELETING, State.DELETED)
                 if machine.name.startswith("conformance-") and not gone:
                     with suppress(NotFound):
-                        provider.delete(machine.cloud_id)
+                        self._delete_unlocked(provider, machine.cloud_id)
+
+    def _delete_unlocked(self, provider: Provider, cloud_id: str) -> None:
+        """Delete a machine, also one that a test has left locked."""
+        try:
+            provider.delete(cloud_id)
+        except Locked:
+            provider.unlock(cloud_id)
+            provider.delete(cloud_id)
 
     @pytest.fixture
     def machine(self, provider: Provider) -> MachineRecord:
@@ -123,7 +131,7 @@ class ProviderTests:
         deadline = time.monotonic() + self.patience
         while True:
             machine = provider.machine(cloud_id)
-            if machine.state is state:
+            if machine.state.counts_as(state):
                 return machine
             assert machine.state is not State.ERROR, machine.fault
             assert time.monotonic() < deadline, f"still {machine.state}, not {state}"

@@ -16,7 +16,14 @@ from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
 
 # What brings an active machine into the state that a verb is called in.
-BEFORE = {"start": "stop", "resume": "suspend", "unpause": "pause"}
+BEFORE = {
+    "start": "stop",
+    "resume": "suspend",
+    "unpause": "pause",
+    "unshelve": "shelve",
+    "confirm_resize": "resize_unconfirmed",
+    "revert_resize": "resize_unconfirmed",
+}
 LISTS = (
     "machines",
     "images",

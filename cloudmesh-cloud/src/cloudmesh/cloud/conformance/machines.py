@@ -53,6 +53,8 @@ class MachineTests(ProviderTests):
             request = replace(request, metadata={"conformance": "yes"})
         if Capability.USERDATA in provider.capabilities:
             request = replace(request, userdata="#!/bin/sh\ntrue\n")
+        if Capability.BOOT_HINTS in provider.capabilities:
+            request = replace(request, hints={"conformance": "yes"})
         machine = self.booted(provider, request)
         assert dict(request.metadata).items() <= machine.metadata.items()
 

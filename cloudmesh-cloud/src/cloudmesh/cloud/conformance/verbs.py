@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from cloudmesh.cloud.conformance.base import ProviderTests
-from cloudmesh.cloud.errors import Conflict, Unsupported
+from cloudmesh.cloud.errors import Conflict, Locked, Unsupported
 from cloudmesh.cloud.model.records import Flavor, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
@@ -17,6 +17,7 @@ PAIRS = (
     ("stop", State.STOPPED, "start"),
     ("suspend", State.SUSPENDED, "resume"),
     ("pause", State.PAUSED, "unpause"),
+    ("shelve", State.SHELVED, "unshelve"),
 )
 RESTARTS = ("reboot", "hard_reboot")
 
@@ -71,6 +72,38 @@ class VerbTests(ProviderTests):
             provider.resize(machine.cloud_id, larger)
         resized = self.await_state(provider, machine.cloud_id, state)
         assert resized.flavor in (larger.name, larger.cloud_id)
+
+    @pytest.mark.parametrize("verb", ["confirm_resize", "revert_resize"])
+    def test_resize_unconfirmed_waits_for_confirm_resize_or_revert_resize(
+        self, provider: Provider, machine: MachineRecord, verb: str
+    ) -> None:
+        if not self.supported(provider, machine, Capability.RESIZE_UNCONFIRMED, Capability(verb)):
+            return
+        larger = self.larger(provider, machine)
+        with pytest.raises(Conflict):
+            getattr(provider, verb)(machine.cloud_id)
+        provider.resize_unconfirmed(machine.cloud_id, larger)
+        self.await_state(provider, machine.cloud_id, State.RESIZED)
+        getattr(provider, verb)(machine.cloud_id)
+        now = self.await_state(provider, machine.cloud_id, State.ACTIVE)
+        kept = (larger.name, larger.cloud_id)
+        assert now.flavor in (kept if verb == "confirm_resize" else (machine.flavor,))
+
+    def test_lock_keeps_a_machine_from_being_deleted_until_unlock(
+        self, provider: Provider, machine: MachineRecord
+    ) -> None:
+        if not self.supported(provider, machine, Capability.LOCK, Capability.UNLOCK):
+            return
+        for _ in "again":
+            provider.lock(machine.cloud_id)
+        self.await_that(lambda: bool(provider.machine(machine.cloud_id).locked), "it is not shown as locked")
+        with pytest.raises(Locked):
+            provider.delete(machine.cloud_id)
+        assert provider.machine(machine.cloud_id).state is State.ACTIVE
+        for _ in "again":
+            provider.unlock(machine.cloud_id)
+        assert provider.machine(machine.cloud_id).locked is False
+        self.deleted(provider, machine)
 
     def larger(self, provider: Provider, machine: MachineRecord) -> Flavor:
         """The smallest flavor that is not the machine's, and not smaller than it."""

@@ -15,12 +15,22 @@ _GRACE = 10.0
 # a moment after they told of it.
 _SHOWN_LATE = 10.0
 _AT_REST = frozenset(state for state in State if not state.is_passing) - {State.ACTIVE, State.UNKNOWN}
+_BACK = frozenset({State.ACTIVE, State.STOPPED})
 _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
 
 # Looks at a machine as its cloud just showed it: True if it is as wanted, False if it may come to be so, and
 # a text with the reason if it never will.
 Condition = Callable[[MachineRecord], bool | str]
+
+
+def came_back(machine: MachineRecord) -> bool | str:
+    """The condition for what leads a machine back to where it was before, running or not."""
+    if machine.state is State.ERROR:
+        return f"it went to state error: {machine.fault}"
+    if machine.state in (State.DELETED, State.DELETING):
+        return f"it is {machine.state}"
+    return machine.state in _BACK
 
 
 @dataclass
@@ -63,7 +73,7 @@ class AwaitedMachine:
         if shown is None:
             return self._has_vanished(waited)
         self.machine, self._was_shown = shown, True
-        met = condition(shown) if condition is not None else shown.state is self.state
+        met = condition(shown) if condition is not None else shown.state.counts_as(self.state)
         if isinstance(met, str):
             raise Conflict(met)
         if met or condition is not None:
@@ -82,6 +92,13 @@ class AwaitedMachine:
             raise NotFound(f"it no longer exists on cloud {self.machine.cloud}")
         return False
 
+    def _gave_up(self, now: MachineRecord) -> bool:
+        """Whether the cloud may have given up what led there: a running machine is never shelved by itself.
+
+        Where there is no room for the image of its disk, OpenStack shows it as active again, without a fault.
+        """
+        return self.was_set_going and self.state is State.SHELVED and now.state is State.ACTIVE
+
     def _hopeless(self, now: MachineRecord, waited: float) -> str:
         """Why the machine cannot reach the state any more; empty as long as it can."""
         # What the cloud says went wrong, as vm info shows it.
@@ -92,7 +109,7 @@ class AwaitedMachine:
             return f"it is {now.state}{why}"
         if self.state is State.BUILDING and now.state is not State.UNKNOWN:
             return f"it is {now.state}, and cannot return to state building"
-        if now.state not in _AT_REST:
+        if now.state not in (_AT_REST | {State.ACTIVE} if self._gave_up(now) else _AT_REST):
             self._at_rest_since = None
             return ""
         self._at_rest_since = waited if self._at_rest_since is None else self._at_rest_since

@@ -25,10 +25,10 @@ class State(Word):
     ==================  ====================================================================================
     hibernated          as suspended, on clouds that bring it back by ``start``
     halted              shut down, but its host is still kept for it and paid for
-    shelved             its disk is kept as an image; it has to be unshelved by the cloud's own tools
+    shelved             its disk is kept as an image, until it is unshelved
     shelved_offloaded   the same, and its host is free
     rescued             booted from another image to be repaired
-    resized             it has its new size, which waits to be confirmed by another ``resize`` to this size
+    resized             it has its new size, which waits to be confirmed or reverted
     ==================  ====================================================================================
     """
 
@@ -67,6 +67,10 @@ class State(Word):
         """Whether the cloud is at work and the state will change by itself."""
         return self.value.endswith("ing")
 
+    def counts_as(self, wanted: State) -> bool:
+        """Whether a machine in this state is in the one that is wanted: what is offloaded is shelved too."""
+        return self is wanted or (wanted is State.SHELVED and self is State.SHELVED_OFFLOADED)
+
 
 @dataclass(frozen=True)
 class MachineRecord:
@@ -90,6 +94,7 @@ class MachineRecord:
         owner: the cloud's id of the user who made it; on EC2 that of the account, since it tells no user;
             empty where the cloud does not tell.
         boot_id: the token of the boot by cloudmesh that it came from, see ``provider.boot``; empty for none.
+        locked: whether it must be unlocked before it can be deleted; None where the cloud does not tell.
     """
 
     cloud: str
@@ -111,6 +116,7 @@ class MachineRecord:
     owner: str = ""
     boot_id: str = ""
     lease: str = ""
+    locked: bool | None = None
 
     @property
     def ssh_address(self) -> str:

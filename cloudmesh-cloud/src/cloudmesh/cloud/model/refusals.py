@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from cloudmesh.cloud.errors import Conflict
+from cloudmesh.cloud.errors import Conflict, Locked
 from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
@@ -34,10 +34,7 @@ def cannot(cloud: str, capability: Capability) -> str:
 
 
 # What ends the states that no verb here ends.
-_LEAVING = {
-    **dict.fromkeys((State.SHELVED, State.SHELVED_OFFLOADED), "can unshelve it"),
-    State.RESCUED: "can end the rescue",
-}
+_LEAVING = {State.RESCUED: "can end the rescue"}
 
 
 def impossible(
@@ -58,3 +55,9 @@ def impossible(
     hint = hint or (f"possible now: {', '.join(possible)}" if possible else "no action is possible any more")
     hint += f"; the cloud's own tools {leave}" if (leave := _LEAVING.get(machine.state)) else ""
     return Conflict(f"cannot {verb.words} {machine.qualified_name} while it is {machine.state}; {hint}")
+
+
+def locked(verb: Verb, machine: MachineRecord) -> Locked:
+    """The error for a verb that a lock forbids."""
+    place = machine.qualified_name
+    return Locked(f"cannot {verb.words} {place}: it is locked; unlock it first: cms vm unlock {place}")

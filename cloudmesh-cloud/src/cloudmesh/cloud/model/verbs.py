@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.parameters import Fitness, Kind, Parameter, option
-from cloudmesh.cloud.model.records import Flavor, Image, State, Word
+from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State, Word
 from cloudmesh.plugin.errors import UnknownName
 
 # What a verb takes beside the machine: a thing of the cloud, a name, metadata to set or (None) to remove.
@@ -26,7 +26,7 @@ class Verb:
     """One thing that can be done to a machine.
 
     Attributes:
-        name: the key in the table.
+        name: the key in the table, and the method in Python; the shell has a hyphen for each underscore.
         past: "started", for reports.
         sources, already: the states it may be called in, and those in which there is nothing left to do.
         target: the state it leads to; None leads back to where the machine was.
@@ -41,6 +41,7 @@ class Verb:
             takes tells, or doing it twice is as doing it once.
         destroys: the question to the user without its mark, if what is on the machine's disks is lost.
         single: whether it makes sense for one machine only.
+        locks: what becomes of the lock of the machine; None if that stays.
         everywhere: whether every cloud can do it, so that there is no capability for it.
     """
 
@@ -59,6 +60,7 @@ class Verb:
     repeatable: bool = True
     destroys: str = ""
     single: bool = False
+    locks: bool | None = None
     everywhere: bool = False
 
     @property
@@ -69,7 +71,7 @@ class Verb:
     @property
     def words(self) -> str:
         """What a user says."""
-        return self.said or self.name
+        return self.said or self.name.replace("_", "-")
 
     @property
     def value(self) -> Parameter | None:
@@ -98,10 +100,21 @@ class Verb:
             return self.target
         return state if state in _AT_REST or self.passing is None else State.ACTIVE
 
+    def spares(self, machine: MachineRecord) -> bool:
+        """Whether it would lose what is on the disks of a machine that is known to be locked."""
+        return bool(self.destroys and machine.locked)
+
+    @property
+    def returns_anywhere(self) -> bool:
+        """Whether it leads back to where the machine was before, which its state does not tell any more."""
+        return self.target is None and self.passing is not None and not self.sources & _AT_REST
+
 
 _S = State
 _AT_REST = frozenset({_S.ACTIVE, _S.STOPPED, _S.SUSPENDED, _S.PAUSED})
-_TO_ACTIVE = frozenset({_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.UNPAUSING, _S.REBOOTING})
+_TO_ACTIVE = frozenset(
+    {_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.UNPAUSING, _S.UNSHELVING, _S.REBOOTING}
+)
 _OFF = frozenset({_S.STOPPED, _S.HALTED, _S.HIBERNATED})
 _ANY = frozenset(_S) - {_S.DELETED, _S.DELETING}
 _NONE: frozenset[State] = frozenset()
@@ -185,6 +198,23 @@ _TABLE = (
         help="unpause paused machines",
     ),
     Verb(
+        "shelve",
+        "shelved",
+        *_states(
+            {_S.ACTIVE, _S.STOPPED, _S.SUSPENDED, _S.PAUSED},
+            {_S.SHELVED, _S.SHELVED_OFFLOADED, _S.SHELVING},
+            _S.SHELVED,
+            _S.SHELVING,
+        ),
+        help="save the disk as an image and free the host; memory is lost",
+    ),
+    Verb(
+        "unshelve",
+        "unshelved",
+        *_states({_S.SHELVED, _S.SHELVED_OFFLOADED}, _TO_ACTIVE, _S.ACTIVE, _S.UNSHELVING),
+        help="start shelved machines from the images of their disks",
+    ),
+    Verb(
         "reboot",
         "rebooted",
         *_states({_S.ACTIVE, _S.ERROR}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
@@ -215,7 +245,38 @@ _TABLE = (
         "resized",
         *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED, _S.RESIZED}, _NONE, None, _S.RESIZING),
         help="change the flavor; machines are restarted",
+        parameters=(
+            option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),
+            option(
+                Kind.FLAG,
+                "--no-confirm",
+                "leave it resized, to be confirmed or reverted",
+                verb="resize_unconfirmed",
+            ),
+        ),
+    ),
+    Verb(
+        "resize_unconfirmed",
+        "resized",
+        *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED}, {_S.RESIZED}, _S.RESIZED, _S.RESIZING),
+        said="resize --no-confirm",
+        deed="leave a resize unconfirmed",
         parameters=(option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),),
+    ),
+    Verb(
+        "confirm_resize",
+        "confirmed",
+        *_states({_S.RESIZED}, {_S.ACTIVE, _S.STOPPED}, None, _S.RESIZING),
+        help="keep the new flavor of resized machines",
+        deed="confirm the resize of a machine",
+    ),
+    Verb(
+        "revert_resize",
+        "reverted",
+        *_states({_S.RESIZED}, _NONE, None, _S.RESIZING),
+        help="give resized machines their former flavor and disk back",
+        deed="revert the resize of a machine",
+        repeatable=False,
     ),
     Verb(
         "rename",
@@ -244,6 +305,20 @@ _TABLE = (
         ),
         method="set_metadata",
         deed="change the metadata of a machine",
+    ),
+    Verb(
+        "lock",
+        "locked",
+        *_states(_ANY, _NONE, None, None),
+        help="protect machines: they are not deleted before they are unlocked",
+        locks=True,
+    ),
+    Verb(
+        "unlock",
+        "unlocked",
+        *_states(_ANY, _NONE, None, None),
+        help="let locked machines be deleted again",
+        locks=False,
     ),
     Verb(
         "delete",
@@ -292,12 +367,12 @@ class Capability(Word, metaclass=_FromTable):
 
 
 def find_verb(name: str) -> Verb:
-    """The verb of this name.
+    """The verb of this name, in Python or in the shell.
 
     Raises:
         UnknownName: with the nearest verb.
     """
     try:
-        return VERBS[name]
+        return VERBS[name.replace("-", "_")]
     except KeyError:
         raise UnknownName("action", name, VERBS) from None

@@ -14,12 +14,11 @@ from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from cloudmesh.cloud.errors import NotFound, OddRecord, Unsupported
-from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
-from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, LeftOut, MachineRecord, Quota, State
+from cloudmesh.cloud.model.records import Flavor, Image, LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
-from cloudmesh.cloud.provider.leasing import Leasing
 from cloudmesh.cloud.provider.questions import Question
+from cloudmesh.cloud.provider.things import Things
 from cloudmesh.plugin.errors import CloudmeshError
 
 __all__ = ["BootParameter", "BootRequest", "Capability", "Provider", "Question"]
@@ -29,7 +28,7 @@ Item = TypeVar("Item")
 Listed = TypeVar("Listed")
 
 
-class Provider(Leasing, ABC):
+class Provider(Things, ABC):
     """One cloud, signed in to. Used by one thread at a time.
 
     Every method may raise the errors in ``cloudmesh.cloud.errors.CLOUD_ERRORS``, and no other; none turns an
@@ -56,7 +55,6 @@ class Provider(Leasing, ABC):
         left_out: what listings left out, since it cannot be as the cloud says; see ``readable``.
     """
 
-    capabilities: frozenset[Capability] = frozenset()
     required_credentials: ClassVar[tuple[str, ...]] = ()
     settings_keys: ClassVar[tuple[str, ...]] = ()
     questions: ClassVar[tuple[Question, ...]] = ()
@@ -212,7 +210,7 @@ class Provider(Leasing, ABC):
         self._lacks(Capability.DELETE_IMAGE)
 
     def act(self, verb: str, cloud_id: str) -> None:
-        """Do what a verb that takes nothing, ``start`` to ``unpause``, does to a machine.
+        """Do what a verb that takes nothing, such as ``start``, does to a machine.
 
         The methods of those verbs that are among the capabilities call it: a provider replaces either this
         one or them. Raises Conflict in a state that does not allow the verb, and NotFound.
@@ -256,6 +254,30 @@ class Provider(Leasing, ABC):
         """Let a paused machine go on (Capability.UNPAUSE)."""
         self._act_if_able(Capability.UNPAUSE, cloud_id)
 
+    def shelve(self, cloud_id: str) -> None:
+        """Keep the disk as an image and free the host; addresses stay (Capability.SHELVE)."""
+        self._act_if_able(Capability.SHELVE, cloud_id)
+
+    def unshelve(self, cloud_id: str) -> None:
+        """Start a shelved machine on some host (Capability.UNSHELVE). Raises Conflict in other states."""
+        self._act_if_able(Capability.UNSHELVE, cloud_id)
+
+    def confirm_resize(self, cloud_id: str) -> None:
+        """Keep the new size of a machine in state resized (Capability.CONFIRM_RESIZE). Raises Conflict."""
+        self._act_if_able(Capability.CONFIRM_RESIZE, cloud_id)
+
+    def revert_resize(self, cloud_id: str) -> None:
+        """Give it its former size back (Capability.REVERT_RESIZE). Raises Conflict in other states."""
+        self._act_if_able(Capability.REVERT_RESIZE, cloud_id)
+
+    def lock(self, cloud_id: str) -> None:
+        """Keep a machine from being deleted until it is unlocked (Capability.LOCK); twice is no error."""
+        self._act_if_able(Capability.LOCK, cloud_id)
+
+    def unlock(self, cloud_id: str) -> None:
+        """End that (Capability.UNLOCK); no error for one that is not locked."""
+        self._act_if_able(Capability.UNLOCK, cloud_id)
+
     def rebuild(self, cloud_id: str, image: Image) -> None:
         """Replace the disk by a new one of an image; id and addresses stay (Capability.REBUILD)."""
         self._lacks(Capability.REBUILD)
@@ -267,6 +289,10 @@ class Provider(Leasing, ABC):
         called for a machine in state resizing, whose confirmation was missed: then it only confirms.
         """
         self._lacks(Capability.RESIZE)
+
+    def resize_unconfirmed(self, cloud_id: str, flavor: Flavor) -> None:
+        """The same without confirming: it waits in state resized (Capability.RESIZE_UNCONFIRMED)."""
+        self._lacks(Capability.RESIZE_UNCONFIRMED)
 
     def rename(self, cloud_id: str, name: str) -> None:
         """Give a machine another name on the cloud (Capability.RENAME)."""
@@ -313,74 +339,6 @@ class Provider(Leasing, ABC):
     def console(self, cloud_id: str) -> str:
         """What the machine printed on its console, the newest last (Capability.CONSOLE)."""
         self._lacks(Capability.CONSOLE)
-
-    def key_pairs(self) -> list[KeyPair]:
-        """The key pairs of this user (Capability.KEYS)."""
-        self._lacks(Capability.KEYS)
-
-    def add_key(self, name: str, public_key: str) -> KeyPair:
-        """Register a public key in OpenSSH's one-line form (Capability.KEYS)."""
-        self._lacks(Capability.KEYS)
-
-    def delete_key(self, name: str) -> None:
-        """Forget a key pair (Capability.KEYS). Raises NotFound."""
-        self._lacks(Capability.KEYS)
-
-    def quotas(self) -> list[Quota]:
-        """What this user may have and has (Capability.QUOTAS)."""
-        self._lacks(Capability.QUOTAS)
-
-    def networks(self) -> list[Network]:
-        """The networks that this user can see (Capability.NETWORKS)."""
-        self._lacks(Capability.NETWORKS)
-
-    def security_groups(self) -> list[SecurityGroup]:
-        """This user's security groups, with their rules (Capability.SECURITY_GROUPS)."""
-        self._lacks(Capability.SECURITY_GROUPS)
-
-    def create_security_group(self, name: str, description: str = "") -> SecurityGroup:
-        """Make a group; a cloud may put rules of its own into it. Raises Refused if the name is taken."""
-        self._lacks(Capability.SECURITY_GROUPS)
-
-    def delete_security_group(self, cloud_id: str) -> None:
-        """Remove a group. Raises NotFound, and Conflict while a machine is under it."""
-        self._lacks(Capability.SECURITY_GROUPS)
-
-    def add_rule(self, group_id: str, rule: SecurityRule) -> SecurityRule:
-        """Let something through. Raises NotFound, and Conflict if the group has this rule."""
-        self._lacks(Capability.SECURITY_GROUPS)
-
-    def remove_rule(self, group_id: str, rule: SecurityRule) -> None:
-        """Take a rule, as it was listed, out of its group. Raises NotFound."""
-        self._lacks(Capability.SECURITY_GROUPS)
-
-    def floating_ips(self) -> list[FloatingIP]:
-        """The public addresses that are this user's (Capability.FLOATING_IPS)."""
-        self._lacks(Capability.FLOATING_IPS)
-
-    def create_floating_ip(self, pool: str = "", description: str = "") -> FloatingIP:
-        """Take a public address, from the network of this name or id, or from the cloud's only one.
-
-        The description, of at most 255 letters, is kept where the cloud can; an address whose machine is
-        not known, since the process that took it was killed, is found by it.
-        """
-        self._lacks(Capability.FLOATING_IPS)
-
-    def delete_floating_ip(self, cloud_id: str) -> None:
-        """Give an address back, also one that is attached. Raises NotFound."""
-        self._lacks(Capability.FLOATING_IPS)
-
-    def attach_floating_ip(self, cloud_id: str, machine_id: str) -> None:
-        """Let an address lead to a machine. Raises NotFound, and Conflict if it leads to one already.
-
-        Raises Conflict too while the machine has no port yet: it may be asked again a moment later. Where
-        that cannot help, it raises Refused.
-        """
-        self._lacks(Capability.FLOATING_IPS)
-
-    def detach_floating_ip(self, cloud_id: str) -> None:
-        """Let an address lead nowhere; it stays the user's. Raises NotFound, Conflict if it leads nowhere."""
-        self._lacks(Capability.FLOATING_IPS)
 
 
 def _left_out(cloud: str, kind: str, item: object, error: Exception, keys: tuple[str, str]) -> LeftOut:

@@ -8,7 +8,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.plugin.lists.rows import Rows, Values, natural_keys
-from cloudmesh.plugin.lists.values import LIST, MAP, SECONDS, TIME
+from cloudmesh.plugin.lists.values import LIST, MAP, SECONDS, TIME, YES
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
@@ -27,8 +27,8 @@ _SOURCES: Mapping[str, Sequence[str]] = {
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
 MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
 # Only where they are asked for.
-OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner")
-KINDS = {"addresses": LIST, "age": SECONDS, "created": TIME, "metadata": MAP, "port": "number"}
+OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner", "locked")
+KINDS = {"addresses": LIST, "age": SECONDS, "created": TIME, "metadata": MAP, "port": "number", "locked": YES}
 _ALWAYS = ("cloud", "name", "cloud_id", "refreshed")
 
 
@@ -60,6 +60,7 @@ def machine_rows(
         "created": lambda: _created(found["created"]),
         "metadata": lambda: _maps(found["metadata"]),
         "id": lambda: found["cloud_id"],
+        "locked": lambda: found["locked"],
         "user": lambda: [value or "" for value in found["login_user"]],
         "port": lambda: [value or 22 for value in found["ssh_port"]],
     }

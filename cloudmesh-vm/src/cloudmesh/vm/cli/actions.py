@@ -15,7 +15,7 @@ from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.parameters import Kind
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.model.verbs import VERBS, Verb, find_verb
+from cloudmesh.cloud.model.verbs import Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
@@ -39,7 +39,7 @@ _MOST = 1000
 def answer(config: Config, verb: str, arguments: Arguments) -> Answer:
     """Run a sub-command; its answer ends with a note on each job that was interrupted."""
     others = {"boot": _boot, "info": _info, "wait": _wait, "console": _console}
-    given = others[verb](config, arguments) if verb in others else _act(config, VERBS[verb], arguments)
+    given = others[verb](config, arguments) if verb in others else _act(config, verb, arguments)
     given.notes = [*given.notes, *notes_from_store(config)]
     return given
 
@@ -59,11 +59,12 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
         return report(config, result, progress.seconds, arguments["--output"])
 
 
-def _act(config: Config, verb: Verb, arguments: Arguments) -> Answer:
+def _act(config: Config, name: str, arguments: Arguments) -> Answer:
     """A verb of the table: what it takes is read, the user is asked where data is lost, and it is done."""
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
-    verb, argument = _flagged(verb, arguments), _argument(verb, arguments)
+    said = find_verb(name)
+    verb, argument = _flagged(said, arguments), _argument(said, arguments)
     if verb.takes == Kind.METADATA and not argument:
         with _machines(config, arguments) as machines:
             return _noted(_metadata(config, machines, arguments["--output"]), machines)

@@ -84,7 +84,13 @@ def patterns(verbs: Mapping[str, Verb] = VERBS) -> list[Pattern]:
     """The patterns of the usage; verbs that take nothing beside the machines share one."""
     boot = ("NAMES...", _CLOUD, *_items(BOOT.parameters), *_CHOICES, *_LIMITS, _OUTPUT)
     said = [verb for verb in verbs.values() if not verb.said]
-    groups = [[verb for verb in said if not verb.parameters], *([verb] for verb in said if verb.parameters)]
+    plain = [verb for verb in said if not verb.parameters]
+    groups = [
+        [verb for verb in plain if verb.passing and not verb.returns_anywhere],
+        [verb for verb in plain if verb.returns_anywhere],
+        [verb for verb in plain if not verb.passing],
+        *([verb] for verb in said if verb.parameters),
+    ]
     every = [Pattern((BOOT.name,), boot), *map(_pattern, groups), *(pattern for pattern, _ in _QUERIES)]
     return [Pattern(pattern.verbs, (*pattern.items, _QUIET)) for pattern in every]
 
@@ -96,12 +102,13 @@ def verb_names(verbs: Mapping[str, Verb] = VERBS) -> list[str]:
 
 def _pattern(verbs: Sequence[Verb]) -> Pattern:
     """What these verbs take beside their own parameters."""
-    names = tuple(verb.name for verb in verbs)
+    names = tuple(verb.words for verb in verbs)
     own = _items([each for verb in verbs for each in verb.parameters])
     if any(verb.single for verb in verbs):
         return Pattern(names, ("NAME", *own, _CLOUD, _WHOSE, "[--call-timeout=DURATION]", _OUTPUT))
-    moves = any(verb.passing for verb in verbs)
-    return Pattern(names, (_MANY, *own, _CLOUD, _WHOSE, *(_CHOICES if moves else ()), *_LIMITS, _OUTPUT))
+    moves, locks = any(verb.passing for verb in verbs), any(verb.locks is not None for verb in verbs)
+    choices = _CHOICES if moves else _CHOICES[:2] if locks else ()
+    return Pattern(names, (_MANY, *own, _CLOUD, _WHOSE, *choices, *_LIMITS, _OUTPUT))
 
 
 def _items(parameters: Sequence[Parameter]) -> tuple[str, ...]:
@@ -134,7 +141,7 @@ def usage_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
 def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
     """The lines of the Options section. An option that several verbs take is told as the first tells it."""
     own = [pair for verb in (BOOT, *verbs.values()) for each in verb.parameters for pair in each.options]
-    destroying = " or ".join(verb.name for verb in verbs.values() if verb.destroys)
+    destroying = " or ".join(verb.words for verb in verbs.values() if verb.destroys)
     told: set[str] = set()
     for option, help in (("--cloud=CLOUDS", _CLOUD_HELP), *own, *_AFTER_VERBS):
         if not option.startswith("--") or option in told:
@@ -153,7 +160,7 @@ def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
     """A line for each sub-command: what it does."""
     told = {pattern.verbs[0]: help for pattern, help in _QUERIES}
     for verb in (BOOT, *verbs.values()):
-        told[verb.name] = verb.help + (" (asks first)" if verb.destroys else "")
+        told[verb.words] = verb.help + (" (asks first)" if verb.destroys else "")
     names = verb_names(verbs)
     width = max(map(len, names)) + 2
     for name in names:

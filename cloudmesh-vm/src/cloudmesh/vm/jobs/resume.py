@@ -321,7 +321,8 @@ def is_waited_for(database: Database, job: Any) -> bool:
         now = known.machine.state
         # What was seen soon after the call may be the state before it.
         is_old = known.refreshed < max(job["ended"], row["ended"]) + _SHOWN_LATE
-        if now is not _target(row, known.machine) and (now.is_passing or is_old):
+        target = _target(row, known.machine)
+        if not (target and now.counts_as(target)) and (now.is_passing or is_old):
             return True
     return False
 

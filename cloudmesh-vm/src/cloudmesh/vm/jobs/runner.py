@@ -12,7 +12,9 @@ from weakref import WeakSet
 
 from cloudmesh.cloud.fanout.query import NEVER, Deadline
 from cloudmesh.cloud.fanout.room import room_for
+from cloudmesh.cloud.model.awaited import came_back
 from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
@@ -118,7 +120,7 @@ class JobRunner:
             result = Result(outcomes, store.number, bool(stop.requested), notes)
             over = not wait
             if wait and not result.interrupted:
-                waited = self._then_wait(store, tasks, result, deadline, stop)
+                waited = self._then_wait(store, verb, tasks, result, deadline, stop)
                 result = Result(waited, store.number, bool(stop.requested), notes)
                 over = True
         except BaseException:
@@ -255,7 +257,13 @@ class JobRunner:
             return error
 
     def _then_wait(
-        self, store: JobStore, tasks: Sequence[Task], acted: Result, deadline: Deadline, stop: StopRequest
+        self,
+        store: JobStore,
+        verb: str,
+        tasks: Sequence[Task],
+        acted: Result,
+        deadline: Deadline,
+        stop: StopRequest,
     ) -> Sequence[Outcome]:
         """Wait for the machines of tasks that succeeded; their outcomes become those of the wait."""
         outcomes = list(acted)
@@ -271,6 +279,8 @@ class JobRunner:
             store.note(rows.WAITING)
         waiter = Waiter.until(deadline, self.session, State.ACTIVE, self.options.watch)
         waiter.stop, waiter.cancelled = stop, store.is_cancelled
+        if verb != BOOT and find_verb(verb).returns_anywhere:
+            waiter.condition = came_back
         waiter.booted = any(task.verb == BOOT for task in tasks)
         waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
         for position, each in waited.items():

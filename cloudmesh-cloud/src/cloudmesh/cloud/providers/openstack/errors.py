@@ -10,6 +10,7 @@ from cloudmesh.cloud.errors import (
     CredentialsError,
     EndpointError,
     FlavorTooSmall,
+    Locked,
     NoCapacity,
     NotFound,
     QuotaExceeded,
@@ -36,6 +37,7 @@ _WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
         NotFound,
         "{failed}: the machine no longer exists",
     ),
+    (409, r"instance [\w-]+ is locked", Locked, "{failed}: the machine is locked; unlock it first"),
     (409, r"while it is in (?:vm_state|task_state) ([\w-]+)", Conflict, "{failed}: the machine is {found}"),
     (
         0,

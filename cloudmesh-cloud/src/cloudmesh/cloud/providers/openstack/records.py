@@ -119,6 +119,8 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         zone=text_if_any(server, "OS-EXT-AZ:availability_zone"),
         owner=text_if_any(server, "user_id"),
         boot_id=boot_id_of(server.get("metadata") or {}),
+        # Told since microversion 2.9.
+        locked=server.get("locked"),
     )
 
 

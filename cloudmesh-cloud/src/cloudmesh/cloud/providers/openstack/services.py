@@ -43,8 +43,15 @@ _ACTIONS: Mapping[str, Mapping[str, Any]] = {
     "resume": {"resume": None},
     "pause": {"pause": None},
     "unpause": {"unpause": None},
+    "shelve": {"shelve": None},
+    "unshelve": {"unshelve": None},
+    "lock": {"lock": None},
+    "unlock": {"unlock": None},
+    "confirm_resize": {"confirmResize": None},
+    "revert_resize": {"revertResize": None},
 }
-_WORDS = {"hard_reboot": "reboot"}
+_WORDS = {"hard_reboot": "reboot", "confirm_resize": "confirm the resize of"}
+_WORDS |= {"revert_resize": "revert the resize of"}
 # What is told by its id, where it was asked for by its id.
 _WITH_ID = ("server", "security_group", "floatingip")
 _CONSOLE_LINES = 1000
@@ -169,7 +176,8 @@ class OpenStackServices(LibcloudProvider):
             if verb == "delete":
                 self.ask("delete", cloud_id)
             else:
-                self.ask("action", cloud_id, data=_ACTIONS[verb])
+                call = "confirm" if verb == "confirm_resize" else "action"
+                self.ask(call, cloud_id, data=_ACTIONS[verb])
 
     def rebuild(self, cloud_id: str, image: Image) -> None:
         with self.requesting(f"rebuild machine {cloud_id}"):
@@ -181,6 +189,11 @@ class OpenStackServices(LibcloudProvider):
                 raise OddRecord("it does not show the change")
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
+        self.resize_unconfirmed(cloud_id, flavor)
+        with self.requesting(f"resize machine {cloud_id}"):
+            self.ask("confirm", cloud_id, data=_ACTIONS["confirm_resize"])
+
+    def resize_unconfirmed(self, cloud_id: str, flavor: Flavor) -> None:
         what = f"resize machine {cloud_id}"
         with self.requesting(what):
             server = self.ask("server", cloud_id)
@@ -201,11 +214,9 @@ class OpenStackServices(LibcloudProvider):
             )
         if now not in (flavor.name, flavor.cloud_id):
             raise Conflict(
-                f"{subject} was resized to {now}, and this has to be confirmed: resize it to {now} again to "
-                f"confirm, then to {flavor.name}"
+                f"{subject} was resized to {now}, and this has to be confirmed or reverted before it can be "
+                f"resized to {flavor.name}: cms vm confirm-resize, or revert-resize"
             )
-        with self.requesting(what):
-            self.ask("confirm", cloud_id, data={"confirmResize": None})
 
     def _resized(self, cloud_id: str) -> dict[str, Any]:
         """The server as it is when Nova asks whether the new size is right, or has given up."""
@@ -214,7 +225,7 @@ class OpenStackServices(LibcloudProvider):
             if time.monotonic() > deadline:
                 raise CloudTimeout(
                     f"cloud {self.name} is still resizing machine {server['name']} after "
-                    f"{span_text(RESIZE_SECONDS)}; repeat the resize later to confirm it"
+                    f"{span_text(RESIZE_SECONDS)}; cms vm confirm-resize later confirms it"
                 )
             time.sleep(_POLL_SECONDS)
         return dict(server)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, OddRecord, Refused
 from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
-from cloudmesh.cloud.model.refusals import impossible
+from cloudmesh.cloud.model.refusals import impossible, locked
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
 from cloudmesh.cloud.provider.boot import BootRequest, boot_id_of, lease_of, marked, unmarked
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
@@ -25,7 +25,10 @@ INSERT INTO machine (
     owner
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 # The verbs that take as long as a boot.
-_LIKE_A_BOOT = ("start", "reboot", "hard_reboot", "rebuild")
+_LIKE_A_BOOT = ("start", "unshelve", "reboot", "hard_reboot", "rebuild")
+_RESIZES = ("resize", "resize_unconfirmed")
+# As OpenStack has it, what else a lock allows.
+_NOT_LOCKED = ("lock", "unlock", "rename")
 # What several machines can be asked in one call, if the configuration says so.
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
@@ -133,6 +136,9 @@ class SimulatedProvider(SimulatedLeases):
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         self.act("resize", cloud_id, flavor=flavor.name)
 
+    def resize_unconfirmed(self, cloud_id: str, flavor: Flavor) -> None:
+        self.act("resize_unconfirmed", cloud_id, flavor=flavor.name)
+
     def rename(self, cloud_id: str, name: str) -> None:
         try:
             self.act("rename", cloud_id, name=name)
@@ -142,6 +148,8 @@ class SimulatedProvider(SimulatedLeases):
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:
         machine = self._now(cloud_id)
         with self._faults.around("metadata", machine.name), self._world.change() as connection:
+            if machine.locked:
+                raise locked(VERBS["metadata"], machine)
             merged = {**json.loads(self._row(connection, cloud_id)["metadata"]), **changes}
             kept = {key: value for key, value in merged.items() if value is not None}
             _update(connection, cloud_id, metadata=json.dumps(kept))
@@ -188,15 +196,25 @@ class SimulatedProvider(SimulatedLeases):
         machine: MachineRecord,
         verb: Verb,
         ends: State | None,
-        **values: str,
+        **values: Any,
     ) -> None:
         """Write down where the machine is led to. Raises Conflict if its state does not allow the verb."""
+        if machine.locked and verb.name not in _NOT_LOCKED:
+            raise locked(verb, machine)
+        if verb.locks is not None:
+            values["locked"] = verb.locks
         waits = machine.state is State.RESIZED and machine.flavor != values.get("flavor", machine.flavor)
-        on_its_way = verb.name == "resize" and machine.state is State.RESIZING
+        on_its_way = verb.name in _RESIZES and machine.state is State.RESIZING
         if waits or (verb.fitness(machine.state) is not Fitness.POSSIBLE and not on_its_way):
             raise impossible(verb, machine)
+        was = json.loads(self._row(connection, machine.cloud_id)["was"])
+        if verb.name in _RESIZES and machine.state not in (State.RESIZED, State.RESIZING):
+            values["was"] = json.dumps({"flavor": machine.flavor, "state": machine.state})
+        if verb.name == "revert_resize":
+            values["flavor"] = was.get("flavor", machine.flavor)
         if verb.passing is not None and machine.state is not verb.passing:
-            target = ends or verb.leads_to(machine.state)
+            before = State(was.get("state", State.ACTIVE)) if machine.state is State.RESIZED else None
+            target = ends or before or verb.leads_to(machine.state)
             values |= {"state": verb.passing, "next_state": target}
             settings = self._settings
             seconds = settings.boot_seconds if verb.name in _LIKE_A_BOOT else settings.action_seconds
@@ -241,6 +259,7 @@ class SimulatedProvider(SimulatedLeases):
             owner=row["owner"],
             boot_id=boot_id_of(metadata),
             lease=lease_of(metadata),
+            locked=bool(row["locked"]),
         )
 
 

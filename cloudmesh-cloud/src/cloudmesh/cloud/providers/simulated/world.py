@@ -69,13 +69,14 @@ CREATE TABLE IF NOT EXISTS lease (
 );
 """
 # Raised when something is added below.
-_VERSION = 5
+_VERSION = 6
 # Added since the first version; an older file gets them when it is opened.
 _COLUMNS = (
     ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
     ("machine", "networks", "TEXT NOT NULL DEFAULT '[\"private\"]'"),
     ("machine", "groups", "TEXT NOT NULL DEFAULT '[\"default\"]'"),
     ("machine", "hints", "TEXT NOT NULL DEFAULT '{}'"),
+    ("machine", "was", "TEXT NOT NULL DEFAULT '{}'"),
     ("machine", "locked", "INTEGER NOT NULL DEFAULT 0"),
     ("machine", "owner", "TEXT NOT NULL DEFAULT ''"),
     ("floating_ip", "description", "TEXT NOT NULL DEFAULT ''"),
