@@ -8,7 +8,7 @@ from typing import Any
 from cloudmesh.cloud.cli.changes import change_all
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_one
-from cloudmesh.cloud.client.leases import is_on
+from cloudmesh.cloud.client.leases import is_on, is_there
 from cloudmesh.cloud.errors import Conflict, failed_task
 from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.lease_times import host_conditions, lease_seconds, moment, time_text
@@ -42,7 +42,7 @@ def lease_row(lease: Lease, machines: Sequence[str] = ()) -> Row:
 
 def lease_rows(cloud: Cloud) -> list[Row]:
     """The leases of a cloud, asked now, with the machines that are known to be on them."""
-    known = [each.machine for each in cloud.inventory.known(cloud.name)]
+    known = [each.machine for each in cloud.inventory.known(cloud.name) if is_there(each.machine)]
     return [
         lease_row(lease, [machine.name for machine in known if is_on(machine, lease)])
         for lease in cloud.leasing.all()

@@ -30,6 +30,9 @@ class BootOptions:
         userdata: for cloud-init: the text itself, or a Path to it.
         metadata: written on the machine.
         public: whether it gets a public address, which may cost money.
+        lease: how long a lease for the machines lasts, such as 3h, or the name of a lease that is there.
+        lease_start: when the lease starts: a time, or +2h; else now.
+        host: lease whole hosts with these properties, as node_type=compute_skylake; else room for machines.
         hint: for the scheduler of the cloud, which chooses the host: by key, one value or several.
         extra: values for what this kind of cloud declares beside these; see ``Provider.boot_parameters``.
     """
@@ -44,6 +47,9 @@ class BootOptions:
     public: bool = False
     hint: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    lease: str | None = None
+    lease_start: str | None = None
+    host: str | None = None
 
 
 class BootKeywords(TypedDict, total=False):
@@ -56,6 +62,9 @@ class BootKeywords(TypedDict, total=False):
     public: bool
     hint: Mapping[str, str | Sequence[str]]
     extra: Mapping[str, str | int | float | bool]
+    lease: str | None
+    lease_start: str | None
+    host: str | None
 
 
 class Booter:

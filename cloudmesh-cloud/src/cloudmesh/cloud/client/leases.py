@@ -99,7 +99,7 @@ class Leases:
             OddRecord: one was left out of the listing, and it may be one of them.
         """
         listed = self.connection.listing(Provider.machines)
-        found = [each for each in listed if is_on(each, lease) and each.state not in _GONE]
+        found = [each for each in listed if is_on(each, lease) and is_there(each)]
         if odd := self.connection.left_out["machines"]:
             raise OddRecord(f"unknown whether lease {lease.name} is in use: {odd[0]}")
         return found
@@ -120,6 +120,11 @@ class Leases:
 
 
 _MINUTE = 60.0
+
+
+def is_there(machine: MachineRecord) -> bool:
+    """Whether a machine is not deleted, nor on its way there."""
+    return machine.state not in _GONE
 
 
 def is_on(machine: MachineRecord, lease: Lease) -> bool:

@@ -28,6 +28,9 @@ class Kind(Word):
     NAME = "name"
     METADATA = "metadata"
     HINTS = "hints"
+    LEASE = "lease"
+    TIME = "time"
+    HOST = "host"
     FLAG = "flag"
 
 

@@ -148,6 +148,19 @@ BOOT = Verb(
             "--hint=PAIR",
             "a hint KEY=VALUE for the scheduler, such as group=ID; can be repeated",
         ),
+        option(Kind.LEASE, "--lease=LEASE", "lease hosts for so long: 3h; or a lease that is there, by name"),
+        Parameter(
+            "lease_start",
+            Kind.TIME,
+            "when the lease starts",
+            (("--lease-start=TIME", "when it starts: '2026-12-24 14:00', +2h; else now"),),
+            required=False,
+        ),
+        option(
+            Kind.HOST,
+            "--host=PROPERTIES",
+            "lease whole hosts with these properties: node_type=gpu_p100,vcpus>=16; or any",
+        ),
         option(
             Kind.FLAG,
             "--public",

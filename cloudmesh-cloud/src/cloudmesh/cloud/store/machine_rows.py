@@ -23,12 +23,24 @@ _SOURCES: Mapping[str, Sequence[str]] = {
     "id": ("cloud_id",),
     "user": ("login_user",),
     "port": ("ssh_port",),
+    "lease": ("lease", "flavor"),
+    "lease_ends": ("lease", "flavor"),
 }
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
 MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
 # Only where they are asked for.
-OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner", "locked")
-KINDS = {"addresses": LIST, "age": SECONDS, "created": TIME, "metadata": MAP, "port": "number", "locked": YES}
+OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner", "locked", "lease", "lease_ends")
+KINDS = {
+    "addresses": LIST,
+    "age": SECONDS,
+    "created": TIME,
+    "metadata": MAP,
+    "port": "number",
+    "locked": YES,
+    "lease_ends": TIME,
+}
+# How the flavors begin that Blazar makes for a reservation.
+RESERVED = "reservation:"
 _ALWAYS = ("cloud", "name", "cloud_id", "refreshed")
 
 
@@ -51,6 +63,7 @@ def machine_rows(
     found = _stored(inventory, list(dict.fromkeys(clouds)), stored, vanished)
     # The store is closed when the others are made.
     named = _images(found["cloud"], found["image"], images) if "image" in columns else ()
+    leased = _leased(inventory, found) if {"lease", "lease_ends"} & set(columns) else ()
     makers: Mapping[str, Callable[[], Values]] = {
         "state": lambda: _states(found["state"]),
         "image": lambda: named,
@@ -61,6 +74,8 @@ def machine_rows(
         "metadata": lambda: _maps(found["metadata"]),
         "id": lambda: found["cloud_id"],
         "locked": lambda: found["locked"],
+        "lease": lambda: [name for name, _ in leased],
+        "lease_ends": lambda: [ends for _, ends in leased],
         "user": lambda: [value or "" for value in found["login_user"]],
         "port": lambda: [value or 22 for value in found["ssh_port"]],
     }
@@ -159,6 +174,22 @@ def _maps(values: Values) -> Values:
         if id(value) not in known:
             known[id(value)] = dict(value or ())
     return [known[id(value)] for value in values]
+
+
+def _leased(inventory: Inventory, found: Stored) -> Sequence[tuple[str, str]]:
+    """The name and the end of the lease of each machine; empty where it is on none."""
+    leases, flavors = found["lease"], found["flavor"]
+    if not any(leases) and not any((flavor or "").startswith(RESERVED) for flavor in flavors):
+        return [("", "")] * len(leases)
+    from cloudmesh.cloud.store.leases import kept_leases, lease_of_machine  # few machines have one
+
+    kept = kept_leases(inventory.database, set(found["cloud"]))
+    told = []
+    for cloud, lease, flavor in zip(found["cloud"], leases, flavors, strict=True):
+        known = lease_of_machine(lease or "", flavor or "", kept.get(cloud, ()))
+        name = known.name if known else lease or ""
+        told.append((name, created_text(known.ends) if known else "unknown" if name else ""))
+    return told
 
 
 def _address(public: list[str], private: list[str]) -> str:

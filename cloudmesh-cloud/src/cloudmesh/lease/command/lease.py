@@ -10,7 +10,7 @@ from cloudmesh.plugin import Answer, PluginCommand, command
 class LeaseCommand(PluginCommand):
     """The command ``lease`` of the shell."""
 
-    @command(reads="list", group="Clouds", summary="lease hosts for a time, extend leases and give them back")
+    @command(reads="list", group="Clouds", summary="lease hosts for a time; extend and delete leases")
     def do_lease(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::
@@ -51,7 +51,7 @@ class LeaseCommand(PluginCommand):
             lease list     list leases, with the machines that are on them
             lease create   lease hosts; boot on them with cms vm boot --lease=NAME
             lease extend   let leases end later
-            lease delete   give leases back; the machines on them are deleted (asks first)
+            lease delete   delete leases; the machines on them are deleted (asks first)
 
             Times are shown in local time. When a lease ends, its cloud deletes the machines
             that are on it.

@@ -51,6 +51,8 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
     said = {key: arguments[f"--{key}"] for key in ("image", "flavor", "key", "network", "secgroup", "public")}
     said["metadata"] = read_pairs("--metadata", arguments["--metadata"])
     said["hint"] = read_hints(arguments["--hint"])
+    said["lease"], said["lease_start"] = arguments["--lease"], arguments["--lease-start"]
+    said["host"] = arguments["--host"]
     said["userdata"] = Path(userdata).expanduser() if userdata else None
     with _machines(config, arguments, progress) as machines, progress:
         if arguments["--dryrun"]:

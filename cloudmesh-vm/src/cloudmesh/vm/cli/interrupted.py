@@ -53,6 +53,11 @@ def describe(job: JobState) -> str:
             f"or cancel it with cms job cancel {job.number}"
         )
     done = f"{job.done} of {job.machines} done"
+    if job.leases and not job.unfinished:
+        return (
+            f"note: job {job.number} has not deleted its lease {', '.join(job.leases)}, which may go on "
+            f"costing: cms job resume {job.number}"
+        )
     if job.waits and not job.unfinished:
         return (
             f"note: job {job.number} stopped waiting for its machines: {done}; "

@@ -72,11 +72,13 @@ def list_machines(
     columns = selection.columns or (HOST_COLUMNS if hosts else ("name",) if form == "names" else usual)
     reader = "shell" if form in FORMATS and form != "names" else None
     needed = {name.partition(".")[0] for name in [*columns, *selection.needed]}
+    needed |= set() if hosts or form == "names" else {"lease", "lease_ends"}
     with Inventory(open_store(config)) as inventory:
         found = known_machines(
             config, inventory, names, cloud, refresh, cached=cached, reader=reader, columns=needed, mine=mine
         )
         jobs = interrupted_notes(inventory.database)
+        leases = _lease_notes(inventory, found.rows) if "lease" in needed else []
         rows = selection.apply(found.rows)
         if form == "names" and selection.columns is None:
             qualified = bool(cloud) or any(":" in name for name in names)
@@ -97,7 +99,9 @@ def list_machines(
     failures = [*found.errors.values(), *found.unknown]
     notes += [_gone(found.vanished)] if found.vanished else []
     notes += map(_left, found.addresses)
-    notes += _not_shown(*found.others, chosen=mine is not None)
+    notes += [*_not_shown(*found.others, chosen=mine is not None), *leases]
+    if form == "table" and not selection.columns and any(rows.values("lease_ends")):
+        columns = (*columns[:-1], "lease_ends", *columns[-1:])
     text = None
     if hosts:
         from cloudmesh.vm.cli.hosts import hosts_text
@@ -125,6 +129,15 @@ def _not_shown(others: int, unknown: int, chosen: bool) -> Iterator[str]:
     if unknown:
         machines = "1 machine is, so it is" if unknown == 1 else f"{unknown} machines are, so they are"
         yield f"note: it cannot be told whose {machines} not shown; --everyone shows all"
+
+
+def _lease_notes(inventory: Inventory, rows: Rows) -> list[str]:
+    """Sentences on leases that end soon."""
+    if not any(rows.values("lease")):
+        return []
+    from cloudmesh.vm.cli.leases import ending_notes
+
+    return ending_notes(inventory, rows)
 
 
 def _old(found: KnownMachines, cloud: str) -> str:

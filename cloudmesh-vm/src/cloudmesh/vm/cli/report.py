@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cloudmesh.cloud.client.booter import BootOptions
     from cloudmesh.cloud.provider.interface import BootRequest
     from cloudmesh.vm.machines import Machines
-    from cloudmesh.vm.model.plan import Task
+    from cloudmesh.vm.model.plan import PlannedLease, Task
 
 Row = Mapping[str, Any]
 
@@ -72,6 +72,9 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         every = "every request sent is in the table"
         notes.insert(0, f"interrupted: {what if left else every}")
     notes += [f"note: {each}" for each in result.notes]
+    notes += (
+        _lease_notes(config, result) if any(each.machine and each.machine.lease for each in result) else []
+    )
     if seconds is not None and len(result) > _MANY:
         counts = Counter(outcome.status for outcome in result)
         told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
@@ -90,6 +93,23 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         exit_code=result.exit_code,
         table_rows=fold_rows(rows, ids) if form == "table" else None,
     )
+
+
+def _lease_notes(config: Config, result: Result) -> list[str]:
+    """When the leases of machines that were booted end."""
+    from cloudmesh.vm.cli.leases import booted_notes
+
+    booted = result.with_outcomes([each for each in result if each.verb == BOOT])
+    with Inventory(open_store(config)) as inventory:
+        return booted_notes(inventory, booted)
+
+
+def _planned_leases(leases: Sequence[PlannedLease]) -> list[str]:
+    if not leases:
+        return []
+    from cloudmesh.vm.cli.leases import planned_notes
+
+    return planned_notes(leases)
 
 
 def machine_rows(config: Config, machines: Sequence[MachineRecord]) -> list[Row]:
@@ -160,7 +180,7 @@ def dry_run_boot(
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         place = {"cloud": each.cloud, "name": each.name, "action": BOOT}
         rows.append({**dict.fromkeys((*_BOOT_COLUMNS, *_MORE_BOOT_COLUMNS)), **place, **failure})
-    notes = ["dry run: nothing was booted"]
+    notes = [*_planned_leases(plan.leases), "dry run: nothing was booted"]
     if form == "names":
         rows = [{"name": f"{each.cloud}:={each.name}"} for each in plan.tasks]
         notes = [*(_failure(each, f"{WOULD_FAIL}: {each.error}") for each in plan.missing), *notes]
@@ -209,6 +229,7 @@ def describe(
     """Everything that is known of one machine."""
     age = round(max(0.0, time.time() - refreshed), 1)
     told = {**machine.to_record(), "age": age, "created": created_text(machine.created)}
+    told |= _lease_end(config, machine) if machine.lease else {}
     del told["boot_id"]
     facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
     if form == "names":
@@ -216,6 +237,16 @@ def describe(
     elif form == "table":
         facts["age"] = age_text(age)
     return Answer(record=facts, notes=list(notes))
+
+
+def _lease_end(config: Config, machine: MachineRecord) -> dict[str, str]:
+    """When the lease of a machine ends, as its cloud told last."""
+    from cloudmesh.cloud.store.leases import kept_leases, lease_of_machine
+
+    with Inventory(open_store(config)) as inventory:
+        leases = kept_leases(inventory.database, [machine.cloud]).get(machine.cloud, ())
+    known = lease_of_machine(machine.lease, machine.flavor, leases)
+    return {"lease_ends": created_text(known.ends) if known else "unknown"}
 
 
 def _clouds(config: Config, names: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError, StoreError, UnknownName, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs import rows
+from cloudmesh.vm.jobs import lease_rows, rows
 from cloudmesh.vm.jobs.resume import JobResumer, is_waited_for
 from cloudmesh.vm.jobs.store import JobStore, add_event, end_job, find_all
 from cloudmesh.vm.model.limits import RunOptions
@@ -34,6 +34,7 @@ class JobState:
         counts: how many of them by the status of their task.
         waits: whether it also waits until they are in the state that the verb leads to.
         began, ended: seconds since the epoch; ended is 0 as long as it has not.
+        leases: those of which nobody knows whether they are in use, as ``cloud:name``.
     """
 
     number: int
@@ -46,6 +47,7 @@ class JobState:
     waits: bool
     began: float
     ended: float
+    leases: Sequence[str] = ()
 
     @property
     def done(self) -> int:
@@ -219,7 +221,7 @@ def jobs_to_tell(database: Database) -> list[JobState]:
     told: list[JobState] = []
     once: list[int] = []
     for job, state in _open_jobs(database):
-        if state.status == rows.INTERRUPTED and state.unfinished:
+        if state.status == rows.INTERRUPTED and (state.unfinished or state.leases):
             told.append(state)
         elif not job.get("told") and not (state.status == rows.PENDING and rows.is_alive(job)):
             told.append(state)
@@ -265,7 +267,11 @@ def state_of(database: Database, job: Any) -> JobState:
         status = rows.INTERRUPTED
     same = {name: job[name] for name in ("verb", "names", "clouds", "machines", "began", "ended")}
     counts = database.tally(rows.TASKS, "status", job=job.id)
-    unfinished = any(counts.get(each) for each in rows.UNFINISHED)
+    open_ones = lease_rows.open_leases(database, job.id) if status not in rows.OVER else []
+    unfinished = open_ones or any(counts.get(each) for each in rows.UNFINISHED)
     if status == rows.INTERRUPTED and not unfinished and not is_waited_for(database, job):
         status = end_job(database, job.id, counts)
-    return JobState(number=job.id, status=status, counts=counts, waits=bool(job["wait"]), **same)
+    leases = [f"{each.cloud}:{each.name}" for each in open_ones]
+    return JobState(
+        number=job.id, status=status, counts=counts, waits=bool(job["wait"]), leases=leases, **same
+    )

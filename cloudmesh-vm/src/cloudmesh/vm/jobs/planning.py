@@ -31,10 +31,11 @@ from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.conflicts import name_taken
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import UnresolvedName
-from cloudmesh.vm.model.plan import Plan, Task
+from cloudmesh.vm.model.plan import Plan, PlannedLease, Task
 
 if TYPE_CHECKING:
     from cloudmesh.vm.clouds.select import Selection
+    from cloudmesh.vm.jobs.lease_planning import LeaseWish
 
 # What a user gives a verb: the name of an image or a flavor, a new name, or metadata.
 GivenArgument = str | Mapping[str, str | None] | None
@@ -75,7 +76,12 @@ class ActionPlan:
             for cloud, argument in arguments.items()
             if not isinstance(argument, CloudmeshError)
         }
-        return Plan(self._verb.name, tasks, parts, names, wait, missing)
+        leases: Sequence[PlannedLease] = ()
+        if self._verb.target is State.DELETED and any(each.lease for each in selection.machines):
+            from cloudmesh.vm.jobs.lease_planning import returned_with  # few machines have one
+
+            leases = returned_with(selection.machines)
+        return Plan(self._verb.name, tasks, parts, names, wait, missing, leases)
 
     def _refreshed(self, machines: Sequence[MachineRecord]) -> list[MachineRecord]:
         """The machines, as their clouds list them now where many are not known to be fit for the verb.
@@ -152,9 +158,11 @@ class BootPlan:
         tasks: list[Task] = []
         parts: dict[str, str] = {}
         missing: list[UnresolvedName] = []
+        leases: list[PlannedLease] = []
+        wish = _read_wish(options)
         clouds = list(dict.fromkeys(cloud for cloud, _ in self.places))
         self._session.resolve(clouds)
-        for cloud, found in self._session.ask_all(clouds, partial(_offer, options)).items():
+        for cloud, found in self._session.ask_all(clouds, partial(self._offer, options, wish)).items():
             machines = [machine for place, machine in self.places if place == cloud]
             if isinstance(found, CloudmeshError):
                 missing += [UnresolvedName(cloud, machine, found) for machine in machines]
@@ -167,8 +175,25 @@ class BootPlan:
                 if each in found.taken
             ]
             parts[cloud] = found.part
-            tasks += [found.task(cloud, each) for each in machines if each not in found.taken]
-        return Plan(BOOT, tasks, parts, names, wait, missing)
+            free = [each for each in machines if each not in found.taken]
+            tasks += [found.task(cloud, each) for each in free]
+            leases += [found.lease.for_machines(len(free))] if found.lease and free else []
+        return Plan(BOOT, tasks, parts, names, wait, missing, leases)
+
+    def _offer(self, options: BootOptions, wish: LeaseWish | None, cloud: Cloud) -> _CloudOffer:
+        """Look up on a cloud what is to be booted, and which names are in use."""
+        request, lease = cloud.boot_request("", options), None
+        if wish:
+            lease = wish.planned(cloud, request, [name for place, name in self.places if place == cloud.name])
+            request = replace(request, lease=lease.name)
+        return _CloudOffer(
+            request,
+            {each.name for each in cloud.machines() if each.state is not State.DELETED}
+            | {each.name for each in cloud.left_out if each.kind == "machines"},
+            cloud.provider.wants_address(request),
+            encode_request(request, cloud.booter.userdata_file(options)),
+            lease,
+        )
 
 
 @dataclass(frozen=True)
@@ -180,12 +205,14 @@ class _CloudOffer:
         taken: names that are in use there.
         afterwards: whether a machine gets its public address once it is there.
         part: the request as it is kept in the store.
+        lease: what the machines are booted on.
     """
 
     request: BootRequest
     taken: set[str]
     afterwards: bool
     part: str
+    lease: PlannedLease | None = None
 
     def task(self, cloud: str, name: str) -> Task:
         """The task that boots a machine of this name."""
@@ -194,16 +221,13 @@ class _CloudOffer:
         return Task(cloud, name, BOOT, request=request, address=self.afterwards)
 
 
-def _offer(options: BootOptions, cloud: Cloud) -> _CloudOffer:
-    """Look up on a cloud what is to be booted, and which names are in use."""
-    request = cloud.boot_request("", options)
-    return _CloudOffer(
-        request,
-        {each.name for each in cloud.machines() if each.state is not State.DELETED}
-        | {each.name for each in cloud.left_out if each.kind == "machines"},
-        cloud.provider.wants_address(request),
-        encode_request(request, cloud.booter.userdata_file(options)),
-    )
+def _read_wish(options: BootOptions) -> LeaseWish | None:
+    """What is said of a lease; None if nothing is."""
+    if options.lease is options.lease_start is options.host is None:
+        return None
+    from cloudmesh.vm.jobs.lease_planning import read_wish  # few machines are booted on one
+
+    return read_wish(options)
 
 
 def encode_argument(argument: Argument) -> str:
@@ -271,6 +295,7 @@ def decode_request(text: str) -> BootRequest:
         # Jobs from before there were such parameters have none.
         hints=data.get("hints", {}),
         extra=data.get("extra", {}),
+        lease=data.get("lease", ""),
     )
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from cloudmesh.cloud.fanout.query import NEVER, Deadline
@@ -22,7 +23,7 @@ from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.executors.room import FEW_THREADS, few_files
 from cloudmesh.vm.executors.threads import THREADS, open_threads
-from cloudmesh.vm.jobs import rows
+from cloudmesh.vm.jobs import lease_rows, rows
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
@@ -31,6 +32,9 @@ from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
 from cloudmesh.vm.waiting.waiter import Waiter, was_seen
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.jobs.leasing import JobLeases
 
 # Files that one call may need to have open at each cloud: a connection to each of its services, or an sqlite
 # file with its log and index.
@@ -108,13 +112,20 @@ class JobRunner:
         """
         stop = StopRequest()
         try:
-            scheduler = self._scheduler(store, verb, tasks, deadline, stop)
-            result = scheduler.run(tasks)
-            notes = self._room(scheduler.parallel, len(tasks))
+            leases = self._leases(store, verb, tasks, stop, deadline)
+            ready, ended = leases.secure(tasks) if leases else (tasks, {})
+            scheduler = self._scheduler(store, verb, ready, deadline, stop)
+            result = scheduler.run(ready) if ready else Result([])
+            if leases:
+                run = dict(zip((task.number for task in ready), result, strict=True))
+                result = Result([ended.get(task.number) or run[task.number] for task in tasks])
+                leases.settle(verb, result)
+            notes = self._room(scheduler.parallel, len(ready))
             if notes and self._own_threads:
                 # The threads have files open, which are needed for what comes.
                 self._stack.close()
                 self._opened = None
+            notes += leases.notes if leases else []
             outcomes = [*map(self.as_known, result), *(outcome for _, outcome in done)]
             tasks = [*tasks, *(task for task, _ in done)]
             result = Result(outcomes, store.number, bool(stop.requested), notes)
@@ -128,6 +139,7 @@ class JobRunner:
             with suppress(StoreError):
                 store.close(False)
             raise
+        result.error = leases.error if leases else None
         try:
             store.close(over)
         except StoreError as error:
@@ -135,6 +147,16 @@ class JobRunner:
                 f"the end of job {store.number} could not be saved in the store: {error}"
             )
         return result
+
+    def _leases(
+        self, store: JobStore, verb: str, tasks: Sequence[Task], stop: StopRequest, deadline: Deadline
+    ) -> JobLeases | None:
+        """What makes and gives back the leases of a job; None if it has none."""
+        if not (verb in (BOOT, "delete") and lease_rows.read_rows(store.inventory.database, store.number)):
+            return None
+        from cloudmesh.vm.jobs.leasing import JobLeases  # few jobs have any
+
+        return JobLeases(self.session, store, self.options.watch, stop, deadline)
 
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
         """Create a job and run it; each outcome as it comes. If it is left early, the job can be resumed.
@@ -153,10 +175,17 @@ class JobRunner:
             return
         try:
             yield from (each.outcome(plan.verb) for each in store.refused)
+            leases = self._leases(store, plan.verb, store.tasks, StopRequest(), deadline)
+            ready, known = leases.secure(store.tasks) if leases else (store.tasks, {})
+            outcomes = list(known.values())
+            yield from outcomes
             # Left early, the calls in flight must have ended before the job is released.
-            with closing(self._scheduler(store, plan.verb, store.tasks, deadline).each(store.tasks)) as ended:
+            with closing(self._scheduler(store, plan.verb, ready, deadline).each(ready)) as ended:
                 for _, outcome in ended:
+                    outcomes.append(outcome)
                     yield self.as_known(outcome)
+            if leases:
+                leases.settle(plan.verb, outcomes)
         except BaseException:
             # All may be done even if the caller did not ask for every outcome.
             with suppress(StoreError):

@@ -17,7 +17,7 @@ from cloudmesh.db.records import ordering  # noqa: F401
 from cloudmesh.db.records.conditions import gt, in_, lt
 from cloudmesh.db.sql import where  # noqa: F401
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
-from cloudmesh.vm.jobs import rows
+from cloudmesh.vm.jobs import lease_rows, rows
 from cloudmesh.vm.model.call import ADDRESS, BOOT
 from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
 from cloudmesh.vm.model.plan import Plan, Task
@@ -180,13 +180,18 @@ class JobStore:
             with self._database.atomic():
                 self._require_hold()
                 unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
-                if self.left or not over or self._database.count(rows.TASKS, unfinished):
+                leases = lease_rows.open_leases(self._database, self.number)
+                if self.left or not over or leases or self._database.count(rows.TASKS, unfinished):
                     status = rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
                 else:
                     status = rows.how_ended(self._database.tally(rows.TASKS, "status", job=self.number))
                 _write_end(self._database, self.number, status, self.resumed)
         finally:
             self.release()
+
+    def unfinished(self) -> Sequence[Record]:
+        """The rows of tasks that are not at their end."""
+        return self._database.find(rows.TASKS, {"job": self.number, "status": in_(rows.UNFINISHED)})
 
     def release(self) -> None:
         """Let other processes run the job."""
@@ -216,6 +221,8 @@ def _write_rows(database: Database, job: int, plan: Plan, events: Sequence[str])
     parts = [{"job": job, "cloud": cloud, "what": what} for cloud, what in plan.parts.items()]
     database.add_many(rows.PARTS, parts)
     numbers = database.add_many(rows.TASKS, (rows.task_row(job, task) for task in plan.tasks))
+    if plan.leases:
+        lease_rows.write_rows(database, job, plan.leases)
     if plan.missing:
         database.add_many(rows.TASKS, (rows.missing_row(job, plan.verb, each) for each in plan.missing))
     database.add_many(rows.EVENTS, rows.event_rows(job, [(0, kind) for kind in events]))
@@ -263,6 +270,7 @@ def _forget_old(database: Database) -> None:
         for table in (rows.EVENTS, rows.TASKS, rows.PARTS):
             if database.has(table):
                 database.delete(table, where={"job": job.id})
+        lease_rows.forget(database, [job.id])
         database.delete(rows.JOBS, where={"id": job.id})
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cloudmesh.cloud.model.leases import LeaseRequest
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument
@@ -55,6 +56,32 @@ class Task:
         return Outcome(self.cloud, self.name, self.verb, status, **{"machine": self.machine, **values})
 
 
+# How a planned lease stands that is the user's own, and one that is to be given back.
+GIVEN, RETURNING = "given", "returning"
+
+
+@dataclass(frozen=True)
+class PlannedLease:
+    """A lease that a job has to do with.
+
+    Attributes:
+        cloud, name: which lease.
+        cloud_id: the cloud's own id, as far as it is there.
+        status: empty if the job is to make it; else ``given`` or ``returning``.
+        request: what to ask for.
+    """
+
+    cloud: str
+    name: str
+    cloud_id: str = ""
+    status: str = ""
+    request: LeaseRequest | None = None
+
+    def for_machines(self, count: int) -> PlannedLease:
+        """The same for so many machines."""
+        return replace(self, request=replace(self.request, amount=count)) if self.request else self
+
+
 @dataclass(frozen=True)
 class Plan:
     """A job before it is stored.
@@ -66,6 +93,7 @@ class Plan:
         names: the machines as the user named them.
         wait: whether the job also waits until the machines are in the state that the verb leads to.
         missing: what was asked for too, and failed before there was a task for it.
+        leases: what the machines are booted on, or what may be given back with them.
     """
 
     verb: str
@@ -74,3 +102,4 @@ class Plan:
     names: str = ""
     wait: bool = False
     missing: Sequence[UnresolvedName] = ()
+    leases: Sequence[PlannedLease] = ()
