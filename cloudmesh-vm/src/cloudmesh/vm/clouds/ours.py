@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.clouds.owners import Owners, Whose, only_ours
+from cloudmesh.vm.clouds.owners import Owners, Whose
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.outcome import UnresolvedName
 
@@ -26,38 +26,37 @@ class Ours:
     """
 
     def __init__(
-        self, session: CloudSession, mine: bool | None, listed: Callable[[MachineRecord], MachineRecord]
+        self,
+        session: CloudSession,
+        is_limited: Callable[[str], bool],
+        listed: Callable[[MachineRecord], MachineRecord],
     ) -> None:
         """Use the clouds of a session.
 
         Args:
-            mine: whether only machines of our own are meant; None for what each cloud's ``mine`` says.
+            is_limited: whether only machines of our own are meant on a cloud.
             listed: gives a machine as its cloud lists it now.
         """
         self._session = session
-        self._mine = mine
+        self._is_limited = is_limited
         self._listed = listed
-        self._named: set[tuple[str, str]] = set()
         self._errors: dict[str, CloudmeshError] = {}
-        self._limits: dict[str, bool] = {}
 
     @cached_property
     def _owners(self) -> Owners:
         return Owners(self._session.config, self._session.inventory.database, {})
 
-    def named(self, found: list[MachineRecord]) -> list[MachineRecord]:
-        """What an exact name means of the machines that have it: ours, if some are; else all of them."""
-        if len(found) > 1:
-            found = [each for each, whose in self._whose(found) if whose is Whose.OURS] or found
-        self._named.update((each.cloud, each.cloud_id) for each in found)
-        return found
+    def preferred(self, found: list[MachineRecord]) -> list[MachineRecord]:
+        """What an exact name means of several machines that have it: ours, if some are; else all of them."""
+        return [each for each, whose in self._whose(found) if whose is Whose.OURS] or found
 
     def kept(
-        self, machines: Sequence[MachineRecord]
+        self, machines: Sequence[MachineRecord], named: Collection[tuple[str, str]]
     ) -> tuple[list[MachineRecord], list[UnresolvedName], list[MachineRecord]]:
         """The machines that are ours; those whose cloud does not answer; and those that nobody can tell of.
 
-        Raises NotOurs if one that is not ours was meant by its name: then nothing is done to any.
+        Raises NotOurs if one that is not ours is among those that were meant by their ``named`` cloud and id:
+        then nothing is done to any.
         """
         kept: list[MachineRecord] = []
         silent: list[UnresolvedName] = []
@@ -70,16 +69,11 @@ class Ours:
             else:
                 left[whose].append(each)
         others, unknown = (
-            [each for each in found if (each.cloud, each.cloud_id) in self._named] for found in left.values()
+            [each for each in found if (each.cloud, each.cloud_id) in named] for found in left.values()
         )
         if others or unknown:
             raise _refused(others, unknown)
         return kept, silent, left[Whose.UNKNOWN]
-
-    def _is_limited(self, cloud: str) -> bool:
-        if cloud not in self._limits:
-            self._limits[cloud] = only_ours(self._session.config, cloud, self._mine)
-        return self._limits[cloud]
 
     def _whose(self, machines: Sequence[MachineRecord]) -> list[tuple[MachineRecord, Whose]]:
         """Whose each of these is; on clouds without a limit all count as ours."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.machine_rows import machine_rows
-from cloudmesh.cloud.store.owners import account, known_users
+from cloudmesh.cloud.store.owners import ACCOUNT, known_users
 from cloudmesh.config import Config
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import UnknownName
@@ -94,7 +94,7 @@ class Owners:
     def _own_jobs(self) -> set[int]:
         """The numbers of the jobs that we made."""
         try:
-            return {job.id for job in self._database.find(_JOBS, account=account())}
+            return {job.id for job in self._database.find(_JOBS, account=ACCOUNT)}
         except UnknownName:
             # Earlier versions did not write whose a job is.
             return set()
@@ -103,11 +103,6 @@ class Owners:
 def is_shared(config: Config) -> bool:
     """Whether others may have written into the store: a file has one user, a database server many."""
     return config.database() is not None
-
-
-def only_ours(config: Config, cloud: str, mine: bool | None) -> bool:
-    """Whether only our machines are meant on a cloud; ``mine`` as for ``Machines``."""
-    return config.mine(cloud) if mine is None else mine
 
 
 def doubtful(config: Config, inventory: Inventory, clouds: Sequence[str]) -> list[str]:

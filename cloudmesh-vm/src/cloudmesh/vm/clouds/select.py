@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
@@ -12,9 +14,11 @@ from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
 from cloudmesh.plugin.names import Name, NameIndex, expand
-from cloudmesh.vm.clouds.ours import Ours, unknown_note
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.outcome import UnresolvedName
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.clouds.ours import Ours
 
 ALL = "*"
 
@@ -60,7 +64,10 @@ class Selector:
         """
         self._session = session
         self._acting = acting
-        self._ours = Ours(session, mine, self._listed_now)
+        self._mine = mine
+        # By cloud and id, what was meant by an exact name.
+        self._named: set[tuple[str, str]] = set()
+        self._limits: dict[str, bool] = {}
         self._listed: dict[str, CloudmeshError | None] = {}
         self._indexes: dict[str, NameIndex[MachineRecord]] = {}
         self._unseen: dict[str, bool] = {}
@@ -119,8 +126,9 @@ class Selector:
             self._list_all([machine.cloud for machine in found])
             found = self._matching(name, clouds)
         if not name.is_glob:
-            # Of several with one name ours are meant.
-            found = self._ours.named(found)
+            if len(found) > 1 and self._is_limited(*(each.cloud for each in found)):
+                found = self._ours.preferred(found)
+            self._named.update((each.cloud, each.cloud_id) for each in found)
         failed = [UnresolvedName(cloud, str(name), error) for cloud, error in errors if error]
         doubt = None if name.is_glob else self._doubt(name, found, [each.cloud for each in failed])
         if doubt is not None:
@@ -162,11 +170,26 @@ class Selector:
                 self._indexes.pop(cloud, None)
         return [(cloud, self._listed[cloud]) for cloud in names]
 
+    @cached_property
+    def _ours(self) -> Ours:
+        from cloudmesh.vm.clouds.ours import Ours  # few commands are limited
+
+        return Ours(self._session, self._is_limited, self._listed_now)
+
+    def _is_limited(self, *clouds: str) -> bool:
+        """Whether only machines of our own are meant on one of these clouds."""
+        for cloud in set(clouds).difference(self._limits):
+            self._limits[cloud] = self._session.config.mine(cloud) if self._mine is None else self._mine
+        return any(self._limits[cloud] for cloud in clouds)
+
     def _only_ours(self, selection: Selection) -> Selection:
         """The selection without machines that are not ours, where only those are meant. Raises NotOurs."""
-        selection.machines, silent, unknown = self._ours.kept(selection.machines)
-        selection.missing += silent
-        selection.notes += [unknown_note(unknown)] if unknown else []
+        if self._is_limited(*(each.cloud for each in selection.machines)):
+            from cloudmesh.vm.clouds.ours import unknown_note
+
+            selection.machines, silent, unknown = self._ours.kept(selection.machines, self._named)
+            selection.missing += silent
+            selection.notes += [unknown_note(unknown)] if unknown else []
         return selection
 
     def _listed_now(self, machine: MachineRecord) -> MachineRecord:

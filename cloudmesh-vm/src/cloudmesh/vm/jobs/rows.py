@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
-from cloudmesh.cloud.store.owners import account
+from cloudmesh.cloud.store.owners import ACCOUNT
 from cloudmesh.plugin.errors import CloudmeshError, error_from_record
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.plan import TABLES, Plan, Task
@@ -73,7 +73,7 @@ def job_row(plan: Plan, status: str) -> dict[str, Any]:
         "began": time.time(),
         "ended": 0.0,
         **owner(),
-        "account": account(),
+        "account": ACCOUNT,
         "status": status,
         "cancel": 0,
         "told": False,
