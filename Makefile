@@ -6,7 +6,7 @@ PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloud
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := build hypothesis import-linter keyring mpi4py mpich mypy openstacksdk parsl pexpect pipx 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils tabulate types-docopt types-tabulate uv
+TOOLS := 'botocore[crt]' build hypothesis import-linter keyring mpi4py mpich mypy openstacksdk parsl pexpect pipx 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils tabulate types-docopt types-tabulate uv
 # How many processes run the quick tests. The slow ones run alone: some of them start a cluster on all cores.
 WORKERS ?= 2
 

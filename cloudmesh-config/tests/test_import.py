@@ -19,6 +19,7 @@ import pytest
 
 from cloudmesh.config.command.config import ConfigCommand
 from cloudmesh.config.editing import starter
+from cloudmesh.config.settings import aws_files
 from cloudmesh.config.yaml import reader
 
 Write = Callable[..., Path]
@@ -77,6 +78,10 @@ aws_secret_access_key = {SECRET}/+%(x)s=
 [prod]
 aws_access_key_id=AKIAPROD
 aws_secret_access_key={SECRET}2
+region = from-credentials
+[tmp]
+aws_access_key_id=ASIATMP
+aws_secret_access_key={SECRET}2
 aws_session_token={SECRET}3
 region = from-credentials
 """
@@ -88,6 +93,9 @@ s3 =
 [profile prod]
 region = eu-west-1
 role_arn = arn:aws:iam::1:role/x
+source_profile = prod
+[mistaken]
+region = us-east-2
 [profile sso]
 sso_session = my
 [sso-session my]
@@ -250,7 +258,7 @@ def test_aws(write: Write, give: Give, given: str) -> None:
     give("config", AWS_CONFIG)
     out, notes = take(directory / given, "--output=json")
     new = clouds(path)
-    assert list(new) == ["mine", "aws", "prod"]
+    assert list(new) == ["mine", "aws", "tmp"]
     assert new["aws"] == {
         "type": "ec2",
         "credentials": {
@@ -259,15 +267,55 @@ def test_aws(write: Write, give: Give, given: str) -> None:
             "EC2_REGION": "us-east-1",
         },
     }
-    assert new["prod"]["credentials"]["EC2_SESSION_TOKEN"] == f"{SECRET}3"
-    assert new["prod"]["credentials"]["EC2_REGION"] == "from-credentials"
-    assert "cloud prod: role_arn is not supported" in notes
-    assert "cloud sso: skipped, because sso_session is not supported" in notes
+    assert new["tmp"]["credentials"]["EC2_SESSION_TOKEN"] == f"{SECRET}3"
+    assert new["tmp"]["credentials"]["EC2_REGION"] == "from-credentials"
+    assert "cloud tmp: its session token expires" in notes and "cloud aws: not taken over: s3" in notes
+    # They are of another folder than the one in which a profile is looked up when it is used.
+    for name, way in (("prod", "role_arn"), ("sso", "sso_session")):
+        assert f"cloud {name}: skipped, because it signs in by {way}" in notes
+    assert "[mistaken] in" in notes and "a profile is [profile mistaken]" in notes
     assert [(row["cloud"], row["action"]) for row in json.loads(out)] == [
         ("aws", "add"),
-        ("prod", "add"),
+        ("prod", "skip"),
+        ("tmp", "add"),
         ("sso", "skip"),
     ]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_aws_profiles_that_need_botocore(
+    write: Write, give: Give, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    path, directory = write(HEAD), give("credentials", AWS_CREDENTIALS).parent
+    marker = directory / "was-run"
+    give(
+        "config",
+        f"{AWS_CONFIG}[profile tool]\ncredential_process = touch {marker}\nservices = mine\n"
+        "[services mine]\nec2 =\n  endpoint_url = http://127.0.0.1:8773/x\n",
+    )
+    for variable, name in zip(aws_files.VARIABLES, aws_files.FILES, strict=True):
+        monkeypatch.setenv(variable, str(directory / name))
+    if not installed:
+        monkeypatch.setattr("cloudmesh.config.importers.aws.find_spec", lambda name: None)
+    _, notes = take(directory)
+    new = clouds(path)
+    if installed:
+        assert new["prod"] == {
+            "type": "ec2",
+            "credentials": {"EC2_PROFILE": "prod", "EC2_REGION": "from-credentials"},
+        }
+        address = {"host": "127.0.0.1", "port": "8773", "secure": "false", "path": "/x"}
+        assert new["tool"] == {"type": "ec2", **address, "credentials": {"EC2_PROFILE": "tool"}}
+        assert "cloud tool: it has no region, which its use needs" in notes
+    else:
+        assert list(new) == ["mine", "aws", "tmp"]
+        for name, way in (("prod", "role_arn"), ("sso", "sso_session"), ("tool", "credential_process")):
+            assert (
+                f"cloud {name}: skipped, because it signs in by {way}, which needs the library botocore"
+                in notes
+            )
+        assert "pip install 'cloudmesh-cms[aws]'" in notes
+    assert not marker.exists(), "no program is run by an import"
 
 
 def test_cloudmesh_4(write: Write, give: Give) -> None:

@@ -7,6 +7,7 @@ from cloudmesh.cloud.providers.ec2.settings import Ec2Settings
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
 
+PAIR = "aws_access_key_id = A\naws_secret_access_key = S\n"
 KEYS = {"EC2_ACCESS_KEY": "AKID", "EC2_SECRET_KEY": "hush hush"}
 
 
@@ -83,7 +84,7 @@ def test_a_profile_gives_keys_token_and_region(profiles):
 
 def test_the_files_may_be_elsewhere(tmp_path, monkeypatch, profiles):
     file = tmp_path / "elsewhere"
-    file.write_text("[p]\naws_access_key_id=A\naws_secret_access_key=S\n")
+    file.write_text("[p]\naws_access_key_id=A\naws_secret_access_key=S\nregion=eu-west-1\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     assert read_profile("p").access_key == "A"
 
@@ -94,11 +95,50 @@ def test_an_unknown_profile_names_the_nearest(profiles):
         read_profile("wrok")
 
 
-@pytest.mark.parametrize("way", ["role_arn", "sso_session", "credential_process"])
-def test_a_profile_of_another_way_to_sign_in_is_no_empty_one(profiles, way):
-    profiles(config=f"[profile work]\n{way} = x\n")
-    with pytest.raises(CredentialsError, match=way):
+@pytest.mark.parametrize("way", ["role_arn", "sso_session", "credential_process", "login_session"])
+def test_a_profile_of_another_way_to_sign_in_needs_botocore(profiles, monkeypatch, way):
+    profiles(config=f"[profile work]\n{way} = x\nregion = eu-west-1\n")
+    assert (read_profile().profile, read_profile().access_key) == ("work", "")
+    own = read_profile(EC2_ACCESS_KEY="A", EC2_SECRET_KEY="S")
+    assert (own.profile, own.access_key, own.region) == ("", "A", "eu-west-1")
+    monkeypatch.setattr("cloudmesh.cloud.providers.ec2.profiles.find_spec", lambda name: None)
+    with pytest.raises(
+        CredentialsError, match=rf"by {way}, which needs .*pip install 'cloudmesh-cms\[aws\]'"
+    ):
         read_profile()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("region = eu-west-1", "no access key"),
+        ("aws_access_key_id = A\nregion = eu-west-1", "no access key with its secret key"),
+        (PAIR, "has no region; cms config set clouds.aws.cred"),
+        (f"{PAIR}endpoint_url = ftp://x\nregion = r", "endpoint_url of the profile 'work' is no address"),
+        (
+            f"{PAIR}endpoint_url = https://u:hush@x\nregion = r",
+            "endpoint_url of the profile 'work' is no address",
+        ),
+        (
+            f"{PAIR}endpoint_url = https://x\nuse_fips_endpoint = true\nregion = r",
+            "both use_fips_endpoint and",
+        ),
+        (f"{PAIR}services = mine\nregion = r", "names services that are not a section"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_told(profiles, keys, words):
+    profiles(config=f"[profile work]\n{keys}\n")
+    with pytest.raises(ConfigError, match=words) as caught:
+        read_profile()
+    assert "hush" not in str(caught.value)
+
+
+def test_an_access_key_of_its_own_is_not_mixed_with_that_of_a_profile(profiles):
+    profiles("[work]\naws_access_key_id=A\naws_secret_access_key=S\naws_session_token=T\nregion=r\n")
+    own = read_profile(EC2_ACCESS_KEY="A2", EC2_SECRET_KEY="S2")
+    assert (own.access_key, own.secret_key, own.token) == ("A2", "S2", None)
+    with pytest.raises(CredentialsError, match="has no access key"):
+        read_profile(EC2_SECRET_KEY="S2")
 
 
 def test_a_broken_file_shows_none_of_its_lines(profiles):
@@ -109,7 +149,7 @@ def test_a_broken_file_shows_none_of_its_lines(profiles):
 
 
 def test_the_secret_of_a_profile_is_kept_out_of_messages(profiles):
-    profiles("[work]\naws_access_key_id=A\naws_secret_access_key=of-the-profile\n")
+    profiles("[work]\naws_access_key_id=A\naws_secret_access_key=of-the-profile\nregion=eu-west-1\n")
     provider = Ec2Provider("aws", {"credentials": {"EC2_PROFILE": "work"}})
     assert "of-the-profile" in provider._hidden
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,15 +15,25 @@ from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.ec2 import errors
 from cloudmesh.cloud.providers.ec2.bulk import ACTIONS, INSTANCES_A_PAGE, Ec2BulkCalls, deleted_error
 from cloudmesh.cloud.providers.ec2.launch import is_gone, launch_parameters, tag_keys, tags
+from cloudmesh.cloud.providers.ec2.profiles import Keys
 from cloudmesh.cloud.providers.ec2.query import Ec2Query, filters, items, numbered
 from cloudmesh.cloud.providers.ec2.records import fault_of, state_of, to_flavor, to_image
 from cloudmesh.cloud.providers.ec2.settings import KEYS, QUESTIONS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file
 from cloudmesh.cloud.providers.libcloud.records import word_of
+from cloudmesh.cloud.providers.libcloud.transport import CallTracker
+from cloudmesh.config.settings.aws_places import amazon_host
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 _C = Capability
 _FLAVORS_A_PAGE = 100
+# Regions that libcloud 3.9.1 does not know.
+_NEWER_REGIONS = (
+    *("ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
+    *("ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1"),
+    *("me-south-1", "mx-central-1", "us-gov-east-1"),
+)
 
 
 class Ec2Provider(Ec2BulkCalls):
@@ -41,27 +52,62 @@ class Ec2Provider(Ec2BulkCalls):
     def read_own_settings(self) -> None:
         self.own = Ec2Settings.read(self.name, self.settings)
         self.hide(self.own.secret_key, self.own.token or "")
+        if self.own.ca_file and not self.connection_settings.ca_file:
+            where = f"the ca_bundle of cloud {self.name}"
+            ca_file = certificate_file(where, self.own.ca_file)
+            self.connection_settings = replace(self.connection_settings, ca_file=ca_file)
+            self.tracker = CallTracker(self.connection_settings, self.name, self.get_reads)
         if self.own.hibernate:
             self.capabilities = self.capabilities | {_C.SUSPEND, _C.RESUME}
 
     def driver_class(self) -> type[Any]:
         from libcloud.compute.drivers.ec2 import EC2NodeDriver
 
-        return type("Ec2Driver", (EC2NodeDriver,), {"path": self.own.path})
+        parts: dict[str, Any] = {"path": self.own.path}
+        if self.own.profile:
+            parts["connectionCls"] = self._renewing(EC2NodeDriver.connectionCls)
+        return type("Ec2Driver", (EC2NodeDriver,), parts)
+
+    def _renewing(self, connection: type[Any]) -> type[Any]:
+        """Connections that sign each request with the credentials that the profile gives at that time."""
+        provider = self
+
+        class RenewingConnection(connection):  # type: ignore[misc]
+            """A connection that signs in when it is first used."""
+
+            def request(self, *arguments: Any, **named: Any) -> Any:
+                self.user_id, self.key, token = provider.profile_keys()
+                self.token = token or None
+                self.signer.access_key, self.signer.access_secret = self.user_id, self.key
+                return super().request(*arguments, **named)
+
+        return RenewingConnection
+
+    def profile_keys(self) -> Keys:
+        """The credentials that the profile gives now. Raises CredentialsError, Unreachable."""
+        from cloudmesh.cloud.providers.ec2.sign_in import sign_in
+
+        own = self.own
+        keys = sign_in(self.name, own.profile, own.region, self.connection_settings.limits).keys()
+        self.hide(*keys[1:])
+        return keys
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
         from libcloud.compute.drivers.ec2 import EC2NodeDriver
 
         regions = EC2NodeDriver.list_regions()
-        if not self.own.host and self.own.region not in regions:
+        host = self.own.host
+        if not host and self.own.region in _NEWER_REGIONS:
+            host = amazon_host(self.own.region)
+        if not host and self.own.region not in regions:
             raise EndpointError(
                 f"the region {self.own.region!r} of cloud {self.name} is not a region of Amazon EC2; "
-                f"{suggest(self.own.region, regions, most=3)}; set it with "
+                f"{suggest(self.own.region, (*regions, *_NEWER_REGIONS), most=3)}; set it with "
                 f"cms config set clouds.{self.name}.credentials.EC2_REGION=REGION"
             )
         return [self.own.access_key, self.own.secret_key], {
             "secure": self.own.secure,
-            "host": self.own.host or None,
+            "host": host or None,
             "port": self.own.port,
             "region": self.own.region if self.own.region in regions else "us-east-1",
             "token": self.own.token,
