@@ -130,7 +130,8 @@ class Call(BaseHTTPRequestHandler):
             return 400, REFUSED.format("InvalidInstanceID.NotFound", "it does not exist").encode()
         if action == "DeleteSecurityGroup" and self._runs("instance.group-id", sent["GroupId"]):
             return 400, IN_USE.encode()
-        if action == "ModifyInstanceAttribute" and self._runs("instance-id", sent["InstanceId"]):
+        resizes = action == "ModifyInstanceAttribute" and "InstanceType.Value" in sent
+        if resizes and self._runs("instance-id", sent["InstanceId"]):
             return 400, RUNNING.encode()
         if sent.get("Filter.1.Name") == "client-token":
             return self._booted_by(sent["Filter.1.Value.1"])

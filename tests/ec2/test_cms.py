@@ -52,6 +52,30 @@ def test_how_many_calls_the_common_commands_make(user, gate):
         assert gate.taken() == calls, words
 
 
+def test_machines_that_are_protected_from_termination_are_spared_and_named(user, gate):
+    booted(user, "vm[1-3]")
+    user.cms("vm", "lock", "vm2")
+    assert user.json("vm", "list", "--columns=name,locked")[1] == {"name": "vm2", "locked": True}
+    gate.taken()
+    user.cms("vm", "delete", "vm2", "--yes", code=1)
+    assert "TerminateInstances" not in gate.taken(), "what is known as locked is not even asked for"
+    # Listings do not tell of it, so that the cloud has to.
+    assert user.json("vm", "list", "--refresh", "--columns=name,locked")[1] == {"name": "vm2", "locked": None}
+    told = user.cms("vm", "delete", "vm[1-3]", "--dryrun").stderr
+    assert "lists of aws do not tell which machines are locked; such machines will be refused" in told
+    ended = user.cms("vm", "delete", "vm[1-3]", "--yes", "--wait", code=1)
+    assert "1 machine is locked and was spared: aws:vm2; unlock first: cms vm unlock aws:vm2" in ended.stderr
+    assert user.states() == {"vm2": "active"} and user.json("vm", "info", "vm2")["locked"] is True
+    user.cms("vm", "unlock", "vm2")
+    user.cms("vm", "delete", "vm2", "--yes", "--wait")
+
+
+def test_who_may_not_ask_for_the_protection_is_told_of_the_machine_all_the_same(user, gate):
+    booted(user)
+    gate.refuse("DescribeInstanceAttribute", "UnauthorizedOperation", status=403)
+    assert user.json("vm", "info", "vm1")["locked"] is None
+
+
 def test_waiting_asks_once_a_tick_whatever_the_number_of_machines(user, gate):
     booted(user, "vm[1-4]")
     gate.taken()

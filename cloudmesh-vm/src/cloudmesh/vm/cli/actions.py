@@ -24,6 +24,7 @@ from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.question import confirm
 from cloudmesh.vm.cli.report import Row, describe, dry_run, dry_run_boot, machine_rows, report
+from cloudmesh.vm.cli.spared import without_locked
 from cloudmesh.vm.clouds.select import Selection
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
@@ -110,7 +111,7 @@ def _confirmed(
 ) -> tuple[Selection, Deadline]:
     """The machines that the user agreed to, and the deadline without the time that the question took."""
     with progress:
-        selection = machines.select(deadline.seconds)
+        selection = without_locked(machines, verb, machines.select(deadline.seconds))
     clouds = {each.cloud for each in selection.machines}
     known = (each.machine for cloud in clouds for each in machines.session.inventory.known(cloud))
     places = Counter(each.qualified_name for each in known)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, simulated_notes
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.model.verbs import VERBS, find_verb
+from cloudmesh.cloud.model.verbs import VERBS, Verb, find_verb
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.machine_rows import created_text
 from cloudmesh.config import Config
@@ -19,6 +19,7 @@ from cloudmesh.plugin.errors import StoreError
 from cloudmesh.plugin.names import NameIndex, expand, fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
+from cloudmesh.vm.cli.spared import spared_notes, untold_notes
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status, UnresolvedName, outcome_row
@@ -79,6 +80,9 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         counts = Counter(outcome.status for outcome in result)
         told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
         notes.append(f"{len(result)} machines in {seconds:.1f} s: {told}")
+    verb = VERBS.get(result[0].verb) if len(result) else None
+    if verb and verb.destroys:
+        notes += spared_notes(verb, ((each.cloud, each.name, each.error) for each in result))
     if result.error:
         notes.append(str(result.error))
     if form == "names":
@@ -143,12 +147,14 @@ def dry_run(
     """What ``foresee`` tells of an action, and raises; the exit code is 1 if a machine would fail."""
     verb, config = find_verb(action), machines.session.config
     told, missing = foresee(machines, action, argument, timeout)
-    rows: list[Row] = [_foreseen_row(each, verb.words) for each in told]
+    rows: list[Row] = [_foreseen_row(each, verb) for each in told]
     ids = [each.machine.cloud_id for each in told] + [""] * len(missing)
     for each in missing:
         failure = {"result": WOULD_FAIL, "reason": str(each.error)}
         rows.append({"cloud": each.cloud, "name": each.name, "action": verb.words, **failure})
-    notes = [f"dry run: nothing was {verb.past}"]
+    failures = [*((each.machine.cloud, each.machine.name, each.error) for each in told)]
+    untold = untold_notes(machines, verb, (each.machine for each in told))
+    notes = [*spared_notes(verb, failures, "would be"), *untold, f"dry run: nothing was {verb.past}"]
     failed = any(row["result"] == WOULD_FAIL for row in rows)
     if form == "names":
         rows = machine_rows(config, [each.machine for each in told if not each.error])
@@ -212,14 +218,15 @@ def _planned_row(task: Task, request: BootRequest) -> Row:
     }
 
 
-def _foreseen_row(foreseen: Foreseen, said: str) -> Row:
+def _foreseen_row(foreseen: Foreseen, verb: Verb) -> Row:
     machine, state = foreseen.machine, foreseen.state.value
-    result, reason = Status.ALREADY.value, f"it is {state}"
+    told = state if verb.locks is None else "locked" if verb.locks else "not locked"
+    result, reason = Status.ALREADY.value, f"it is {told}"
     if foreseen.error:
         result, reason = WOULD_FAIL, str(foreseen.error)
     elif foreseen.changed:
-        result, reason = f"would {said}", ""
-    row = {"cloud": machine.cloud, "name": machine.name, "action": said, "state": state}
+        result, reason = f"would {verb.words}", ""
+    row = {"cloud": machine.cloud, "name": machine.name, "action": verb.words, "state": state}
     return {**row, "result": result, "reason": reason}
 
 

@@ -9,7 +9,15 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from cloudmesh.cloud.errors import Conflict, CredentialsError, NoCapacity, NotFound, Refused, Unsupported
+from cloudmesh.cloud.errors import (
+    Conflict,
+    CredentialsError,
+    Locked,
+    NoCapacity,
+    NotFound,
+    Refused,
+    Unsupported,
+)
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, clean
 from cloudmesh.cloud.providers.libcloud.errors import (
     CallContext,
@@ -52,6 +60,7 @@ _KINDS: dict[str, type[CloudmeshError]] = {
     "UnsupportedOperation": Unsupported,
 }
 _QUOTA = re.compile(r"LimitExceeded$|^MaxSpot|^TooMany|QuotaExceeded")
+_PROTECTED = re.compile("disableApiTermination", re.IGNORECASE)
 _MISSING = re.compile(r"\.(NotFound|Malformed|Unavailable)$")
 
 
@@ -88,6 +97,8 @@ def _by_code(code: str, details: ErrorDetails, call: CallContext) -> CloudmeshEr
         return quota_exceeded(details, call)
     if _MISSING.search(code):
         kind: type[CloudmeshError] = NotFound
+    elif code == "OperationNotPermitted" and _PROTECTED.search(details.words):
+        kind = Locked
     elif code in _KINDS:
         kind = _KINDS[code]
     elif code.endswith((".InUse", ".Duplicate")):

@@ -8,7 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from cloudmesh.cloud.errors import Conflict, EndpointError, Gone, NotFound, Unsupported, only_looking
+from cloudmesh.cloud.errors import (
+    Conflict,
+    EndpointError,
+    Gone,
+    NotFound,
+    Refused,
+    Unsupported,
+    only_looking,
+)
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.provider.questions import Question
@@ -42,7 +50,7 @@ class Ec2Provider(Ec2BulkCalls):
     capabilities = frozenset(
         {
             *(_C.START, _C.STOP, _C.REBOOT, _C.RESIZE, _C.RENAME, _C.METADATA, _C.CONSOLE, _C.KEYS),
-            *(_C.NETWORKS, _C.SECURITY_GROUPS, _C.FLOATING_IPS),
+            *(_C.LOCK, _C.UNLOCK, _C.NETWORKS, _C.SECURITY_GROUPS, _C.FLOATING_IPS),
             *(_C.USERDATA, _C.BOOT_METADATA, _C.BOOT_PUBLIC),
         }
     )
@@ -139,6 +147,11 @@ class Ec2Provider(Ec2BulkCalls):
                     yield machine
 
     def machine(self, cloud_id: str) -> MachineRecord:
+        """The machine, and whether it is protected from termination, of which listings tell nothing."""
+        return replace(self._living(cloud_id), locked=self._is_protected(cloud_id))
+
+    def _living(self, cloud_id: str) -> MachineRecord:
+        """A machine that is not deleted. Raises Gone, NotFound."""
         instance = self._instance(cloud_id)
         with self.requesting(f"show {cloud_id}"):
             if state_of(instance) is State.DELETED:
@@ -188,7 +201,7 @@ class Ec2Provider(Ec2BulkCalls):
         if verb == "reboot":
             # EC2 says yes to rebooting a machine that is deleted, and does nothing.
             with only_looking():
-                self.machine(cloud_id)
+                self._living(cloud_id)
         sent = {"InstanceId.1": cloud_id, **({"Hibernate": "true"} if verb == "suspend" else {})}
         try:
             with self.requesting(f"{verb} {cloud_id}"):
@@ -199,6 +212,28 @@ class Ec2Provider(Ec2BulkCalls):
             raise
         if told := self._errors_in(verb, [cloud_id], answer):
             raise told[cloud_id]
+
+    def lock(self, cloud_id: str) -> None:
+        """Protect a machine from termination; it can still be stopped."""
+        self._protect(cloud_id, "lock", "true")
+
+    def unlock(self, cloud_id: str) -> None:
+        self._protect(cloud_id, "unlock", "false")
+
+    def _protect(self, cloud_id: str, verb: str, value: str) -> None:
+        with self.requesting(f"{verb} {cloud_id}"):
+            wanted = {"InstanceId": cloud_id, "DisableApiTermination.Value": value}
+            self.query.send("ModifyInstanceAttribute", wanted)
+
+    def _is_protected(self, cloud_id: str) -> bool | None:
+        """Whether a machine is protected from termination; None where this user may not ask."""
+        wanted = {"InstanceId": cloud_id, "Attribute": "disableApiTermination"}
+        try:
+            with only_looking(), self.requesting(f"show {cloud_id}"):
+                told = self.query.send("DescribeInstanceAttribute", wanted).get("disableApiTermination")
+        except (Refused, Unsupported):
+            return None
+        return str(told.get("value")).lower() == "true" if isinstance(told, Mapping) else None
 
     def resize(self, cloud_id: str, flavor: Flavor) -> None:
         """Give a stopped machine another instance type; it stays stopped. Raises Conflict for others."""
