@@ -51,7 +51,7 @@ clouds:
       password: {SECRET}
       project_name: demo
       user_domain_name: Default
-    regions: [{{name: one, values: {{}}}}, two]
+    regions: [{{name: one, values: {{}}}}]
 """
 OPENRC = f"""\
 #!/usr/bin/env bash
@@ -179,13 +179,12 @@ def test_clouds_yaml(write: Write, give: Give) -> None:
             "OS_AUTH_TYPE": "v3applicationcredential",
             "OS_IDENTITY_API_VERSION": "3",
             "OS_VERIFY": "false",
-            "OS_CACERT": "/etc/ssl/ca.pem",
         },
     }
     assert new["devstack"]["credentials"]["OS_USERNAME"] == "007", "as it is written"
     assert new["devstack"]["credentials"]["OS_REGION_NAME"] == "one"
-    assert "cloud devstack: of its 2 regions one is used" in notes
-    assert "cloud devstack: ignored: profile" in notes
+    assert "cloud chi: cacert has no effect and is not taken over" in notes
+    assert "cloud devstack: its profile devstack was found nowhere" in notes
     assert "2 clouds were written to" in notes
 
 

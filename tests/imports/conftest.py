@@ -70,13 +70,19 @@ def by_us() -> Callable[..., str]:
 def by_openstacksdk() -> Callable[..., str]:
     """Does the same as openstacksdk's loader reads a file; the error, if it fails.
 
-    With ``file=None`` it reads the variables of the environment instead.
+    With ``file=None`` it reads the variables of the environment instead; with ``in_directory`` it runs where
+    the file is, and looks for the others there.
     """
     from openstack.config.loader import OpenStackConfig
     from openstack.connection import Connection
 
-    def connect(file: Path | None, cloud: str | None = None, **options: Any) -> str:
-        paths = {"config_files": [str(file)]} if file else {"load_yaml_config": False}
+    def connect(
+        file: Path | None, cloud: str | None = None, in_directory: bool = False, **options: Any
+    ) -> str:
+        paths: dict[str, Any] = {"config_files": [str(file)]} if file else {"load_yaml_config": False}
+        if file and in_directory:
+            paths["secure_files"] = [str(file.with_name("secure.yaml"))]
+            paths["vendor_files"] = [str(file.with_name("clouds-public.yaml"))]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:

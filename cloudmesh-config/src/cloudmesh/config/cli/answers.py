@@ -50,6 +50,7 @@ def import_clouds(path: Path, arguments: Arguments, prompter: Prompter) -> Answe
         form=arguments["--format"],
         kind=arguments["--type"],
         name=arguments["--name"],
+        region=arguments["--region"],
         force=arguments["--force"],
         dryrun=arguments["--dryrun"],
     )

@@ -54,7 +54,7 @@ class ConfigCommand(PluginCommand):
             config check [--output=FORMAT]
             config edit
             config import FILE [--format=KIND] [--type=TYPE] [--name=NAME]
-                          [--force] [--dryrun] [--output=FORMAT]
+                          [--region=REGION] [--force] [--dryrun] [--output=FORMAT]
 
           Arguments:
             KEY         dotted path of a setting, such as clouds.uc.host; items of
@@ -71,6 +71,8 @@ class ConfigCommand(PluginCommand):
             --type=TYPE      set this type for the clouds, instead of that in FILE
             --name=NAME      name of the cloud if FILE has one; which one to import
                              if it has several
+            --region=REGION  the one region to take of a clouds.yaml (default: each
+                             region of a cloud becomes a cloud, named NAME-REGION)
             --force          import: replace existing clouds; encrypt, rekey: allow
                              keys of which you have no private key
             --dryrun         show what would be added, write nothing

@@ -1,90 +1,148 @@
-"""OpenStack's ``clouds.yaml``, with the ``secure.yaml`` beside it."""
+"""OpenStack's ``clouds.yaml``, with the files that belong to it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from cloudmesh.config.importers import source
-from cloudmesh.config.importers.source import (
-    FoundCloud,
-    ImportedClouds,
-    harmless_value,
-    openstack_section,
-    text_of,
+from cloudmesh.config.importers import (
+    clouds_yaml_files,
+    clouds_yaml_keys,
+    clouds_yaml_rules,
+    clouds_yaml_sdk,
+    source,
 )
+from cloudmesh.config.importers.clouds_yaml_files import CloudsFiles
+from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud, Settings
+from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, openstack_section
+from cloudmesh.config.yaml.config_file import FileError
 
-SECURE = ("secure.yaml", "secure.yml")
-# Their key beside ``auth``, and ours.
-SETTINGS = {
-    "auth_type": "OS_AUTH_TYPE",
-    "region_name": "OS_REGION_NAME",
-    "interface": "OS_INTERFACE",
-    "identity_api_version": "OS_IDENTITY_API_VERSION",
-    "verify": "OS_VERIFY",
-    "cacert": "OS_CACERT",
-    "cert": "OS_CERT",
-    "key": "OS_KEY",
-}
+SECURE = clouds_yaml_files.SECURE
+_EXTRA = "pip install 'cloudmesh-config[openstack]'"
 
 
 def recognises(text: str, data: Any) -> bool:
     """Whether this is such a file: ``clouds`` whose items sign in with ``auth`` or come from a profile."""
     clouds = data.get("clouds") if isinstance(data, dict) else None
     return isinstance(clouds, dict) and any(
-        isinstance(cloud, dict) and {"auth", "profile", "auth_type"} & cloud.keys()
+        isinstance(cloud, dict) and {"auth", "profile", "cloud", "auth_type"} & cloud.keys()
         for cloud in clouds.values()
     )
 
 
-def read_clouds(path: Path, text: str) -> ImportedClouds:
-    """The clouds of the file; raises ConfigError if it or ``secure.yaml`` cannot be read."""
-    clouds = source.section(source.yaml(text, path).get("clouds"), path, "clouds")
-    secure = next((beside for name in SECURE if (beside := path.with_name(name)).exists()), None)
-    notes = []
-    if secure:
-        secrets = source.yaml(source.read(secure), secure).get("clouds")
-        clouds = _merged(clouds, source.section(secrets, secure, "clouds"))
-        notes.append(f"{secure} was read as well")
-    return ImportedClouds([_cloud(str(name), cloud, path) for name, cloud in clouds.items()], notes)
+def read_clouds(path: Path, text: str, region: str | None = None) -> ImportedClouds:
+    """The clouds of the file, one for each region, or only those of one region.
+
+    Raises ConfigError if it, or a file that belongs to it, cannot be read.
+    """
+    files = clouds_yaml_files.read(path, text)
+    reader = _Reader(files, clouds_yaml_sdk.installed(), region)
+    found: list[FoundCloud] = []
+    for name in files.clouds:
+        for cloud in reader.of_cloud(name):
+            taken = {other.name for other in found} | (files.clouds.keys() - {name})
+            is_free = cloud.name not in taken
+            reason = "another cloud of the file has this name; use --region=REGION to take only one region"
+            found.append(cloud if is_free else FoundCloud(cloud.name, {}, reason, base=name))
+    return ImportedClouds(found, files.notes)
 
 
-def _merged(data: dict[Any, Any], other: dict[Any, Any]) -> dict[Any, Any]:
-    """Both, section by section; a value of ``other`` comes before one of ``data``."""
-    result = dict(data)
-    for key, value in other.items():
-        old = result.get(key)
-        are_sections = isinstance(old, dict) and isinstance(value, dict)
-        result[key] = _merged(dict(old or {}), value) if are_sections else value
-    return result
+def credentials(name: str, settings: Mapping[str, Any], path: Path, notes: list[str]) -> dict[str, str]:
+    """The keys for one cloud that another file has in this form, without profile; raises ConfigError."""
+    reader = _Reader(CloudsFiles(path, {name: dict(settings)}), None, None)
+    found = next(reader.of_cloud(name))
+    if found.skipped:
+        raise FileError(path, None, f"clouds.{name} cannot be used: {found.skipped}", "correct it")
+    notes += found.notes
+    given: dict[str, str] = found.section["credentials"]
+    return given
 
 
-def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
-    settings = source.section(cloud, path, f"clouds.{name}")
-    if "auth" not in settings and text_of(settings.get("profile")):
-        return FoundCloud(name, {}, "it is defined by a profile, which is not read")
-    notes: list[str] = []
-    section = openstack_section(credentials(name, settings, path, notes))
-    return FoundCloud(name, section, notes=notes)
+@dataclass
+class _Cloud:
+    """One cloud: its section and profile, and what there is to tell."""
+
+    section: Settings
+    profile: Settings = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    lacks: str = ""
 
 
-def credentials(name: str, settings: dict[str, Any], path: Path, notes: list[str]) -> dict[str, str]:
-    """Our names and values of what stands under ``auth`` and beside it; notes tell what is left out."""
-    auth = source.section(settings.get("auth"), path, f"clouds.{name}.auth")
-    given = {f"OS_{str(key).upper()}": value for key, value in auth.items()}
-    given.update({SETTINGS[key]: value for key, value in settings.items() if key in SETTINGS})
-    listed = settings.get("regions")
-    regions = [
-        region
-        for item in (listed if isinstance(listed, list) else ())
-        if (region := text_of(item.get("name") if isinstance(item, dict) else item))
-    ]
-    if regions:
-        given.setdefault("OS_REGION_NAME", regions[0])
-        if len(regions) > 1:
-            notes.append(f"of its {len(regions)} regions {given['OS_REGION_NAME']} is used")
-    left = sorted(str(key) for key in settings if key not in {*SETTINGS, "auth", "regions"})
-    if left:
-        notes.append(f"ignored: {', '.join(left)}")
-    texts = {key: text for key, value in given.items() if (text := text_of(value)) is not None}
-    return {key: harmless_value(key, text, notes) for key, text in texts.items()}
+@dataclass
+class _Reader:
+    """Makes clouds of the sections, with openstacksdk or without."""
+
+    files: CloudsFiles
+    sdk: clouds_yaml_sdk.OpenStackSdk | None
+    region: str | None
+
+    def of_cloud(self, name: str) -> Iterator[FoundCloud]:
+        """The cloud in each of its regions; one that is skipped if it cannot be used."""
+        section = source.section(self.files.clouds[name], self.files.path, f"clouds.{name}")
+        try:
+            cloud = self._with_profile(clouds_yaml_rules.typed(section))
+            cloud.notes += self.files.cloud_notes.get(name, [])
+            places = self._regions(cloud)
+            for region, values in places:
+                several = len(places) > 1
+                yield self._in_region(name, f"{name}-{region}" if several else name, cloud, region, values)
+        except RefusedCloud as error:
+            yield FoundCloud(name, {}, str(error), base=name)
+
+    def _with_profile(self, section: Settings) -> _Cloud:
+        """The cloud with the profile that it names, if that is at hand."""
+        name = clouds_yaml_rules.profile_name(section)
+        if name is None:
+            return _Cloud(section)
+        if not isinstance(name, str):
+            raise RefusedCloud("profile is not a text")
+        if name in self.files.public:
+            where = f"clouds-public.yaml: {self.files.public_path}"
+            profile = source.section(self.files.public[name], self.files.path, f"public-clouds.{name}")
+            return _Cloud(section, clouds_yaml_rules.typed(profile), [f"its profile {name} is from {where}"])
+        # What is not at hand is left away, so that openstacksdk does not fetch it.
+        bare = _Cloud({key: value for key, value in section.items() if key not in ("profile", "cloud")})
+        try:
+            found = self.sdk.profile(name) if self.sdk else None
+        except RefusedCloud as error:
+            bare.lacks = str(error)
+            return bare
+        if found:
+            return _Cloud(section, dict(found), [f"its profile {name} is that of openstacksdk"])
+        if urlsplit(name).netloc:
+            bare.lacks = "its profile is a URL, which is not fetched"
+        elif self.sdk:
+            bare.lacks = f"its profile {name} was found nowhere"
+        else:
+            bare.lacks = f"its profile {name} is in no clouds-public.yaml; {_EXTRA} brings those of vendors"
+        return bare
+
+    def _regions(self, cloud: _Cloud) -> list[tuple[str, Settings]]:
+        known = clouds_yaml_rules.regions(cloud.section, cloud.profile)
+        if self.region is None:
+            return known or [("", {})]
+        if known and self.region not in [name for name, _ in known]:
+            names = ", ".join(name for name, _ in known)
+            raise RefusedCloud(f"it has no region {self.region}, only: {names}")
+        return [each for each in known if each[0] == self.region] or [(self.region, {})]
+
+    def _in_region(self, base: str, name: str, cloud: _Cloud, region: str, values: Settings) -> FoundCloud:
+        """The cloud in one region; raises RefusedCloud."""
+        notes = list(cloud.notes)
+        # It also refuses what openstacksdk must not be given.
+        settings = clouds_yaml_rules.settings(cloud.section, cloud.profile, region, values)
+        if self.sdk:
+            without = {
+                key: value for key, value in cloud.section.items() if key not in clouds_yaml_rules.NETWORKS
+            }
+            only = [{"name": region, "values": values}]
+            settings = self.sdk.settings(base, {**without, "regions": only}, cloud.profile, region)
+        given = {*cloud.section, *cloud.profile, *values}
+        made = clouds_yaml_keys.credentials(settings, given, self.files.path.parent, notes)
+        if cloud.lacks:
+            clouds_yaml_keys.refuse_without_address(made, cloud.lacks)
+            notes.insert(0, cloud.lacks)
+        return FoundCloud(name, openstack_section(made), notes=notes, base=base)

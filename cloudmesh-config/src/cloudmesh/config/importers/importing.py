@@ -35,6 +35,7 @@ class ImportOptions:
         form: the format of the file; None to recognise it.
         kind: a type for all the clouds, in place of what the file says.
         name: the name for the one cloud of the file, or which of its several to take.
+        region: the one region to take, of a file that can name several for a cloud.
         force: whether clouds that exist already are replaced.
         dryrun: whether nothing is written.
     """
@@ -42,6 +43,7 @@ class ImportOptions:
     form: str | None = None
     kind: str | None = None
     name: str | None = None
+    region: str | None = None
     force: bool = False
     dryrun: bool = False
 
@@ -62,7 +64,7 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
         ConfigError: the file or the configuration cannot be used or written; nothing is changed.
     """
     before = clouds.current_text(path)
-    found = _chosen(read_clouds(file, options.form), options, file)
+    found = _chosen(read_clouds(file, options.form, options.region), options, file)
     result = Imported([], list(found.notes))
     for cloud in found.clouds:
         told = [f"skipped, because {cloud.skipped}"] if cloud.skipped else cloud.notes
@@ -79,11 +81,11 @@ def import_file(file: Path, path: Path, options: ImportOptions) -> Imported:
     return result
 
 
-def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
-    """What the file gives; ``form`` is one of FORMATS, else it is recognised.
+def read_clouds(path: Path, form: str | None = None, region: str | None = None) -> ImportedClouds:
+    """What the file gives; ``form`` is one of FORMATS, else it is recognised; ``region`` is the one to take.
 
-    Raises UsageError for a file that is not there, UnknownName for another format, ConfigError for a file
-    that cannot be read or holds no cloud.
+    Raises UsageError for a file that is not there or has no regions, UnknownName for another format,
+    ConfigError for a file that cannot be read or holds no cloud.
     """
     if form is not None and form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
@@ -95,7 +97,10 @@ def read_clouds(path: Path, form: str | None = None) -> ImportedClouds:
         path = aws.in_directory(path)
     text = source.read(path)
     module = FORMATS[form] if form else _recognised(text, path)
-    found: ImportedClouds = module.read_clouds(path, text) if module else ImportedClouds([])
+    if region is not None and module not in (clouds_yaml, None):
+        raise UsageError(f"{path} is no clouds.yaml, so that --region=REGION has no meaning; leave it out")
+    more = (region,) if module is clouds_yaml else ()
+    found: ImportedClouds = module.read_clouds(path, text, *more) if module else ImportedClouds([])
     if not found.clouds:
         if form:
             raise ConfigError(
@@ -132,7 +137,7 @@ def _chosen(found: ImportedClouds, options: ImportOptions, file: Path) -> Import
         if len(usable) == 1:
             chosen = [replace(usable[0], name=options.name)]
         else:
-            chosen = [cloud for cloud in usable if cloud.name == options.name]
+            chosen = [cloud for cloud in usable if options.name in (cloud.name, cloud.base)]
             found = replace(found, profile={}, default=None)
         if not chosen:
             raise UnknownName("cloud", options.name, (cloud.name for cloud in usable), f"in {file}")

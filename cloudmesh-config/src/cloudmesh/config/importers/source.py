@@ -24,12 +24,12 @@ LARGEST = 2**20
 _AS_WRITTEN = ("int", "float", "timestamp")
 
 
-class _Texts(Guarded):
+class AsWritten(Guarded):
     """Leaves numbers and dates as they are written: a password may be 0123."""
 
 
 for _kind in _AS_WRITTEN:
-    _Texts.add_constructor(f"tag:yaml.org,2002:{_kind}", SafeConstructor.construct_yaml_str)
+    AsWritten.add_constructor(f"tag:yaml.org,2002:{_kind}", SafeConstructor.construct_yaml_str)
 
 
 def read(path: Path) -> str:
@@ -52,7 +52,7 @@ def read(path: Path) -> str:
 
 def yaml(text: str, path: Path) -> dict[str, Any]:
     """The sections of a YAML text; its scalars are texts, but for true, false and null. Raises FileError."""
-    return reader.parse(text, path, _Texts)
+    return reader.parse(text, path, AsWritten)
 
 
 def section(value: Any, path: Path, where: str) -> dict[str, Any]:
@@ -78,12 +78,14 @@ class FoundCloud:
         section: what is to stand under ``clouds.NAME``: texts, and sections of them.
         skipped: why it cannot be taken; empty if it can.
         notes: what was left out of it or has no value, half a sentence each.
+        base: its name in the file, where that is another, as one of several regions has it.
     """
 
     name: str
     section: dict[str, Any] = field(repr=False)
     skipped: str = ""
     notes: list[str] = field(default_factory=list)
+    base: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+"""From the settings of a cloud, as openstacksdk has them, to the keys that our provider reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cloudmesh.config.check import auth_types
+from cloudmesh.config.importers import clouds_yaml_rules
+from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud, Settings
+from cloudmesh.config.importers.clouds_yaml_text import Plain
+from cloudmesh.config.importers.source import harmless_value, text_of
+
+# Our names of keys beside ``auth``, where theirs is another.
+_KEYS = {
+    **{key: f"OS_{key.upper()}" for key in ("region_name", "cert", "key", "cacert", "identity_api_version")},
+    **{
+        f"{service}_endpoint{ending}": f"OS_{service.upper()}_ENDPOINT_OVERRIDE"
+        for ending in ("", "_override")
+        for service in ("compute", "image", "network", "identity", "reservation")
+    },
+    "compute_default_microversion": "OS_COMPUTE_API_VERSION",
+    "compute_api_version": "OS_COMPUTE_API_VERSION",
+}
+_PATHS = ("OS_CACERT", "OS_CERT", "OS_KEY")
+# All that is used in some way.
+_TAKEN = {*_KEYS, "auth", "auth_type", "profile", "cloud", "regions", "interface", "verify", "insecure"}
+_AUTH = {"scope": "OS_OPENID_SCOPE"}
+
+
+def credentials(found: Settings, given: Iterable[str], directory: Path, notes: list[str]) -> dict[str, str]:
+    """The keys for these settings; the notes tell what is left out, and what is read otherwise.
+
+    Args:
+        found: the settings.
+        given: the keys that the file has for this cloud, also in its profile and its region.
+        directory: where paths of the file begin.
+        notes: half sentences are added to it.
+    """
+    values: dict[str, Any] = {
+        _AUTH.get(key, f"OS_{key.upper()}"): value for key, value in found["auth"].items()
+    }
+    named = {str(key).replace("-", "_") for key in given}
+    auth_type = found.get("auth_type")
+    if named & {"auth_type", "auth_plugin"} or auth_type != auth_types.DEFAULT:
+        values[auth_types.AUTH_TYPE] = auth_type
+    values |= {ours: found[key] for key, ours in _KEYS.items() if found.get(key) not in (None, "")}
+    values |= _interface(found, named, notes) | _verification(found, notes)
+    _tell(found, {str(key) for key in given}, notes)
+    listed = {key: ",".join(map(str, value)) for key, value in values.items() if isinstance(value, list)}
+    texts = {key: text for key, value in {**values, **listed}.items() if (text := text_of(value)) is not None}
+    empty = sorted(key for key in values.keys() - texts.keys() if values[key] is not None)
+    if empty:
+        notes.append(f"not taken over, because they have no value: {', '.join(empty)}")
+    for key in sorted(key for key in texts if isinstance(values[key], Plain) and values[key].differs):
+        notes.append(
+            f"{key} is taken as it is written; openstacksdk reads no text there, as it has no quotes"
+        )
+    for key in (key for key in _PATHS if key in texts):
+        texts[key] = _path(key, texts[key], directory, notes)
+    return {key: harmless_value(key, str(text), notes) for key, text in texts.items()}
+
+
+def _interface(found: Settings, named: set[str], notes: list[str]) -> dict[str, Any]:
+    """The interface, if the file says one; of several the first."""
+    value = found.get("interface")
+    if isinstance(value, list) and value:
+        if len(value) > 1:
+            notes.append(f"of its interfaces only {value[0]} is taken over")
+        value = value[0]
+    is_given = bool(named & {"interface", "endpoint_type"})
+    return {"OS_INTERFACE": value} if is_given or value != "public" else {}
+
+
+def _verification(found: Settings, notes: list[str]) -> dict[str, Any]:
+    """Whether certificates are verified, and by which authorities."""
+    verify, bundle = found.get("verify"), found.get("cacert")
+    no_bundle = {"OS_CACERT": None} if bundle else {}
+    if found.get("insecure") is True or verify is False:
+        if bundle:
+            notes.append("cacert has no effect and is not taken over, as certificates are not verified")
+        return {"OS_VERIFY": "false", **no_bundle}
+    if verify is None and "verify" in found:
+        if bundle:
+            notes.append("cacert has no effect in openstacksdk and is not taken over, as verify is empty")
+        return no_bundle
+    if isinstance(verify, str) and not bundle:
+        # A text is the path of the certificates to trust.
+        notes.append("verify is a text, which openstacksdk takes for the path of certificates")
+        return {"OS_CACERT": verify}
+    return {}
+
+
+def _path(key: str, value: str, directory: Path, notes: list[str]) -> str:
+    """The path of a file, from the root or from the user's home."""
+    if value.startswith(("~", "/", "$")) or Path(value).is_absolute():
+        return value
+    path = directory.absolute() / value
+    notes.append(f"{key} is a relative path, taken from the directory of the file: {path}")
+    return str(path)
+
+
+def _tell(found: Settings, given: set[str], notes: list[str]) -> None:
+    """Name what is not taken over, and what is given and means nothing."""
+    left = sorted(key for key in given if key.replace("-", "_") not in _TAKEN and not _is_auth(key, found))
+    for key in ("auth-type", "auth_plugin", "auth-plugin"):
+        if key in given:
+            notes.append(f"{key} has no effect in openstacksdk, which reads auth_type only")
+            left = [each for each in left if each != key]
+    if left:
+        notes.append(f"not taken over: {', '.join(left)}")
+    known = {*clouds_yaml_rules.auth_keys(found), *_AUTH}
+    auth_type = str(found["auth_type"])
+    if unknown := sorted(found["auth"].keys() - known):
+        if len(known) > len(_AUTH):
+            what = f"{', '.join(unknown)} under auth, which auth_type {auth_type} does not know"
+            notes.append(f"openstacksdk refuses this cloud because of {what}")
+        else:
+            notes.append(f"auth_type {auth_type} is not known")
+
+
+def _is_auth(key: str, found: Settings) -> bool:
+    """Whether a key beside ``auth`` was moved into it."""
+    name = key.replace("-", "_").replace("tenant", "project").replace("auth_token", "token")
+    spread = {f"{whose}_{name}" for whose in ("user", "project")} if name.startswith("domain_") else set()
+    now = clouds_yaml_rules.AUTH_NOW.get(name, name)
+    return bool({name, now, *spread} & found["auth"].keys())
+
+
+def refuse_without_address(credentials: Mapping[str, str], reason: str) -> None:
+    """Raise RefusedCloud with this reason if the credentials do not say where to sign in."""
+    if reason and not credentials.get("OS_AUTH_URL"):
+        raise RefusedCloud(reason)
