@@ -45,7 +45,7 @@ def lease_rows(cloud: Cloud) -> list[Row]:
     known = [each.machine for each in cloud.inventory.known(cloud.name) if is_there(each.machine)]
     return [
         lease_row(lease, [machine.name for machine in known if is_on(machine, lease)])
-        for lease in cloud.leasing.all()
+        for lease in sorted(cloud.leasing.all(), key=lambda each: (each.starts, each.name))
     ]
 
 

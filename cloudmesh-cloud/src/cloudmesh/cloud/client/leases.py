@@ -62,9 +62,12 @@ class Leases:
         self.connection.require(Capability.LEASES)
         if maybe_done and (made := self.named(request.name)):
             return made
-        return self.connection.surely(
+        made = self.connection.surely(
             lambda: self.connection.calls.create_lease(request), lambda: self.named(request.name)
         )
+        # Lists show the end that is kept.
+        self.refresh()
+        return made
 
     def extend(self, lease: Lease, ends: float) -> Lease:
         """Let a lease end at another time; if the answer is lost it is looked up."""
@@ -76,15 +79,16 @@ class Leases:
         extended = self.connection.surely(
             lambda: self.connection.calls.extend_lease(lease.cloud_id, ends), look
         )
-        # What lists show is the end that is kept.
-        self.all()
+        self.refresh()
         return extended
 
     def delete(self, lease: Lease) -> None:
         """Give a lease back, with the machines on it; nothing happens if it is gone."""
 
         def is_gone() -> bool:
-            return all(each.cloud_id != lease.cloud_id for each in self.all())
+            left = [each for each in self.all() if each.cloud_id == lease.cloud_id]
+            # It waits for its machines to go, for longer than a call may take.
+            return all(each.status is LeaseStatus.DELETING for each in left)
 
         def delete() -> None:
             with suppress(NotFound):

@@ -18,6 +18,7 @@ A test of what a provider does not declare in ``capabilities`` passes if all suc
 ``machines``   booting, listing, deleting; a boot is found by its token; images and flavors
 ``verbs``      each verb leads to its state; a new verb is a row in a table there, or a test of its own
 ``networks``   networks, security groups with their rules, floating IPs
+``leases``     leases, and machines that are booted on them
 ``account``    key pairs and quotas; what is not declared is unsupported
 ``bulk``       several machines in one call, for providers that declare ``bulk``
 ``faults``     answers that are none, and states that are apart, where the test file has the fixtures
@@ -31,6 +32,7 @@ from __future__ import annotations
 from cloudmesh.cloud.conformance.account import AccountTests
 from cloudmesh.cloud.conformance.bulk import BulkTests
 from cloudmesh.cloud.conformance.faults import FaultTests
+from cloudmesh.cloud.conformance.leases import LeaseTests
 from cloudmesh.cloud.conformance.machines import MachineTests
 from cloudmesh.cloud.conformance.networks import NetworkTests
 from cloudmesh.cloud.conformance.verbs import VerbTests
@@ -38,7 +40,7 @@ from cloudmesh.cloud.conformance.verbs import VerbTests
 __all__ = ["ProviderSuite"]
 
 
-class ProviderSuite(MachineTests, VerbTests, NetworkTests, AccountTests, BulkTests, FaultTests):
+class ProviderSuite(MachineTests, VerbTests, NetworkTests, LeaseTests, AccountTests, BulkTests, FaultTests):
     """All tests. Subclass it and give it the fixture ``make_provider``.
 
     ``patience``: how many seconds to wait for a machine to reach a state; raise it for slow clouds.

@@ -13,6 +13,7 @@ import pytest
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Locked, NotFound, Unsupported
+from cloudmesh.cloud.model.leases import LeaseRequest
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
@@ -35,6 +36,10 @@ CALLS: Mapping[Capability, tuple[tuple[Any, ...], ...]] = {
     Capability.FLOATING_IPS: (
         *(("floating_ips",), ("create_floating_ip",), ("delete_floating_ip", "a")),
         *(("attach_floating_ip", "a", "b"), ("detach_floating_ip", "a")),
+    ),
+    Capability.LEASES: (
+        *(("leases",), ("create_lease", LeaseRequest("a", 1, 3600.0))),
+        *(("extend_lease", "a", 3600.0), ("delete_lease", "a")),
     ),
     Capability.ADD_IMAGE: (("add_image", "a", Path("a")),),
     Capability.DELETE_IMAGE: (("delete_image", "a"),),

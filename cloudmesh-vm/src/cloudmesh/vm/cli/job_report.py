@@ -104,7 +104,12 @@ def report_cancelled(job: JobState) -> Answer:
     happens = "is stopping: it begins no more calls" if job.status == RUNNING else "is cancelled"
     counts = f"{job.done} of {job.machines} done"
     note = f"job {job.number} {happens}: {counts}; continue with cms job resume {job.number}"
-    return Answer([_row(job)], columns=COLUMNS, names="job", formats={"age": age_text}, notes=[note])
+    notes = [note]
+    for place in job.leases:
+        cloud, _, name = place.partition(":")
+        told = f"its lease {name} may go on costing; delete it: cms lease delete {name} --cloud={cloud}"
+        notes.append(f"note: {told}")
+    return Answer([_row(job)], columns=COLUMNS, names="job", formats={"age": age_text}, notes=notes)
 
 
 def _row(job: JobState) -> dict[str, Any]:
