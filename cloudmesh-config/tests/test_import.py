@@ -109,7 +109,7 @@ cloudmesh:
   cloud:
     chameleon:
       cm: {{active: true, heading: Chameleon KVM, host: c.org, label: ch, kind: chameleon, version: train}}
-      default: {{image: CC-Ubuntu18.04, size: m1.medium, username: TBD}}
+      default: {{image: CC-Ubuntu18.04, size: m1.medium, username: TBD, network: net1}}
       credentials:
         auth:
           username: TBD
@@ -123,10 +123,16 @@ cloudmesh:
     aws:
       cm: {{kind: aws}}
       default: {{size: t2.micro}}
-      credentials: {{region: us-west-2, EC2_ACCESS_ID: AKIA, EC2_SECRET_KEY: {SECRET}}}
+      credentials: {{region: us-west-2, EC2_ACCESS_ID: AKIA, EC2_SECRET_KEY: {SECRET},
+        EC2_SECURITY_GROUP: web, EC2_PRIVATE_KEY_FILE_NAME: aws_cert}}
     azure:
       cm: {{kind: azure}}
-      credentials: {{AZURE_SECRET_KEY: {SECRET}, AZURE_TENANT_ID: 't{{cloudmesh.profile.user}}'}}
+      default: {{size: Basic_A0, group: research, network: vnet, subnet: sub, AZURE_VM_NIC: nic}}
+      credentials: {{AZURE_SECRET_KEY: {SECRET}, AZURE_TENANT_ID: 't{{cloudmesh.profile.user}}',
+        AZURE_APPLICATION_ID: app, AZURE_SUBSCRIPTION_ID: TBD, AZURE_REGION: eastus}}
+    google:
+      cm: {{kind: google, other: 1}}
+      credentials: {{datacenter: us-central1-a, client_email: TBD, project: p, path_to_json_file: ~/key.json}}
 """
 LAUGHS = "a0: &a0 x\n" + "".join(f"a{n + 1}: &a{n + 1} [{f'*a{n},' * 9}]\n" for n in range(9))
 
@@ -334,16 +340,37 @@ def test_cloudmesh_4(write: Write, give: Give) -> None:
             "OS_PROJECT_NAME": "CH",
             "OS_REGION_NAME": "KVM@TACC",
         },
-        "default": {"image": "CC-Ubuntu18.04", "flavor": "m1.medium"},
+        "default": {"image": "CC-Ubuntu18.04", "flavor": "m1.medium", "network": "net1"},
     }
     assert new["old"]["credentials"]["OS_PROJECT_ID"] == "7"
     assert new["aws"] == {
         "type": "ec2",
         "credentials": {"EC2_REGION": "us-west-2", "EC2_ACCESS_KEY": "AKIA", "EC2_SECRET_KEY": SECRET},
-        "default": {"flavor": "t2.micro"},
+        "default": {"secgroup": "web", "flavor": "t2.micro"},
     }
-    assert new["azure"]["credentials"]["AZURE_TENANT_ID"] == "TBD"
+    assert "cloud aws: not taken over: credentials.EC2_PRIVATE_KEY_FILE_NAME" in notes
+    assert new["azure"] == {
+        "type": "azure",
+        "credentials": {
+            "AZURE_TENANT_ID": "TBD",
+            "AZURE_SUBSCRIPTION_ID": "TBD",
+            "AZURE_CLIENT_SECRET": SECRET,
+            "AZURE_CLIENT_ID": "app",
+        },
+        "region": "eastus",
+        "resource_group": "research",
+        "network": "vnet",
+        "subnet": "sub",
+        "default": {"flavor": "Basic_A0"},
+    }
     assert "AZURE_TENANT_ID refers to another value" in notes
+    assert "cloud azure: not taken over: default.AZURE_VM_NIC" in notes
+    assert new["google"] == {
+        "type": "google",
+        "credentials": {"GOOGLE_PROJECT": "p", "GOOGLE_KEY_FILE": "~/key.json"},
+        "zone": "us-central1-a",
+    }
+    assert "cloud google: not taken over: cm.other, credentials.client_email" in notes
     assert data["profile"] == {"firstname": "Ann"}
     assert data["cloudmesh"] == {"default": ["mine"]}
 

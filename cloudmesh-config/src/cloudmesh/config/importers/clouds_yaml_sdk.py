@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.config.importers.clouds_yaml_rules import (
@@ -31,7 +31,7 @@ class OpenStackSdk:
         class Loader(config.loader.OpenStackConfig):  # type: ignore[misc]
             """Knows the sections that were read, and only moves the keys of ``auth`` to their place."""
 
-            profiles: ClassVar[Settings] = {}
+            profiles: Settings
 
             def _load_vendor_file(self) -> tuple[str, Settings]:
                 return "clouds-public.yaml", {"public-clouds": self.profiles}
