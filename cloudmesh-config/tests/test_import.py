@@ -228,7 +228,7 @@ def test_openrc(write: Write, give: Give) -> None:
 def test_nothing_of_an_openrc_is_run(write: Write, give: Give, tmp_path: Path) -> None:
     path, trace = write(HEAD), tmp_path / "trace"
     text = (
-        "OS_AUTH_URL=https://x.org/v3\nOS_PROJECT_NAME=p\n"
+        "export OS_AUTH_URL=https://x.org/v3 OS_PROJECT_NAME=p\n"
         f"export OS_PASSWORD=$(touch {trace}; echo {SECRET})\nexport OS_USERNAME=`touch {trace}`\n"
         f'export OS_REGION_NAME="a$HOME" OS_CACERT=${{HOME}}/ca\ntouch {trace}\n'
         "export OS_INTERFACE='$HOME'\n"

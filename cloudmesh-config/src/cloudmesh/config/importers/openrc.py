@@ -1,167 +1,161 @@
-"""The shell file that OpenStack's dashboard gives out (``openrc.sh``): parsed, never run.
-
-Only a small part of the grammar of the shell is known: words, quotes and what is set by assignments.
-"""
+"""The shell file that OpenStack's dashboard gives out (``openrc.sh``): followed as bash would, never run."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cloudmesh.config.check import auth_types
+from cloudmesh.config.importers.shell.evaluation import outcome
+from cloudmesh.config.importers.shell.syntax import ScriptError
+from cloudmesh.config.importers.shell.values import Outcome, Value
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmless_value, openstack_section
 from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
-# What stands between words: blanks, lines that a backslash joins, a comment.
-_GAP = re.compile(r"(?:[ \t]|\\\n)*(?:#[^\n]*)?")
-_SPECIAL = "\n;&|()"
-_QUOTES = ("'", '"', "`")
-_PIECE = re.compile(
-    r"""
-    '(?P<literal>[^']*)'
-    | "(?P<quoted>(?:\\.|[^"\\])*)"
-    | `(?P<command>[^`]*)`
-    | (?P<dollar>\$[({]?)
-    | \\(?P<escaped>.?)
-    | (?P<plain>[^ \t\n;&|()'"`$\\]+)
-    """,
-    re.VERBOSE | re.DOTALL,
+_REMEDY = "source it in a new shell, and import what 'export -p' prints there"
+_NAME = re.compile(r"OS_[A-Z0-9_]+")
+_LOOKS_SO = re.compile(
+    r"^[ \t]*(?:(?:export|readonly|(?:declare|typeset)[ \t]+-\w*x\w*)[ \t]+)?['\"]?OS_[A-Z0-9_]+=",
+    re.MULTILINE,
 )
-_ESCAPE = re.compile(r'\\([$`"\\\n])')
-
-
-class OpenQuoteError(ValueError):
-    """A quote is never closed; ``line`` tells where it begins, counted from 1."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
-        self.line = line
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word without its quotes.
-
-    Attributes:
-        text: its literal text; what the shell would compute is in it as it is written.
-        computed: whether the shell would compute a part of it ($X, $(...), backticks).
-    """
-
-    text: str
-    computed: bool = False
-
-
-def commands(text: str) -> Iterator[list[Word]]:
-    """The simple commands of a script, each as its words; raises OpenQuoteError."""
-    text, at, words = text.replace("\r\n", "\n"), 0, list[Word]()
-    while gap := _GAP.match(text, at):
-        at = gap.end()
-        if at < len(text) and text[at] not in _SPECIAL:
-            word, at = _word(text, at)
-            words.append(word)
-            continue
-        if words:
-            yield words
-        if at >= len(text):
-            return
-        at, words = at + 1, []
-
-
-def _word(text: str, at: int) -> tuple[Word, int]:
-    """The word that begins here, and where it ends."""
-    pieces, computed = [], False
-    while found := _PIECE.match(text, at):
-        kind, at = found.lastgroup, found.end()
-        piece = found[kind or 0]
-        if kind == "dollar":
-            at = _closed(text, at - 1) if len(piece) > 1 else at
-            piece = text[found.start() : at]
-        elif kind == "quoted":
-            computed = computed or any(sign in _ESCAPE.sub("", piece) for sign in "$`")
-            piece = _ESCAPE.sub(lambda sign: sign[1].strip("\n"), piece)
-        elif kind == "escaped":
-            piece = piece.strip("\n")
-        computed = computed or kind in ("dollar", "command")
-        pieces.append(piece)
-    if text.startswith(_QUOTES, at):
-        raise OpenQuoteError(text.count("\n", 0, at) + 1)
-    return Word("".join(pieces), computed), at
-
-
-def _closed(text: str, start: int) -> int:
-    """Where the bracket that opens at ``start`` is closed, after it; the end of the text if it is not."""
-    opening, depth = text[start], 0
-    closing = {"(": ")", "{": "}"}[opening]
-    for at in range(start, len(text)):
-        depth += (text[at] == opening) - (text[at] == closing)
-        if not depth:
-            return at + 1
-    return len(text)
-
-
-_ASSIGNMENT = re.compile(r"(OS_[A-Z0-9_]+)=(.*)", re.DOTALL)
-_LOOKS_SO = re.compile(r"^\s*(export\s+)?OS_[A-Z0-9_]+=", re.MULTILINE)
-_BEFORE_A_COMMAND = {"if", "then", "else", "elif", "do", "while", "until", "{", "!"}
-_BEFORE_ASSIGNMENTS = {"export", "declare", "typeset", "local", "readonly"}
-_TYPED = re.compile(r"\$\{?(\w+)\}?")
+_FOREIGN = {
+    "PowerShell": re.compile(r"^[ \t]*\$env:OS_\w+[ \t]*=", re.MULTILINE | re.IGNORECASE),
+    "csh": re.compile(r"^[ \t]*setenv[ \t]+OS_\w+", re.MULTILINE),
+    "fish": re.compile(r"^[ \t]*set(?:[ \t]+-{1,2}[a-z]+){1,4}[ \t]+OS_\w+", re.MULTILINE),
+    "Windows' cmd": re.compile(r"^[ \t]*@?set[ \t]+\"?OS_\w+=", re.MULTILINE | re.IGNORECASE),
+}
+# They say where other clouds are described, and nothing of this one.
+_ELSEWHERE = ("OS_CLOUD", "OS_CLOUD_NAME", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE")
+# What only programs of this name read.
+_MARK = b"\xef\xbb\xbf"
 
 
 def recognises(text: str, data: Any) -> bool:
-    """Whether this is such a file: a line sets a variable of OpenStack."""
-    return bool(_LOOKS_SO.search(text))
+    """Whether this is such a file: a line sets a variable of OpenStack, be it for another shell than ours."""
+    return bool(_LOOKS_SO.search(text)) or any(pattern.search(text) for pattern in _FOREIGN.values())
 
 
 def read_clouds(path: Path, text: str) -> ImportedClouds:
-    """The one cloud of the file, named by its project; raises FileError if a quote is never closed."""
-    script = _Script()
+    """The one cloud of the file, named by its project; raises FileError for a file that is not understood."""
+    notes = list[str]()
+    text = _plain_lines(path, text, notes)
+    for shell, pattern in _FOREIGN.items():
+        if found := pattern.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            message = f"this is a file for {shell}, which is not read"
+            raise FileError(path, line, message, "give the file for bash, or write export NAME=VALUE lines")
     try:
-        for words in commands(text):
-            script.take(words)
-    except OpenQuoteError as error:
-        raise FileError(path, error.line, "a quote is opened and never closed", "close it") from None
-    values = {key: value for key, value in script.values.items() if value}
-    values = {key: harmless_value(key, value, script.notes) for key, value in values.items()}
+        left = outcome(text)
+    except ScriptError as error:
+        if not recognises(text, None):
+            return ImportedClouds([])
+        raise FileError(path, error.line, error.message, error.remedy or _REMEDY) from None
+    values = _environment(left, notes)
+    _note_what_decided(left, notes)
+    values = {key: harmless_value(key, value, notes) for key, value in values.items() if value.strip()}
+    return _cloud(path, values, notes)
+
+
+def _plain_lines(path: Path, text: str, notes: list[str]) -> str:
+    """The text as it was before an editor of Windows wrote it."""
+    with path.open("rb") as file:
+        marked = file.read(3) == _MARK
+    if returns := text.count("\r\n"):
+        if returns != text.count("\n"):
+            line = text[: text.index("\r")].count("\n") + 1
+            message = "some lines end as those of Windows do, and some do not"
+            raise FileError(path, line, message, "convert it with: sed -i 's/\\r$//' FILE")
+        text = text.replace("\r\n", "\n")
+    if marked or returns:
+        notes.append(
+            "the file was written by an editor of Windows; its line ends and byte order mark are ignored"
+        )
+    return text
+
+
+def _environment(left: Outcome, notes: list[str]) -> dict[str, str]:
+    """The variables of OpenStack that the script exports; all of them if it exports none."""
+    given = {
+        name: variable
+        for name, variable in left.variables.items()
+        if _NAME.fullmatch(name) and variable.value is not None
+    }
+    exported = {name for name, variable in given.items() if variable.exported}
+    if given and not exported:
+        notes.append("the file exports nothing; its variables were taken as if it did")
+        exported = set(given)
+    kept = [name for name in given if name not in exported and _is_known(name)]
+    if kept:
+        notes.append(f"not exported by the file, and so not taken over: {', '.join(kept)}")
+    for name, how in left.left_out.items():
+        if name not in given and _is_known(name):
+            notes.append(f"{name} {how}, and was not taken over")
+    return {
+        name: _text(name, given[name].value or Value(), left, notes) for name in given if name in exported
+    }
+
+
+def _is_known(name: str) -> bool:
+    """Whether the variable means something for any way to sign in."""
+    return any(way.knows(name) for way in auth_types.TYPES)
+
+
+def _text(name: str, value: Value, left: Outcome, notes: list[str]) -> str:
+    """The value as a text: TBD for what is not known, with a note unless it would be typed in."""
+    set_to = f"it was set to {TO_BE_DEFINED}"
+    if value.unknown:
+        if not value.unknown.typed:
+            origin = f"from {value.unknown.what} (line {value.unknown.line})"
+            notes.append(f"{name} is computed by the shell {origin}, which is not executed; {set_to}")
+        return TO_BE_DEFINED
+    if value.lacking:
+        lacking = ", ".join(sorted(value.lacking - {""})) or "a variable"
+        notes.append(f"{name} needs {lacking}, which the file does not set; {set_to}")
+        return TO_BE_DEFINED
+    left.names.update(value.assumed)
+    return value.text
+
+
+def _note_what_decided(left: Outcome, notes: list[str]) -> None:
+    if names := sorted(left.names - {""}):
+        notes.append(f"taken as not set, as in a new shell: {', '.join(names)}")
+    if left.early:
+        lines = ", ".join(str(line) for line in sorted(set(left.early)))
+        notes.append(f"taken not to end early, which depends on the shell that reads it: line {lines}")
+
+
+def _cloud(path: Path, values: dict[str, str], notes: list[str]) -> ImportedClouds:
+    """The cloud of these variables, as far as its way to sign in knows them."""
+    elsewhere = [key for key in _ELSEWHERE if values.pop(key, "")]
+    if elsewhere and "OS_AUTH_URL" not in values:
+        message = f"this file sets {elsewhere[0]}, so its cloud is described in a clouds.yaml"
+        raise FileError(path, None, message, "import that file")
+    if elsewhere:
+        told = f"{elsewhere[0]} was not taken over: with it, openstack signs in as a clouds.yaml says"
+        notes.append(f"{told}; import that file instead if you use it")
+    _as_openstacksdk(values, notes)
+    way = auth_types.chosen(values)
+    unknown = [key for key in values if way and not way.knows(key)]
+    if unknown:
+        notes.append(f"not taken over, since {way.name if way else ''} does not use it: {', '.join(unknown)}")
+    values = {key: value for key, value in values.items() if key not in unknown}
     if not values:
         return ImportedClouds([])
     name = next((values[key] for key in ("OS_PROJECT_NAME", "OS_TENANT_NAME") if key in values), "")
     section = openstack_section(values)
-    return ImportedClouds([FoundCloud("" if name == TO_BE_DEFINED else name, section, notes=script.notes)])
+    return ImportedClouds([FoundCloud("" if name == TO_BE_DEFINED else name, section, notes=notes)])
 
 
-class _Script:
-    """The variables as the commands seen so far leave them."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-        self.notes: list[str] = []
-        self.typed: set[str] = set()
-
-    def take(self, words: list[Word]) -> None:
-        """One command: an assignment, ``unset`` or ``read``; anything else means nothing here."""
-        conditional = False
-        while words and words[0].text in _BEFORE_A_COMMAND:
-            words, conditional = words[1:], True
-        first = words[0].text if words else ""
-        if first == "read":
-            self.typed.update(word.text for word in words[1:] if word.text.isidentifier())
-        elif first == "unset" and not conditional:
-            for word in words[1:]:
-                self.values.pop(word.text, None)
-        else:
-            for word in words:
-                if word.text in _BEFORE_ASSIGNMENTS or word.text.startswith("-"):
-                    continue
-                if not (match := _ASSIGNMENT.fullmatch(word.text)):
-                    break
-                # What is set only on a condition is taken where nothing else is known.
-                if not (conditional and self.values.get(match[1])):
-                    self.values[match[1]] = TO_BE_DEFINED if word.computed else match[2]
-                    variable = _TYPED.fullmatch(match[2])
-                    if word.computed and not (variable and variable[1] in self.typed):
-                        note = (
-                            f"is computed by the shell, which is not executed; it was set to {TO_BE_DEFINED}"
-                        )
-                        self.notes.append(f"{match[1]} {note}")
+def _as_openstacksdk(values: dict[str, str], notes: list[str]) -> None:
+    """Give the settings of TLS the meaning that they have for openstacksdk in an environment."""
+    insecure = values.get("OS_INSECURE", "")
+    if insecure and insecure.lower() not in ("true", "false"):
+        notes.append(
+            "OS_INSECURE is neither true nor false, which openstacksdk takes as false; it was left out"
+        )
+        del values["OS_INSECURE"]
+    if "OS_VERIFY" in values:
+        notes.append("OS_VERIFY was left out: openstacksdk reads it only in a clouds.yaml; use OS_INSECURE")
+        del values["OS_VERIFY"]

@@ -1,0 +1,202 @@
+"""What a shell script leaves in its variables: the same as with bash, or the script is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloudmesh.config.importers.shell.evaluation import outcome
+from cloudmesh.config.importers.shell.syntax import ScriptError
+
+# Each file in a process of its own that begins without an environment; what it prints is lost. The trap keeps
+# bash 5.2 from replacing this process by the last command of the file.
+DRIVER = """
+for file; do
+    ( ulimit -t 1; trap : USR1; set --; . "$file" <typed >/dev/null 2>&1; exec /usr/bin/env -0 )
+    printf 'END OF ONE\\0'
+done
+"""
+UNKNOWN = "?"
+needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="needs bash to compare with")
+
+
+def by_bash(folder: Path, scripts: Sequence[str]) -> list[dict[str, str] | None]:
+    """The variables OS_* that bash leaves in the environment; None for a script that ends the shell."""
+    files = [folder / str(number) for number in range(len(scripts))]
+    for file, script in zip(files, scripts, strict=True):
+        file.write_text(script, encoding="utf-8", newline="")
+    (folder / "typed").write_text("typed\n" * 1000)
+    words = ["bash", "--norc", "--noprofile", "-c", DRIVER, "bash", *map(str, files)]
+    done = subprocess.run(words, env={}, cwd=folder, capture_output=True, timeout=60, check=True)
+    found = list[dict[str, str] | None]()
+    for each in done.stdout.decode().split("END OF ONE\0")[:-1]:
+        pairs = dict(line.split("=", 1) for line in each.split("\0") if "=" in line)
+        found.append(
+            {name: text for name, text in pairs.items() if name.startswith("OS_")} if pairs else None
+        )
+    assert len(found) == len(scripts)
+    return found
+
+
+def by_us(script: str) -> dict[str, str]:
+    """The same by us, UNKNOWN where only a running shell can know; raises ScriptError."""
+    left = outcome(script)
+    return {
+        name: UNKNOWN if variable.value.unknown or variable.value.lacking else variable.value.text
+        for name, variable in left.variables.items()
+        if name.startswith("OS_") and variable.exported and variable.value is not None
+    }
+
+
+def differences(ours: dict[str, str], theirs: dict[str, str] | None) -> set[str]:
+    """The variables that are not the same, but for those that we do not know."""
+    if theirs is None:
+        return {"the end of the shell"}
+    names = {name for name in ours.keys() | theirs.keys() if ours.get(name) != UNKNOWN}
+    return {name for name in names if ours.get(name) != theirs.get(name)}
+
+
+def agree(folder: Path, scripts: Sequence[str]) -> int:
+    """How many scripts were not refused; fails for one of them that differs."""
+    taken = 0
+    for script, theirs in zip(scripts, by_bash(folder, scripts), strict=True):
+        with contextlib.suppress(ScriptError):
+            ours = by_us(script)
+            taken += 1
+            assert not differences(ours, theirs), f"{script}\n--- ours: {ours}\n--- bash: {theirs}"
+    return taken
+
+
+name = st.sampled_from(["OS_A", "OS_B", "OS_C", "V", "W"])
+plain = st.text(st.sampled_from("abc/3v.:-_@é="), max_size=5)
+signs = st.text(st.sampled_from("ab c'\"\\$`*?[]{}~#;&|()<>!=\té"), max_size=6)
+
+
+def in_double(text: str) -> str:
+    return '"' + "".join(f"\\{sign}" if sign in '\\$`"' else sign for sign in text) + '"'
+
+
+literal = st.one_of(
+    plain,
+    signs.map(lambda text: "'" + text.replace("'", "'\\''") + "'"),
+    signs.map(in_double),
+    signs.map(lambda text: "".join(f"\\{sign}" for sign in text)),
+    st.sampled_from(
+        [r"$'a\tb\'c\\'", r"$'\x41\101\n'", r"'a'\''b'", '"a\\\nb"', "a\\\nb", "''", '"a\nb"', r'"a\b"']
+    ),
+)
+pattern = st.sampled_from(
+    ["a", "*", "?", "a*", "*/", "/*", "[ab]", "[!a]", "v3", "/v[0-9]", "'*'", '"$V"', "\\*", "$W"]
+)
+operators = st.one_of(
+    st.tuples(st.sampled_from([":-", "-", ":=", "=", ":+", "+"]), literal).map("".join),
+    st.tuples(st.sampled_from(["#", "##", "%", "%%"]), pattern).map("".join),
+    st.tuples(st.sampled_from(["/", "//"]), pattern, st.sampled_from(["", "/", "/x", "/'y z'"])).map("".join),
+    st.sampled_from([":1", ":1:2", ":0:3", ":9", "^", "^^", ",,"]),
+)
+parameter = st.one_of(
+    name.map(lambda each: f"${each}"),
+    name.map(lambda each: "${" + each + "}"),
+    name.map(lambda each: "${#" + each + "}"),
+    st.tuples(name, operators).map(lambda each: "${" + each[0] + each[1] + "}"),
+)
+word = st.lists(
+    st.one_of(
+        literal,
+        parameter,
+        parameter.map(lambda each: f'"{each}"'),
+        parameter.map(lambda each: f'"a {each}b"'),
+    ),
+    max_size=3,
+).map("".join)
+some = word.map(lambda each: each or "''")
+assignment = st.tuples(name, st.sampled_from(["=", "=", "=", "+="]), word).map("".join)
+simple = st.one_of(
+    assignment,
+    assignment.map(lambda each: f"export {each}"),
+    st.tuples(assignment, assignment).map(lambda each: f"export {each[0]} {each[1]} # done"),
+    name.map(lambda each: f"export {each}"),
+    name.map(lambda each: f"unset {each}"),
+    st.tuples(
+        name, st.sampled_from(["export -n", "declare -x", "typeset", "readonly", "unset -v", "read -sr"])
+    ).map(lambda each: f"{each[1]} {each[0]}"),
+    word.map(lambda each: f"export 'OS_B'={each}"),
+    word.map(lambda each: f": {each} ${{OS_C:=d}}"),
+    st.sampled_from(
+        ["set -a", "set +a", "true", "unset ${V}", "cat <<E\n$V\nE", "V=1 W=2 true", "echo $V | read OS_A"]
+    ),
+    st.sampled_from(
+        [
+            "f x 'y z'",
+            "return",
+            "return 1",
+            "cat <<-'E' | cat\n\tOS_A=1\n\tE",
+            "V=$(echo a)",
+            "declare -x W=`ls`",
+        ]
+    ),
+    st.sampled_from(
+        ["PS1='[\\u@\\h \\W]\\$ '", "local V", "cd /", "OS_A=1 OS_B=2", "exit 3", "set -e", "set -u"]
+    ),
+)
+test = st.one_of(
+    st.tuples(st.sampled_from(["-z", "-n", "! -n", "! -z", ""]), word).map(
+        lambda each: f"[ {each[0]} {each[1]} ]"
+    ),
+    st.tuples(st.sampled_from(["-z", "-n"]), parameter).map(lambda each: f'[ {each[0]} "{each[1]}" ]'),
+    st.tuples(word, st.sampled_from(["=", "!=", "==", "-eq", "-lt"]), word)
+    .map(" ".join)
+    .map("[ {} ]".format),
+    st.tuples(some, st.sampled_from(["==", "!=", "="]), st.one_of(some, pattern))
+    .map(" ".join)
+    .map("[[ {} ]]".format),
+    st.tuples(parameter, parameter).map(lambda each: f"[[ -z {each[0]} && ( -n {each[1]} || ! $W == 3 ) ]]"),
+    st.sampled_from(
+        ["true", "false", "[ -f /dev/null ]", "[ -v OS_A ]", "[ 3 -ge 2 ]", "[ $# -gt 0 ]", "command -v ls"]
+    ),
+)
+
+
+def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    body = st.lists(inner, min_size=1, max_size=3).map("\n".join)
+    return st.one_of(
+        st.tuples(test, st.sampled_from(["&&", "||"]), inner).map(" ".join),
+        st.tuples(test, body).map(lambda each: f"if {each[0]}; then\n{each[1]}\nfi"),
+        st.tuples(test, body, test, body, body).map(
+            lambda each: f"if ! {each[0]}\nthen {each[1]}\nelif {each[2]}; then {each[3]}\nelse {each[4]}\nfi"
+        ),
+        st.tuples(some, pattern, body, pattern, body).map(
+            lambda each: f"case {each[0]} in\n{each[1]}|x) {each[2]}\n;;\n({each[3]}) {each[4]} ;; esac"
+        ),
+        st.tuples(name, word, word, body).map(
+            lambda each: f"for {each[0]} in {each[1]} {each[2]}; do\n{each[3]}\ndone"
+        ),
+        st.tuples(body, name).map(lambda each: f"f() {{\nlocal {each[1]}\n{each[0]}\nOS_C=$1\n}}\nf b"),
+        body.map(lambda each: f"{{ {each}\n}}"),
+        body.map(lambda each: f"( {each}\n)"),
+        body.map(lambda each: f"while [ -z $V ]; do\n{each}\nV=x\ndone"),
+        st.tuples(inner, inner).map(lambda each: f"{each[0]} \\\n && {each[1]}"),
+    )
+
+
+script = st.lists(st.recursive(simple, compound, max_leaves=5), min_size=1, max_size=6).map("\n".join)
+# No bracket, so that no function can call itself, and no file is written.
+strange = st.text(st.sampled_from("OS_A=b c'\"\\$`{}#;\n\t~é!*?"), max_size=20).map(
+    lambda text: f"export OS_A={text}"
+)
+
+
+@needs_bash
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(script, script, strange), min_size=20, max_size=20))
+def test_a_script_leaves_what_bash_leaves(
+    tmp_path_factory: pytest.TempPathFactory, scripts: list[str]
+) -> None:
+    agree(tmp_path_factory.mktemp("scripts"), scripts)
