@@ -75,11 +75,12 @@ def test_what_is_no_number_of_calls(write: Write, value: str, of_cloud: bool) ->
     assert errors(path) == [(line, sentence)]
 
 
+@pytest.mark.parametrize("key", ["call_timeout", "wait_timeout"])
 @pytest.mark.parametrize("value", ["0", "-1", ".nan", ".inf", "soon", "true", "[5]"])
-def test_what_is_no_time_limit(write: Write, value: str) -> None:
-    path = write(f"{CLOUD}    call_timeout: {value}\n")
-    with pytest.raises(ConfigError, match=r":4: clouds\.uc\.call_timeout must be a duration"):
-        Config.load(path).call_timeout("uc")
+def test_what_is_no_time_limit(write: Write, key: str, value: str) -> None:
+    path = write(f"{CLOUD}    {key}: {value}\n")
+    with pytest.raises(ConfigError, match=rf":4: clouds\.uc\.{key} must be a duration"):
+        getattr(Config.load(path), key)("uc")
     ((line, sentence),) = errors(path)
     assert (line, "more than 0; write 10s, 5m, 1h, or a number" in sentence) == (4, True)
 
@@ -88,9 +89,70 @@ def test_what_is_no_time_limit(write: Write, value: str) -> None:
     ("value", "seconds"), [("60", 60), ("2.5", 2.5), ("'60'", 60), ("5m", 300), ("1h30m", 5400)]
 )
 def test_a_time_limit_is_a_duration(write: Write, value: str, seconds: float) -> None:
-    path = write(f"{CLOUD}    call_timeout: {value}\n")
-    assert Config.load(path).call_timeout("uc") == seconds
+    path = write(f"{CLOUD}    call_timeout: {value}\n    wait_timeout: {value}\n")
+    assert Config.load(path).call_timeout("uc") == Config.load(path).wait_timeout("uc") == seconds
     assert errors(path) == []
+
+
+@pytest.mark.parametrize(("value", "is_mine"), [("true", True), ("false", False), ("1", None), ("me", None)])
+def test_whether_only_our_machines_are_meant_is_true_or_false(
+    write: Write, value: str, is_mine: bool | None
+) -> None:
+    path = write(f"{CLOUD}    mine: {value}\n")
+    if is_mine is not None:
+        assert Config.load(path).mine("uc") is is_mine and errors(path) == []
+        return
+    with pytest.raises(ConfigError, match=r":4: clouds\.uc\.mine must be true or false"):
+        Config.load(path).mine("uc")
+    assert [line for line, _ in errors(path)] == [4]
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("3", "rates must be a section"),
+        ("{unit: SU}", "rates must have a rate; write 'vcpu: 1'"),
+        ("{vcpu: 1}", "rates must name a unit; write 'unit: SU'"),
+        ("{unit: 5, vcpu: 1}", "rates.unit must name a unit"),
+        ("{unit: SU, vcpus: 1}", "rates.vcpus is not a known key; did you mean 'vcpu'?"),
+        ("{unit: SU, vcpu: -1}", "rates.vcpu must be a number of 0 or more"),
+        ("{unit: SU, vcpu: 0.1234567}", "rates.vcpu must be a number of 0 or more"),
+        ("{unit: SU, vcpu: .inf}", "rates.vcpu must be a number of 0 or more"),
+        ("{unit: SU, flavors: [a]}", "rates.flavors must be a section; write flavors: {m1.small: 1}"),
+        ("{unit: SU, flavors: {a: free}}", "rates.flavors.a must be a number of 0 or more"),
+        ("{unit: SU, flavors: {a: true}}", "rates.flavors.a must be a number of 0 or more"),
+        (
+            "{unit: SU, vcpu: 1, states: {stoped: 50%}}",
+            "rates.states.stoped is not a state of machines; did you",
+        ),
+        (
+            "{unit: SU, vcpu: 1, states: {stopped: 50}}",
+            "rates.states.stopped must be a part of the full rate",
+        ),
+        ("{unit: SU, vcpu: 1, states: {stopped: 101%}}", "rates.states.stopped must be a part of the full"),
+        (
+            "{unit: SU, vcpu: 1, states: {stopped: -5%}}",
+            "rates.states.stopped must be a part of the full rate",
+        ),
+        ("{unit: SU, vcpu: 1, states: {deleted: 0}}", "rates.states.deleted is not a state of machines"),
+    ],
+)
+def test_rates_that_cannot_be_used(write: Write, section: str, told: str) -> None:
+    path = write(f"{CLOUD}    rates: {section}\n")
+    assert told in errors(path)[0][1]
+    with pytest.raises(ConfigError) as caught:
+        Config.load(path).rates("uc")
+    assert f"{path}:4: clouds.uc.{told}" in str(caught.value)
+
+
+def test_each_mistake_in_rates_is_told_at_its_line(write: Write) -> None:
+    rates = "    rates:\n      vcpu: x\n      states:\n        stopped: 200%\n        paused: 5%\n"
+    assert [line for line, _ in errors(write(CLOUD + rates))] == [4, 5, 7]
+    good = Config.load(write(f"{CLOUD}    rates: {{unit: SU, vcpu: 1, states: {{stopped: 50%}}}}\n")).rates(
+        "uc"
+    )
+    assert good is not None and (good.unit, str(good.vcpu), str(good.part("stopped"))) == ("SU", "1", "0.5")
+    assert Config.load(write(CLOUD)).rates("uc") is None
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
     from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
     from cloudmesh.cloud.provider.interface import Capability, Provider
+    from cloudmesh.cloud.store.pricing import rate
 
 __all__ = [
     "BootParameter",
@@ -31,6 +32,7 @@ __all__ = [
     "SecurityGroup",
     "SecurityRule",
     "State",
+    "rate",
 ]
 
 # From the lightest on: each imports what stands before it.
@@ -40,6 +42,7 @@ _HOMES = (
     "model.verbs",
     "provider.boot",
     "provider.interface",
+    "store.pricing",
     "client.cloud",
 )
 

@@ -14,7 +14,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.cloud.store.listings import kept_listing
-from cloudmesh.cloud.store.machine_rows import COLUMNS, machine_rows
+from cloudmesh.cloud.store.machine_rows import COLUMNS, RATES, machine_rows
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 
@@ -106,21 +106,16 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
     errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached)
     limited = [name for name in clouds if (config.mine(name) if mine is None else mine)]
     if limited:
-        from cloudmesh.vm.clouds.owners import doubtful  # few lists are limited
-
-        unsure = doubtful(config, inventory, [name for name in limited if name not in asked])
         columns = {*columns, "owner", "boot_id"}
-        if unsure and not cached:
-            more, _, _ = _asked(config, inventory, unsure, True, False)
-            errors |= more
-            asked = [*asked, *unsure]
+        more, unsure = ({}, ()) if cached else _asked_whose(config, inventory, limited, asked)
+        errors, asked = {**errors, **more}, [*asked, *unsure]
     for name in clouds if not names else ():
         # Whoever listed it was told; so is who reads that listing.
         if name not in asked and (odd := inventory.left_out(name)):
             errors[name] = IncompleteListing(f"cloud {name}: {odd}")
     vanished = inventory.vanished(clouds, reader) if reader and not names else []
     addresses = [address for each in vanished for address in inventory.addresses_of(each.machine)]
-    rows = machine_rows(inventory, clouds, columns, lambda name: _images(inventory, name), vanished)
+    rows = _rows(config, inventory, clouds, columns, vanished)
     # A cloud without machines had none when it was listed last.
     ages = {name: inventory.listing_age(name) or 0.0 for name in reasons}
     if errors or reasons:
@@ -162,6 +157,34 @@ def _asked(
     from cloudmesh.cloud.client.freshness import ask_stale
 
     return errors, ask_stale(config, inventory.database, "machine", stale, Cloud.reconcile), asked
+
+
+def _asked_whose(
+    config: Config, inventory: Inventory, clouds: Sequence[str], asked: Collection[str]
+) -> tuple[dict[str, CloudmeshError], Sequence[str]]:
+    """Ask those of these clouds of which the store does not know whose machines are: errors, and which."""
+    from cloudmesh.vm.clouds.owners import doubtful  # few lists are limited
+
+    unsure = doubtful(config, inventory, [name for name in clouds if name not in asked])
+    return (_asked(config, inventory, unsure, True, False)[0], unsure) if unsure else ({}, ())
+
+
+def _rows(
+    config: Config,
+    inventory: Inventory,
+    clouds: Sequence[str],
+    columns: Collection[str],
+    vanished: Sequence[KnownMachine],
+) -> Rows:
+    """The rows of all machines, with what they cost if that is among the columns."""
+    stored = {*columns}.difference(RATES)
+    if len(stored) == len({*columns}):
+        return machine_rows(inventory, clouds, columns, lambda name: _images(inventory, name), vanished)
+    from cloudmesh.cloud.store.pricing import Pricing  # few lists show it
+
+    stored |= {"flavor", "state"}
+    rows = machine_rows(inventory, clouds, stored, lambda name: _images(inventory, name), vanished)
+    return Pricing(config, inventory.database, clouds).priced(rows)
 
 
 def _images(inventory: Inventory, cloud: str) -> dict[str, str]:

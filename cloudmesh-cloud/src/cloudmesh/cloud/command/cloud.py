@@ -16,7 +16,7 @@ class CloudCommand(PluginCommand):
     """The command ``cloud`` of the shell."""
 
     @command(
-        reads="list info check default",
+        reads="list info check cost default",
         unless="default+NAMES",
         braces=True,
         group="Clouds",
@@ -31,6 +31,7 @@ class CloudCommand(PluginCommand):
                     [--output=FORMAT]
             cloud info NAME [--refresh] [--output=FORMAT]
             cloud check [NAMES...] [--output=FORMAT]
+            cloud cost [NAMES...] [--by=COLUMNS] [--refresh | --cached] [--output=FORMAT]
             cloud add NAME [--type=TYPE] [--check | --no-check] [SETTINGS...]
             cloud remove NAME [--yes]
             cloud default [NAMES...] [--output=FORMAT]
@@ -43,7 +44,9 @@ class CloudCommand(PluginCommand):
             SETTINGS  KEY=VALUE, such as OS_USERNAME=me, region=fra1, image=ubuntu
 
           Options:
-            --refresh          ask the cloud for its quotas
+            --refresh          ask the cloud for its quotas; for cost, for its machines
+            --cached           ask no cloud, however old the rows are
+            --by=COLUMNS       one row for each flavor, state, owner, key or zone
             --filter=FILTER    only clouds that meet all conditions: 'active=yes,type=open*'
             --sort=COLUMNS     sort by these columns, - is descending: type,-name
             --columns=COLUMNS  columns to show, or globs
@@ -60,6 +63,8 @@ class CloudCommand(PluginCommand):
                               its type can do
             cloud check       check the active (or the named) clouds in parallel:
                               connection, sign-in, quota, default image and flavor
+            cloud cost        show what the machines of the active (or the named) clouds
+                              cost per hour now, by the rates: of each cloud
             cloud add         add a cloud to the configuration, which is created if
                               there is none. At a terminal you are asked for what the
                               type needs; a secret is not echoed and by default not
@@ -85,6 +90,8 @@ class CloudCommand(PluginCommand):
 
         if arguments["add"]:
             return _add(arguments, prompter_of(self))
+        if arguments["cost"]:
+            return _cost(arguments, prompter_of(self))
         return _of_configured(arguments, prompter_of(self))
 
 
@@ -109,6 +116,15 @@ def _of_configured(arguments: dict[str, Any], prompter: Prompter) -> Answer:
     if arguments["default"]:
         return _default(config, names)
     return _activate(config, names) if arguments["activate"] else _deactivate(config, names)
+
+
+def _cost(arguments: dict[str, Any], prompter: Prompter) -> Answer:
+    from cloudmesh.cloud.cli.costs import clouds_cost
+    from cloudmesh.cloud.fanout.query import expand_clouds
+    from cloudmesh.config import Config
+
+    config, names = Config.load(prompter=prompter), arguments["NAMES"]
+    return clouds_cost(config, expand_clouds(config, names) if names else _active_clouds(config), arguments)
 
 
 def _active_clouds(config: Config) -> list[str]:

@@ -28,8 +28,10 @@ _SOURCES: Mapping[str, Sequence[str]] = {
 }
 COLUMNS = ("cloud", "name", "state", "image", "flavor", "addresses", "age")
 MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
+# Those that ``pricing`` makes.
+RATES = ("rate", "rate_unit")
 # Only where they are asked for.
-OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner", "locked", "lease", "lease_ends")
+OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner", "locked", "lease", "lease_ends", *RATES)
 KINDS = {
     "addresses": LIST,
     "age": SECONDS,
@@ -38,6 +40,7 @@ KINDS = {
     "port": "number",
     "locked": YES,
     "lease_ends": TIME,
+    "rate": "number",
 }
 # How the flavors begin that Blazar makes for a reservation.
 RESERVED = "reservation:"

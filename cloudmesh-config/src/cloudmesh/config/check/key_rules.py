@@ -128,6 +128,16 @@ def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
         if isinstance(name, str):
             for key, read in _CLOUD.items():
                 yield from _option(("clouds", name, key), _section(cloud).get(key), read)
+            if (section := _section(cloud).get("rates")) is not None:
+                yield from _rate_problems(("clouds", name, "rates"), section)
+
+
+def _rate_problems(parts: tuple[str, ...], section: Any) -> Iterator[Problem]:
+    from cloudmesh.config.settings import rates  # few files have them
+
+    for wrong in rates.mistakes(section):
+        where = (*parts, *wrong.parts)
+        yield Problem("error", where, f"{join(where)} {wrong.must}", wrong.remedy)
 
 
 def _option(parts: tuple[str, ...], value: Any, read: Callable[[Any], object]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
@@ -14,6 +14,9 @@ from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, leftovers, reader
 from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
 from cloudmesh.plugin.report import remember
+
+if TYPE_CHECKING:
+    from cloudmesh.config.settings.rates import Rates
 
 T = TypeVar("T")
 Parts = tuple[str, ...]
@@ -133,6 +136,21 @@ class Config:
         """
         parts = ("clouds", cloud, "wait_timeout")
         return self._option(parts, self.cloud(cloud).get("wait_timeout"), options.seconds)
+
+    def rates(self, cloud: str) -> Rates | None:
+        """What machines of this cloud cost per hour; None if that is not said.
+
+        Raises ConfigError, UnknownName if there is no such cloud.
+        """
+        section = self.cloud(cloud).get("rates")
+        if section is None:
+            return None
+        from cloudmesh.config.settings import rates  # few commands need them
+
+        for wrong in rates.mistakes(section):
+            parts = ("clouds", cloud, "rates", *wrong.parts)
+            raise self._error(parts, f"{keys.join(parts)} {wrong.must}; {wrong.remedy}")
+        return rates.read(section)
 
     def mine(self, cloud: str) -> bool:
         """Whether commands mean only machines of our own there, unless they say otherwise.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
-from cloudmesh.cloud.store.machine_rows import COLUMNS, KINDS, MORE_COLUMNS, OTHER_COLUMNS
+from cloudmesh.cloud.store.machine_rows import COLUMNS, KINDS, MORE_COLUMNS, OTHER_COLUMNS, RATES
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.lists.rows import Rows
@@ -72,12 +72,14 @@ def list_machines(
     columns = selection.columns or (HOST_COLUMNS if hosts else ("name",) if form == "names" else usual)
     reader = "shell" if form in FORMATS and form != "names" else None
     needed = {name.partition(".")[0] for name in [*columns, *selection.needed]}
+    needed |= {*RATES} if "rate" in columns else set()
     needed |= set() if hosts or form == "names" else {"lease", "lease_ends"}
     with Inventory(open_store(config)) as inventory:
         found = known_machines(
             config, inventory, names, cloud, refresh, cached=cached, reader=reader, columns=needed, mine=mine
         )
         jobs = interrupted_notes(inventory.database)
+        rates = _rate_notes(config, inventory, found.rows) if "rate" in columns else []
         leases = _lease_notes(inventory, found.rows) if "lease" in needed else []
         rows = selection.apply(found.rows)
         if form == "names" and selection.columns is None:
@@ -99,7 +101,7 @@ def list_machines(
     failures = [*found.errors.values(), *found.unknown]
     notes += [_gone(found.vanished)] if found.vanished else []
     notes += map(_left, found.addresses)
-    notes += [*_not_shown(*found.others, chosen=mine is not None), *leases]
+    notes += [*_not_shown(*found.others, chosen=mine is not None), *leases, *rates]
     if form == "table" and not selection.columns and any(rows.values("lease_ends")):
         columns = (*columns[:-1], "lease_ends", *columns[-1:])
     text = None
@@ -109,7 +111,7 @@ def list_machines(
         text, more = hosts_text(form, rows)
         notes += more
     return Answer(
-        (_told_apart(rows) if form == "table" else rows).only(columns),
+        (_for_people(rows) if form == "table" else rows).only(columns),
         columns=columns,
         names=next(iter(columns)) if form == "names" else "name",
         formats={"age": age_text},
@@ -144,6 +146,26 @@ def _old(found: KnownMachines, cloud: str) -> str:
     """Of what time the rows of a cloud are."""
     age = found.ages.get(cloud)
     return "no cached machines" if age is None else f"its rows are cached, {age_text(age)} old"
+
+
+def _rate_notes(config: Config, inventory: Inventory, rows: Rows) -> list[str]:
+    """Sentences on rates that are not known."""
+    if None not in rows.values("rate"):
+        return []
+    from cloudmesh.cloud.store.pricing import Pricing, unknown_notes
+
+    return unknown_notes(Pricing(config, inventory.database, rows.values("cloud")).of(rows))
+
+
+def _for_people(rows: Rows) -> Rows:
+    """The rows with units, and with names that are no two machines'."""
+    if "rate" in rows.names:
+        from cloudmesh.cloud.store.pricing import amount_text
+
+        pairs = zip(rows.values("rate"), rows.values("rate_unit"), strict=True)
+        texts = ["unknown" if rate is None else amount_text(rate, unit) for rate, unit in pairs]
+        rows = Rows({**{name: rows.values(name) for name in rows.names}, "rate": texts}, len(rows))
+    return _told_apart(rows)
 
 
 def _told_apart(rows: Rows) -> Rows:
