@@ -182,7 +182,7 @@ def auth_keys(found: Mapping[str, Any]) -> list[str]:
 def filled(key: str, text: str, found: Mapping[str, Any]) -> str:
     """The text with ``{NAME}`` replaced by a setting; raises RefusedCloud if that cannot be done."""
     check_braces(key, text, found)
-    return str(text).format(**found)
+    return text.format(**found) if "{" in text or "}" in text else text
 
 
 def check_braces(key: str, text: Any, found: Mapping[str, Any]) -> None:
