@@ -264,6 +264,7 @@ def test_each_way_knows_its_keys(
 def test_the_secrets_of_each_way_are_hidden(way: auth_types.AuthType) -> None:
     assert {key for key in way.known if is_secret(key)} == set(way.secret), "no address, no name of a file"
     assert auth_types.named(way.name.removeprefix("v3").upper()) is way
+    assert auth_types.needs_person({"OS_AUTH_TYPE": way.name}) is way.browser
 
 
 @pytest.mark.parametrize(

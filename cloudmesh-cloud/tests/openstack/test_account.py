@@ -32,20 +32,24 @@ def account(**changes):
     return Account.read("uc", {"credentials": credentials})
 
 
-def user(found):
-    return found.identity["password"]["user"]
+def meant(**changes):
+    """What keystoneauth1 is told, but for the password."""
+    return {key: value for key, value in account(**changes).keys.items() if key != "OS_PASSWORD"}
+
+
+NAMED = {"OS_USERNAME": "gregor", "OS_USER_DOMAIN_ID": "default"}
+IN_PROJECT = {"OS_PROJECT_NAME": "CH-818664", "OS_PROJECT_DOMAIN_ID": "default"}
 
 
 def test_the_usual_account():
     found = account()
     assert found.url == "https://keystone.example.org:5000" and found.interface == "public"
-    assert user(found) == {"name": "gregor", "domain": {"id": "default"}, "password": "beep-secret"}
-    assert found.scope == {"project": {"name": "CH-818664", "domain": {"id": "default"}}}
+    assert found.keys == {**NAMED, **IN_PROJECT, "OS_PASSWORD": "beep-secret"}
 
 
 def test_an_old_file_means_the_same():
     found = Account.read("uc", {"credentials": OLD})
-    assert found.scope == account().scope and found.identity == account().identity
+    assert found.keys == account().keys
     assert (found.region, found.project) == ("RegionOne", "CH-818664")
 
 
@@ -69,23 +73,52 @@ def test_an_address_that_cannot_be(given):
 
 
 @pytest.mark.parametrize(
-    ("changes", "domain"),
+    ("changes", "user", "project"),
     [
-        ({"OS_USER_DOMAIN_NAME": "Users"}, {"name": "Users"}),
-        ({"OS_USER_DOMAIN_ID": "u1", "OS_USER_DOMAIN_NAME": "Users"}, {"id": "u1"}),
-        ({"OS_DOMAIN_NAME": "All"}, {"name": "All"}),
-        ({"OS_DEFAULT_DOMAIN": "d1"}, {"id": "d1"}),
-        ({"OS_USER_DOMAIN_ID": ""}, {"id": "default"}),
+        ({"OS_USER_DOMAIN_NAME": "Users"}, {"NAME": "Users"}, {"ID": "default"}),
+        ({"OS_USER_DOMAIN_ID": "u1", "OS_USER_DOMAIN_NAME": "Users"}, {"ID": "u1"}, {"ID": "default"}),
+        ({"OS_DOMAIN_NAME": "All"}, {"NAME": "All"}, {"NAME": "All"}),
+        ({"OS_DEFAULT_DOMAIN": "d1"}, {"ID": "d1"}, {"ID": "d1"}),
+        ({"OS_DEFAULT_DOMAIN_ID": "d2", "OS_PROJECT_DOMAIN_NAME": "P"}, {"ID": "d2"}, {"NAME": "P"}),
+        ({"OS_DEFAULT_DOMAIN_NAME": "D"}, {"NAME": "D"}, {"NAME": "D"}),
+        ({"OS_USER_DOMAIN_ID": ""}, {"ID": "default"}, {"ID": "default"}),
     ],
 )
-def test_domains_by_id_and_by_name(changes, domain):
-    assert user(account(**changes))["domain"] == domain
+def test_domains_by_id_and_by_name(changes, user, project):
+    told = {key: value for key, value in meant(**changes).items() if "DOMAIN" in key}
+    assert told == {
+        **{f"OS_USER_DOMAIN_{key}": value for key, value in user.items()},
+        **{f"OS_PROJECT_DOMAIN_{key}": value for key, value in project.items()},
+    }
 
 
-def test_ids_need_no_domains():
-    found = account(OS_USERNAME=None, OS_USER_ID="u1", OS_PROJECT_NAME=None, OS_PROJECT_ID="p1")
-    assert user(found) == {"id": "u1", "password": "beep-secret"}
-    assert found.scope == {"project": {"id": "p1"}} and found.project == "p1"
+PROJECT = {"OS_PROJECT_NAME": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "scope"),
+    [
+        ({"OS_PROJECT_ID": "p1"}, {"OS_PROJECT_ID": "p1"}),
+        ({"OS_PROJECT_ID": "p1", "OS_TENANT_NAME": "t", "OS_TENANT_ID": "t"}, {"OS_PROJECT_ID": "p1"}),
+        ({"OS_TENANT_ID": "t1"}, IN_PROJECT),
+        ({**PROJECT, "OS_TENANT_ID": "t1"}, {"OS_PROJECT_ID": "t1"}),
+        ({**PROJECT, "OS_TENANT_ID": "t1", "OS_TENANT_NAME": "CH-818664"}, IN_PROJECT),
+        ({**PROJECT, "OS_DOMAIN_ID": "d1"}, {"OS_DOMAIN_ID": "d1"}),
+        ({**PROJECT, "OS_DOMAIN_NAME": "D"}, {"OS_DOMAIN_NAME": "D"}),
+        ({**PROJECT, "OS_SYSTEM_SCOPE": "all"}, {"OS_SYSTEM_SCOPE": "all"}),
+        ({**PROJECT, "OS_TRUST_ID": "x1"}, {"OS_TRUST_ID": "x1"}),
+    ],
+)
+def test_the_scope(changes, scope):
+    """The id of a project before its name; only the old OS_TENANT_ID is believed last."""
+    told = meant(OS_USERNAME=None, OS_USER_ID="u1", **changes)
+    assert told == {"OS_USER_ID": "u1", **scope}
+
+
+@pytest.mark.parametrize("other", ["OS_SYSTEM_SCOPE", "OS_TRUST_ID"])
+def test_two_scopes_are_an_error(other):
+    with pytest.raises(ConfigError, match=f"{other} and .*OS_PROJECT_NAME exclude each other"):
+        account(**{other: "all"})
 
 
 @pytest.mark.parametrize("missing", ["OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"])
@@ -95,18 +128,14 @@ def test_what_is_missing_is_named(missing):
 
 
 def test_an_application_credential_by_id_and_by_name():
-    found = account(OS_APPLICATION_CREDENTIAL_ID="a1", OS_APPLICATION_CREDENTIAL_SECRET="s1")
-    assert found.identity["methods"] == ["application_credential"]
-    assert found.identity["application_credential"] == {"id": "a1", "secret": "s1"}
-    assert found.scope == {} and found.user == "a1"
+    applied = {"OS_APPLICATION_CREDENTIAL_ID": "a1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
+    found = account(**applied)
+    assert found.keys == applied and found.user == "application credential a1"
     # A name is that of one of a user.
-    found = account(OS_APPLICATION_CREDENTIAL_NAME="laptop", OS_APPLICATION_CREDENTIAL_SECRET="s1")
-    proven = found.identity["application_credential"]
-    assert proven["user"] == {"name": "gregor", "domain": {"id": "default"}}
-
+    named = {"OS_APPLICATION_CREDENTIAL_NAME": "laptop", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
+    assert account(**named).keys == {**named, **NAMED}
     # The kind of sign-in decides where both are given.
-    both = {"OS_APPLICATION_CREDENTIAL_ID": "a1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"}
-    assert account(**both, OS_AUTH_TYPE="password").identity["methods"] == ["password"]
+    assert account(**applied, OS_AUTH_TYPE="password").keys == account().keys
 
 
 @pytest.mark.parametrize(

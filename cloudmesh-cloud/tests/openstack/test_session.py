@@ -141,7 +141,7 @@ USUAL = "The request you have made requires authentication."
         ),
         (
             {"receipt": {"methods": ["password"]}, "required_auth_methods": [["password", "totp"]]},
-            "multi-factor sign-in required .password and totp.; create an application credential",
+            "multi-factor sign-in required .password and totp.; set .*OS_AUTH_TYPE=v3multifactor",
         ),
         ({}, "in project p1"),
     ],

@@ -11,6 +11,13 @@ from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.session import Token, TokenFile
 
 NOW = 1_000_000.0
+OIDC = {
+    "OS_AUTH_TYPE": "v3oidcpassword",
+    "OS_IDENTITY_PROVIDER": "idp",
+    "OS_PROTOCOL": "openid",
+    "OS_CLIENT_ID": "c1",
+    "OS_DISCOVERY_ENDPOINT": "https://idp.example.org/.well-known/openid-configuration",
+}
 
 
 def account(**changes):
@@ -63,12 +70,33 @@ def test_a_token_is_used_until_shortly_before_its_end(kept, lives, used):
         {"OS_AUTH_URL": "https://other.example.org/v3"},
         {"OS_USER_DOMAIN_NAME": "Users"},
         {"OS_APPLICATION_CREDENTIAL_ID": "a1", "OS_APPLICATION_CREDENTIAL_SECRET": "s1"},
+        {"OS_PROJECT_ID": "i1"},
+        {"OS_USER_ID": "i1"},
+        {"OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "TBD"},
+        {"OS_AUTH_TYPE": "token", "OS_TOKEN": "of me"},
+        {**OIDC, "OS_IDENTITY_PROVIDER": "a"},
+        {**OIDC, "OS_CLIENT_ID": "c2"},
     ],
 )
 def test_another_account_has_another_token(kept, changes):
     kept.renew(None, token)
     assert TokenFile("uc", account(**changes), clock=lambda: NOW).fresh() is None
     assert TokenFile("tacc", account(), clock=lambda: NOW).fresh() is None, "so has another cloud"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"OS_AUTH_TYPE": "token", "OS_TOKEN": "of me"}, {"OS_TOKEN": "of you"}),
+        ({**OIDC, "OS_AUTH_TYPE": "v3oidcaccesstoken", "OS_ACCESS_TOKEN": "me"}, {"OS_ACCESS_TOKEN": "you"}),
+        (OIDC, {"OS_IDENTITY_PROVIDER": "other"}),
+        (OIDC, {"OS_USERNAME": "other"}),
+    ],
+)
+def test_of_one_way_to_sign_in_another_identity_has_another_token(home, one, other):
+    TokenFile("uc", account(**one), clock=lambda: NOW).renew(None, token)
+    assert TokenFile("uc", account(**one), clock=lambda: NOW).fresh()
+    assert not TokenFile("uc", account(**{**one, **other}), clock=lambda: NOW).fresh()
 
 
 @pytest.mark.parametrize("name", ["../../x", "a/b", "ü" * 300, "."])

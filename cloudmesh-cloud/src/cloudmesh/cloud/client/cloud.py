@@ -21,6 +21,7 @@ from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.awaited import came_back
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
+from cloudmesh.cloud.provider import visits
 from cloudmesh.cloud.provider.boot import BootRequest, new_token, require_good_name
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
@@ -109,6 +110,7 @@ class Cloud(Catalog):
             config.require_active(self.name)
             settings = config.settings(self.name)
             self.connection.defaults = defaults(config, self.name)
+            visits.sign_in(config, self.name)
         provider = self.unopened(settings)
         with suppress(ValueError):
             self.connection.call_timeout = (

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import Deadline, QueryLimits
+from cloudmesh.cloud.provider import visits
 from cloudmesh.config import Config
 from cloudmesh.config.secrets.prompt import Prompter, RefusingPrompter
 from cloudmesh.db import Database
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError, StoreError
+from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 
 T = TypeVar("T")
 
@@ -64,7 +65,8 @@ def _missing(config: Config, cloud: str) -> str:
     """What is missing to ask the cloud, or cannot be decrypted; empty for nothing."""
     try:
         config.resolve([cloud])
-    except ConfigError as error:
+        visits.sign_in(config, cloud)
+    except CloudmeshError as error:
         return str(error)
     return ""
 

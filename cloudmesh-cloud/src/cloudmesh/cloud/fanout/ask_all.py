@@ -15,6 +15,7 @@ from typing import TypeVar
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import QueryLimits
 from cloudmesh.cloud.fanout.room import room_for
+from cloudmesh.cloud.provider import visits
 from cloudmesh.config import Config
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
@@ -54,6 +55,7 @@ def ask_clouds(
     limits = limits or QueryLimits()
     errors = dict(failed or {})
     errors |= config.unresolved([cloud for cloud in clouds if cloud not in errors])
+    errors |= visits.sign_in_all(config, [cloud for cloud in clouds if cloud not in errors])
     timeouts: dict[str, float | None] = {}
     for name in clouds:
         if name not in errors:

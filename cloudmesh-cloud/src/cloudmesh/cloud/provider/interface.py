@@ -19,6 +19,7 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import BootParameter, BootRequest
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.provider.things import Things
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.plugin.errors import CloudmeshError
 
 __all__ = ["BootParameter", "BootRequest", "Capability", "Provider", "Question"]
@@ -124,6 +125,9 @@ class Provider(Things, ABC):
         It signs in if that was not done yet, and makes no further call.
         """
         return ""
+
+    def sign_in_with(self, prompter: Prompter) -> None:
+        """Sign in now if that needs a person, who is asked or told by ``prompter``; nobody is asked later."""
 
     @abstractmethod
     def machines(self) -> Iterable[MachineRecord]:

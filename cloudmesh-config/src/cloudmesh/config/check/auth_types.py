@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cloudmesh.config.yaml.keys import ONE_TIME, is_to_be_defined
+
 # Each need is a tuple of keys of which one is enough; the first is the one to recommend.
 Needs = tuple[tuple[str, ...], ...]
 
@@ -42,9 +44,6 @@ _TOKENS = ("OS_ACCESS_TOKEN_ENDPOINT", "OS_DISCOVERY_ENDPOINT", "OS_ACCESS_TOKEN
 # Where an identity provider gives tokens.
 _ENDPOINT = ("OS_DISCOVERY_ENDPOINT", "OS_ACCESS_TOKEN_ENDPOINT")
 
-# Secrets that are good for one sign-in only: they are asked for at each, and never kept.
-ONE_TIME = ("OS_PASSCODE",)
-
 
 @dataclass(frozen=True)
 class AuthType:
@@ -56,7 +55,7 @@ class AuthType:
         keys: what it knows, beside ``COMMON``.
         aliases: other names that files use; "v3" before a name, and ``-`` or ``_`` in it, are left out.
         secret: the keys that nobody may see.
-        browser: whether a person has to visit a page.
+        browser: whether a person has to visit a page at each first sign-in.
         extra: what ``pip install`` needs for it, beside keystoneauth1.
         refused: why it cannot be used here; empty if it can.
     """
@@ -146,7 +145,6 @@ TYPES: tuple[AuthType, ...] = (
         ("OS_CODE", "OS_AUTHORIZATION_CODE", "OS_REDIRECT_URI"),
         aliases=("oidcauthorizationcode",),
         secret=("OS_CODE", "OS_AUTHORIZATION_CODE"),
-        browser=True,
     ),
     _federated(
         "v3websso",
@@ -272,6 +270,15 @@ def missing(credentials: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for need in needs:
         if not any(is_given(credentials.get(key)) for key in need):
             yield need
+
+
+def needs_person(credentials: Any) -> bool:
+    """Whether nobody can sign in but a person: by visiting a page, or typing what is good once only."""
+    if not isinstance(credentials, Mapping):
+        return False
+    asked = any(is_to_be_defined(credentials.get(key)) for key in ONE_TIME)
+    way = chosen(credentials)
+    return asked or is_given(credentials.get("OS_IDP_OTP_KEY")) or (way is not None and way.browser)
 
 
 def to_be_asked(credentials: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeVar, cast
 
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
@@ -39,6 +40,13 @@ class Prompter(Protocol):
             remedy: half a sentence for the error: what to do about it.
 
         Raises CredentialsError if there is no answer.
+        """
+        ...
+
+    def tell_person(self, sentence: str, *, reason: str, remedy: str) -> None:
+        """Tell a person what to do elsewhere, such as visiting a page; with "" only see whether one is there.
+
+        Raises CredentialsError, of ``reason`` and ``remedy``, if there is nobody to be told.
         """
         ...
 
@@ -79,9 +87,18 @@ class RefusingPrompter:
             raise CredentialsError(f"{reason}, and nothing was typed; {remedy}")
         return line
 
+    def tell_person(self, sentence: str, *, reason: str, remedy: str) -> None:
+        """See ``Prompter.tell_person``."""
+        if not self._show(sentence):
+            raise CredentialsError(f"{reason}, and there is no terminal to tell it at; {remedy}")
+
     def _read(self, question: str, hidden: bool) -> str | None:
         """The line that was typed; None if nobody can be asked."""
         return None
+
+    def _show(self, sentence: str) -> bool:
+        """Whether a sentence was shown to a person."""
+        return False
 
 
 class TerminalPrompter(RefusingPrompter):
@@ -95,6 +112,9 @@ class TerminalPrompter(RefusingPrompter):
 
     def _read(self, question: str, hidden: bool) -> str | None:
         return read_line(question, hidden=hidden)
+
+    def _show(self, sentence: str) -> bool:
+        return show_line(sentence)
 
 
 def prompter_of(shell: object) -> Prompter:
@@ -116,6 +136,27 @@ def read_line(question: str, *, hidden: bool = False) -> str | None:
     except (OSError, EOFError):
         # Another program may own the terminal, or the user has closed it.
         return None
+
+
+def show_line(sentence: str) -> bool:
+    """Show a line at the terminal, on stderr if that is one; whether there is a terminal.
+
+    Nothing is shown of an empty sentence.
+    """
+    if sys.stderr is not None and sys.stderr.isatty():
+        return _shown(sys.stderr, sentence)
+    try:
+        with Path("/dev/tty").open("w", encoding="utf-8") as terminal:
+            return _shown(terminal, sentence)
+    except OSError:
+        return False
+
+
+def _shown(sink: TextIO, sentence: str) -> bool:
+    if sentence:
+        sink.write(f"{sentence}\n")
+        sink.flush()
+    return True
 
 
 def has_keyring() -> bool:

@@ -257,6 +257,8 @@ class Config:
 
     def _resolved(self, value: Any, parts: Parts) -> Any:
         """A value as it is meant; raises CredentialsError if it is missing or cannot be decrypted."""
+        if keys.is_to_be_defined(value) and parts[-1] in keys.ONE_TIME:
+            return value
         if variable := keys.variable(value):
             found: Any = prompt.from_environment(variable, f"{keys.join(parts)} in {self.path}")
         else:

@@ -24,6 +24,8 @@ MISSING = object()
 MOST_LEVELS = 64
 
 TO_BE_DEFINED = "TBD"
+# Secrets that are good for one sign-in only: where they are TBD, whoever signs in asks for them.
+ONE_TIME = ("OS_PASSCODE", "OS_CODE", "OS_AUTHORIZATION_CODE")
 ENVIRONMENT_TAG = "!env"
 # How an encrypted value begins: the armor of the program age.
 ENCRYPTED = "-----BEGIN AGE ENCRYPTED FILE-----"

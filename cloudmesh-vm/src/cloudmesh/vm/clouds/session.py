@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
 from cloudmesh.cloud.fanout.query import Deadline, QueryLimits, chosen_clouds
+from cloudmesh.cloud.provider import visits
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
+from cloudmesh.config.check import auth_types
 from cloudmesh.db import open_store
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.model.call import Access
 
@@ -71,11 +73,17 @@ class CloudSession:
         Raises:
             UnknownName, ConfigError: see ``Config.resolve``.
         """
-        self.config.resolve(self._unopened(clouds))
+        for error in self.unresolved(clouds).values():
+            raise error
 
-    def unresolved(self, clouds: Iterable[str]) -> dict[str, ConfigError]:
+    def unresolved(self, clouds: Iterable[str]) -> dict[str, CloudmeshError]:
         """As ``resolve``, but the errors are given by cloud, for work that goes on with the other clouds."""
-        return self.config.unresolved(self._unopened(clouds))
+        names = self._unopened(clouds)
+        errors: dict[str, CloudmeshError] = {**self.config.unresolved(names)}
+        section = self.config.cloud
+        left = [name for name in names if name not in errors]
+        people = [name for name in left if auth_types.needs_person(section(name).get("credentials"))]
+        return errors | (visits.sign_in_all(self.config, people) if people else {})
 
     def _unopened(self, clouds: Iterable[str]) -> list[str]:
         """The clouds whose secrets are still needed: nobody is asked again for what was refused just now."""

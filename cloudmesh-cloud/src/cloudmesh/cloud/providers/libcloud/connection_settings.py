@@ -38,6 +38,8 @@ class ConnectionSettings:
         cloud: whose they are.
         call_timeout: seconds for all of a call.
         answer_mib: the most mebibytes of one answer.
+        client_certificate: a file that says who we are in TLS, with its private key or beside it; None for
+            none.
     """
 
     timeout: float = 60.0
@@ -46,6 +48,7 @@ class ConnectionSettings:
     cloud: str = ""
     call_timeout: float = CALL_TIMEOUT
     answer_mib: int = 64
+    client_certificate: str | tuple[str, str] | None = None
 
     @classmethod
     def read(cls, cloud: str, settings: Mapping[str, Any]) -> ConnectionSettings:
@@ -108,6 +111,33 @@ def certificate_file(key: str, value: Any) -> str:
     except OSError as error:
         raise ConfigError(f"{key} is {path}, which cannot be read: {error.strerror}") from error
     return str(path)
+
+
+def client_certificate(place: str, cert: Any, key: Any) -> str | tuple[str, str] | None:
+    """The files of a client certificate (``OS_CERT``) and of its private key (``OS_KEY``); None without one.
+
+    Raises ConfigError if they cannot be used; ``place`` is the section where they are given.
+    """
+    if cert is None or not str(cert).strip():
+        if key is not None and str(key).strip():
+            raise ConfigError(f"{place}.OS_KEY is given without OS_CERT; set {place}.OS_CERT as well")
+        return None
+    import ssl
+
+    certificate, *keys = [
+        str(Path(text).expanduser()) for each in (cert, key) if (text := str(each or "").strip())
+    ]
+    private = keys[0] if keys else None
+    try:
+        # A key with a passphrase would be asked for at every connection.
+        ssl.create_default_context().load_cert_chain(certificate, private, password=lambda: b"")
+    except (ssl.SSLError, OSError) as error:
+        why = getattr(error, "reason", None) or error.strerror or "it is encrypted"
+        raise ConfigError(
+            f"{place}.OS_CERT and OS_KEY cannot be used: {' and '.join([certificate, *keys])} ({why}); "
+            "both must be in PEM form, the key without a passphrase"
+        ) from error
+    return (certificate, private) if private else certificate
 
 
 def environment_certificates(url: str) -> str | None:

@@ -145,6 +145,7 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
             raw: bool = False,
             stream: bool = False,
             hooks: Any = None,
+            auth: Any = None,
         ) -> None:
             # Some drivers sign in over connections of the class that they call the cloud with.
             changes_nothing = signs_in or url.partition("?")[0].endswith(_TOKEN_PATH)
@@ -162,9 +163,10 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
                 {key: text for key, text in told.items() if text is not None},
                 data=body,
                 cookies=self.session.cookies,
+                auth=auth,
                 hooks=hooks,
             )
-            self.response = _send(self.session, call, self.verification)
+            self.response = _send(self.session, call, self.verification, settings.client_certificate)
             tracker.budget.read(self.response)
             tracker.end(method, url.partition("?")[0], self.response, changes_nothing)
 
@@ -183,13 +185,16 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
     return CloudConnection
 
 
-def _send(session: Session, call: PreparedRequest, verify: bool | str) -> Response:
+def _send(
+    session: Session, call: PreparedRequest, verify: bool | str, certificate: str | tuple[str, str] | None
+) -> Response:
     """As ``session.request``, but for a fifth of its time: to merge what is hardly ever changed."""
     return session.send(
         call,
         # The content is read afterwards, within the limits of an answer.
         stream=True,
         verify=verify,
+        cert=certificate,
         timeout=session.timeout,  # type: ignore[attr-defined]  # libcloud keeps it there
         proxies=session.proxies,
         allow_redirects=True,

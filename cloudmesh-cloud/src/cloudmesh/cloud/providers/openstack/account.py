@@ -1,19 +1,27 @@
-"""Who signs in where: the ``OS_*`` keys of the credentials, as openrc files have them."""
+"""Who signs in where: the ``OS_*`` keys of the credentials, as openrc files have them.
+
+What is said here decides as whom and where one works; keystoneauth1 is not imported for it, since a kept
+token needs no sign-in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import CredentialsError
-from cloudmesh.cloud.provider.questions import Question
+from cloudmesh.config.check import auth_types
+from cloudmesh.config.check.auth_types import AuthType
 from cloudmesh.plugin.errors import ConfigError
 
 INTERFACES = ("public", "internal", "admin")
-_PASSWORDS = ("password", "v3password")
-_APPLICATIONS = ("v3applicationcredential", "application_credential")
+SERVICES = ("compute", "image", "network", "reservation", "identity")
+# Ways whose secret alone tells who signs in.
+_BEARERS = ("OS_TOKEN", "OS_ACCESS_TOKEN", "OS_CODE", "OS_AUTHORIZATION_CODE")
+_SCOPES = {"OS_SYSTEM_SCOPE": "system", "OS_TRUST_ID": "trust"}
 
 
 @dataclass(frozen=True)
@@ -22,29 +30,48 @@ class Account:
 
     Attributes:
         url: the address of Keystone without its version.
-        identity: what proves who we are, as Keystone's ``auth.identity``; secret.
-        scope: the project, as Keystone's ``auth.scope``; empty with an application credential, which has one.
-        user: the user in a word, for names of files and for sentences.
-        secret: the password, or that of the application credential.
+        is_versioned: whether the address was given with its version.
+        way: how it signs in.
+        keys: what the way needs to know, by the names of openrc: who, the scope, and what proves it; secret.
+        user: who signs in, in a word or two, for sentences: ``user gregor``.
+        place: where the credentials stand, for sentences.
         region: of the catalog; empty if there is only one.
         interface: public, internal or admin.
         microversion: of Nova, empty for the oldest.
+        overrides: addresses of services that are used in place of the catalog's.
     """
 
     url: str
-    identity: Mapping[str, Any] = field(repr=False)
-    scope: Mapping[str, Any]
+    is_versioned: bool
+    way: AuthType
+    keys: Mapping[str, str] = field(repr=False)
     user: str
-    secret: str = field(repr=False)
+    place: str
     region: str = ""
     interface: str = "public"
     microversion: str = ""
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def project(self) -> str:
-        """The project in a word; empty where the application credential says it."""
-        project = self.scope.get("project", {})
-        return str(project.get("name") or project.get("id") or "")
+        """The project in a word; empty where it is not named."""
+        return self.keys.get("OS_PROJECT_NAME") or self.keys.get("OS_PROJECT_ID", "")
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether nobody can sign in but a person, by visiting a page or typing what is good once only."""
+        return auth_types.needs_person({**self.keys, auth_types.AUTH_TYPE: self.way.name})
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no message may repeat."""
+        return [self.keys[key] for key in self.way.secret if key in self.keys]
+
+    def identity(self) -> list[Any]:
+        """What tells this account from all others, without what proves it."""
+        told = {key: value for key, value in self.keys.items() if key not in self.way.secret}
+        bearer = "\n".join(filter(None, map(self.keys.get, _BEARERS)))
+        return [self.url, self.way.name, told, bearer and hashlib.sha256(bearer.encode()).hexdigest()]
 
     @classmethod
     def read(cls, cloud: str, settings: Mapping[str, Any]) -> Account:
@@ -55,84 +82,28 @@ class Account:
             ConfigError: a key has a value that cannot be.
         """
         keys = _CredentialKeys(cloud, settings.get("credentials") or {})
-        kind = keys.get("OS_AUTH_TYPE")
-        given = keys.get("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME")
-        applied = kind in _APPLICATIONS or bool(not kind and given)
-        if kind and not applied and kind not in _PASSWORDS:
-            raise ConfigError(
-                f"{keys.place}.OS_AUTH_TYPE is {kind}, which is not supported; "
-                "known: password, v3applicationcredential"
-            )
-        if applied:
-            identity, user, secret = _application(keys)
-        else:
-            person = _user(keys)
-            secret = keys.need("OS_PASSWORD")
-            identity = {"methods": ["password"], "password": {"user": {**person, "password": secret}}}
-            user = str(person.get("name") or person["id"])
+        way = _way(keys)
+        url = _keystone(keys)
         given = keys.get("OS_INTERFACE", "OS_ENDPOINT_TYPE") or "public"
         interface = given.lower().removesuffix("url")
         if interface not in INTERFACES:
             raise ConfigError(
                 f"{keys.place}.OS_INTERFACE is {given}; it must be one of {', '.join(INTERFACES)}"
             )
+        for need in way.needs:
+            keys.need(*need)
         return cls(
-            url=_keystone(keys),
-            identity=identity,
-            scope={} if applied else {"project": _project(keys)},
-            user=user,
-            secret=secret,
+            url=url.removesuffix("/v3"),
+            is_versioned=url.endswith("/v3"),
+            way=way,
+            keys=_meant(keys, way),
+            user=_who(keys, way),
+            place=keys.place,
             region=keys.get("OS_REGION_NAME"),
             interface=interface,
             microversion=_microversion(keys),
+            overrides={kind: told for kind in SERVICES if (told := _override(keys, kind))},
         )
-
-
-def _has_no_way(credentials: Mapping[str, Any]) -> bool:
-    """Whether the credentials do not say yet how to sign in."""
-    return not any(str(key).startswith(("OS_APPLICATION_CREDENTIAL_", "OS_PASSWORD")) for key in credentials)
-
-
-def _by_password(credentials: Mapping[str, Any]) -> bool:
-    return "OS_PASSWORD" in credentials and not credentials.get("OS_DOMAIN_NAME")
-
-
-def _without_ids(name: str) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether a user or project is named, so that its domain matters."""
-    ids = (f"OS_{name}_ID", f"OS_{name}_DOMAIN_ID")
-    return lambda credentials: _by_password(credentials) and not any(map(credentials.get, ids))
-
-
-QUESTIONS = (
-    Question(
-        "credentials.OS_AUTH_URL", "URL of the identity service", "https://keystone.example.org:5000/v3"
-    ),
-    Question(
-        "credentials.OS_AUTH_TYPE",
-        "how to sign in",
-        default="password",
-        choices=("password", "v3applicationcredential"),
-        when=_has_no_way,
-    ),
-    Question("credentials.OS_USERNAME", "user name"),
-    Question("credentials.OS_PASSWORD", "password"),
-    Question("credentials.OS_PROJECT_NAME", "project", "CH-818664"),
-    Question(
-        "credentials.OS_USER_DOMAIN_NAME",
-        "domain of the user",
-        default="Default",
-        when=_without_ids("USER"),
-    ),
-    Question(
-        "credentials.OS_PROJECT_DOMAIN_NAME",
-        "domain of the project",
-        default="Default",
-        when=_without_ids("PROJECT"),
-    ),
-    Question("credentials.OS_APPLICATION_CREDENTIAL_ID", "id of the application credential"),
-    Question("credentials.OS_APPLICATION_CREDENTIAL_SECRET", "secret of the application credential"),
-    Question("credentials.OS_REGION_NAME", "region, if the cloud has several", "RegionOne", default=""),
-)
 
 
 class _CredentialKeys:
@@ -141,11 +112,12 @@ class _CredentialKeys:
     def __init__(self, cloud: str, values: Mapping[str, Any]) -> None:
         self.cloud = cloud
         self.place = f"clouds.{cloud}.credentials"
-        self._values = {str(key): str(value).strip() for key, value in values.items() if value is not None}
+        texts = {str(key): _text(value) for key, value in values.items()}
+        self.values = {key: text for key, text in texts.items() if text}
 
     def get(self, *names: str) -> str:
         """The value of the first of these keys that has one."""
-        return next((value for name in names if (value := self._values.get(name))), "")
+        return next((value for name in names if (value := self.values.get(name))), "")
 
     def need(self, *names: str) -> str:
         """The same, and CredentialsError if there is none."""
@@ -158,60 +130,128 @@ class _CredentialKeys:
         return value
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value).strip()
+
+
+def _way(keys: _CredentialKeys) -> AuthType:
+    """The way to sign in that is chosen. Raises ConfigError for one that does not exist or is of no use."""
+    names = [given] if (given := keys.get(auth_types.AUTH_TYPE)) else []
+    place = f"{keys.place}.{auth_types.AUTH_TYPE}"
+    for name in [*names, *auth_types.methods(keys.values)]:
+        found = auth_types.named(name)
+        if not found or found.refused:
+            why = found.refused if found else "which is not supported"
+            raise ConfigError(f"{place} is {name}, {why}; known: {', '.join(auth_types.usable())}")
+    way = auth_types.chosen(keys.values)
+    if way is None:
+        raise ConfigError(f"{place} is not known")
+    return way
+
+
 def _keystone(keys: _CredentialKeys) -> str:
+    """The address, as it is given but for a slash at its end."""
     url = keys.need("OS_AUTH_URL").rstrip("/")
+    _require_address(f"{keys.place}.OS_AUTH_URL", url, "https://HOST:5000/v3")
+    if url.rpartition("/")[2].startswith("v2"):
+        raise ConfigError(
+            f"{keys.place}.OS_AUTH_URL is for version 2 of Keystone, which is not supported; end it with /v3"
+        )
+    return url
+
+
+def _require_address(key: str, url: str, example: str) -> None:
+    """Raises ConfigError if this is no address of a service."""
     if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"{keys.place}.OS_AUTH_URL must begin with https:// or http://")
+        raise ConfigError(f"{key} must begin with https:// or http://")
     try:
         parts = urlsplit(url)
         is_address = bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address:
-        raise ConfigError(f"{keys.place}.OS_AUTH_URL is not a URL; use https://HOST:5000/v3")
+        raise ConfigError(f"{key} is not a URL; use {example}")
     if "@" in url:
-        # Keystone has no use for it, and it would show in every message.
-        raise ConfigError(f"{keys.place}.OS_AUTH_URL must not contain a user or a password")
-    head, _, last = url.rpartition("/")
-    if last.startswith("v2"):
-        raise ConfigError(
-            f"{keys.place}.OS_AUTH_URL is for version 2 of Keystone, which is not supported; end it with /v3"
-        )
-    return head if last == "v3" else url
+        # No service has a use for it, and it would show in every message.
+        raise ConfigError(f"{key} must not contain a user or a password")
+
+
+def _override(keys: _CredentialKeys, kind: str) -> str:
+    """The address of a service that is used in place of the catalog's; empty if there is none."""
+    name = f"OS_{kind.upper()}_ENDPOINT_OVERRIDE"
+    if url := keys.get(name).rstrip("/"):
+        _require_address(f"{keys.place}.{name}", url, "https://HOST:PORT/PATH")
+    return url
+
+
+def _meant(keys: _CredentialKeys, way: AuthType) -> dict[str, str]:
+    """What the way knows of the keys, with one scope, and a domain for each name."""
+    outside = {*auth_types.SCOPE, *auth_types.USER, *auth_types.COMMON}
+    meant = {key: keys.values[key] for key in way.keys if key not in outside and key in keys.values}
+    if way.name == "v3oauth2mtlsclientcredential":
+        meant["OS_CERT"] = keys.get("OS_CERT")
+    if "OS_USER_DOMAIN_ID" not in way.keys and "OS_USERNAME" in way.keys and keys.get("OS_USERNAME"):
+        meant["OS_USERNAME"] = keys.get("OS_USERNAME")
+    elif "OS_USER_DOMAIN_ID" in way.keys and _needs_user(keys, way):
+        identifier = keys.get("OS_USER_ID")
+        name = {"OS_USERNAME": keys.get("OS_USERNAME", "OS_USER_NAME"), **_domain(keys, "USER")}
+        meant.update({"OS_USER_ID": identifier} if identifier else name)
+    # An application credential has its scope in itself.
+    return meant if way.name == auth_types.APPLICATION_CREDENTIAL else {**meant, **_scope(keys)}
+
+
+def _needs_user(keys: _CredentialKeys, way: AuthType) -> bool:
+    """Whether the user matters: the id of an application credential says whose it is, its name does not."""
+    if way.name != auth_types.APPLICATION_CREDENTIAL:
+        return True
+    return not keys.get("OS_APPLICATION_CREDENTIAL_ID") and bool(keys.need("OS_USERNAME", "OS_USER_ID"))
 
 
 def _domain(keys: _CredentialKeys, whose: str) -> dict[str, str]:
-    """The domain of the user or of the project: by id, else by name, else the usual one."""
-    identifier = keys.get(f"OS_{whose}_DOMAIN_ID")
-    if not identifier and (name := keys.get(f"OS_{whose}_DOMAIN_NAME", "OS_DOMAIN_NAME")):
-        return {"name": name}
-    return {"id": identifier or keys.get("OS_DOMAIN_ID", "OS_DEFAULT_DOMAIN") or "default"}
+    """The domain of the user or of the project: by id, else by name, else that of both, else the usual."""
+    for named in (f"OS_{whose}_DOMAIN", "OS_DOMAIN", "OS_DEFAULT_DOMAIN"):
+        # The oldest files have the id under the bare name.
+        if identifier := keys.get(f"{named}_ID", *([named] if named == "OS_DEFAULT_DOMAIN" else [])):
+            return {f"OS_{whose}_DOMAIN_ID": identifier}
+        if name := keys.get(f"{named}_NAME"):
+            return {f"OS_{whose}_DOMAIN_NAME": name}
+    return {f"OS_{whose}_DOMAIN_ID": "default"}
 
 
-def _user(keys: _CredentialKeys) -> dict[str, Any]:
-    if identifier := keys.get("OS_USER_ID"):
-        return {"id": identifier}
-    return {"name": keys.need("OS_USERNAME", "OS_USER_ID"), "domain": _domain(keys, "USER")}
+def _scope(keys: _CredentialKeys) -> dict[str, str]:
+    """Where one wants to work: a project, a domain, the system, or what a trust allows.
+
+    The id of a project comes before its name, which may have changed. Only the old OS_TENANT_ID is believed
+    last: there are files that have the name there.
+    """
+    name = keys.get("OS_PROJECT_NAME", "OS_TENANT_NAME")
+    identifier = keys.get("OS_PROJECT_ID") or ("" if name else keys.get("OS_TENANT_ID"))
+    others = {key: value for key in _SCOPES if (value := keys.get(key))}
+    project = {"OS_PROJECT_ID": identifier} if identifier else {}
+    if name and not identifier:
+        project = {"OS_PROJECT_NAME": name, **_domain(keys, "PROJECT")}
+    found = [*others, *list(project)[:1]]
+    if len(found) > 1:
+        told = " and ".join(f"{keys.place}.{key}" for key in found)
+        raise ConfigError(
+            f"{told} exclude each other, as a token is for one of them; remove what is not meant"
+        )
+    if found:
+        return others or project
+    # With a project these are the domains of names, as openstacksdk has it.
+    identifier = keys.get("OS_DOMAIN_ID")
+    return {"OS_DOMAIN_ID": identifier} if identifier else {"OS_DOMAIN_NAME": keys.need("OS_DOMAIN_NAME")}
 
 
-def _application(keys: _CredentialKeys) -> tuple[dict[str, Any], str, str]:
-    secret = keys.need("OS_APPLICATION_CREDENTIAL_SECRET")
-    identifier = keys.get("OS_APPLICATION_CREDENTIAL_ID")
-    if identifier:
-        proven: dict[str, Any] = {"id": identifier, "secret": secret}
-    else:
-        # A name is unique only for its user.
-        name = keys.need("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME")
-        proven = {"name": name, "secret": secret, "user": _user(keys)}
-        identifier = name
-    return {"methods": ["application_credential"], "application_credential": proven}, identifier, secret
-
-
-def _project(keys: _CredentialKeys) -> dict[str, Any]:
-    """The project; older files write its name under OS_TENANT_ID as well, so a name is believed first."""
-    if name := keys.get("OS_PROJECT_NAME", "OS_TENANT_NAME"):
-        return {"name": name, "domain": _domain(keys, "PROJECT")}
-    return {"id": keys.get("OS_PROJECT_ID", "OS_TENANT_ID") or keys.need("OS_PROJECT_NAME", "OS_PROJECT_ID")}
+def _who(keys: _CredentialKeys, way: AuthType) -> str:
+    """Who signs in, as a sentence says it."""
+    if way.name == auth_types.APPLICATION_CREDENTIAL:
+        names = ("OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME")
+        return f"application credential {keys.get(*names)}"
+    user = keys.get("OS_USERNAME", "OS_USER_NAME", "OS_USER_ID") if "OS_USERNAME" in way.keys else ""
+    return f"user {user}" if user else f"the sign-in by {way.name}"
 
 
 def _microversion(keys: _CredentialKeys) -> str:

@@ -14,8 +14,8 @@ from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.openstack import records
-from cloudmesh.cloud.providers.openstack.account import QUESTIONS
 from cloudmesh.cloud.providers.openstack.leases import OpenStackLeases, place
+from cloudmesh.cloud.providers.openstack.questions import QUESTIONS
 
 # How many machines of one name are asked for at a time.
 _SAME_NAME_PAGE = 20
@@ -40,9 +40,8 @@ class OpenStackProvider(OpenStackLeases):
         token = self.session.sign_in_again()
         with self.requesting("count machines"):
             self.ask("count", limit=1)
-        project = self.account.project or token.project_id
         where = f", region {self.account.region}" if self.account.region else ""
-        return f"signed in to project {project} as {self.account.user}{where}"
+        return f"signed in to {token.scope} as {token.user}{where}"
 
     def user_id(self) -> str:
         return self.session.token().user_id

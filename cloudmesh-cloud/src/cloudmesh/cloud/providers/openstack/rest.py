@@ -115,11 +115,30 @@ class RestClient:
         url: str,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
-        signs_in: bool = False,
         service: str = "identity",
     ) -> Any:
         """The HTTP response to a call of a service, whatever its status."""
         self._tracker.service = service
+        usual = {"Accept": "application/json", "Content-Type": "application/json"}
+        body = "" if data is None else json.dumps(data)
+        connection, path = self._connection(url, signs_in=False)
+        connection.request(method, path, body, {**usual, **(headers or {})})
+        return connection.response
+
+    def exchange(self, method: str, url: str, body: Any, headers: Mapping[str, str], proof: Any) -> Any:
+        """The HTTP response to a request of a sign-in, to Keystone or to an identity provider.
+
+        Args:
+            body: a text, or the fields of a form.
+            proof: what adds a proof of identity to a request, as ``auth`` of requests.
+        """
+        self._tracker.service = "identity"
+        connection, path = self._connection(url, signs_in=True)
+        connection.request(method, path, body, headers, auth=proof)
+        return connection.response
+
+    def _connection(self, url: str, signs_in: bool) -> tuple[Any, str]:
+        """The open connection to the host of an address, and the rest of the address."""
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.netloc}"
         if (place, signs_in) not in self._connections:
@@ -127,11 +146,7 @@ class RestClient:
             connection = self._connections[place, signs_in] = kind(parts.netloc, None)
             # libcloud's own way to an address knows no IPv6.
             connection.host = place
-        connection = self._connections[place, signs_in]
-        usual = {"Accept": "application/json", "Content-Type": "application/json"}
-        body = "" if data is None else json.dumps(data)
-        connection.request(method, url.removeprefix(place), body, {**usual, **(headers or {})})
-        return connection.response
+        return self._connections[place, signs_in], url.removeprefix(place)
 
 
 def body_of(call: Call, answer: Any) -> Any:

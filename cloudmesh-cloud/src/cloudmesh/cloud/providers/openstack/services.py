@@ -22,10 +22,15 @@ from cloudmesh.cloud.errors import (
 )
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
-from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file, true_or_false
+from cloudmesh.cloud.providers.libcloud.connection_settings import (
+    certificate_file,
+    client_certificate,
+    true_or_false,
+)
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
-from cloudmesh.cloud.providers.openstack.session import KeystoneSession
+from cloudmesh.cloud.providers.openstack.session import KeystoneSession, Token
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -74,9 +79,27 @@ class OpenStackServices(LibcloudProvider):
         verify = true_or_false(f"{place}.OS_VERIFY", credentials.get("OS_VERIFY"), default=True)
         authorities = own.ca_file or certificate_file(f"{place}.OS_CACERT", credentials.get("OS_CACERT"))
         insecure = own.insecure or insecure or not verify
-        self.connection_settings = replace(own, ca_file=authorities, insecure=insecure)
+        certificate = client_certificate(place, credentials.get("OS_CERT"), credentials.get("OS_KEY"))
+        self.connection_settings = replace(
+            own, ca_file=authorities, insecure=insecure, client_certificate=certificate
+        )
         self.account = Account.read(self.name, self.settings)
-        self.session = KeystoneSession(self.name, self.account, lambda: self.driver, self.calling, self.hide)
+        self.session = KeystoneSession(self.name, self.account, self._sign_in, self.calling, self.hide)
+
+    def _sign_in(self, prompter: Prompter | None) -> Token:
+        # Needed only where no token is kept, and keystoneauth1 with it.
+        from cloudmesh.cloud.providers.openstack.sign_in import SignIn
+
+        return SignIn(self.name, self.account, self.driver, self.hide, prompter).token()
+
+    def sign_in_with(self, prompter: Prompter) -> None:
+        """Sign in now if that needs a person; the token is kept for those who come after."""
+        if self.account.needs_person:
+            self.session.prompter = prompter
+            try:
+                self.session.token()
+            finally:
+                self.session.prompter = None
 
     def driver_class(self) -> type[Any]:
         """libcloud's driver is not used, but for its connections."""

@@ -2,7 +2,7 @@
 
 Tokens are kept on disk, so that the next process and every thread need not sign in again. A token is as good
 as a password while it lives: it lies in a directory that only its owner may look into, one file (0600) for
-each cloud and user, never in the store.
+each cloud and identity, never in the store.
 """
 
 from __future__ import annotations
@@ -15,24 +15,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from cloudmesh.cloud import errors
-from cloudmesh.cloud.errors import BadAnswer, CredentialsError, EndpointError, only_looking
-from cloudmesh.cloud.providers.libcloud.error_details import clean
-from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
+from cloudmesh.cloud.errors import CredentialsError, EndpointError, only_looking
 from cloudmesh.cloud.providers.openstack.account import Account
-from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, json_of, raise_for_status
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 # A token that ends within so many seconds is not used any more: the work it is for takes a while.
 MARGIN_SECONDS = 120.0
-# What Keystone says of nearly all that it refuses.
-_USUAL_REFUSAL = "requires authentication"
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,7 @@ class Token:
         expires: seconds since the epoch.
         catalog: the services with their endpoints, as Keystone tells them.
         project_id, user_id: who we turned out to be.
+        user, scope: the same in words, as ``gregor`` and ``project CH-818664``.
     """
 
     text: str = field(repr=False)
@@ -51,6 +47,8 @@ class Token:
     catalog: list[dict[str, Any]] = field(repr=False)
     project_id: str = ""
     user_id: str = ""
+    user: str = ""
+    scope: str = ""
 
     def is_fresh(self, now: float) -> bool:
         """Whether it can be used for some time yet."""
@@ -68,6 +66,37 @@ def forget_tokens(cloud: str) -> None:
     for file in places.tokens_directory().glob("*.json"):
         if name.fullmatch(file.name):
             file.unlink(missing_ok=True)
+    # What an identity provider gave for a visit goes with the last cloud that uses it.
+    for file in places.tokens_directory().glob("provider-*.json"):
+        kept = read_private(file)
+        clouds = kept.get("clouds") if isinstance(kept, dict) else None
+        if isinstance(clouds, list) and cloud in clouds:
+            others = [each for each in clouds if each != cloud]
+            if others:
+                files.replace_private(file, json.dumps({**kept, "clouds": others}).encode())
+            else:
+                file.unlink(missing_ok=True)
+
+
+def digest(identity: Any) -> str:
+    """What the name of a file has of an identity."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_private(path: Path) -> Any:
+    """The JSON in a private file; None if it is damaged, foreign, open to others, or not there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, encoding="utf-8") as file:
+        status = os.fstat(descriptor)
+        if status.st_mode & 0o077 or status.st_uid != os.geteuid():
+            return None
+        try:
+            return json.load(file)
+        except ValueError:
+            return None
 
 
 class TokenFile:
@@ -81,10 +110,7 @@ class TokenFile:
 
     def __init__(self, cloud: str, account: Account, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        # Who signs in where, without what proves it.
-        identity = [cloud, account.url, account.user, account.identity["methods"], account.scope]
-        identity.append(account.identity.get("password", {}).get("user", {}).get("domain"))
-        mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        mark = digest([cloud, *account.identity()])
         self.path = places.tokens_directory() / f"{_file_name(cloud)}-{mark}.json"
 
     def fresh(self) -> Token | None:
@@ -122,19 +148,11 @@ class TokenFile:
             return token
 
     def _read(self) -> Token | None:
-        """What is in the file; a damaged or foreign one is as good as none."""
+        kept = read_private(self.path)
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
+            return Token(**kept) if kept else None
+        except TypeError:
             return None
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            status = os.fstat(descriptor)
-            if status.st_mode & 0o077 or status.st_uid != os.geteuid():
-                return None
-            try:
-                return Token(**json.load(file))
-            except (ValueError, TypeError):
-                return None
 
     @contextmanager
     def _locked(self) -> Iterator[int | None]:
@@ -167,7 +185,7 @@ class KeystoneSession:
     Args:
         cloud: the cloud's name in the configuration.
         account: who signs in where.
-        client: gives the open client for HTTP.
+        new: signs in; its argument is who is asked where that needs a person, None where nobody can be.
         calling: turns errors of libcloud into ours; its argument says what was to be done.
         hide: is told each token, which no message may show.
     """
@@ -176,13 +194,13 @@ class KeystoneSession:
         self,
         cloud: str,
         account: Account,
-        client: Callable[[], RestClient],
+        new: Callable[[Prompter | None], Token],
         calling: Callable[[str], AbstractContextManager[None]],
         hide: Callable[[str], None],
     ) -> None:
         self._cloud = cloud
         self._account = account
-        self._client = client
+        self._new = new
         self._calling = calling
         self._hide = hide
         self._file = TokenFile(cloud, account)
@@ -190,6 +208,8 @@ class KeystoneSession:
         # Whether it was given before this session, so that the catalog in it may be out of date.
         self._is_kept = False
         self._refused = ""
+        # Who is asked where signing in needs a person; None where nobody can be.
+        self.prompter: Prompter | None = None
 
     def token(self) -> Token:
         """A token that can be used: the last one, the kept one, else one from signing in."""
@@ -210,29 +230,27 @@ class KeystoneSession:
         return self._use(self._file.renew(self._token, self.sign_in))
 
     def sign_in_again(self) -> Token:
-        """A token in place of the kept one, though that may be good."""
+        """A token in place of the kept one, though that may be good; but no person is asked for it again."""
+        if self._account.needs_person:
+            return self.token()
         return self._use(self._file.renew(self._file.fresh(), self.sign_in))
 
     def sign_in(self) -> Token:
         """A new token from Keystone, which is sent the password once only: many wrong ones lock an account.
 
         Raises:
-            CredentialsError: Keystone did not accept user, password, project or application credential.
+            CredentialsError: Keystone did not accept who we say we are, or somebody has to be asked.
             CloudError: it could not be reached, or did not answer as Keystone does.
         """
-        account = self._account
-        auth = {"identity": account.identity, **({"scope": account.scope} if account.scope else {})}
-        call = CALLS["token"]
         if self._refused:
             raise CredentialsError(self._refused)
         # Whatever it was for has not been asked yet.
         with only_looking(), self._calling("sign in"):
-            answer = self._client().send(call.method, account.url + call.path, {"auth": auth}, signs_in=True)
-            if answer.status_code == HTTPStatus.UNAUTHORIZED:
-                self._refused = self._why_refused(answer)
-                raise CredentialsError(self._refused)
-            raise_for_status(answer)
-            return _token(answer, self._cloud, account.url)
+            try:
+                return self._new(self.prompter)
+            except CredentialsError as error:
+                self._refused = str(error)
+                raise
 
     def endpoint(self, kind: str) -> str:
         """The address of a service of the region.
@@ -240,6 +258,8 @@ class KeystoneSession:
         Raises:
             EndpointError: there is no such region, and the known ones are named; or no such service.
         """
+        if override := self._account.overrides.get(kind):
+            return _unversioned(kind, override)
         token = self.token()
         try:
             return self._endpoint(kind, token)
@@ -267,74 +287,16 @@ class KeystoneSession:
             told = ", ".join(regions)
             wrong = f"several regions ({told}); set one with cms config set {place}.OS_REGION_NAME=NAME"
         else:
-            url = chosen[0].rstrip("/")
-            # Some catalogs end the address with the version, which the paths of these services begin with.
-            return url if kind == "compute" else re.sub(r"/v2(\.0)?$", "", url)
+            return _unversioned(kind, chosen[0].rstrip("/"))
         raise EndpointError(f"cloud {self._cloud} has {wrong}")
 
-    def _why_refused(self, answer: Any) -> str:
-        """A sentence with what Keystone says, which mostly is nothing: not even if it is the project."""
-        account, place = self._account, f"clouds.{self._cloud}.credentials"
-        told = json_of(answer)
-        error = told.get("error") if isinstance(told, dict) else None
-        words = clean(str(error.get("message") or "") if isinstance(error, dict) else "", [account.secret])
-        said = "" if _USUAL_REFUSAL in words or not words else f" ({words})"
-        who = f"cloud {self._cloud} rejected user {account.user}"
-        if isinstance(told, dict) and told.get("required_auth_methods"):
-            ways = clean(
-                " or ".join(" and ".join(sorted(map(str, way))) for way in told["required_auth_methods"])
-            )
-            return (
-                f"{who}: multi-factor sign-in required ({ways}); create an application credential and set "
-                f"{place}.OS_APPLICATION_CREDENTIAL_ID and OS_APPLICATION_CREDENTIAL_SECRET"
-            )
-        if not account.scope:
-            return (
-                f"cloud {self._cloud} rejected application credential {account.user}{said}: it is "
-                "wrong, deleted or expired; create a new one and set it with "
-                f"cms config set {place}.OS_APPLICATION_CREDENTIAL_SECRET"
-            )
-        if said:
-            return f"{who}{said}; ask its operators, or correct {place}"
-        return (
-            f"{who} in project {account.project}: wrong user, password, project or domain, or the account is "
-            f"locked; correct {place}.OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME or their domains"
-        )
 
+def _unversioned(kind: str, url: str) -> str:
+    """The address of a service, as the paths of the table of calls go on from it.
 
-def _token(answer: Any, cloud: str, url: str) -> Token:
-    """The token in Keystone's answer. Raises BadAnswer if it is none."""
-    text, body = answer.headers.get("x-subject-token"), json_of(answer)
-    try:
-        told = body["token"]
-        ends, begins = epoch_seconds(told["expires_at"]), epoch_seconds(told["issued_at"])
-        if not (text and ends and begins and CALLS["token"].fits(answer, body)):
-            raise ValueError("no token")
-        # By its length, as the clock of this machine may be another one.
-        lives = ends - begins
-        # No more than is needed of each service is kept.
-        keys = ("url", "interface", "region", "region_id")
-        services = [
-            {
-                "type": each["type"],
-                "endpoints": [
-                    {key: end[key] for key in keys if key in end}
-                    for end in each["endpoints"]
-                    if str(end.get("url")).startswith(("http://", "https://"))
-                ],
-            }
-            for each in told.get("catalog") or ()
-        ]
-        project = str((told.get("project") or {}).get("id", ""))
-        return Token(text, time.time() + lives, services, project, str(told["user"]["id"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        is_page = "html" in str(answer.headers.get("content-type", "")).lower()
-        what = "answers with a web page, not as Keystone" if is_page else "does not answer as Keystone"
-        hint = ", and is a proxy or a sign-in page in between?" if is_page else "?"
-        raise BadAnswer(
-            f"cloud {cloud}: {urlsplit(url).netloc} {what}; "
-            f"is clouds.{cloud}.credentials.OS_AUTH_URL right{hint}"
-        ) from error
+    Some catalogs end it with the version, which the paths of all services but Nova begin with.
+    """
+    return url if kind == "compute" else re.sub(r"/v2(\.0)?$", "", url)
 
 
 def _region(endpoint: dict[str, Any]) -> str:
