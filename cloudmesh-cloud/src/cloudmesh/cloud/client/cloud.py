@@ -19,6 +19,7 @@ from cloudmesh.cloud.errors import UNSURE, CloudTimeout, CredentialsError
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.awaited import came_back
+from cloudmesh.cloud.model.leases import was_made_for_machines
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
 from cloudmesh.cloud.provider import visits
@@ -217,6 +218,8 @@ class Cloud(Catalog):
         done = self.connection.surely(
             lambda: self.act(found, verb, argument), lambda: self.act(found, verb, argument, maybe_done=True)
         )
+        if verb.target is State.DELETED and was_made_for_machines(found.lease):
+            self.leasing.give_back(found.lease, [found.cloud_id])
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         condition = came_back if verb.returns_anywhere else None
@@ -247,6 +250,8 @@ class Cloud(Catalog):
         """
         require_seconds("timeout", timeout)
         require_good_name(name)
+        if more.get("lease"):
+            raise UsageError("cloudmesh.vm.Machines boots on a lease, since it also waits for its start")
         request = replace(self.boot_request(name, BootOptions(image, flavor, key, **more)), token=new_token())
         # If the answer is lost, the token tells whether the machine is there.
         machine = self.connection.surely(

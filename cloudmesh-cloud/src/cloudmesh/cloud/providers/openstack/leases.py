@@ -7,12 +7,12 @@ that is deleted, or that ends, deletes the machines on its reservations.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
-from cloudmesh.cloud.errors import OddRecord, Unsupported
+from cloudmesh.cloud.errors import OddRecord, ServerFailure, Unsupported, reworded
 from cloudmesh.cloud.model.leases import HOSTS, INSTANCES, Lease, LeaseRequest, LeaseStatus, Reservation
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
 from cloudmesh.cloud.providers.openstack.records import text
@@ -20,6 +20,11 @@ from cloudmesh.cloud.providers.openstack.services import Json
 
 _MINUTE = "%Y-%m-%d %H:%M"
 _SHOWN = "%Y-%m-%dT%H:%M:%S.%f"
+# Keystone refuses it with 403, of which Blazar tells nothing.
+_NO_TRUST = (
+    "each lease needs a trust, and Keystone allows none to application credentials: sign in with a password "
+    "or by OpenID Connect for leases"
+)
 _STATUSES = {status.value: status for status in LeaseStatus}
 
 
@@ -40,8 +45,13 @@ class OpenStackLeases(OpenStackNetworks):
             "reservations": [_reservation_body(request)],
             "events": [],
         }
-        with self._reserving(f"create lease {request.name}"):
-            return _lease(self.name, self.ask("create_lease", data=wanted))
+        try:
+            with self._reserving(f"create lease {request.name}"):
+                return _lease(self.name, self.ask("create_lease", data=wanted))
+        except ServerFailure as error:
+            if not any(key.startswith("OS_APPLICATION_CREDENTIAL") for key in self._credentials):
+                raise
+            raise reworded(error, f"{error}; {_NO_TRUST}") from error
 
     def extend_lease(self, cloud_id: str, ends: float) -> Lease:
         with self._reserving(f"extend lease {cloud_id}"):
@@ -50,6 +60,10 @@ class OpenStackLeases(OpenStackNetworks):
     def delete_lease(self, cloud_id: str) -> None:
         with self._reserving(f"delete lease {cloud_id}"):
             self.ask("delete_lease", cloud_id)
+
+    @property
+    def _credentials(self) -> Mapping[str, Any]:
+        return self.settings.get("credentials") or {}
 
     @contextmanager
     def _reserving(self, what: str) -> Iterator[None]:
