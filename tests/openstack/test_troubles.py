@@ -92,7 +92,7 @@ def test_an_account_that_needs_more_than_a_password(home, make_tenant, configure
     configure(home, bed=tenant.settings())
     home.extra["http_proxy"] = counter.url
     ended = home.cms("vm", "list", "--refresh", code=3)
-    assert "multi-factor sign-in required (oauth1 and password); create an application" in ended.stderr
+    assert "multi-factor sign-in required (oauth1 and password); set" in ended.stderr
     assert counter.taken() == ["POST /v3/auth/tokens"], "many wrong passwords lock accounts"
 
 

@@ -86,6 +86,7 @@ def _keystone(bed: Bed) -> Sections:
         # Not "external": it would believe the web server of the federated address that a user has signed in.
         "auth": {"methods": "password,token,totp,application_credential,mapped,openid"},
         "federation": {"assertion_prefix": "OIDC-"},
+        "security_compliance": {"lockout_failure_attempts": 8, "lockout_duration": 60},
         # Real hashing of passwords, at its lowest price.
         "identity": {"password_hash_rounds": 4},
         "cache": {"enabled": True, "backend": "dogpile.cache.memory"},

@@ -41,6 +41,12 @@ def _oidc(credentials: Mapping[str, Any]) -> bool:
     return way is not None and "OS_CLIENT_ID" in way.keys and way.name != "v3oidcaccesstoken"
 
 
+def _takes_passcode(credentials: Mapping[str, Any]) -> bool:
+    """Whether a passcode of an authenticator is needed."""
+    way = auth_types.chosen(credentials)
+    return way is not None and "OS_PASSCODE" in way.keys
+
+
 def _question(key: str, text: str, example: str = "", **more: Any) -> Question:
     return Question(f"{_PLACE}{key}", text, example, **more)
 
@@ -59,7 +65,14 @@ QUESTIONS = (
     ),
     _question("OS_USERNAME", "user name"),
     _question("OS_PASSWORD", "password"),
-    _question("OS_PASSCODE", "one-time passcode (TBD: asked at each sign-in)", "TBD"),
+    # It is good once: the file says only that it is asked for.
+    _question(
+        "OS_PASSCODE",
+        "passcode, asked at each sign-in",
+        default="TBD",
+        choices=("TBD",),
+        when=_takes_passcode,
+    ),
     _question("OS_TOKEN", "token of Keystone"),
     _question("OS_ACCESS_TOKEN", "access token of the identity provider"),
     _question("OS_PROJECT_NAME", "project", "CH-818664"),
