@@ -1,12 +1,14 @@
 """``cms vm list``: what is known, how old it is, and what happens when a cloud is away."""
 
 import threading
+import time
 
 import pytest
 
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
+from cloudmesh.cloud.fanout.query import CloudProgress
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.cloud.store.inventory import Inventory
@@ -14,6 +16,7 @@ from cloudmesh.db import Database
 from cloudmesh.plugin.errors import ConfigError, StoreError, UnknownName, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.cli.listing import list_machines
+from cloudmesh.vm.cli.progress import Progress
 
 
 def names(answer):
@@ -251,3 +254,14 @@ def test_what_is_known_is_shown_beside_a_name_that_is_not(three, config):
     assert names(answer) == ["b:db1"]
     assert answer.exit_code == 2
     assert answer.notes[0].startswith("error: there is no machine 'db2' in the cached list")
+
+
+def test_a_cloud_that_was_never_listed_and_does_not_answer_is_named_meanwhile(config, cms, monkeypatch):
+    """As by a person at a terminal, who would else wait a minute without a word."""
+    told = []
+    monkeypatch.setattr(Progress, "update", lambda self, what, clouds: told.append((what, *clouds)))
+    monkeypatch.setattr(SimulatedProvider, "machines", lambda self: time.sleep(0.5) or iter(()))
+    assert cms("list --cloud=a")[0] == 0
+    assert told[0] == ("list", CloudProgress("a", 1, 0, 0, 1)) and len(told) >= 2
+    told.clear()
+    assert cms("list --cloud=a")[0] == 0 and told == [], "what is known needs no cloud"

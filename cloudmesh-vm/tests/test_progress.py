@@ -241,3 +241,29 @@ def test_a_real_terminal_may_be_closed(monkeypatch, tmp_path):
     while not ended.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("what", "tallies", "line"),
+    [
+        (
+            "wait",
+            [tally(total=5, done=2, failed=1, running=2)._replace(left=1080.0)],
+            "waiting for 2 of 5 machines on uc for 2 minutes, at most 18 minutes more",
+        ),
+        ("list", [tally(total=1, running=1), tally("b", 1, 1)], "asking cloud uc for 2 minutes"),
+        ("start", [tally(total=9, done=1)], "start: 8 of 9 machines on uc to be done, for 2 minutes"),
+        ("list", [tally(str(at), 1, running=1) for at in range(8)], "... and 3 more clouds"),
+    ],
+)
+def test_where_nothing_can_be_drawn_a_line_each_minute_says_what_is_waited_for(what, tallies, line):
+    steps = [(seconds, what, *tallies) for seconds in (0, 30, 59.9, 60, 61, 120, 121)]
+    with drawing(*steps, terminal=io.StringIO()) as file:
+        told = file.getvalue().splitlines()
+    assert told[-1] == line and len(told) in (2, 12)
+    with drawing(*steps, terminal=io.StringIO(), quiet=True) as file:
+        assert file.getvalue() == ""
+    closed = io.StringIO()
+    closed.close()
+    with drawing(*steps, terminal=closed):
+        pass

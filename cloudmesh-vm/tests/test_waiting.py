@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
@@ -44,12 +45,14 @@ class Scene:
     passes only while somebody waits for an answer.
     """
 
-    config = None
+    config = property(lambda self: SimpleNamespace(wait_timeout=self.patience.get))
     slowest_to_show = 0.0
     booted = False
 
     def __init__(self, **clouds):
         self.now = 0.0
+        # By cloud, its wait_timeout.
+        self.patience = {}
         self.listings = []
         self.closed = False
         # Why machines vanished, by their ids, as their clouds tell when they are asked.
@@ -401,6 +404,7 @@ def test_the_watch_is_told_how_far_each_cloud_has_come():
     )
     scene.wait(both, S.ACTIVE, watch=lambda what, tallies: told.append((what, tallies)))
     assert {what for what, _ in told} == {"wait"}
+    told = [(what, [each._replace(left=0) for each in clouds]) for what, clouds in told]
     assert told[0][1] == [CloudProgress("a", 2, 0, 0, 2), CloudProgress("b", 1, 0, 0, 1)]
     assert told[-1][1] == [CloudProgress("a", 2, 1, 1, 0), CloudProgress("b", 1, 1, 0, 0)]
 
@@ -504,3 +508,38 @@ def test_no_more_listings_than_ticks(boot, spy):
         spy.taken()
         assert machines.wait("active").exit_code == 0
     assert sorted(spy.taken()) == [("a", "machines", ""), ("b", "machines", "")]
+
+
+def test_each_cloud_is_waited_for_as_long_as_its_site_needs():
+    building = [vm(cloud="b")]
+    scene = Scene(a=script(S.BUILDING), b=[*[building] * 60, [vm(cloud="b", state=S.ACTIVE)]], c=[[]])
+    scene.patience = {"a": 20.0, "b": 1200.0}
+    told = []
+    late, arrived = scene.wait(
+        [vm(), *building], S.ACTIVE, timeout=None, watch=lambda _, clouds: told.append((scene.now, *clouds))
+    )
+    assert str(late.error) == "it is still building after 20 seconds"
+    assert arrived.succeeded and 200 < scene.now < 1200
+    assert max(scene.times("a")) <= 20, "nobody asks any more"
+    assert {each.left for seconds, each, _ in told if seconds == 0} == {20.0}
+    assert {round(seconds + each.left) for seconds, _, each in told[:-1]} == {1200}
+
+
+def test_without_a_word_of_the_site_ten_minutes_are_waited():
+    scene = Scene(a=script(S.BUILDING))
+    (late,) = scene.wait([vm()], S.ACTIVE, timeout=None)
+    assert str(late.error) == "it is still building after 10 minutes" and scene.now == 600
+
+
+def test_the_patience_of_a_cloud_is_configured_and_an_option_goes_before_it(configure, cms):
+    slow = {"boot_seconds": 60, "wait_timeout": "0.2s"}
+    configure({"a": slow})
+    code, shown, _ = cms("boot vm1 --wait")
+    assert code == 1 and "it is still building after 0.2 seconds" in shown
+    assert "after 0.1 seconds" in cms("wait vm1 --state=active --timeout=0.1")[1]
+    with Cloud("a") as cloud, pytest.raises(CloudTimeout, match="still building after 0.2 seconds"):
+        cloud.boot("vm2", wait=True)
+    configure({"a": {**slow, "wait_timeout": "soon"}})
+    code, _, told = cms("boot vm3 --wait")
+    assert code == 3 and "clouds.a.wait_timeout must be a duration" in told
+    assert "vm3" not in cms("list --refresh")[1], "nothing was done"

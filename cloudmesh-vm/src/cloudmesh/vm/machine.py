@@ -85,7 +85,7 @@ class Machine:
         return _only(self._machines.boot(image, flavor, key, **more))
 
     def wait(self, state: State | str, timeout: float | None = None) -> MachineRecord:
-        """Wait up to ``timeout`` seconds, else 600, until it is in a state."""
+        """Wait until it is in a state; ``timeout`` as for ``Machines.wait``."""
         self._machines.select(timeout).machine()
         return _only(self._machines.wait(state, timeout))
 

@@ -199,7 +199,8 @@ class Machines:
             action: a name of the verb table: start, stop, hard_reboot, rebuild, ...
             wait: whether to wait until the machines are in the state that the action leads to.
             timeout: seconds for all of it together, asking clouds before the first call included; without it
-                the calls may take as long as they do, and the waiting after the last of them 600.
+                the calls may take as long as they do, and the waiting after the last of them the
+                ``wait_timeout`` of the cloud, else 600.
             selection: what ``select`` gave, if the caller already looked.
             argument: for rebuild an image, for resize a flavor, for rename a name (then the names must mean
                 one machine), for metadata values by their keys, None for those to remove.
@@ -315,7 +316,7 @@ class Machines:
     def wait(self, state: State | str, timeout: float | None = None) -> Result:
         """Wait until the machines are in a state; one fails as soon as it cannot reach it any more.
 
-        ``timeout``: seconds; without it 600. Raises what ``select`` raises.
+        ``timeout``: seconds; else each cloud's ``wait_timeout``, else 600. Raises what ``select`` raises.
         """
         try:
             wanted = State(state)

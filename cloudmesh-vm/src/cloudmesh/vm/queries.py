@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cloudmesh.cloud.errors import IncompleteListing
-from cloudmesh.cloud.fanout.query import chosen_clouds, clouds_of_names
+from cloudmesh.cloud.fanout.query import QueryLimits, chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
@@ -20,6 +20,7 @@ from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.client.cloud import Cloud
+    from cloudmesh.cloud.fanout.query import ProgressCallback
     from cloudmesh.cloud.model.networks import FloatingIP
     from cloudmesh.plugin.lists.rows import Rows
     from cloudmesh.plugin.names import Name, Named
@@ -74,6 +75,7 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
     reader: str | None = "shell",
     columns: Collection[str] = COLUMNS,
     mine: bool | None = None,
+    watch: ProgressCallback | None = None,
 ) -> KnownMachines:
     """The machines of the chosen clouds as they were last seen.
 
@@ -89,6 +91,7 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
             is told of none.
         columns: what the rows have.
         mine: only machines of our own; None where the configuration of their cloud says so.
+        watch: is told which clouds have answered, of those that are waited for.
 
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
@@ -103,11 +106,11 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
         clouds = list(dict.fromkeys(name for _, clouds in places for name in clouds))
     else:
         clouds = chosen_clouds(config, cloud)
-    errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached)
+    errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached, watch)
     limited = [name for name in clouds if (config.mine(name) if mine is None else mine)]
     if limited:
         columns = {*columns, "owner", "boot_id"}
-        more, unsure = ({}, ()) if cached else _asked_whose(config, inventory, limited, asked)
+        more, unsure = ({}, ()) if cached else _asked_whose(config, inventory, limited, asked, watch)
         errors, asked = {**errors, **more}, [*asked, *unsure]
     for name in clouds if not names else ():
         # Whoever listed it was told; so is who reads that listing.
@@ -131,7 +134,12 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
 
 
 def _asked(
-    config: Config, inventory: Inventory, clouds: Sequence[str], refresh: bool, cached: bool
+    config: Config,
+    inventory: Inventory,
+    clouds: Sequence[str],
+    refresh: bool,
+    cached: bool,
+    watch: ProgressCallback | None,
 ) -> tuple[dict[str, CloudmeshError], dict[str, str], Sequence[str]]:
     """Ask the clouds that have to be asked: errors, why rows are old, and who was asked and waited for."""
     ages = {name: inventory.listing_age(name) for name in clouds}
@@ -144,7 +152,7 @@ def _asked(
     if asked:
         from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
-        answers = ask_each(config, asked, Cloud.reconcile)
+        answers = ask_each(config, asked, Cloud.reconcile, QueryLimits(watch=watch))
         errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
     stale = [
         name
@@ -160,13 +168,17 @@ def _asked(
 
 
 def _asked_whose(
-    config: Config, inventory: Inventory, clouds: Sequence[str], asked: Collection[str]
+    config: Config,
+    inventory: Inventory,
+    clouds: Sequence[str],
+    asked: Collection[str],
+    watch: ProgressCallback | None,
 ) -> tuple[dict[str, CloudmeshError], Sequence[str]]:
     """Ask those of these clouds of which the store does not know whose machines are: errors, and which."""
     from cloudmesh.vm.clouds.owners import doubtful  # few lists are limited
 
     unsure = doubtful(config, inventory, [name for name in clouds if name not in asked])
-    return (_asked(config, inventory, unsure, True, False)[0], unsure) if unsure else ({}, ())
+    return (_asked(config, inventory, unsure, True, False, watch)[0], unsure) if unsure else ({}, ())
 
 
 def _rows(

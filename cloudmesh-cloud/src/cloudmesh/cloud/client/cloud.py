@@ -113,10 +113,8 @@ class Cloud(Catalog):
             self.connection.defaults = defaults(config, self.name)
             visits.sign_in(config, self.name)
         provider = self.unopened(settings)
-        with suppress(ValueError):
-            self.connection.call_timeout = (
-                durations.seconds(settings["call_timeout"]) if "call_timeout" in settings else None
-            )
+        self.connection.call_timeout = _seconds(settings.get("call_timeout"))
+        self.connection.wait_timeout = _seconds(settings.get("wait_timeout"))
         with mapped(self.name):
             try:
                 provider.open()
@@ -196,7 +194,7 @@ class Cloud(Catalog):
 
         Args:
             wait: whether to wait until the machine is in the state that the action leads to.
-            timeout: seconds to wait at most; None for 600.
+            timeout: seconds to wait at most; None for the cloud's ``wait_timeout``, else 600.
 
         Raises:
             UnknownName: no such machine or action; the nearest is named.
@@ -349,6 +347,13 @@ class Cloud(Catalog):
     ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
         """Boot several machines with one call; see ``Booter.boot_many``."""
         return self.booter.boot_many(requests, maybe_done)
+
+
+def _seconds(value: object) -> float | None:
+    """The seconds of a setting; None for what is no duration, which ``cms config check`` tells."""
+    with suppress(ValueError):
+        return None if value is None else durations.seconds(value) or None
+    return None
 
 
 def ask_each(

@@ -89,6 +89,7 @@ class Connection:
         name: the cloud's name in the configuration.
         defaults: what the configuration says of new machines: image, flavor, key, network, ...
         call_timeout: after how many seconds those who make calls give one up; None if that is not configured.
+        wait_timeout: for how many seconds machines are waited for; None if that is not configured.
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
         left_out: what the last listing of each kind left out, since it cannot be as the cloud says.
@@ -103,6 +104,7 @@ class Connection:
         self.name = name
         self.defaults: Mapping[str, str] = {}
         self.call_timeout: float | None = None
+        self.wait_timeout: float | None = None
         self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
         self.left_out: dict[str, list[LeftOut]] = {}
         self._opened: tuple[Provider, Inventory] | None = None

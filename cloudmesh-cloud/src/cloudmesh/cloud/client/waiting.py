@@ -32,7 +32,7 @@ def wait_until(
     """The machine once its cloud shows it in this state, to which something was just done that leads there.
 
     Args:
-        timeout: seconds to wait at most; None for 600.
+        timeout: seconds to wait at most; None for the ``wait_timeout`` of the cloud, else 600.
         condition: what is waited for in place of the state.
 
     Raises:
@@ -42,7 +42,7 @@ def wait_until(
         CloudError: the cloud refuses to tell.
     """
     awaited = AwaitedMachine(machine, state, True, settling=connection.provider.settling)
-    seconds = TIMEOUT if timeout is None else timeout
+    seconds = timeout or connection.wait_timeout or TIMEOUT
     began, pause, trouble = time.monotonic(), _FIRST_PAUSE, ""
     while True:
         longest, trouble = pause, ""

@@ -33,6 +33,7 @@ class CloudProgress(NamedTuple):
         cloud: its name.
         total: how many machines there are to do.
         done, failed, running: how many of them are where they should be, have failed, are being called for.
+        left: for how many seconds they are waited for yet, at most; 0 if that has no limit.
     """
 
     cloud: str
@@ -40,6 +41,7 @@ class CloudProgress(NamedTuple):
     done: int
     failed: int
     running: int
+    left: float = 0.0
 
 
 # Called with what is going on ("list" while clouds are asked what there is, then the verb, or "wait") and the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows
@@ -19,7 +20,9 @@ from cloudmesh.vm.cli.interrupted import interrupted_notes
 from cloudmesh.vm.queries import KnownMachines, known_machines, listed, machine_words
 
 if TYPE_CHECKING:
+    from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
     from cloudmesh.cloud.model.networks import FloatingIP
+    from cloudmesh.vm.cli.progress import Progress
 
 # What is needed of a machine to sign in to it.
 HOST_COLUMNS = ("cloud", "name", "state", "id", "address", "user", "port", "metadata")
@@ -74,10 +77,20 @@ def list_machines(
     needed = {name.partition(".")[0] for name in [*columns, *selection.needed]}
     needed |= {*RATES} if "rate" in columns else set()
     needed |= set() if hosts or form == "names" else {"lease", "lease_ends"}
-    with Inventory(open_store(config)) as inventory:
+    with Inventory(open_store(config)) as inventory, ExitStack() as stack:
         found = known_machines(
-            config, inventory, names, cloud, refresh, cached=cached, reader=reader, columns=needed, mine=mine
+            config,
+            inventory,
+            names,
+            cloud,
+            refresh,
+            cached=cached,
+            reader=reader,
+            columns=needed,
+            mine=mine,
+            watch=_watch(stack, bool((options or {}).get("--quiet"))),
         )
+        stack.close()
         jobs = interrupted_notes(inventory.database)
         rates = _rate_notes(config, inventory, found.rows) if "rate" in columns else []
         leases = _lease_notes(inventory, found.rows) if "lease" in needed else []
@@ -121,6 +134,20 @@ def list_machines(
         exit_code=max((error.exit_code for error in failures), default=0),
         chooses=True,
     )
+
+
+def _watch(stack: ExitStack, quiet: bool) -> ProgressCallback:
+    """What shows that clouds are being asked; made when the first one is, which few lists need."""
+    made: list[Progress] = []
+
+    def update(what: str, clouds: Sequence[CloudProgress]) -> None:
+        if not made:
+            from cloudmesh.vm.cli.progress import Progress
+
+            made.append(stack.enter_context(Progress(quiet)))
+        made[0].update(what, clouds)
+
+    return update
 
 
 def _not_shown(others: int, unknown: int, chosen: bool) -> Iterator[str]:

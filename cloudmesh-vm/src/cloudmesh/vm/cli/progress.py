@@ -1,4 +1,4 @@
-"""How far the work has come, drawn on a person's terminal while it takes long, and gone when it ends."""
+"""How far the work has come: drawn on a person's terminal while it takes long, else a line each minute."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from cloudmesh.cloud.fanout.query import CloudProgress
+from cloudmesh.cloud.fanout.query import LIST, CloudProgress
 
 if TYPE_CHECKING:
     from cloudmesh.vm.cli.progress_bars import ProgressBars
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _DELAY = 1.0
 # Seconds between two pictures: an eye needs no more of them, and the work pays for each.
 _TICK = 0.1
+# Seconds between two lines where nothing can be drawn, and how many lines there are at most.
+_MINUTE, _LINES = 60.0, 5
 
 
 class Progress:
@@ -27,11 +29,12 @@ class Progress:
         with Progress(quiet=False) as progress:
             result = Machines('web[01-20]', watch=progress.update).start()
 
-    Nothing is drawn unless stderr is a terminal that can move its cursor, nor with ``quiet`` or the
-    environment's ``NO_COLOR``. A terminal that is closed meanwhile ends the picture, not the work.
+    Nothing is drawn unless stderr is a terminal that can move its cursor, nor with the environment's
+    ``NO_COLOR``: then a line each minute says what goes on. What is drawn is removed when the block ends. A
+    terminal that is closed meanwhile ends the picture, not the work.
 
     Args:
-        quiet: draw nothing.
+        quiet: draw and say nothing.
         stream: the terminal; else stderr.
         clock: seconds that only ever grow; can be replaced in tests.
     """
@@ -42,6 +45,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._clock = clock
         self._wanted = not quiet and _can_draw(self._stream)
+        self._speaks = not quiet and not self._wanted
         self._began = self._drawn = clock()
         self._phase = ""
         self._phase_began = self._began
@@ -63,10 +67,13 @@ class Progress:
         return self._clock() - self._began
 
     def update(self, what: str, clouds: Sequence[CloudProgress]) -> None:
-        """Draw how far it has come, if it is time to."""
+        """Draw or say how far it has come, if it is time to."""
+        now = self._clock()
+        if self._speaks and now - self._drawn >= _MINUTE:
+            self._drawn = now
+            self._say(what, clouds, now - self._began)
         if not self._wanted:
             return
-        now = self._clock()
         if what != self._phase:
             # A rate is that of one kind of work; what was done before it began does not count.
             self._phase, self._phase_began = what, now
@@ -78,6 +85,34 @@ class Progress:
             if self._drawing is None:
                 self._drawing = ProgressBars(self._stream)
             self._wanted = self._drawing.show(what, clouds, self._before, now - self._phase_began)
+
+    def _say(self, what: str, clouds: Sequence[CloudProgress], seconds: float) -> None:
+        """A line on each of the first clouds that are still at work."""
+        from cloudmesh.plugin.durations import span_text
+        from cloudmesh.plugin.plain import harmless
+
+        busy = [each for each in clouds if each.done + each.failed < each.total]
+        lines = [f"{_sentence(what, each)} for {span_text(seconds)}{_limit(each)}" for each in busy[:_LINES]]
+        if len(busy) > _LINES:
+            lines.append(f"... and {len(busy) - _LINES} more clouds")
+        try:
+            print(*map(harmless, lines), sep="\n", file=self._stream, flush=True)
+        except (OSError, ValueError):
+            self._speaks = False
+
+
+def _sentence(what: str, each: CloudProgress) -> str:
+    if what == LIST:
+        return f"asking cloud {each.cloud}"
+    left = each.total - each.done - each.failed
+    machines = f"{left} of {each.total} machine{'' if each.total == 1 else 's'} on {each.cloud}"
+    return f"waiting for {machines}" if what == "wait" else f"{what}: {machines} to be done,"
+
+
+def _limit(each: CloudProgress) -> str:
+    from cloudmesh.plugin.durations import span_text
+
+    return f", at most {span_text(each.left)} more" if each.left else ""
 
 
 def _can_draw(stream: TextIO | None) -> bool:

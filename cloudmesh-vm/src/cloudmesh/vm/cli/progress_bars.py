@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cloudmesh.cloud.fanout.query import CloudProgress
+from cloudmesh.cloud.fanout.query import LIST, CloudProgress
 from cloudmesh.plugin.plain import harmless
 
 # Lines that are short are not broken anew by a terminal that becomes narrower, so that they can be removed.
@@ -92,7 +92,7 @@ class ProgressBars:
         table.add_column(no_wrap=True, justify="right")
         for each, started in summed_up(clouds, before, max(1, size.height - _LEFT_FREE)):
             bar = ProgressBar(total=max(1, each.total), completed=each.done + each.failed)
-            name = Text(f"{what} {harmless(each.cloud)}")
+            name = Text(f"{'asking' if what == LIST else what} {harmless(each.cloud)}")
             table.add_row(name, bar, _numbers(each, started, seconds, width))
         return table
 
@@ -127,12 +127,19 @@ def _numbers(each: CloudProgress, started: int, seconds: float, width: int) -> T
         words.append(f"{each.failed} failed")
     if each.running:
         words.append(f"{each.running} running")
+    if each.left and ended < each.total:
+        words.append(f"at most {_span(each.left)} more")
     rate = (ended - started) / seconds if seconds > 0 else 0.0
     if rate > 0 and ended < each.total:
-        left = (each.total - ended) / rate
-        span = f"{left:.0f}s" if left < 100 else f"{left / 60:.0f}m" if left < 6000 else f"{left / 3600:.0f}h"
-        words += [f"{rate:.3g}/s", f"{span} left"]
+        words += [f"{rate:.3g}/s", f"{_span((each.total - ended) / rate)} left"]
     room = width - _LONGEST_NAME - _SHORTEST_BAR
     while len(words) > 1 and len(", ".join(words)) > room:
         words.pop()
     return Text(", ".join(words), style="red" if each.failed else "")
+
+
+def _span(seconds: float) -> str:
+    """``90s``, ``20m``, ``3h``."""
+    if seconds < 100:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 6000 else f"{seconds / 3600:.0f}h"

@@ -32,7 +32,7 @@ _AFTER_VERBS = (
     (
         "--timeout=DURATION",
         "time limit for the whole command: 10s, 5m, 1h, or 90 (seconds); without it only waiting has a "
-        "limit, 10m",
+        "limit: the wait_timeout of the cloud, else 10m",
     ),
     ("--parallel=N", "calls at the same time, 1 to 1000; else the configured number, else 32"),
     ("--call-timeout=DURATION", "time limit for one call; else the configured one"),

@@ -31,7 +31,7 @@ from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
-from cloudmesh.vm.waiting.waiter import Waiter, was_seen
+from cloudmesh.vm.waiting.waiter import Waiter, usual_timeout, was_seen
 
 if TYPE_CHECKING:
     from cloudmesh.vm.jobs.leasing import JobLeases
@@ -77,6 +77,10 @@ class JobRunner:
         """
         if not plan.tasks:
             return Result([])
+        if plan.wait and deadline.seconds is None:
+            # A limit that cannot be read is told before anything is done.
+            for cloud in {task.cloud for task in plan.tasks}:
+                usual_timeout(self.session.config, cloud)
         try:
             store = self.create(plan)
         except StoreError as error:

@@ -23,6 +23,7 @@ from cloudmesh.cloud.errors import (
 from cloudmesh.cloud.fanout.query import CloudProgress, Deadline, ProgressCallback
 from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.config import Config
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
@@ -48,6 +49,11 @@ _EXACT = 0.001
 _ASK_WHY, _ASKED = 10.0, 10
 
 
+def usual_timeout(config: Config, cloud: str) -> float:
+    """For how many seconds machines of a cloud are waited for if nothing else is said. Raises ConfigError."""
+    return config.wait_timeout(cloud) or TIMEOUT
+
+
 def was_seen(outcome: Outcome) -> bool:
     """Whether the end of a wait was seen: the machine has arrived, or cannot any more.
 
@@ -69,6 +75,8 @@ class _PolledCloud:
 
     Attributes:
         waiting: the machines that are waited for there.
+        timeout: for how many seconds, at most.
+        ends: when that is over.
         due: when it is listed next.
         tick: seconds until the listing after that.
         asked: when the listing in flight was begun; None if there is none.
@@ -77,6 +85,8 @@ class _PolledCloud:
 
     cloud: str
     waiting: list[_Waiting]
+    timeout: float
+    ends: float
     due: float
     tick: float = _FIRST_TICK
     asked: float | None = None
@@ -87,11 +97,12 @@ class _PolledCloud:
         """The machines without an outcome."""
         return [each for each in self.waiting if each.outcome is None]
 
-    def progress(self) -> CloudProgress:
-        """How many machines have arrived, have failed, or are on their way."""
+    def progress(self, now: float) -> CloudProgress:
+        """How many machines have arrived, have failed, or are on their way, and for how long yet."""
         ended = [each.outcome.succeeded for each in self.waiting if each.outcome]
         total, done = len(self.waiting), sum(ended)
-        return CloudProgress(self.cloud, total, done, len(ended) - done, total - len(ended))
+        left = max(0.0, self.ends - now) if len(ended) < total else 0.0
+        return CloudProgress(self.cloud, total, done, len(ended) - done, total - len(ended), left)
 
 
 @dataclass
@@ -101,7 +112,8 @@ class Waiter:
     Attributes:
         session: whose configuration and secrets are used.
         state: the state that is waited for.
-        timeout: seconds; then the wait ends at once, whatever hangs.
+        timeout: seconds; then the wait ends at once, whatever hangs. None for the ``wait_timeout`` of each
+            cloud, else 600.
         watch: is told the progress.
         booted: whether the machines are new, whatever state their cloud gave them.
         clock: seconds that never go back.
@@ -114,7 +126,7 @@ class Waiter:
 
     session: CloudSession
     state: State
-    timeout: float = TIMEOUT
+    timeout: float | None = None
     watch: ProgressCallback | None = None
     booted: bool = False
     clock: Callable[[], float] = time.monotonic
@@ -124,7 +136,6 @@ class Waiter:
     condition: Condition | None = None
     said: float = 0.0
     _began: float = 0.0
-    _ends: float = 0.0
     _asked_store: float = 0.0
     _is_cancelled: bool = False
 
@@ -132,9 +143,8 @@ class Waiter:
     def until(
         cls, deadline: Deadline, session: CloudSession, state: State, watch: ProgressCallback | None
     ) -> Waiter:
-        """One that waits until a deadline; without one for the usual time from now."""
-        left = deadline.left()
-        return cls(session, state, TIMEOUT if left is None else left, watch, said=deadline.seconds or 0.0)
+        """One that waits until a deadline; without one for the usual time of each cloud from now."""
+        return cls(session, state, deadline.left(), watch, said=deadline.seconds or 0.0)
 
     def wait(self, machines: Sequence[MachineRecord], states: Sequence[State] | None = None) -> Result:
         """Wait for all of them; a machine fails as soon as it cannot reach its state any more.
@@ -149,7 +159,6 @@ class Waiter:
             states: a state for each machine in place of the common one.
         """
         self._began = self.clock()
-        self._ends = self._began + self.timeout
         wanted = [self.state] * len(machines) if states is None else states
         waiting = [
             _Waiting(machine, state, machine.state.is_passing, self.booted)
@@ -167,7 +176,7 @@ class Waiter:
             poller.close()
         if self.stop.requested or self._is_cancelled:
             status = Status.INTERRUPTED
-        self._ask_why(waiting)
+        self._ask_why(waiting, max((each.ends for each in clouds.values()), default=0.0))
         return Result(
             [
                 each.outcome or self._not_arrived(each.machine, clouds[each.machine.cloud], status)
@@ -179,10 +188,11 @@ class Waiter:
     def _clouds(self, waiting: Sequence[_Waiting]) -> dict[str, _PolledCloud]:
         """The clouds to list; the machines of one that cannot be opened have failed already."""
         names = list(dict.fromkeys(each.machine.cloud for each in waiting))
-        clouds = {
-            name: _PolledCloud(name, [each for each in waiting if each.machine.cloud == name], self._began)
-            for name in names
-        }
+        clouds: dict[str, _PolledCloud] = {}
+        for name in names:
+            own = [each for each in waiting if each.machine.cloud == name]
+            timeout = usual_timeout(self.session.config, name) if self.timeout is None else self.timeout
+            clouds[name] = _PolledCloud(name, own, timeout, self._began + timeout, self._began)
         for name, error in self.session.unresolved(names).items():
             self._fail(clouds[name], error)
         return clouds
@@ -194,16 +204,19 @@ class Waiter:
             now = self.clock()
             for cloud in clouds.values():
                 is_due = cloud.asked is None and cloud.due <= now + _EXACT
-                if cloud.open and is_due and now <= self._ends + _EXACT:
+                if cloud.open and is_due and now <= cloud.ends + _EXACT:
                     cloud.asked = now
                     poller.ask(cloud.cloud)
-            late = now >= self._ends
-            dues = [each.due for each in clouds.values() if each.open and each.asked is None]
-            due = min([self._ends, *dues])
-            result = poller.next(0.0 if late else min(_REPORT_EVERY, due - now))
+            # Of a cloud whose time is over only what comes by itself is taken.
+            pending = [each for each in clouds.values() if each.open and now < each.ends]
+            due = min(
+                [each.ends if each.asked is not None else min(each.due, each.ends) for each in pending],
+                default=now,
+            )
+            result = poller.next(min(_REPORT_EVERY, due - now) if pending else 0.0)
             if result is not None:
                 self._take(clouds[result.cloud], result)
-            elif late:
+            elif not pending:
                 break
             self._tell(clouds)
 
@@ -243,8 +256,8 @@ class Waiter:
         else:
             self._fail(cloud, listed)
         # The last listing is begun early enough to end in time.
-        in_time = now + took < self._ends - _EXACT
-        cloud.due = min(now + pause, max(now, self._ends - 2 * took)) if in_time else math.inf
+        in_time = now + took < cloud.ends - _EXACT
+        cloud.due = min(now + pause, max(now, cloud.ends - 2 * took)) if in_time else math.inf
 
     def _fail(self, cloud: _PolledCloud, error: CloudmeshError) -> None:
         """Fail all machines of a cloud that have no outcome."""
@@ -261,10 +274,10 @@ class Waiter:
         except (Conflict, NotFound) as error:
             each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
-    def _ask_why(self, waiting: Sequence[_Waiting]) -> None:
+    def _ask_why(self, waiting: Sequence[_Waiting], ends: float) -> None:
         """Let the outcomes of machines that vanished tell why, where their clouds still know it."""
         gone = [each for each in waiting if each.outcome and isinstance(each.outcome.error, NotFound)]
-        left = min(self._ends - self.clock(), _ASK_WHY)
+        left = min(ends - self.clock(), _ASK_WHY)
         if not gone or left <= _EXACT or self.stop.requested or self._is_cancelled:
             return
         machines = [each.machine for each in gone[:_ASKED]]
@@ -291,14 +304,15 @@ class Waiter:
         if silent >= _SILENCE:
             reason = f"; cloud {cloud.cloud} has not answered for {span_text(silent)}"
         error = CloudTimeout(
-            f"it is still {machine.state} after {span_text(self.said or self.timeout)}{reason}"
+            f"it is still {machine.state} after {span_text(self.said or cloud.timeout)}{reason}"
         )
         return self._outcome(machine, status, error)
 
     def _tell(self, clouds: dict[str, _PolledCloud]) -> None:
         """Report the progress to whoever watches."""
         if self.watch is not None:
-            self.watch("wait", [each.progress() for each in clouds.values()])
+            now = self.clock()
+            self.watch("wait", [each.progress(now) for each in clouds.values()])
 
 
 def _reasons(machines: Sequence[MachineRecord], cloud: Cloud) -> Mapping[str, Gone]:
