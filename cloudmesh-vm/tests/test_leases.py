@@ -47,6 +47,17 @@ def test_one_lease_is_for_all_machines_and_goes_with_the_last(leases):
     assert note.endswith("was deleted: its last machine is deleted") and leases("a") == []
 
 
+def test_a_lease_goes_with_a_machine_that_cloud_deletes(leases):
+    boot("n[1-2]", lease="3h")
+    with Cloud("a") as cloud:
+        cloud.machine("n1", "delete")
+        assert len(cloud.leasing.all()) == 1
+        cloud.machine("n2", "delete")
+        assert leases("a") == []
+        with pytest.raises(UsageError, match="cloudmesh.vm.Machines"):
+            cloud.boot("n3", lease="3h")
+
+
 def test_each_cloud_has_a_lease_of_its_own(leases):
     assert len(boot("n[1-2]", ["a", "b"], lease="1h", host="vcpus>=2").succeeded) == 4
     assert leases("a") == leases("b") == [("active", 2)]
