@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cloudmesh.config.importers import clouds_yaml
+from cloudmesh.config.importers.importing import ImportOptions, import_file
+from cloudmesh.config.yaml import reader
+from cloudmesh.plugin.errors import ConfigError
 
 REGIONS = ("RegionOne", "RegionTwo")
 LONG = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -128,3 +131,54 @@ def test_our_rules_are_those_of_openstacksdk(
     assert [(each.name, each.section, bool(each.skipped)) for each in without] == [
         (each.name, each.section, bool(each.skipped)) for each in with_sdk
     ], (with_sdk, without)
+
+
+@pytest.fixture
+def recorder(make_recorder: Any) -> Any:
+    return make_recorder(regions=REGIONS)
+
+
+# What is found here takes too long to be made smaller.
+@settings(max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate], **LONG)
+@given(*MADE)
+def test_each_field_agrees_or_is_told(
+    recorder: Any, by_us: Any, by_openstacksdk: Any, surroundings: Path, cloud: Any, profile: Any, secret: Any
+) -> None:
+    file = written(surroundings / "theirs", recorder.url, cloud, profile, secret)
+    config = surroundings / "cloudmesh" / "class.yaml"
+    config.unlink(missing_ok=True)
+    try:
+        notes = "\n".join(import_file(file, config, ImportOptions()).notes)
+    except ConfigError as error:
+        # Said once for all: nothing was imported.
+        assert "openstack" in str(error) or "cannot be imported" in str(error)
+        return
+    for name, section in reader.load(config)["clouds"].items():
+        region = name.partition("-")[2]
+        more = {"region_name": region} if region else {}
+        keys = section["credentials"]
+        # We ask for what is missing, and which of several regions is meant.
+        if "TBD" in keys.values() or not (region or keys.get("OS_REGION_NAME")):
+            continue
+        told = [line for line in notes.splitlines() if line.startswith(f"cloud {name}: ")]
+        error = by_us(section)
+        ours = recorder.told()
+        their_error = by_openstacksdk(file, "a", in_directory=True, **more)
+        theirs = recorder.told()
+        if not theirs["microversions"]:
+            ours["microversions"] = []
+        where = f"{file.read_text()}\n{section}\n{told}\n{error}\n{their_error}\n"
+        if their_error and not error:
+            assert "openstacksdk" in " ".join(told), where
+        elif not their_error:
+            assert not error, where
+            assert compared(ours, told) == compared(theirs, told), where
+
+
+def compared(record: Any, told: list[str]) -> Any:
+    """The record without what is told to be otherwise."""
+    words = "\n".join(told)
+    left = {"domain"} if "has no domain" in words else {"scope"} if "is not sent" in words else set()
+    if isinstance(record, dict):
+        return {key: compared(value, told) for key, value in record.items() if key not in left}
+    return [compared(each, told) for each in record] if isinstance(record, list) else record

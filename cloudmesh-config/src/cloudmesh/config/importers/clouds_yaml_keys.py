@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,13 @@ _KEYS = {
 }
 _PATHS = ("OS_CACERT", "OS_CERT", "OS_KEY")
 # All that is used in some way.
-_TAKEN = {*_KEYS, "auth", "auth_type", "profile", "cloud", "regions", "interface", "verify", "insecure"}
+_TAKEN = {*_KEYS, "auth", "auth_type", "profile", "cloud", "regions", "insecure", "verify"} | {
+    "interface",
+    "endpoint_type",
+}
 _AUTH = {"scope": "OS_OPENID_SCOPE"}
+# A sign-in is for one of them.
+_SCOPES = (("project_id", "project_name"), ("domain_id", "domain_name"), ("system_scope",), ("trust_id",))
 
 
 def credentials(found: Settings, given: Iterable[str], directory: Path, notes: list[str]) -> dict[str, str]:
@@ -47,7 +52,11 @@ def credentials(found: Settings, given: Iterable[str], directory: Path, notes: l
         values[auth_types.AUTH_TYPE] = auth_type
     values |= {ours: found[key] for key, ours in _KEYS.items() if found.get(key) not in (None, "")}
     values |= _interface(found, named, notes) | _verification(found, notes)
+    if values.get("OS_KEY") and not values.get("OS_CERT"):
+        notes.append("key has no effect and is not taken over, as there is no cert")
+        del values["OS_KEY"]
     _tell(found, {str(key) for key in given}, notes)
+    notes += _doubts(found)
     listed = {key: ",".join(map(str, value)) for key, value in values.items() if isinstance(value, list)}
     texts = {key: text for key, value in {**values, **listed}.items() if (text := text_of(value)) is not None}
     empty = sorted(key for key in values.keys() - texts.keys() if values[key] is not None)
@@ -118,6 +127,30 @@ def _tell(found: Settings, given: set[str], notes: list[str]) -> None:
             notes.append(f"openstacksdk refuses this cloud because of {what}")
         else:
             notes.append(f"auth_type {auth_type} is not known")
+
+
+def _doubts(found: Settings) -> Iterator[str]:
+    """What openstacksdk does otherwise than we, or refuses."""
+    auth, is_application = found["auth"], "applicationcredential" in str(found["auth_type"])
+    scopes = [each for each in _SCOPES if any(auth.get(key) for key in each)]
+    if is_application and scopes:
+        names = ", ".join(key for each in scopes for key in each if auth.get(key))
+        yield f"{names} is not sent, as an application credential has its own project; openstacksdk sends it"
+        return
+    if len(scopes) > 1:
+        names = ", ".join(key for each in scopes for key in each if auth.get(key))
+        yield f"openstacksdk refuses to sign in for more than one of: {names}"
+    for name, whose in (("username", "user"), ("project_name", "project")):
+        is_named = auth.get(name) and not auth.get(f"{whose}_id")
+        domains = (f"{whose}_domain_id", f"{whose}_domain_name", "default_domain_id", "default_domain_name")
+        if is_named and not any(auth.get(key) for key in domains) and _is_asked(name, whose, found):
+            yield f"its {whose} has no domain, which openstacksdk needs; the domain 'default' is used"
+
+
+def _is_asked(name: str, whose: str, found: Settings) -> bool:
+    """Whether the domain matters: an identity provider has none for its users."""
+    known = clouds_yaml_rules.auth_keys(found)
+    return name not in known or f"{whose}_domain_id" in known
 
 
 def _is_auth(key: str, found: Settings) -> bool:
