@@ -86,13 +86,13 @@ def test_a_wrong_value_is_named(attempt, changes, kind, words):
 
 def test_an_account_that_needs_more_than_a_password(home, make_tenant, configure, counter):
     tenant = make_tenant()
-    rules = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "oauth1"]]}
+    rules = {"multi_factor_auth_enabled": True, "multi_factor_auth_rules": [["password", "totp"]]}
     path = f"/v3/users/{tenant.user_id}"
     tenant.admin("PATCH", "keystone", path, json={"user": {"options": rules}})
     configure(home, bed=tenant.settings())
     home.extra["http_proxy"] = counter.url
     ended = home.cms("vm", "list", "--refresh", code=3)
-    assert "multi-factor sign-in required (oauth1 and password); set" in ended.stderr
+    assert "multi-factor sign-in required (password and totp); set" in ended.stderr
     assert counter.taken() == ["POST /v3/auth/tokens"], "many wrong passwords lock accounts"
 
 

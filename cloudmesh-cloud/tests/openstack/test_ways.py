@@ -9,7 +9,7 @@ import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
 from cloudmesh.config.secrets.prompt import RefusingPrompter
-from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
 from .conftest import JSON, KEYSTONE, signed_in
 
@@ -187,6 +187,7 @@ def test_by_an_identity_provider(provider_of_identity, provider, changes, asked)
     [
         (401, {"error": "invalid_grant", "error_description": "No user beep-secret"}, "No user "),
         (400, {"error": "invalid_grant"}, r"idp.test rejected user gregor \(invalid_grant\)"),
+        (401, {"error": "invalid_client"}, "rejected the client .*OS_CLIENT_ID or OS_CLIENT_SECRET"),
     ],
 )
 def test_an_identity_provider_says_why_once(provider_of_identity, provider, status, told, words):
@@ -197,6 +198,22 @@ def test_an_identity_provider_says_why_once(provider_of_identity, provider, stat
                 uc.session.token()
             assert "beep-secret" not in str(error.value)
     assert len(form(provider_of_identity, "/token")) == 1, "a password is sent once"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "status", "words"),
+    [
+        ("GET", DISCOVERY, 404, "correct clouds.uc.credentials.OS_DISCOVERY_ENDPOINT"),
+        ("POST", FEDERATED, 404, "OS_IDENTITY_PROVIDER or OS_PROTOCOL"),
+        ("POST", FEDERATED, 401, "did not accept the token of the identity provider"),
+        ("POST", f"{KEYSTONE}/v3/auth/tokens", 401, "in project p1: no such project.*or no role there"),
+        ("POST", f"{IDP}/token", 503, "HTTP 503"),
+    ],
+)
+def test_what_is_wrong_on_the_way_is_named(provider_of_identity, provider, method, url, status, words):
+    provider_of_identity.register_uri(method, url, status_code=status, json={}, headers=JSON)
+    with provider(**OIDC, OS_AUTH_TYPE="v3oidcpassword") as uc, pytest.raises(CloudmeshError, match=words):
+        uc.session.token()
 
 
 def test_nothing_is_sent_where_it_is_not_encrypted(provider_of_identity, provider):
