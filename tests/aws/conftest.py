@@ -5,6 +5,7 @@ lead to it.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -341,5 +342,18 @@ class Sent(NamedTuple):
 
 
 @pytest.fixture
-def world(tmp_path, amazon, monkeypatch):
-    return World(tmp_path, amazon, monkeypatch)
+def make_world(tmp_path, amazon, monkeypatch):
+    """Makes a world with a home of its own."""
+    numbers = itertools.count()
+
+    def make():
+        home = tmp_path / str(next(numbers))
+        home.mkdir()
+        return World(home, amazon, monkeypatch)
+
+    return make
+
+
+@pytest.fixture
+def world(make_world):
+    return make_world()

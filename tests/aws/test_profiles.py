@@ -6,6 +6,8 @@ cloud that an import makes of it.
 
 import hashlib
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -119,3 +121,101 @@ def test_a_profile_means_the_same_as_to_botocore(world, credentials, config):
     assert world.used("work").call == theirs.call
     cloud = world.found()["work"]
     assert not cloud.skipped and world.sent(cloud.section).call == theirs.call
+
+
+# Each is what a user may write into one of the files, or export; of those that exclude each other at most one.
+LINES = st.sampled_from(
+    [
+        *("aws_access_key_id = AKIAONE\naws_secret_access_key = s", "aws_access_key_id = AKIAHALF"),
+        *("aws_secret_access_key = other", "aws_session_token = t1", "aws_security_token = t2"),
+        *("region = eu-west-1", "region = us-gov-west-1", "region = us-west-2", "region ="),
+        *("role_arn = arn:aws:iam::111122223333:role/a", "source_profile = base", "source_profile = work"),
+        *(
+            "credential_source = Environment",
+            "web_identity_token_file = <TOKEN>",
+            "web_identity_token_file =",
+        ),
+        *("credential_process = <PROCESS>", "credential_process = false", "login_session = <LOGIN>"),
+        *("sso_session = one", "sso_account_id = 1\nsso_role_name = reader", "sso_role_name = reader"),
+        *("sso_start_url = https://one.example.org/start\nsso_region = eu-west-1", "output = json"),
+        *("endpoint_url = <AMAZON>", "endpoint_url = <AMAZON>/path", "services = mine", "services = other"),
+        *("ignore_configured_endpoint_urls = true", "use_fips_endpoint = true", "ca_bundle = <CA>"),
+        *("use_dualstack_endpoint = TRUE", "use_dualstack_endpoint = yes", "s3 =\n  a = b"),
+    ]
+)
+USUAL = ["region = eu-west-1", "endpoint_url = <AMAZON>", "ca_bundle = <CA>"]
+HEADERS = st.sampled_from(["[profile work]", '[profile "work"]', "[profile  'work']", "[work]", "[default]"])
+VARIABLES = st.fixed_dictionaries(
+    {},
+    optional={
+        "AWS_ACCESS_KEY_ID": st.just("AKIASHELL"),
+        "AWS_SECRET_ACCESS_KEY": st.just("of the shell"),
+        "AWS_SESSION_TOKEN": st.just("of the shell"),
+        "AWS_PROFILE": st.just("base"),
+        "AWS_REGION": st.just("sa-east-1"),
+        "AWS_DEFAULT_REGION": st.sampled_from(["ap-south-1", ""]),
+        "AWS_ENDPOINT_URL": st.sampled_from(["<AMAZON>/all", ""]),
+        "AWS_ENDPOINT_URL_EC2": st.just("<AMAZON>/ec2"),
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": st.sampled_from(["true", "false"]),
+        "AWS_USE_FIPS_ENDPOINT": st.sampled_from(["true", "false"]),
+        "AWS_CA_BUNDLE": st.just("<CA>"),
+    },
+)
+
+
+def unique(lines):
+    """No key twice, which neither of us reads."""
+    kept = {}
+    for line in lines:
+        if not kept.keys() & (keys := {each.partition(" =")[0] for each in line.split("\n")}):
+            kept.update(dict.fromkeys(keys))
+            yield line
+
+
+def section(header, lines):
+    return "\n".join([header, *unique(lines), ""])
+
+
+@pytest.mark.slow
+@hypothesis.settings(
+    max_examples=250,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+    # To explain a failure takes minutes.
+    phases=[
+        hypothesis.Phase.explicit,
+        hypothesis.Phase.reuse,
+        hypothesis.Phase.generate,
+        hypothesis.Phase.shrink,
+    ],
+)
+@hypothesis.given(
+    first=st.lists(LINES, max_size=4),
+    second=st.lists(LINES, max_size=7).map(lambda lines: lines + USUAL),
+    header=HEADERS,
+    more=st.lists(LINES, max_size=2),
+    env=VARIABLES,
+)
+def test_any_profile_means_the_same_as_to_botocore_or_its_difference_is_told(
+    make_world, first, second, header, more, env
+):
+    world = make_world()
+    base = f"[base]\n{ONE}"
+    rest = f"[sso-session one]\n{CENTER}[services mine]\nec2 =\n  endpoint_url = <AMAZON>/mine\n"
+    config = f"{section(header, second)}{section('[profile more]', more)}{rest}"
+    world.write(f"{section('[work]', first)}{base}", config, env)
+    signed_in(world)
+    theirs, ours = world.botocore("work"), world.used("work")
+    hypothesis.event("botocore calls" if theirs.call else f"botocore: {type(theirs.error).__name__}")
+    if ours.call:
+        assert ours.call == theirs.call
+    else:
+        assert ours.error, "neither a call nor an error"
+        assert not theirs.call, ours.error
+    # What a file says counts when it is imported, not the environment of that moment.
+    world.write(f"{section('[work]', first)}{base}", config, {k: v for k, v in env.items() if "KEY" in k})
+    theirs, cloud = world.botocore("work"), world.found()["work"]
+    if cloud.skipped or "TBD" in cloud.section["credentials"].values():
+        return
+    ours = world.sent(cloud.section)
+    if ours.call and not (theirs.call is None and "no region" in " ".join(cloud.notes)):
+        assert ours.call == theirs.call, cloud

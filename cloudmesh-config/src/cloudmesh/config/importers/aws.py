@@ -145,6 +145,8 @@ def _notes(profile: Profile, region: str) -> list[str]:
     notes = []
     if not profile.way and (unused := [key for key in _WAYS if key in profile.keys]):
         notes.append(f"{', '.join(unused)} was ignored: Amazon's own programs use the access key as well")
+    if not profile.way and not profile.secret_key:
+        notes.append(f"it has no secret key beside its access key; EC2_SECRET_KEY was set to {TO_BE_DEFINED}")
     if profile.token:
         notes.append(
             "its session token expires; to read the file anew each time, replace the keys by "
