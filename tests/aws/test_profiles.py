@@ -123,7 +123,7 @@ def test_a_profile_means_the_same_as_to_botocore(world, credentials, config):
     assert not cloud.skipped and world.sent(cloud.section).call == theirs.call
 
 
-# Each is what a user may write into one of the files, or export; of those that exclude each other at most one.
+# Each is what a user may write into one of the files.
 LINES = st.sampled_from(
     [
         *("aws_access_key_id = AKIAONE\naws_secret_access_key = s", "aws_access_key_id = AKIAHALF"),
@@ -143,6 +143,15 @@ LINES = st.sampled_from(
         *("use_dualstack_endpoint = TRUE", "use_dualstack_endpoint = yes", "s3 =\n  a = b"),
     ]
 )
+# One of them is in most files; the lines above disturb it.
+WAYS = [
+    "aws_access_key_id = AKIAONE\naws_secret_access_key = s",
+    "role_arn = arn:aws:iam::111122223333:role/a\nsource_profile = base",
+    "role_arn = arn:aws:iam::111122223333:role/a\nweb_identity_token_file = <TOKEN>",
+    "credential_process = <PROCESS>",
+    "login_session = <LOGIN>",
+    "sso_session = one\nsso_account_id = 1\nsso_role_name = reader",
+]
 USUAL = ["region = eu-west-1", "endpoint_url = <AMAZON>", "ca_bundle = <CA>"]
 HEADERS = st.sampled_from(["[profile work]", '[profile "work"]', "[profile  'work']", "[work]", "[default]"])
 VARIABLES = st.fixed_dictionaries(
@@ -178,7 +187,7 @@ def section(header, lines):
 
 @pytest.mark.slow
 @hypothesis.settings(
-    max_examples=250,
+    max_examples=50,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
     # To explain a failure takes minutes.
     phases=[
@@ -190,18 +199,19 @@ def section(header, lines):
 )
 @hypothesis.given(
     first=st.lists(LINES, max_size=4),
-    second=st.lists(LINES, max_size=7).map(lambda lines: lines + USUAL),
+    way=st.lists(st.sampled_from(WAYS), min_size=1, max_size=2),
+    second=st.lists(LINES, max_size=6),
     header=HEADERS,
     more=st.lists(LINES, max_size=2),
     env=VARIABLES,
 )
 def test_any_profile_means_the_same_as_to_botocore_or_its_difference_is_told(
-    make_world, first, second, header, more, env
+    make_world, first, way, second, header, more, env
 ):
     world = make_world()
     base = f"[base]\n{ONE}"
     rest = f"[sso-session one]\n{CENTER}[services mine]\nec2 =\n  endpoint_url = <AMAZON>/mine\n"
-    config = f"{section(header, second)}{section('[profile more]', more)}{rest}"
+    config = f"{section(header, way + second + USUAL)}{section('[profile more]', more)}{rest}"
     world.write(f"{section('[work]', first)}{base}", config, env)
     signed_in(world)
     theirs, ours = world.botocore("work"), world.used("work")

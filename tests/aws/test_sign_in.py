@@ -1,7 +1,6 @@
 """Temporary credentials of a profile as the user of ``cms`` meets them: renewed, asked for, refused."""
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -114,8 +113,10 @@ def test_a_code_is_asked_for_at_a_terminal_once_and_never_in_a_batch(home, world
     world.write(BASE, MFA)
     home.extra.update(HOME=str(world.home), AWS_EC2_METADATA_DISABLED="true")
     home.configure(aws=CLOUD)
-    refused = home.cms("cloud", "check", "aws", code=3)
-    assert "MFA" in refused.stdout + refused.stderr and "terminal" in refused.stdout + refused.stderr
+    for words in (("cloud", "check", "aws"), ("vm", "list", "--refresh")):
+        refused = home.cms(*words, code=3)
+        told = refused.stdout + refused.stderr
+        assert "needs a code of your MFA device, and there is no terminal" in told
     typed = home.terminal("cloud", "check", "aws", "--output=json")
     typed.expect("MFA code for arn:aws:iam::111122223333:mfa/me: ")
     typed.sendline("123456")
@@ -136,7 +137,9 @@ def test_what_is_not_needed_is_not_loaded_and_no_program_is_run(home, world):
     plain = {"type": "ec2", "credentials": {"EC2_PROFILE": "plain"}}
     home.configure(plain=plain, aws=CLOUD)
     (world.home / "sitecustomize.py").write_text(
-        "import atexit, sys\natexit.register(lambda: open(f'{sys.argv[1]}-loaded', 'w').write(str('botocore' in sys.modules)))\n"
+        "import atexit, sys\n"
+        "told = lambda: open(f'{sys.argv[1]}-loaded', 'w').write(str('botocore' in sys.modules))\n"
+        "atexit.register(told)\n"
     )
     for words in (["config", "check"], ["cloud", "check", "plain"], ["vm", "list"], ["cloud", "list"]):
         home.cms(*words, code=None, PYTHONPATH=str(world.home))

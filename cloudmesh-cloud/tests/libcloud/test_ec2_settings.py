@@ -119,10 +119,6 @@ def test_a_profile_of_another_way_to_sign_in_needs_botocore(profiles, monkeypatc
             f"{PAIR}endpoint_url = https://u:hush@x\nregion = r",
             "endpoint_url of the profile 'work' is no address",
         ),
-        (
-            f"{PAIR}endpoint_url = https://x\nuse_fips_endpoint = true\nregion = r",
-            "both use_fips_endpoint and",
-        ),
         (f"{PAIR}services = mine\nregion = r", "names services that are not a section"),
     ],
 )

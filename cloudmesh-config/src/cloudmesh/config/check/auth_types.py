@@ -276,6 +276,10 @@ def needs_person(credentials: Any) -> bool:
     """Whether nobody can sign in but a person: by visiting a page, or typing what is good once only."""
     if not isinstance(credentials, Mapping):
         return False
+    if profile := credentials.get("EC2_PROFILE"):
+        from cloudmesh.config.settings import aws_files
+
+        return not credentials.get("EC2_ACCESS_KEY") and aws_files.asks_for_code(str(profile))
     asked = any(is_to_be_defined(credentials.get(key)) for key in ONE_TIME)
     way = chosen(credentials)
     return asked or is_given(credentials.get("OS_IDP_OTP_KEY")) or (way is not None and way.browser)

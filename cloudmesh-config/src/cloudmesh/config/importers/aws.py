@@ -118,6 +118,9 @@ def _cloud(name: str, files: AwsFiles, pair: tuple[Path, Path]) -> FoundCloud:
     section["credentials"] = {
         key: harmless_value(key, value, notes) for key, value in credentials.items() if value
     }
+    if address.host and address.host != place.amazon(region):
+        unused = [key for key in ("use_fips_endpoint", "use_dualstack_endpoint") if key in profile.keys]
+        notes += [f"{key} counts for Amazon's own address only, and was ignored" for key in unused]
     return FoundCloud(cloud, section, notes=[*notes, *_notes(profile, region)])
 
 

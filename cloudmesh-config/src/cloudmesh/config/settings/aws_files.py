@@ -130,6 +130,25 @@ def read(credentials: Path, config: Path) -> AwsFiles:
     return from_texts(*((text_of(path), path) for path in (credentials, config)))
 
 
+def asks_for_code(name: str) -> bool:
+    """Whether a profile, or one that it takes its role with, needs a code of the user's MFA device."""
+    try:
+        files = read(*in_use())
+    except FileError:
+        # It is told where the profile is used.
+        return False
+    seen: set[str] = set()
+    while name not in seen and name in files.names():
+        seen.add(name)
+        profile = files.profile(name)
+        if profile.way != "role_arn":
+            return False
+        if "mfa_serial" in profile.keys:
+            return True
+        name = str(profile.keys.get("source_profile"))
+    return False
+
+
 def text_of(path: Path) -> str:
     """The text of one of the files, empty if there is none; raises FileError."""
     return config_file.read(path, private=False) if path.is_file() else ""

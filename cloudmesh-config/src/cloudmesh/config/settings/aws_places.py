@@ -78,17 +78,15 @@ class Place:
 
     def address(self, region: str) -> Address:
         """The address of EC2 in a region. Raises ConfigError for what botocore refuses as well."""
-        fips = self._is_true("use_fips_endpoint")
-        dual = self._is_true("use_dualstack_endpoint")
         if url := "" if self._is_true("ignore_configured_endpoint_urls") else self._endpoint_url():
-            if fips or dual:
-                key = "use_fips_endpoint" if fips else "use_dualstack_endpoint"
-                raise ConfigError(
-                    f"the profile {self._profile.name!r} has both {key} and an endpoint of its own "
-                    "(endpoint_url); remove one of the two"
-                )
+            # botocore takes no notice of the other two then.
             return self._parts(url)
-        return Address(host=amazon_host(region, fips=fips, dual=dual) if fips or dual else "")
+        return Address(host=self.amazon(region))
+
+    def amazon(self, region: str) -> str:
+        """The name of Amazon's own address; empty for the usual one."""
+        fips, dual = self._is_true("use_fips_endpoint"), self._is_true("use_dualstack_endpoint")
+        return amazon_host(region, fips=fips, dual=dual) if fips or dual else ""
 
     def _value(self, key: str, variable: str) -> str:
         if variable in self._environment:

@@ -31,6 +31,7 @@ from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file
 from cloudmesh.cloud.providers.libcloud.records import word_of
 from cloudmesh.cloud.providers.libcloud.transport import CallTracker
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.aws_places import amazon_host
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 
@@ -91,12 +92,16 @@ class Ec2Provider(Ec2BulkCalls):
 
         return RenewingConnection
 
-    def profile_keys(self) -> Keys:
+    def sign_in_with(self, prompter: Prompter) -> None:
+        if self.own.profile:
+            self.profile_keys(prompter)
+
+    def profile_keys(self, prompter: Prompter | None = None) -> Keys:
         """The credentials that the profile gives now. Raises CredentialsError, Unreachable."""
         from cloudmesh.cloud.providers.ec2.sign_in import sign_in
 
         own = self.own
-        keys = sign_in(self.name, own.profile, own.region, self.connection_settings.limits).keys()
+        keys = sign_in(self.name, own.profile, own.region, self.connection_settings.limits).keys(prompter)
         self.hide(*keys[1:])
         return keys
 

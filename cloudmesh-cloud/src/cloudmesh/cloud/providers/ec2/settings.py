@@ -16,7 +16,14 @@ KEYS = ("port", "secure", "path", "region", "vpc", "hibernate", "image_owners", 
 QUESTIONS = (
     Question("credentials.EC2_ACCESS_KEY", "access key id; for a profile of ~/.aws: EC2_PROFILE=NAME"),
     Question("credentials.EC2_SECRET_KEY", "secret access key"),
-    Question("credentials.EC2_REGION", "region", "eu-west-1", default=DEFAULT_REGION),
+    Question(
+        "credentials.EC2_REGION",
+        "region",
+        "eu-west-1",
+        default=DEFAULT_REGION,
+        # A profile has its own.
+        when=lambda credentials: not credentials.get("EC2_PROFILE"),
+    ),
 )
 # Names of Amazon's that users write down as the host of an AWS cloud, and that are no endpoint.
 _NO_ENDPOINT = ("", "aws", "aws.amazon.com", "amazon.com", "amazonaws.com", "aws.com")

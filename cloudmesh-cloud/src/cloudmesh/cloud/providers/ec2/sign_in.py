@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.errors import CredentialsError
 from cloudmesh.cloud.providers.ec2.profiles import Keys
-from cloudmesh.config.secrets.prompt import TerminalPrompter
+from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings import aws_files
 from cloudmesh.plugin.errors import CloudmeshError
 
@@ -58,13 +58,15 @@ class SignIn:
     region: str
     limits: tuple[float, float]
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _prompter: Prompter | None = field(default=None, repr=False)
     _credentials: Any = field(default=None, repr=False)
     _failed: tuple[float, CloudmeshError] | None = None
 
-    def keys(self) -> Keys:
+    def keys(self, prompter: Prompter | None = None) -> Keys:
         """The credentials as they are to be used now.
 
         Of several threads one signs in, and the others wait for what comes of it, also if it fails.
+        Without ``prompter`` nobody is asked.
 
         Raises CredentialsError, and Unreachable if the service that signs in does not answer.
         """
@@ -73,6 +75,7 @@ class SignIn:
             if self._failed and self._failed[0] >= began:
                 kind, words = type(self._failed[1]), str(self._failed[1])
                 raise kind(words)
+            self._prompter = prompter
             try:
                 return self._current()
             except CloudmeshError as error:
@@ -122,12 +125,12 @@ class SignIn:
 
     def _ask(self, question: str) -> str:
         """The code of the user's device, which botocore asks for in these words."""
-        return TerminalPrompter().ask(
-            f"cloud {self.cloud}: {question}",
-            hidden=True,
-            reason=f"the profile {self.profile!r} of cloud {self.cloud} asks for a code of your MFA device",
-            remedy=f"sign in at a terminal first: cms cloud check {self.cloud}",
-        )
+        reason = f"the profile {self.profile!r} of cloud {self.cloud} needs a code of your MFA device"
+        remedy = f"cms cloud check {self.cloud} asks for it at a terminal"
+        if self._prompter is None:
+            raise CredentialsError(f"{reason}, which is asked for before work begins; {remedy}")
+        shown = f"cloud {self.cloud}: {question}"
+        return self._prompter.ask(shown, hidden=True, reason=reason, remedy=remedy)
 
 
 def _resolver(session: Session, region: str, ask: Any) -> Any:
