@@ -4,16 +4,18 @@ import base64
 import datetime
 import hashlib
 import hmac
+import os
 import secrets
 import struct
 import time
+from pathlib import Path
 
 import pytest
 
 from cloudmesh.cloud.errors import CredentialsError
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 
-from .conftest import Api
+from .conftest import ROOT, Api
 
 pytestmark = pytest.mark.openstack
 # As the settings of the bed's Keystone have it.
@@ -69,6 +71,25 @@ def test_a_password_and_a_passcode_where_both_are_asked(home, person, configure)
     configure(home, bed=tenant.settings(**both, OS_PASSCODE=passcode(secret)))
     told = home.cms("cloud", "check", "bed").stdout
     assert f"signed in to project {tenant.name} as {tenant.name}" in told
+
+
+@pytest.mark.parametrize("version", ["", "/v3"])
+def test_a_first_sign_in_makes_no_more_calls_than_the_usual_client(
+    home, make_tenant, configure, counter, version
+):
+    tenant = make_tenant()
+    client = Path(os.environ.get("CLOUDMESH_TESTBED") or ROOT / ".openstack") / "venv/bin/openstack"
+    keys = tenant.credentials(OS_AUTH_URL=tenant.admin.url("keystone", version), OS_IDENTITY_API_VERSION="3")
+    home.extra["http_proxy"] = counter.url
+    home.run(client, "token", "issue", **keys)
+    theirs = counter.taken()
+    configure(home, bed={"type": "openstack", "credentials": keys})
+    home.cms("vm", "list", "--refresh")
+    ours = [call for call in counter.taken() if not call.startswith("GET /v2.1/servers")]
+    assert len(ours) <= 1.1 * len(theirs), (ours, theirs)
+    home.cms("vm", "list", "--refresh")
+    (listed,) = counter.taken()
+    assert listed.startswith("GET /v2.1/servers/detail")
 
 
 def test_a_trust(cloudmesh, make_tenant):
