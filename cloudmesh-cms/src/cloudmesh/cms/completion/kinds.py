@@ -13,6 +13,8 @@ from collections.abc import Sequence
 ANY = "?"
 # The types of clouds that are installed.
 _TYPE = "type"
+# What costs are told by.
+_BY = "flavor|state|owner|key|zone|name,"
 # Names that mean the same in the commands of everybody.
 _EVERYWHERE = {
     "CLOUD": "cloud",
@@ -37,7 +39,7 @@ _EVERYWHERE = {
 }
 # What a name means in one command, or one sub-command; those that are to be new mean nothing that exists.
 _IN_COMMAND = {
-    "cloud": {"NAME": "cloud", "NAMES": "cloud,", "TYPE": _TYPE},
+    "cloud": {"NAME": "cloud", "NAMES": "cloud,", "TYPE": _TYPE, "--by": _BY},
     "cloud add": {"NAME": ANY, "TYPE": _TYPE},
     "config": {"KEY": "setting", "ASSIGNMENT": "setting=", "TYPE": _TYPE},
     "flavor": {"NAME": "flavor", "NAMES": "flavor,"},
