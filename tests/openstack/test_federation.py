@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 import pexpect
@@ -217,6 +217,14 @@ def test_renewing_needs_no_visit(one, counter):
     assert new["access"] != kept["access"] and new["refresh"] != kept["refresh"], "as public clients get"
     found = one.holding([each[key] for each in (kept, new) for key in ("access", "refresh")])
     assert len(found) == 1 and "provider-" in found[0]
+
+
+def test_a_visit_by_somebody_who_may_not_is_not_kept(user, person):
+    add(user, person, DEVICE, "one")
+    somebody = replace(person, name=f"{person.name}-private")
+    told = at_terminal(user, "vm", "list", "--refresh", visitor=somebody, code=3)
+    assert "or sign in as somebody else at the next visit" in told
+    at_terminal(user, "vm", "list", "--refresh", visitor=person)
 
 
 def test_a_revoked_visit_is_made_again_where_somebody_can(one, person, counter):

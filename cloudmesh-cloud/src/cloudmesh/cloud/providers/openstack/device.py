@@ -101,9 +101,23 @@ class DeviceLogin:
                     # Keystone may refuse a project to a token that is good.
                     if refusals.FEDERATION not in str(getattr(self._wire.answer, "url", "")):
                         raise
-            grant = self._renewed(kept) or self._visit()
-            self._write(grant)
-        return work(grant.access)
+            if renewed := self._renewed(kept):
+                self._write(renewed)
+            else:
+                return self._visited(work)
+        return work(renewed.access)
+
+    def _visited(self, work: Callable[[str], Token]) -> Token:
+        """What ``work`` gives after a visit, which is kept unless Keystone turns out to refuse who came."""
+        grant = self._visit()
+        self._write(grant)
+        try:
+            return work(grant.access)
+        except CredentialsError as error:
+            # Kept, it would be refused again and again, and nobody asked for another visit.
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            raise CredentialsError(f"{error}, or sign in as somebody else at the next visit") from error
 
     def _renewed(self, kept: Grant | None) -> Grant | None:
         """A grant by the refresh token; None if there is none, or if the provider refuses it."""
