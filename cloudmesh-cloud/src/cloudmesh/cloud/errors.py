@@ -177,6 +177,12 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _TRANSIENT) and not isinstance(error, (TlsFailure, OddRecord, IncompleteListing))
 
 
+def given_up(error: CloudTimeout) -> CloudTimeout:
+    """The error of a change that was given up in the middle: it may have been done."""
+    told = str(error)
+    return CloudTimeout(told if UNSURE in told else f"{told}; {UNSURE}", outcome_unknown=True)
+
+
 def failed_task(error: CloudmeshError) -> CloudmeshError:
     """The same error of a change, with the exit code of commands: 1 where the cloud answered, else as it is.
 

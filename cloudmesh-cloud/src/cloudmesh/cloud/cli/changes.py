@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloudmesh.cloud.client.cloud import Cloud, ask_each, ask_one, given_up
-from cloudmesh.cloud.errors import CloudTimeout, failed_task
+from cloudmesh.cloud.client.cloud import Cloud, ask_each, ask_one
+from cloudmesh.cloud.errors import CloudTimeout, failed_task, given_up
 from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
 from cloudmesh.config import Config

@@ -15,7 +15,7 @@ from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
-from cloudmesh.cloud.errors import UNSURE, CloudTimeout, CredentialsError
+from cloudmesh.cloud.errors import CloudTimeout, CredentialsError, given_up
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.awaited import came_back
@@ -395,9 +395,3 @@ def ask_one(
     if isinstance(answer, CloudmeshError):
         raise answer
     return answer
-
-
-def given_up(error: CloudTimeout) -> CloudTimeout:
-    """The error of a change that was given up in the middle: it may have been done."""
-    told = str(error)
-    return CloudTimeout(told if UNSURE in told else f"{told}; {UNSURE}", outcome_unknown=True)
