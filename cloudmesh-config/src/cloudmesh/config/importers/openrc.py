@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.check import auth_types
+from cloudmesh.config.importers import clouds_yaml
 from cloudmesh.config.importers.shell.evaluation import outcome
 from cloudmesh.config.importers.shell.syntax import ScriptError
 from cloudmesh.config.importers.shell.values import Outcome, Value
-from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, harmless_value, openstack_section
+from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, openstack_section
 from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 
@@ -28,7 +29,10 @@ _FOREIGN = {
 }
 # They say where other clouds are described, and nothing of this one.
 _ELSEWHERE = ("OS_CLOUD", "OS_CLOUD_NAME", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE")
-# What only programs of this name read.
+# The ways to sign in by names that mean nothing without a domain.
+_WITH_DOMAINS = (auth_types.DEFAULT, "v3totp", auth_types.MULTIFACTOR)
+_PATHS = ("OS_CACERT", "OS_CERT", "OS_KEY")
+# A byte order mark in UTF-8.
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -54,7 +58,7 @@ def read_clouds(path: Path, text: str) -> ImportedClouds:
         raise FileError(path, error.line, error.message, error.remedy or _REMEDY) from None
     values = _environment(left, notes)
     _note_what_decided(left, notes)
-    values = {key: harmless_value(key, value, notes) for key, value in values.items() if value.strip()}
+    values = {key: value for key, value in values.items() if value.strip()}
     return _cloud(path, values, notes)
 
 
@@ -135,27 +139,73 @@ def _cloud(path: Path, values: dict[str, str], notes: list[str]) -> ImportedClou
     if elsewhere:
         told = f"{elsewhere[0]} was not taken over: with it, openstack signs in as a clouds.yaml says"
         notes.append(f"{told}; import that file instead if you use it")
-    _as_openstacksdk(values, notes)
-    way = auth_types.chosen(values)
-    unknown = [key for key in values if way and not way.knows(key)]
-    if unknown:
-        notes.append(f"not taken over, since {way.name if way else ''} does not use it: {', '.join(unknown)}")
-    values = {key: value for key, value in values.items() if key not in unknown}
+    _leave_out_verify(values, notes)
     if not values:
         return ImportedClouds([])
     name = next((values[key] for key in ("OS_PROJECT_NAME", "OS_TENANT_NAME") if key in values), "")
-    section = openstack_section(values)
+    section = openstack_section(_as_openstacksdk(path, values, notes))
     return ImportedClouds([FoundCloud("" if name == TO_BE_DEFINED else name, section, notes=notes)])
 
 
-def _as_openstacksdk(values: dict[str, str], notes: list[str]) -> None:
-    """Give the settings of TLS the meaning that they have for openstacksdk in an environment."""
-    insecure = values.get("OS_INSECURE", "")
-    if insecure and insecure.lower() not in ("true", "false"):
-        notes.append(
-            "OS_INSECURE is neither true nor false, which openstacksdk takes as false; it was left out"
+def _leave_out_verify(values: dict[str, str], notes: list[str]) -> None:
+    """A text is a path for openstacksdk, so that neither true nor false mean anything there."""
+    if values.pop("OS_VERIFY", ""):
+        told = "OS_VERIFY was left out: openstacksdk takes it for the path of certificates"
+        notes.append(f"{told}; set OS_CACERT or OS_INSECURE")
+
+
+def _as_openstacksdk(path: Path, values: dict[str, str], notes: list[str]) -> dict[str, str]:
+    """The credentials, with old names renamed, and what else openstacksdk makes of an environment.
+
+    It takes the variables for a cloud of a clouds.yaml in which nothing stands under ``auth``.
+    """
+    settings = {name.removeprefix("OS_").lower(): value for name, value in values.items()}
+    if "endpoint_type" in settings:
+        # It wins over the default, which has the new name, and with that over OS_INTERFACE.
+        old = settings.pop("endpoint_type")
+        if settings.setdefault("interface", old) != old:
+            notes.append("OS_ENDPOINT_TYPE is taken, and not OS_INTERFACE, as openstacksdk does")
+            settings["interface"] = old
+    # A file that is not known is no path below the directory of this one.
+    asked = {name: TO_BE_DEFINED for name in _PATHS if values.get(name) == TO_BE_DEFINED}
+    settings = {key: value for key, value in settings.items() if f"OS_{key.upper()}" not in asked}
+    told = list[str]()
+    try:
+        found = clouds_yaml.credentials("openrc", settings, path, told)
+    except FileError as error:
+        _, _, reason = error.message.partition(": ")
+        message = f"openstacksdk cannot use what it sets: {_with_names(reason, settings)}"
+        raise FileError(path, None, message, "correct it") from None
+    notes += [_with_names(note, settings) for note in told]
+    _note_domains(found, notes)
+    return {**found, **asked}
+
+
+def _note_domains(found: dict[str, str], notes: list[str]) -> None:
+    """Tell which domains come from us and not from the file, without which Keystone refuses a name."""
+    way = auth_types.chosen(found)
+    if (
+        not way
+        or way.name not in _WITH_DOMAINS
+        or {"OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN_NAME"} & found.keys()
+    ):
+        return
+    named = {"USER": "OS_USERNAME" in found and "OS_USER_ID" not in found}
+    named["PROJECT"] = "OS_PROJECT_NAME" in found and "OS_PROJECT_ID" not in found
+    lacking = [
+        whose.lower()
+        for whose, is_named in named.items()
+        if is_named and not {f"OS_{whose}_DOMAIN_ID", f"OS_{whose}_DOMAIN_NAME"} & found.keys()
+    ]
+    if lacking:
+        domain = (
+            "OS_DEFAULT_DOMAIN, as with the command openstack," if "OS_DEFAULT_DOMAIN" in found else "default"
         )
-        del values["OS_INSECURE"]
-    if "OS_VERIFY" in values:
-        notes.append("OS_VERIFY was left out: openstacksdk reads it only in a clouds.yaml; use OS_INSECURE")
-        del values["OS_VERIFY"]
+        notes.append(f"the file gives no domain of the {' and the '.join(lacking)}; {domain} is used")
+
+
+def _with_names(text: str, settings: dict[str, str]) -> str:
+    """The text with the names of variables in place of those of settings."""
+    text = text.replace(" under auth", "")
+    names = "|".join(sorted(settings, key=len, reverse=True))
+    return re.sub(rf"\b(?:{names})\b(?!_)", lambda found: f"OS_{found[0].upper()}", text)
