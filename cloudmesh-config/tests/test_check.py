@@ -274,8 +274,15 @@ def test_the_secrets_of_each_way_are_hidden(way: auth_types.AuthType) -> None:
         ({"EC2_ACCESS_KEY": "A"}, ["EC2_SECRET_KEY"]),
         ({"EC2_ACCESS_KEY": "A", "EC2_SECRET_KEY": "S"}, []),
         ({"EC2_PROFILE": "work"}, []),
+        ({"EC2_PROFILE": "work", "EC2_SESSION_TOKEN": "t"}, ["EC2_SESSION_TOKEN"]),
+        ({"EC2_PROFILE": "work", "EC2_ACCESS_KEY": "A", "EC2_SECRET_KEY": "S"}, ["EC2_PROFILE"]),
+        ({"EC2_PROFILE": "work", "EC2_REGON": "r"}, ["EC2_REGON"]),
+        ({"EC2_PROFILE": "work", "AWS_ROLE_ARN": "r"}, ["AWS_ROLE_ARN"]),
     ],
 )
-def test_ec2_needs_a_key_or_a_profile(credentials: dict[str, str], lacking: list[str]) -> None:
+def test_ec2_needs_a_key_or_a_profile_and_knows_its_keys(
+    credentials: dict[str, str], lacking: list[str]
+) -> None:
     for kind in ("ec2", "aws"):
-        assert [key for key, *_ in credential_rules.missing(kind, credentials)] == lacking
+        problems = credential_rules.sign_in_problems("a", kind, dict(credentials))
+        assert [problem.parts[-1] for problem in problems] == lacking

@@ -123,6 +123,32 @@ def test_a_profile_means_the_same_as_to_botocore(world, credentials, config):
     assert not cloud.skipped and world.sent(cloud.section).call == theirs.call
 
 
+SHELL = {"AWS_ACCESS_KEY_ID": "AKIASHELL", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "shell"}
+
+
+@pytest.mark.parametrize(
+    ("env", "shape", "who", "region", "path"),
+    [
+        (SHELL, "a key", "AKIAONE", "eu-west-1", "/"),
+        ({**SHELL, "AWS_PROFILE": "base", "AWS_REGION": "sa-east-1"}, "a key", "AKIAONE", "eu-west-1", "/"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "<TOKEN>"}, "a key", "AKIAONE", "eu-west-1", "/"),
+        ({"AWS_DEFAULT_REGION": "ap-south-1"}, "a key", "AKIAONE", "ap-south-1", "/"),
+        ({"AWS_ENDPOINT_URL": "<AMAZON>/all"}, "an address of services", "AKIAONE", "eu-west-1", "/all"),
+        (
+            {"AWS_ENDPOINT_URL_EC2": "<AMAZON>/ec2", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+            *("a key", "AKIAONE", "eu-west-1", "/ec2"),
+        ),
+        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "a key", "AKIAONE", "eu-west-1", "/"),
+        (SHELL, "a role of the shell", "ASIA", "eu-west-1", "/"),
+    ],
+)
+def test_the_environment_counts_as_for_botocore_with_a_profile(world, env, shape, who, region, path):
+    world.write(*SHAPES.get(shape, ("", f"[profile work]\n{ROLE}credential_source=Environment\n{HERE}")), env)
+    theirs = world.botocore("work")
+    assert world.used("work").call == theirs.call, theirs.error
+    assert theirs.call[0].startswith(who) and (theirs.call[2], theirs.call[5]) == (region, path)
+
+
 # Each is what a user may write into one of the files.
 LINES = st.sampled_from(
     [

@@ -18,6 +18,7 @@ from cloudmesh.plugin.plain import harmless
 
 _EC2_TYPES = ("ec2", "aws")
 _EC2: Needs = (("EC2_ACCESS_KEY", "EC2_PROFILE"), ("EC2_SECRET_KEY", "EC2_PROFILE"))
+_EC2_KEYS = ("EC2_ACCESS_KEY", "EC2_SECRET_KEY", "EC2_SESSION_TOKEN", "EC2_PROFILE", "EC2_REGION")
 # One letter of four may be wrong.
 _ALIKE = 0.75
 
@@ -42,6 +43,25 @@ def sign_in_problems(name: str, kind: Any, credentials: dict[str, Any]) -> Itera
         yield lacking(name, kind, key, *others)
     if kind == "openstack":
         yield from _auth_type_problems(name, credentials)
+    if kind in _EC2_TYPES:
+        yield from _ec2_problems(("clouds", name, "credentials"), credentials)
+
+
+def _ec2_problems(parts: tuple[str, ...], credentials: dict[str, Any]) -> Iterator[Problem]:
+    """Keys that EC2 does not know, and those of which another one takes the place."""
+    for key in map(keys.text_of, credentials):
+        if key not in _EC2_KEYS and key.upper().startswith(("EC2_", "AWS_")):
+            where = (*parts, key)
+            near = difflib.get_close_matches(key.upper(), _EC2_KEYS, n=1, cutoff=_ALIKE)
+            remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_EC2_KEYS)}"
+            yield Problem("error", where, f"{keys.join(where)} is not a known key", remedy)
+    if is_given(credentials.get("EC2_PROFILE")):
+        own = is_given(credentials.get("EC2_ACCESS_KEY"))
+        unused = "EC2_PROFILE" if own else "EC2_SESSION_TOKEN"
+        if own or is_given(credentials.get(unused)):
+            where = (*parts, unused)
+            message = f"{keys.join(where)} does not say who signs in: {_EC2_KEYS[0 if own else 3]} does"
+            yield Problem("warning", where, message, "remove one of the two")
 
 
 def _auth_type_problems(name: str, credentials: dict[str, Any]) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ command.
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import time
 from collections.abc import MutableMapping
@@ -126,7 +127,7 @@ class SignIn:
     def _ask(self, question: str) -> str:
         """The code of the user's device, which botocore asks for in these words."""
         reason = f"the profile {self.profile!r} of cloud {self.cloud} needs a code of your MFA device"
-        remedy = f"cms cloud check {self.cloud} asks for it at a terminal"
+        remedy = f"cms cloud check {shlex.quote(self.cloud)} asks for it at a terminal"
         if self._prompter is None:
             raise CredentialsError(f"{reason}, which is asked for before work begins; {remedy}")
         shown = f"cloud {self.cloud}: {question}"
