@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -30,7 +29,6 @@ from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
-from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 if TYPE_CHECKING:
@@ -113,8 +111,7 @@ class Cloud(Catalog):
             self.connection.defaults = defaults(config, self.name)
             visits.sign_in(config, self.name)
         provider = self.unopened(settings)
-        self.connection.call_timeout = _seconds(settings.get("call_timeout"))
-        self.connection.wait_timeout = _seconds(settings.get("wait_timeout"))
+        self.connection.limit(settings)
         with mapped(self.name):
             try:
                 provider.open()
@@ -347,13 +344,6 @@ class Cloud(Catalog):
     ) -> list[MachineRecord | CloudmeshError | RetrySingly]:
         """Boot several machines with one call; see ``Booter.boot_many``."""
         return self.booter.boot_many(requests, maybe_done)
-
-
-def _seconds(value: object) -> float | None:
-    """The seconds of a setting; None for what is no duration, which ``cms config check`` tells."""
-    with suppress(ValueError):
-        return None if value is None else durations.seconds(value) or None
-    return None
 
 
 def ask_each(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -25,6 +25,7 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import READS, ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 Listed = TypeVar("Listed")
@@ -108,6 +109,11 @@ class Connection:
         self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
         self.left_out: dict[str, list[LeftOut]] = {}
         self._opened: tuple[Provider, Inventory] | None = None
+
+    def limit(self, settings: Mapping[str, Any]) -> None:
+        """Take the limits of time from the section of the cloud; what is no duration is none."""
+        self.call_timeout = _seconds(settings.get("call_timeout"))
+        self.wait_timeout = _seconds(settings.get("wait_timeout"))
 
     @property
     def is_open(self) -> bool:
@@ -214,3 +220,9 @@ class Connection:
             self.inventory.save(machine)
         except StoreError as error:
             raise StoreError(f"{done}, but this could not be saved in the store: {error}") from error
+
+
+def _seconds(value: object) -> float | None:
+    with suppress(ValueError):
+        return None if value is None else durations.seconds(value) or None
+    return None

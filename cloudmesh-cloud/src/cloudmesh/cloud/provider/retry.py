@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 READS = frozenset(
     {
         *("connect", "check", "machines", "machine", "find_booted", "console"),
-        *("images", "image", "flavors", "key_pairs", "quotas"),
+        *("images", "image", "flavors", "key_pairs", "quotas", "user_id"),
         *("networks", "security_groups", "floating_ips", "leases"),
     }
 )
