@@ -18,7 +18,10 @@ IMAGE, FLAVOR = Image("uc", "debian-12", "i1"), Flavor("uc", "small", "f1", 1, 1
 CHANGES = {
     **{
         verb: lambda uc, verb=verb: getattr(uc, verb)("s1")
-        for verb in ("start", "stop", "reboot", "hard_reboot", "suspend", "resume", "pause", "unpause")
+        for verb in (
+            *("start", "stop", "reboot", "hard_reboot", "suspend", "resume", "pause", "unpause"),
+            *("shelve", "unshelve", "confirm_resize", "revert_resize", "lock", "unlock"),
+        )
     },
     "delete": lambda uc: uc.delete("s1"),
     "rename": lambda uc: uc.rename("s1", "new"),
@@ -38,6 +41,7 @@ LOOKS = {
     "machine": lambda uc: uc.machine("s1"),
     "find_booted": lambda uc: uc.find_booted(BootRequest("vm1", IMAGE, FLAVOR, token="t")),
     "resize": lambda uc: uc.resize("s1", FLAVOR),
+    "resize_unconfirmed": lambda uc: uc.resize_unconfirmed("s1", FLAVOR),
     "unset": lambda uc: uc.set_metadata("s1", {"a": None}),
     "console": lambda uc: uc.console("s1"),
     "image": lambda uc: uc.image("i1"),

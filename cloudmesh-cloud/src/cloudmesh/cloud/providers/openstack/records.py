@@ -67,6 +67,9 @@ def state_of(status: str, task: str | None) -> State:
     state = _STATES.get(status.upper(), State.UNKNOWN)
     if not task or (state is State.DELETED and task != "restoring"):
         return state
+    if state is State.SHELVED_OFFLOADED and task == "spawning":
+        # While its image is copied to a host, which takes minutes.
+        return State.UNSHELVING
     return _TASKS.get(task, state)
 
 

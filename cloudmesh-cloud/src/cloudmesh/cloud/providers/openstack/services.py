@@ -15,6 +15,7 @@ from cloudmesh.cloud.errors import (
     BadAnswer,
     CloudTimeout,
     Conflict,
+    Locked,
     NoCapacity,
     OddRecord,
     Refused,
@@ -197,13 +198,20 @@ class OpenStackServices(LibcloudProvider):
         """Ask Nova for the action of a verb, or delete the server."""
         with self.requesting(f"{_WORDS.get(verb, verb)} machine {cloud_id}"):
             if verb == "delete":
+                self._heed_lock(cloud_id)
                 self.ask("delete", cloud_id)
             else:
                 call = "confirm" if verb == "confirm_resize" else "action"
                 self.ask(call, cloud_id, data=_ACTIONS[verb])
 
+    def _heed_lock(self, cloud_id: str) -> None:
+        """Raise Locked for a machine whose disk Nova would erase all the same, as we are administrators."""
+        if self.session.token().admin and self.ask("server", cloud_id).get("locked"):
+            raise Locked(f"cloud {self.name}: machine {cloud_id} is locked; unlock it first")
+
     def rebuild(self, cloud_id: str, image: Image) -> None:
         with self.requesting(f"rebuild machine {cloud_id}"):
+            self._heed_lock(cloud_id)
             self.ask("rebuild", cloud_id, data={"rebuild": {"imageRef": image.cloud_id}})
 
     def rename(self, cloud_id: str, name: str) -> None:

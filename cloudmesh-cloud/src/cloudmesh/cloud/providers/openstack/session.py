@@ -40,6 +40,7 @@ class Token:
         catalog: the services with their endpoints, as Keystone tells them.
         project_id, user_id: who we turned out to be.
         user, scope: the same in words, as ``gregor`` and ``project CH-818664``.
+        admin: whether for it Nova does what a lock forbids to others.
     """
 
     text: str = field(repr=False)
@@ -49,6 +50,7 @@ class Token:
     user_id: str = ""
     user: str = ""
     scope: str = ""
+    admin: bool = False
 
     def is_fresh(self, now: float) -> bool:
         """Whether it can be used for some time yet."""

@@ -217,6 +217,7 @@ class SignIn:
                 str(user["id"]),
                 _named(user),
                 _scope(told),
+                any(role.get("name") == "admin" for role in told.get("roles") or ()),
             )
         except _ODD as error:
             raise self._no_keystone(answer) from error
