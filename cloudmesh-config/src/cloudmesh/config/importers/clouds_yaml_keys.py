@@ -141,10 +141,13 @@ def _doubts(found: Settings) -> Iterator[str]:
         names = ", ".join(key for each in scopes for key in each if auth.get(key))
         yield f"openstacksdk refuses to sign in for more than one of: {names}"
     for name, whose in (("username", "user"), ("project_name", "project")):
-        is_named = auth.get(name) and not auth.get(f"{whose}_id")
         domains = (f"{whose}_domain_id", f"{whose}_domain_name", "default_domain_id", "default_domain_name")
-        if is_named and not any(auth.get(key) for key in domains) and _is_asked(name, whose, found):
+        if not auth.get(name) or any(map(auth.get, domains)) or not _is_asked(name, whose, found):
+            continue
+        if not auth.get(f"{whose}_id"):
             yield f"its {whose} has no domain, which openstacksdk needs; the domain 'default' is used"
+        elif str(found["auth_type"]).startswith("v3"):
+            yield f"openstacksdk refuses {name} without a domain, although {whose}_id decides"
 
 
 def _is_asked(name: str, whose: str, found: Settings) -> bool:
