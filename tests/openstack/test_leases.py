@@ -61,7 +61,7 @@ def test_a_boot_that_is_killed_and_resumed_has_a_lease_that_goes_with_the_last_m
     told = away.cms("job", "resume", "1").stderr
     assert "its machines are deleted then; extend it: cms lease extend n1-2-cms-" in told
     assert leases(away) == [("active", "virtual:instance", ["n1", "n2"])]
-    rows = away.json("vm", "list", "--columns=name,flavor,lease,lease_ends")
+    rows = away.json("vm", "list", "--refresh", "--columns=name,flavor,lease,lease_ends")
     (name,) = {row["lease"] for row in rows}
     assert all(row["flavor"].startswith("reservation:") and row["lease_ends"].endswith("Z") for row in rows)
     away.cms("lease", "extend", name, "--by=1h")
