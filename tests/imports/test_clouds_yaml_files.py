@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cloudmesh.config.importers import clouds_yaml
-from cloudmesh.plugin.errors import ConfigError
+from cloudmesh.plugin.errors import ConfigError, UnknownName
 
 AUTH = "auth: {auth_url: 'https://h/v3', username: ann, user_domain_id: d, project_id: p}"
 PLAIN = f"clouds: {{a: {{{AUTH}, region_name: R}}}}"
@@ -151,6 +151,8 @@ def test_one_region_is_taken(read: Any, with_sdk: bool) -> None:
     assert keys(found, "a")["OS_REGION_NAME"] == "two"
     assert keys(found, "b")["OS_REGION_NAME"] == "two"
     assert "it has no region two, only: one" in told(found)
+    with pytest.raises(UnknownName, match="did you mean 'one'"):
+        read(f"clouds: {{a: {{{AUTH}, regions: [one, two]}}}}", region="ome")
     clash = read(f"clouds: {{a: {{{AUTH}, regions: [one, two]}}, a-two: {{{AUTH}}}}}")
     assert "use --region=REGION to take only one region" in told(clash)
 

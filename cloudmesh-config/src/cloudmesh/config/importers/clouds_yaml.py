@@ -19,6 +19,7 @@ from cloudmesh.config.importers.clouds_yaml_files import CloudsFiles
 from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud, Settings
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, openstack_section
 from cloudmesh.config.yaml.config_file import FileError
+from cloudmesh.plugin.errors import UnknownName
 
 SECURE = clouds_yaml_files.SECURE
 _EXTRA = "pip install 'cloudmesh-config[openstack]'"
@@ -36,7 +37,8 @@ def recognises(text: str, data: Any) -> bool:
 def read_clouds(path: Path, text: str, region: str | None = None) -> ImportedClouds:
     """The clouds of the file, one for each region, or only those of one region.
 
-    Raises ConfigError if it, or a file that belongs to it, cannot be read.
+    Raises ConfigError if it, or a file that belongs to it, cannot be read; UnknownName if no cloud has the
+    region.
     """
     files = clouds_yaml_files.read(path, text)
     reader = _Reader(files, clouds_yaml_sdk.installed(), region)
@@ -47,6 +49,8 @@ def read_clouds(path: Path, text: str, region: str | None = None) -> ImportedClo
             is_free = cloud.name not in taken
             reason = "another cloud of the file has this name; use --region=REGION to take only one region"
             found.append(cloud if is_free else FoundCloud(cloud.name, {}, reason, base=name))
+    if region is not None and reader.other_regions and all(cloud.skipped for cloud in found):
+        raise UnknownName("region", region, reader.other_regions, f"in {path}")
     return ImportedClouds(found, files.notes)
 
 
@@ -78,6 +82,7 @@ class _Reader:
     files: CloudsFiles
     sdk: clouds_yaml_sdk.OpenStackSdk | None
     region: str | None
+    other_regions: list[str] = field(default_factory=list)
 
     def of_cloud(self, name: str) -> Iterator[FoundCloud]:
         """The cloud in each of its regions; one that is skipped if it cannot be used."""
@@ -125,8 +130,9 @@ class _Reader:
         if self.region is None:
             return known or [("", {})]
         if known and self.region not in [name for name, _ in known]:
-            names = ", ".join(name for name, _ in known)
-            raise RefusedCloud(f"it has no region {self.region}, only: {names}")
+            names = [name for name, _ in known]
+            self.other_regions += names
+            raise RefusedCloud(f"it has no region {self.region}, only: {', '.join(names)}")
         return [each for each in known if each[0] == self.region] or [(self.region, {})]
 
     def _in_region(self, base: str, name: str, cloud: _Cloud, region: str, values: Settings) -> FoundCloud:
