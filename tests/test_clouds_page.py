@@ -14,7 +14,10 @@ def page(root):
     return (root / "docs" / "clouds.md").read_text(encoding="utf-8")
 
 
-def test_the_examples_are_without_mistakes(page):
+def test_the_examples_are_without_mistakes(page, tmp_path, monkeypatch):
+    profiles = tmp_path / "config"
+    profiles.write_text("\n".join(re.findall(r"```ini\n(.*?)```", page, re.DOTALL)))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(profiles))
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     found = [problem for block in blocks for problem in rules.problems(yaml.safe_load(block))]
     assert len(blocks) >= 5
