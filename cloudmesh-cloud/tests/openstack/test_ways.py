@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from urllib.parse import parse_qsl
 
 import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
+from cloudmesh.config.check import auth_types
 from cloudmesh.config.secrets.prompt import RefusingPrompter
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 
@@ -237,12 +239,44 @@ def test_a_passcode_is_asked_for_at_each_sign_in_and_never_kept(keystone, provid
     assert not any(b"111111" in each.read_bytes() for each in home.rglob("*") if each.is_file())
 
 
-def test_the_package_that_a_way_needs_is_named(keystone, provider):
-    with (
-        provider(OS_AUTH_TYPE="v3kerberos") as uc,
-        pytest.raises(ConfigError, match="keystoneauth1.kerberos"),
-    ):
+@pytest.mark.parametrize(
+    ("way", "package"),
+    [
+        ("v3kerberos", "kerberos"),
+        ("v3oauth1", "oauth1"),
+        ("v3samlpassword", "saml2"),
+        ("v3adfspassword", "saml2"),
+    ],
+)
+def test_the_package_that_a_way_needs_is_named(keystone, provider, way, package):
+    needs = auth_types.named(way).needs
+    keys = {key: "https://x.test" for key, *_ in needs if key not in ("OS_PROJECT_NAME", "OS_USERNAME")}
+    wanted = f"pip install 'keystoneauth1.{package}.'"
+    with provider(OS_AUTH_TYPE=way, **keys) as uc, pytest.raises(ConfigError, match=wanted):
         uc.session.token()
+
+
+def test_the_table_knows_all_that_keystoneauth1_does():
+    """No way is missing in it, and no option of one."""
+    points = {each.name: each for each in entry_points(group="keystoneauth1.plugin")}
+    assert {name for name in points if not auth_types.named(name)} == set()
+    for way in auth_types.TYPES:
+        point = points.get(way.name)
+        if not way.refused and not way.extra:
+            for option in point.load()().get_options():
+                names = (option.name, option.dest, *(each.name for each in option.deprecated))
+                keys = [f"OS_{each.upper().replace('-', '_')}" for each in names]
+                assert any(map(way.knows, keys)), (way.name, keys)
+
+
+@pytest.mark.parametrize(
+    ("service", "override"),
+    [("COMPUTE", "https://other.test/nova/v2.1"), ("IMAGE", "https://other.test/glance/v2")],
+)
+def test_an_address_in_place_of_the_catalogs(keystone, provider, service, override):
+    with provider(**{f"OS_{service}_ENDPOINT_OVERRIDE": override}) as uc:
+        assert uc.session.endpoint(service.lower()) == override.removesuffix("/v2")
+        assert uc.session.endpoint("network") == "https://neutron.test"
 
 
 def test_a_kept_token_needs_no_keystoneauth1(keystone, provider, home):

@@ -157,7 +157,8 @@ class SignIn:
             raise self._lacks_package(name)
         try:
             loader = point.load()()
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
+            # That of SAML stumbles where lxml is missing.
             raise self._lacks_package(name) from error
         if not loader.available:
             raise self._lacks_package(name)
