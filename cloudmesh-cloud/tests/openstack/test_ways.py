@@ -239,6 +239,18 @@ def test_a_passcode_is_asked_for_at_each_sign_in_and_never_kept(keystone, provid
     assert not any(b"111111" in each.read_bytes() for each in home.rglob("*") if each.is_file())
 
 
+def test_a_browser_of_this_machine_is_opened_for_a_person_only(provider_of_identity, provider, monkeypatch):
+    """The page is told at the terminal, and what comes back within the time is taken."""
+    monkeypatch.setattr("webbrowser.open", lambda *words, **named: False)
+    keys = {"OS_AUTH_TYPE": "v3websso", "OS_REDIRECT_PORT": "0", "OS_LOGIN_TIMEOUT": "0.2", **OIDC}
+    with provider(**keys) as uc, pytest.raises(CredentialsError, match="no terminal to tell it at"):
+        uc.sign_in_with(RefusingPrompter())
+    person = Typing()
+    with provider(**keys) as uc, pytest.raises(CloudmeshError, match="cloud uc"):
+        uc.sign_in_with(person)
+    assert "identity_providers/idp/protocols/openid/websso?origin=http" in person.shown[0]
+
+
 @pytest.mark.parametrize(
     ("way", "package"),
     [

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from cloudmesh.cloud.errors import BadAnswer, CloudError, CloudTimeout, CredentialsError, Unreachable
 from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.providers.openstack.people import tell_visit
 from cloudmesh.cloud.providers.openstack.rest import json_of, raise_for_status
 from cloudmesh.cloud.providers.openstack.session import Token, digest, read_private
 from cloudmesh.cloud.providers.openstack.wire import BrokenCallError, Wire
@@ -28,7 +29,6 @@ from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError
-from cloudmesh.plugin.plain import harmless
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _SCOPE = "openid profile"
@@ -134,12 +134,8 @@ class DeviceLogin:
 
     def _visit(self) -> Grant:
         """A grant by a person who visits a page. Raises CredentialsError if nobody can, or nobody did."""
-        reason = f"cloud {self._cloud}: signing in requires a visit with a browser"
-        remedy = f"use cms cloud check {self._cloud} at a terminal"
-        if self._prompter is None:
-            raise CredentialsError(f"{reason}, which is told before work begins; {remedy}")
         # Nothing is begun that nobody can end.
-        self._prompter.tell_person("", reason=reason, remedy=remedy)
+        tell_visit(self._prompter, self._cloud, "")
         form, verifier = {"scope": self._scope, "client_id": self._client}, ""
         method = self._keys.get("OS_CODE_CHALLENGE_METHOD", "")
         if method:
@@ -156,8 +152,7 @@ class DeviceLogin:
             raise self._odd(answer) from error
         self._hide(code)
         where = f"{page} and enter the code {user_code}" + (f", or just {whole}" if whole else "")
-        sentence = harmless(f"cloud {self._cloud}: to sign in, visit {where}")
-        self._prompter.tell_person(sentence, reason=reason, remedy=remedy)
+        tell_visit(self._prompter, self._cloud, where)
         form = {"grant_type": _GRANT, "device_code": code, "client_id": self._client}
         return self._polled({**form, **({"code_verifier": verifier} if verifier else {})}, interval, ends)
 

@@ -9,13 +9,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from cloudmesh.cloud.errors import BadAnswer, CredentialsError
+from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.cloud.providers.libcloud.error_details import is_page
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.providers.openstack.people import ask, tell_visit
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, json_of, raise_for_status
 from cloudmesh.cloud.providers.openstack.session import Token
 from cloudmesh.cloud.providers.openstack.wire import BrokenCallError, Wire
@@ -26,6 +27,7 @@ from cloudmesh.plugin.errors import ConfigError
 from cloudmesh.plugin.packages import entry_points
 
 _PLUGINS = "keystoneauth1.plugin"
+_WEB = "v3websso"
 # The names of keystoneauth1 for what asks Keystone nothing beforehand.
 _PLAIN = {"password": "v3password", "token": "v3token"}
 # What keystoneauth1 makes of an answer that is not one of Keystone or of an identity provider.
@@ -115,6 +117,10 @@ class SignIn:
         # It tells on stderr what the error tells as well, where nobody has set up logging.
         logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
         plugin = self._plugin(url, name, keys)
+        if name == _WEB:
+            # It opens a browser here, and logs the address.
+            query = urlencode({"origin": plugin.redirect_uri})
+            tell_visit(self._prompter, self._cloud, f"{plugin.federated_token_url}?{query}")
         wire: Any = self._wire
         session: Any = Session(session=wire, redirect=False)
         session.otp = self._otp
@@ -136,7 +142,7 @@ class SignIn:
             names = (option.name, option.dest, *(each.name for each in option.deprecated))
             given = (keys.get(f"OS_{each.upper().replace('-', '_')}") for each in names)
             if option.dest not in named and (value := next(filter(None, given), None) or option.default):
-                named[option.dest] = value
+                named[option.dest] = option.type(value)
             elif option.dest == "client_secret":
                 # Its classes insist on one, though the client of a public site has none.
                 named.setdefault(option.dest, "")
@@ -233,15 +239,6 @@ class SignIn:
         return BadAnswer(
             f"cloud {self._cloud}: {place.netloc} {what}; is {self._account.place}.{key} right{hint}"
         )
-
-
-def ask(prompter: Prompter | None, cloud: str, what: str) -> str:
-    """What a person has to type at each sign-in. Raises CredentialsError if nobody can be asked."""
-    reason = f"cloud {cloud}: signing in takes a new {what} each time"
-    remedy = f"cms cloud check {cloud} asks for it at a terminal"
-    if prompter is None:
-        raise CredentialsError(f"{reason}, which is asked for before work begins; {remedy}")
-    return prompter.ask(f"cloud {cloud}: {what}: ", hidden=True, reason=reason, remedy=remedy)
 
 
 def _method(name: str) -> str:
