@@ -46,6 +46,7 @@ def credentials(found: Settings, given: Iterable[str], directory: Path, notes: l
     values: dict[str, Any] = {
         _AUTH.get(key, f"OS_{key.upper()}"): value for key, value in found["auth"].items()
     }
+    values |= _default_domain(found, values, notes)
     named = {str(key).replace("-", "_") for key in given}
     auth_type = found.get("auth_type")
     if named & {"auth_type", "auth_plugin"} or auth_type != auth_types.DEFAULT:
@@ -69,6 +70,22 @@ def credentials(found: Settings, given: Iterable[str], directory: Path, notes: l
     for key in (key for key in _PATHS if key in texts):
         texts[key] = _path(key, texts[key], directory, notes)
     return {key: harmless_value(key, str(text), notes) for key, text in texts.items()}
+
+
+def _default_domain(found: Settings, values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """The default domain by id, where it wins over a domain by name: keystoneauth1 looks at names last."""
+    usual, result = values.get("OS_DEFAULT_DOMAIN_ID"), dict[str, Any]()
+    for whose in ("USER", "PROJECT") if usual and not _is_v3(found) else ():
+        identifier, name = f"OS_{whose}_DOMAIN_ID", f"OS_{whose}_DOMAIN_NAME"
+        if values.get(name) and not values.get(identifier):
+            notes.append(f"default_domain_id wins over {whose.lower()}_domain_name in openstacksdk")
+            result |= {identifier: usual, name: None}
+    return result
+
+
+def _is_v3(found: Settings) -> bool:
+    """Whether the way to sign in is for one version; the others know a domain for all names."""
+    return str(found["auth_type"]).startswith("v3")
 
 
 def _interface(found: Settings, named: set[str], notes: list[str]) -> dict[str, Any]:
@@ -140,13 +157,16 @@ def _doubts(found: Settings) -> Iterator[str]:
     if len(scopes) > 1:
         names = ", ".join(key for each in scopes for key in each if auth.get(key))
         yield f"openstacksdk refuses to sign in for more than one of: {names}"
+    is_v3 = _is_v3(found)
+    usual = next(filter(None, map(auth.get, ("default_domain_id", "default_domain_name"))), None)
     for name, whose in (("username", "user"), ("project_name", "project")):
-        domains = (f"{whose}_domain_id", f"{whose}_domain_name", "default_domain_id", "default_domain_name")
-        if not auth.get(name) or any(map(auth.get, domains)) or not _is_asked(name, whose, found):
+        own = auth.get(f"{whose}_domain_id") or auth.get(f"{whose}_domain_name")
+        if not auth.get(name) or own or (usual and not is_v3) or not _is_asked(name, whose, found):
             continue
         if not auth.get(f"{whose}_id"):
-            yield f"its {whose} has no domain, which openstacksdk needs; the domain 'default' is used"
-        elif str(found["auth_type"]).startswith("v3"):
+            domain = usual or "default"
+            yield f"its {whose} has no domain, which openstacksdk needs; the domain {domain!r} is used"
+        elif is_v3:
             yield f"openstacksdk refuses {name} without a domain, although {whose}_id decides"
 
 
