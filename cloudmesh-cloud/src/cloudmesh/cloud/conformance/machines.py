@@ -46,6 +46,8 @@ class MachineTests(ProviderTests):
         assert machine.raw_state, "the cloud's own word for the state is kept"
         assert listed.flavor in ("", request.flavor.name, request.flavor.cloud_id)
         assert listed.image in ("", request.image.name, request.image.cloud_id)
+        assert not provider.user_id() or listed.owner == provider.user_id(), "whoever boots a machine owns it"
+        assert listed.boot_id in ("", request.token)
 
     def test_a_machine_is_booted_with_metadata_and_userdata(self, provider: Provider) -> None:
         request = self.request(provider)
