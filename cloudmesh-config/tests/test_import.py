@@ -120,6 +120,15 @@ cloudmesh:
     old:
       cm: {{kind: openstack}}
       credentials: {{OS_AUTH_URL: o.org/v3, OS_USERNAME: u, OS_PASSWORD: {SECRET}, OS_PROJECT_ID: 7}}
+    applied:
+      cm: {{kind: openstack}}
+      credentials: {{OS_AUTH_URL: 'https://o.org/v3', OS_APPLICATION_CREDENTIAL_ID: i,
+        OS_APPLICATION_CREDENTIAL_SECRET: {SECRET}}}
+    several:
+      cm: {{kind: openstack}}
+      credentials: {{auth: {{auth_url: 'https://o.org/v3', username: u, user_domain_name: d,
+        project_id: p}}, regions: [one, two], key_path: ~/.ssh/id}}
+    refused: {{cm: {{kind: openstack}}, credentials: {{auth: 1}}}}
     aws:
       cm: {{kind: aws}}
       default: {{size: t2.micro}}
@@ -264,6 +273,16 @@ def test_aws(write: Write, give: Give, given: str) -> None:
     out, notes = take(directory / given, "--output=json")
     new = clouds(path)
     assert list(new) == ["mine", "aws", "tmp"]
+    assert list(new["applied"]["credentials"]) == [
+        "OS_AUTH_URL",
+        "OS_APPLICATION_CREDENTIAL_ID",
+        "OS_APPLICATION_CREDENTIAL_SECRET",
+        "OS_AUTH_TYPE",
+    ]
+    assert new["several"]["credentials"]["OS_REGION_NAME"] == "one"
+    assert "cloud several: of its 2 regions only one is taken over" in notes
+    assert "cloud several: not taken over: key_path" in notes
+    assert "cloud refused: skipped, because auth is not a section" in notes
     assert new["aws"] == {
         "type": "ec2",
         "credentials": {

@@ -42,7 +42,7 @@ def auths(*, whole: bool = True) -> st.SearchStrategy[dict[str, Any]]:
     """What stands under ``auth``."""
     more = st.dictionaries(st.sampled_from(AUTH_KEYS), WORDS, max_size=3)
     usual = st.sampled_from([USUAL, USUAL, {**USUAL, "project_domain_name": "D"}, {}] if whole else [{}])
-    url = st.sampled_from(["URL/v3", "URL", "URL/v3/", "URL/{region_name}/v3"] if whole else [None])
+    url = st.sampled_from(["HERE/v3", "HERE", "HERE/v3/", "HERE/{region_name}/v3"] if whole else [None])
     return st.builds(
         lambda start, other, url: {**start, **other, **({"auth_url": url} if url else {})}, usual, more, url
     )
@@ -60,7 +60,7 @@ SETTINGS = {
     "identity_api_version": st.sampled_from([3, "3"]),
     "verify": st.sampled_from([True, False]),
     "insecure": st.sampled_from([True, False, "true", "no"]),
-    "compute_endpoint_override": st.sampled_from(["URL/own/v2.1", "URL/{region_name}/own/v2.1"]),
+    "compute_endpoint_override": st.sampled_from(["HERE/own/v2.1", "HERE/{region_name}/own/v2.1"]),
     "compute_api_version": st.sampled_from(["2", "2.61"]),
     "image_format": st.just("raw"),
     "networks": st.just([{"name": "n"}]),
@@ -108,7 +108,7 @@ def written(folder: Path, url: str, cloud: Any, profile: Any, secret: Any) -> Pa
     }
     folder.mkdir(exist_ok=True)
     for name, data in texts.items():
-        text = yaml.safe_dump(data, sort_keys=False).replace("URL", url) if data else ""
+        text = yaml.safe_dump(data, sort_keys=False).replace("HERE", url) if data else ""
         (folder / f"{name}.yaml").unlink(missing_ok=True)
         if text:
             (folder / f"{name}.yaml").write_text(text)

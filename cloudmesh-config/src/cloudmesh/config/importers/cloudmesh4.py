@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.config.importers import clouds_yaml, source
+from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud
 from cloudmesh.config.importers.source import (
     FoundCloud,
     ImportedClouds,
@@ -98,7 +99,10 @@ def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
     left = [f"cm.{key}" for key in about if key not in (*_ABOUT, *_UNSAID)]
     left += [str(key) for key in section if key not in ("cm", "credentials", "default")]
     if kind == "openstack":
-        head, moving = _openstack(name, given, path, notes), {}
+        try:
+            head, moving = _openstack(name, given, path, notes), {}
+        except RefusedCloud as error:
+            return FoundCloud(name, {}, str(error))
     else:
         kept = [key for key in given if key in _KEPT.get(kind, given) and f"credentials.{key}" not in moved]
         head = {"type": kind, "credentials": _plain({key: given[key] for key in kept}, notes)}
@@ -117,7 +121,10 @@ def _cloud(name: str, cloud: Any, path: Path) -> FoundCloud:
 
 
 def _openstack(name: str, given: dict[str, Any], path: Path, notes: list[str]) -> dict[str, Any]:
-    """The section of an OpenStack cloud: written as in clouds.yaml, or with the names of the environment."""
+    """The section of an OpenStack cloud: as in clouds.yaml, or with the names of the environment.
+
+    Raises RefusedCloud.
+    """
     named = {key: value for key, value in given.items() if str(key).startswith("OS_")}
     rest = {key: value for key, value in given.items() if key not in named}
     return openstack_section({**clouds_yaml.credentials(name, rest, path, notes), **_plain(named, notes)})

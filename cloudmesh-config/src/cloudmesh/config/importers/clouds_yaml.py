@@ -18,7 +18,6 @@ from cloudmesh.config.importers import (
 from cloudmesh.config.importers.clouds_yaml_files import CloudsFiles
 from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud, Settings
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, openstack_section
-from cloudmesh.config.yaml.config_file import FileError
 from cloudmesh.plugin.errors import UnknownName
 
 SECURE = clouds_yaml_files.SECURE
@@ -55,14 +54,13 @@ def read_clouds(path: Path, text: str, region: str | None = None) -> ImportedClo
 
 
 def credentials(name: str, settings: Mapping[str, Any], path: Path, notes: list[str]) -> dict[str, str]:
-    """The keys for one cloud that another file has in this form, without profile; raises ConfigError."""
-    reader = _Reader(CloudsFiles(path, {name: dict(settings)}), None, None)
-    found = next(reader.of_cloud(name))
-    if found.skipped:
-        raise FileError(path, None, f"clouds.{name} cannot be used: {found.skipped}", "correct it")
-    notes += found.notes
-    given: dict[str, str] = found.section["credentials"]
-    return given
+    """The keys for one cloud that another file has in this form, without profile; raises RefusedCloud."""
+    reader = _Reader(CloudsFiles(path, {}), None, None)
+    cloud = _Cloud(clouds_yaml_rules.typed(settings))
+    (region, values), *others = reader.regions(cloud)
+    if others:
+        notes.append(f"of its {1 + len(others)} regions only {region} is taken over")
+    return reader.credentials(name, cloud, region, values, notes)
 
 
 @dataclass
@@ -90,7 +88,7 @@ class _Reader:
         try:
             cloud = self._with_profile(clouds_yaml_rules.typed(section))
             cloud.notes += self.files.cloud_notes.get(name, [])
-            places = self._regions(cloud)
+            places = self.regions(cloud)
             for region, values in places:
                 several = len(places) > 1
                 yield self._in_region(name, f"{name}-{region}" if several else name, cloud, region, values)
@@ -125,7 +123,8 @@ class _Reader:
             bare.lacks = f"its profile {name} is in no clouds-public.yaml; {_EXTRA} brings those of vendors"
         return bare
 
-    def _regions(self, cloud: _Cloud) -> list[tuple[str, Settings]]:
+    def regions(self, cloud: _Cloud) -> list[tuple[str, Settings]]:
+        """The regions that are asked for, with their settings; raises RefusedCloud if there is none."""
         known = clouds_yaml_rules.regions(cloud.section, cloud.profile)
         if self.region is None:
             return known or [("", {})]
@@ -138,17 +137,22 @@ class _Reader:
     def _in_region(self, base: str, name: str, cloud: _Cloud, region: str, values: Settings) -> FoundCloud:
         """The cloud in one region; raises RefusedCloud."""
         notes = list(cloud.notes)
-        # It also refuses what openstacksdk must not be given.
-        settings = clouds_yaml_rules.settings(cloud.section, cloud.profile, region, values)
-        if self.sdk:
-            without = {
-                key: value for key, value in cloud.section.items() if key not in clouds_yaml_rules.NETWORKS
-            }
-            only = [{"name": region, "values": values}]
-            settings = self.sdk.settings(base, {**without, "regions": only}, cloud.profile, region)
-        given = {*cloud.section, *cloud.profile, *values}
-        made = clouds_yaml_keys.credentials(settings, given, self.files.path.parent, notes)
+        made = self.credentials(base, cloud, region, values, notes)
         if cloud.lacks:
             clouds_yaml_keys.refuse_without_address(made, cloud.lacks)
             notes.insert(0, cloud.lacks)
         return FoundCloud(name, openstack_section(made), notes=notes, base=base)
+
+    def credentials(
+        self, base: str, cloud: _Cloud, region: str, values: Settings, notes: list[str]
+    ) -> dict[str, str]:
+        """The keys for the cloud in one region; raises RefusedCloud."""
+        # It also refuses what openstacksdk must not be given.
+        settings = clouds_yaml_rules.settings(cloud.section, cloud.profile, region, values)
+        if self.sdk:
+            networks = clouds_yaml_rules.NETWORKS
+            without = {key: value for key, value in cloud.section.items() if key not in networks}
+            only = [{"name": region, "values": values}]
+            settings = self.sdk.settings(base, {**without, "regions": only}, cloud.profile, region)
+        given = {*cloud.section, *cloud.profile, *values}
+        return clouds_yaml_keys.credentials(settings, given, self.files.path.parent, notes)
