@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, EndpointError
+from cloudmesh.cloud.provider.questions import following
+from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 from cloudmesh.config.check import auth_types
 from cloudmesh.config.secrets.prompt import RefusingPrompter
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
@@ -302,3 +304,40 @@ def test_a_kept_token_needs_no_keystoneauth1(keystone, provider, home):
         "assert not [name for name in sys.modules if name.startswith(('keystoneauth1', 'stevedore'))]\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("way", "asked"),
+    [
+        (
+            "password",
+            "USERNAME PASSWORD PROJECT_NAME USER_DOMAIN_NAME PROJECT_DOMAIN_NAME REGION_NAME",
+        ),
+        ("v3applicationcredential", "APPLICATION_CREDENTIAL_ID APPLICATION_CREDENTIAL_SECRET REGION_NAME"),
+        (
+            "v3oidcpassword",
+            "IDENTITY_PROVIDER PROTOCOL CLIENT_ID CLIENT_SECRET DISCOVERY_ENDPOINT USERNAME PASSWORD "
+            "PROJECT_NAME PROJECT_DOMAIN_NAME REGION_NAME",
+        ),
+        (
+            "v3oidcdeviceauthz",
+            "IDENTITY_PROVIDER PROTOCOL CLIENT_ID CLIENT_SECRET DISCOVERY_ENDPOINT PROJECT_NAME "
+            "PROJECT_DOMAIN_NAME REGION_NAME",
+        ),
+        ("v3totp", "USERNAME PASSCODE PROJECT_NAME USER_DOMAIN_NAME PROJECT_DOMAIN_NAME REGION_NAME"),
+        ("v3token", "TOKEN PROJECT_NAME PROJECT_DOMAIN_NAME REGION_NAME"),
+    ],
+)
+def test_what_is_asked_for_a_new_cloud(way, asked):
+    """Each question follows from the answers before it; with all of them the cloud is complete."""
+    credentials, questions = {}, []
+    answers = {"OS_AUTH_URL": f"{KEYSTONE}/v3", "OS_AUTH_TYPE": way}
+    while question := following(
+        "openstack", OpenStackProvider, {"credentials": credentials}, frozenset(questions)
+    ):
+        questions.append(question.key)
+        key = question.key.removeprefix("credentials.")
+        credentials[key] = answers.get(key) or question.default or "https://x.test"
+    assert " ".join(each.removeprefix("credentials.OS_") for each in questions[2:]) == asked
+    with OpenStackProvider("uc", {"credentials": credentials}) as made:
+        assert made.account.way.name == auth_types.named(way).name
