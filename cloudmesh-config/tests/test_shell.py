@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +18,9 @@ from cloudmesh.config.importers.shell.evaluation import outcome
 from cloudmesh.config.importers.shell.syntax import ScriptError
 
 # Each file in a process of its own that begins without an environment; what it prints is lost. The trap keeps
-# bash 5.2 from replacing this process by the last command of the file.
+# bash 5.2 from replacing this process by the last command of the file. A function that calls itself ends soon.
 DRIVER = """
+FUNCNEST=40
 for file; do
     ( ulimit -t 1; trap : USR1; set --; . "$file" <typed >/dev/null 2>&1; exec /usr/bin/env -0 )
     printf 'END OF ONE\\0'
@@ -34,9 +37,16 @@ def by_bash(folder: Path, scripts: Sequence[str]) -> list[dict[str, str] | None]
         file.write_text(script, encoding="utf-8", newline="")
     (folder / "typed").write_text("typed\n" * 1000)
     words = ["bash", "--norc", "--noprofile", "-c", DRIVER, "bash", *map(str, files)]
-    done = subprocess.run(words, env={}, cwd=folder, capture_output=True, timeout=60, check=True)
+    # With what it started, should it take too long: no shell is left that starts further ones.
+    shell = subprocess.Popen(words, env={}, cwd=folder, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        printed, _ = shell.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+    assert shell.returncode == 0
     found = list[dict[str, str] | None]()
-    for each in done.stdout.decode().split("END OF ONE\0")[:-1]:
+    for each in printed.decode().split("END OF ONE\0")[:-1]:
         pairs = dict(line.split("=", 1) for line in each.split("\0") if "=" in line)
         found.append(
             {name: text for name, text in pairs.items() if name.startswith("OS_")} if pairs else None
