@@ -88,6 +88,7 @@ region = from-credentials
 AWS_CONFIG = """\
 [default]
 region = us-east-1
+aws_session_token = of-nothing
 s3 =
     max_concurrent_requests = 20
 [profile prod]
@@ -314,7 +315,8 @@ def test_aws_profiles_that_need_botocore(
     marker = directory / "was-run"
     give(
         "config",
-        f"{AWS_CONFIG}[profile tool]\ncredential_process = touch {marker}\nservices = mine\n"
+        f"{AWS_CONFIG}[profile tmp]\naws_access_key_id = AKIAOTHER\n"
+        f"[profile tool]\ncredential_process = touch {marker}\nservices = mine\n"
         "[services mine]\nec2 =\n  endpoint_url = http://127.0.0.1:8773/x\n",
     )
     for variable, name in zip(aws_files.VARIABLES, aws_files.FILES, strict=True):
@@ -331,6 +333,9 @@ def test_aws_profiles_that_need_botocore(
         address = {"host": "127.0.0.1", "port": "8773", "secure": "false", "path": "/x"}
         assert new["tool"] == {"type": "ec2", **address, "credentials": {"EC2_PROFILE": "tool"}}
         assert "cloud tool: it has no region, which its use needs" in notes
+        assert "cloud prod: its access key does not sign in to EC2, role_arn does" in notes
+        assert "cloud tmp: the access key of config was ignored" in notes
+        assert "cloud aws: a session token counts only beside its access key" in notes
     else:
         assert list(new) == ["mine", "aws", "tmp"]
         for name, way in (("prod", "role_arn"), ("sso", "sso_session"), ("tool", "credential_process")):

@@ -109,6 +109,7 @@ def test_a_refused_role_and_a_silent_service(provider, amazon):
         opened.check()
 
 
+@pytest.mark.slow
 def test_a_code_is_asked_for_at_a_terminal_once_and_never_in_a_batch(home, world, amazon):
     world.write(BASE, MFA)
     home.extra.update(HOME=str(world.home), AWS_EC2_METADATA_DISABLED="true")
@@ -128,6 +129,7 @@ def test_a_code_is_asked_for_at_a_terminal_once_and_never_in_a_batch(home, world
     assert codes == ["123456"]
 
 
+@pytest.mark.slow
 def test_what_is_not_needed_is_not_loaded_and_no_program_is_run(home, world):
     """botocore is loaded where it signs in, and nowhere else."""
     marker = world.home / "was-run"

@@ -78,7 +78,7 @@ def _pair(path: Path, text: str) -> tuple[Path, Path]:
     """
     used = aws_files.in_use()
     for index, each in enumerate(used):
-        if each.absolute() == path.absolute():
+        if each.resolve() == path.resolve():
             return (path, used[1]) if index == 0 else (used[0], path)
     if path.name in aws_files.FILES:
         return path.with_name("credentials"), path.with_name("config")
@@ -121,7 +121,7 @@ def _cloud(name: str, files: AwsFiles, pair: tuple[Path, Path]) -> FoundCloud:
     if address.host and address.host != place.amazon(region):
         unused = [key for key in ("use_fips_endpoint", "use_dualstack_endpoint") if key in profile.keys]
         notes += [f"{key} counts for Amazon's own address only, and was ignored" for key in unused]
-    return FoundCloud(cloud, section, notes=[*notes, *_notes(profile, region)])
+    return FoundCloud(cloud, section, notes=[*notes, *_unused(profile, files), *_notes(profile, region)])
 
 
 def _why_not(profile: Profile, pair: tuple[Path, Path]) -> str:
@@ -131,7 +131,7 @@ def _why_not(profile: Profile, pair: tuple[Path, Path]) -> str:
     if find_spec("botocore") is None:
         return f"it signs in by {profile.way}, which needs the library botocore; {aws_files.EXTRA}"
     used = aws_files.in_use()
-    if [each.absolute() for each in pair] != [each.absolute() for each in used]:
+    if [each.resolve() for each in pair] != [each.resolve() for each in used]:
         variables = " and ".join(
             f"{variable}={shlex.quote(str(path.absolute()))}"
             for variable, path in zip(aws_files.VARIABLES, pair, strict=True)
@@ -143,11 +143,24 @@ def _why_not(profile: Profile, pair: tuple[Path, Path]) -> str:
     return ""
 
 
+def _unused(profile: Profile, files: AwsFiles) -> list[str]:
+    """What stands there and does not count for who signs in."""
+    if profile.way:
+        key = aws_files.ACCESS in profile.keys
+        return [f"its access key does not sign in to EC2, {profile.way} does"] if key else []
+    notes = []
+    if unused := [key for key in _WAYS if key in profile.keys]:
+        notes.append(f"{', '.join(unused)} was ignored: Amazon's own programs use the access key as well")
+    if all(aws_files.ACCESS in each.get(profile.name, {}) for each in (files.credentials, files.config)):
+        notes.append("the access key of config was ignored: there is one in credentials")
+    if not profile.token and any(profile.keys.get(key) for key in aws_files.TOKENS):
+        notes.append("a session token counts only beside its access key, so it was ignored")
+    return notes
+
+
 def _notes(profile: Profile, region: str) -> list[str]:
     """What is not taken over, or means less than it may seem."""
     notes = []
-    if not profile.way and (unused := [key for key in _WAYS if key in profile.keys]):
-        notes.append(f"{', '.join(unused)} was ignored: Amazon's own programs use the access key as well")
     if not profile.way and not profile.secret_key:
         notes.append(f"it has no secret key beside its access key; EC2_SECRET_KEY was set to {TO_BE_DEFINED}")
     if profile.token:

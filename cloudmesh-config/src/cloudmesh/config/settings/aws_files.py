@@ -23,10 +23,12 @@ EXTRA = "pip install 'cloudmesh-cms[aws]'"
 ACCESS, SECRET = "aws_access_key_id", "aws_secret_access_key"
 # Of two tokens the old name's is used.
 TOKENS = ("aws_security_token", "aws_session_token")
-# Any of these makes it a sign-in by IAM Identity Center; the last two alone, without an account, may not.
-_SSO = ("sso_account_id", "sso_role_name", "sso_session")
+# Signs of IAM Identity Center; whether the first alone, without an account, is one, botocore decides.
+_SSO = ("sso_session", "sso_account_id", "sso_role_name")
 # Before the key of the file ``config``, and after that of ``credentials``.
 _BETWEEN = ("login_session", "credential_process")
+# Sections of ``config`` that are no profiles, and belong there.
+_OTHERS = ("preview", "plugins")
 # Kinds of sections of ``config`` whose header has a name behind it.
 _KINDS = ("profile", "sso-session", "services")
 
@@ -164,7 +166,7 @@ def from_texts(credentials: tuple[str, Path], config: tuple[str, Path]) -> AwsFi
         if header == "default":
             profiles[header] = keys
         elif not kind:
-            strays += [header] if keys else []
+            strays += [header] if keys and header not in _OTHERS else []
         elif (name := _named(header)) is not None:
             {"profile": profiles, "services": services}.get(kind, {})[name] = keys
     return AwsFiles(parse(*credentials), profiles, services, tuple(strays))
