@@ -41,11 +41,14 @@ Step = Callable[[], Status]
 def outcome(text: str) -> Outcome:
     """What the script leaves in a bash that begins without an environment; raises ScriptError."""
     shell = _Shell()
-    script = parse(text)
     try:
-        shell.run(script)
+        shell.run(parse(text))
     except _Return:
         pass
+    except RecursionError:
+        raise ScriptError(
+            1, "this script is nested too deeply, or has too long a chain of commands"
+        ) from None
     except _Exit as error:
         raise ScriptError(error.line, "the script ends the shell here") from None
     shell.found.variables = shell.state.variables
@@ -285,7 +288,7 @@ class _Shell(Builtins):
     # Commands
 
     def _simple(self, command: Simple) -> Status:
-        self.work.spend(1 + len(command.words), command.line)
+        self.work.spend(5 + len(command.words), command.line)
         if command.words and takes_assignments(command):
             return self.declare(str(command.words[0].literal), command)
         words: list[Value] = []

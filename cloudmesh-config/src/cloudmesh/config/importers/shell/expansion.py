@@ -73,7 +73,7 @@ class Expansion:
                 if sign and current is not None:
                     found.append(current)
                     current = None
-                if piece.text:
+                if piece.text or piece.unknown:
                     current = [*(current or []), piece]
         if current is not None:
             found.append(current)

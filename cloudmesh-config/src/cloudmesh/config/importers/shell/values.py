@@ -10,7 +10,7 @@ from cloudmesh.config.importers.shell.syntax import Command, ScriptError
 
 # No value of a variable is longer, and all expansions together make no more characters.
 LONGEST = 2**15
-MOST_WORK = 2_000_000
+MOST_WORK = 600_000
 
 
 @dataclass(frozen=True)

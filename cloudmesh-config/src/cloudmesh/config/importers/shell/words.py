@@ -226,6 +226,8 @@ class Words:
                 parts.append(Text(self._one(), False))
             elif quoted and self.sees("\\"):
                 parts.extend(self._escaped('$`"\\}', quoted=True))
+            elif quoted and (self.sees("$'") or self.sees('$"')):
+                raise self.refused("what follows this $ is not understood")
             elif quoted and self.sees("$"):
                 parts.append(self._dollar(quoted=True))
             else:
