@@ -47,6 +47,7 @@ SAME = {
     "default domain": "  a: {auth: {auth_url: HERE/v3, username: ann, password: pw, project_name: demo,"
     " default_domain_id: dd}}",
     "no version in the address": f"  a: {{auth: {{auth_url: HERE, {USER}, project_id: p7}}}}",
+    "a slash too many": f"  a: {{auth: {{auth_url: HERE//v3, {USER}, project_id: p7}}}}",
     "below a path": f"  a: {{auth: {{auth_url: HERE/identity/v3/, {USER}, project_id: p7}}}}",
     "tenant": f"  a: {{auth: {{{AUTH}, tenant_name: demo, project_domain_id: default}}}}",
     "beside auth": f"  a: {{auth: {{{DEMO}}}, project_name: other, user_domain_id: d3, username: bob}}",

@@ -158,7 +158,8 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
             call = PreparedRequest()
             call.prepare(
                 method.upper(),
-                urljoin(self.host, url),
+                # A path that begins with two slashes would be joined as the name of another host.
+                f"{self.host}{url}" if url.startswith("//") else urljoin(self.host, url),
                 # None leaves out what the session has by that name.
                 {key: text for key, text in told.items() if text is not None},
                 data=body,
