@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudmesh.cloud.client.leases import reservation_of
+from cloudmesh.cloud.errors import CloudError
 from cloudmesh.cloud.model.lease_times import host_conditions, is_duration, lease_seconds, moment, time_text
-from cloudmesh.cloud.model.leases import LeaseRequest, new_lease_name, was_made_for_machines
+from cloudmesh.cloud.model.leases import (
+    Lease,
+    LeaseRequest,
+    LeaseStatus,
+    Reservation,
+    new_lease_name,
+    was_made_for_machines,
+)
 from cloudmesh.cloud.model.records import Flavor
 from cloudmesh.cloud.providers.openstack.leases import _lease, _minute, _reservation_body
 from cloudmesh.lease.command.lease import LeaseCommand
@@ -112,6 +121,26 @@ def test_room_on_hosts_is_asked_for_by_the_size_of_a_flavor():
     assert (room["resource_type"], room["amount"], room["vcpus"]) == ("virtual:instance", 2, 4)
     hosts = _reservation_body(LeaseRequest("a", 2, 60.0, host="[]"))
     assert (hosts["resource_type"], hosts["min"], hosts["max"]) == ("physical:host", 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "error"),
+    [
+        ("pending", "physical:host", None),
+        ("starting", "virtual:instance", None),
+        ("error", "physical:host", "is in status error: it could not be started"),
+        ("terminated", "physical:host", "is terminated; lease anew"),
+        ("active", "virtual:floatingip", "reserves virtual:floatingip, and no hosts"),
+        ("active", "virtual:instance", ""),
+    ],
+)
+def test_a_lease_can_be_booted_on_while_it_is_active(status, kind, error):
+    lease = Lease("c", "a", "1", LeaseStatus(status), reservations=(Reservation("r", kind, 1),))
+    if error:
+        with pytest.raises(CloudError, match=error):
+            reservation_of(lease)
+    else:
+        assert reservation_of(lease) == (None if error is None else lease.reservations[0])
 
 
 @pytest.fixture
