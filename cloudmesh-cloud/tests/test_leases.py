@@ -128,7 +128,7 @@ def test_room_on_hosts_is_asked_for_by_the_size_of_a_flavor():
     [
         ("pending", "physical:host", None),
         ("starting", "virtual:instance", None),
-        ("error", "physical:host", "is in status error: it could not be started"),
+        ("error", "physical:host", "is in status error: the cloud could not start it"),
         ("terminated", "physical:host", "is terminated; lease anew"),
         ("active", "virtual:floatingip", "reserves virtual:floatingip, and no hosts"),
         ("active", "virtual:instance", ""),
