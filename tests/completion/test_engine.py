@@ -122,7 +122,7 @@ def test_both_answer_the_same(answers, matched, line):
         ("job show ''", ["2", "1"]),
         ("config import x --format=", ["--format=clouds.yaml", "--format=openrc", "--format=aws"]),
         ("secgroup rule ''", ["add", "remove"]),
-        ("help vm re", ["resume", "reboot", "rebuild", "resize", "rename"]),
+        ("help vm re", ["resume", "revert-resize", "reboot", "rebuild", "resize", "rename"]),
         ("help vm stop ''", []),
         ("help secgroup rule ''", ["add", "remove"]),
         ("cloud add x --type=sim", ["--type=simulated"]),

@@ -57,7 +57,7 @@ def test_tab(user, typed, found):
     [
         ("cms vm sta", "start"),
         ("cms vm st", "start stop"),
-        ("cms vm re", "reboot rebuild rename resize resume"),
+        ("cms vm re", "reboot rebuild rename resize resume revert-resize"),
         ("cms vm stop web", "web01 web02 web03"),
         ("cms vm stop web01 --t", "--timeout="),
         ("cms vm stop --all --d", "--dryrun"),
