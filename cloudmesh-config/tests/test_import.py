@@ -252,6 +252,61 @@ def test_nothing_of_an_openrc_is_run(write: Write, give: Give, tmp_path: Path) -
     assert not trace.exists()
 
 
+@pytest.mark.parametrize(
+    ("lines", "line", "told"),
+    [
+        ("setenv OS_AUTH_URL x", 2, "this is a file for csh"),
+        ("set -gx OS_AUTH_URL x", 2, "this is a file for fish"),
+        ("$env:OS_AUTH_URL = 'x'", 2, "this is a file for PowerShell"),
+        ("set OS_AUTH_URL=x", 2, "this is a file for Windows' cmd"),
+        ("export OS_AUTH_URL=x\nsource other", 3, "another file is read here; source it in a new shell"),
+        ("export OS_AUTH_URL=x\r\nexport OS_CERT=y", 2, "some lines end as those of Windows do"),
+        ("export OS_CLOUD=chi", None, "its cloud is described in a clouds.yaml; import that file"),
+        (
+            "export OS_AUTH_URL=x OS_REGION_NAME='{'",
+            None,
+            "openstacksdk cannot use what it sets: a brace in OS_REG",
+        ),
+    ],
+)
+def test_an_openrc_that_is_refused(write: Write, give: Give, lines: str, line: int | None, told: str) -> None:
+    write(HEAD)
+    file = give("rc", f"# {SECRET}\n{lines}\nexport OS_PASSWORD={SECRET}\n")
+    error = take(file, code=3)[1]
+    assert f"{file}:{line}: {told}" in error if line else told in error
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            f'export OS_PASSWORD="{SECRET[:2]}${SECRET}"',
+            "OS_PASSWORD needs a variable, which the file does not set",
+        ),
+        ("export OS_REGION_NAME=${SITE:-one}", "taken as not set, as in a new shell: SITE"),
+        ("export OS_REGION_NAME=$SITE", "OS_REGION_NAME needs SITE, which the file does not set"),
+        ("OS_REGION_NAME=one", "not exported by the file, and so not taken over: OS_REGION_NAME"),
+        ("OS_REGION_NAME=one openstack", "OS_REGION_NAME is only set for a command (line 3)"),
+        ("( export OS_REGION_NAME=one )", "OS_REGION_NAME is only set in a subshell (line 3)"),
+        (
+            "[ -x /nowhere ] || return 1",
+            "taken not to end early, which depends on the shell that reads it: line 3",
+        ),
+        ("export OS_CLOUD=chi", "OS_CLOUD was not taken over"),
+        ("export OS_VERIFY=false", "OS_VERIFY was left out"),
+        ("export OS_VOLUME_TYPE=x", "not taken over: OS_VOLUME_TYPE"),
+        (
+            "export OS_INTERFACE=public OS_ENDPOINT_TYPE=internalURL",
+            "OS_ENDPOINT_TYPE is taken, and not OS_INTER",
+        ),
+    ],
+)
+def test_what_an_openrc_leaves_open_is_told(write: Write, give: Give, lines: str, told: str) -> None:
+    write(HEAD)
+    text = "export OS_AUTH_URL=https://x.org/v3 OS_USERNAME=u OS_PROJECT_NAME=p\nexport OS_USER_DOMAIN_ID=d\n"
+    assert told in take(give("rc", text + lines + "\n"))[1]
+
+
 def test_an_openrc_of_an_application_credential_needs_a_name(write: Write, give: Give) -> None:
     path = write(HEAD)
     text = (

@@ -19,7 +19,7 @@ from cloudmesh.config.importers.shell.evaluation import outcome
 from cloudmesh.config.importers.shell.syntax import ScriptError
 
 # Each file in a process of its own that begins without an environment; what it prints is lost. The trap keeps
-# bash 5.2 from replacing this process by the last command of the file. A function that calls itself ends soon.
+# bash 5.2 from replacing this process by the last command of the file.
 DRIVER = """
 FUNCNEST=40
 for file; do

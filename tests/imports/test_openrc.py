@@ -28,8 +28,8 @@ TYPED = "ty ped$1"
 TOLD = {
     "not exported": "exports nothing",
     "lines of windows": "editor of Windows",
-    "old names": "OS_DEFAULT_DOMAIN, as with the command openstack, is used",
-    "no domains": "the file gives no domain of the user and the project; default is used",
+    "old names": "OS_DEFAULT_DOMAIN is taken as the command openstack does",
+    "no domains": "its user has no domain, which openstacksdk needs; the domain 'default' is used",
     "horizon, no region": "has several regions (RegionOne, RegionTwo)",
 }
 DIFFERENT = ("old names", "no domains", "horizon, no region")

@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudmesh.config.check import auth_types
 from cloudmesh.config.importers import clouds_yaml
+from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud
 from cloudmesh.config.importers.shell.evaluation import outcome
 from cloudmesh.config.importers.shell.syntax import ScriptError
 from cloudmesh.config.importers.shell.values import Outcome, Value
@@ -29,8 +30,6 @@ _FOREIGN = {
 }
 # They say where other clouds are described, and nothing of this one.
 _ELSEWHERE = ("OS_CLOUD", "OS_CLOUD_NAME", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE")
-# The ways to sign in by names that mean nothing without a domain.
-_WITH_DOMAINS = (auth_types.DEFAULT, "v3totp", auth_types.MULTIFACTOR)
 _PATHS = ("OS_CACERT", "OS_CERT", "OS_KEY")
 # A byte order mark in UTF-8.
 _MARK = b"\xef\xbb\xbf"
@@ -166,42 +165,22 @@ def _as_openstacksdk(path: Path, values: dict[str, str], notes: list[str]) -> di
         if settings.setdefault("interface", old) != old:
             notes.append("OS_ENDPOINT_TYPE is taken, and not OS_INTERFACE, as openstacksdk does")
             settings["interface"] = old
+    if "default_domain" in settings:
+        domain = settings.pop("default_domain")
+        if settings.setdefault("default_domain_id", domain) == domain:
+            notes.append("OS_DEFAULT_DOMAIN is taken as the command openstack does; openstacksdk ignores it")
     # A file that is not known is no path below the directory of this one.
     asked = {name: TO_BE_DEFINED for name in _PATHS if values.get(name) == TO_BE_DEFINED}
     settings = {key: value for key, value in settings.items() if f"OS_{key.upper()}" not in asked}
     told = list[str]()
     try:
         found = clouds_yaml.credentials("openrc", settings, path, told)
-    except FileError as error:
-        _, _, reason = error.message.partition(": ")
+    except (FileError, RefusedCloud) as error:
+        _, _, reason = error.message.partition(": ") if isinstance(error, FileError) else ("", "", str(error))
         message = f"openstacksdk cannot use what it sets: {_with_names(reason, settings)}"
         raise FileError(path, None, message, "correct it") from None
     notes += [_with_names(note, settings) for note in told]
-    _note_domains(found, notes)
     return {**found, **asked}
-
-
-def _note_domains(found: dict[str, str], notes: list[str]) -> None:
-    """Tell which domains come from us and not from the file, without which Keystone refuses a name."""
-    way = auth_types.chosen(found)
-    if (
-        not way
-        or way.name not in _WITH_DOMAINS
-        or {"OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN_NAME"} & found.keys()
-    ):
-        return
-    named = {"USER": "OS_USERNAME" in found and "OS_USER_ID" not in found}
-    named["PROJECT"] = "OS_PROJECT_NAME" in found and "OS_PROJECT_ID" not in found
-    lacking = [
-        whose.lower()
-        for whose, is_named in named.items()
-        if is_named and not {f"OS_{whose}_DOMAIN_ID", f"OS_{whose}_DOMAIN_NAME"} & found.keys()
-    ]
-    if lacking:
-        domain = (
-            "OS_DEFAULT_DOMAIN, as with the command openstack," if "OS_DEFAULT_DOMAIN" in found else "default"
-        )
-        notes.append(f"the file gives no domain of the {' and the '.join(lacking)}; {domain} is used")
 
 
 def _with_names(text: str, settings: dict[str, str]) -> str:
