@@ -165,10 +165,16 @@ def _spread_domain(found: Settings) -> None:
 def promote(found: Settings, names: Iterable[str]) -> None:
     """Move what the way to sign in knows by these names into ``auth``, unless it stands there."""
     auth = found["auth"]
+    options: dict[str, list[str]] = {}
     for name in names:
-        values = [auth.pop(name, None), found.pop(name, None)]
+        options.setdefault(AUTH_NOW.get(name, name), []).append(name)
+    for option, known in options.items():
+        values = [next((place[name] for name in known if name in place), None) for place in (auth, found)]
+        for name in known:
+            auth.pop(name, None)
+            found.pop(name, None)
         if value := values[0] or values[1]:
-            auth.setdefault(AUTH_NOW.get(name, name), value)
+            auth[option] = value
 
 
 def auth_keys(found: Mapping[str, Any]) -> list[str]:
