@@ -14,8 +14,9 @@ from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
 from cloudmesh.config.check import auth_types
 from cloudmesh.config.secrets.prompt import RefusingPrompter
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+from cloudmesh.plugin.report import mask_known
 
-from .conftest import JSON, KEYSTONE, signed_in
+from .conftest import JSON, KEYSTONE, TOKEN, signed_in
 
 IDP = "https://idp.test"
 DISCOVERY = f"{IDP}/.well-known/openid-configuration"
@@ -237,6 +238,7 @@ def test_a_passcode_is_asked_for_at_each_sign_in_and_never_kept(keystone, provid
         uc.sign_in_with(person)
         uc.sign_in_with(person)
     assert person.shown == [("cloud uc: passcode: ", True)], "a kept token needs none"
+    assert mask_known(f"111111 and {TOKEN}") == "*** and ***", "nor does a traceback show it"
     assert sent_to_keystone(requests_mock)["identity"]["totp"]["user"]["passcode"] == "111111"
     assert not any(b"111111" in each.read_bytes() for each in home.rglob("*") if each.is_file())
 

@@ -34,6 +34,7 @@ from cloudmesh.cloud.providers.openstack.session import KeystoneSession, Token
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.report import remember
 
 Json = Mapping[str, Any]
 Listed = TypeVar("Listed")
@@ -85,13 +86,18 @@ class OpenStackServices(LibcloudProvider):
             own, ca_file=authorities, insecure=insecure, client_certificate=certificate
         )
         self.account = Account.read(self.name, self.settings)
-        self.session = KeystoneSession(self.name, self.account, self._sign_in, self.calling, self.hide)
+        self.session = KeystoneSession(self.name, self.account, self._sign_in, self.calling, self._hide)
+
+    def _hide(self, secret: str) -> None:
+        """Let neither errors of the cloud nor a traceback show what came with a sign-in."""
+        self.hide(secret)
+        remember("token", secret)
 
     def _sign_in(self, prompter: Prompter | None) -> Token:
         # Needed only where no token is kept, and keystoneauth1 with it.
         from cloudmesh.cloud.providers.openstack.sign_in import SignIn
 
-        return SignIn(self.name, self.account, self.driver, self.hide, prompter).token()
+        return SignIn(self.name, self.account, self.driver, self._hide, prompter).token()
 
     def sign_in_with(self, prompter: Prompter) -> None:
         """Sign in now if that needs a person; the token is kept for those who come after."""
