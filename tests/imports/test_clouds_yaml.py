@@ -84,6 +84,8 @@ SAME = {
     "override": f"  a: {{compute_endpoint_override: 'HERE/elsewhere/{{region_name}}/v2.1',"
     f" region_name: RegionTwo, auth: {{{DEMO}}}}}",
     "microversion": f"  a: {{compute_default_microversion: '2.61', auth: {{{DEMO}}}}}",
+    "microversion beside a version": "  a: {compute_default_microversion: '2.61', compute_api_version: '2',"
+    f" auth: {{{DEMO}}}}}",
     "api version with a point": f"  a: {{compute_api_version: '2.61', auth: {{{DEMO}}}}}",
     "regions": f"  a: {{regions: [RegionOne, RegionTwo], region_name: Other, auth: {{{DEMO}}}}}",
     "region list": f"  a: {{region_name: [RegionTwo, RegionOne], auth: {{{DEMO}}}}}",

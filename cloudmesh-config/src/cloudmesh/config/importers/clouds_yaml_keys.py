@@ -20,14 +20,14 @@ _KEYS = {
         for ending in ("", "_override")
         for service in ("compute", "image", "network", "identity", "reservation")
     },
-    "compute_default_microversion": "OS_COMPUTE_API_VERSION",
     "compute_api_version": "OS_COMPUTE_API_VERSION",
+    "compute_default_microversion": "OS_COMPUTE_API_VERSION",
 }
 _PATHS = ("OS_CACERT", "OS_CERT", "OS_KEY")
 # All that is used in some way.
-_TAKEN = {*_KEYS, "auth", "auth_type", "profile", "cloud", "regions", "insecure", "verify"} | {
-    "interface",
-    "endpoint_type",
+_TAKEN = {
+    *(*_KEYS, "auth", "auth_type", "profile", "cloud", "regions"),
+    *("interface", "endpoint_type", "insecure", "verify"),
 }
 _AUTH = {"scope": "OS_OPENID_SCOPE"}
 # A sign-in is for one of them.
@@ -58,6 +58,14 @@ def credentials(found: Settings, given: Iterable[str], directory: Path, notes: l
         del values["OS_KEY"]
     _tell(found, {str(key) for key in given}, notes)
     notes += _doubts(found)
+    texts = _texts(values, notes)
+    for key in (key for key in _PATHS if key in texts):
+        texts[key] = _path(key, texts[key], directory, notes)
+    return {key: harmless_value(key, text, notes) for key, text in texts.items()}
+
+
+def _texts(values: Mapping[str, Any], notes: list[str]) -> dict[str, str]:
+    """The values that are texts or lists of them; the notes tell the others, and what is read otherwise."""
     listed = {key: ",".join(map(str, value)) for key, value in values.items() if isinstance(value, list)}
     texts = {key: text for key, value in {**values, **listed}.items() if (text := text_of(value)) is not None}
     empty = sorted(key for key in values.keys() - texts.keys() if values[key] is not None)
@@ -67,9 +75,7 @@ def credentials(found: Settings, given: Iterable[str], directory: Path, notes: l
         notes.append(
             f"{key} is taken as it is written; openstacksdk reads no text there, as it has no quotes"
         )
-    for key in (key for key in _PATHS if key in texts):
-        texts[key] = _path(key, texts[key], directory, notes)
-    return {key: harmless_value(key, str(text), notes) for key, text in texts.items()}
+    return {key: str(text) for key, text in texts.items()}
 
 
 def _default_domain(found: Settings, values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
