@@ -55,8 +55,10 @@ def import_clouds(path: Path, arguments: Arguments, prompter: Prompter) -> Answe
         dryrun=arguments["--dryrun"],
     )
     done = import_file(Path(arguments["FILE"]).expanduser(), path, options)
-    if (arguments["--output"] or "table") not in ("table", "csv"):
-        return Answer(rows=done.rows, names="cloud", notes=done.notes)
+    if (form := arguments["--output"] or "table") not in ("table", "csv"):
+        # A name that is printed is that of a cloud which can be used from now on.
+        rows = [row for row in done.rows if form != "names" or row["action"] != "skip"]
+        return Answer(rows=rows, names="cloud", notes=done.notes)
     # A row a cloud would be too wide.
     rows = [
         {**row, "key": key, "value": value}
