@@ -58,11 +58,11 @@ def by_bash(folder: Path, scripts: Sequence[str]) -> list[dict[str, str] | None]
 
 def by_us(script: str) -> dict[str, str]:
     """The same by us, UNKNOWN where only a running shell can know; raises ScriptError."""
-    left = outcome(script)
+    left = {name: variable.outside for name, variable in outcome(script).variables.items()}
     return {
-        name: UNKNOWN if variable.value.unknown or variable.value.lacking else variable.value.text
-        for name, variable in left.variables.items()
-        if name.startswith("OS_") and variable.exported and variable.value is not None
+        name: UNKNOWN if value.unknown or value.lacking else value.text
+        for name, value in left.items()
+        if name.startswith("OS_") and value
     }
 
 
@@ -239,6 +239,7 @@ UNDERSTOOD = {
         "OS_A": UNKNOWN,
         "OS_B": UNKNOWN,
     },
+    "[ -f /nowhere ] && export OS_A; OS_A=1; export OS_B=2": {"OS_A": UNKNOWN, "OS_B": "2"},
     "for key in $(set | cut -d= -f1); do unset $key; done; export OS_A=1": {"OS_A": "1"},
     "export OS_A=1; for key in $(true); do unset $key; done": {"OS_A": UNKNOWN},
     'declare -x OS_A="a\\$b"\ndeclare -x OLDPWD\ndeclare -- V=1': None,
@@ -285,6 +286,7 @@ REFUSED = {
     "export() { true; }": (1, "in place of"),
     "IFS=:": (1, "IFS"),
     "$V x": (1, "which command"),
+    "A=é; export OS_A=${A%?}": (1, "beyond ASCII"),
     "cat <<E\nx": (1, "here-document"),
     "x=" + "$(" * 30: (1, "levels"),
     "A=ab\n" + "A=$A$A\n" * 40: (16, "characters"),

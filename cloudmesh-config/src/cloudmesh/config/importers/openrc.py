@@ -95,9 +95,8 @@ def _environment(left: Outcome, notes: list[str]) -> dict[str, str]:
     for name, how in left.left_out.items():
         if name not in given and _is_known(name):
             notes.append(f"{name} {how}, and was not taken over")
-    return {
-        name: _text(name, given[name].value or Value(), left, notes) for name in given if name in exported
-    }
+    values = {name: given[name].outside or given[name].value or Value() for name in given if name in exported}
+    return {name: _text(name, value, left, notes) for name, value in values.items()}
 
 
 def _is_known(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from cloudmesh.config.importers.shell import tested
 from cloudmesh.config.importers.shell.expansion import Expansion, UnknownFields
@@ -141,7 +142,7 @@ class Declarations:
         self._give(name, value, append, line, exported)
         if command == "readonly" or "r" in flags:
             old = self.state.variables[name]
-            self.state.variables[name] = Variable(old.value, old.exported, readonly=True)
+            self.state.variables[name] = replace(old, readonly=True)
 
     def _hide(self, name: str, line: int) -> None:
         """Make the variable one of the running function."""

@@ -41,16 +41,22 @@ Step = Callable[[], Status]
 def outcome(text: str) -> Outcome:
     """What the script leaves in a bash that begins without an environment; raises ScriptError."""
     shell = _Shell()
+    status = SUCCESS
     try:
-        shell.run(parse(text))
-    except _Return:
-        pass
+        status = shell.run(parse(text))
+    except _Return as end:
+        status = end.status
     except RecursionError:
         raise ScriptError(
             1, "this script is nested too deeply, or has too long a chain of commands"
         ) from None
     except _Exit as error:
         raise ScriptError(error.line, "the script ends the shell here") from None
+    if "errexit" in shell.state.options and not status.ok:
+        line = text.count("\n") + 1
+        raise ScriptError(
+            line, "the last command of the file may fail, which ends the shell because of 'set -e'"
+        )
     shell.found.variables = shell.state.variables
     return shell.found
 
@@ -226,6 +232,7 @@ class _Shell(Builtins):
                 status = Status(True, None, names)
                 break
             self.work.spend(len(subject.text) * (1 + len(pattern)), command.line)
+            patterns.refuse_characters(pattern, subject.text, command.line)
             if patterns.matches(pattern, subject.text):
                 status = Status(True, None, names)
                 break

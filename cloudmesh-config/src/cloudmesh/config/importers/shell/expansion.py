@@ -209,6 +209,7 @@ class Expansion:
         pattern = self.pattern(part.words[0])
         if isinstance(pattern, Cause):
             raise ScriptError(line, f"this ${{...}} depends on {pattern.what}, which is not known")
+        patterns.refuse_characters(pattern, text, line)
         size = len(text) * len(text) * (1 + len(pattern)) // 16
         self.work.spend(size * (1 + len(text) // 16) if operator[0] == "/" else size, line)
         if operator[0] == "/":

@@ -82,6 +82,12 @@ def matches(pattern: Pattern, text: str) -> bool:
     return all(one is ANY_NUMBER for one in pattern[where:])
 
 
+def refuse_characters(pattern: Pattern, text: str, line: int) -> None:
+    """Raises ScriptError if ``?`` or a set could match a byte or a character, as the language has it."""
+    if not text.isascii() and any(one is None or isinstance(one, tuple) for one in pattern):
+        raise ScriptError(line, "this pattern on characters beyond ASCII is not understood")
+
+
 def without_end(pattern: Pattern, text: str, operator: str) -> str:
     """The text without its shortest (``#``, ``%``) or longest (``##``, ``%%``) match at one end."""
     lengths = range(len(text) + 1) if len(operator) == 1 else range(len(text), -1, -1)

@@ -150,4 +150,5 @@ def _like(expansion: Expansion, test: Test, value: Value) -> Status:
     if cause or isinstance(pattern, Cause):
         return Status(None, cause, names)
     expansion.work.spend(len(value.text) * (1 + len(pattern)), test.line)
+    patterns.refuse_characters(pattern, value.text, test.line)
     return Status(patterns.matches(pattern, value.text) == (test.operator != "!="), None, names)

@@ -72,11 +72,26 @@ def joined(values: Iterable[Value], line: int) -> Value:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable; without a value it has only been declared."""
+    """A variable; without a value it has only been declared.
+
+    Attributes:
+        value: what it holds.
+        exported: whether programs get it.
+        readonly: whether it cannot be set again.
+        unclear: why it is not known whether it is exported; None if that is known.
+    """
 
     value: Value | None = None
     exported: bool = False
     readonly: bool = False
+    unclear: Cause | None = None
+
+    @property
+    def outside(self) -> Value | None:
+        """Its value for programs, not known if it is not known whether they get it; None if they do not."""
+        if self.unclear and self.value is not None:
+            return Value(unknown=self.unclear)
+        return self.value if self.exported else None
 
 
 @dataclass
@@ -102,8 +117,9 @@ class State:
             if value.lacking and _SECRET.search(name):
                 # It may be a part of a password in the wrong quotes, so its name is not told.
                 value = replace(value, lacking=frozenset([""]), assumed=frozenset())
-            old = replace(old, value=value, exported=old.exported or "allexport" in self.options)
-        self.variables[name] = old if exported is None else replace(old, exported=exported)
+            old = replace(old, value=value)
+            exported = True if exported is None and "allexport" in self.options else exported
+        self.variables[name] = old if exported is None else replace(old, exported=exported, unclear=None)
 
     def unset(self, name: str, line: int) -> None:
         """Forget the variable, or if there is none the function of this name."""
@@ -122,13 +138,18 @@ class State:
             mine, theirs = self.variables.get(name), other.variables.get(name)
             if mine != theirs:
                 known = [each.value for each in (mine, theirs) if each and each.value]
-                unknown = next((value.unknown for value in known if value.unknown), None)
-                only = cause if not unknown or any(not value.unknown for value in known) else unknown
+                why = next((value.unknown for value in known if value.unknown), None)
+                only = cause if not why or any(not value.unknown for value in known) else why
                 either = [each for each in (mine, theirs) if each]
+                exported = {bool(each and each.exported) for each in (mine, theirs)}
+                unclear = next((each.unclear for each in either if each.unclear), None)
+                same = mine and theirs and mine.value == theirs.value
+                unknown = Value(unknown=replace(only, typed=only.typed and len(known) == 2))
                 self.variables[name] = Variable(
-                    Value(unknown=replace(only, typed=only.typed and len(known) == 2)),
-                    any(each.exported for each in either),
+                    mine.value if mine and same else unknown,
+                    True in exported,
                     any(each.readonly for each in either),
+                    unclear or (cause if len(exported) > 1 else None),
                 )
 
 
