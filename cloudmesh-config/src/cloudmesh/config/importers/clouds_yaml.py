@@ -20,7 +20,7 @@ from cloudmesh.config.importers.clouds_yaml_rules import RefusedCloud, Settings
 from cloudmesh.config.importers.source import FoundCloud, ImportedClouds, openstack_section
 from cloudmesh.plugin.errors import UnknownName
 
-SECURE = clouds_yaml_files.SECURE
+NAMES, SECURE = clouds_yaml_files.NAMES, clouds_yaml_files.SECURE
 _EXTRA = "pip install 'cloudmesh-config[openstack]'"
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from cloudmesh.config.importers import clouds_yaml_text, source
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+NAMES = tuple(f"clouds{suffix}" for suffix in _SUFFIXES)
 SECURE = tuple(f"secure{suffix}" for suffix in _SUFFIXES)
 _CONFIG_FILE, _SECURE_FILE = "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE"
 

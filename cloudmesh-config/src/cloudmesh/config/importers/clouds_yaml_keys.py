@@ -79,13 +79,18 @@ def _texts(values: Mapping[str, Any], notes: list[str]) -> dict[str, str]:
 
 
 def _default_domain(found: Settings, values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The default domain by id, where it wins over a domain by name: keystoneauth1 looks at names last."""
-    usual, result = values.get("OS_DEFAULT_DOMAIN_ID"), dict[str, Any]()
-    for whose in ("USER", "PROJECT") if usual and not _is_v3(found) else ():
-        identifier, name = f"OS_{whose}_DOMAIN_ID", f"OS_{whose}_DOMAIN_NAME"
-        if values.get(name) and not values.get(identifier):
-            notes.append(f"default_domain_id wins over {whose.lower()}_domain_name in openstacksdk")
-            result |= {identifier: usual, name: None}
+    """The default domain for the names that have none: by id it wins over their own by name, as there."""
+    result: dict[str, Any] = {}
+    for whose in () if _is_v3(found) else ("USER", "PROJECT"):
+        own = f"OS_{whose}_DOMAIN"
+        if not (values.get(f"OS_{whose}NAME") or values.get(f"OS_{whose}_NAME")) or values.get(f"{own}_ID"):
+            continue
+        if identifier := values.get("OS_DEFAULT_DOMAIN_ID"):
+            if values.get(f"{own}_NAME"):
+                notes.append(f"default_domain_id wins over {whose.lower()}_domain_name in openstacksdk")
+            result |= {f"{own}_ID": identifier, f"{own}_NAME": None}
+        elif name := values.get(f"{own}_NAME") or values.get("OS_DEFAULT_DOMAIN_NAME"):
+            result[f"{own}_NAME"] = name
     return result
 
 
@@ -170,7 +175,7 @@ def _doubts(found: Settings) -> Iterator[str]:
         if not auth.get(name) or own or (usual and not is_v3) or not _is_asked(name, whose, found):
             continue
         if not auth.get(f"{whose}_id"):
-            domain = usual or "default"
+            domain = usual or auth.get("domain_id") or auth.get("domain_name") or "default"
             yield f"its {whose} has no domain, which openstacksdk needs; the domain {domain!r} is used"
         elif is_v3:
             yield f"openstacksdk refuses {name} without a domain, although {whose}_id decides"

@@ -91,8 +91,8 @@ def read_clouds(path: Path, form: str | None = None, region: str | None = None) 
         raise UnknownName("format", form, FORMATS)
     if path.name in clouds_yaml.SECURE and form in (None, "clouds.yaml"):
         raise UsageError(f"{path} is only read together with a clouds.yaml; give that file")
-    if path.is_dir() and form in (None, "clouds.yaml") and (path / "clouds.yaml").is_file():
-        path /= "clouds.yaml"
+    if path.is_dir() and form in (None, "clouds.yaml"):
+        path = next((path / name for name in clouds_yaml.NAMES if (path / name).is_file()), path)
     if path.is_dir() and form in (None, "aws"):
         path = aws.in_directory(path)
     text = source.read(path)
