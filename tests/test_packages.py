@@ -15,7 +15,7 @@ PACKAGES = {
     "plugin": ["batch"],
     "config": ["config"],
     "db": ["db"],
-    "cloud": ["cloud", "image", "flavor", "key", "secgroup", "ip", "network"],
+    "cloud": ["cloud", "image", "flavor", "key", "secgroup", "ip", "network", "lease"],
     "vm": ["vm", "job"],
     "dask": [],
     "cms": [],
