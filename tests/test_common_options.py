@@ -145,7 +145,7 @@ def test_the_help_of_one_sub_command(home):
     for words in (("vm", "stop", "--help"), ("help", "vm", "stop"), ("vm", "-h", "stop")):
         told = home.cms(*words).stdout
         assert told.startswith("Usage:\n  vm stop (NAMES... | --all) ")
-        assert "vm stop      shut machines down" in told and "-y, --yes" in told
+        assert "vm stop            shut machines down" in told and "-y, --yes" in told
         assert "vm boot" not in told and "--image" not in told
     assert "did you mean 'stop'?" in home.cms("help", "vm", "halt", code=2).stderr
 

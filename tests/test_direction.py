@@ -16,7 +16,7 @@ DISTRIBUTIONS = {
     "cloudmesh-plugin": {"plugin", "batch"},
     "cloudmesh-config": {"config"},
     "cloudmesh-db": {"db"},
-    "cloudmesh-cloud": {"cloud", "image", "flavor", "key", "secgroup", "ip", "network"},
+    "cloudmesh-cloud": {"cloud", "image", "flavor", "key", "secgroup", "ip", "network", "lease"},
     "cloudmesh-vm": {"vm", "job"},
     "cloudmesh-dask": {"dask"},
     "cloudmesh-cms": {"cms"},

@@ -231,12 +231,13 @@ class Ec2Provider(Ec2BulkCalls):
             self.query.send("ModifyInstanceAttribute", wanted)
 
     def _is_protected(self, cloud_id: str) -> bool | None:
-        """Whether a machine is protected from termination; None where this user may not ask."""
+        """Whether a machine is protected from termination; None where this user may not ask, or EC2 does not know."""
         wanted = {"InstanceId": cloud_id, "Attribute": "disableApiTermination"}
         try:
             with only_looking(), self.requesting(f"show {cloud_id}"):
                 told = self.query.send("DescribeInstanceAttribute", wanted).get("disableApiTermination")
-        except (Refused, Unsupported):
+        except (Refused, Unsupported, NotFound):
+            # A machine that was just shown may be unknown to another part of EC2.
             return None
         return str(told.get("value")).lower() == "true" if isinstance(told, Mapping) else None
 
