@@ -240,6 +240,7 @@ UNDERSTOOD = {
         "OS_B": UNKNOWN,
     },
     "[ -f /nowhere ] && export OS_A; OS_A=1; export OS_B=2": {"OS_A": UNKNOWN, "OS_B": "2"},
+    "A='a b'; [ ! -z $A ] && export OS_A=1; [ $B == x ] || export OS_B=2; [ ! == x ]": {"OS_B": "2"},
     "for key in $(set | cut -d= -f1); do unset $key; done; export OS_A=1": {"OS_A": "1"},
     "export OS_A=1; for key in $(true); do unset $key; done": {"OS_A": UNKNOWN},
     'declare -x OS_A="a\\$b"\ndeclare -x OLDPWD\ndeclare -- V=1': None,

@@ -19,11 +19,13 @@ class Status:
         ok: whether with 0; None if that is not known.
         cause: why it is not known.
         names: the variables that decided it because nothing sets them.
+        fault: whether it is a test that the shell finds fault with, which ``!`` in it does not turn round.
     """
 
     ok: bool | None
     cause: Cause | None = None
     names: frozenset[str] = frozenset()
+    fault: bool = False
 
 
 SUCCESS = Status(True)
@@ -58,15 +60,15 @@ def brackets(expansion: Expansion, words: list[Value], line: int) -> Status:
     if _is_unclear(words, texts):
         return Status(None, words[0].unknown or Cause("a test", line), names)
     if len(words) > 1 and texts[0] == "!" and not (len(words) == 3 and texts[1] in _BINARY):
-        return opposite(brackets(expansion, words[1:], line))
+        rest = brackets(expansion, words[1:], line)
+        return rest if rest.fault else opposite(rest)
     if len(words) == 1:
         return _filled(words[0], names)
     if len(words) == 2:
         return _unary(expansion, texts[0] or "", words[1], names, line)
     if len(words) == 3 and texts[1] in _BINARY:
         return _binary(texts[1], words[0], words[2], names, line)
-    # Without words it does not hold; a fault in a test is told by the shell, and counts as the same.
-    return Status(False, None, names)
+    return Status(False, None, names, fault=bool(words))
 
 
 def _is_unclear(words: list[Value], texts: list[str | None]) -> bool:
@@ -97,7 +99,7 @@ def _unary(expansion: Expansion, operator: str, value: Value, names: frozenset[s
             return Status(None, found_value.unknown, names)
         return Status(found_value is not None, None, names if found_value else names | {value.text})
     if not _UNARY.fullmatch(operator):
-        return Status(False, None, names)
+        return Status(False, None, names, fault=True)
     return unknown("a test of the system", line)
 
 
@@ -109,7 +111,7 @@ def _binary(operator: str, left: Value, right: Value, names: frozenset[str], lin
         return Status((left.text == right.text) == (operator != "!="), None, names)
     if operator in _NUMBERS:
         if not (_INTEGER.fullmatch(left.text) and _INTEGER.fullmatch(right.text)):
-            return Status(False, None, names)
+            return Status(False, None, names, fault=True)
         return Status(_NUMBERS[operator](int(left.text), int(right.text)), None, names)
     return unknown("a comparison", line)
 
