@@ -192,7 +192,7 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.tuples(body, name).map(lambda each: f"f() {{\nlocal {each[1]}\n{each[0]}\nOS_C=$1\n}}\nf b"),
         body.map(lambda each: f"{{ {each}\n}}"),
         body.map(lambda each: f"( {each}\n)"),
-        body.map(lambda each: f"while [ -z $V ]; do\n{each}\nV=x\ndone"),
+        body.map(lambda each: f"while [ -z $U ]; do\n{each}\nU=x\ndone"),
         st.tuples(inner, inner).map(lambda each: f"{each[0]} \\\n && {each[1]}"),
     )
 
