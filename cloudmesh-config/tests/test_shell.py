@@ -47,7 +47,7 @@ def by_bash(folder: Path, scripts: Sequence[str]) -> list[dict[str, str] | None]
             os.killpg(shell.pid, signal.SIGKILL)
     assert shell.returncode == 0
     found = list[dict[str, str] | None]()
-    for each in printed.decode().split("END OF ONE\0")[:-1]:
+    for each in printed.decode(errors="surrogateescape").split("END OF ONE\0")[:-1]:
         pairs = dict(line.split("=", 1) for line in each.split("\0") if "=" in line)
         found.append(
             {name: text for name, text in pairs.items() if name.startswith("OS_")} if pairs else None
