@@ -174,6 +174,9 @@ def test_each_field_agrees_or_is_told(
         if not theirs["microversions"]:
             ours["microversions"] = []
         where = f"{file.read_text()}\n{section}\n{told}\n{error}\n{their_error}\n"
+        if error and f"clouds.{name}.credentials.OS_PROJECT_NAME" in notes:
+            # Without a scope openstacksdk reaches an address that is given; we say that it is missing.
+            continue
         if their_error and not error:
             assert "openstacksdk" in " ".join(told), where
         elif not their_error:
