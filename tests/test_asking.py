@@ -182,6 +182,51 @@ def test_what_a_cloud_refused_at_its_first_call_is_asked_for_again(home, make_st
     child.expect(pexpect.EOF)
 
 
+@pytest.fixture
+def kept(home, make_stack):
+    """A user whose password is not stored, signed in to two regions of one OpenStack."""
+    stack = make_stack()
+    cloud = stack.section()
+    cloud["credentials"]["OS_PASSWORD"] = "TBD"
+    home.configure(c1=cloud, c2=copy.deepcopy(cloud))
+    home.cms("cloud", "activate", "c1", "c2")
+    home.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    child = home.terminal("vm", "list", "--refresh", "--cloud=c1,c2")
+    for name in ("c1", "c2"):
+        child.expect_exact(f"cloud {name}: OS_PASSWORD: ")
+        child.sendline(stack.settings["password"])
+    assert ended(child) == 0
+    stack.forget()
+    return stack
+
+
+def sign_ins(stack):
+    return sum(call["path"] == "/v3/auth/tokens" for call in stack.calls())
+
+
+def test_a_kept_token_spares_the_password(home, kept):
+    without_terminal(home, "vm", "list", "--refresh", "--cloud=c1,c2", code=0)
+    without_terminal(home, "vm", "boot", "a[1-4]", "--cloud=c1", "--wait", code=0)
+    without_terminal(home, "image", "list", "--refresh", "--cloud=c1,c2", code=0)
+    assert sign_ins(kept) == 0 and kept.calls()
+    out, _ = without_terminal(home, "cloud", "check", "c1", code=3)
+    assert "clouds.c1.credentials.OS_PASSWORD" in out, "a check signs in"
+    home.change("c1", credentials={**kept.section()["credentials"], "OS_PASSWORD": "TBD", "OS_USERNAME": "x"})
+    _, told = without_terminal(home, "vm", "list", "--refresh", "--cloud=c1", code=3)
+    assert "OS_PASSWORD in" in told, "nobody works as somebody else"
+
+
+def test_a_revoked_token_lets_the_next_command_ask(home, kept):
+    for file in (home.directory / "tokens").glob("c1-*.json"):
+        file.write_text(file.read_text().replace('"text": "', '"text": "revoked'))
+    _, told = without_terminal(home, "vm", "list", "--refresh", "--cloud=c1,c2", code=3)
+    assert told.count("was revoked") == 1 and "cloud c1" in told and sign_ins(kept) == 0
+    child = home.terminal("vm", "boot", "a[1-4]", "--cloud=c1", "--wait")
+    child.expect_exact("cloud c1: OS_PASSWORD: ")
+    child.sendline(kept.settings["password"])
+    assert ended(child) == 0 and sign_ins(kept) == 1
+
+
 def test_a_script_asks_once(needy):
     script = needy.path / "script.txt"
     script.write_text("cloud check c1\ncloud check c1\nvm list --refresh --cloud=c1\n")

@@ -10,6 +10,7 @@ from cloudmesh.cloud.client.cloud import Cloud, ask_each, ask_one
 from cloudmesh.cloud.errors import CloudTimeout, failed_task, given_up
 from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.networks import ANYWHERE, SecurityRule
+from cloudmesh.cloud.provider import visits
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.output import Answer
@@ -26,7 +27,7 @@ def change_all(
 
     A single one that failed is raised.
     """
-    config.resolve(clouds)
+    visits.prepare(config, clouds)
 
     def work(cloud: Cloud) -> list[CloudmeshError | None]:
         return [_error_of(do, cloud, thing) for thing in names]
@@ -57,7 +58,7 @@ def _error_of(do: Callable[[Cloud, str], Any], cloud: Cloud, thing: str) -> Clou
 def create_address(config: Config, option: str | None, pool: str) -> Answer:
     """Take a floating IP on the only cloud that is meant; the row tells which it is."""
     name = one_cloud(config, option)
-    config.resolve([name])
+    visits.prepare(config, [name])
     try:
         made = ask_one(config, name, lambda cloud: cloud.create_floating_ip(pool), changes=True)
     except CloudmeshError as error:

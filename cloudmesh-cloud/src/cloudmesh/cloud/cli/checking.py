@@ -31,7 +31,11 @@ def check_clouds(config: Config, names: Sequence[str]) -> Answer:
     worst failure.
     """
     checks = {name: _Checks(config, name) for name in names}
-    return _answer(checks, ask_each(config, names, lambda cloud: checks[cloud.name].run(cloud)))
+    # It signs in though a token may be kept, so it needs all secrets.
+    failed = config.unresolved(names)
+    return _answer(
+        checks, ask_each(config, names, lambda cloud: checks[cloud.name].run(cloud), failed=failed)
+    )
 
 
 def check_unsaved(config: Config, name: str) -> Answer:

@@ -13,6 +13,7 @@ from cloudmesh.cloud.errors import Conflict, failed_task
 from cloudmesh.cloud.fanout.query import one_cloud
 from cloudmesh.cloud.model.lease_times import host_conditions, lease_seconds, moment, time_text
 from cloudmesh.cloud.model.leases import Lease, LeaseRequest
+from cloudmesh.cloud.provider import visits
 from cloudmesh.config import Config
 from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
@@ -64,7 +65,7 @@ def create_lease(config: Config, arguments: Mapping[str, Any]) -> Answer:
         return cloud.leasing.create(LeaseRequest(arguments["NAME"], amount, seconds, starts, size, host))
 
     name = one_cloud(config, arguments["--cloud"])
-    config.resolve([name])
+    visits.prepare(config, [name])
     try:
         made = ask_one(config, name, create, changes=True)
     except CloudmeshError as error:

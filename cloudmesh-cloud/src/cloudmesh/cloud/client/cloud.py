@@ -107,9 +107,9 @@ class Cloud(Catalog):
         if settings is None:
             config = self._config or Config.load()
             config.require_active(self.name)
-            settings = config.settings(self.name)
+            settings = visits.settings(config, self.name)
             self.connection.defaults = defaults(config, self.name)
-            visits.sign_in(config, self.name)
+            visits.sign_in(config, self.name, settings)
         provider = self.unopened(settings)
         self.connection.limit(settings)
         with mapped(self.name):
@@ -361,9 +361,10 @@ def ask_each(
     """
 
     def opened(name: str) -> Told:
-        with Cloud(name, config) as cloud:
+        with Cloud(name, quiet) as cloud:
             return ask(cloud)
 
+    quiet = visits.quiet(config)
     return ask_clouds(config, clouds, opened, limits, failed, calls)
 
 

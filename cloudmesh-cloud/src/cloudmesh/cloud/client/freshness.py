@@ -11,22 +11,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import Deadline, QueryLimits
 from cloudmesh.cloud.provider import visits
 from cloudmesh.config import Config
-from cloudmesh.config.secrets.prompt import Prompter, RefusingPrompter
+from cloudmesh.config.secrets.prompt import QuietPrompter
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
-
-T = TypeVar("T")
 
 ATTEMPTS = "attempt"
 # For how many seconds a list waits for clouds that it asks by itself.
 PATIENCE = 2.0
+# A list that nobody asked to refresh must not stop at a prompt.
+_WHY = "which only --refresh asks for"
 # For how many seconds no list asks a cloud by itself that did not answer, or that did not accept who we are:
 # a loop of lists must not wait each time, nor lock an account.
 AGAIN, SIGN_IN_AGAIN = 60.0, 900.0
@@ -41,7 +41,7 @@ def ask_stale(
         kind: what is listed: machine, image, flavor.
         ask: takes over the listing of a cloud.
     """
-    quiet = replace(config, prompter=_QuietPrompter(config.prompter))
+    quiet = replace(config, prompter=QuietPrompter(config.prompter, _WHY))
     reasons: dict[str, str] = {}
     with ExitStack() as held:
         for name in clouds:
@@ -64,8 +64,7 @@ def ask_stale(
 def _missing(config: Config, cloud: str) -> str:
     """What is missing to ask the cloud, or cannot be decrypted; empty for nothing."""
     try:
-        config.resolve([cloud])
-        visits.sign_in(config, cloud)
+        visits.prepare(config, [cloud])
     except CloudmeshError as error:
         return str(error)
     return ""
@@ -106,19 +105,3 @@ def _alone(database: Database, name: str) -> Iterator[bool]:
     finally:
         if hold is not None:
             hold.release()
-
-
-class _QuietPrompter(RefusingPrompter):
-    """Knows what another prompter was told, and asks nobody."""
-
-    def __init__(self, other: Prompter) -> None:
-        super().__init__()
-        self._other = other
-
-    def once(self, slot: tuple[str, ...], get: Callable[[], T]) -> T:
-        """What the other one knows for this slot, else what ``get`` finds without asking."""
-        return self._other.once(slot, get)
-
-    def ask(self, question: str, *, hidden: bool, reason: str, remedy: str) -> str:
-        """Refuse: a list that nobody asked to refresh must not stop at a prompt."""
-        raise CredentialsError(f"{reason}, which only --refresh asks for; {remedy}")

@@ -54,8 +54,7 @@ def ask_clouds(
     """
     limits = limits or QueryLimits()
     errors = dict(failed or {})
-    errors |= config.unresolved([cloud for cloud in clouds if cloud not in errors])
-    errors |= visits.sign_in_all(config, [cloud for cloud in clouds if cloud not in errors])
+    errors |= visits.unresolved(config, [cloud for cloud in clouds if cloud not in errors])
     timeouts: dict[str, float | None] = {}
     for name in clouds:
         if name not in errors:

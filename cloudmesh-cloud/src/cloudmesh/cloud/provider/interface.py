@@ -126,6 +126,10 @@ class Provider(Things, ABC):
         """
         return ""
 
+    def has_token(self) -> bool:
+        """Whether a kept token spares a sign-in, so that the secrets which only that needs may be ``TBD``."""
+        return False
+
     def sign_in_with(self, prompter: Prompter) -> None:
         """Sign in now if that needs a person, who is asked or told by ``prompter``; nobody is asked later."""
 

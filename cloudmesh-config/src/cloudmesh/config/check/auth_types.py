@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudmesh.config.yaml.keys import ONE_TIME, is_to_be_defined
+from cloudmesh.config.yaml.keys import ONE_TIME, is_elsewhere, is_to_be_defined
 
 # Each need is a tuple of keys of which one is enough; the first is the one to recommend.
 Needs = tuple[tuple[str, ...], ...]
@@ -41,6 +41,8 @@ _NAMED = ("OS_USERNAME", "OS_USER_ID", "OS_USER_NAME")
 _FEDERATED = ("OS_IDENTITY_PROVIDER", "OS_PROTOCOL")
 _CLIENT = ("OS_CLIENT_ID", "OS_CLIENT_SECRET", "OS_OPENID_SCOPE")
 _TOKENS = ("OS_ACCESS_TOKEN_ENDPOINT", "OS_DISCOVERY_ENDPOINT", "OS_ACCESS_TOKEN_TYPE")
+# Secrets that alone tell who signs in.
+BEARERS = ("OS_TOKEN", "OS_ACCESS_TOKEN", "OS_CODE", "OS_AUTHORIZATION_CODE")
 # Where an identity provider gives tokens.
 _ENDPOINT = ("OS_DISCOVERY_ENDPOINT", "OS_ACCESS_TOKEN_ENDPOINT")
 
@@ -283,6 +285,21 @@ def needs_person(credentials: Any) -> bool:
     asked = any(is_to_be_defined(credentials.get(key)) for key in ONE_TIME)
     way = chosen(credentials)
     return asked or is_given(credentials.get("OS_IDP_OTP_KEY")) or (way is not None and way.browser)
+
+
+def only_to_sign_in(credentials: Any) -> tuple[str, ...]:
+    """The secrets that are not in the file in clear, and that nothing but a sign-in needs.
+
+    Without them it is known all the same who signs in.
+    """
+    way = chosen(credentials) if isinstance(credentials, Mapping) else None
+    secret = (key for key in (way.secret if way else ()) if key not in BEARERS)
+    return tuple(key for key in secret if is_elsewhere(credentials.get(key)))
+
+
+def may_need_person(credentials: Any) -> bool:
+    """Whether a sign-in needs a person, or a secret that one may have to be asked for."""
+    return needs_person(credentials) or bool(only_to_sign_in(credentials))
 
 
 def to_be_asked(credentials: Mapping[str, Any]) -> list[str]:

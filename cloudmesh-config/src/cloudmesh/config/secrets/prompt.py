@@ -117,6 +117,35 @@ class TerminalPrompter(RefusingPrompter):
         return show_line(sentence)
 
 
+class QuietPrompter(RefusingPrompter):
+    """Knows what another prompter was told, and asks nobody.
+
+    Args:
+        other: who was told.
+        why: half a sentence for the error: why nobody is asked.
+    """
+
+    def __init__(self, other: Prompter, why: str) -> None:
+        super().__init__()
+        self._other, self._why = other, why
+
+    def once(self, slot: tuple[str, ...], get: Callable[[], T]) -> T:
+        """What the other one knows for this slot, else what ``get`` finds without asking."""
+        return self._other.once(slot, get)
+
+    def forget(self, slot: tuple[str, ...]) -> None:
+        """See ``Prompter.forget``: the other one forgets it."""
+        self._other.forget(slot)
+
+    def ask(self, question: str, *, hidden: bool, reason: str, remedy: str) -> str:
+        """Refuse; CredentialsError."""
+        raise CredentialsError(f"{reason}, {self._why}; {remedy}")
+
+    def tell_person(self, sentence: str, *, reason: str, remedy: str) -> None:
+        """Refuse; CredentialsError."""
+        raise CredentialsError(f"{reason}, {self._why}; {remedy}")
+
+
 def prompter_of(shell: object) -> Prompter:
     """The prompter of a shell: made at its first command and kept as long as the shell lives.
 

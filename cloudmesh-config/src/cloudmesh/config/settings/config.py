@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,7 @@ from cloudmesh.config.secrets import prompt
 from cloudmesh.config.secrets.prompt import NotUnlockedError, Prompter, TerminalPrompter
 from cloudmesh.config.settings import options, places
 from cloudmesh.config.yaml import keys, leftovers, reader
-from cloudmesh.plugin.errors import ConfigError, UnknownName, suggest
+from cloudmesh.plugin.errors import ConfigError, CredentialsError, UnknownName, suggest
 from cloudmesh.plugin.report import remember
 
 if TYPE_CHECKING:
@@ -181,8 +181,10 @@ class Config:
         """
         return self._common("scheduler", options.scheduler)
 
-    def credentials(self, cloud: str) -> dict[str, Any]:
+    def credentials(self, cloud: str, optional: Collection[str] = ()) -> dict[str, Any]:
         """The credentials of a cloud, each value as it is needed: decrypted, looked up or asked for.
+
+        Those of ``optional`` that cannot be had are ``TBD``.
 
         Raises UnknownName, ConfigError (CredentialsError if a value is missing or cannot be decrypted).
         """
@@ -191,10 +193,19 @@ class Config:
             return {}
         if not isinstance(section, dict):
             raise ConfigError(f"{self.path}: {keys.join(parts)} must be a section of 'key: value' lines")
-        found = keys.map_leaves(section, parts, self._resolved)
+
+        def resolved(value: Any, place: Parts) -> Any:
+            try:
+                return self._resolved(value, place)
+            except CredentialsError:
+                if place[-1] not in optional:
+                    raise
+                return keys.TO_BE_DEFINED
+
+        found = keys.map_leaves(section, parts, resolved)
         return {str(key): value for key, value in found.items()}
 
-    def settings(self, cloud: str) -> dict[str, Any]:
+    def settings(self, cloud: str, optional: Collection[str] = ()) -> dict[str, Any]:
         """The whole section of a cloud as its provider needs it; raises as ``credentials`` does.
 
         Its credentials are resolved, and so are the arguments of a driver of libcloud's; other values are
@@ -204,7 +215,7 @@ class Config:
         others = {key: value for key, value in section.items() if key not in ("credentials", "arguments")}
         found = self.decrypted(others, parts)
         if section.get("credentials") is not None:
-            found["credentials"] = self.credentials(cloud)
+            found["credentials"] = self.credentials(cloud, optional)
         if "arguments" in section:
             found["arguments"] = keys.map_leaves(section["arguments"], (*parts, "arguments"), self._resolved)
         return {key: found.get(key) for key in section}

@@ -173,6 +173,11 @@ def variable(value: object) -> str | None:
     return found[1] if found else None
 
 
+def is_elsewhere(value: object) -> bool:
+    """Whether the file does not hold this value in clear: it is missing, encrypted or a reference."""
+    return is_to_be_defined(value) or is_encrypted(value) or variable(value) is not None
+
+
 def reference(name: str) -> str | None:
     """What ``!env NAME`` means, as a value; None if that is no name of a variable."""
     return f"${{{name.strip()}}}" if _VARIABLE.fullmatch(name.strip()) else None

@@ -15,6 +15,7 @@ from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.config.check import auth_types
+from cloudmesh.config.yaml import keys
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.executors.perform import HERE
@@ -79,11 +80,14 @@ class CloudSession:
     def unresolved(self, clouds: Iterable[str]) -> dict[str, CloudmeshError]:
         """As ``resolve``, but the errors are given by cloud, for work that goes on with the other clouds."""
         names = self._unopened(clouds)
-        errors: dict[str, CloudmeshError] = {**self.config.unresolved(names)}
-        section = self.config.cloud
-        left = [name for name in names if name not in errors]
-        people = [name for name in left if auth_types.needs_person(section(name).get("credentials"))]
-        return errors | (visits.sign_in_all(self.config, people) if people else {})
+        people = [*filter(self._may_need_person, names)]
+        errors: dict[str, CloudmeshError] = {
+            **self.config.unresolved(name for name in names if name not in people)
+        }
+        return errors | (visits.unresolved(self.config, people) if people else {})
+
+    def _may_need_person(self, name: str) -> bool:
+        return auth_types.may_need_person(keys.follow(self.config.data, ("clouds", name, "credentials")))
 
     def _unopened(self, clouds: Iterable[str]) -> list[str]:
         """The clouds whose secrets are still needed: nobody is asked again for what was refused just now."""
@@ -109,7 +113,10 @@ class CloudSession:
         """
         if name not in self._accesses:
             self.config.require_active(name)
-            self._accesses[name] = Access(name, self.config.settings(name))
+            config, asked = self.config, self._may_need_person(name)
+            self._accesses[name] = Access(
+                name, visits.settings(config, name) if asked else config.settings(name)
+            )
         return self._accesses[name]
 
     def cloud(self, name: str) -> Cloud:

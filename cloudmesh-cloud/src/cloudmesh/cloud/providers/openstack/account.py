@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 from cloudmesh.cloud.errors import CredentialsError
 from cloudmesh.config.check import auth_types
 from cloudmesh.config.check.auth_types import AuthType
+from cloudmesh.config.yaml.keys import is_to_be_defined
 from cloudmesh.plugin.errors import ConfigError
 
 INTERFACES = ("public", "internal", "admin")
 SERVICES = ("compute", "image", "network", "reservation", "identity")
-# Ways whose secret alone tells who signs in.
-_BEARERS = ("OS_TOKEN", "OS_ACCESS_TOKEN", "OS_CODE", "OS_AUTHORIZATION_CODE")
 _SCOPES = {"OS_SYSTEM_SCOPE": "system", "OS_TRUST_ID": "trust"}
 
 
@@ -59,8 +58,9 @@ class Account:
 
     @property
     def needs_person(self) -> bool:
-        """Whether nobody can sign in but a person, by visiting a page or typing what is good once only."""
-        return auth_types.needs_person({**self.keys, auth_types.AUTH_TYPE: self.way.name})
+        """Whether nobody can sign in but a person, by visiting a page or typing what is not stored."""
+        missing = any(map(is_to_be_defined, self.secrets))
+        return missing or auth_types.needs_person({**self.keys, auth_types.AUTH_TYPE: self.way.name})
 
     @property
     def secrets(self) -> list[str]:
@@ -70,7 +70,7 @@ class Account:
     def identity(self) -> list[Any]:
         """What tells this account from all others, without what proves it."""
         told = {key: value for key, value in self.keys.items() if key not in self.way.secret}
-        bearer = "\n".join(filter(None, map(self.keys.get, _BEARERS)))
+        bearer = "\n".join(filter(None, map(self.keys.get, auth_types.BEARERS)))
         return [self.url, self.way.name, told, bearer and hashlib.sha256(bearer.encode()).hexdigest()]
 
     @classmethod

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cloudmesh.cloud.errors import CredentialsError
+from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.config.secrets.prompt import Prompter
+from cloudmesh.config.yaml.keys import TO_BE_DEFINED
 from cloudmesh.plugin.plain import harmless
 
 
@@ -15,6 +17,14 @@ def tell_visit(prompter: Prompter | None, cloud: str, where: str) -> None:
         raise CredentialsError(f"{reason}, which is told before work begins; {remedy}")
     sentence = harmless(f"cloud {cloud}: to sign in, visit {where}") if where else ""
     prompter.tell_person(sentence, reason=reason, remedy=remedy)
+
+
+def lacks(account: Account, cloud: str, key: str) -> CredentialsError:
+    """The error where a secret is not stored, and was not asked for since a kept token seemed to do."""
+    return CredentialsError(
+        f"cloud {cloud}: the kept token has ended or was revoked, and {account.place}.{key} is "
+        f"{TO_BE_DEFINED}; repeat the command at a terminal, which asks for it"
+    )
 
 
 def ask(prompter: Prompter | None, cloud: str, what: str) -> str:

@@ -99,6 +99,9 @@ class OpenStackServices(LibcloudProvider):
 
         return SignIn(self.name, self.account, self.driver, self._hide, prompter).token()
 
+    def has_token(self) -> bool:
+        return self.session.has_token()
+
     def sign_in_with(self, prompter: Prompter) -> None:
         """Sign in now if that needs a person; the token is kept for those who come after."""
         if self.account.needs_person:

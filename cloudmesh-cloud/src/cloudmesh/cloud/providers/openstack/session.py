@@ -120,11 +120,14 @@ class TokenFile:
         token = self._read()
         return token if token and token.is_fresh(self._clock()) else None
 
-    def renew(self, refused: Token | None, sign_in: Callable[[], Token]) -> Token:
+    def renew(self, refused: Token | None, sign_in: Callable[[], Token], revoked: bool = False) -> Token:
         """A token other than the ``refused`` one: another thread's or process's, else from signing in.
 
         However many need a new one at the same time, one of them signs in; if it fails, those who waited for
         it fail alike, as many wrong passwords in a row lock an account.
+
+        Args:
+            revoked: whether the refused one is good for nothing any more.
         """
         began = self._clock()
         with self._locked() as lock:
@@ -133,6 +136,10 @@ class TokenFile:
             kept = self.fresh()
             if kept and not (refused and kept.text == refused.text):
                 return kept
+            if kept and revoked:
+                # Kept, it would spare the next process a sign-in that it needs.
+                with suppress(OSError):
+                    self.path.unlink(missing_ok=True)
             _raise_recorded_failure(lock, began, self._clock())
             try:
                 token = sign_in()
@@ -222,6 +229,10 @@ class KeystoneSession:
             return token
         return self._token
 
+    def has_token(self) -> bool:
+        """Whether a token is kept that can be used for some time yet."""
+        return self._file.fresh() is not None
+
     def _use(self, token: Token) -> Token:
         self._hide(token.text)
         self._token, self._is_kept = token, False
@@ -229,7 +240,7 @@ class KeystoneSession:
 
     def renew(self) -> Token:
         """A token after the last one was refused: it may have been revoked."""
-        return self._use(self._file.renew(self._token, self.sign_in))
+        return self._use(self._file.renew(self._token, self.sign_in, revoked=True))
 
     def sign_in_again(self) -> Token:
         """A token in place of the kept one, though that may be good; but no person is asked for it again."""
@@ -266,9 +277,10 @@ class KeystoneSession:
         try:
             return self._endpoint(kind, token)
         except EndpointError:
-            if not self._is_kept:
+            # No person is bothered for what may be new in the catalog.
+            if not self._is_kept or self._account.needs_person:
                 raise
-        return self._endpoint(kind, self.renew())
+        return self._endpoint(kind, self._use(self._file.renew(token, self.sign_in)))
 
     def _endpoint(self, kind: str, token: Token) -> str:
         region, interface = self._account.region, self._account.interface

@@ -16,7 +16,7 @@ from cloudmesh.cloud.providers.libcloud.error_details import is_page
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
 from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
-from cloudmesh.cloud.providers.openstack.people import ask, tell_visit
+from cloudmesh.cloud.providers.openstack.people import ask, lacks, tell_visit
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, json_of, raise_for_status
 from cloudmesh.cloud.providers.openstack.session import Token
 from cloudmesh.cloud.providers.openstack.wire import BrokenCallError, Wire
@@ -80,6 +80,9 @@ class SignIn:
 
     def _asked(self, keys: dict[str, str]) -> dict[str, str]:
         """The keys, with what is good for one sign-in only asked for."""
+        for key in auth_types.only_to_sign_in(keys | {auth_types.AUTH_TYPE: self._account.way.name}):
+            if key not in ONE_TIME and is_to_be_defined(keys[key]):
+                raise lacks(self._account, self._cloud, key)
         missing = [key for key in ONE_TIME if key in keys and is_to_be_defined(keys[key])]
         for key in missing:
             what = "passcode" if key == "OS_PASSCODE" else "authorization code"
