@@ -13,7 +13,7 @@ WORKERS ?= 2
 BED := $(BIN)/python tests/openstack/bed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow test-openstack lint type sizes bench docs clean wheels
+.PHONY: help install demo test test-quick test-slow test-openstack test-long lint type sizes bench docs clean wheels
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-slow: $(VENV)/tools $(VENV)/moto/installed
 
 test-openstack: $(VENV)/tools $(VENV)/moto/installed ## run the tests on a real OpenStack, started on loopback for them
 	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m openstack
+
+test-long: $(VENV)/tools $(VENV)/moto/installed ## run the property tests on new random input
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -n $(WORKERS) -m "hypothesis and not openstack"
 
 lint: $(VENV)/tools ## look for mistakes and bad style
 	$(BIN)/ruff check .

@@ -242,7 +242,7 @@ HEADS = ("", "", "---\n", "---\t\n", "--- # c\n", "%YAML 1.2\n---\n", "\t\n", "\
 TAILS = ("\n", "", "\n\n", "\n\t", "\n  ", "\n...\n", "\n... # c", "\n...\t\n")
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(ENTRIES), st.sampled_from(NOISE)), min_size=1, unique_by=lambda e: e[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,7 @@ from cloudmesh.config.yaml import reader
 from cloudmesh.plugin.errors import ConfigError
 
 REGIONS = ("RegionOne", "RegionTwo")
-# In continuous integration the same files in each run, elsewhere others each time.
-LONG = {
-    "deadline": None,
-    "suppress_health_check": list(HealthCheck),
-    "derandomize": "CI" in os.environ,
-}
+LONG = {"suppress_health_check": list(HealthCheck)}
 # A word, and a number that YAML reads as such.
 WORDS = st.sampled_from(["ann", "demo", "Default", "d-1", "0a1b", 42])
 _BY_NAME = ["username", "user_id", "user-name", "user_name", "password", "passcode", "token", "auth_token"]

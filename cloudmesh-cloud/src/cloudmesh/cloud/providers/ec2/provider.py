@@ -231,7 +231,7 @@ class Ec2Provider(Ec2BulkCalls):
             self.query.send("ModifyInstanceAttribute", wanted)
 
     def _is_protected(self, cloud_id: str) -> bool | None:
-        """Whether a machine is protected from termination; None where this user may not ask, or EC2 does not know."""
+        """Whether a machine is protected from termination; None where EC2 does not say it to this user."""
         wanted = {"InstanceId": cloud_id, "Attribute": "disableApiTermination"}
         try:
             with only_looking(), self.requesting(f"show {cloud_id}"):
