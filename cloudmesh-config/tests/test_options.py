@@ -116,7 +116,7 @@ def test_whether_only_our_machines_are_meant_is_true_or_false(
         ("{unit: 5, vcpu: 1}", "rates.unit must name a unit"),
         ("{unit: SU, vcpus: 1}", "rates.vcpus is not a known key; did you mean 'vcpu'?"),
         ("{unit: SU, vcpu: -1}", "rates.vcpu must be a number of 0 or more"),
-        ("{unit: SU, vcpu: 0.1234567}", "rates.vcpu must be a number of 0 or more"),
+        ("{unit: SU, vcpu: 0.1234567}", "rates.vcpu must be at most 10000000, with up to 6 digits"),
         ("{unit: SU, vcpu: .inf}", "rates.vcpu must be a number of 0 or more"),
         ("{unit: SU, flavors: [a]}", "rates.flavors must be a section; write flavors: {m1.small: 1}"),
         ("{unit: SU, flavors: {a: free}}", "rates.flavors.a must be a number of 0 or more"),

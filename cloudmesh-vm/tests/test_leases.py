@@ -85,6 +85,7 @@ def test_a_lease_of_the_users_own_stays(leases):
         ({"host": "any"}, "use them with --lease=3h"),
         ({"lease": "mine", "lease_start": "+1h"}, "name of a lease"),
         ({"lease": "mine"}, "no lease 'mine'"),
+        ({"lease": "3h", "hint": {"reservation": "r1"}}, "use one of them"),
     ],
 )
 def test_what_is_said_of_a_lease_is_checked_before_anything_is_done(options, said, spy, leases):
@@ -146,9 +147,43 @@ def test_a_lost_answer_makes_no_second_lease(monkeypatch, leases):
 
 def test_an_answer_that_never_came_leaves_no_lease(monkeypatch, leases):
     back = lost(monkeypatch, "create_lease", after=False)
-    assert not boot("n1", lease="1h")[0].succeeded and leases("a") == []
+    result = boot("n1", lease="1h")
+    assert not result[0].succeeded and leases("a") == [] and "may be made yet" in str(result.error)
     back()
     assert Jobs().resume(1, failed=True)[0].succeeded and leases("a") == [("active", 1)]
+
+
+def test_a_lease_that_is_listed_only_after_the_job_is_found_and_deleted_by_resume(monkeypatch, leases):
+    asked, create = [], SimulatedProvider.create_lease
+    monkeypatch.setattr(
+        SimulatedProvider, "create_lease", lambda self, request: asked.append(request) or _slow()
+    )
+    boot("n1", lease="1h")
+    assert leases("a") == [] and [job.number for job in Jobs().interrupted()] == [1]
+    with Cloud("a") as cloud:
+        create(cloud.connection.provider, asked[0])
+    assert Jobs().resume(1).error is None and leases("a") == [] and Jobs().interrupted() == []
+
+
+def test_a_lease_that_is_never_listed_is_looked_for_once_more(monkeypatch, leases):
+    monkeypatch.setattr(SimulatedProvider, "create_lease", lambda self, request: _slow())
+    boot("n1", lease="1h")
+    result = Jobs().resume(1)
+    assert (result.error, result.notes, Jobs().interrupted()) == (None, (), [])
+
+
+def _slow():
+    error = CloudTimeout("no answer yet")
+    error.outcome_unknown = True
+    raise error
+
+
+def test_who_takes_each_outcome_is_told_of_a_lease_that_is_left(monkeypatch, leases):
+    boot("n1", lease="1h")
+    monkeypatch.setattr(SimulatedProvider, "delete_lease", _down)
+    with Machines("n1", "a") as machines, pytest.raises(Unreachable, match="could not be deleted"):
+        assert [each.succeeded for each in machines.act_each("delete")] == [True]
+    assert leases("a") == [("active", 1)] and [job.number for job in Jobs().interrupted()] == [2]
 
 
 def test_a_lease_that_could_not_be_deleted_is_told_until_it_is(monkeypatch, cms, leases):

@@ -224,6 +224,8 @@ class Machines:
         Nothing is done before the first one is asked for. If the iteration is left early, or the ``with``
         block ends before it, no call is begun any more, those that are running are waited for, and the job
         can be resumed.
+
+        Raises after the last outcome a CloudError if a lease of the machines could not be deleted.
         """
         deadline = Deadline.after(timeout)
         plan = self._action_plan(deadline, action, False, None, argument)

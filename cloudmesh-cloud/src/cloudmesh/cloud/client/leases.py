@@ -108,15 +108,15 @@ class Leases:
             raise OddRecord(f"unknown whether lease {lease.name} is in use: {odd[0]}")
         return found
 
-    def give_back(self, name: str, deleted: Collection[str] = ()) -> list[MachineRecord]:
-        """Delete the lease of this name unless a machine is on it, and give those that are.
+    def give_back(self, name: str, deleted: Collection[str] = ()) -> list[MachineRecord] | None:
+        """Delete the lease of this name unless machines are on it, and give those; None if there is none.
 
         Args:
             deleted: the ids of machines that do not count, since they were just deleted.
         """
         lease = self.named(name)
         if lease is None:
-            return []
+            return None
         there = [each for each in self.machines_on(lease) if each.cloud_id not in deleted]
         if not there:
             self.delete(lease)

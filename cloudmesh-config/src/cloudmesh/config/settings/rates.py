@@ -155,9 +155,13 @@ def _rate(value: Any) -> Decimal:
         found = Decimal(str(value).strip())
     except InvalidOperation:
         raise wrong from None
-    # What is larger, or has more digits, is a slip.
-    if not (found.is_finite() and 0 <= found <= _MOST and found == round(found, _DIGITS)):
+    if not (found.is_finite() and found >= 0):
         raise wrong
+    # What is larger, or has more digits, is a slip.
+    if found > _MOST or found != round(found, _DIGITS):
+        raise ValueError(
+            f"must be at most {_MOST:f}, with up to {_DIGITS} digits after the point", "round it"
+        )
     return found
 
 

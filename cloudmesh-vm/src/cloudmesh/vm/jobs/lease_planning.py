@@ -64,6 +64,10 @@ def read_wish(options: BootOptions) -> LeaseWish | None:
         if start is not None or host is not None:
             raise UsageError("--lease-start and --host say what is leased; use them with --lease=3h")
         return None
+    if "reservation" in options.hint:
+        raise UsageError(
+            "--hint=reservation=ID is the reservation of a lease, which --lease chooses; use one of them"
+        )
     if is_duration(options.lease):
         if host is not None:
             host_conditions("--host", host)

@@ -60,6 +60,8 @@ class JobLeases:
     def __post_init__(self) -> None:
         self._rows = rows.read_rows(self._database, self.store.number)
         self._counts: dict[str, int] = {}
+        # Clouds that did not answer whether they made a lease: it may be listed only later.
+        self._unsure: set[str] = set()
 
     @property
     def _database(self) -> Database:
@@ -113,7 +115,11 @@ class JobLeases:
                     rows.set_status(self._database, row, rows.MADE, answer.cloud_id)
                 continue
             failed[cloud] = answer
-            if row.status == rows.ASKED and not (answer.outcome_unknown or isinstance(answer, CloudTimeout)):
+            if row.status != rows.ASKED:
+                continue
+            if answer.outcome_unknown or isinstance(answer, CloudTimeout):
+                self._unsure.add(cloud)
+            else:
                 rows.set_status(self._database, row, rows.RETURNED)
         return found, failed
 
@@ -195,6 +201,7 @@ class JobLeases:
 
     def _give_back(self, row: LeaseRow, verb: str, done: Sequence[Outcome]) -> None:
         deleted = [each.machine.cloud_id for each in done if each.machine] if verb != BOOT else []
+        before = row.status
         rows.set_status(self._database, row, RETURNING)
         try:
             there = self.session.ask(row.cloud, partial(_return, row.name, deleted))
@@ -206,8 +213,16 @@ class JobLeases:
                 f"{self.store.number}, or cms lease delete {row.name} --cloud={row.cloud}",
             )
             return
+        if there is None and row.cloud in self._unsure:
+            rows.set_status(self._database, row, before)
+            self.store.left = True
+            self.error = CloudTimeout(
+                f"{row} may be made yet, and cost: its creation was not answered, and it is not listed now; "
+                f"cms job resume {self.store.number} looks again, and deletes it"
+            )
+            return
         rows.set_status(self._database, row, rows.USED if there else rows.RETURNED)
-        if not there:
+        if there == []:
             why = "no machine was booted on it" if verb == BOOT else "its last machine is deleted"
             self.notes.append(f"{row} was deleted: {why}")
 
@@ -237,7 +252,7 @@ def _there(cloud: Cloud, name: str, cloud_id: str) -> Lease:
     raise Conflict(f"lease {name} of cloud {cloud.name} is no longer there; lease anew")
 
 
-def _return(name: str, deleted: Sequence[str], cloud: Cloud) -> list[MachineRecord]:
+def _return(name: str, deleted: Sequence[str], cloud: Cloud) -> list[MachineRecord] | None:
     return cloud.leasing.give_back(name, deleted)
 
 

@@ -165,7 +165,8 @@ class JobRunner:
     def each(self, plan: Plan, deadline: Deadline = NEVER) -> Iterator[Outcome]:
         """Create a job and run it; each outcome as it comes. If it is left early, the job can be resumed.
 
-        Raises StoreError after the last outcome if the end of the job cannot be stored.
+        Raises after the last outcome a StoreError if the end of the job cannot be stored, and what kept a
+        lease from being deleted.
         """
         each = self._each(plan, deadline)
         self._iterators.add(each)
@@ -196,6 +197,8 @@ class JobRunner:
                 store.close(True)
             raise
         store.close(True)
+        if leases and leases.error:
+            raise leases.error
 
     def as_known(self, outcome: Outcome) -> Outcome:
         """A failed outcome with what its call may have found out about the machine before it failed."""

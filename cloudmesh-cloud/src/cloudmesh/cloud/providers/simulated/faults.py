@@ -109,8 +109,9 @@ class Faults:
 
     def _error(self, kind: str, verb: str, name: str) -> CloudmeshError:
         made, what = _ERRORS[kind]
-        # What is about no machine or other thing is a listing, called as what it lists.
-        call = (f"{verb} {name}" if name else verb if verb == "check" else f"list {verb}").replace("_", " ")
+        # Most that is about no machine or other thing is a listing, called as what it lists.
+        alone = verb == "check" or verb.endswith("_lease")
+        call = (f"{verb} {name}" if name else verb if alone else f"list {verb}").replace("_", " ")
         error = made(
             f"cloud {self._cloud}: {call} failed: {what} (simulated fault, set in the configuration)"
         )
