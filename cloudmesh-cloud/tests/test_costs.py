@@ -127,11 +127,11 @@ def test_the_cost_of_clouds_has_totals_and_unknown_is_never_0(keep, cms):
     assert "the cores of flavor m1.x are not known; use: cms flavor list --cloud=uc --refresh" in told
     assert "cloud tacc has no rates" in told
     assert json.loads(cms("cost uc tacc --output=json")[1]) == [
-        {"cloud": "uc", "machines": 3, "rate": 6.55, "unit": "SU", "unknown": 1},
-        {"cloud": "tacc", "machines": 1, "rate": None, "unit": "", "unknown": 1},
+        {"cloud": "uc", "machines": 3, "rate": 6.55, "rate_unit": "SU", "unknown": 1},
+        {"cloud": "tacc", "machines": 1, "rate": None, "rate_unit": "", "unknown": 1},
     ]
     assert cms("cost uc --by=state --output=csv")[1].splitlines() == [
-        "cloud,state,machines,rate,unit,unknown",
+        "cloud,state,machines,rate,rate_unit,unknown",
         "uc,active,2,0.3,SU,1",
         "uc,stopped,1,6.25,SU,0",
     ]

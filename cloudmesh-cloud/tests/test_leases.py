@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud.client.leases import reservation_of
 from cloudmesh.cloud.errors import CloudError
-from cloudmesh.cloud.model.lease_times import host_conditions, is_duration, lease_seconds, moment, time_text
+from cloudmesh.cloud.model.lease_times import host_conditions, is_duration, lease_seconds, moment
 from cloudmesh.cloud.model.leases import (
     Lease,
     LeaseRequest,
@@ -22,6 +22,7 @@ from cloudmesh.cloud.model.leases import (
 )
 from cloudmesh.cloud.model.records import Flavor
 from cloudmesh.cloud.providers.openstack.leases import _lease, _minute, _reservation_body
+from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.lease.command.lease import LeaseCommand
 from cloudmesh.plugin.errors import UsageError
 
@@ -40,11 +41,12 @@ def new_york(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("2026-12-24 14:00", "2026-12-24 14:00 EST"),
-        ("2026-12-24T14:00", "2026-12-24 14:00 EST"),
-        ("2026-12-24T14:00Z", "2026-12-24 09:00 EST"),
-        ("2026-07-01T14:00:00+02:00", "2026-07-01 08:00 EDT"),
-        ("2026-12-24", "2026-12-24 00:00 EST"),
+        ("2026-12-24 14:00", "2026-12-24T19:00:00Z"),
+        ("2026-12-24T14:00", "2026-12-24T19:00:00Z"),
+        ("2026-12-24T14:00Z", "2026-12-24T14:00:00Z"),
+        ("2026-12-24T14:00:00Z", "2026-12-24T14:00:00Z"),
+        ("2026-07-01T14:00:00+02:00", "2026-07-01T12:00:00Z"),
+        ("2026-12-24", "2026-12-24T05:00:00Z"),
     ],
 )
 def test_times_are_local_unless_they_name_their_zone(text, shown, new_york):
@@ -161,9 +163,14 @@ def test_leases_are_made_listed_extended_and_deleted(cms):
     assert cms("create exp --duration=3h --amount=2 --host=node_type=compute_skylake")[0] == 0
     (before,) = json.loads(cms("list --output=json")[1])
     assert (before["status"], before["type"], before["amount"]) == ("active", "physical:host", 2)
-    assert cms("extend exp --by=1h")[0] == 0 and cms("extend exp --until=+9h")[0] == 0
+    code, _, told = cms("create exp --duration=1h")
+    assert code == 1 and "cloud a has a lease exp; use another name" in told
+    assert cms("extend exp --by=1h")[0] == 0
+    code, _, told = cms("extend exp --until=+9h")
     (after,) = json.loads(cms("list --output=json")[1])
     assert after["ends"] > before["ends"] and after["id"] == before["id"]
+    assert code == 0 and f"lease exp of cloud a ends at {after['ends']}" in told
+    assert json.loads(cms("list --filter=ends>2100 --output=json")[1]) == []
     # Nobody is asked, since no machine is on it.
     assert cms("delete exp")[0] == 0 and json.loads(cms("list --output=json")[1]) == []
 

@@ -239,7 +239,12 @@ def test_each_way(write: Write, credentials: str, keys: list[str]) -> None:
 @pytest.mark.parametrize(
     ("credentials", "level", "message", "remedy"),
     [
-        ("OS_AUTH_TYPE: v3oidcpasword", "error", "no such way to sign in is known", "v3oidcdeviceauthz"),
+        (
+            "OS_AUTH_TYPE: v3oidcpasword",
+            "error",
+            "no such way to sign in is known",
+            "did you mean 'v3oidcpassword'?",
+        ),
         ("OS_AUTH_TYPE: none", "error", "gives no token", "known: password"),
         ("OS_AUTH_TYPE: v3multifactor, OS_AUTH_METHODS: x", "error", "METHODS is x", "known: password"),
         ("OS_PASSCODE: TBD", "warning", "not used by the auth type password", "OS_AUTH_TYPE"),

@@ -5,11 +5,12 @@ import time
 import pytest
 
 from cloudmesh.cloud import Cloud
+from cloudmesh.cloud.cli.leases import delete_leases
 from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused, Unreachable, Unsupported
 from cloudmesh.cloud.model.leases import LeaseRequest
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.plugin.errors import UsageError
+from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.model.outcome import Status
@@ -74,6 +75,23 @@ def test_a_lease_of_the_users_own_stays(leases):
     assert boot("m2", lease="mine")[0].machine.lease == "mine" != name
     delete("m2")
     assert leases("a") == [("active", 2), ("active", 2)]
+
+
+def test_a_lease_with_a_locked_machine_stays(config, leases):
+    boot("n[1-2]", lease="1h")
+    with Cloud("a") as cloud:
+        cloud.machine("n1", "lock")
+    with pytest.raises(CloudmeshError, match="unlock first: cms vm unlock a:n1$"):
+        delete_leases(config, ["a"], ["n1-2-cms-*"], sure=True)
+    assert leases("a") == [("active", 2)]
+
+
+def test_machines_that_go_with_their_lease_are_known_to_go():
+    boot("n[1-2]", lease="1h")
+    with Cloud("a") as cloud:
+        cloud.leasing.delete(cloud.leasing.find("n1-2-cms-*"))
+        assert {str(each.machine.state) for each in cloud.inventory.known("a")} == {"deleting"}
+        assert cloud.machines() == [] and cloud.vanished() == []
 
 
 @pytest.mark.parametrize(
@@ -233,7 +251,7 @@ def test_the_end_of_a_lease_is_listed_and_warned_of(cms):
 
 def test_a_dry_run_tells_of_the_lease_and_makes_none(cms, leases):
     err = cms("boot n[1-2] --cloud=a --lease=3h --host=any --lease-start=+1h --dryrun")[2]
-    assert "would lease on cloud a hosts: 2 for 3 hours, from " in err and leases("a") == []
+    assert "would lease on cloud a: 2 whole hosts for 3 hours from " in err and leases("a") == []
 
 
 def test_machines_on_a_lease_are_gone_when_it_ends():

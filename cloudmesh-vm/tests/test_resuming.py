@@ -170,7 +170,7 @@ def test_what_was_not_waited_for_to_the_end_is_done_and_resuming_waits_again(boo
     assert counts(2) == {"done": 2}, "the calls were, whatever came of the waiting"
     (job,) = Jobs().interrupted()
     assert describe(job) == (
-        "note: job 2 stopped waiting for its machines: 2 of 2 done; cms job resume 2 continues to wait"
+        "note: job 2 stopped waiting for its machines; cms job resume 2 continues to wait"
     )
     spy.taken()
     result = Jobs().resume(2)

@@ -50,6 +50,10 @@ def test_other_things_are_known_once_they_were_listed(home):
     assert names(home, "key") == [("local", "me")]
     home.cms("key", "delete", "me")
     assert names(home, "key") == []
+    home.cms("lease", "create", "exp1", "--duration=3h")
+    assert names(home, "lease") == [("local", "exp1")]
+    home.cms("lease", "delete", "exp1")
+    assert names(home, "lease") == []
 
 
 def test_the_file_is_private_and_written_only_when_something_is_new(machines):

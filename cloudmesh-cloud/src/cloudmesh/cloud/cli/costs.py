@@ -46,13 +46,13 @@ class _Sum:
             return {
                 "machines": None,
                 "rate": "unknown" if table else None,
-                "unit": self.unit,
+                "rate_unit": self.unit,
                 "unknown": None,
             }
         rate: int | float | str | None = number(self.rate)
         if table:
             rate = "unknown" if self.rate is None else self.text()
-        return {"machines": self.machines, "rate": rate, "unit": self.unit, "unknown": self.unknown}
+        return {"machines": self.machines, "rate": rate, "rate_unit": self.unit, "unknown": self.unknown}
 
     def text(self, silent: Sequence[str] = ()) -> str:
         """The cost for people; an unknown part is said, and never counted as 0."""
@@ -96,7 +96,7 @@ def clouds_cost(config: Config, clouds: Sequence[str], options: Mapping[str, Any
         {**dict(zip(("cloud", *groups), place, strict=True)), **each.record(place[0] in silent, table)}
         for place, each in sums.items()
     ]
-    more = () if table else ("unit", "unknown")
+    more = () if table else ("rate_unit", "unknown")
     return Answer(
         records,
         columns=("cloud", *groups, "machines", "rate", *more),

@@ -9,11 +9,13 @@ from cloudmesh.cloud.cli.changes import change_all
 from cloudmesh.cloud.cli.notes import simulated_notes
 from cloudmesh.cloud.client.cloud import Cloud, ask_one
 from cloudmesh.cloud.client.leases import is_on, is_there
-from cloudmesh.cloud.errors import Conflict, failed_task
+from cloudmesh.cloud.errors import Conflict, Locked, failed_task
 from cloudmesh.cloud.fanout.query import one_cloud
-from cloudmesh.cloud.model.lease_times import host_conditions, lease_seconds, moment, time_text
+from cloudmesh.cloud.model.lease_times import host_conditions, lease_seconds, moment
 from cloudmesh.cloud.model.leases import Lease, LeaseRequest
+from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider import visits
+from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.config import Config
 from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
@@ -21,11 +23,11 @@ from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
 
 Row = dict[str, Any]
-COLUMNS = ["cloud", "name", "status", "starts", "ends", "type", "amount", "id"]
+COLUMNS = ["cloud", "name", "status", "starts", "ends", "type", "amount"]
 
 
 def lease_row(lease: Lease, machines: Sequence[str] = ()) -> Row:
-    """A lease as a row of a list; its times are local."""
+    """A lease as a row of a list."""
     kept = lease.reservations[0] if lease.reservations else None
     return {
         "cloud": lease.cloud,
@@ -61,6 +63,12 @@ def create_lease(config: Config, arguments: Mapping[str, Any]) -> Answer:
     host = host_conditions("--host", given or "")
 
     def create(cloud: Cloud) -> Lease:
+        if any(each.name == arguments["NAME"] and not each.status.is_over for each in cloud.leasing.all()):
+            # Blazar takes a second one, and then the name means neither.
+            raise Conflict(
+                f"cloud {cloud.name} has a lease {arguments['NAME']}; use another name, or extend it: "
+                f"cms lease extend {arguments['NAME']} --by=1h"
+            )
         size = cloud.flavor(flavor) if flavor else None
         return cloud.leasing.create(LeaseRequest(arguments["NAME"], amount, seconds, starts, size, host))
 
@@ -91,30 +99,37 @@ def extend_leases(config: Config, clouds: Sequence[str], arguments: Mapping[str,
     if until and not ends:
         raise UsageError("--until=now would end the lease; use cms lease delete")
 
+    told: list[str] = []
+
     def extend(cloud: Cloud, name: str) -> None:
         lease = cloud.leasing.find(name)
-        cloud.leasing.extend(lease, ends or lease.ends + seconds)
+        extended = cloud.leasing.extend(lease, ends or lease.ends + seconds)
+        told.append(f"lease {lease.name} of cloud {cloud.name} ends at {time_text(extended.ends)}")
 
-    return change_all(config, clouds, "extend", list(dict.fromkeys(arguments["NAMES"])), extend)
+    answer = change_all(config, clouds, "extend", list(dict.fromkeys(arguments["NAMES"])), extend)
+    answer.notes = [*answer.notes, *map(harmless, told)]
+    return answer
 
 
 def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], sure: bool) -> Answer:
-    """Give leases back; the machines on them are deleted too, so the user is asked where there are any."""
+    """Give leases back; the machines on them are deleted too, so the user is asked where there are any.
+
+    A lease with a locked machine stays: the cloud would delete that one as well.
+    """
     names = list(dict.fromkeys(names))
     agreed: dict[str, str] = {}
 
     def look(cloud: Cloud, name: str) -> None:
-        for machine in cloud.leasing.machines_on(cloud.leasing.find(name)):
+        for machine in _unlocked(cloud, cloud.leasing.find(name)):
             agreed[machine.cloud_id] = machine.qualified_name
 
     def delete(cloud: Cloud, name: str) -> None:
         lease = cloud.leasing.find(name)
-        if not sure:
-            more = [each.name for each in cloud.leasing.machines_on(lease) if each.cloud_id not in agreed]
-            if more:
-                raise Conflict(
-                    f"lease {lease.name} has other machines by now ({', '.join(more)}); repeat the command"
-                )
+        more = [each.name for each in _unlocked(cloud, lease) if each.cloud_id not in agreed]
+        if more and not sure:
+            raise Conflict(
+                f"lease {lease.name} has other machines by now ({', '.join(more)}); repeat the command"
+            )
         cloud.leasing.delete(lease)
 
     if not sure:
@@ -127,3 +142,15 @@ def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], s
         if not agrees(harmless(action.capitalize())):
             raise CloudmeshError("nothing was deleted: not confirmed")
     return change_all(config, clouds, "delete", names, delete)
+
+
+def _unlocked(cloud: Cloud, lease: Lease) -> list[MachineRecord]:
+    """The machines on a lease. Raises Locked if one of them is locked."""
+    machines = cloud.leasing.machines_on(lease)
+    if locked := [each.qualified_name for each in machines if each.locked]:
+        names = ",".join(locked)
+        raise Locked(
+            f"lease {lease.name} was not deleted, since its cloud would delete the locked machines on it as "
+            f"well: {names}; unlock first: cms vm unlock {names}"
+        )
+    return machines

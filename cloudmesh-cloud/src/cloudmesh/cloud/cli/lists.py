@@ -17,7 +17,7 @@ from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.lists.selection import Selection
-from cloudmesh.plugin.lists.values import GIB, LIST, MIB, NUMBER, SECONDS, YES
+from cloudmesh.plugin.lists.values import GIB, LIST, MIB, NUMBER, SECONDS, TIME, YES
 from cloudmesh.plugin.output import Answer, selected
 
 Options = Mapping[str, Any]
@@ -38,6 +38,8 @@ _KINDS_OF_COLUMNS = {
     "rules": NUMBER,
     "amount": NUMBER,
     "machines": LIST,
+    "starts": TIME,
+    "ends": TIME,
     "subnets": LIST,
     "external": YES,
     "shared": YES,
@@ -176,11 +178,17 @@ _THINGS: Mapping[str, tuple[list[str], list[str], Callable[[Cloud], Rows]]] = {
         _address_rows,
     ),
     "lease": (
-        ["cloud", "name", "status", "starts", "ends", "type", "amount", "machines", "id"],
-        ["reservation"],
+        ["cloud", "name", "status", "starts", "ends", "type", "amount", "machines"],
+        ["id", "reservation"],
         _lease_rows,
     ),
 }
+
+
+def _folded(names: Sequence[str]) -> str:
+    from cloudmesh.plugin.names import fold
+
+    return ",".join(fold(names))
 
 
 def port_text(rule: SecurityRule) -> str:
@@ -240,7 +248,7 @@ def _answer(
     return Answer(
         shown,
         columns=columns,
-        formats={"age": age_text},
+        formats={"age": age_text, "machines": _folded},
         notes=list(notes),
         errors=list(errors.values()),
         exit_code=max((error.exit_code for error in errors.values()), default=0),

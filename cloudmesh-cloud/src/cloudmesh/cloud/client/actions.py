@@ -295,10 +295,11 @@ def _require_same_size(machine: MachineRecord, argument: Argument) -> None:
     if machine.state is not State.RESIZED or not isinstance(argument, Flavor):
         return
     if machine.flavor not in (argument.name, argument.cloud_id):
+        name = machine.qualified_name
         raise Conflict(
-            f"{machine.qualified_name} was resized to {machine.flavor or 'another flavor'}, and this has to "
+            f"{name} was resized to {machine.flavor or 'another flavor'}, and this has to "
             f"be confirmed or reverted before it can be resized to {argument.name}: "
-            "cms vm confirm-resize, or revert-resize"
+            f"cms vm confirm-resize {name}, or cms vm revert-resize {name}"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 
 from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.lookup import pick
@@ -12,7 +13,8 @@ from cloudmesh.cloud.model.leases import Lease, LeaseRequest, LeaseStatus, Reser
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.store.leases import keep_leases
+from cloudmesh.cloud.store.leases import KIND, keep_leases
+from cloudmesh.cloud.store.new_names import Entry
 from cloudmesh.plugin.errors import UnknownName
 
 _GONE = (State.DELETING, State.DELETED)
@@ -29,7 +31,9 @@ class Leases:
         self.connection.require(Capability.LEASES)
         leases = list(self.connection.listing(Provider.leases))
         odd = self.connection.left_out["leases"]
-        keep_leases(self.connection.inventory.database, self.connection.name, leases, odd)
+        inventory, name = self.connection.inventory, self.connection.name
+        keep_leases(inventory.database, name, leases, odd)
+        inventory.new_names.note(KIND, name, [Entry(each.name) for each in leases if not each.status.is_over])
         return leases
 
     def refresh(self) -> None:
@@ -95,6 +99,12 @@ class Leases:
                 self.connection.calls.delete_lease(lease.cloud_id)
 
         self.connection.ensure(delete, is_gone)
+        # The cloud deletes its machines now: lists show that, and do not wonder where they went.
+        inventory = self.connection.inventory
+        known = [each.machine for each in inventory.known(self.connection.name)]
+        going = [each for each in known if is_on(each, lease) and is_there(each)]
+        inventory.save_many(replace(each, state=State.DELETING) for each in going)
+        self.refresh()
 
     def machines_on(self, lease: Lease) -> list[MachineRecord]:
         """The machines that are on a lease, asked from the cloud now; those being deleted are not among them.

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from datetime import datetime, timezone
+from datetime import datetime
 
 from cloudmesh.cloud.model.leases import SHORTEST
 from cloudmesh.plugin import durations
@@ -52,13 +52,6 @@ def is_duration(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def time_text(seconds: float) -> str:
-    """A time for people: local, with its zone; empty for none."""
-    if not seconds:
-        return ""
-    return datetime.fromtimestamp(seconds, timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def host_conditions(option: str, text: str) -> str:

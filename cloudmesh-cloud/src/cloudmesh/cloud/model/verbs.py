@@ -148,12 +148,21 @@ BOOT = Verb(
             "--hint=PAIR",
             "a hint KEY=VALUE for the scheduler, such as group=ID; can be repeated",
         ),
-        option(Kind.LEASE, "--lease=LEASE", "lease hosts for so long: 3h; or a lease that is there, by name"),
+        option(
+            Kind.LEASE,
+            "--lease=LEASE",
+            "lease hosts for this long (90m, 3h, 2d), or boot on this lease (name or id)",
+        ),
         Parameter(
             "lease_start",
             Kind.TIME,
             "when the lease starts",
-            (("--lease-start=TIME", "when it starts: '2026-12-24 14:00', +2h; else now"),),
+            (
+                (
+                    "--lease-start=TIME",
+                    "when the new lease starts: '2026-12-24 14:00' (local time), +2h; else now",
+                ),
+            ),
             required=False,
         ),
         option(

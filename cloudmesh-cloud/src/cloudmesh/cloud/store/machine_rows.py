@@ -86,8 +86,8 @@ def machine_rows(
     return Rows({name: makers.get(name) or _texts(found[name]) for name in shown}, len(found["name"]))
 
 
-def created_text(seconds: float | None) -> str:
-    """When a machine was made, in ISO 8601 and UTC; empty if its cloud does not tell."""
+def time_text(seconds: float | None) -> str:
+    """A time as lists show it, in ISO 8601 and UTC; empty if there is none."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else ""
 
 
@@ -102,7 +102,7 @@ def _created(values: Values) -> Values:
             continue
         day, rest = divmod(int(value), 86400)
         if day not in days:
-            days[day] = created_text(value)[:11]
+            days[day] = time_text(value)[:11]
         minute, second = divmod(rest, 60)
         texts.append(days[day] + clock[minute // 60] + clock[minute % 60] + seconds[second])
     return texts
@@ -191,7 +191,7 @@ def _leased(inventory: Inventory, found: Stored) -> Sequence[tuple[str, str]]:
     for cloud, lease, flavor in zip(found["cloud"], leases, flavors, strict=True):
         known = lease_of_machine(lease or "", flavor or "", kept.get(cloud, ()))
         name = known.name if known else lease or ""
-        told.append((name, created_text(known.ends) if known else "unknown" if name else ""))
+        told.append((name, time_text(known.ends) if known else "unknown" if name else ""))
     return told
 
 

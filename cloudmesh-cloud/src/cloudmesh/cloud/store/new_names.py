@@ -26,7 +26,7 @@ class Note(NamedTuple):
     """What is new about the names of a kind on a cloud.
 
     Attributes:
-        kind: machine, image, flavor, key, network, secgroup or job.
+        kind: machine, image, flavor, key, network, secgroup, lease or job.
         cloud: the name of the cloud; empty for jobs, which are of no cloud.
         entries: the names.
         how: ``all`` if there are no others, ``add`` for new ones, ``drop`` for those that are gone.

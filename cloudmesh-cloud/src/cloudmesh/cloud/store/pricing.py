@@ -81,7 +81,7 @@ class Pricing:
     def _price(self, cloud: str, flavor: str, state: str) -> Price:
         rates = self._rates[cloud]
         if rates is None:
-            return Price(None, reason=f"cloud {cloud} has no rates; add them: cms config edit")
+            return Price(None, reason=_no_rates(cloud))
         part = rates.part(state)
         if part is None:
             return Price(None, rates.unit, f"cloud {cloud} tells no state that is known")
@@ -95,6 +95,13 @@ class Pricing:
         other, vcpus = self._flavors[cloud].get(flavor, ("", 0))
         own = rates.flavors.get(flavor, rates.flavors.get(other))
         return rates.vcpu * vcpus if own is None and rates.vcpu is not None and vcpus else own
+
+
+def _no_rates(cloud: str) -> str:
+    from cloudmesh.config.yaml.keys import join  # a name may hold a dot
+
+    key = join(("clouds", cloud, "rates", "vcpu"))
+    return f"cloud {cloud} has no rates; set what a core costs per hour: cms config set {key}=NUMBER"
 
 
 def _reason(rates: Rates, cloud: str, flavor: str) -> str:

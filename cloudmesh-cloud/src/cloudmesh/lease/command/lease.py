@@ -26,35 +26,36 @@ class LeaseCommand(PluginCommand):
             lease delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
 
           Arguments:
+            NAME   of the new lease
             NAMES  leases: the name or the id of each, or a glob that matches one
 
           Options:
-            --duration=DURATION    how long the lease lasts: 90m, 3h, 2d
+            --duration=DURATION    how long the lease lasts: 90m, 3h, 2d; in full minutes
             --start=TIME           when it starts: '2026-12-24 14:00' (local time),
                                    2026-12-24T14:00Z, +2h [default: now]
-            --amount=N             for how many machines [default: 1]
+            --amount=N             how many machines or hosts [default: 1]
             --flavor=FLAVOR        lease room on hosts for machines of this flavor
             --host=PROPERTIES      lease whole hosts with these properties:
                                    'node_type=compute_skylake,gpu.gpu=True', with =, !=,
                                    >=, <=, > or <; or any
-            --by=DURATION          end so much later
-            --until=TIME           end then
+            --by=DURATION          end this much later: 90m, 3h, 2d
+            --until=TIME           end at this time, written as for --start
             --cloud=CLOUDS         clouds, comma-separated: uc,tacc  'uc*'; else the variable
                                    cloud (cms set cloud=uc), else the configured defaults
-            --filter=FILTER        only rows that meet all conditions: 'status=active'
+            --filter=FILTER        only rows that meet all conditions: 'status=active,ends<2026-12-24'
             --sort=COLUMNS         sort by these columns, - is descending: -amount
-            --columns=COLUMNS      columns to show, or globs
+            --columns=COLUMNS      columns to show, or globs; also id, reservation
             --yes                  delete without asking
             --output=FORMAT        table, json, yaml, csv or names [default: table]
 
           Description:
             lease list     list leases, with the machines that are on them
             lease create   lease hosts; boot on them with cms vm boot --lease=NAME
-            lease extend   let leases end later
+            lease extend   let leases end later; the note says when
             lease delete   delete leases; the machines on them are deleted (asks first)
 
-            Times are shown in local time. When a lease ends, its cloud deletes the machines
-            that are on it.
+            Times are shown in UTC. When a lease ends, its cloud deletes the machines that are
+            on it.
 
             Exit codes: 1 a cloud failed (the table says which and why), 2 wrong usage or
             unknown name, 4 a cloud could not be reached, or has no leases.

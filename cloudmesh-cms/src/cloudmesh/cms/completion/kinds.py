@@ -1,8 +1,8 @@
 """What the placeholders of a usage stand for, so that values can be offered for them.
 
-A kind is ``machine``, ``cloud``, ``image``, ``flavor``, ``key``, ``network``, ``secgroup``, ``job``,
-``command``, ``setting``, ``file`` or ``folder``, or the choices themselves: ``ingress|egress``. With a comma
-at its end it is a list, with ``=`` a key before a value. ``?`` is any text.
+A kind is ``machine``, ``cloud``, ``image``, ``flavor``, ``key``, ``network``, ``secgroup``, ``lease``,
+``job``, ``command``, ``setting``, ``file`` or ``folder``, or the choices themselves: ``ingress|egress``.
+With a comma at its end it is a list, with ``=`` a key before a value. ``?`` is any text.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ _IN_COMMAND = {
     "ip": {"NAME": "machine"},
     "job": {"ID": "job"},
     "key": {"NAMES": "key,"},
-    "lease": {"NAME": ANY, "NAMES": ANY, "--amount": ANY},
+    "lease": {"NAMES": "lease", "--amount": ANY},
+    "lease create": {"NAME": ANY},
     "plugin check": {"NAME": _TYPE},
     "secgroup": {"NAME": "secgroup", "NAMES": "secgroup,"},
     "secgroup create": {"NAME": ANY},
     "vm": {"NAME": "machine", "NAMES": "machine,", "KEY": "key", "--unset": ANY},
-    "vm boot": {"NAMES": ANY},
+    "vm boot": {"NAMES": ANY, "--lease": "lease"},
 }
 # How columns are named by options of lists.
 _OF_COLUMNS = {"--columns": ("{}",), "--sort": ("{}", "-{}"), "--filter": ("{}=",)}

@@ -14,6 +14,7 @@ from cloudmesh.config.check.auth_types import AuthType, Needs, is_given
 from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.secrets import age, ssh_keys
 from cloudmesh.config.yaml import keys
+from cloudmesh.plugin.errors import suggest
 from cloudmesh.plugin.plain import harmless
 
 _EC2_TYPES = ("ec2", "aws")
@@ -75,7 +76,7 @@ def _auth_type_problems(name: str, credentials: dict[str, Any]) -> Iterator[Prob
             place = auth_types.AUTH_TYPE if word is given else "OS_AUTH_METHODS"
             why = way.refused if way else "no such way to sign in is known"
             message = f"{keys.join((*parts, place))} is {harmless(str(word))}: {why}"
-            yield Problem("error", (*parts, place), message, f"known: {', '.join(auth_types.usable())}")
+            yield Problem("error", (*parts, place), message, suggest(str(word), auth_types.usable(), most=99))
             return
     chosen = auth_types.chosen(credentials)
     for key in map(keys.text_of, credentials):

@@ -60,7 +60,7 @@ def describe(job: JobState) -> str:
         )
     if job.waits and not job.unfinished:
         return (
-            f"note: job {job.number} stopped waiting for its machines: {done}; "
+            f"note: job {job.number} stopped waiting for its machines; "
             f"cms job resume {job.number} continues to wait"
         )
     return f"note: job {job.number} was interrupted: {done}; continue with cms job resume {job.number}"

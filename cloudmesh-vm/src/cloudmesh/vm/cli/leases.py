@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from cloudmesh.cloud.model.lease_times import time_text
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.leases import kept_leases
+from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.lists.rows import Rows
 from cloudmesh.plugin.names import fold
@@ -64,10 +64,12 @@ def planned_notes(leases: Sequence[PlannedLease]) -> list[str]:
     notes = []
     for each in leases:
         if wanted := each.request:
-            what = "room on hosts for machines" if wanted.flavor else "hosts"
-            begins = f"from {time_text(wanted.starts)}" if wanted.starts else "from now"
-            told = f"{what}: {wanted.amount} for {span_text(wanted.seconds)}, {begins}"
-            notes.append(f"would lease on cloud {each.cloud} {told}")
+            plural = "" if wanted.amount == 1 else "s"
+            whole = f"{wanted.amount} whole host{plural}"
+            what = f"room for {wanted.amount} machine{plural}" if wanted.flavor else whole
+            begins = time_text(wanted.starts) or "now"
+            told = f"{what} for {span_text(wanted.seconds)} from {begins}"
+            notes.append(f"would lease on cloud {each.cloud}: {told}")
         else:
             notes.append(f"would boot on lease {each.name} of cloud {each.cloud}")
     return notes

@@ -12,7 +12,7 @@ from cloudmesh.cloud.cli.notes import age_text, simulated_notes
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import VERBS, Verb, find_verb
 from cloudmesh.cloud.store.inventory import Inventory
-from cloudmesh.cloud.store.machine_rows import created_text
+from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import StoreError
@@ -235,7 +235,7 @@ def describe(
 ) -> Answer:
     """Everything that is known of one machine."""
     age = round(max(0.0, time.time() - refreshed), 1)
-    told = {**machine.to_record(), "age": age, "created": created_text(machine.created)}
+    told = {**machine.to_record(), "age": age, "created": time_text(machine.created)}
     told |= _lease_end(config, machine) if machine.lease else {}
     del told["boot_id"]
     facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
@@ -253,7 +253,7 @@ def _lease_end(config: Config, machine: MachineRecord) -> dict[str, str]:
     with Inventory(open_store(config)) as inventory:
         leases = kept_leases(inventory.database, [machine.cloud]).get(machine.cloud, ())
     known = lease_of_machine(machine.lease, machine.flavor, leases)
-    return {"lease_ends": created_text(known.ends) if known else "unknown"}
+    return {"lease_ends": time_text(known.ends) if known else "unknown"}
 
 
 def _clouds(config: Config, names: Iterable[str]) -> list[str]:

@@ -255,7 +255,7 @@ class OpenStackServices(LibcloudProvider):
         if now not in (flavor.name, flavor.cloud_id):
             raise Conflict(
                 f"{subject} was resized to {now}, and this has to be confirmed or reverted before it can be "
-                f"resized to {flavor.name}: cms vm confirm-resize, or revert-resize"
+                f"resized to {flavor.name}: cms vm confirm-resize {server['name']}, or cms vm revert-resize"
             )
 
     def _resized(self, cloud_id: str) -> dict[str, Any]:
