@@ -234,6 +234,17 @@ def test_time_that_is_over_before_the_start_leaves_the_job_to_be_resumed(leases,
     assert f"cms job resume {result.job}" in result.notes[0]
 
 
+@pytest.mark.parametrize("left", [["n1"], []])
+def test_a_lease_whose_machines_were_deleted_elsewhere_is_told_once(cms, behind, leases, left):
+    boot("n[1-2]", lease="3h")
+    cms("list --cloud=a --refresh")
+    for name in {"n1", "n2"} - set(left):
+        behind("a", "delete", name)
+    told = [cms("list --cloud=a --refresh")[2] for _ in range(2)]
+    assert ["cms lease delete n1-2-cms-" in each for each in told] == [not left, False]
+    assert leases("a") == [("active", 2)]
+
+
 def test_the_end_of_a_lease_is_listed_and_warned_of(cms):
     assert "ends in 3 hours" in cms("boot n1 --cloud=a --lease=3h")[2]
     code, out, err = cms("list --cloud=a --refresh")

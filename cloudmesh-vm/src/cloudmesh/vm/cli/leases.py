@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.model.leases import was_made_for_machines
+from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
 from cloudmesh.cloud.store.leases import kept_leases
 from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.plugin.durations import span_text
@@ -42,6 +43,22 @@ def ending_notes(inventory: Inventory, rows: Rows, now: float | None = None) -> 
                 )
             )
     return notes
+
+
+def left_notes(inventory: Inventory, vanished: Sequence[KnownMachine], now: float | None = None) -> list[str]:
+    """A sentence on each lease that outlived the machines which it was made for, deleted elsewhere."""
+    now = time.time() if now is None else now
+    places = dict.fromkeys((each.machine.cloud, each.machine.lease) for each in vanished)
+    kept = kept_leases(inventory.database, {cloud for cloud, _ in places})
+    ends = {(cloud, each.name): each.ends for cloud, leases in kept.items() for each in leases}
+    return [
+        f"note: lease {lease} of cloud {cloud} was made for such a machine; it may be still there, and cost "
+        f"money; delete it: cms lease delete {lease} --cloud={cloud}"
+        for cloud, lease in places
+        if was_made_for_machines(lease)
+        and ends.get((cloud, lease), now + 1) > now
+        and not any(each.machine.lease == lease for each in inventory.known(cloud))
+    ]
 
 
 def booted_notes(inventory: Inventory, result: Result) -> list[str]:

@@ -93,7 +93,7 @@ def list_machines(
         stack.close()
         jobs = interrupted_notes(inventory.database)
         rates = _rate_notes(config, inventory, found.rows) if "rate" in columns else []
-        leases = _lease_notes(inventory, found.rows) if "lease" in needed else []
+        leases = _lease_notes(inventory, found.rows, found.vanished) if "lease" in needed else []
         rows = selection.apply(found.rows)
         if form == "names" and selection.columns is None:
             qualified = bool(cloud) or any(":" in name for name in names)
@@ -160,13 +160,13 @@ def _not_shown(others: int, unknown: int, chosen: bool) -> Iterator[str]:
         yield f"note: it cannot be told whose {machines} not shown; --everyone shows all"
 
 
-def _lease_notes(inventory: Inventory, rows: Rows) -> list[str]:
-    """Sentences on leases that end soon."""
-    if not any(rows.values("lease")):
+def _lease_notes(inventory: Inventory, rows: Rows, vanished: Sequence[KnownMachine]) -> list[str]:
+    """Sentences on leases that end soon, and on those of machines that vanished."""
+    if not any(rows.values("lease")) and not any(each.machine.lease for each in vanished):
         return []
-    from cloudmesh.vm.cli.leases import ending_notes
+    from cloudmesh.vm.cli.leases import ending_notes, left_notes
 
-    return ending_notes(inventory, rows)
+    return [*left_notes(inventory, vanished), *ending_notes(inventory, rows)]
 
 
 def _old(found: KnownMachines, cloud: str) -> str:
