@@ -99,7 +99,9 @@ def test_a_machine_of_someone_else_that_is_named_ends_the_command_before_anythin
 
 def test_mine_of_a_cloud_is_the_default_there_and_in_python(mixed, cms):
     mixed(mine=True)
-    assert cms("stop web*")[0] == 0
+    code, _, told = cms("stop web*")
+    assert code == 0 and "2 machines of other users are left out" in told
+    assert "left out" not in cms("stop web* --mine")[2] and "left out" in cms("stop web[3-4]* --mine")[2]
     with Machines("web*", mine=False) as machines:
         assert {name: str(state) for name, state in machines.states().items()} == {
             "web1": "stopped",

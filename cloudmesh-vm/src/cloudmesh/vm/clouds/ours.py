@@ -52,8 +52,8 @@ class Ours:
 
     def kept(
         self, machines: Sequence[MachineRecord], named: Collection[tuple[str, str]]
-    ) -> tuple[list[MachineRecord], list[UnresolvedName], list[MachineRecord]]:
-        """The machines that are ours; those whose cloud does not answer; and those that nobody can tell of.
+    ) -> tuple[list[MachineRecord], list[UnresolvedName], list[MachineRecord], list[MachineRecord]]:
+        """The machines that are ours; those whose cloud does not answer; others'; those nobody can tell of.
 
         Raises NotOurs if one that is not ours is among those that were meant by their ``named`` cloud and id:
         then nothing is done to any.
@@ -73,7 +73,7 @@ class Ours:
         )
         if others or unknown:
             raise _refused(others, unknown)
-        return kept, silent, left[Whose.UNKNOWN]
+        return kept, silent, left[Whose.OTHERS], left[Whose.UNKNOWN]
 
     def _whose(self, machines: Sequence[MachineRecord]) -> list[tuple[MachineRecord, Whose]]:
         """Whose each of these is; on clouds without a limit all count as ours."""
@@ -108,6 +108,12 @@ def _refused(others: Sequence[MachineRecord], unknown: Sequence[MachineRecord]) 
     return NotOurs(
         f"{'; '.join(told)}; only your own machines are meant, so nothing was done: use --everyone for others"
     )
+
+
+def others_note(count: int) -> str:
+    """The sentence on so many machines that were left out since they are somebody else's."""
+    machines = "1 machine of another user is" if count == 1 else f"{count} machines of other users are"
+    return f"note: {machines} left out; use --everyone for the machines of all users"
 
 
 def unknown_note(machines: Sequence[MachineRecord]) -> str:

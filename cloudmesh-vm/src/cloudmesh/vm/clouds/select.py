@@ -183,12 +183,15 @@ class Selector:
         return any(self._limits[cloud] for cloud in clouds)
 
     def _only_ours(self, selection: Selection) -> Selection:
-        """The selection without machines that are not ours, where only those are meant. Raises NotOurs."""
+        """The selection without machines that are not ours, if only those are meant. Raises NotOurs."""
         if self._is_limited(*(each.cloud for each in selection.machines)):
-            from cloudmesh.vm.clouds.ours import unknown_note
+            from cloudmesh.vm.clouds.ours import others_note, unknown_note
 
-            selection.machines, silent, unknown = self._ours.kept(selection.machines, self._named)
+            selection.machines, silent, others, unknown = self._ours.kept(selection.machines, self._named)
             selection.missing += silent
+            if others and (self._mine is None or not selection.machines):
+                # With --mine that is what was asked for, but it may have left nothing.
+                selection.notes.append(others_note(len(others)))
             selection.notes += [unknown_note(unknown)] if unknown else []
         return selection
 
