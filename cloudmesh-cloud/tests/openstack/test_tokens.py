@@ -2,6 +2,7 @@
 
 import stat
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -162,6 +163,40 @@ def test_who_waits_for_a_failing_sign_in_fails_alike(home, kind):
         for future in futures:
             future.result()
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "most"),
+    [
+        (None, {}, 1),
+        (CredentialsError, {}, 1),
+        (CredentialsError, {"OS_PASSWORD": "other"}, 2),
+        (CredentialsError, {"OS_PROJECT_NAME": "other"}, 2),
+        (Unreachable, {}, 2),
+    ],
+)
+def test_regions_of_one_account_sign_in_once(home, kind, changes, most):
+    calls, started = [], threading.Barrier(8)
+
+    def sign_in():
+        calls.append(1)
+        time.sleep(0.3)
+        if kind:
+            raise kind("it is so")
+        return token(lives=time.time())
+
+    def task(number):
+        given = account(**changes) if number % 2 else account()
+        started.wait()
+        try:
+            return TokenFile(f"r{number % 2}", given).renew(None, sign_in).text
+        except (CredentialsError, Unreachable) as error:
+            return str(error).rpartition(": ")[2]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(task, range(8))) == {"it is so" if kind else "t1"}
+    assert len(calls) == most
+    assert kind or len(list((home / "tokens").glob("r?-*.json"))) == 2
 
 
 def test_who_comes_later_tries_again(home):

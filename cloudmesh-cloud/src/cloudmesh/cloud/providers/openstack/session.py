@@ -8,9 +8,11 @@ each cloud and identity, never in the store.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -28,6 +30,10 @@ from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 # A token that ends within so many seconds is not used any more: the work it is for takes a while.
 MARGIN_SECONDS = 120.0
+# Of so many clouds with one account it is known how the last sign-in went.
+_MOST_NOTES = 32
+# Of this process: two clouds may have one secret, and nothing of it is written down.
+_SALT = secrets.token_bytes()
 
 
 @dataclass(frozen=True)
@@ -111,20 +117,25 @@ class TokenFile:
     """
 
     def __init__(self, cloud: str, account: Account, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        mark = digest([cloud, *account.identity()])
+        self._clock, self._cloud = clock, cloud
+        identity = account.identity()
+        mark, whose = digest([cloud, *identity]), digest(identity)
         self.path = places.tokens_directory() / f"{_file_name(cloud)}-{mark}.json"
+        # Of all clouds with this account, such as the regions of one site.
+        self._lock = self.path.with_name(f"account-{whose}.lock")
+        self._proof = hmac.new(_SALT, "\n".join(account.secrets).encode(), "sha256").hexdigest()
 
     def fresh(self) -> Token | None:
         """The kept token, if there is one that can be used for some time yet."""
-        token = self._read()
+        token = self._read(self.path)
         return token if token and token.is_fresh(self._clock()) else None
 
     def renew(self, refused: Token | None, sign_in: Callable[[], Token], revoked: bool = False) -> Token:
         """A token other than the ``refused`` one: another thread's or process's, else from signing in.
 
-        However many need a new one at the same time, one of them signs in; if it fails, those who waited for
-        it fail alike, as many wrong passwords in a row lock an account.
+        However many need a new one at the same time, for one cloud or for several with the same account, one
+        of them signs in; if it fails, those who waited for it fail alike, as many wrong passwords in a row
+        lock an account.
 
         Args:
             revoked: whether the refused one is good for nothing any more.
@@ -140,24 +151,55 @@ class TokenFile:
                 # Kept, it would spare the next process a sign-in that it needs.
                 with suppress(OSError):
                     self.path.unlink(missing_ok=True)
-            _raise_recorded_failure(lock, began, self._clock())
-            try:
-                token = sign_in()
-            except CloudmeshError as error:
-                # For those who wait for it; our sentences hold no secret.
-                kind, now = type(error).__name__, self._clock()
-                note = json.dumps({"time": now, "kind": kind, "sentence": str(error)})
-                with suppress(OSError):
-                    os.ftruncate(lock, 0)
-                    os.pwrite(lock, note.encode(), 0)
-                raise
+            token = self._recorded(lock, began, refused)
+            if token is None:
+                try:
+                    token = sign_in()
+                except CloudmeshError as error:
+                    # Our sentences hold no secret.
+                    self._record(lock, kind=type(error).__name__, sentence=str(error))
+                    raise
+                self._record(lock, file=self.path.name)
             # A disk that is full costs a sign-in next time, no more.
             with suppress(OSError):
                 files.replace_private(self.path, json.dumps(vars(token)).encode())
             return token
 
-    def _read(self) -> Token | None:
-        kept = read_private(self.path)
+    def _record(self, lock: int, **outcome: str) -> None:
+        """Write down what came of a sign-in, for those who wait for it."""
+        now = self._clock()
+        others = [each for each in _notes(lock) if each["cloud"] != self._cloud]
+        note = {"time": now, "cloud": self._cloud, "proof": self._proof, **outcome}
+        with suppress(OSError):
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, json.dumps([note, *others][:_MOST_NOTES]).encode(), 0)
+
+    def _recorded(self, lock: int, began: float, refused: Token | None) -> Token | None:
+        """The token that another one got after we ``began`` to wait; None if nobody did.
+
+        Raises why signing in failed for it. A time to come was written before the clock was set back, and
+        tells nothing; nor does another cloud whose secret is another one.
+        """
+        now = self._clock()
+        for note in _notes(lock):
+            ours = note["cloud"] == self._cloud
+            if not (began <= note["time"] <= now and (ours or note["proof"] == self._proof)):
+                continue
+            if "file" in note:
+                token = self._read(self.path.with_name(Path(note["file"]).name))
+                if token and token.is_fresh(now) and not (refused and token.text == refused.text):
+                    return token
+            elif ours or note["kind"] == CredentialsError.__name__:
+                # Another cloud may be reached another way, though the account is the same.
+                same = "" if ours else f"cloud {self._cloud} was not asked, as it has the same account: "
+                kind: type[CloudmeshError] = getattr(errors, note["kind"], errors.CloudError)
+                error = kind(f"{same}{note['sentence']}")
+                error.outcome_unknown = False
+                raise error
+        return None
+
+    def _read(self, path: Path) -> Token | None:
+        kept = read_private(path)
         try:
             return Token(**kept) if kept else None
         except TypeError:
@@ -169,23 +211,18 @@ class TokenFile:
         with ExitStack() as held:
             try:
                 files.make_private_directory(self.path.parent)
-                lock = held.enter_context(files.file_lock(self.path.with_suffix(".lock")))
+                lock = held.enter_context(files.file_lock(self._lock))
             except OSError:
                 lock = None
             yield lock
 
 
-def _raise_recorded_failure(lock: int, began: float, now: float) -> None:
-    """Raise why signing in failed for another one, if that was after we ``began`` to wait.
-
-    A time to come was written before the clock was set back, and tells nothing.
-    """
+def _notes(lock: int) -> list[dict[str, Any]]:
+    """What came of the last sign-in for each cloud of an account, the last first; empty if it is damaged."""
     with suppress(OSError, ValueError, TypeError, KeyError):
-        note = json.loads(os.pread(lock, 65536, 0))
-        if began <= note["time"] <= now:
-            error: CloudmeshError = getattr(errors, note["kind"], errors.CloudError)(note["sentence"])
-            error.outcome_unknown = False
-            raise error
+        notes = json.loads(os.pread(lock, 1 << 20, 0))
+        return [each for each in notes if isinstance(each["time"], float) and each["cloud"] and each["proof"]]
+    return []
 
 
 class KeystoneSession:
