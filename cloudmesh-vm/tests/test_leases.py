@@ -66,7 +66,18 @@ def test_each_cloud_has_a_lease_of_its_own(leases):
     assert leases("a") == leases("b") == []
 
 
-def test_a_lease_of_the_users_own_stays(leases):
+def test_a_lease_that_another_job_boots_on_is_not_deleted_with_its_last_machine(spy, leases):
+    (name,) = {each.machine.lease for each in boot("n[1-2]", lease="1h")}
+    notes = []
+    spy.trouble["a", "boot"] = lambda called: notes.extend(delete("n[1-2]").notes)
+    assert boot("m1", lease=name)[0].succeeded
+    assert notes == [f"lease {name} of cloud a was not deleted: job 2 boots a machine on it"]
+    assert leases("a") == [("active", 2)]
+    del spy.trouble["a", "boot"]
+    assert delete("m1").notes and leases("a") == []
+
+
+def test_a_lease_of_the_users_own_stays(spy, leases):
     boot("n[1-2]", lease="1h")
     (name,) = {each.machine.lease for each in boot("m1", lease="1h")}
     delete("m1")
@@ -75,6 +86,8 @@ def test_a_lease_of_the_users_own_stays(leases):
     assert boot("m2", lease="mine")[0].machine.lease == "mine" != name
     delete("m2")
     assert leases("a") == [("active", 2), ("active", 2)]
+    spy.trouble["a", "boot"] = Refused("no")
+    assert "lease mine of cloud a stays, and costs" in boot("m3", lease="mine").notes[-1]
 
 
 def test_a_lease_with_a_locked_machine_stays(config, leases):

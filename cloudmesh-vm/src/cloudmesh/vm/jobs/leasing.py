@@ -191,9 +191,11 @@ class JobLeases:
         touched = {each.cloud for each in outcomes}
         for row in self._rows:
             is_left = row.status in rows.OPEN or (row.status == rows.USED and row.cloud in touched)
+            own = [each for each in outcomes if each.cloud == row.cloud]
+            if verb == BOOT and not row.is_own and own and not any(each.succeeded for each in own):
+                self.notes.append(f"{row} stays, and costs until it ends: cms lease delete deletes it")
             if not row.is_own or row.cloud in busy or not is_left:
                 continue
-            own = [each for each in outcomes if each.cloud == row.cloud]
             if verb == BOOT and any(each.succeeded for each in own):
                 rows.set_status(self._database, row, rows.USED)
             else:
@@ -201,6 +203,11 @@ class JobLeases:
 
     def _give_back(self, row: LeaseRow, verb: str, done: Sequence[Outcome]) -> None:
         deleted = [each.machine.cloud_id for each in done if each.machine] if verb != BOOT else []
+        if jobs := self.store.boots_on(row.cloud, row.name):
+            # Their machines would be deleted with the lease.
+            rows.set_status(self._database, row, rows.USED)
+            self.notes.append(f"{row} was not deleted: job {jobs[0]} boots a machine on it")
+            return
         before = row.status
         rows.set_status(self._database, row, RETURNING)
         try:

@@ -193,6 +193,17 @@ class JobStore:
         """The rows of tasks that are not at their end."""
         return self._database.find(rows.TASKS, {"job": self.number, "status": in_(rows.UNFINISHED)})
 
+    def boots_on(self, cloud: str, lease: str) -> list[int]:
+        """The other jobs that are running and have machines yet to boot on a lease."""
+        database = self._database
+        found = database.find(lease_rows.LEASES, cloud=cloud, name=lease, status=lease_rows.GIVEN)
+        return [
+            row["job"]
+            for row in found
+            if database.is_held(rows.lock_name(row["job"]))
+            and database.count(rows.TASKS, {"job": row["job"], "status": in_(rows.UNFINISHED)})
+        ]
+
     def release(self) -> None:
         """Let other processes run the job."""
         self.hold.release()
