@@ -19,11 +19,12 @@ from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.config import Config
 from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.names import fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
 
 Row = dict[str, Any]
-COLUMNS = ["cloud", "name", "status", "starts", "ends", "type", "amount"]
+COLUMNS = ["cloud", "name", "status", "ends", "starts", "amount", "type"]
 
 
 def lease_row(lease: Lease, machines: Sequence[str] = ()) -> Row:
@@ -117,15 +118,18 @@ def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], s
     A lease with a locked machine stays: the cloud would delete that one as well.
     """
     names = list(dict.fromkeys(names))
-    agreed: dict[str, str] = {}
+    agreed: dict[tuple[str, str], str] = {}
+    found: list[str] = []
 
     def look(cloud: Cloud, name: str) -> None:
-        for machine in _unlocked(cloud, cloud.leasing.find(name)):
-            agreed[machine.cloud_id] = machine.qualified_name
+        lease = cloud.leasing.find(name)
+        for machine in _unlocked(cloud, lease):
+            agreed[cloud.name, machine.cloud_id] = machine.name
+        found.append(lease.name)
 
     def delete(cloud: Cloud, name: str) -> None:
         lease = cloud.leasing.find(name)
-        more = [each.name for each in _unlocked(cloud, lease) if each.cloud_id not in agreed]
+        more = [each.name for each in _unlocked(cloud, lease) if (cloud.name, each.cloud_id) not in agreed]
         if more and not sure:
             raise Conflict(
                 f"lease {lease.name} has other machines by now ({', '.join(more)}); repeat the command"
@@ -133,15 +137,34 @@ def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], s
         cloud.leasing.delete(lease)
 
     if not sure:
-        looked = change_all(config, clouds, "delete", names, look)
-        if looked.exit_code:
-            return looked
+        # What fails here fails again, and is told then, beside those that are deleted.
+        change_all(config, clouds, "delete", names, look)
     if agreed:
-        action = f"delete {', '.join(names)} and the machines on it: {', '.join(agreed.values())}"
-        require_terminal(action)
-        if not agrees(harmless(action.capitalize())):
-            raise CloudmeshError("nothing was deleted: not confirmed")
+        _confirm(list(dict.fromkeys(found)), agreed)
     return change_all(config, clouds, "delete", names, delete)
+
+
+def _confirm(names: Sequence[str], machines: Mapping[tuple[str, str], str]) -> None:
+    """Ask as ``vm delete`` does: several machines are agreed to by their number.
+
+    The machines are given by cloud and id.
+
+    Raises:
+        UsageError: there is no terminal to ask at.
+        CloudmeshError: the answer was another one.
+    """
+    clouds = dict.fromkeys(cloud for cloud, _ in machines)
+    places = (
+        f"{','.join(fold(name for (place, _), name in machines.items() if place == cloud))} on {cloud}"
+        for cloud in clouds
+    )
+    count = len(machines)
+    counted = "1 machine" if count == 1 else f"{count} machines"
+    action = f"delete lease {', '.join(names)} and {counted} {', '.join(places)}"
+    require_terminal(action)
+    how = () if count == 1 else (f"Type {count} to confirm:", (str(count),))
+    if not agrees(harmless(action.capitalize()), *how):
+        raise CloudmeshError("nothing was deleted: not confirmed")
 
 
 def _unlocked(cloud: Cloud, lease: Lease) -> list[MachineRecord]:

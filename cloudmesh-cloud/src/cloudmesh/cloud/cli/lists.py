@@ -178,7 +178,7 @@ _THINGS: Mapping[str, tuple[list[str], list[str], Callable[[Cloud], Rows]]] = {
         _address_rows,
     ),
     "lease": (
-        ["cloud", "name", "status", "starts", "ends", "type", "amount", "machines"],
+        ["cloud", "name", "status", "ends", "machines", "starts", "amount", "type"],
         ["id", "reservation"],
         _lease_rows,
     ),
