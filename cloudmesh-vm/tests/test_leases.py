@@ -114,6 +114,8 @@ def test_machines_that_go_with_their_lease_are_known_to_go():
         ({"lease": "3h", "lease_start": "tomorrow"}, "not a time"),
         ({"lease": "3h", "host": "fast"}, "not a condition"),
         ({"host": "any"}, "use them with --lease=3h"),
+        ({"lease": " "}, "--lease= is empty"),
+        ({"lease": "3h", "lease_start": "2020-01-01"}, "has passed"),
         ({"lease": "mine", "lease_start": "+1h"}, "name of a lease"),
         ({"lease": "mine"}, "no lease 'mine'"),
         ({"lease": "3h", "hint": {"reservation": "r1"}}, "use one of them"),

@@ -11,7 +11,13 @@ from cloudmesh.cloud.client.cloud import Cloud, ask_one
 from cloudmesh.cloud.client.leases import is_on, is_there
 from cloudmesh.cloud.errors import Conflict, Locked, failed_task
 from cloudmesh.cloud.fanout.query import one_cloud
-from cloudmesh.cloud.model.lease_times import host_conditions, lease_seconds, moment
+from cloudmesh.cloud.model.lease_times import (
+    host_conditions,
+    lease_seconds,
+    moment,
+    require_lease_name,
+    start_moment,
+)
 from cloudmesh.cloud.model.leases import Lease, LeaseRequest
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider import visits
@@ -55,8 +61,9 @@ def lease_rows(cloud: Cloud) -> list[Row]:
 
 def create_lease(config: Config, arguments: Mapping[str, Any]) -> Answer:
     """Lease hosts, or room for machines of a flavor, on the only cloud that is meant."""
+    require_lease_name(arguments["NAME"])
     seconds = lease_seconds("--duration", arguments["--duration"])
-    starts = moment("--start", arguments["--start"])
+    starts = start_moment("--start", arguments["--start"])
     amount = whole_number("--amount", arguments["--amount"])
     flavor, given = arguments["--flavor"], arguments["--host"]
     if flavor and given is not None:

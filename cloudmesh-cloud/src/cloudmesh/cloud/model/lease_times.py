@@ -13,6 +13,7 @@ from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import UsageError
 
 _FORMS = "'2026-12-24 14:00' (local time), 2026-12-24T14:00Z, +2h or now"
+_NAME = re.compile(r"\w([\w .-]{0,78}[\w.-])?")
 _CONDITION = re.compile(r"\s*([A-Za-z_][\w.:-]*)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*", re.DOTALL)
 
 
@@ -31,6 +32,25 @@ def moment(option: str, text: str, now: float | None = None) -> float:
         raise UsageError(f"{option}={text} is not a time; use {_FORMS}") from None
     # What names no zone is taken as local time.
     return found.timestamp()
+
+
+def start_moment(option: str, text: str, now: float | None = None) -> float:
+    """When a lease starts, as ``moment`` has it. Raises UsageError for a time that has passed."""
+    now = time.time() if now is None else now
+    found = moment(option, text, now)
+    # The minute that has begun is meant by who writes it.
+    if found and found < now - SHORTEST:
+        raise UsageError(f"{option}={text} has passed; use a later time, or now")
+    return found
+
+
+def require_lease_name(name: str) -> None:
+    """Raise UsageError unless a lease of this name can be meant by it: no glob, no range, no duration."""
+    if not _NAME.fullmatch(name) or is_duration(name):
+        raise UsageError(
+            f"{name!r} cannot name a lease; use up to 80 letters, digits, '-', '_', '.' and blanks, "
+            "and no duration"
+        )
 
 
 def lease_seconds(option: str, text: str) -> float:

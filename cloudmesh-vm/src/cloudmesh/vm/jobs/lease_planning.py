@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
-from cloudmesh.cloud.model.lease_times import host_conditions, is_duration, lease_seconds, moment
+from cloudmesh.cloud.model.lease_times import host_conditions, is_duration, lease_seconds, start_moment
 from cloudmesh.cloud.model.leases import LeaseRequest, new_lease_name, was_made_for_machines
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.provider.boot import BootRequest
@@ -68,12 +68,14 @@ def read_wish(options: BootOptions) -> LeaseWish | None:
         raise UsageError(
             "--hint=reservation=ID is the reservation of a lease, which --lease chooses; use one of them"
         )
+    if not options.lease.strip():
+        raise UsageError("--lease= is empty; use how long a lease is to last, such as 3h, or the name of one")
     if is_duration(options.lease):
         if host is not None:
             host_conditions("--host", host)
         return LeaseWish(
             seconds=lease_seconds("--lease", options.lease),
-            starts=moment("--lease-start", start) if start else 0.0,
+            starts=start_moment("--lease-start", start) if start else 0.0,
             host=host,
         )
     if start is not None or host is not None:

@@ -20,7 +20,7 @@ from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import lease_rows, rows
 from cloudmesh.vm.model.call import ADDRESS, BOOT
 from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
-from cloudmesh.vm.model.plan import Plan, Task
+from cloudmesh.vm.model.plan import GIVEN, Plan, Task
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.store.inventory import Inventory
@@ -196,7 +196,7 @@ class JobStore:
     def boots_on(self, cloud: str, lease: str) -> list[int]:
         """The other jobs that are running and have machines yet to boot on a lease."""
         database = self._database
-        found = database.find(lease_rows.LEASES, cloud=cloud, name=lease, status=lease_rows.GIVEN)
+        found = database.find(lease_rows.LEASES, cloud=cloud, name=lease, status=GIVEN)
         return [
             row["job"]
             for row in found
