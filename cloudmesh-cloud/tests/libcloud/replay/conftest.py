@@ -174,6 +174,14 @@ ACCOUNTS = {
 }
 
 
+def unprotected(*_):
+    """What EC2 says of the protection of an instance, of which nothing was recorded."""
+    place = "http://ec2.amazonaws.com/doc/2016-11-15/"
+    told = "<disableApiTermination><value>false</value></disableApiTermination>"
+    form = "<DescribeInstanceAttributeResponse xmlns='{}'>{}</DescribeInstanceAttributeResponse>"
+    return 200, form.format(place, told), {"content-type": "text/xml"}, "OK"
+
+
 @pytest.fixture
 def connect(replay, recorded, tmp_path):
     """The server of a cloud, and a provider of it that is not open yet."""
@@ -187,6 +195,7 @@ def connect(replay, recorded, tmp_path):
         credentials = dict(settings.get("credentials", {}))
         if name == "aws":
             found[""].use_param = "Action"
+            found[""]._DescribeInstanceAttribute = unprotected
         if name == "gce":
             credentials["GOOGLE_KEY_FILE"] = recorded("common.test_google", "JSON_KEY_FILE")
         key = tmp_path / "id.pub"
