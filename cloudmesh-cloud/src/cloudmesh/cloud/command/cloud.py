@@ -20,7 +20,7 @@ class CloudCommand(PluginCommand):
         unless="default+NAMES",
         braces=True,
         group="Clouds",
-        summary="list, add and check clouds, set the default cloud",
+        summary="list, add and check clouds, set the default cloud, show costs",
     )
     def do_cloud(self, arguments: dict[str, Any]) -> Answer | None:
         """
@@ -46,7 +46,8 @@ class CloudCommand(PluginCommand):
           Options:
             --refresh          ask the cloud for its quotas; for cost, for its machines
             --cached           ask no cloud, however old the rows are
-            --by=COLUMNS       one row for each flavor, state, owner, key or zone
+            --by=COLUMNS       one row for each flavor, state, owner, key, zone or name;
+                               several, comma-separated
             --filter=FILTER    only clouds that meet all conditions: 'active=yes,type=open*'
             --sort=COLUMNS     sort by these columns, - is descending: type,-name
             --columns=COLUMNS  columns to show, or globs
@@ -64,7 +65,9 @@ class CloudCommand(PluginCommand):
             cloud check       check the active (or the named) clouds in parallel:
                               connection, sign-in, quota, default image and flavor
             cloud cost        show what the machines of the active (or the named) clouds
-                              cost per hour now, by the rates: of each cloud
+                              cost per hour now. Rates are set for each cloud:
+                              rates.unit=SU, rates.vcpu=1 (a core, per hour); also
+                              rates.flavors, rates.states
             cloud add         add a cloud to the configuration, which is created if
                               there is none. At a terminal you are asked for what the
                               type needs; a secret is not echoed and by default not

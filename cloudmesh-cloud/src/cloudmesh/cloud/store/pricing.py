@@ -100,8 +100,11 @@ class Pricing:
 def _no_rates(cloud: str) -> str:
     from cloudmesh.config.yaml.keys import join  # a name may hold a dot
 
-    key = join(("clouds", cloud, "rates", "vcpu"))
-    return f"cloud {cloud} has no rates; set what a core costs per hour: cms config set {key}=NUMBER"
+    key = join(("clouds", cloud, "rates"))
+    return (
+        f"cloud {cloud} has no rates; set their unit and what a core costs per hour: "
+        f"cms config set {key}.unit=SU; cms config set {key}.vcpu=NUMBER"
+    )
 
 
 def _reason(rates: Rates, cloud: str, flavor: str) -> str:

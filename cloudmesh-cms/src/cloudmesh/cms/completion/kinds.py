@@ -47,7 +47,7 @@ _IN_COMMAND = {
     "ip": {"NAME": "machine"},
     "job": {"ID": "job"},
     "key": {"NAMES": "key,"},
-    "lease": {"NAMES": "lease", "--amount": ANY},
+    "lease": {"NAMES": "lease", "--amount": ANY, "DURATION": "1h|3h|1d|7d"},
     "lease create": {"NAME": ANY},
     "plugin check": {"NAME": _TYPE},
     "secgroup": {"NAME": "secgroup", "NAMES": "secgroup,"},

@@ -232,7 +232,7 @@ def _told(new: list[FoundCloud], data: dict[str, Any], path: Path, options: Impo
     if active is not None:
         listed = [str(name).strip() for name in (active if isinstance(active, list) else [active])]
         if waiting := [cloud.name for cloud in new if cloud.name not in listed]:
-            notes.append(
-                f"not active yet; use: cms cloud activate {shlex.join(waiting)}; cms cloud default NAME"
-            )
+            names = shlex.join(waiting)
+            chosen = names if len(waiting) == 1 else "NAME"
+            notes.append(f"not active yet; use: cms cloud activate {names}; cms cloud default {chosen}")
     return notes

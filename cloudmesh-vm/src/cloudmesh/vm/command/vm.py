@@ -46,7 +46,8 @@ _HELP = """
     vm stop 'web*' --dryrun
     vm delete --all --cloud=local --yes
     vm boot db1 --network=private --secgroup=default,web --public
-    vm metadata 'web[01-03]' --set=role=web --unset=owner
+    vm metadata 'web[01-03]' --set=role=web --unset=stage
+    vm boot 'n[1-4]' --lease=3h --wait
     vm list --output=json
 """
 
