@@ -248,6 +248,7 @@ UNDERSTOOD = {
     "export OS_A=1; for key in $(true); do unset $key; done": {"OS_A": UNKNOWN},
     'declare -x OS_A="a\\$b"\ndeclare -x OLDPWD\ndeclare -- V=1': None,
     "alias ll='ls -l'; export OS_A=1; PS1='[\\u \\W]\\$ '": {"OS_A": "1"},
+    """export OS_A="${OS_B:-'a b'}" OS_C="${OS_B:-"it's"}\"""": None,
     "exec_path=$PATH:/x; export OS_A=${OS_B+b}${OS_C-}c": {"OS_A": "c"},
 }
 
@@ -283,6 +284,9 @@ REFUSED = {
     "while true; do X=1; done": (1, "100 times"),
     "f() { f; }; f": (1, "levels deep"),
     "export OS_A=${OS_B:?give it}": (1, "required"),
+    """export OS_A="${OS_B:-'a}b'}\"""": (1, "quote"),
+    """export OS_A="${OS_B:-it's}\"""": (1, "quote"),
+    "export -p OS_A=1": (1, "with names"),
     "set -u; export OS_A=$OS_B": (1, "not set"),
     "diff <(ls) x": (1, "process substitution"),
     "readonly OS_A=1; OS_A=2": (1, "read-only"),

@@ -94,6 +94,8 @@ class Declarations:
                 raise ScriptError(line, f"this option of {name!r} is not understood")
             flags.update((sign for sign in text[1:]) if text[0] == "-" else [text])
             words.pop(0)
+        if "p" in flags and words:
+            raise ScriptError(line, f"'{name} -p' with names is not understood")
         if name == "local" and not self.hidden:
             raise ScriptError(line, "'local' outside of a function is not understood")
         # All are expanded before the first of them is set.
@@ -132,8 +134,6 @@ class Declarations:
         self, command: str, flags: set[str], declared: tuple[str, Value | None, bool], line: int
     ) -> None:
         name, value, append = declared
-        if "p" in flags:
-            return
         exported = True if command == "export" or "x" in flags else None
         if "n" in flags or "+x" in flags:
             exported = False

@@ -27,7 +27,7 @@ BETWEEN = " \t\n;&|()<>"
 _PLAIN = re.compile(r"[^ \t\n;&|()<>'\"`$\\~]+")
 _IN_QUOTES = re.compile(r'[^"\\$`]+')
 _IN_BRACES = re.compile(r"[^'\"`$\\}~/]+")
-_IN_QUOTED_BRACES = re.compile(r'[^"\\$`}]+')
+_IN_QUOTED_BRACES = re.compile(r"""[^"\\$`}']+|'[^"\\$`}']*'""")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?$!-]")
 _IN_BRACES_NAMED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-]")
@@ -226,6 +226,9 @@ class Words:
                 parts.append(Text(self._one(), False))
             elif quoted and self.sees("\\"):
                 parts.extend(self._escaped('$`"\\}', quoted=True))
+            elif quoted and self.sees("'"):
+                # It stays, and yet bash looks for another one before it looks for the end.
+                raise self.refused("this quote inside of a quoted ${...} is not understood")
             elif quoted and (self.sees("$'") or self.sees('$"')):
                 raise self.refused("what follows this $ is not understood")
             elif quoted and self.sees("$"):
