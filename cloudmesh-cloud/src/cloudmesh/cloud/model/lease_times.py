@@ -97,7 +97,7 @@ def host_conditions(option: str, text: str) -> str:
         if not found or not found[3]:
             raise UsageError(
                 f"{option}: {part.strip()!r} is not a condition; use PROPERTY=VALUE, comma-separated, with "
-                "=, !=, >=, <=, > or <, such as node_type=compute_skylake,vcpus>=16"
+                "=, !=, >=, <=, > or <, such as 'node_type=compute_skylake,vcpus>=16'"
             )
         key, sign, value = found.groups()
         terms.append([{"=": "=="}.get(sign, sign), f"${key}", value])

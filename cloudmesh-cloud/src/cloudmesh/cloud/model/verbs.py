@@ -168,7 +168,7 @@ BOOT = Verb(
         option(
             Kind.HOST,
             "--host=PROPERTIES",
-            "lease whole hosts with these properties: node_type=gpu_p100,vcpus>=16; or any",
+            "lease whole hosts with these properties: 'node_type=gpu_p100,vcpus>=16'; or any",
         ),
         option(
             Kind.FLAG,
