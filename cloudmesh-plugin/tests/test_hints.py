@@ -20,9 +20,23 @@ OTHERS = {
     "job": "list show resume cancel",
     "plugin": "list check generate install update remove",
     "ip": "list create delete attach detach",
+    "lease": "list create extend delete",
+    "vm": "boot shelve unshelve lock unlock resize confirm-resize revert-resize list",
     "db": "tables columns list find delete export backup check",
 }
-NAMES = ("cloud", "output", "all", "yes", "dryrun", "flavor", "timeout", "userdata")
+NAMES = (
+    "cloud",
+    "output",
+    "all",
+    "yes",
+    "dryrun",
+    "flavor",
+    "timeout",
+    "userdata",
+    "lease",
+    "lease-start",
+    "mine",
+)
 OPTIONS = [f"--{name}" for name in NAMES]
 
 
@@ -71,6 +85,11 @@ def test_words_of_other_programs_and_slips(words: str, hint: str) -> None:
         ("plugin", "create", "generate"),
         ("ip", "disassociate", "detach"),
         ("db", "import", None),
+        ("lease", "renew", "extend"),
+        ("lease", "reserve", "create"),
+        ("vm", "confirm", "confirm-resize"),
+        ("vm", "protect", "lock"),
+        ("vm", "offload", "shelve"),
     ],
 )
 def test_only_what_the_command_has_is_a_hint(command: str, word: str, hint: str | None) -> None:
@@ -120,6 +139,9 @@ def _meant(word: str) -> set[str]:
         ("--size", "--flavor"),
         ("--tiemout", "--timeout"),
         ("--alll", "--all"),
+        ("--reservation", "--lease"),
+        ("--start", "--lease-start"),
+        ("--owner", "--mine"),
         ("--force", None),
         ("--call", "--all"),
         ("--only", None),

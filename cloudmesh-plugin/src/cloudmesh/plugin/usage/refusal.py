@@ -125,7 +125,10 @@ def _foreign_option(lines: list[UsageLine], given: GivenWords, label: str) -> st
     """The sentence for an option that exists, but not for this sub-command."""
     known = set().union(*(line.option_names for line in lines))
     wrong = [option.name for option in given.options if option.name not in known]
-    return f"{label!r} has no option {wrong[0]}" if wrong else None
+    if not wrong:
+        return None
+    near = option_hint(wrong[0], sorted(known))
+    return f"{label!r} has no option {wrong[0]}" + (f"; did you mean {near!r}?" if near else "")
 
 
 def _repeated_option(usage: Usage, given: GivenWords, alone: bool = True) -> str | None:
