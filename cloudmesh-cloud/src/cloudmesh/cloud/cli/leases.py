@@ -115,7 +115,7 @@ def extend_leases(config: Config, clouds: Sequence[str], arguments: Mapping[str,
         told.append(f"lease {lease.name} of cloud {cloud.name} ends at {time_text(extended.ends)}")
 
     answer = change_all(config, clouds, "extend", list(dict.fromkeys(arguments["NAMES"])), extend)
-    answer.notes = [*answer.notes, *map(harmless, told)]
+    answer.notes = [*answer.notes, *map(harmless, sorted(told))]
     return answer
 
 

@@ -235,8 +235,9 @@ def describe(
 ) -> Answer:
     """Everything that is known of one machine."""
     age = round(max(0.0, time.time() - refreshed), 1)
-    told = {**machine.to_record(), "age": age, "created": time_text(machine.created)}
-    told |= _lease_end(config, machine) if machine.lease else {}
+    told: dict[str, Any] = {}
+    for key, value in {**machine.to_record(), "age": age, "created": time_text(machine.created)}.items():
+        told |= {key: value, **(_lease_end(config, machine) if key == "lease" and value else {})}
     del told["boot_id"]
     facts = {"id" if key == "cloud_id" else key: value for key, value in told.items()}
     if form == "names":
