@@ -6,11 +6,12 @@ import pytest
 
 from cloudmesh.cloud import Cloud
 from cloudmesh.cloud.cli.leases import delete_leases
+from cloudmesh.cloud.client.leases import Leases
 from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused, Unreachable, Unsupported
 from cloudmesh.cloud.model.leases import LeaseRequest
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.errors import CloudmeshError, StoreError, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.model.outcome import Status
@@ -203,6 +204,27 @@ def test_a_lease_that_is_never_listed_is_looked_for_once_more(monkeypatch, lease
     boot("n1", lease="1h")
     result = Jobs().resume(1)
     assert (result.error, result.notes, Jobs().interrupted()) == (None, (), [])
+
+
+@pytest.mark.parametrize("trouble", [StoreError("no room"), Unreachable("down")])
+def test_what_fails_beside_the_creation_loses_no_lease_that_was_made(monkeypatch, leases, trouble):
+    """The first job cannot tell whether it made the lease, nor the second, which looks for it."""
+    lost(monkeypatch, "create_lease", after=True)
+    listed, create, down = SimulatedProvider.leases, Leases.create, []
+
+    def fail(self):
+        if down:
+            raise trouble
+        return listed(self)
+
+    monkeypatch.setattr(SimulatedProvider, "leases", fail)
+    monkeypatch.setattr(Leases, "create", lambda *words, **named: down.append(1) or create(*words, **named))
+    assert not boot("n1", lease="1h")[0].succeeded
+    assert not Jobs().resume(1, failed=True)[0].succeeded
+    assert [job.number for job in Jobs().interrupted()] == [1]
+    down.clear()
+    assert leases("a") == [("active", 1)]
+    assert Jobs().resume(1).error is None and leases("a") == []
 
 
 def _slow():

@@ -15,7 +15,7 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.leases import KIND, keep_leases
 from cloudmesh.cloud.store.new_names import Entry
-from cloudmesh.plugin.errors import UnknownName
+from cloudmesh.plugin.errors import StoreError, UnknownName
 
 _GONE = (State.DELETING, State.DELETED)
 
@@ -38,7 +38,7 @@ class Leases:
 
     def refresh(self) -> None:
         """Write down how the leases are now, for lists of machines; else they stay as they were last told."""
-        with suppress(*CLOUD_ERRORS):
+        with suppress(*CLOUD_ERRORS, StoreError):
             self.all()
 
     def find(self, name: str) -> Lease:

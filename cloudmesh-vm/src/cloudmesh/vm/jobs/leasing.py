@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.client.leases import reservation_of
-from cloudmesh.cloud.errors import CloudTimeout, Conflict, is_transient, reworded
+from cloudmesh.cloud.errors import CLOUD_ERRORS, CloudTimeout, Conflict, is_transient, reworded
 from cloudmesh.cloud.fanout.query import NEVER, CloudProgress, Deadline, ProgressCallback
 from cloudmesh.cloud.model.leases import Lease, Reservation
 from cloudmesh.cloud.model.records import MachineRecord
@@ -100,9 +100,11 @@ class JobLeases:
 
     def _made(self, wanted: Mapping[str, LeaseRow]) -> tuple[dict[str, Lease], dict[str, CloudmeshError]]:
         """The leases by cloud, made where they are not there yet; and why not."""
-        unsure = {cloud: row.status == rows.ASKED for cloud, row in wanted.items()}
+        unsure = {
+            cloud: row.status in (rows.ASKED, RETURNING) and not row.cloud_id for cloud, row in wanted.items()
+        }
         for row in wanted.values():
-            if row.request and row.status in (rows.WANTED, rows.RETURNED):
+            if row.request and (row.status == rows.RETURNED or not row.cloud_id):
                 # Before the call: whoever comes after us looks for it.
                 rows.set_status(self._database, row, rows.ASKED, "")
         found: dict[str, Lease] = {}
@@ -117,9 +119,11 @@ class JobLeases:
             failed[cloud] = answer
             if row.status != rows.ASKED:
                 continue
-            if answer.outcome_unknown or isinstance(answer, CloudTimeout):
+            is_refusal = isinstance(answer, CLOUD_ERRORS) and not isinstance(answer, CloudTimeout)
+            if answer.outcome_unknown or not is_refusal:
+                # What went wrong here, as with the store, did so before or after it was made.
                 self._unsure.add(cloud)
-            else:
+            elif not unsure[cloud]:
                 rows.set_status(self._database, row, rows.RETURNED)
         return found, failed
 
