@@ -1,6 +1,7 @@
 """Machines on leases, which are made before the boot, waited for, and deleted with their last machine."""
 
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -11,6 +12,7 @@ from cloudmesh.cloud.errors import CloudTimeout, NoCapacity, Refused, Unreachabl
 from cloudmesh.cloud.model.leases import LeaseRequest
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, StoreError, UsageError
 from cloudmesh.vm import Machines
 from cloudmesh.vm.jobs.jobs import Jobs
@@ -98,6 +100,19 @@ def test_a_lease_with_a_locked_machine_stays(config, leases):
     with pytest.raises(CloudmeshError, match="unlock first: cms vm unlock a:n1$"):
         delete_leases(config, ["a"], ["n1-2-cms-*"], sure=True)
     assert leases("a") == [("active", 2)]
+
+
+def test_a_lease_with_a_machine_of_another_user_stays_where_only_ours_are_meant(configure, leases):
+    boot("n1", lease="1h")
+    for settings, stays in (({"mine": True, "user": "bob"}, True), ({"user": "bob"}, False)):
+        config = configure({"a": settings}, default="a") or Config.load()
+        with (
+            pytest.raises(CloudmeshError, match="other users on it as well: a:n1;")
+            if stays
+            else nullcontext()
+        ):
+            delete_leases(config, ["a"], ["n1-cms-*"], sure=True)
+        assert bool(leases("a")) is stays
 
 
 def test_machines_that_go_with_their_lease_are_known_to_go():

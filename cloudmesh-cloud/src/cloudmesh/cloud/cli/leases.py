@@ -122,7 +122,8 @@ def extend_leases(config: Config, clouds: Sequence[str], arguments: Mapping[str,
 def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], sure: bool) -> Answer:
     """Give leases back; the machines on them are deleted too, so the user is asked where there are any.
 
-    A lease with a locked machine stays: the cloud would delete that one as well.
+    A lease with a locked machine stays: the cloud would delete that one as well. So does one with a machine
+    of somebody else on a cloud where only our own are meant.
     """
     names = list(dict.fromkeys(names))
     agreed: dict[tuple[str, str], str] = {}
@@ -130,13 +131,17 @@ def delete_leases(config: Config, clouds: Sequence[str], names: Sequence[str], s
 
     def look(cloud: Cloud, name: str) -> None:
         lease = cloud.leasing.find(name)
-        for machine in _unlocked(cloud, lease):
+        for machine in _deletable(config, cloud, lease):
             agreed[cloud.name, machine.cloud_id] = machine.name
         found.append(lease.name)
 
     def delete(cloud: Cloud, name: str) -> None:
         lease = cloud.leasing.find(name)
-        more = [each.name for each in _unlocked(cloud, lease) if (cloud.name, each.cloud_id) not in agreed]
+        more = [
+            each.name
+            for each in _deletable(config, cloud, lease)
+            if (cloud.name, each.cloud_id) not in agreed
+        ]
         if more and not sure:
             raise Conflict(
                 f"lease {lease.name} has other machines by now ({', '.join(more)}); repeat the command"
@@ -174,9 +179,16 @@ def _confirm(names: Sequence[str], machines: Mapping[tuple[str, str], str]) -> N
         raise CloudmeshError("nothing was deleted: not confirmed")
 
 
-def _unlocked(cloud: Cloud, lease: Lease) -> list[MachineRecord]:
-    """The machines on a lease. Raises Locked if one of them is locked."""
+def _deletable(config: Config, cloud: Cloud, lease: Lease) -> list[MachineRecord]:
+    """The machines on a lease. Raises Locked if one is locked, Conflict if one is not to be deleted by us."""
     machines = cloud.leasing.machines_on(lease)
+    user = cloud.user_id() if config.mine(cloud.name) else ""
+    others = [each.qualified_name for each in machines if user and each.owner not in ("", user)]
+    if others:
+        raise Conflict(
+            f"lease {lease.name} was not deleted, since its cloud would delete the machines of other users "
+            f"on it as well: {','.join(others)}; delete your own with cms vm delete"
+        )
     if locked := [each.qualified_name for each in machines if each.locked]:
         names = ",".join(locked)
         raise Locked(
