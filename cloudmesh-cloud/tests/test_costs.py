@@ -152,6 +152,20 @@ def test_each_unit_has_a_total_and_a_cloud_that_does_not_answer_is_unknown(keep,
     assert cms("cost uc eu")[0] == 0, "it is asked"
 
 
+def test_what_a_listing_left_out_is_unknown_and_told_as_long_as_it_is(configure, cms):
+    odd = {"verb": "machines", "error": "odd", "names": "vm1"}
+    configure({"a": {"rates": {"unit": "SU", "flavors": {"tiny": 1}}, "fail": odd}})
+    with Cloud("a") as cloud:
+        cloud.boot("vm1", wait=False)
+        cloud.inventory.forget(cloud.find("vm1"))
+    for line in ("cost a --refresh", "cost a"):
+        code, shown, told = cms(line)
+        assert code == 4 and "machine vm1 is skipped" in told
+        rows = [each.split(None, 2)[2] for each in shown.splitlines()[2:]]
+        assert rows == ["at least 0 SU/h + cloud a incomplete"] * 2
+    assert json.loads(cms("cost a --output=json")[1])[0]["unknown"] is None
+
+
 def test_nothing_of_a_cloud_is_opened_for_what_the_store_knows(keep, cms, monkeypatch):
     keep(("uc", "m1.gpu", "active"))
     monkeypatch.setattr(Cloud, "open", None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text
+from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.machine_rows import machine_rows
 from cloudmesh.cloud.store.pricing import Price, Pricing, amount_text, number, unknown_notes
@@ -40,9 +41,11 @@ class _Sum:
         """What is known; None if nothing is."""
         return None if self.machines and self.unknown == self.machines else self.known
 
-    def record(self, silent: bool, table: bool) -> dict[str, Any]:
-        """The values of a row; ``silent``: nothing is known of the cloud's machines."""
-        if silent:
+    def record(
+        self, cloud: str, silent: Collection[str], partly: Mapping[str, str], table: bool
+    ) -> dict[str, Any]:
+        """The values of a row of a cloud; nothing is known of those that are ``silent``."""
+        if cloud in silent:
             return {
                 "machines": None,
                 "rate": "unknown" if table else None,
@@ -51,15 +54,20 @@ class _Sum:
             }
         rate: int | float | str | None = number(self.rate)
         if table:
-            rate = "unknown" if self.rate is None else self.text()
-        return {"machines": self.machines, "rate": rate, "rate_unit": self.unit, "unknown": self.unknown}
+            rate = (
+                "unknown"
+                if self.rate is None
+                else self.text({each: partly[each] for each in partly if each == cloud})
+            )
+        unknown = None if cloud in partly else self.unknown
+        return {"machines": self.machines, "rate": rate, "rate_unit": self.unit, "unknown": unknown}
 
-    def text(self, silent: Sequence[str] = ()) -> str:
+    def text(self, partly: Mapping[str, str]) -> str:
         """The cost for people; an unknown part is said, and never counted as 0."""
         lacking = (
             [f"{self.unknown} machine{'' if self.unknown == 1 else 's'} unknown"] if self.unknown else []
         )
-        lacking += [f"cloud {cloud} unknown" for cloud in silent]
+        lacking += [f"cloud {cloud} {what}" for cloud, what in partly.items()]
         if not self.unit:
             return "unknown" if lacking else "0"
         amount = amount_text(self.known, self.unit)
@@ -81,7 +89,14 @@ def clouds_cost(config: Config, clouds: Sequence[str], options: Mapping[str, Any
     with Inventory(open_store(config)) as inventory:
         pricing = Pricing(config, inventory.database, clouds)
         errors, notes = _asked(config, inventory, clouds, options["--refresh"], options["--cached"])
-        silent = [cloud for cloud in clouds if not inventory.was_refreshed(cloud)]
+        silent = {cloud: "unknown" for cloud in clouds if not inventory.was_refreshed(cloud)}
+        # What a listing left out may be a machine that nobody has seen.
+        odd = {cloud: told for cloud in clouds if (told := inventory.left_out(cloud))}
+        for cloud, told in odd.items():
+            if cloud not in errors:
+                errors[cloud] = IncompleteListing(f"cloud {cloud}: {told}")
+                notes.append(f"error: {cloud}: {errors[cloud]}")
+        partly = silent | dict.fromkeys(odd, "incomplete")
         rows = machine_rows(inventory, clouds, ("flavor", "state", *groups))
         prices = pricing.of(rows)
         places = list(zip(rows.values("cloud"), *(rows.values(each) for each in groups), strict=True))
@@ -93,7 +108,7 @@ def clouds_cost(config: Config, clouds: Sequence[str], options: Mapping[str, Any
         sums[place].add(price)
     table = options["--output"] == "table"
     records = [
-        {**dict(zip(("cloud", *groups), place, strict=True)), **each.record(place[0] in silent, table)}
+        {**dict(zip(("cloud", *groups), place, strict=True)), **each.record(place[0], silent, partly, table)}
         for place, each in sums.items()
     ]
     more = () if table else ("rate_unit", "unknown")
@@ -101,14 +116,14 @@ def clouds_cost(config: Config, clouds: Sequence[str], options: Mapping[str, Any
         records,
         columns=("cloud", *groups, "machines", "rate", *more),
         names="cloud",
-        table_rows=[*records, *_totals(sums, silent)] if table else None,
+        table_rows=[*records, *_totals(sums, partly)] if table else None,
         notes=[*notes, *unknown_notes(prices)],
         errors=list(errors.values()),
         exit_code=max((error.exit_code for error in errors.values()), default=0),
     )
 
 
-def _totals(sums: Mapping[tuple[str, ...], _Sum], silent: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _totals(sums: Mapping[tuple[str, ...], _Sum], partly: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """A row for each unit; what has an unknown rate may be in any of them."""
     units = list(dict.fromkeys(each.unit for each in sums.values() if each.unit))
     for unit in units or [""]:
@@ -118,7 +133,7 @@ def _totals(sums: Mapping[tuple[str, ...], _Sum], silent: Sequence[str]) -> Iter
                 total.machines += each.machines
                 total.known += each.known
                 total.unknown += each.unknown
-        yield {"cloud": TOTAL, "machines": total.machines, "rate": total.text(silent)}
+        yield {"cloud": TOTAL, "machines": total.machines, "rate": total.text(partly)}
 
 
 def _groups(by: str | None) -> list[str]:
