@@ -1,9 +1,12 @@
 """--mine: in a project that several users share only what is ours is meant, and nothing else is touched."""
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cloudmesh.cloud.cli.changes import attach_address, create_address
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
@@ -95,6 +98,16 @@ def test_a_machine_of_someone_else_that_is_named_ends_the_command_before_anythin
         )
         assert {method for _, method, _ in spy.taken()} <= {"machines", "machine"}
     assert cms(f"{line} --everyone")[0] == 0
+
+
+def test_an_address_is_attached_to_none_of_somebody_else_where_only_ours_are_meant(mixed):
+    for mine in (True, False):
+        config = mixed(mine=mine)
+        address = create_address(config, "a", "public").rows[0]["address"]
+        with pytest.raises(UsageError, match="a:web3 belongs to someone else") if mine else nullcontext():
+            attach_address(config, "a", address, "web3")
+        if mine:
+            attach_address(config, "a", address, "web1")
 
 
 def test_mine_of_a_cloud_is_the_default_there_and_in_python(mixed, cms):

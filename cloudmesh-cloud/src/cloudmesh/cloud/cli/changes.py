@@ -98,6 +98,12 @@ def attach_address(config: Config, option: str | None, address: str, machine: st
 
     def attach(cloud: Cloud, address: str) -> None:
         found = cloud.find(own.name, own.sign)
+        user = cloud.user_id() if config.mine(cloud.name) else ""
+        if user and found.owner not in ("", user):
+            raise UsageError(
+                f"{found.qualified_name} belongs to someone else (owner {found.owner}), and only your own "
+                f"machines are meant: clouds.{cloud.name}.mine is true; use one of yours, or set it to false"
+            )
         cloud.attach_floating_ip(address, found)
         cloud.refresh(found)
 
