@@ -1,5 +1,6 @@
 """What each way to sign in sends, and what a refusal of it says."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -219,6 +220,27 @@ def test_what_is_wrong_on_the_way_is_named(provider_of_identity, provider, metho
     provider_of_identity.register_uri(method, url, status_code=status, json={}, headers=JSON)
     with provider(**OIDC, OS_AUTH_TYPE="v3oidcpassword") as uc, pytest.raises(CloudmeshError, match=words):
         uc.session.token()
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+@pytest.mark.parametrize("url", [f"{IDP}/token", FEDERATED, f"{KEYSTONE}/v3/auth/tokens"])
+def test_what_a_server_repeats_of_a_sign_in_is_hidden(provider_of_identity, provider, url, status):
+    said = []
+
+    def repeat(request, context):
+        context.status_code, proof = status, request.headers.get("Authorization", "")
+        said.append(f"{proof} {request.text}")
+        return {"error": {"message": said[-1]}} if url.startswith(KEYSTONE) else {"error": said[-1]}
+
+    provider_of_identity.post(f"{IDP}/token", json={"access_token": "access-token-1"}, headers=JSON)
+    provider_of_identity.post(url, json=repeat, headers=JSON)
+    changes = {"OS_AUTH_TYPE": "v3oidcpassword", "OS_CLIENT_SECRET": "client-secret"}
+    with provider(**OIDC, **changes) as uc, pytest.raises(CloudmeshError) as caught:
+        uc.session.token()
+    client = base64.b64encode(b"c1:client-secret").decode()
+    secrets = ["beep-secret", client, "access-token-1", TOKEN]
+    assert any(each in said[0] for each in secrets), "it was sent"
+    assert "***" in str(caught.value) and not any(each in str(caught.value) for each in secrets)
 
 
 def test_nothing_is_sent_where_it_is_not_encrypted(provider_of_identity, provider):

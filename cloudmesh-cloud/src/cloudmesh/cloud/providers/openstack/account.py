@@ -38,6 +38,7 @@ class Account:
         interface: public, internal or admin.
         microversion: of Nova, empty for the oldest.
         overrides: addresses of services that are used in place of the catalog's.
+        hidden: what came with a sign-in and is secret as well.
     """
 
     url: str
@@ -50,6 +51,7 @@ class Account:
     interface: str = "public"
     microversion: str = ""
     overrides: Mapping[str, str] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def project(self) -> str:
@@ -64,8 +66,9 @@ class Account:
 
     @property
     def secrets(self) -> list[str]:
-        """What no message may repeat."""
-        return [self.keys[key] for key in self.way.secret if key in self.keys]
+        """What no message may repeat, the longest first."""
+        known = {self.keys[key] for key in self.way.secret if key in self.keys}
+        return sorted(known | self.hidden, key=lambda secret: (-len(secret), secret))
 
     def identity(self) -> list[Any]:
         """What tells this account from all others, without what proves it."""

@@ -91,6 +91,7 @@ class OpenStackServices(LibcloudProvider):
     def _hide(self, secret: str) -> None:
         """Let neither errors of the cloud nor a traceback show what came with a sign-in."""
         self.hide(secret)
+        self.account.hidden.add(secret)
         remember("token", secret)
 
     def _sign_in(self, prompter: Prompter | None) -> Token:

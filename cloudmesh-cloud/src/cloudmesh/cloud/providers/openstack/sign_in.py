@@ -55,7 +55,7 @@ class SignIn:
     ) -> None:
         self._cloud, self._account, self._hide, self._prompter = cloud, account, hide, prompter
         self._otp = ""
-        self._wire = Wire(client, cloud, account.url.startswith("https:"))
+        self._wire = Wire(client, cloud, account.url.startswith("https:"), hide)
 
     def token(self) -> Token:
         """A new token.

@@ -6,12 +6,15 @@ another host, and sends nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import EndpointError
-from cloudmesh.cloud.providers.openstack.rest import RestClient
+from cloudmesh.cloud.providers.openstack.rest import RestClient, json_of
+
+# The tokens of an identity provider, as it names them in its answers.
+_TOKENS = ("access_token", "refresh_token", "id_token", "device_code")
 
 
 class BrokenCallError(Exception):
@@ -32,11 +35,12 @@ class Wire:
         client: our connections.
         cloud: whose they are, for sentences.
         secure: whether the cloud's own address is HTTPS, so that no other may be without.
+        hide: is told each secret that is sent or comes, whichever part of keystoneauth1 deals with it.
     """
 
-    def __init__(self, client: RestClient, cloud: str, secure: bool) -> None:
+    def __init__(self, client: RestClient, cloud: str, secure: bool, hide: Callable[[str], None]) -> None:
         self.answer: Any = None
-        self._client, self._cloud, self._secure = client, cloud, secure
+        self._client, self._cloud, self._secure, self._hide = client, cloud, secure, hide
 
     def request(
         self,
@@ -63,4 +67,14 @@ class Wire:
             self.answer = self._client.exchange(method, url, data, headers or {}, proof)
         except RequestException as error:
             raise BrokenCallError(error) from error
+        self._hide_secrets(self.answer)
         return self.answer
+
+    def _hide_secrets(self, answer: Any) -> None:
+        """Hide what proved who we are, and what was given for it: some servers repeat both in an error."""
+        told = json_of(answer)
+        given = [told.get(key) for key in _TOKENS] if isinstance(told, dict) else []
+        _, _, proof = answer.request.headers.get("Authorization", "").partition(" ")
+        for secret in (answer.headers.get("X-Subject-Token"), proof, *given):
+            if secret and isinstance(secret, str):
+                self._hide(secret)
