@@ -1,5 +1,6 @@
 """The kept token: whose it is, how long it is used, and who signs in when there is none."""
 
+import json
 import stat
 import threading
 import time
@@ -122,6 +123,16 @@ def test_a_link_in_place_of_the_file_is_not_followed(kept, tmp_path):
     assert kept.fresh() is None
     kept.renew(None, token)
     assert elsewhere.read_text() == "precious" and kept.fresh() == token()
+
+
+@pytest.mark.parametrize(
+    "change", [{"expires": "x"}, {"catalog": 5}, {"text": None}, {"of another version": 1}, None]
+)
+def test_a_damaged_file_is_no_token(kept, change):
+    kept.renew(None, token)
+    told = json.loads(kept.path.read_text())
+    kept.path.write_text(json.dumps({**told, **change} if change else [told]))
+    assert kept.fresh() is None and kept.renew(None, token) == token() == kept.fresh()
 
 
 def test_of_many_one_signs_in(home):

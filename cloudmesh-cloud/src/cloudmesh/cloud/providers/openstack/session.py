@@ -201,9 +201,11 @@ class TokenFile:
     def _read(self, path: Path) -> Token | None:
         kept = read_private(path)
         try:
-            return Token(**kept) if kept else None
+            token = Token(**kept)
         except TypeError:
             return None
+        fits = isinstance(token.expires, int | float) and isinstance(token.catalog, list)
+        return token if fits and isinstance(token.text, str) else None
 
     @contextmanager
     def _locked(self) -> Iterator[int | None]:
