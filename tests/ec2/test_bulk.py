@@ -45,8 +45,8 @@ def test_started_again_and_deleted(provider, machines, gate, arrive, await_that)
     provider.act_many("start", ids)
     arrive(provider, State.ACTIVE, *machines)
     provider.act_many("delete", ids)
-    asked = {"StopInstances", "StartInstances", "TerminateInstances", "DescribeInstances"}
-    assert gate.taken().keys() == asked
+    asked = {"StopInstances", "StartInstances", "TerminateInstances"}
+    assert {each for each in gate.taken() if not each.startswith("Describe")} == asked
     await_that(lambda: list(provider.machines()) == [])
 
 
