@@ -34,6 +34,7 @@ CALLS = {
     "secgroup": ["secgroup", "list"],
     "ip": ["ip", "list"],
     "network": ["network", "list"],
+    "lease": ["lease", "list"],
     "vm": ["vm", "list"],
     "job": ["job", "list"],
 }
