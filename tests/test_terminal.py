@@ -54,11 +54,11 @@ def test_clouds_that_are_asked_before_are_drawn_and_gone_before_a_question(slow)
     slow.change("local", latency_seconds=1.6)
     words = ["vm", "delete", "web*", "--cloud=local"]
     question = "Delete 3 machines web[01-03] on local? Type 3 to confirm: "
-    text, code = seen(slow, words, "list local", "0/1", question, lambda child: child.sendline("3"))
+    text, code = seen(slow, words, "asking local", "0/1", question, lambda child: child.sendline("3"))
     assert code == 0
     lines = screen(text)
     assert lines[0].startswith(question)
-    assert not any("list local" in line for line in lines)
+    assert not any("asking local" in line for line in lines)
 
 
 def test_ctrl_c_leaves_a_table_and_a_job_to_resume(slow):
