@@ -2,6 +2,7 @@
 
 import json
 import stat
+import traceback
 from urllib.parse import parse_qsl
 
 import pytest
@@ -176,13 +177,15 @@ def test_an_access_token_that_keystone_refuses_is_renewed(idp, slept, cloud, hom
         ([error("authorization_pending"), error("expired_token")], CredentialsError, "has expired before"),
         ([error("authorization_pending")] * 300, CredentialsError, "has expired before"),
         ([{"odd": 1}], BadAnswer, "does not answer as an identity provider"),
+        ([{**TOKENS, "expires_in": "device-secret"}], BadAnswer, "does not answer as an identity provider"),
     ],
 )
 def test_a_visit_that_leads_to_nothing(idp, slept, cloud, answers, kind, words):
     idp.answers = answers
     with cloud() as uc, pytest.raises(kind, match=words) as told:
         uc.sign_in_with(Typing())
-    assert "device-secret" not in str(told.value) and sum(slept) < DEVICE["expires_in"]
+    shown = "".join(traceback.format_exception(told.value))
+    assert "device-secret" not in shown and sum(slept) < DEVICE["expires_in"]
 
 
 def test_without_a_terminal_nothing_is_begun(idp, cloud):

@@ -148,8 +148,9 @@ class DeviceLogin:
             code, ends = str(told["device_code"]), time.monotonic() + float(told["expires_in"])
             page, user_code = str(told["verification_uri"]), str(told["user_code"])
             whole, interval = told.get("verification_uri_complete"), float(told.get("interval") or _INTERVAL)
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._odd(answer) from error
+        except (KeyError, TypeError, ValueError):
+            # Not from the error: that of a number shows what stands in its place, which may be a secret.
+            raise self._odd(answer) from None
         self._hide(code)
         where = f"{page} and enter the code {user_code}" + (f", or just {whole}" if whole else "")
         tell_visit(self._prompter, self._cloud, where)
@@ -193,8 +194,8 @@ class DeviceLogin:
         told = self._told(answer)
         try:
             access, lives = str(told[self._kind]), float(told.get("expires_in") or 0)
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._odd(answer) from error
+        except (KeyError, TypeError, ValueError):
+            raise self._odd(answer) from None
         self._hide(access)
         refresh = str(told.get("refresh_token") or refresh)
         if refresh:
