@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloudmesh.cloud.conformance import faults
 from cloudmesh.cloud.errors import BadAnswer, CloudError, Conflict, NotFound, Unreachable
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import State
@@ -9,15 +10,7 @@ from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 
 # How a machine comes into the state from which each verb is called.
-BEFORE = {
-    "start": "stop",
-    "resume": "suspend",
-    "unpause": "pause",
-    "unshelve": "shelve",
-    "confirm_resize": "resize_unconfirmed",
-    "revert_resize": "resize_unconfirmed",
-    "unlock": "lock",
-}
+BEFORE = {**faults.BEFORE, "unlock": "lock"}
 ASKED = {
     "rebuild": "tiny-linux",
     "resize": "small",

@@ -54,11 +54,8 @@ class _Sum:
             }
         rate: int | float | str | None = number(self.rate)
         if table:
-            rate = (
-                "unknown"
-                if self.rate is None
-                else self.text({each: partly[each] for each in partly if each == cloud})
-            )
+            own = {cloud: partly[cloud]} if cloud in partly else {}
+            rate = "unknown" if self.rate is None else self.text(own)
         unknown = None if cloud in partly else self.unknown
         return {"machines": self.machines, "rate": rate, "rate_unit": self.unit, "unknown": unknown}
 

@@ -18,6 +18,8 @@ from cloudmesh.cloud.store.new_names import Entry
 from cloudmesh.plugin.errors import StoreError, UnknownName
 
 _GONE = (State.DELETING, State.DELETED)
+# Blazar keeps no seconds.
+_MINUTE = 60.0
 
 
 class Leases:
@@ -131,9 +133,6 @@ class Leases:
         if not there:
             self.delete(lease)
         return there
-
-
-_MINUTE = 60.0
 
 
 def is_there(machine: MachineRecord) -> bool:

@@ -58,13 +58,12 @@ def write_rows(database: Database, job: int, leases: Sequence[PlannedLease]) -> 
 
 def _row(job: int, lease: PlannedLease) -> dict[str, Any]:
     what = json.dumps(lease.request.to_record()) if lease.request else ""
-    own = lease.status or WANTED
     return {
         "job": job,
         "cloud": lease.cloud,
         "name": lease.name,
         "cloud_id": lease.cloud_id,
-        "status": own,
+        "status": lease.status or WANTED,
         "what": what,
     }
 

@@ -11,8 +11,8 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +23,7 @@ from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.people import tell_visit
 from cloudmesh.cloud.providers.openstack.rest import json_of, raise_for_status
-from cloudmesh.cloud.providers.openstack.session import Token, digest, read_private
+from cloudmesh.cloud.providers.openstack.session import Token, digest, private_lock, read_private
 from cloudmesh.cloud.providers.openstack.wire import BrokenCallError, Wire
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings import places
@@ -88,7 +88,8 @@ class DeviceLogin:
 
     def use(self, work: Callable[[str], Token]) -> Token:
         """What ``work`` gives for an access token; it is tried once more where a kept one was refused."""
-        with self._locked():
+        # Only one process at a time visits or renews.
+        with private_lock(self._path.with_suffix(".lock")):
             kept = self._read()
             now = time.time()
             if kept and now < kept.expires - _MARGIN:
@@ -265,15 +266,6 @@ class DeviceLogin:
         # A disk that is full costs a visit next time, no more.
         with suppress(OSError):
             files.replace_private(self._path, json.dumps({**asdict(grant), "clouds": clouds}).encode())
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let only one process at a time visit or renew."""
-        with ExitStack() as held:
-            with suppress(OSError):
-                files.make_private_directory(self._path.parent)
-                held.enter_context(files.file_lock(self._path.with_suffix(".lock")))
-            yield
 
 
 def _challenge(place: str, method: str) -> tuple[str, str]:

@@ -107,6 +107,18 @@ def read_private(path: Path) -> Any:
             return None
 
 
+@contextmanager
+def private_lock(path: Path) -> Iterator[int | None]:
+    """Hold a lock that threads and processes wait for, and give its file; None if none can be had."""
+    with ExitStack() as held:
+        try:
+            files.make_private_directory(path.parent)
+            lock = held.enter_context(files.file_lock(path))
+        except OSError:
+            lock = None
+        yield lock
+
+
 class TokenFile:
     """The token of one account of one cloud.
 
@@ -141,7 +153,7 @@ class TokenFile:
             revoked: whether the refused one is good for nothing any more.
         """
         began = self._clock()
-        with self._locked() as lock:
+        with private_lock(self._lock) as lock:
             if lock is None:
                 return sign_in()
             kept = self.fresh()
@@ -206,17 +218,6 @@ class TokenFile:
             return None
         fits = isinstance(token.expires, int | float) and isinstance(token.catalog, list)
         return token if fits and isinstance(token.text, str) else None
-
-    @contextmanager
-    def _locked(self) -> Iterator[int | None]:
-        """Hold the lock of this account, which threads and processes wait for; None if none can be had."""
-        with ExitStack() as held:
-            try:
-                files.make_private_directory(self.path.parent)
-                lock = held.enter_context(files.file_lock(self._lock))
-            except OSError:
-                lock = None
-            yield lock
 
 
 def _notes(lock: int) -> list[dict[str, Any]]:
