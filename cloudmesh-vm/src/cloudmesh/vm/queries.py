@@ -13,7 +13,7 @@ from cloudmesh.cloud.fanout.query import QueryLimits, chosen_clouds, clouds_of_n
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
 from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
-from cloudmesh.cloud.store.listings import kept_listing
+from cloudmesh.cloud.store.listings import kept_listing, never_listed, whom_to_ask
 from cloudmesh.cloud.store.machine_rows import COLUMNS, RATES, machine_rows
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
@@ -143,22 +143,16 @@ def _asked(
 ) -> tuple[dict[str, CloudmeshError], dict[str, str], Sequence[str]]:
     """Ask the clouds that have to be asked: errors, why rows are old, and who was asked and waited for."""
     ages = {name: inventory.listing_age(name) for name in clouds}
-    never = [name for name, age in ages.items() if age is None]
     if cached:
-        sentence = "it was never listed, and --cached asks no cloud; cms vm list --refresh asks it"
-        return {name: CloudmeshError(sentence) for name in never}, {}, never
-    asked = clouds if refresh else never
-    errors: dict[str, CloudmeshError] = {}
+        errors = never_listed(ages, "vm list")
+        return errors, {}, [*errors]
+    asked, stale = whom_to_ask(config, ages, refresh)
+    errors = {}
     if asked:
         from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
         answers = ask_each(config, asked, Cloud.reconcile, QueryLimits(watch=watch))
         errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
-    stale = [
-        name
-        for name, age in ages.items()
-        if name not in asked and age is not None and age > config.refresh_after(name)
-    ]
     if not stale:
         return errors, {}, asked
     from cloudmesh.cloud.client.cloud import Cloud

@@ -10,6 +10,7 @@ from typing import Any
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.listings import never_listed, whom_to_ask
 from cloudmesh.cloud.store.machine_rows import machine_rows
 from cloudmesh.cloud.store.pricing import Price, Pricing, amount_text, number, unknown_notes
 from cloudmesh.config import Config
@@ -147,17 +148,10 @@ def _asked(
 ) -> tuple[dict[str, CloudmeshError], list[str]]:
     """Ask the clouds that have to be asked: errors, and sentences on them and on rows that are old."""
     ages = {name: inventory.listing_age(name) for name in clouds}
-    never = [name for name, age in ages.items() if age is None]
     if cached:
-        sentence = "it was never listed, and --cached asks no cloud; cms cloud cost --refresh asks it"
-        errors: dict[str, CloudmeshError] = {name: CloudmeshError(sentence) for name in never}
+        errors = never_listed(ages, "cloud cost")
         return errors, [f"error: {name}: {error}" for name, error in errors.items()]
-    asked = clouds if refresh else never
-    stale = [
-        name
-        for name, age in ages.items()
-        if name not in asked and age is not None and age > config.refresh_after(name)
-    ]
+    asked, stale = whom_to_ask(config, ages, refresh)
     if not asked and not stale:
         return {}, []
     from cloudmesh.cloud.client.cloud import Cloud, ask_each

@@ -12,7 +12,7 @@ from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.store.inventory import Inventory
-from cloudmesh.cloud.store.listings import kept_listing
+from cloudmesh.cloud.store.listings import kept_listing, never_listed, whom_to_ask
 from cloudmesh.config import Config
 from cloudmesh.db import Database, open_store
 from cloudmesh.plugin.errors import CloudmeshError
@@ -92,19 +92,13 @@ def _asked_for(
 ) -> tuple[dict[str, CloudmeshError], dict[str, str]]:
     """Ask the clouds that have to be asked, and write down what they list: errors, and why rows are old."""
     kept = {name: kept_listing(database, kind, name) for name in clouds}
-    never = [name for name, listing in kept.items() if listing is None]
+    ages = {name: listing.age if listing else None for name, listing in kept.items()}
     if cached:
-        sentence = f"it was never listed, and --cached asks no cloud; cms {kind} list --refresh asks it"
-        return {name: CloudmeshError(sentence) for name in never}, {}
+        return never_listed(ages, f"{kind} list"), {}
+    asked, stale = whom_to_ask(config, ages, refresh)
     ask: Callable[[Cloud], Any] = Cloud.images if kind == "image" else Cloud.flavors
-    asked = list(clouds) if refresh else never
     answers = ask_each(config, asked, ask)
     errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
-    stale = [
-        name
-        for name, listing in kept.items()
-        if listing and name not in asked and listing.age > config.refresh_after(name)
-    ]
     return errors, ask_stale(config, database, kind, stale, ask) if stale else {}
 
 

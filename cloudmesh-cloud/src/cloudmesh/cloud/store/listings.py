@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
+from cloudmesh.config import Config
 from cloudmesh.db import Database
+from cloudmesh.plugin.errors import CloudmeshError
 
 CATALOG = "catalog"
 # How many things that a listing left out are kept.
@@ -90,3 +92,27 @@ class SharedListings:
         with self._lock:
             for key in keys:
                 self._listings.pop(key, None)
+
+
+def whom_to_ask(
+    config: Config, ages: Mapping[str, float | None], refresh: bool
+) -> tuple[list[str], list[str]]:
+    """The clouds that a list has to ask and wait for, and those whose rows are old.
+
+    Args:
+        ages: how old the rows of each cloud are, in seconds; None where it was never listed.
+        refresh: whether all of them are to be asked.
+    """
+    asked = [name for name, age in ages.items() if refresh or age is None]
+    old = [
+        name
+        for name, age in ages.items()
+        if name not in asked and age is not None and age > config.refresh_after(name)
+    ]
+    return asked, old
+
+
+def never_listed(ages: Mapping[str, float | None], command: str) -> dict[str, CloudmeshError]:
+    """The errors of clouds of which nothing is known, where none is asked; ``command`` would ask them."""
+    sentence = f"it was never listed, and --cached asks no cloud; cms {command} --refresh asks it"
+    return {name: CloudmeshError(sentence) for name, age in ages.items() if age is None}
