@@ -454,7 +454,10 @@ def _secrets(section: dict) -> list[str]:
     return [item for key, item in flat if age.is_plain_secret([key], item)]
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "examples",
+    [12, pytest.param(40, marks=pytest.mark.slow), pytest.param(150, marks=pytest.mark.long)],
+)
 def test_any_sequence_of_changes_keeps_order_comments_and_values(
     keys: Keys, tmp_path: Path, examples: int
 ) -> None:

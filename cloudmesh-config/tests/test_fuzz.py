@@ -25,7 +25,8 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 Write = Callable[..., Path]
 SECRET = "Zq7hunter2"
-FILES = 10_500
+# make test-long looks at more of them.
+FILES = 10_500 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 3_500
 PROCESSES = 60
 LONGEST_SECONDS = 5
 CMS = Path(sys.executable).parent / "cms"
@@ -208,6 +209,7 @@ def swift(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("swift")
 def test_mutated_files_are_read_or_refused(write: Write, sample: str) -> None:
     chance = random.Random(3)

@@ -650,7 +650,7 @@ def _mutated(text: str, chance: random.Random) -> bytes:
     return bytes(content)
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(800, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(800, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "text", [CLOUDS, OPENRC, AWS_CREDENTIALS, CLOUDMESH4], ids=["yaml", "rc", "aws", "cm4"]
 )

@@ -251,3 +251,42 @@ def test_a_password_in_clear_text_is_warned_of(write: Write, url: str) -> None:
     ]
     assert finding.level == "warning"
     assert "hunter2secret" not in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("3", "ssh must be a section"),
+        ("{usr: x}", "ssh.usr is not a known key; did you mean 'user'?"),
+        ("{user: 'a b'}", "ssh.user must be the name of a user"),
+        ("{user: -oProxyCommand=x}", "ssh.user must be the name of a user"),
+        ("{key: 5}", "ssh.key must be the path of a private key"),
+        ("{key: /nowhere/id_x}", "ssh.key names the file /nowhere/id_x, which is not there"),
+        ("{jump: ''}", "ssh.jump must be a host or a machine to go through"),
+        ("{jump: [a, 5]}", "ssh.jump must be a host or a machine to go through"),
+        ("{jump: 'a b'}", "ssh.jump must be a host or a machine to go through"),
+        ("{jump: 'host:70000'}", "ssh.jump names a machine of the cloud 'host'"),
+        ("{jump: 'cu:gateway'}", "ssh.jump names a machine of the cloud 'cu'; "),
+        ("{images: 3}", "ssh.images must be a section"),
+        ("{images: {'a*': ubuntu}}", "ssh.images.a* must be a section"),
+        ("{images: {a: {images: {}}}}", "ssh.images.a.images is not a known key"),
+    ],
+)
+def test_ssh_settings_that_cannot_be_used(write: Write, section: str, told: str) -> None:
+    path = write(f"{CLOUD}    ssh: {section}\n")
+    assert told in errors(path)[0][1]
+
+
+def test_ssh_settings_that_can_be_used(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "id").touch()
+    jumps = "[gateway, 'uc:gateway', 'me@bastion.example.org:2222', '[2001:db8::1]:22']"
+    section = f"{{user: ubuntu, key: '{tmp_path}/id', jump: {jumps}, images: {{'a*': {{jump: x}}}}}}"
+    assert errors(write(f"{CLOUD}    ssh: {section}\n")) == []
+
+
+def test_the_public_key_in_place_of_the_private_one_is_told(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "id").touch()
+    (tmp_path / "id.pub").touch()
+    told = errors(write(f"{CLOUD}    ssh:\n      user: x\n      key: {tmp_path}/id.pub\n"))
+    assert [line for line, _ in told] == [6]
+    assert f"must be the private key, and not the public one; write {tmp_path}/id" in told[0][1]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloudmesh.config import Config
+from cloudmesh.config.check import provider_rules
 from cloudmesh.config.editing import edit, starter
 from cloudmesh.plugin.errors import ConfigError
 
@@ -51,6 +52,28 @@ def test_each_commented_setting_is_yaml_that_fits_where_it_stands(tmp_path: Path
     assert config.cloud("uc")["type"] == "openstack"
     assert config.get("clouds.uc.credentials.OS_PASSWORD") == "TBD"
     assert config.get("clouds.uc.default.flavor") == "m1.small"
+
+
+def test_with_qemu_there_is_a_second_cloud_and_the_default_stays_simulated(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "class.yaml"
+    starter.write(path, starter.text_with_qemu())
+    config = Config.load(path)
+    assert (config.default_clouds(), config.active_clouds()) == (["local"], ["local", "qemu"])
+    assert list(config.clouds) == ["local", "qemu"]
+    assert config.cloud("qemu")["type"] == "qemu"
+    assert config.get("clouds.qemu.default") == {"flavor": "small", "image": "debian-12"}
+    assert set(starter.TEXT.splitlines()) < set(starter.text_with_qemu().splitlines())
+
+
+@pytest.mark.parametrize(("program", "provider"), [(True, False), (False, True), (True, True)])
+def test_qemu_is_offered_where_both_the_program_and_the_package_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: bool, provider: bool
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if program:
+        (tmp_path / "qemu-system-x86_64").touch(0o755)
+    monkeypatch.setattr(provider_rules, "installed", lambda: {"qemu": None} if provider else {})
+    assert starter.has_qemu() == (program and provider)
 
 
 def test_its_comments_survive_a_change(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -170,3 +172,39 @@ def test_without_the_library_the_user_learns_what_to_install(monkeypatch: pytest
     monkeypatch.delitem(sys.modules, "cloudmesh.db.dialects.postgresql", raising=False)
     with pytest.raises(ConfigError, match=r"pip install 'cloudmesh-db\[postgresql\]'"):
         Database("postgresql://u@127.0.0.1/x")
+
+
+def test_who_says_nothing_in_the_midst_of_writing_is_cut_off_by_who_waits(url, monkeypatch):
+    monkeypatch.setattr("cloudmesh.db.dialects.postgresql.SILENT_SECONDS", 1)
+    monkeypatch.setattr("cloudmesh.db.dialects.postgresql._LOOK_SECONDS", 0.3)
+    with Database(url) as silent, Database(url) as other:
+        other.add("t", {"a": 1})
+        with pytest.raises(StoreError), silent.atomic():
+            silent.add("t", {"a": 2})
+            with other.atomic():
+                assert other.add("t", {"a": 3}), "it waits, but not for ever"
+            silent.add("t", {"a": 4})
+        assert [row["a"] for row in silent.find("t")] == [1, 3]
+
+
+def test_who_is_busy_with_writing_is_waited_for(url, monkeypatch):
+    monkeypatch.setattr("cloudmesh.db.dialects.postgresql.SILENT_SECONDS", 1)
+    monkeypatch.setattr("cloudmesh.db.dialects.postgresql._LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("cloudmesh.db.locks.BUSY_SECONDS", 2.0)
+    with Database(url) as busy, Database(url) as other:
+        other.add("t", {"a": 1})
+        with busy.atomic():
+            ends = time.monotonic() + 6
+            waiting = threading.Thread(target=other_adds, args=[url])
+            waiting.start()
+            while time.monotonic() < ends:
+                busy.add("t", {"a": 2})
+                time.sleep(0.1)
+        waiting.join()
+        assert other.count("t", a=5) == 0, "its time was over"
+        assert other.count("t", a=2) > 5
+
+
+def other_adds(url):
+    with Database(url) as other, pytest.raises(StoreError, match="in use"), other.atomic():
+        other.add("t", {"a": 5})

@@ -30,7 +30,7 @@ def add_many(path: str, writer: int, count: int) -> None:
             db.add("vm", {"writer": writer, "number": number, f"shared{number % 15}": number, **own})
 
 
-@pytest.mark.parametrize(("writers", "count"), [(4, 200), pytest.param(16, 1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("writers", "count"), [(4, 200), pytest.param(16, 1000, marks=pytest.mark.long)])
 def test_processes_lose_nothing_while_they_make_and_widen_a_table(
     children: Any, place: str, writers: int, count: int
 ) -> None:
@@ -178,7 +178,9 @@ def write_until_killed(path: str, said: int, first: int) -> None:
             number += 1
 
 
-@pytest.mark.parametrize("times", [30, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "times", [30, pytest.param(80, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.long)]
+)
 def test_killed_writers_leave_a_whole_file_with_all_that_was_added(
     children: Any, place: str, times: int
 ) -> None:

@@ -80,6 +80,8 @@ def test_a_limit_is_more_than_0() -> None:
         (600, "10 minutes"),
         (5400, "90 minutes"),
         (9000, "2.5 hours"),
+        (86400, "24 hours"),
+        (30 * 86400, "30 days"),
     ],
 )
 def test_a_span_is_told_in_numbers_for_people(seconds, text):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudmesh.plugin import catalogue, commands
+from cloudmesh.plugin.errors import UnknownName
 from cloudmesh.plugin.usage.hints import command_hint, option_hint
 
 VM = [
@@ -150,3 +154,9 @@ def _meant(word: str) -> set[str]:
 )
 def test_options(typed: str, hint: str | None) -> None:
     assert option_hint(typed, OPTIONS) == hint
+
+
+def test_a_command_that_is_not_installed_is_told_with_what_brings_it(monkeypatch):
+    monkeypatch.setattr(catalogue, "place", lambda name: None)
+    with pytest.raises(UnknownName, match=r"pip install 'cloudmesh-cms\[rest\]'"):
+        commands.run(SimpleNamespace(), "rest", ["start"])

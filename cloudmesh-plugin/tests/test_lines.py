@@ -242,3 +242,18 @@ def test_debug_masks_the_whole_chain(cms: Cms) -> None:
     done = cms("probe", "fail", "chain", CLOUDMESH_DEBUG="1")
     assert "Traceback" in done.stderr and "direct cause" in done.stderr
     assert "geheim" not in done.stderr and "\x1b" not in done.stderr and "\u202e" not in done.stderr
+
+
+def test_a_command_may_have_a_hyphen_in_its_word(
+    cms: Cms, packages: Path, add_command: Callable[[Path, str, str], None]
+) -> None:
+    source = WHOLE.replace("do_whole", "do_two_words").replace("whole [", "two-words [")
+    add_command(packages, "two_words", source.replace("@command", '@command(word="two-words")'))
+    for word in ("two-words", "two_words"):
+        assert cms(word, "x").stdout == "ran\n"
+        assert cms("batch", "-", stdin=f"{word} x\n{word}\n").stdout.splitlines().count("ran") == 2
+        assert "ran" in cms("-i", stdin=f"{word} x\nquit\n").stdout
+    assert "  two-words" in cms("help").stdout and "two_words" not in cms("help").stdout
+    refused = cms("two-words", "x", "y")
+    assert refused.returncode == 2 and refused.stderr.startswith("cms two-words: ")
+    assert "did you mean 'two-words'" in cms("two-wrds").stderr

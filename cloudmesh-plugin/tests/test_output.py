@@ -230,7 +230,7 @@ def test_names_are_one_a_line() -> None:
     rows = [{"id": 1, "name": "web1"}, {"id": 2, "name": "we\nb\x1b[2J"}, {"id": 3}]
     assert output.render(Answer(rows), "names") == "web1\nwe\\nb\\x1b[2J"
     assert output.render(Answer(rows, names="id"), "names") == "1\n2\n3"
-    assert output.render(Answer(), "names") == ""
+    assert output.render(Answer(), "names") == output.render(Answer([{"name": None}]), "names") == ""
     with pytest.raises(UsageError, match="no 'name' to print"):
         output.render(Answer([{"id": 1}]), "names")
 

@@ -89,6 +89,7 @@ def test_other_names(key: str) -> None:
         "!curl --user='me:ge geheim' https://h",
         "probe gAAAAABgeheimgeheimgeheimgeheim==",
         "probe eyJgeheim.geheim.geheim",
+        "probe cms_geheimGeheim0geheim1geheim2",
     ],
 )
 def test_no_secret_is_left(text: str) -> None:

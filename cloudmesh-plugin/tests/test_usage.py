@@ -276,3 +276,52 @@ def test_a_value_after_a_blank_in_place_of_the_sign_is_not_shown() -> None:
 def test_a_line_that_cannot_be_split_says_why(line: str, reason: str) -> None:
     with pytest.raises(UsageError, match=f"the line cannot be split into words: {reason}"):
         words_of(line)
+
+
+OPTIONAL = """
+Usage:
+  vm stop NAMES... [--wait[=STATE]] [--cloud=CLOUDS] [--quiet]
+  vm list [--quiet]
+
+Options:
+  --wait[=STATE]  wait until they are stopped
+  --cloud=CLOUDS  the clouds
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wait", "names"),
+    [
+        ("stop a", None, ["a"]),
+        ("stop --wait a", True, ["a"]),
+        ("stop a --wait b", True, ["a", "b"]),
+        ("stop a --wait --cloud=x", True, ["a"]),
+        ("stop a --wait=ready b", "ready", ["a", "b"]),
+        ("stop a --wait=", "", ["a"]),
+        ("stop a -- --wait", None, ["a", "--wait"]),
+    ],
+)
+def test_the_value_of_an_option_may_be_left_out(line: str, wait: object, names: list[str]) -> None:
+    found = parse(OPTIONAL, line.split(), "vm")
+    assert (found["--wait"], found["NAMES"]) == (wait, names)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("stop a --wait --wait", "option --wait is given more than once"),
+        ("stop a --wai", "unknown option '--wai'; options cannot be abbreviated, use --wait"),
+        ("list --wait", "'vm list' has no option --wait"),
+        ("stop --wait", "'vm stop' needs NAMES"),
+    ],
+)
+def test_a_refusal_knows_of_values_that_may_be_left_out(line: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(OPTIONAL, line.split(), "vm")
+    assert str(caught.value) == sentence
+
+
+def test_the_help_shows_that_a_value_may_be_left_out() -> None:
+    shown = help_of(OPTIONAL, ["stop"], "vm")
+    assert "[--wait[=STATE]]" in shown
+    assert "--wait[=STATE]  wait until they are stopped" in shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,6 +227,28 @@ class Database(AbstractContextManager["Database"]):
     def is_held(self, name: str, /) -> bool:
         """Whether somebody has a name, this process included, without taking it."""
         return self.engine.dialect.is_locked(_held(name))
+
+    def mark(self) -> Hashable:
+        """What differs from an earlier mark of this object once anything was written by anybody.
+
+        Who keeps what was read, and asks for the mark first and reads then, knows by an equal mark that to
+        read again would give the same. It may differ where nothing was written: after the connection was
+        lost, or since other programs use the same server of PostgreSQL. It is no use inside ``atomic``, as
+        what is not committed may not count. It takes microseconds with sqlite, a query with PostgreSQL.
+        """
+        return self.engine.dialect.version()
+
+    @property
+    def loses_holds(self) -> bool:
+        """Whether a hold can be lost while its process lives, as when PostgreSQL is started again.
+
+        Where it cannot, a name that nobody holds tells for certain that whoever had it is gone.
+        """
+        return self.engine.dialect.loses_holds
+
+    def now(self) -> float:
+        """Seconds since the epoch by the clock of the store, which is the same for all who share it."""
+        return self.engine.dialect.now()
 
     def has(self, table: str, /) -> bool:
         """Whether there is such a table."""

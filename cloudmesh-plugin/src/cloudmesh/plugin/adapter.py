@@ -25,7 +25,7 @@ from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.report import BROKEN_PIPE, debug, exit_code, forget, report, tell
 from cloudmesh.plugin.signals import as_ctrl_c
-from cloudmesh.plugin.usage import asks_for_help, common, parse, split, words_of
+from cloudmesh.plugin.usage import asks_for_help, common, parse, split, takes_program, words_of
 
 Arguments = dict[str, Any]
 Method = Callable[[Any, Arguments], Answer | None]
@@ -42,6 +42,7 @@ class _Call(NamedTuple):
     unless: str
     braces: bool
     machines: str
+    literal: str = ""
 
 
 @overload
@@ -57,10 +58,12 @@ def command(
     machines: str = "",
     group: str = "",
     summary: str = "",
+    literal: str = "",
+    word: str = "",
 ) -> Callable[[Method], Command]: ...
 
 
-def command(
+def command(  # noqa: PLR0913 what a command may say of itself
     method: Method | None = None,
     /,
     *,
@@ -70,6 +73,8 @@ def command(
     machines: str = "",
     group: str = "",
     summary: str = "",
+    literal: str = "",
+    word: str = "",
 ) -> Any:
     """Make a docopt-annotated method a command of the shell: ``@command``, or ``@command(reads="list")``.
 
@@ -88,20 +93,24 @@ def command(
         machines: the sub-commands that list machines, which can also be told to ssh and Ansible.
         group: the heading under which ``cms help`` lists the command.
         summary: what it does, as the short phrase that ``cms help`` shows beside its name.
+        literal: an option whose value is a line for another shell: in a one-shot call it is kept as typed.
+        word: what is typed, if it has hyphens where the name of the method has underscores.
     """
     variables.guard()
     front.read_lines(_run_line)
 
     def made(each: Method) -> Command:
-        run = _made(each, reads, unless, braces, machines)
+        run = _made(each, reads, unless, braces, machines, literal, word)
         run.cloudmesh_group, run.cloudmesh_summary = group, summary  # type: ignore[attr-defined]
         return run
 
     return made(method) if method else made
 
 
-def _made(method: Method, reads: str, unless: str, braces: bool, machines: str) -> Command:
-    name = method.__name__.removeprefix("do_")
+def _made(
+    method: Method, reads: str, unless: str, braces: bool, machines: str, literal: str, word: str
+) -> Command:
+    name = word or method.__name__.removeprefix("do_")
     doc = common.completed(textwrap.dedent(method.__doc__ or ""), name)
     front.take_words(name)
 
@@ -114,7 +123,7 @@ def _made(method: Method, reads: str, unless: str, braces: bool, machines: str) 
             given, one_shot = (line, False) if words is None else (words, True)
             if one_shot:
                 front.tell_of_other_script()
-        code = _run(method, shell, _Call(name, doc, given, reads, unless, braces, machines))
+        code = _run(method, shell, _Call(name, doc, given, reads, unless, braces, machines, literal))
         shell.last_exit_code = code
         interrupted = isinstance(line, str) and code == Interrupted.exit_code and not front.somebody_types()
         if interrupted or (one_shot and code):
@@ -173,7 +182,7 @@ def _answer(method: Method, shell: Any, call: _Call) -> int:
 
 def _arguments(call: _Call) -> Arguments | None:
     """The arguments; None if the user only asked for help, which is printed."""
-    words = words_of(call.words) if isinstance(call.words, str) else front.replaced(call.words, call.braces)
+    words = words_of(call.words) if isinstance(call.words, str) else _replaced(call, call.words)
     # Looked up before the words are understood, unless one of them may say that nothing changes.
     may_read = not {call.name, *words}.isdisjoint((*call.reads.split(), "-h", "--help"))
     is_dry = None if may_read else variables.dryrun_is_on()
@@ -189,6 +198,17 @@ def _arguments(call: _Call) -> Arguments | None:
         output.require_format(form, any(map(arguments.get, call.machines.split())))
     arguments = arguments if is_dry is False else _dry(call, words, arguments)
     return common.with_format(arguments, call.doc, options) if arguments.get("--quiet") else arguments
+
+
+def _replaced(call: _Call, words: list[str]) -> list[str]:
+    """The words of a one-shot call with their variables replaced, but for those of a program after ``--``.
+
+    The shell of the user has replaced its own in them; what is left is for the shell that runs the program.
+    """
+    if "--" in words and takes_program(call.doc, words[: words.index("--")]):
+        end = words.index("--")
+        return [*front.replaced(words[:end], call.braces, call.literal), *words[end:]]
+    return front.replaced(words, call.braces, call.literal)
 
 
 def _dry(call: _Call, words: list[str], arguments: Arguments) -> Arguments:

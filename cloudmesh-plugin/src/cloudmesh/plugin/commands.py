@@ -21,6 +21,8 @@ from cloudmesh.plugin.usage import parse, unmarked
 
 # cmd5 handles these inside its own onecmd and ignores their do_ methods.
 BUILT_IN = ("dryrun", "debug")
+# Commands of ours that are not always installed, and what brings them.
+EXTRAS = {"rest": "it comes with pip install 'cloudmesh-cms[rest]'"}
 
 
 def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:
@@ -97,13 +99,15 @@ def find(shell: Any, name: str) -> Callable[[Any], Any]:
         if place is None:
             from cloudmesh.plugin.usage.hints import program_hint
 
+            if name in EXTRAS:
+                raise UnknownName("command", name, KnownNames((), elsewhere=EXTRAS[name]))
             known = catalogue.names()
             raise UnknownName("command", name, _known(known), near=program_hint(name, known))
         owner = load(place)
-        if not getattr(getattr(owner, f"do_{name}"), "cloudmesh_command", False):
+        if not getattr(getattr(owner, place.method), "cloudmesh_command", False):
             _widened(shell, _cmd5_shell())
         # Of the owner, since cmd5's own shell may have another command of this name.
-        found[name] = getattr(owner, f"do_{name}").__get__(_widened(shell, owner))
+        found[name] = getattr(owner, place.method).__get__(_widened(shell, owner))
     return found[name]  # type: ignore[no-any-return]
 
 
@@ -124,7 +128,7 @@ def load(place: catalogue.Place) -> type:
             f"the command {place.name!r} cannot be loaded, its module {place.module} is broken: {reason}"
         ) from error
     for owner in _classes(module):
-        if hasattr(owner, f"do_{place.name}"):
+        if hasattr(owner, place.method):
             return owner
     raise UnknownName("command", place.name, _known(set(catalogue.names()) - {place.name}))
 

@@ -57,9 +57,9 @@ def _finite(number: float) -> float:
 
 
 def span_text(seconds: float) -> str:
-    """A span of time for a sentence: ``0.3 seconds``, ``1 second``, ``10 minutes``, ``2 hours``."""
+    """A span of time for a sentence: ``0.3 seconds``, ``1 second``, ``2 hours``, ``30 days``."""
     unit, length = "second", 1
-    for name, each in (("minute", 60), ("hour", 3600)):
+    for name, each in (("minute", 60), ("hour", 3600), ("day", 86400)):
         if seconds >= 2 * each:
             unit, length = name, each
     amount = seconds / length

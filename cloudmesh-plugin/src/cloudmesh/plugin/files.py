@@ -82,15 +82,16 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, timeout: float | None = None) -> Iterator[int]:
+def file_lock(path: Path, timeout: float | None = None, *, make: bool = True) -> Iterator[int]:
     """Hold an exclusive lock on a lock file for a block, waiting for others; gives its descriptor.
 
-    The file is made if need be (mode 0600) and stays. ``path`` may be a directory, which is then locked
-    itself. The system frees the lock when the process dies. Raises TimeoutError if others hold it for more
-    than ``timeout`` seconds; without one it waits as long as they do.
+    The file is made if need be (mode 0600) and stays; without ``make`` it must be there, else
+    FileNotFoundError. ``path`` may be a directory, which is then locked itself. The system frees the lock
+    when the process dies. Raises TimeoutError if others hold it for more than ``timeout`` seconds; without
+    one it waits as long as they do.
     """
     directory = path.is_dir()
-    flags = os.O_RDONLY if directory else os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW
+    flags = os.O_RDONLY if directory else os.O_RDWR | os.O_NOFOLLOW | (os.O_CREAT if make else 0)
     descriptor = os.open(path, flags | os.O_CLOEXEC, _PRIVATE_FILE)
     try:
         _lock(descriptor, timeout)

@@ -73,11 +73,11 @@ def was_typed(word: str) -> bool:
     return word in sys.argv or any(word in words for words in _words.values())
 
 
-def replaced(words: list[str], braces: bool = False) -> list[str]:
+def replaced(words: list[str], braces: bool = False, literal: str = "") -> list[str]:
     """The words of a one-shot call with the variables in them replaced.
 
-    ``braces`` says that ``${name}`` is a notation of the command itself. Raises UsageError for a variable
-    that nobody knows.
+    ``braces`` says that ``${name}`` is a notation of the command itself, ``literal`` names an option whose
+    value is kept as it is. Raises UsageError for a variable that nobody knows.
     """
     if not any(sign in word for word in words for sign in ("$", "var.", "os.", "default.")):
         return words
@@ -85,7 +85,11 @@ def replaced(words: list[str], braces: bool = False) -> list[str]:
 
     references = References(braces)
     if not braces:
-        return list(map(references.in_word, words))
+        kept = [
+            bool(literal) and (word.startswith(f"{literal}=") or before == literal)
+            for before, word in zip(["", *words], words, strict=False)
+        ]
+        return [word if keeps else references.in_word(word) for word, keeps in zip(words, kept, strict=True)]
     # In KEY=VALUE the value is kept as it was typed: it may be a password.
     parted = [word.partition("=") for word in words]
     return [references.in_word(key) + sign + value for key, sign, value in parted]

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from cloudmesh.plugin import commands, front, variables
+from cloudmesh.plugin import catalogue, commands, front, variables
 from cloudmesh.plugin.errors import Interrupted, UsageError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.references import References
@@ -28,6 +28,7 @@ from cloudmesh.plugin.usage import unmarked
 # The name of a line that runs a program.
 PROGRAM = "shell"
 ENDS = ("quit", "q", "exit", "EOF")
+_HYPHENED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+)(?!\S)(.*)", re.DOTALL)
 
 
 class Line(NamedTuple):
@@ -86,15 +87,24 @@ def understood(shell: Any, line: str, masked: bool = False) -> Line:
     line = line.strip()
     if not line or line.startswith(COMMENTS):
         return Line("", "", "")
-    name, rest, _ = shell.parseline(line)
+    name, rest = _parts(shell, line)
     if line.startswith("!") or name == PROGRAM:
         return Line(PROGRAM, line[1:] if line.startswith("!") else rest, line)
     if name != "py":
         known = name and name not in ENDS + commands.BUILT_IN
         method = commands.find(shell, name) if known else None
         line = References(getattr(method, "cloudmesh_braces", False), masked).in_line(line)
-        name, rest, _ = shell.parseline(line)
+        name, rest = _parts(shell, line)
     return Line(name or (mask_text(line.split()[0]) if line else ""), rest or "", line)
+
+
+def _parts(shell: Any, line: str) -> tuple[Any, Any]:
+    """The command of a line and what follows it; a shell of cmd5 ends the name at a hyphen."""
+    hyphened = _HYPHENED.match(line)
+    if hyphened and catalogue.place(hyphened[1]):
+        return hyphened[1], hyphened[2].strip()
+    name, rest, _ = shell.parseline(line)
+    return name, rest
 
 
 def shown(shell: Any, line: str) -> str:

@@ -257,7 +257,7 @@ def _names(answer: Answer) -> str:
     """One name a line, to be handed to another command. Raises UsageError if no row has one."""
     rows = answer.rows if answer.record is None else [answer.record]
     names = [row[answer.names] for row in rows if row.get(answer.names) is not None]
-    if rows and not names:
+    if rows and not any(answer.names in row for row in rows):
         raise UsageError(
             f"these rows have no {answer.names!r} to print; use --output=table, json, yaml or csv"
         )

@@ -33,10 +33,11 @@ _UNNAMED = (
     r"|(?<![\w-])-p(?!\d+(?!\S))(?=\S)|(?<![\w-])-p\s+(?![\d.:]+(?!\S)|-)"
     r"|(?<![\w-])(?:-u|--user|--proxy-user)[\s=]*[^\s:\"']+:)(?:\"[^\"]*\"|'[^']*'|[^\s\"']+)"
 )
-# Tokens that are known by their look: of Keystone (Fernet), JSON web tokens, of GitHub, access keys of AWS.
+# Tokens that are known by their look: of Keystone (Fernet), JSON web tokens, of GitHub, access keys of AWS,
+# and those of our own REST services.
 _BY_LOOK = (
     r"(?P<before>\b)(?:gAAAA[\w-]{20,}={0,2}|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*|gh[pousr]_\w{20,}"
-    r"|A(?:KIA|SIA)[0-9A-Z]{16})"
+    r"|A(?:KIA|SIA)[0-9A-Z]{16}|cms_[0-9A-Za-z]{20,})"
 )
 # A name and its value in prose or in the code of a traceback, where hiding too much does no harm.
 _PROSE = (

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.config.settings import options, places
+from cloudmesh.config.settings.mistake import Mistake
 from cloudmesh.config.yaml.keys import hidden, is_encrypted, join, text_of, variable
 
 TOP = ("version", "profile", "cloudmesh", "clouds", "database")
@@ -129,13 +130,18 @@ def option_problems(data: Mapping[Any, Any]) -> Iterator[Problem]:
             for key, read in _CLOUD.items():
                 yield from _option(("clouds", name, key), _section(cloud).get(key), read)
             if (section := _section(cloud).get("rates")) is not None:
-                yield from _rate_problems(("clouds", name, "rates"), section)
+                from cloudmesh.config.settings import rates  # few files have them
+
+                yield from _section_problems(("clouds", name, "rates"), rates.mistakes(section))
+            if (section := _section(cloud).get("ssh")) is not None:
+                from cloudmesh.config.settings import ssh  # few files have it
+
+                known = [each for each in _section(data.get("clouds")) if isinstance(each, str)]
+                yield from _section_problems(("clouds", name, "ssh"), ssh.mistakes(section, known))
 
 
-def _rate_problems(parts: tuple[str, ...], section: Any) -> Iterator[Problem]:
-    from cloudmesh.config.settings import rates  # few files have them
-
-    for wrong in rates.mistakes(section):
+def _section_problems(parts: tuple[str, ...], mistakes: Iterable[Mistake]) -> Iterator[Problem]:
+    for wrong in mistakes:
         where = (*parts, *wrong.parts)
         yield Problem("error", where, f"{join(where)} {wrong.must}", wrong.remedy)
 

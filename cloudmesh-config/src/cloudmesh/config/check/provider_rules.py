@@ -9,8 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.config.check import auth_types, credential_rules
 from cloudmesh.config.check.key_rules import Problem
@@ -19,6 +18,9 @@ from cloudmesh.plugin.errors import ConfigError
 from cloudmesh.plugin.packages import entry_points
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import MASK, mask_text
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 # The entry points by which packages bring the types of clouds.
 GROUP = "cloudmesh.providers"

@@ -83,7 +83,8 @@ class ConfigCommand(PluginCommand):
 
           Description:
             config init
-              create class.yaml with one simulated cloud; never overwrites a file
+              create class.yaml with a simulated cloud, and with one of real
+              machines on this computer if QEMU is found; never overwrites a file
 
             config path
               print the path of the configuration file: CLOUDMESH_CONFIG, else
@@ -167,8 +168,17 @@ class ConfigCommand(PluginCommand):
 def _init(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.editing import starter
 
-    starter.write(path)
-    return Answer(text=f"{path} was created with one simulated cloud, 'local', which runs no real machines")
+    if not starter.has_qemu():
+        starter.write(path)
+        return Answer(
+            text=f"{path} was created with one simulated cloud, 'local', which runs no real machines"
+        )
+    starter.write(path, starter.text_with_qemu())
+    return Answer(
+        text=f"{path} was created with a simulated cloud, 'local', which runs no real machines, and with "
+        "'qemu', of real machines on this computer, since QEMU was found; it needs an image first: "
+        "cms image add debian-12 --cloud=qemu"
+    )
 
 
 def _list(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:

@@ -1,12 +1,18 @@
-"""The first configuration of a newcomer: it works at once, on a cloud that is only simulated."""
+"""The first configuration of a newcomer: it works at once, on a cloud that is only simulated.
+
+Where QEMU is found there is a second cloud, of real machines on this computer; it is active, and the default
+stays the simulated one.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
+from cloudmesh.config.check import provider_rules
 from cloudmesh.config.yaml import config_file
 from cloudmesh.plugin.errors import ConfigError
 
@@ -68,6 +74,23 @@ clouds:
   #     image: Ubuntu-22.04
 """
 
+# Before this line the cloud of real machines is put.
+_NEXT = "\n  # A real cloud: 'cms cloud add uc"
+_ACTIVE = "  active:\n  - local\n"
+# What runs machines on this computer, if there is a package that knows how to.
+_QEMU_PROGRAM, QEMU = "qemu-system-x86_64", "qemu"
+_QEMU_CLOUD = """
+  # Real machines on this computer, run by QEMU without root and without an account. They need an image first:
+  # 'cms image add debian-12 --cloud=qemu' downloads one, 'cms image catalog' lists what there is.
+  qemu:
+    name: Real machines on this computer
+    host: localhost
+    type: qemu
+    default:
+      flavor: small
+      image: debian-12
+"""
+
 
 VERSION = 5.0
 # What a configuration begins with whose first cloud is a real one.
@@ -76,6 +99,17 @@ EMPTY = """\
 # It may hold passwords, so it is read only while nobody else can read it (chmod 600).
 version: 5.0
 """
+
+
+def has_qemu() -> bool:
+    """Whether machines can be run on this computer: by the program, and by a provider of the type."""
+    return shutil.which(_QEMU_PROGRAM) is not None and QEMU in provider_rules.installed()
+
+
+def text_with_qemu() -> str:
+    """The first configuration of a computer with QEMU."""
+    text = TEXT.replace(_ACTIVE, f"{_ACTIVE}  - {QEMU}\n", 1)
+    return text.replace(_NEXT, f"{_QEMU_CLOUD}{_NEXT}", 1)
 
 
 def write(path: Path, text: str = TEXT) -> None:

@@ -5,9 +5,9 @@ how many of them on that cloud. ``cloudmesh.engine`` says who makes them: thread
 executor that a package brings by the entry-point group ``cloudmesh.executors``, such as the workers of a Dask
 cluster, whose scheduler ``cloudmesh.scheduler`` names. ``refresh_after``, there and in a cloud's section, is
 how old the rows of a list may become before it asks the cloud; ``wait_timeout`` how long its machines are
-waited for, ``mine`` whether only machines of our own are meant there, and ``rates`` what machines cost, see
-``rates`` of this folder. ``database`` is the URL of the store, if that
-is not the file beside the configuration.
+waited for, ``mine`` whether only machines of our own are meant there, ``rates`` what machines cost, and
+``ssh`` how one signs in to them, see ``rates`` and ``ssh`` of this folder. ``database`` is the URL of the
+store, if that is not the file beside the configuration.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cloudmesh.plugin.errors import suggest
 THREADS, DASK = "threads", "dask"
 EXECUTORS = "cloudmesh.executors"
 TOP = ("parallel", "engine", "scheduler", "refresh_after")
-CLOUD = ("parallel", "call_timeout", "wait_timeout", "refresh_after", "mine", "rates")
+CLOUD = ("parallel", "call_timeout", "wait_timeout", "refresh_after", "mine", "rates", "ssh")
 REFRESH_AFTER = 60.0
 DATABASE_FORM = "write postgresql://USER@HOST/DATABASE, or remove the key to use the file cloudmesh.db"
 _SCHEMES = ("tcp", "tls")

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from typing import Any
 
+from cloudmesh.config.settings.mistake import Mistake
 from cloudmesh.plugin.errors import suggest
 
 KEYS = ("unit", "vcpu", "flavors", "states")
@@ -26,7 +27,7 @@ STATES = (
     *("building", "active", "stopped", "suspended", "paused", "starting", "stopping", "suspending"),
     *("resuming", "pausing", "unpausing", "rebooting", "rebuilding", "resizing", "deleting", "migrating"),
     *("shelving", "unshelving", "repairing", "updating", "hibernated", "halted", "shelved"),
-    *("shelved_offloaded", "rescued", "resized", "error"),
+    *("shelved_offloaded", "rescued", "resized", "restoring", "error"),
 )
 # A state that is not named costs as this one, if that is named: it is a kind of it.
 _KIND_OF = {"shelved_offloaded": "shelved", "hibernated": "suspended"}
@@ -42,20 +43,15 @@ _ENDS: dict[str, tuple[str, ...]] = {
     "unshelving": ("shelved", "active"),
 }
 _ENDS |= dict.fromkeys(
-    ("building", "rebooting", "rebuilding", "resizing", "migrating", "repairing", "updating", "deleting"),
+    (
+        *("building", "rebooting", "rebuilding", "resizing", "migrating", "repairing", "updating"),
+        *("restoring", "deleting"),
+    ),
     ("active",),
 )
 _FULL = Decimal(1)
 # The largest number, and how many digits may follow the point: what has more is a slip, and sums stay exact.
 _MOST, _DIGITS = Decimal(10) ** 7, 6
-
-
-class Mistake(NamedTuple):
-    """What is wrong with a part of the section: the keys that lead there, what it must be, what to write."""
-
-    parts: tuple[str, ...]
-    must: str
-    remedy: str
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ class Dialect(ABC):
             decides its type.
         mark: what stands in a statement for a bound value.
         columns_order: the hidden column of ``_columns`` that keeps the order of its rows.
+        loses_holds: whether a name can be lost while the process lives that has it.
     """
 
     limits: ClassVar[DialectLimits]
@@ -53,6 +55,7 @@ class Dialect(ABC):
     later: ClassVar[bool]
     mark: ClassVar[str]
     columns_order: ClassVar[str]
+    loses_holds: ClassVar[bool] = False
 
     def __init__(self, place: str) -> None:
         self.place = place
@@ -107,6 +110,10 @@ class Dialect(ABC):
     def is_locked(self, name: str) -> bool:
         """Whether somebody has a name; raises StoreError."""
 
+    def now(self) -> float:
+        """Seconds since the epoch by the clock of whoever keeps the store; raises StoreError."""
+        return time.time()
+
     def quote(self, name: str) -> str:
         """A name as a statement takes it, whatever is in it."""
         return '"' + name.replace('"', '""') + '"'
@@ -114,6 +121,10 @@ class Dialect(ABC):
     @abstractmethod
     def index_name(self, table: str, columns: Sequence[str]) -> str:
         """The name of the index on these columns, which no other index and no table has."""
+
+    @abstractmethod
+    def version(self) -> tuple[object, ...]:
+        """What differs from an earlier one once anything else can be read; see ``Database.mark``."""
 
     @abstractmethod
     def check(self) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from cloudmesh.db.locks.hold import Hold
 
 CONNECT_SECONDS = 10
+# A program that says nothing for so many seconds in the midst of writing, for which all other writers wait,
+# is cut off by them: its computer may have vanished, or sleeps. They look after so many seconds.
+SILENT_SECONDS, _LOOK_SECONDS = 10, 2.0
+# Milliseconds after which what was sent counts as lost, if the server's computer does not answer at all.
+_UNANSWERED = 60_000
 NAME_BYTES = 63
 # The first half of the keys of our advisory locks, so that they meet no other program's: "Clms".
 _LOCKS = 0x436C6D73
@@ -36,6 +42,15 @@ _CHANGED = (
 )
 # What the server says to a user whom it does not let in.
 _REFUSALS = ("authentication failed", "no password supplied", "no pg_hba")
+
+# Ends the session that holds the lock of all writers, if it has waited for its program for too long.
+_CUT_OFF = """\
+SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid::bigint = %s
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND l.objid::bigint = (hashtext(current_schema())::bigint & 4294967295)
+    AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - make_interval(secs => %s)
+    AND pg_has_role(a.usesysid, 'USAGE')"""
 
 _FOUND = """\
 CREATE TABLE _store (format integer NOT NULL);
@@ -72,6 +87,7 @@ class PostgreSQL(Dialect):
     later = True
     mark = "%s"
     columns_order = "seq"
+    loses_holds = True
 
     def __init__(self, url: str) -> None:
         super().__init__(_without_secrets(url))
@@ -88,7 +104,7 @@ class PostgreSQL(Dialect):
         """The open connection; the first time signs in, and makes the store if there is none."""
         if self._connection is None or self._connection.closed:
             self._require_open()
-            self._connection = self._open()
+            self._connection = self._open(**advisory.KEEPALIVES, tcp_user_timeout=_UNANSWERED)
             self.opened += 1
         return self._connection
 
@@ -161,6 +177,10 @@ class PostgreSQL(Dialect):
         with self._sentences():
             return advisory.is_taken(self.connection, name)
 
+    def now(self) -> float:
+        """By the clock of the server, which all who share it have in common."""
+        return float(self.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()[0])
+
     def _lock(self, name: str) -> Hold | None:
         with self._sentences():
             if self._session is None or not self._session.is_ours:
@@ -175,6 +195,17 @@ class PostgreSQL(Dialect):
         """The name of an index: a digest, since PostgreSQL cuts longer names, so that two could be one."""
         return f"_index_{hashlib.sha256(json.dumps([table, *columns]).encode()).hexdigest()[:32]}"
 
+    def version(self) -> tuple[object, ...]:
+        """The transactions whose changes can be seen.
+
+        Not a position of the log, which is behind a commit before others can see what was committed: who
+        reads in between would take the old for the new.
+        """
+        sql = "SELECT pg_current_snapshot()::text"
+        (snapshot,) = self.execute(sql).fetchone()
+        # A server that begins anew after a crash may give the same numbers to other transactions.
+        return self.opened, snapshot
+
     def check(self) -> list[str]:
         """The indexes that are not valid."""
         invalid = self.execute(
@@ -188,7 +219,24 @@ class PostgreSQL(Dialect):
             self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return
         self.execute("BEGIN")
-        self.execute("SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))", (_LOCKS,))
+        key = "(%s, hashtext(current_schema()))"
+        (free,) = self.execute(f"SELECT pg_try_advisory_xact_lock{key}", (_LOCKS,)).fetchone()
+        ends = time.monotonic() + locks.BUSY_SECONDS
+        while not free:
+            seconds = min(_LOOK_SECONDS, max(0.001, ends - time.monotonic()))
+            try:
+                self.execute("SELECT set_config('lock_timeout', %s, true)", (f"{seconds * 1000:.0f}ms",))
+                self.execute(f"SELECT pg_advisory_xact_lock{key}", (_LOCKS,))
+                self.execute("SELECT set_config('lock_timeout', %s, true)", (_milliseconds(),))
+                free = True
+            except StoreError as error:
+                if self._in_transaction():
+                    self.execute("ROLLBACK")
+                is_late = time.monotonic() >= ends
+                if is_late or not isinstance(error.__cause__, errors.LockNotAvailable):
+                    raise
+                self.execute(_CUT_OFF, (_LOCKS, SILENT_SECONDS))
+                self.execute("BEGIN")
 
     def _in_transaction(self) -> bool:
         here = self._connection
@@ -240,8 +288,7 @@ class PostgreSQL(Dialect):
             raise StoreError(
                 f"the store {self.place} has no schema for tables; create one, or set the search_path"
             )
-        milliseconds = int(locks.BUSY_SECONDS * 1000)
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", (f"{milliseconds}ms",))
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (_milliseconds(),))
         if connection.execute("SELECT to_regclass('_store')").fetchone() == (None,):
             self._found(connection)
         row = connection.execute("SELECT coalesce(max(format), 0) FROM _store").fetchone()
@@ -298,6 +345,11 @@ def _unbindable() -> Iterator[None]:
         yield
     except (psycopg.DataError, ValueError) as error:
         raise Unbindable from error
+
+
+def _milliseconds() -> str:
+    """How long others are waited for."""
+    return f"{int(locks.BUSY_SECONDS * 1000)}ms"
 
 
 def _without_secrets(url: str) -> str:

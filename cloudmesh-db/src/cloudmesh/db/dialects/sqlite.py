@@ -195,6 +195,20 @@ class SQLite(Dialect):
         except sqlite3.Error as error:
             self._fail(error)
 
+    def version(self) -> tuple[object, ...]:
+        """sqlite's own counter of the commits of others, and the number of the rows that we have changed.
+
+        An empty one stands for a file that is not there; one that took its place is opened.
+        """
+        # What only reads does not see what is written once there is room again.
+        is_old = self._reads or not (self.in_memory or self._connection is None or self._file.is_same)
+        if is_old and not self._in_transaction():
+            self._close()
+        if not self.exists:
+            return ()
+        (number,) = self.execute("PRAGMA data_version").fetchone()
+        return self.opened, number, self.connection.total_changes
+
     def _begin(self, write: bool) -> None:
         if write:
             self._require_writable()

@@ -92,15 +92,19 @@ class StoreFile:
         """Remember which file it is that is open now."""
         self._opened = self._present()
 
-    def require_same(self) -> None:
-        """Raise StoreError if the file that was opened is no longer the one at the path, or was cut off."""
+    @property
+    def is_same(self) -> bool:
+        """Whether the file that was opened is still the one at the path, and was not cut off."""
         try:
             # Not Path.stat, which takes twice as long: each write asks this.
             status = os.stat(self._place)  # noqa: PTH116
-            is_same = (status.st_dev, status.st_ino) == self._opened and status.st_size >= _SMALLEST
         except OSError:
-            is_same = False
-        if not is_same:
+            return False
+        return (status.st_dev, status.st_ino) == self._opened and status.st_size >= _SMALLEST
+
+    def require_same(self) -> None:
+        """Raise StoreError if it is not the same file."""
+        if not self.is_same:
             raise StoreError(
                 f"the store {self.path} was removed or replaced while it was in use; "
                 "the last changes are lost, so check what your clouds have before you repeat the command"

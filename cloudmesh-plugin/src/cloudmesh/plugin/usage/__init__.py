@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.usage.matching import LEFT_OUT, matched
 
 # Marks what docopt would take for an option and is none: a word after "--", or the value of a variable. No
 # word of a process holds this character.
@@ -24,8 +26,9 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     """The arguments that docopt finds in exactly these words.
 
     Words after ``--`` are no options, whatever they look like. An option has to be written out, though docopt
-    would take the beginning of one. The value of a short one may follow ``=``, too. ``doc`` is the text of
-    the command ``name``; it may begin with ``::``, as those of cmd5 do.
+    would take the beginning of one. The value of a short one may follow ``=``, too. One that the usage writes
+    ``--wait[=STATE]`` is True if it was given without a value. ``doc`` is the text of the command ``name``;
+    it may begin with ``::``, as those of cmd5 do.
 
     Raises:
         UsageError: the words do not fit; the sentence names the wrong one, ``usage`` is the one line of the
@@ -34,9 +37,11 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
     """
     import docopt  # only a command that runs needs it
 
-    from cloudmesh.plugin.usage import matching
-
     options, positional = split(words)
+    if takes_program(doc, options):
+        from cloudmesh.plugin.usage import program  # few commands have one
+
+        return program.parse(doc, options, positional if "--" in words else None, name, parse)
     if any(_SHORT_WITH_SIGN.match(word) for word in options):
         from cloudmesh.plugin.usage.words import without_sign  # few words are written so
 
@@ -48,7 +53,7 @@ def parse(doc: str, words: Sequence[str], name: str) -> dict[str, Any]:
             from cloudmesh.plugin.usage import refusal
 
             refused = refusal.wrong_option(doc, options, name)
-        found = matching.matched(doc, marked) if refused is None else {}
+        found = matched(doc, marked) if refused is None else {}
     except docopt.DocoptLanguageError as error:
         raise CloudmeshError(f"the usage text of the command {name!r} is malformed: {error}") from None
     except docopt.DocoptExit:
@@ -78,6 +83,32 @@ def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:end]), list(words[end + 1 :])
 
 
+def takes_program(doc: str, words: Sequence[str]) -> bool:
+    """Whether what follows ``--`` in a call is a program of its own: ``-- COMMAND...`` stands in its usage.
+
+    ``words`` are those before it. Such a program is no part of the other words.
+    """
+    said = next((word for word in words if not word.startswith("-")), "")
+    return " -- " in doc and said in _takers(doc)
+
+
+@lru_cache(maxsize=16)
+def _takers(doc: str) -> frozenset[str]:
+    """The sub-commands whose lines of the usage end in a program."""
+    import docopt
+
+    _, *tokens = docopt.printable_usage(doc).split()
+    if not tokens:
+        return frozenset()
+    lines: list[list[str]] = []
+    for token in tokens:
+        if token == tokens[0]:
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return frozenset(line[0] for line in lines if "--" in line and line)
+
+
 def asks_for_help(doc: str, words: Sequence[str]) -> bool:
     """Whether ``-h`` or ``--help`` is among the words of a call, or ``-h`` among joined letters: ``-qh``."""
     if "-h" in words or "--help" in words:
@@ -104,12 +135,14 @@ def _unmarked(value: Any) -> Any:
     """A value that docopt found, as it was typed."""
     if isinstance(value, list):
         return [_unmarked(each) for each in value]
+    if value == LEFT_OUT:
+        return True
     return unmarked(value) if isinstance(value, str) else value
 
 
 def unmarked(text: str) -> str:
     """A text without the marks of what is no option."""
-    return text.replace(POSITIONAL + "-", "-")
+    return text.replace(POSITIONAL + "-", "-").removesuffix(f"={LEFT_OUT}")
 
 
 def help_text(doc: str) -> str:

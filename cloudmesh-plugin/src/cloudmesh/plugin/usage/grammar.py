@@ -15,6 +15,7 @@ from itertools import takewhile
 from typing import Any
 
 from cloudmesh.plugin.usage import matching
+from cloudmesh.plugin.usage.matching import optional_names, plain
 
 _WIDTH = 80
 # Keeps together what is in brackets while a line is broken.
@@ -92,25 +93,31 @@ class UsageLine:
 
 @dataclass
 class Usage:
-    """The usage of a command, read by docopt's own parser."""
+    """The usage of a command, read by docopt's own parser.
+
+    Attributes:
+        optional: the options whose value may be left out.
+        described: the options that the text describes.
+    """
 
     doc: str
     docopt: Any = field(default_factory=lambda: importlib.import_module("docopt"))
 
     def __post_init__(self) -> None:
         self.text: str = self.docopt.printable_usage(self.doc)
-        self.options: list[Any] = self.docopt.parse_defaults(self.doc)
-        described = {option.name for option in self.options}
+        self.optional = optional_names(self.doc)
+        self.options: list[Any] = self.docopt.parse_defaults(plain(self.doc))
+        self.described = [option.name for option in self.options]
         # Parsing a pattern adds the options that only the usage names to the list.
         patterns = [self.docopt.parse_pattern(f"( {line} )", self.options) for line in self._split()]
         self.lines = [UsageLine(pattern, self.docopt) for pattern in patterns]
         for line, pattern in zip(self.lines, patterns, strict=True):
             if pattern.flat(self.docopt.AnyOptions):
-                line.option_names |= described
+                line.option_names |= set(self.described)
 
     def _split(self) -> list[str]:
         """The lines of the usage without the program's name; docopt begins a line where that name stands."""
-        _, program, *tokens = self.text.split()
+        _, program, *tokens = plain(self.text).split()
         lines: list[list[str]] = [[]]
         for token in tokens:
             if token == program:
@@ -162,12 +169,16 @@ class Usage:
 
     def sample(self, name: str) -> str:
         """The option as one would write it: ``--yes``, ``--cloud=CLOUDS``."""
-        takes_value = any(option.name == name and option.argcount for option in self.options)
-        if not takes_value:
-            return name
-        metavar = re.search(rf"{re.escape(name)}[= ](<[^\s>]+>|[A-Z][\w-]*)", self.doc)
-        sign = "=" if name.startswith("--") else ""
-        return f"{name}{sign}{metavar[1] if metavar else 'VALUE'}"
+        value = "" if name in self.optional else self.metavar(name)
+        sign = "=" if value and name.startswith("--") else ""
+        return f"{name}{sign}{value}"
+
+    def metavar(self, name: str) -> str:
+        """What the usage says in place of the value of an option; empty for one without a value."""
+        if not any(option.name == name and option.argcount for option in self.options):
+            return ""
+        found = re.search(rf"{re.escape(name)}\[?[= ](<[^\s>]+>|[A-Z][\w-]*)", self.doc)
+        return found[1] if found else "VALUE"
 
     def fits(self, words: Sequence[str]) -> bool:
         """Whether docopt accepts these words."""

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Sequence
 from typing import Any
+
+# Stands for the value that was left out of an option written ``--wait[=STATE]``; docopt itself has none such.
+# No word of a process holds this character.
+LEFT_OUT = "\0"
+_OPTIONAL = re.compile(r"(--[\w-]+)\[=(<[^>\s]+>|[A-Z][\w-]*)\]")
 
 
 def matched(doc: str, words: Sequence[str]) -> dict[str, Any]:
     """The arguments in these words, as ``docopt.docopt(doc, words, help=False)`` finds them.
+
+    The value of an option that may be given without one is ``LEFT_OUT`` then.
 
     Raises:
         docopt.DocoptExit: the words do not fit.
@@ -22,6 +30,9 @@ def matched(doc: str, words: Sequence[str]) -> dict[str, Any]:
     """
     docopt = importlib.import_module("docopt")
     pattern, leaves, options = _read(doc)
+    optional = optional_names(doc)
+    # The value of these can only follow "=", so the word after a bare one is no value of it.
+    words = [f"{word}={LEFT_OUT}" if word in optional else word for word in words]
     given = docopt.parse_argv(docopt.TokenStream(words, docopt.DocoptExit), list(options))
     fits, left, collected = pattern.match(given)
     if not fits or left:
@@ -31,10 +42,20 @@ def matched(doc: str, words: Sequence[str]) -> dict[str, Any]:
     return {each.name: list(each.value) if isinstance(each.value, list) else each.value for each in found}
 
 
+def plain(doc: str) -> str:
+    """The text as docopt reads it: with ``--wait=STATE`` for ``--wait[=STATE]``."""
+    return _OPTIONAL.sub(r"\1=\2", doc) if "[=" in doc else doc
+
+
+def optional_names(doc: str) -> frozenset[str]:
+    """The options of a text whose value may be left out."""
+    return frozenset(found[1] for found in _OPTIONAL.finditer(doc)) if "[=" in doc else frozenset()
+
+
 @functools.lru_cache(maxsize=256)
 def _read(doc: str) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
     """The pattern of a usage, its leaves, and the options that it knows. Matching changes none of them."""
-    docopt = importlib.import_module("docopt")
+    docopt, doc = importlib.import_module("docopt"), plain(doc)
     options = docopt.parse_defaults(doc)
     described = {repr(option): option for option in docopt.parse_defaults(doc)}
     pattern = docopt.parse_pattern(docopt.formal_usage(docopt.printable_usage(doc)), options)

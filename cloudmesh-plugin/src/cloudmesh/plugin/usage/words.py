@@ -71,6 +71,8 @@ def _long(words: Sequence[str], at: int, usage: Usage) -> tuple[str, int]:
             )
         raise WordRefused(_unknown_option(typed, known))
     takes_value = next(option.argcount for option in usage.options if option.long == typed)
+    if typed in usage.optional:
+        return typed, at
     if sign and not takes_value:
         raise WordRefused(f"{typed!r} takes no value")
     if takes_value and not sign:
@@ -124,6 +126,7 @@ def without_sign(doc: str, words: Sequence[str]) -> list[str]:
 def positionals(words: Sequence[str], usage: Usage) -> list[str]:
     """The words that are neither options nor their values, also if some options are wrong."""
     takes_value = {name for each in usage.options if each.argcount for name in (each.short, each.long)}
+    takes_value -= usage.optional
     found: list[str] = []
     after = ""
     for word in words:
