@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from cloudmesh.cloud.client import copies
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
@@ -15,7 +16,7 @@ from cloudmesh.cloud.providers.simulated.world import World
 METHODS = (
     *("check", "machines", "machine", "boot", "start", "stop", "suspend", "resume", "reboot", "delete"),
     *("images", "flavors", "key_pairs", "add_key", "delete_key", "quotas", "networks"),
-    *("find_booted", "act_many", "boot_many"),
+    *("find_booted", "act_many", "boot_many", "snapshot", "restore", "delete_snapshot", "clone", "snapshots"),
     *("security_groups", "floating_ips", "create_floating_ip", "attach_floating_ip", "delete_floating_ip"),
 )
 
@@ -77,6 +78,7 @@ def spy(monkeypatch):
 def clock(monkeypatch):
     still = Clock()
     monkeypatch.setattr(simulated, "World", functools.partial(World, clock=still))
+    monkeypatch.setattr(copies, "clock", still)
     return still
 
 

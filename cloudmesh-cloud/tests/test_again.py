@@ -4,10 +4,12 @@ import pytest
 
 from cloudmesh.cloud.conformance import faults
 from cloudmesh.cloud.errors import BadAnswer, CloudError, Conflict, NotFound, Unreachable
+from cloudmesh.cloud.model.copies import Snapshot
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.plugin.errors import UnknownName, UsageError
 
 # How a machine comes into the state from which each verb is called.
 BEFORE = {**faults.BEFORE, "unlock": "lock"}
@@ -15,11 +17,13 @@ ASKED = {
     "rebuild": "tiny-linux",
     "resize": "small",
     "resize_unconfirmed": "small",
+    **dict.fromkeys(("snapshot", "restore", "delete_snapshot"), "before"),
+    "clone": "vm2",
     "rename": "other",
     "metadata": {"a": "b", "old": None},
 }
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEga2V5IG9mIHRoZSBjb25mb3JtYW5jZSBzdWl0ZSEh me"
-HARMFUL = ("reboot", "hard_reboot", "rebuild", "revert_resize")
+HARMFUL = ("reboot", "hard_reboot", "rebuild", "revert_resize", "restore")
 # Seconds that booting and actions take, on a clock that stands still until it is told.
 SLOW = 5
 
@@ -52,8 +56,10 @@ def lose(cloud, machine, verb, argument):
     assert caught.value.outcome_unknown
 
 
-def so(machine, verb):
+def so(cloud, machine, verb):
     """Whether the verb has come true."""
+    if verb.endswith("snapshot"):
+        return [each.name for each in cloud.snapshots(machine)] == ["before"] * (verb == "snapshot")
     if VERBS[verb].locks is not None:
         return machine.locked is VERBS[verb].locks
     if verb == "confirm_resize":
@@ -67,7 +73,7 @@ def so(machine, verb):
 @pytest.mark.parametrize("error", ["reset", "timeout", "server", "malformed"])
 @pytest.mark.parametrize("waited", [0, SLOW])
 @pytest.mark.parametrize("after", [True, False])
-@pytest.mark.parametrize("name", sorted(set(VERBS) - set(HARMFUL) - {"delete"}))
+@pytest.mark.parametrize("name", sorted(set(VERBS) - set(HARMFUL) - {"delete", "clone"}))
 def test_a_verb_is_done_once(cloud, clock, spy, name, after, waited, error):
     verb, cloud = VERBS[name], cloud(name, after, error)
     machine = ready(cloud, clock, name)
@@ -82,7 +88,74 @@ def test_a_verb_is_done_once(cloud, clock, spy, name, after, waited, error):
     assert done.changed is (not after or confirms)
     assert called[0] == "machine" and called.count(name) <= (not after)
     clock.forward(SLOW)
-    assert so(cloud.refresh(done.machine), name)
+    assert so(cloud, cloud.refresh(done.machine), name)
+
+
+@pytest.mark.parametrize("error", ["reset", "timeout", "server", "malformed"])
+@pytest.mark.parametrize("waited", [0, SLOW])
+@pytest.mark.parametrize("after", [True, False])
+def test_a_machine_is_cloned_once(cloud, clock, spy, after, waited, error):
+    cloud, verb = cloud("clone", after, error), VERBS["clone"]
+    machine = ready(cloud, clock, "clone")
+    argument = cloud.argument(verb, "vm2")
+    lose(cloud, machine, verb, argument)
+    clock.forward(waited)
+    spy.taken()
+    done = cloud.act(machine, verb, argument, maybe_done=True)
+    assert (done.changed, done.machine.name, done.target) == (True, "vm2", State.ACTIVE)
+    assert spy.taken().count("clone") == (not after)
+    assert sorted(each.name for each in cloud.machines()) == ["vm1", "vm2"]
+    assert cloud.inventory.find(done.machine), "it has a record of its own"
+
+
+def test_a_clone_is_found_though_what_it_was_made_from_is_gone(cloud, clock):
+    cloud, verb = cloud("clone", after=True), VERBS["clone"]
+    machine = ready(cloud, clock, "clone")
+    argument = cloud.argument(verb, "vm2")
+    lose(cloud, machine, verb, argument)
+    cloud.act(machine, VERBS["delete"])
+    clock.forward(SLOW)
+    assert cloud.act(machine, verb, argument, maybe_done=True).machine.name == "vm2"
+
+
+def test_a_snapshot_that_was_there_before_is_not_taken_for_the_one_that_was_asked_for(cloud, clock, spy):
+    """The process was killed before the cloud was asked: nothing but the time tells that apart."""
+    cloud, verb = cloud("start", after=False), VERBS["snapshot"]
+    machine = ready(cloud, clock, "snapshot")
+    cloud.act(machine, verb, cloud.argument(verb, "before"))
+    clock.forward(60)
+    argument = cloud.argument(verb, "before")
+    for maybe_done in (False, True):
+        with pytest.raises(Conflict, match="uc:vm1 already has a snapshot before; use") as caught:
+            cloud.act(machine, verb, argument, maybe_done=maybe_done)
+        assert not caught.value.outcome_unknown
+    clock.forward(60)
+    assert cloud.act(machine, verb, cloud.argument(verb, "later"), maybe_done=True).changed
+
+
+def test_of_a_snapshot_without_a_time_it_is_not_guessed_who_took_it(cloud, clock, monkeypatch):
+    cloud, verb = cloud("start", after=False), VERBS["snapshot"]
+    machine = ready(cloud, clock, "snapshot")
+    argument = cloud.argument(verb, "before")
+    cloud.act(machine, verb, argument)
+    monkeypatch.setattr(SimulatedProvider, "snapshots", lambda self, cloud_id: [Snapshot("before")])
+    with pytest.raises(Conflict, match="outcome unknown") as caught:
+        cloud.act(machine, verb, argument, maybe_done=True)
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("name", ["restore", "delete_snapshot"])
+def test_what_needs_a_snapshot_names_the_nearest(cloud, clock, spy, name):
+    cloud, verb = cloud("start", after=False), VERBS[name]
+    machine = ready(cloud, clock, "snapshot")
+    with pytest.raises(UsageError, match="uc:vm1 has no snapshots"):
+        cloud.act(machine, verb, cloud.argument(verb, "before"))
+    cloud.act(machine, VERBS["snapshot"], cloud.argument(VERBS["snapshot"], "before"))
+    for act in (cloud.act, cloud.foresee):
+        with pytest.raises(UnknownName, match="no snapshot 'befor' of uc:vm1; did you mean 'before'"):
+            act(machine, verb, cloud.argument(verb, "befor"))
+    assert name not in spy.taken()
+    assert cloud.inventory.find(machine), "the machine is not taken for gone"
 
 
 @pytest.mark.parametrize("name", HARMFUL)

@@ -16,6 +16,7 @@ from cloudmesh.cloud.model.records import Flavor, Image, State
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.account import fingerprint
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
+from cloudmesh.plugin.errors import ConfigError
 
 
 def boot(cloud, name="vm1"):
@@ -257,3 +258,29 @@ def test_a_resize_that_is_under_way_is_only_confirmed(provider, clock):
     assert state(cloud, machine) is State.RESIZING
     clock.forward(4.1)
     assert state(cloud, machine) is State.ACTIVE
+
+
+def test_an_ssh_server_may_stand_for_its_machines(provider):
+    cloud = provider(reach={"addresses": ["127.0.0.1", "127.0.0.2"], "port": 2222}, boot_seconds=0)
+    for number in range(3):
+        boot(cloud, f"vm{number}")
+    machines = list(cloud.machines())
+    assert [each.ssh_address for each in machines] == ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
+    assert {each.ssh_port for each in machines} == {2222}
+    other = provider("other")
+    assert boot(other).ssh_port == 22
+
+
+@pytest.mark.parametrize(
+    ("reach", "told"),
+    [
+        ([], "must be"),
+        ({"addresses": []}, "must have an address"),
+        ({"addresses": ["web01"]}, "has a wrong address"),
+        ({"addresses": ["127.0.0.1"], "port": 0}, "from 1 to 65535"),
+        ({"addresses": ["127.0.0.1"], "ports": 1}, "unknown key 'ports'"),
+    ],
+)
+def test_what_stands_for_its_machines_is_checked(provider, reach, told):
+    with pytest.raises(ConfigError, match=told):
+        provider(reach=reach)

@@ -228,14 +228,15 @@ def test_where_no_connection_comes_about_nothing_was_done(
 
 
 def trickle(*parts, pause=0.05):
-    """Sends some parts, and the last one again and again until the caller goes away."""
+    """Sends some parts, and the last one again and again until the caller goes away, or the test is over."""
 
     def answer(request):
         request.close_connection = True
         with suppress(OSError):
             for part in itertools.chain(parts, itertools.repeat(parts[-1])):
                 request.wfile.write(part)
-                request.server.leave.wait(pause)
+                if request.server.leave.wait(pause):
+                    break
 
     return answer
 

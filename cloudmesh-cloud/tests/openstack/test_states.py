@@ -143,3 +143,14 @@ def test_maintenance_is_no_excess_of_calls():
 @given(st.sampled_from([400, 401, 403, 404, 409, 413, 429, 500, 503]), st.text(max_size=80))
 def test_whatever_a_service_says_there_is_an_error_for_it(code, words):
     assert told(code, words)
+
+
+def test_the_user_of_an_image_is_told_by_its_property_and_by_servers_that_have_it():
+    item = {"id": "i1", "name": "Rocky 9", "size": 0, "image_original_user": "rocky"}
+    assert records.image("uc", item).login_user == "rocky"
+    assert records.image("uc", {"id": "i1", "name": "x", "default_user": ["odd"]}).login_user == ""
+    server = {"id": "s1", "name": "web1", "status": "ACTIVE", "image": {"id": "i1"}}
+    assert records.machine("uc", server).login_user == ""
+    server["image"]["properties"] = {"os_admin_user": "alice"}
+    assert records.machine("uc", server).login_user == "alice"
+    assert records.machine("uc", {**server, "image": ""}).login_user == ""

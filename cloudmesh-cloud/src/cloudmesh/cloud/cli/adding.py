@@ -11,6 +11,7 @@ from typing import Any
 
 from cloudmesh.cloud.cli.checking import check_unsaved
 from cloudmesh.cloud.cli.new_cloud import NewCloud, ask_type, require_name
+from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.registry import provider_types
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
@@ -208,6 +209,10 @@ def _next_steps(new: NewCloud) -> list[str]:
     steps = [f"'cms cloud check {new.name}' signs in"] if new.skipped else []
     for kind in lacking:
         place = keys.join(["clouds", new.name, "default", kind])
+        if kind == "image" and Capability.ADD_IMAGE in new.provider.capabilities:
+            steps.append(
+                f"'cms image add debian-12 --cloud={new.name}' gets an image; 'cms image catalog' more"
+            )
         steps.append(f"choose from 'cms {kind} list --cloud={new.name}' with 'cms config set {place}=NAME'")
     return [f"next: {step}" for step in steps]
 

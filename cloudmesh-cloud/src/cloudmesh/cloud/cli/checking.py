@@ -17,7 +17,7 @@ from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
 from cloudmesh.db import Database
-from cloudmesh.plugin.errors import CloudmeshError
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 from cloudmesh.plugin.output import Answer
 
 # Quotas that keep a machine from being booted when nothing is left of them.
@@ -96,7 +96,7 @@ class _Checks:
                 self._passes(cloud, "quota", partial(_quota, cloud))
             for kind, find in (("image", cloud.image), ("flavor", cloud.flavor)):
                 if given.get(kind) or not sign_in_only:
-                    self._passes(cloud, kind, partial(self._default, kind, find))
+                    self._passes(cloud, kind, partial(self._default, cloud, kind, find))
 
     def _passes(self, cloud: Cloud, step: str, work: Callable[[], str]) -> bool:
         """Do one step and note how it went; one that has nothing to say is left out."""
@@ -113,12 +113,22 @@ class _Checks:
             self.rows.append(_row(self._name, step, result, time.monotonic() - began, message))
         return result != "failed"
 
-    def _default(self, kind: str, find: Callable[[str], Any]) -> str:
+    def _default(self, cloud: Cloud, kind: str, find: Callable[[str], Any]) -> str:
         name = defaults(self._config, self._name).get(kind)
         if not name:
             hint = f"cms config set clouds.{self._name}.default.{kind}=NAME"
             raise _Remark("none", f"no default {kind} configured; {hint}")
-        return f"default {kind} {name} found ({find(name).cloud_id})"
+        try:
+            return f"default {kind} {name} found ({find(name).cloud_id})"
+        except UnknownName as error:
+            if kind == "image" and _may_have_none(cloud):
+                raise _Remark("none", str(error)) from error
+            raise
+
+
+def _may_have_none(cloud: Cloud) -> bool:
+    """Whether a cloud has no image at all, and is one to which users add what they want."""
+    return Capability.ADD_IMAGE in cloud.provider.capabilities and not cloud.images()
 
 
 def _row(name: str, check: str, result: str, seconds: float, message: str) -> dict[str, Any]:

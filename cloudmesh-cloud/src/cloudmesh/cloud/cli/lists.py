@@ -29,7 +29,7 @@ _COLUMNS = {
     "flavor": ["cloud", "name", "vcpus", "ram", "disk", "id", "age"],
 }
 # What kinds of values the columns of all these lists have; others are texts.
-_KINDS_OF_COLUMNS = {
+KINDS_OF_COLUMNS = {
     "size": GIB,
     "vcpus": NUMBER,
     "ram": MIB,
@@ -138,7 +138,7 @@ def list_rules(config: Config, clouds: Sequence[str], group: str, options: Optio
 def _selection(
     options: Options | None, columns: Sequence[str], names: Sequence[str] = ("name",)
 ) -> Selection:
-    return Selection(options or {}, columns, _KINDS_OF_COLUMNS, (*names, "id"))
+    return Selection(options or {}, columns, KINDS_OF_COLUMNS, (*names, "id"))
 
 
 def _address_rows(cloud: Cloud) -> Rows:

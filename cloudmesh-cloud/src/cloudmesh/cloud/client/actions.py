@@ -8,6 +8,7 @@ from functools import cached_property
 
 from cloudmesh.cloud.client.addresses import PublicAddresses
 from cloudmesh.cloud.client.connection import Connection
+from cloudmesh.cloud.client.copies import Copies
 from cloudmesh.cloud.client.machines import LOOK_AGAIN, MachineList, not_known_yet
 from cloudmesh.cloud.errors import (
     Conflict,
@@ -18,10 +19,11 @@ from cloudmesh.cloud.errors import (
     ServerFailure,
     Unsupported,
 )
+from cloudmesh.cloud.model.copies import NewMachine, NewSnapshot
 from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.refusals import impossible, locked
-from cloudmesh.cloud.model.verbs import Argument, Verb
+from cloudmesh.cloud.model.verbs import Argument, Verb, capability_of
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
 # What one machine of several can be the reason of. A quota or a full cloud is among them: some may still fit.
@@ -34,7 +36,7 @@ class ActionResult:
     """What became of a verb on one machine.
 
     Attributes:
-        machine: as it is now.
+        machine: as it is now; where the verb makes another one, that one.
         changed: whether there was anything to do.
         target: the state to which the verb leads this machine.
     """
@@ -67,6 +69,11 @@ class MachineActions:
         """The machines of the cloud as it tells of them, which most actions need not ask for."""
         return MachineList(self.connection)
 
+    @cached_property
+    def copies(self) -> Copies:
+        """The snapshots and clones of the machines."""
+        return Copies(self.machines)
+
     def act(
         self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
     ) -> ActionResult:
@@ -85,6 +92,8 @@ class MachineActions:
             Unsupported: this cloud cannot do it at all.
         """
         deletes = verb.target is State.DELETED
+        if maybe_done and _makes_anew(verb):
+            self.connection.inventory.forget_host_keys(machine)
         try:
             done = self._act_when_known(machine, verb, argument, maybe_done)
         except NotFound as error:
@@ -100,25 +109,28 @@ class MachineActions:
             PublicAddresses(self.connection).release(machine)
         return done
 
-    def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:
+    def foresee(self, machine: MachineRecord, verb: Verb, argument: Argument = None) -> ActionResult:
         """What a verb would come to, without doing it; raises what ``act`` would.
 
         If the known state does not allow the verb, the cloud is asked for the true one before that is
         said, since the store may be out of date in either direction.
         """
-        if verb.capability:
-            self.connection.require(verb.capability)
+        if needed := capability_of(verb):
+            self.connection.require(needed)
         # What leads back to where the machine was must know for sure where that is.
         returns = verb.target is None and verb.passing is not None
         is_refused = verb.fitness(machine.state) is not Fitness.POSSIBLE
         if returns or is_refused or verb.spares(machine) or _has_lock_of(machine, verb):
             machine = self.machines.ask(machine)
-        return self._judge(machine, verb)
+        judged = self._judge(machine, verb)
+        if isinstance(argument, NewSnapshot):
+            self.copies.require(machine, verb, argument)
+        return judged
 
     def _foresee_maybe_done(self, machine: MachineRecord, verb: Verb, argument: Argument) -> ActionResult:
         """The same where an earlier call may have done it; raises Conflict if nothing tells whether."""
-        if verb.capability:
-            self.connection.require(verb.capability)
+        if needed := capability_of(verb):
+            self.connection.require(needed)
         now = self.machines.ask(machine)
         if not verb.repeatable:
             if now.state is not verb.passing:
@@ -128,7 +140,11 @@ class MachineActions:
                     outcome_unknown=True,
                 )
             return ActionResult(now, False, verb.leads_to(machine.state))
-        if _is_so(now, argument):
+        if isinstance(argument, NewSnapshot):
+            done_before = self.copies.is_so(now, verb, argument)
+        else:
+            done_before = _is_so(now, argument)
+        if done_before:
             return ActionResult(now, False, verb.leads_to(now.state))
         # On its way it does not show where it came from, and may be led back to.
         target = verb.leads_to(machine.state)
@@ -158,16 +174,21 @@ class MachineActions:
     def _act(
         self, machine: MachineRecord, verb: Verb, argument: Argument, maybe_done: bool = False
     ) -> ActionResult:
+        if maybe_done and isinstance(argument, NewMachine) and (made := self.copies.cloned_before(argument)):
+            return self._made(machine, made)
+        # A machine that was not made leaves no trace on the one it was to be made from.
+        looks = maybe_done and not verb.makes
         foreseen = (
-            self._foresee_maybe_done(machine, verb, argument) if maybe_done else self.foresee(machine, verb)
+            self._foresee_maybe_done(machine, verb, argument)
+            if looks
+            else self.foresee(machine, verb, argument)
         )
         _require_same_size(foreseen.machine, argument)
         if not foreseen.changed:
             return foreseen
         machine = foreseen.machine
-        words = [] if argument is None else [argument]
         try:
-            getattr(self.connection.calls, verb.call)(machine.cloud_id, *words)
+            made = getattr(self.connection.calls, verb.call)(machine.cloud_id, *_words(argument))
         except Conflict as error:
             now = self.machines.ask(machine)
             judged = self._judge(now, verb)
@@ -176,7 +197,19 @@ class MachineActions:
             if judged.changed:
                 raise
             return judged
+        except CloudmeshError as error:
+            if error.outcome_unknown and _makes_anew(verb):
+                self.connection.inventory.forget_host_keys(machine)
+            raise
+        if verb.makes:
+            return self._made(machine, made)
         return replace(self._accepted(machine, verb, argument), target=foreseen.target)
+
+    def _made(self, machine: MachineRecord, made: MachineRecord) -> ActionResult:
+        """What a verb comes to that has made another machine, which is written down."""
+        told = f"{machine.qualified_name} was cloned as {made.name} ({made.cloud_id})"
+        self.connection.save(made, told)
+        return ActionResult(made, changed=True, target=State.ACTIVE)
 
     def _judge(self, machine: MachineRecord, verb: Verb) -> ActionResult:
         """Whether there is anything to do in this state; raises Conflict if the verb is impossible."""
@@ -238,7 +271,7 @@ class MachineActions:
         """Whether nothing about the machine needs a call of its own."""
         if self.connection.provider.most(verb.name) == 1 or verb.takes or verb.target is None:
             return False
-        if verb.capability is not None and verb.capability not in self.connection.provider.capabilities:
+        if (needed := capability_of(verb)) and needed not in self.connection.provider.capabilities:
             return False
         if verb.fitness(machine.state) is not Fitness.POSSIBLE or verb.spares(machine):
             return False
@@ -265,6 +298,8 @@ class MachineActions:
     def _accepted(self, machine: MachineRecord, verb: Verb, argument: Argument = None) -> ActionResult:
         """What a verb comes to that the cloud has accepted, written down."""
         now = after(machine, verb, argument)
+        if _makes_anew(verb) or verb.target is State.DELETED:
+            self.connection.inventory.forget_host_keys(now)
         self.connection.save(now, f"{verb.words} was accepted for {machine.qualified_name}")
         return ActionResult(now, changed=True, target=verb.leads_to(machine.state))
 
@@ -283,6 +318,20 @@ def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineReco
         merged = {**machine.metadata, **argument}
         return replace(machine, metadata={key: value for key, value in merged.items() if value is not None})
     return replace(machine, name=str(argument)) if verb.takes == "name" else machine
+
+
+def _makes_anew(verb: Verb) -> bool:
+    """Whether a verb gives a machine another disk, with other host keys of ssh; a snapshot has the same."""
+    return verb.passing is State.REBUILDING
+
+
+def _words(argument: Argument) -> tuple[object, ...]:
+    """What a provider's method takes beside the machine."""
+    if isinstance(argument, NewMachine):
+        return argument.name, argument.token
+    if isinstance(argument, NewSnapshot):
+        return (argument.name,)
+    return () if argument is None else (argument,)
 
 
 def _has_lock_of(machine: MachineRecord, verb: Verb) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from cloudmesh.cloud.client.connection import Connection
-from cloudmesh.cloud.client.lookup import Named, Thing, fingerprints, id_of, pick
-from cloudmesh.cloud.errors import NotFound
+from cloudmesh.cloud.client.lookup import Named, Thing, id_of, pick
+from cloudmesh.cloud.errors import CLOUD_ERRORS, NotFound
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
 from cloudmesh.cloud.model.verbs import Capability
@@ -17,6 +18,8 @@ from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.listings import keep_listing
 from cloudmesh.cloud.store.new_names import ADD, ALL, DROP, Entry, described
 from cloudmesh.plugin.errors import UnknownName
+
+Listed = TypeVar("Listed")
 
 
 class Catalog:
@@ -37,49 +40,61 @@ class Catalog:
 
     def images(self) -> list[Image]:
         """List what machines can boot from, and write the listing into the store."""
-        images = list(self.connection.listing(Provider.images))
-        odd = self.connection.left_out["images"]
-        keep_listing(self.connection.inventory.database, "image", self.name, images, odd)
-        self._note("image", images)
-        return images
+        images = self._kept("image", list(self.connection.listing(Provider.images)), "images")
+        return self._note("image", images)
 
     def image(self, name: str) -> Image:
         """Find an image; one that the cloud does not list is found by its id."""
         try:
             return self._pick("image", name, self.images())
-        except UnknownName:
+        except UnknownName as error:
             # Some clouds have more images than they list.
             with suppress(NotFound):
                 return self.connection.calls.image(name)
+            if Capability.ADD_IMAGE in self.connection.provider.capabilities:
+                error.args = (f"{error}; get it: cms image add {name} --cloud={self.name}",)
             raise
 
-    def add_image(self, name: str, file: Path) -> Image:
-        """Upload a disk image from a file. Raises Refused if the cloud does not take it."""
+    def add_image(self, name: str, file: Path, properties: Mapping[str, str] | None = None) -> Image:
+        """Upload a disk image from a file. Raises Refused if the cloud does not take it.
+
+        ``properties`` is what else is known of it: ``Provider.add_image`` says which there are.
+        """
         self.connection.require(Capability.ADD_IMAGE)
-        return self.connection.calls.add_image(name, file)
+        more = [properties] if properties else []
+        image = self.connection.calls.add_image(name, file, *more)
+        self._list_images_anew()
+        return image
 
     def delete_image(self, name: str) -> Image:
         """Remove an image of this user's. Raises Conflict while it is in use."""
         self.connection.require(Capability.DELETE_IMAGE)
         image = self.image(name)
-        self.connection.calls.delete_image(image.cloud_id)
+        self._remove(lambda: self.connection.calls.delete_image(image.cloud_id), image, self.images)
+        self._list_images_anew()
         return image
+
+    def _list_images_anew(self) -> None:
+        """Let the store know what has changed; what was done is done also where that cannot be told now."""
+        with suppress(*CLOUD_ERRORS):
+            self.images()
 
     def flavors(self) -> list[Flavor]:
         """List the sizes of machines on offer, and write the listing into the store."""
-        flavors = list(self.connection.listing(Provider.flavors))
-        odd = self.connection.left_out["flavors"]
-        keep_listing(self.connection.inventory.database, "flavor", self.name, flavors, odd)
-        self._note("flavor", flavors)
-        return flavors
+        flavors = self._kept("flavor", list(self.connection.listing(Provider.flavors)), "flavors")
+        return self._note("flavor", flavors)
 
     def flavor(self, name: str) -> Flavor:
         """Find a flavor."""
         return self._pick("flavor", name, self.flavors())
 
     def key_pairs(self) -> list[KeyPair]:
-        """List the key pairs that the cloud keeps."""
-        return self._note("key", list(self.connection.listing(Provider.key_pairs)))
+        """List the key pairs that the cloud keeps, and write the listing into the store.
+
+        By their fingerprints the private keys of machines are found.
+        """
+        keys = self._kept("key", list(self.connection.listing(Provider.key_pairs)), "key_pairs")
+        return self._note("key", keys)
 
     def key_pair(self, name: str) -> KeyPair:
         """Find a key pair."""
@@ -87,6 +102,7 @@ class Catalog:
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
         """Let the cloud keep a public key, in OpenSSH's form of one line. Raises Refused if it cannot."""
+        from cloudmesh.cloud.access.keys import fingerprints  # few calls add one
 
         def look() -> KeyPair | None:
             own = fingerprints(public_key)
@@ -105,12 +121,13 @@ class Catalog:
         self._note("key", [key], DROP)
 
     def quotas(self) -> list[Quota]:
-        """List how much this user may have on the cloud, and has."""
-        return list(self.connection.listing(Provider.quotas))
+        """List how much this user may have on the cloud, and has, and write the listing into the store."""
+        return self._kept("quota", list(self.connection.listing(Provider.quotas)), "quotas")
 
     def networks(self) -> list[Network]:
-        """List the networks that machines can be on, and those that lead out."""
-        return self._note("network", list(self.connection.listing(Provider.networks)))
+        """List the networks that machines can be on, and those that lead out; write them into the store."""
+        networks = self._kept("network", list(self.connection.listing(Provider.networks)), "networks")
+        return self._note("network", networks)
 
     def network(self, name: str) -> Network:
         """Find a network."""
@@ -165,6 +182,12 @@ class Catalog:
         """The rule as the group has it now."""
         group = self._pick("security group", group_id, self.security_groups())
         return next((each for each in group.rules if each == rule), None)
+
+    def _kept(self, kind: str, things: list[Listed], listing: str) -> list[Listed]:
+        """The things, which are written into the store in place of the listing before."""
+        odd = self.connection.left_out[listing]
+        keep_listing(self.connection.inventory.database, kind, self.name, things, odd)
+        return things
 
     def _note(self, kind: str, things: list[Thing], how: str = ALL) -> list[Thing]:
         """The things, of which completion learns the names."""

@@ -12,15 +12,17 @@ from cloudmesh.cloud.client.actions import ActionResult, MachineActions, RetrySi
 from cloudmesh.cloud.client.booter import Booter, BootKeywords, BootOptions
 from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.connection import Connection, mapped
+from cloudmesh.cloud.client.copies import wanted_clone, wanted_snapshot
 from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.client.waiting import wait_until
 from cloudmesh.cloud.errors import CloudTimeout, CredentialsError, given_up
 from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.awaited import came_back
+from cloudmesh.cloud.model.copies import Snapshot
 from cloudmesh.cloud.model.leases import was_made_for_machines
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
-from cloudmesh.cloud.model.verbs import Argument, Verb, find_verb
+from cloudmesh.cloud.model.verbs import Argument, Verb, capability_of, find_verb
 from cloudmesh.cloud.provider import visits
 from cloudmesh.cloud.provider.boot import BootRequest, new_token, require_good_name
 from cloudmesh.cloud.provider.interface import Provider
@@ -293,6 +295,10 @@ class Cloud(Catalog):
         """Machines that are missing from the last listing, not deleted from here; once for each reader."""
         return self.inventory.vanished([self.name], reader)
 
+    def snapshots(self, machine: MachineRecord) -> list[Snapshot]:
+        """The snapshots of a machine, the oldest first, as its cloud tells now."""
+        return self.actions.copies.snapshots(machine)
+
     def console(self, machine: MachineRecord) -> str:
         """What the machine printed on its console."""
         return self.connection.calls.console(machine.cloud_id)
@@ -305,15 +311,17 @@ class Cloud(Catalog):
             UnknownName: the cloud has no such image or flavor.
         """
         if bool(verb.takes) != (given is not None):
-            needs = f"requires the {verb.takes}" if verb.takes else "takes no argument"
+            needs = f"requires the {verb.takes.replace('_', ' ')}" if verb.takes else "takes no argument"
             raise UsageError(f"{verb.words} {needs}")
-        if verb.takes and verb.capability:
-            self.connection.require(verb.capability)
+        if verb.takes and (needed := capability_of(verb)):
+            self.connection.require(needed)
         if verb.takes == "image":
             return self.image(str(given))
         if verb.takes == "flavor":
             return self.flavor(str(given))
-        return given
+        if verb.takes == "snapshot":
+            return wanted_snapshot(str(given))
+        return wanted_clone(str(given)) if verb.takes == "new_machine" else given
 
     def act(
         self, machine: MachineRecord, verb: Verb, argument: Argument = None, maybe_done: bool = False
@@ -321,9 +329,9 @@ class Cloud(Catalog):
         """Bring a verb about on a known machine; see ``MachineActions.act``."""
         return self.actions.act(machine, verb, argument, maybe_done)
 
-    def foresee(self, machine: MachineRecord, verb: Verb) -> ActionResult:
+    def foresee(self, machine: MachineRecord, verb: Verb, argument: Argument = None) -> ActionResult:
         """What a verb would come to, without doing it; see ``MachineActions.foresee``."""
-        return self.actions.foresee(machine, verb)
+        return self.actions.foresee(machine, verb, argument)
 
     def act_many(
         self, machines: Sequence[MachineRecord], verb: Verb

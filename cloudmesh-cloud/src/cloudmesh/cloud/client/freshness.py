@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
 from cloudmesh.cloud.errors import IncompleteListing
@@ -57,7 +57,7 @@ def ask_stale(
     for name, answer in answers.items():
         if isinstance(answer, CloudmeshError) and not isinstance(answer, IncompleteListing):
             reasons[name] = str(answer)
-            _note_failure(database, kind, name, answer)
+            note_failure(database, kind, name, answer)
     return reasons
 
 
@@ -70,21 +70,42 @@ def _missing(config: Config, cloud: str) -> str:
     return ""
 
 
+class Failure(NamedTuple):
+    """A question that a cloud did not answer.
+
+    Attributes:
+        tried: when it was asked, in seconds since the epoch.
+        reason: why it did not tell.
+        pause: for how many seconds no list asks it again by itself.
+    """
+
+    tried: float
+    reason: str
+    pause: float
+
+
+def last_failure(database: Database, kind: str, cloud: str) -> Failure | None:
+    """The last failure that was written down, however long ago; None if there was none."""
+    found = database.find(ATTEMPTS, kind=kind, cloud=cloud) if database.has(ATTEMPTS) else []
+    if not found:
+        return None
+    return Failure(float(found[0]["tried"]), str(found[0]["reason"]), float(found[0]["pause"]))
+
+
 def _recent_failure(config: Config, database: Database, kind: str, cloud: str) -> str:
     """Why the cloud did not answer a moment ago; empty if it can be asked."""
-    if not database.has(ATTEMPTS):
+    failure = last_failure(database, kind, cloud)
+    if failure is None:
         return ""
-    found = database.find(ATTEMPTS, kind=kind, cloud=cloud)
-    if not found:
-        return ""
-    seconds, pause = time.time() - float(found[0]["tried"]), float(found[0]["pause"])
+    seconds, pause = time.time() - failure.tried, failure.pause
     if pause == AGAIN:
         # Who wants rows of the last 5 seconds takes more attempts, too.
         pause = min(pause, config.refresh_after(cloud))
-    return f"{found[0]['reason']} ({int(seconds)}s ago)" if 0 <= seconds < pause else ""
+    return f"{failure.reason} ({int(seconds)}s ago)" if 0 <= seconds < pause else ""
 
 
-def _note_failure(database: Database, kind: str, cloud: str, error: CloudmeshError) -> None:
+def note_failure(database: Database, kind: str, cloud: str, error: CloudmeshError) -> None:
+    """Write down that a cloud did not answer just now, so that no list asks it by itself for a while."""
     pause = SIGN_IN_AGAIN if isinstance(error, CredentialsError) else AGAIN
     record = {"kind": kind, "cloud": cloud, "tried": time.time(), "pause": pause, "reason": str(error)}
     # A list is shown even if nothing can be written.

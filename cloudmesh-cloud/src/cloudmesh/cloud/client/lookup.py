@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
@@ -56,20 +55,6 @@ def _meant(name: str, things: Sequence[Thing]) -> list[Thing]:
 def id_of(thing: Named) -> str:
     """The cloud's id of a thing; its name where things of its kind have none."""
     return str(getattr(thing, "cloud_id", thing.name))
-
-
-def fingerprints(public_key: str) -> set[str]:
-    """The fingerprints that clouds give for a public key in OpenSSH's form; none if it has another form."""
-    import base64
-    import hashlib
-
-    try:
-        blob = base64.b64decode(public_key.split()[1], validate=True)
-    except (IndexError, ValueError):
-        return set()
-    old = hashlib.md5(blob, usedforsecurity=False).hexdigest()
-    new = base64.b64encode(hashlib.sha256(blob).digest()).decode()
-    return {":".join(re.findall("..", old)), f"SHA256:{new.rstrip('=')}", new}
 
 
 def defaults(config: Config, cloud: str) -> dict[str, str]:

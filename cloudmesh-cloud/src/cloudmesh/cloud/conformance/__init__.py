@@ -17,6 +17,7 @@ A test of what a provider does not declare in ``capabilities`` passes if all suc
 =============  =============================================================================================
 ``machines``   booting, listing, deleting; a boot is found by its token; images and flavors
 ``verbs``      each verb leads to its state; a new verb is a row in a table there, or a test of its own
+``copies``     snapshots and clones
 ``networks``   networks, security groups with their rules, floating IPs
 ``leases``     leases, and machines that are booted on them
 ``account``    key pairs and quotas; what is not declared is unsupported
@@ -31,6 +32,7 @@ from __future__ import annotations
 
 from cloudmesh.cloud.conformance.account import AccountTests
 from cloudmesh.cloud.conformance.bulk import BulkTests
+from cloudmesh.cloud.conformance.copies import CopyTests
 from cloudmesh.cloud.conformance.faults import FaultTests
 from cloudmesh.cloud.conformance.leases import LeaseTests
 from cloudmesh.cloud.conformance.machines import MachineTests
@@ -40,7 +42,9 @@ from cloudmesh.cloud.conformance.verbs import VerbTests
 __all__ = ["ProviderSuite"]
 
 
-class ProviderSuite(MachineTests, VerbTests, NetworkTests, LeaseTests, AccountTests, BulkTests, FaultTests):
+class ProviderSuite(
+    MachineTests, VerbTests, CopyTests, NetworkTests, LeaseTests, AccountTests, BulkTests, FaultTests
+):
     """All tests. Subclass it and give it the fixture ``make_provider``.
 
     ``patience``: how many seconds to wait for a machine to reach a state; raise it for slow clouds.

@@ -64,6 +64,8 @@ def call_verb(provider: Provider, verb: Verb, machine: MachineRecord) -> None:
         "image": lambda: provider.images()[0],
         "flavor": lambda: provider.flavors()[0],
         "name": lambda: f"{machine.name}-b",
+        "new_machine": lambda: f"{machine.name}-b",
+        "snapshot": lambda: "before",
         "metadata": lambda: {"a": "b"},
     }
     arguments = [values[verb.takes]()] if verb.takes else []

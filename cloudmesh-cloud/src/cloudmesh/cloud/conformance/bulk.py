@@ -11,7 +11,7 @@ import pytest
 from cloudmesh.cloud.conformance.base import ProviderTests, new_name
 from cloudmesh.cloud.errors import Conflict, NotFound, Unsupported
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Capability
+from cloudmesh.cloud.model.verbs import VERBS, Capability, capability_of
 from cloudmesh.cloud.provider.boot import BootRequest, new_token
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.errors import CloudmeshError
@@ -35,7 +35,7 @@ class BulkTests(ProviderTests):
         for verb, most in provider.bulk.items():
             assert isinstance(most, int) and most > 1
             if verb != "boot":
-                needed = VERBS[verb].capability
+                needed = capability_of(VERBS[verb])
                 assert needed is None or needed in provider.capabilities
                 assert not VERBS[verb].takes
 

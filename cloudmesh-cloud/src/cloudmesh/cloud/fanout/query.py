@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cloudmesh.cloud.errors import BadAnswer
@@ -34,6 +35,7 @@ class CloudProgress(NamedTuple):
         total: how many machines there are to do.
         done, failed, running: how many of them are where they should be, have failed, are being called for.
         left: for how many seconds they are waited for yet, at most; 0 if that has no limit.
+        steps: the names of machines by the step that each is at, where there are several.
     """
 
     cloud: str
@@ -42,6 +44,7 @@ class CloudProgress(NamedTuple):
     failed: int
     running: int
     left: float = 0.0
+    steps: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 # Called with what is going on ("list" while clouds are asked what there is, then the verb, or "wait") and the

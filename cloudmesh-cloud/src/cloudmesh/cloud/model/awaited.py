@@ -15,7 +15,7 @@ _GRACE = 10.0
 # a moment after they told of it.
 _SHOWN_LATE = 10.0
 _AT_REST = frozenset(state for state in State if not state.is_passing) - {State.ACTIVE, State.UNKNOWN}
-_BACK = frozenset({State.ACTIVE, State.STOPPED})
+_BACK = frozenset({State.ACTIVE, State.STOPPED, State.SUSPENDED, State.PAUSED})
 _AFTER_DELETING = frozenset({State.DELETED, State.ERROR})
 
 
@@ -25,7 +25,7 @@ Condition = Callable[[MachineRecord], bool | str]
 
 
 def came_back(machine: MachineRecord) -> bool | str:
-    """The condition for what leads a machine back to where it was before, running or not."""
+    """The condition for what leads a machine back to where it was before, running, at rest or stopped."""
     if machine.state is State.ERROR:
         return f"it went to state error: {machine.fault}"
     if machine.state in (State.DELETED, State.DELETING):

@@ -6,11 +6,11 @@ and machines are booted on a reservation while its lease is active.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import uuid4
 
 from cloudmesh.cloud.model.records import Flavor, Word
 
@@ -119,7 +119,7 @@ class LeaseRequest:
 def new_lease_name(names: Iterable[str]) -> str:
     """A name for the lease of new machines, with a mark by which it is found again, and known as ours."""
     label = re.sub(r"[^A-Za-z0-9._-]+", "-", ",".join(names).replace("[", "").replace("]", ""))
-    return f"{label[:_LABEL].strip('-') or 'lease'}-cms-{uuid4().hex[:16]}"
+    return f"{label[:_LABEL].strip('-') or 'lease'}-cms-{os.urandom(8).hex()}"
 
 
 def was_made_for_machines(name: str) -> bool:

@@ -26,6 +26,8 @@ class Kind(Word):
     SECURITY_GROUPS = "security_groups"
     FILE = "file"
     NAME = "name"
+    SNAPSHOT = "snapshot"
+    NEW_MACHINE = "new_machine"
     METADATA = "metadata"
     HINTS = "hints"
     LEASE = "lease"

@@ -45,6 +45,7 @@ class State(Word):
     UNPAUSING = "unpausing"
     REBOOTING = "rebooting"
     REBUILDING = "rebuilding"
+    RESTORING = "restoring"
     RESIZING = "resizing"
     DELETING = "deleting"
     MIGRATING = "migrating"
@@ -136,7 +137,7 @@ class MachineRecord:
         return [*self.public_ips, *self.private_ips]
 
     def to_record(self) -> dict[str, Any]:
-        """The machine as plain data, of which it shares nothing; ``store.inventory.machine_of`` reads it."""
+        """The machine as plain data, of which it shares nothing; ``store.inventory`` reads it."""
         # Not asdict, which takes ten times as long; a listing has thousands of machines.
         return {
             **vars(self),
@@ -186,12 +187,18 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Image:
-    """What a machine boots from. ``size`` is in GiB, 0 where the cloud does not tell."""
+    """What a machine boots from.
+
+    Attributes:
+        size: in GiB, 0 where the cloud does not tell.
+        login_user: who is to sign in by ssh to a machine of it; empty where the image does not tell.
+    """
 
     cloud: str
     name: str
     cloud_id: str
     size: float = 0.0
+    login_user: str = ""
 
 
 @dataclass(frozen=True)

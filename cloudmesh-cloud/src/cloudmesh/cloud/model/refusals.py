@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 
 from cloudmesh.cloud.errors import Conflict, Locked
-from cloudmesh.cloud.model.parameters import Fitness
+from cloudmesh.cloud.model.parameters import Fitness, Kind
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
+from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb, capability_of
 
 #: What a cloud cannot do without it, as it comes after "a type that cannot"; verbs say it in the table.
 WITHOUT: Mapping[Capability, str] = {
@@ -42,14 +42,16 @@ def impossible(
 ) -> Conflict:
     """The error for a verb that cannot be, naming those that would work now and that the cloud can.
 
-    What leaves a machine's state alone is not named: that is always possible.
+    What leaves a machine's state alone is not named: that is always possible. Neither is what needs a
+    snapshot.
     """
     possible = [
         other.words
         for other in VERBS.values()
         if other.passing is not None
+        and other.takes != Kind.SNAPSHOT
         and other.fitness(machine.state) is Fitness.POSSIBLE
-        and (other.capability is None or other.capability in capabilities)
+        and (capability_of(other) is None or capability_of(other) in capabilities)
     ]
     hint = f"wait until it is no longer {machine.state}" if machine.state.is_passing else ""
     hint = hint or (f"possible now: {', '.join(possible)}" if possible else "no action is possible any more")

@@ -13,12 +13,22 @@ from enum import EnumMeta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from cloudmesh.cloud.model.copies import NewMachine, NewSnapshot
 from cloudmesh.cloud.model.parameters import Fitness, Kind, Parameter, option
 from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State, Word
 from cloudmesh.plugin.errors import UnknownName
 
 # What a verb takes beside the machine: a thing of the cloud, a name, metadata to set or (None) to remove.
-Argument = Image | Flavor | str | Mapping[str, str | None] | None
+Argument = Image | Flavor | NewSnapshot | NewMachine | str | Mapping[str, str | None] | None
+
+_S = State
+_AT_REST = frozenset({_S.ACTIVE, _S.STOPPED, _S.SUSPENDED, _S.PAUSED})
+_TO_ACTIVE = frozenset(
+    {_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.UNPAUSING, _S.UNSHELVING, _S.REBOOTING}
+)
+_OFF = frozenset({_S.STOPPED, _S.HALTED, _S.HIBERNATED})
+_ANY = frozenset(_S) - {_S.DELETED, _S.DELETING}
+_NONE: frozenset[State] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -39,8 +49,10 @@ class Verb:
         deed: what a cloud that lacks it cannot do, as in "cannot suspend a machine".
         repeatable: whether, where nobody knows if it was done, it may be done again: the state or what it
             takes tells, or doing it twice is as doing it once.
-        destroys: the question to the user without its mark, if what is on the machine's disks is lost.
+        destroys: the question to the user without its mark, if something on the machine's disks is lost, or
+            what was kept of them.
         single: whether it makes sense for one machine only.
+        makes: whether it makes another machine, which its outcome is about; the machine itself stays.
         locks: what becomes of the lock of the machine; None if that stays.
         everywhere: whether every cloud can do it, so that there is no capability for it.
     """
@@ -60,6 +72,7 @@ class Verb:
     repeatable: bool = True
     destroys: str = ""
     single: bool = False
+    makes: bool = False
     locks: bool | None = None
     everywhere: bool = False
 
@@ -80,13 +93,8 @@ class Verb:
 
     @property
     def takes(self) -> str:
-        """What it needs beside the machine: image, flavor, name or metadata; empty for nothing."""
+        """What it needs beside the machine: image, flavor, name, metadata, ...; empty for nothing."""
         return self.value.kind.value if self.value else ""
-
-    @property
-    def capability(self) -> Capability | None:
-        """What a cloud must be able to do for this verb; None for one that every cloud can."""
-        return None if self.everywhere else Capability(self.name)
 
     def fitness(self, state: State) -> Fitness:
         """Whether the verb can be called in this state, is already true, or cannot be."""
@@ -107,90 +115,30 @@ class Verb:
     @property
     def returns_anywhere(self) -> bool:
         """Whether it leads back to where the machine was before, which its state does not tell any more."""
-        return self.target is None and self.passing is not None and not self.sources & _AT_REST
+        told = self.takes != Kind.SNAPSHOT and self.sources & _AT_REST
+        return self.target is None and self.passing is not None and not told
 
 
-_S = State
-_AT_REST = frozenset({_S.ACTIVE, _S.STOPPED, _S.SUSPENDED, _S.PAUSED})
-_TO_ACTIVE = frozenset(
-    {_S.ACTIVE, _S.BUILDING, _S.STARTING, _S.RESUMING, _S.UNPAUSING, _S.UNSHELVING, _S.REBOOTING}
-)
-_OFF = frozenset({_S.STOPPED, _S.HALTED, _S.HIBERNATED})
-_ANY = frozenset(_S) - {_S.DELETED, _S.DELETING}
-_NONE: frozenset[State] = frozenset()
-
-
-def _states(
+def states(
     sources: Set[State], already: Set[State], target: State | None, passing: State | None
 ) -> tuple[frozenset[State], frozenset[State], State | None, State | None]:
     """Those four of a verb in one line."""
     return frozenset(sources), frozenset(already), target, passing
 
 
-#: Booting makes the machine that the others work on, so it stands beside the table.
-BOOT = Verb(
-    "boot",
-    "booted",
-    *_states(_NONE, _NONE, _S.ACTIVE, _S.BUILDING),
-    help="boot new machines, on each cloud that --cloud names",
-    parameters=(
-        option(Kind.IMAGE, "--image=IMAGE", "the image to boot; else the cloud's default"),
-        option(Kind.FLAVOR, "--flavor=FLAVOR", "the flavor (size); else the cloud's default"),
-        option(Kind.KEY, "--key=KEY", "the key pair for SSH; else the default"),
-        option(Kind.NETWORKS, "--network=NETWORKS", "networks, comma-separated; else the default"),
-        option(
-            Kind.SECURITY_GROUPS, "--secgroup=GROUPS", "security groups, comma-separated; else the default"
-        ),
-        option(Kind.FILE, "--userdata=FILE", "a user-data file for cloud-init; else the default"),
-        option(Kind.METADATA, "--metadata=PAIR", "set KEY=VALUE; can be repeated"),
-        option(
-            Kind.HINTS,
-            "--hint=PAIR",
-            "a hint KEY=VALUE for the scheduler, such as group=ID; can be repeated",
-        ),
-        option(
-            Kind.LEASE,
-            "--lease=LEASE",
-            "lease hosts for this long (90m, 3h, 2d), or boot on this lease (name or id)",
-        ),
-        Parameter(
-            "lease_start",
-            Kind.TIME,
-            "when the lease starts",
-            (
-                (
-                    "--lease-start=TIME",
-                    "when the new lease starts: '2026-12-24 14:00' (local time), +2h; else now",
-                ),
-            ),
-            required=False,
-        ),
-        option(
-            Kind.HOST,
-            "--host=PROPERTIES",
-            "lease whole hosts with these properties: 'node_type=gpu_p100,vcpus>=16'; or any",
-        ),
-        option(
-            Kind.FLAG,
-            "--public",
-            "create a public address for each machine; cms vm delete releases it",
-        ),
-    ),
-    everywhere=True,
-)
-
+_SNAPSHOT = option(Kind.SNAPSHOT, "--name=SNAPSHOT", "the name of the snapshot", required=True)
 # A state we do not know must not keep a user from stopping or deleting what costs money.
 _TABLE = (
     Verb(
         "start",
         "started",
-        *_states({*_OFF, _S.UNKNOWN}, _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
+        *states({*_OFF, _S.UNKNOWN}, _TO_ACTIVE, _S.ACTIVE, _S.STARTING),
         help="start stopped machines",
     ),
     Verb(
         "stop",
         "stopped",
-        *_states(
+        *states(
             {_S.ACTIVE, _S.HALTED, _S.ERROR, _S.UNKNOWN}, {_S.STOPPED, _S.STOPPING}, _S.STOPPED, _S.STOPPING
         ),
         help="shut machines down; disks are kept",
@@ -198,31 +146,31 @@ _TABLE = (
     Verb(
         "suspend",
         "suspended",
-        *_states({_S.ACTIVE}, {_S.SUSPENDED, _S.SUSPENDING}, _S.SUSPENDED, _S.SUSPENDING),
+        *states({_S.ACTIVE}, {_S.SUSPENDED, _S.SUSPENDING}, _S.SUSPENDED, _S.SUSPENDING),
         help="save the memory to disk and free the host",
     ),
     Verb(
         "resume",
         "resumed",
-        *_states({_S.SUSPENDED}, _TO_ACTIVE, _S.ACTIVE, _S.RESUMING),
+        *states({_S.SUSPENDED}, _TO_ACTIVE, _S.ACTIVE, _S.RESUMING),
         help="resume suspended machines",
     ),
     Verb(
         "pause",
         "paused",
-        *_states({_S.ACTIVE}, {_S.PAUSED, _S.PAUSING}, _S.PAUSED, _S.PAUSING),
+        *states({_S.ACTIVE}, {_S.PAUSED, _S.PAUSING}, _S.PAUSED, _S.PAUSING),
         help="pause machines; the memory stays on the host",
     ),
     Verb(
         "unpause",
         "unpaused",
-        *_states({_S.PAUSED}, _TO_ACTIVE, _S.ACTIVE, _S.UNPAUSING),
+        *states({_S.PAUSED}, _TO_ACTIVE, _S.ACTIVE, _S.UNPAUSING),
         help="unpause paused machines",
     ),
     Verb(
         "shelve",
         "shelved",
-        *_states(
+        *states(
             {_S.ACTIVE, _S.STOPPED, _S.SUSPENDED, _S.PAUSED},
             {_S.SHELVED, _S.SHELVED_OFFLOADED, _S.SHELVING},
             _S.SHELVED,
@@ -233,13 +181,13 @@ _TABLE = (
     Verb(
         "unshelve",
         "unshelved",
-        *_states({_S.SHELVED, _S.SHELVED_OFFLOADED}, _TO_ACTIVE, _S.ACTIVE, _S.UNSHELVING),
+        *states({_S.SHELVED, _S.SHELVED_OFFLOADED}, _TO_ACTIVE, _S.ACTIVE, _S.UNSHELVING),
         help="start shelved machines from the images of their disks",
     ),
     Verb(
         "reboot",
         "rebooted",
-        *_states({_S.ACTIVE, _S.ERROR}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
+        *states({_S.ACTIVE, _S.ERROR}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
         help="restart machines",
         parameters=(option(Kind.FLAG, "--hard", "power cycle, in any state", verb="hard_reboot"),),
         repeatable=False,
@@ -247,7 +195,7 @@ _TABLE = (
     Verb(
         "hard_reboot",
         "rebooted",
-        *_states(_AT_REST | {_S.ERROR, _S.UNKNOWN}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
+        *states(_AT_REST | {_S.ERROR, _S.UNKNOWN}, {_S.REBOOTING}, _S.ACTIVE, _S.REBOOTING),
         said="reboot --hard",
         deed="hard-reboot a machine",
         repeatable=False,
@@ -255,7 +203,7 @@ _TABLE = (
     Verb(
         "rebuild",
         "rebuilt",
-        *_states({_S.ACTIVE, _S.STOPPED, _S.ERROR}, _NONE, None, _S.REBUILDING),
+        *states({_S.ACTIVE, _S.STOPPED, _S.ERROR}, _NONE, None, _S.REBUILDING),
         help="reinstall machines from an image; disks are erased",
         parameters=(option(Kind.IMAGE, "--image=IMAGE", "the image to install", required=True),),
         repeatable=False,
@@ -265,7 +213,7 @@ _TABLE = (
     Verb(
         "resize",
         "resized",
-        *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED, _S.RESIZED}, _NONE, None, _S.RESIZING),
+        *states({_S.ACTIVE, _S.STOPPED, _S.HALTED, _S.RESIZED}, _NONE, None, _S.RESIZING),
         help="change the flavor; machines are restarted",
         parameters=(
             option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),
@@ -280,7 +228,7 @@ _TABLE = (
     Verb(
         "resize_unconfirmed",
         "resized",
-        *_states({_S.ACTIVE, _S.STOPPED, _S.HALTED}, {_S.RESIZED}, _S.RESIZED, _S.RESIZING),
+        *states({_S.ACTIVE, _S.STOPPED, _S.HALTED}, {_S.RESIZED}, _S.RESIZED, _S.RESIZING),
         said="resize --no-confirm",
         deed="leave a resize unconfirmed",
         parameters=(option(Kind.FLAVOR, "--flavor=FLAVOR", "the new flavor", required=True),),
@@ -288,22 +236,59 @@ _TABLE = (
     Verb(
         "confirm_resize",
         "confirmed",
-        *_states({_S.RESIZED}, {_S.ACTIVE, _S.STOPPED}, None, _S.RESIZING),
+        *states({_S.RESIZED}, {_S.ACTIVE, _S.STOPPED}, None, _S.RESIZING),
         help="keep the new flavor of resized machines",
         deed="confirm the resize of a machine",
     ),
     Verb(
         "revert_resize",
         "reverted",
-        *_states({_S.RESIZED}, _NONE, None, _S.RESIZING),
+        *states({_S.RESIZED}, _NONE, None, _S.RESIZING),
         help="give resized machines their former flavor and disk back",
         deed="revert the resize of a machine",
         repeatable=False,
     ),
     Verb(
+        "snapshot",
+        "snapshotted",
+        *states(_AT_REST, _NONE, None, None),
+        help="keep the disks, and the memory of running machines, as they are now",
+        doc="Keep the disks, and the memory of a running machine, as they are now.",
+        parameters=(_SNAPSHOT,),
+        deed="take a snapshot of a machine",
+    ),
+    Verb(
+        "restore",
+        "restored",
+        *states(_AT_REST | {_S.HALTED, _S.ERROR}, _NONE, None, _S.RESTORING),
+        help="bring machines back to a snapshot; what came since is lost",
+        parameters=(_SNAPSHOT,),
+        deed="restore a machine from a snapshot",
+        repeatable=False,
+        destroys="Restore {machines} to snapshot {argument}, erasing what is on the disks since then",
+    ),
+    Verb(
+        "delete_snapshot",
+        "deleted",
+        *states(_ANY, _NONE, None, None),
+        help="delete a snapshot of machines; the machines stay",
+        parameters=(_SNAPSHOT,),
+        deed="delete a snapshot of a machine",
+        destroys="Delete snapshot {argument} of {machines}",
+    ),
+    Verb(
+        "clone",
+        "cloned",
+        *states(_AT_REST, _NONE, None, None),
+        help="make and start another machine with a copy of the disks",
+        parameters=(Parameter("name", Kind.NEW_MACHINE, "the name of the new machine", (("NEWNAME", ""),)),),
+        single=True,
+        makes=True,
+    ),
+    Verb(
         "rename",
         "renamed",
-        *_states(_ANY, _NONE, None, None),
+        *states(_ANY, _NONE, None, None),
         help="rename one machine",
         parameters=(Parameter("name", Kind.NAME, "the new name", (("NEWNAME", ""),)),),
         single=True,
@@ -311,7 +296,7 @@ _TABLE = (
     Verb(
         "metadata",
         "changed",
-        *_states(_ANY, _NONE, None, None),
+        *states(_ANY, _NONE, None, None),
         help="set, remove or show metadata",
         doc="Set metadata by key, and remove that whose value is None; other keys stay.",
         parameters=(
@@ -331,21 +316,21 @@ _TABLE = (
     Verb(
         "lock",
         "locked",
-        *_states(_ANY, _NONE, None, None),
+        *states(_ANY, _NONE, None, None),
         help="protect machines: they are not deleted before they are unlocked",
         locks=True,
     ),
     Verb(
         "unlock",
         "unlocked",
-        *_states(_ANY, _NONE, None, None),
+        *states(_ANY, _NONE, None, None),
         help="let locked machines be deleted again",
         locks=False,
     ),
     Verb(
         "delete",
         "deleted",
-        *_states(_ANY, {_S.DELETED, _S.DELETING}, _S.DELETED, _S.DELETING),
+        *states(_ANY, {_S.DELETED, _S.DELETING}, _S.DELETED, _S.DELETING),
         help="delete machines and their disks permanently",
         destroys="Delete {machines}",
         everywhere=True,
@@ -386,6 +371,11 @@ class Capability(Word, metaclass=_FromTable):
     LEASES = "leases"
     ADD_IMAGE = "add_image"
     DELETE_IMAGE = "delete_image"
+
+
+def capability_of(verb: Verb) -> Capability | None:
+    """What a cloud must be able to do for this verb; None for one that every cloud can."""
+    return None if verb.everywhere else Capability(verb.name)
 
 
 def find_verb(name: str) -> Verb:

@@ -6,11 +6,11 @@ By it a machine is found whose boot was answered to nobody.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from cloudmesh.cloud.model.leases import Reservation
 from cloudmesh.cloud.model.networks import Network, SecurityGroup
@@ -105,7 +105,7 @@ def require_good_name(name: str) -> None:
 
 def new_token() -> str:
     """A token that no other boot has, fit for every cloud."""
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def marked(request: BootRequest) -> dict[str, str]:

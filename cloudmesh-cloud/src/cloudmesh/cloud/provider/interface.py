@@ -206,10 +206,12 @@ class Provider(Things, ABC):
                 return image
         raise NotFound(f"there is no image {cloud_id} on cloud {self.name}")
 
-    def add_image(self, name: str, file: Path) -> Image:
+    def add_image(self, name: str, file: Path, properties: Mapping[str, str] | None = None) -> Image:
         """Upload a disk image, in a format that the cloud knows (Capability.ADD_IMAGE).
 
-        Raises Refused if the cloud does not take it; it is usable when this returns.
+        ``properties`` has what is known of it: ``user`` (who to sign in as), ``format`` (qcow2 or raw) and
+        ``source`` (the file or the address that it is from); a provider without a place for one leaves it
+        out. Raises Refused if the cloud does not take it; it is usable when this returns.
         """
         self._lacks(Capability.ADD_IMAGE)
 

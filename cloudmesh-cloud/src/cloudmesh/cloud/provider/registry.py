@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.config.check.provider_rules import GROUP
 from cloudmesh.plugin.errors import ConfigError, suggest
 from cloudmesh.plugin.packages import entry_points
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 def provider_types() -> list[str]:
@@ -51,8 +53,10 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
 
 
 @lru_cache
-def _installed(kind: str, path: tuple[str, ...]) -> list[metadata.EntryPoint]:
+def _installed(kind: str, path: tuple[str, ...]) -> list[EntryPoint]:
     """What packages on this path bring under a name; a thread that opens a cloud need not read them all."""
+    from importlib import metadata  # loads much, and many commands ask no cloud
+
     try:
         found = list(metadata.entry_points(group=GROUP, name=kind))
     except Exception:  # noqa: BLE001 one package is damaged; the others are read one by one

@@ -22,7 +22,7 @@ READS = frozenset(
     {
         *("connect", "check", "machines", "machine", "find_booted", "console"),
         *("images", "image", "flavors", "key_pairs", "quotas", "user_id"),
-        *("networks", "security_groups", "floating_ips", "leases"),
+        *("networks", "security_groups", "floating_ips", "leases", "snapshots"),
     }
 )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import KeyPair, Quota
 from cloudmesh.cloud.model.verbs import Capability
-from cloudmesh.cloud.provider.leasing import Leasing
+from cloudmesh.cloud.provider.copies import Copies
 
 
-class Things(Leasing):
+class Things(Copies):
     """What not every cloud has; see ``Provider`` for the attributes."""
 
     capabilities: frozenset[Capability] = frozenset()

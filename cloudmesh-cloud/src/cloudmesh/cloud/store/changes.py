@@ -72,6 +72,9 @@ class Recorder(Inventory):
     def forget(self, machine: MachineRecord) -> None:
         self._note("forget", machine)
 
+    def forget_host_keys(self, machine: MachineRecord) -> None:
+        self._note("forget_host_keys", machine)
+
     def replace(
         self,
         cloud: str,

@@ -11,30 +11,28 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
-from cloudmesh.cloud.store.new_names import MACHINES, NewNames
+from cloudmesh.cloud.store.new_names import GOING, MACHINES, VANISHED, NewNames
+from cloudmesh.config.settings import places
 from cloudmesh.db import Database, open_store
-from cloudmesh.plugin.errors import StoreError, UnknownName
 
 if TYPE_CHECKING:
     from cloudmesh.cloud.model.networks import FloatingIP
-    from cloudmesh.db import Condition, Record
+    from cloudmesh.cloud.store.vanished import VanishedMachines
+    from cloudmesh.db import Condition
 
 REFRESHES = "refresh"
-VANISHED = "vanished"
 ADDRESSES = "address"
 _KEY = ["cloud", "cloud_id"]
-_STATES = frozenset(state.value for state in State)
 # In place of an address that nobody has told yet.
 _EXPECTED = ""
 # For how many seconds a cloud may not list a machine that it has just made. EC2 mostly needs less than one,
 # and promises nothing; what is deleted elsewhere so soon is told of that much later.
 HIDES_NEW = 30.0
-# For how many seconds after a listing lacked a machine further readers can be told that it vanished.
-_KEEPS_VANISHED = 30 * 86400.0
 # How many machines are written in one transaction, for which other processes wait.
 _PAGE = 200
 # How many things that a listing left out are kept.
 _TOLD = 8
+_STATES = frozenset(state.value for state in State)
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,7 @@ class Inventory(AbstractContextManager["Inventory"]):
         """Use this database, or the user's own store."""
         self._database = database or open_store()
         self.new_jobs: list[tuple[str, str]] = []
+        self._gone: list[MachineRecord] = []
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -71,13 +70,24 @@ class Inventory(AbstractContextManager["Inventory"]):
         return self._database
 
     def close(self) -> None:
-        """Leave the store, after the names that are new to completion are written down for it."""
-        new = self.__dict__.get("new_names")
-        if new or self.new_jobs:
+        """Leave the store, after what is made of it is brought up to date: for completion, and for ssh."""
+        has_new = bool(self.__dict__.get("new_names"))
+        if has_new or self.new_jobs:
             from cloudmesh.cloud.store import names_file
 
             names_file.keep(self.new_names, self.new_jobs, self._database)
+        if has_new and (self._gone or (places.directory() / "ssh_config").exists()):
+            from cloudmesh.cloud.store import ssh_file  # few change anything
+
+            ssh_file.forget_gone(self._database, self._gone)
+            ssh_file.keep(self)
         self._database.close()
+
+    @cached_property
+    def _vanished(self) -> VanishedMachines:
+        from cloudmesh.cloud.store.vanished import VanishedMachines  # not for one machine from the store
+
+        return VanishedMachines(self._database)
 
     @cached_property
     def new_names(self) -> NewNames:
@@ -100,7 +110,7 @@ class Inventory(AbstractContextManager["Inventory"]):
                 refreshed = asked or time.time()
                 kept = [machine for machine in page if (machine.cloud, machine.cloud_id) not in newer]
                 self.new_names.saved(kept)
-                records = [_record(machine, refreshed) for machine in kept]
+                records = [stored(machine, refreshed) for machine in kept]
                 self._database.upsert_many(MACHINES, records, key=_KEY)
 
     def _newer(self, machines: Sequence[MachineRecord], asked: float) -> set[tuple[str, str]]:
@@ -118,11 +128,21 @@ class Inventory(AbstractContextManager["Inventory"]):
     def forget(self, machine: MachineRecord) -> None:
         """Remove a machine that its cloud no longer has; one in state deleted was deleted from here."""
         self.new_names.changed.add(machine.cloud)
+        self._gone.append(machine)
         if self._database.has(MACHINES):
             self._database.delete(MACHINES, cloud=machine.cloud, cloud_id=machine.cloud_id)
         if machine.state is State.DELETED and self._database.has(VANISHED):
             # A listing may have come before, as when a job is resumed.
             self._database.delete(VANISHED, cloud=machine.cloud, cloud_id=machine.cloud_id)
+
+    def forget_host_keys(self, machine: MachineRecord) -> None:
+        """Forget the keys of a machine that we are deleting, or whose disk we have made anew."""
+        if machine.state in GOING:
+            self._gone.append(machine)
+            return
+        from cloudmesh.cloud.store import ssh_file  # few machines are rebuilt
+
+        ssh_file.forget_disk(self._database, machine)
 
     def replace(
         self,
@@ -182,7 +202,7 @@ class Inventory(AbstractContextManager["Inventory"]):
     def _is_superseded(self, cloud: str, asked: float) -> bool:
         """Whether a listing that was asked for later has been taken over."""
         # A time to come was written before the clock was set back, and tells nothing.
-        return asked < (self._refreshed(cloud) or 0.0) <= time.time()
+        return asked < (self.listed_at(cloud) or 0.0) <= time.time()
 
     def _forget_missing(self, cloud: str, asked: float, left_out: Sequence[LeftOut]) -> list[KnownMachine]:
         """Forget the machines of which the cloud told no more; those that nobody deleted here."""
@@ -204,11 +224,9 @@ class Inventory(AbstractContextManager["Inventory"]):
             if each.machine.state is not State.BUILDING or not asked - HIDES_NEW < each.refreshed <= asked
         ]
         self._database.delete(MACHINES, cloud=cloud, cloud_id=in_([each.machine.cloud_id for each in gone]))
+        self._gone += [each.machine for each in gone]
         surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]
-        records = [
-            {**_record(each.machine, each.refreshed), "told": "", "noticed": asked} for each in surprising
-        ]
-        self._database.upsert_many(VANISHED, records, key=_KEY)
+        self._vanished.note(map(record_of, surprising), asked)
         return surprising
 
     def vanished(self, clouds: Iterable[str], reader: str = "shell") -> list[KnownMachine]:
@@ -217,49 +235,10 @@ class Inventory(AbstractContextManager["Inventory"]):
         Each reader (one word: shell, rest, python, ...) is told of a machine once. One that was told is kept
         for other readers for 30 days after a listing lacked it.
         """
-        untold = [cloud for cloud in clouds if self._untold(cloud, reader)]
-        if not untold:
-            # As nearly always: nothing is written, and nobody waits for it.
-            return []
-        try:
-            with self._database.atomic():
-                told = [known for cloud in untold for known in self._tell(cloud, reader)]
-        except StoreError:
-            # Where nothing can be written they are told again later, and a list is shown all the same.
-            kept = [_known(record) for cloud in untold for record in self._untold(cloud, reader)]
-            told = [known for known in kept if not self.find(known.machine)]
-        return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
-
-    def _untold(self, cloud: str, reader: str) -> list[Record]:
-        """The records of vanished machines of which a reader was not told yet."""
         if not self._database.has(VANISHED):
             return []
-        from cloudmesh.db import ne
-
-        try:
-            found = self._database.find(VANISHED, cloud=cloud, told=ne(reader))
-        except UnknownName:
-            # Earlier versions kept no readers; the column is made when the first one is told.
-            found = self._database.find(VANISHED, cloud=cloud)
-        return [record for record in found if reader not in _readers(record)]
-
-    def _tell(self, cloud: str, reader: str) -> list[KnownMachine]:
-        """The same as machines, which counts as told; forgets those that are back, and the oldest."""
-        from cloudmesh.db import gt, lt
-
-        told, marks, now = [], [], time.time()
-        for record in self._untold(cloud, reader):
-            known = _known(record)
-            if self.find(known.machine):
-                self._database.delete(VANISHED, cloud=cloud, cloud_id=known.machine.cloud_id)
-                continue
-            told.append(known)
-            readers = " ".join([*_readers(record), reader])
-            marks.append({"noticed": now, **record, "told": readers})
-        if marks:
-            self._database.upsert_many(VANISHED, marks, key=_KEY)
-            self._database.delete(VANISHED, cloud=cloud, told=gt(""), noticed=lt(now - _KEEPS_VANISHED))
-        return told
+        told = map(_known, self._vanished.tell(clouds, reader))
+        return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:
         """Remember that an address is about to be taken for a machine, marked with the token of its boot.
@@ -333,6 +312,10 @@ class Inventory(AbstractContextManager["Inventory"]):
             return []
         return [_known(record) for record in self._database.find(MACHINES, where=conditions)]
 
+    def with_id(self, cloud_id: str) -> list[KnownMachine]:
+        """The machines that have this id: one, unless several clouds have the same."""
+        return self._find(cloud_id=cloud_id)
+
     def find(self, machine: MachineRecord) -> KnownMachine | None:
         """The same machine as it was last seen; None if it has been forgotten."""
         found = self._find(cloud=machine.cloud, cloud_id=machine.cloud_id)
@@ -345,38 +328,29 @@ class Inventory(AbstractContextManager["Inventory"]):
 
     def was_refreshed(self, cloud: str) -> bool:
         """Whether a full listing of the cloud was ever taken over."""
-        return self._refreshed(cloud) is not None
+        return self.listed_at(cloud) is not None
 
     def listing_age(self, cloud: str) -> float | None:
         """Seconds since the cloud was asked for its last full listing; None if there was none.
 
         inf if the clock has been set back since then, so that nobody knows.
         """
-        asked = self._refreshed(cloud)
+        asked = self.listed_at(cloud)
         if asked is None:
             return None
         age = time.time() - asked
         return age if age >= 0 else float("inf")
 
-    def _refreshed(self, cloud: str) -> float | None:
-        """When the cloud was asked for the last listing that was taken over."""
+    def listed_at(self, cloud: str) -> float | None:
+        """When the cloud was asked for its last full listing, seconds since the epoch; None if never."""
         if not self._database.has(REFRESHES):
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
 
 
-def _readers(record: Mapping[str, Any]) -> list[str]:
-    """Who was told of a vanished machine; stores from before there were several readers name none."""
-    return str(record.get("told") or "").split()
-
-
-def record_of(known: KnownMachine) -> dict[str, Any]:
-    """A machine as its table in the store has it."""
-    return _record(known.machine, known.refreshed)
-
-
-def _record(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
+def stored(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
+    """The record of a machine that its cloud told of at the time ``refreshed``, seconds since the epoch."""
     # Metadata as pairs: users choose the keys, and a column for each would have no end.
     pairs = [[key, value] for key, value in machine.metadata.items()]
     return {**machine.to_record(), "metadata": pairs, "refreshed": refreshed}
@@ -392,6 +366,11 @@ def machine_of(record: Mapping[str, Any]) -> MachineRecord:
     state = State(record["state"]) if record["state"] in _STATES else State.UNKNOWN
     values |= {"state": state, "metadata": dict(record.get("metadata") or {})}
     return MachineRecord(**values)
+
+
+def record_of(known: KnownMachine) -> dict[str, Any]:
+    """A machine as its table in the store has it."""
+    return stored(known.machine, known.refreshed)
 
 
 def _known(record: Mapping[str, Any]) -> KnownMachine:

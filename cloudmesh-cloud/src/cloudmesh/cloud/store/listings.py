@@ -27,18 +27,25 @@ class KeptListing(NamedTuple):
         rows: what was listed.
         age: seconds since then.
         left_out: what it left out, as sentences; empty for nothing.
+        refreshed: when that was, in seconds since the epoch.
     """
 
     rows: list[dict[str, Any]]
     age: float
     left_out: str
+    refreshed: float
 
 
 def keep_listing(
     database: Database, kind: str, cloud: str, things: Sequence[Any], left_out: Sequence[LeftOut]
 ) -> None:
     """Write a whole listing down in place of the one before."""
-    listed = [{key: value for key, value in vars(thing).items() if key != "cloud"} for thing in things]
+    listed = [
+        {key: list(value) if isinstance(value, tuple) else value for key, value in vars(thing).items()}
+        for thing in things
+    ]
+    for each in listed:
+        del each["cloud"]
     told = "; ".join(str(each) for each in left_out[:_TOLD])
     record = {"kind": kind, "cloud": cloud, "refreshed": time.time(), "things": listed, "left_out": told}
     database.upsert(CATALOG, record, key=["kind", "cloud"])
@@ -50,8 +57,9 @@ def kept_listing(database: Database, kind: str, cloud: str) -> KeptListing | Non
     if not found:
         return None
     rows = [{"cloud": cloud, **thing} for thing in found[0]["things"]]
-    age = max(0.0, time.time() - float(found[0]["refreshed"]))
-    return KeptListing(rows, age, str(found[0].get("left_out") or ""))
+    refreshed = float(found[0]["refreshed"])
+    age = max(0.0, time.time() - refreshed)
+    return KeptListing(rows, age, str(found[0].get("left_out") or ""), refreshed)
 
 
 @dataclass
@@ -95,14 +103,17 @@ class SharedListings:
 
 
 def whom_to_ask(
-    config: Config, ages: Mapping[str, float | None], refresh: bool
+    config: Config, ages: Mapping[str, float | None], refresh: bool, max_age: float | None = None
 ) -> tuple[list[str], list[str]]:
     """The clouds that a list has to ask and wait for, and those whose rows are old.
 
     Args:
         ages: how old the rows of each cloud are, in seconds; None where it was never listed.
         refresh: whether all of them are to be asked.
+        max_age: seconds; a cloud whose rows are older is asked and waited for, and no rows count as old.
     """
+    if max_age is not None:
+        return [name for name, age in ages.items() if age is None or age > max_age or not max_age], []
     asked = [name for name, age in ages.items() if refresh or age is None]
     old = [
         name

@@ -31,7 +31,10 @@ MORE_COLUMNS = ("id", "key", "created", "metadata", "raw_state")
 # Those that ``pricing`` makes.
 RATES = ("rate", "rate_unit")
 # Only where they are asked for.
-OTHER_COLUMNS = ("address", "user", "port", "zone", "fault", "owner", "locked", "lease", "lease_ends", *RATES)
+OTHER_COLUMNS = (
+    *("address", "user", "port", "zone", "fault", "owner", "locked", "lease", "lease_ends", "refreshed"),
+    *RATES,
+)
 KINDS = {
     "addresses": LIST,
     "age": SECONDS,
@@ -40,6 +43,7 @@ KINDS = {
     "port": "number",
     "locked": YES,
     "lease_ends": TIME,
+    "refreshed": TIME,
     "rate": "number",
 }
 # How the flavors begin that Blazar makes for a reservation.
@@ -80,6 +84,7 @@ def machine_rows(
         "lease": lambda: [name for name, _ in leased],
         "lease_ends": lambda: [ends for _, ends in leased],
         "user": lambda: [value or "" for value in found["login_user"]],
+        "refreshed": lambda: _created(found["refreshed"]),
         "port": lambda: [value or 22 for value in found["ssh_port"]],
     }
     shown = dict.fromkeys([*columns, "cloud", "name", "id", "age"])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from cloudmesh.cloud.model.records import MachineRecord, State
 
 MACHINES = "machine"
+VANISHED = "vanished"
 # The kind of names that are the numbers of jobs, which belong to no cloud.
 JOB = "job"
 ALL, ADD, DROP = "all", "add", "drop"

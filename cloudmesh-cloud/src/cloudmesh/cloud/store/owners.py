@@ -6,12 +6,11 @@ A team may share a store, so what is kept there is kept for an account: a user o
 from __future__ import annotations
 
 import os
-import socket
 
 from cloudmesh.db import Database
 
 #: Whose process this is: ``UID@HOST``.
-ACCOUNT = f"{os.getuid()}@{socket.gethostname()}"
+ACCOUNT = f"{os.getuid()}@{os.uname().nodename}"
 _USERS = "own_user"
 
 

@@ -10,7 +10,7 @@ from cloudmesh.plugin import Answer, PluginCommand, command
 class KeyCommand(PluginCommand):
     """The command ``key`` of the shell."""
 
-    @command(reads="list", group="Clouds", summary="list, add and delete SSH key pairs")
+    @command(reads="list", group="Clouds", summary="list, generate, add and delete SSH key pairs")
     def do_key(self, arguments: dict[str, Any]) -> Answer | None:
         """
         ::
@@ -19,6 +19,7 @@ class KeyCommand(PluginCommand):
             key list [--cloud=CLOUDS] [--filter=FILTER] [--sort=COLUMNS]
                     [--columns=COLUMNS] [--output=FORMAT]
             key add NAME [FILE] [--cloud=CLOUDS] [--output=FORMAT]
+            key generate NAME [--no-passphrase] [--cloud=CLOUDS] [--output=FORMAT]
             key delete NAMES... [--yes] [--cloud=CLOUDS] [--output=FORMAT]
 
           Arguments:
@@ -31,17 +32,20 @@ class KeyCommand(PluginCommand):
             --filter=FILTER    only rows that meet all conditions: 'name=laptop*'
             --sort=COLUMNS     sort by these columns, - is descending: cloud,-name
             --columns=COLUMNS  columns to show, or globs
+            --no-passphrase    do not ask for a passphrase; the private key is not protected
             --yes              accepted for scripts; nothing is asked
             --output=FORMAT    table, json, yaml, csv or names [default: table]
 
           Description:
             key list      list the key pairs of the clouds
             key add       add your public key to each of the clouds
+            key generate  make a new key pair in ~/.ssh (id_ed25519 if you have none, else
+                          cloudmesh_NAME) and add the public key to each of the clouds
             key delete    delete key pairs from the clouds; machines keep the key
 
-            No private key is ever read or sent. Exit codes: 1 a cloud failed (the table
-            says which and why), 2 wrong usage or unknown name, 4 a cloud could not be
-            reached.
+            No private key is ever read or sent, and none leaves ~/.ssh. Exit codes:
+            1 a cloud failed (the table says which and why), 2 wrong usage or unknown
+            name, 4 a cloud could not be reached.
         """
         from cloudmesh.cloud.cli.changes import change_all, read_public_key
         from cloudmesh.cloud.cli.lists import list_things
@@ -54,6 +58,10 @@ class KeyCommand(PluginCommand):
         clouds = chosen_clouds(config, arguments["--cloud"])
         if arguments["list"]:
             return list_things(config, clouds, "key", arguments)
+        if arguments["generate"]:
+            from cloudmesh.cloud.cli.new_keys import generate
+
+            return generate(config, clouds, arguments["NAME"], not arguments["--no-passphrase"])
         if arguments["delete"]:
             return change_all(config, clouds, "delete", arguments["NAMES"], Cloud.delete_key)
         text = read_public_key(arguments["FILE"])

@@ -30,6 +30,11 @@ class OpenStackProvider(OpenStackLeases):
         Capability.BOOT_PUBLIC,
         Capability.ADD_IMAGE,
         Capability.DELETE_IMAGE,
+        # Nova has images of servers, but nothing that leads a server back to one as it was.
+        Capability.SNAPSHOT,
+        Capability.RESTORE,
+        Capability.DELETE_SNAPSHOT,
+        Capability.CLONE,
     }
     required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
     questions: ClassVar[tuple[Question, ...]] = QUESTIONS

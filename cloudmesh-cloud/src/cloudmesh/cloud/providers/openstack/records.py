@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cloudmesh.cloud.access.users import user_of_properties
 from cloudmesh.cloud.errors import OddRecord
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota, State
 from cloudmesh.cloud.provider.boot import boot_id_of, lease_of, unmarked
@@ -111,6 +112,8 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         raw_state=raw_state(status, task),
         # A server that boots from a volume has no image, and an empty text in its place.
         image=text_if_any(server.get("image") or {}, "id"),
+        # Told since microversion 2.98; of others the listing of images tells.
+        login_user=user_of_properties(_properties(server.get("image"))),
         flavor=text_if_any(flavor, "original_name") or text_if_any(flavor, "id"),
         key=text_if_any(server, "key_name"),
         private_ips=private,
@@ -125,6 +128,12 @@ def machine(cloud: str, server: Json) -> MachineRecord:
         # Told since microversion 2.9.
         locked=server.get("locked"),
     )
+
+
+def _properties(image: Any) -> Json:
+    """The properties of the image of a server; none where Nova does not tell them."""
+    told = image.get("properties") if isinstance(image, dict) else None
+    return told if isinstance(told, dict) else {}
 
 
 def _addresses(networks: Json) -> tuple[list[str], list[str]]:
@@ -147,9 +156,10 @@ def _addresses(networks: Json) -> tuple[list[str], list[str]]:
 def image(cloud: str, item: Json) -> Image:
     """An image of Glance."""
     cloud_id = text(item, "id")
-    return Image(
-        cloud, text_if_any(item, "name") or cloud_id, cloud_id, round((item.get("size") or 0) / GIB, 2)
-    )
+    size = round((item.get("size") or 0) / GIB, 2)
+    # Glance tells the properties of an image beside its own keys.
+    user = user_of_properties(item)
+    return Image(cloud, text_if_any(item, "name") or cloud_id, cloud_id, size, user)
 
 
 def flavor(cloud: str, item: Json) -> Flavor:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import FlavorTooSmall, NotFound, OddRecord, Refused
+from cloudmesh.cloud.model.copies import Snapshot
+from cloudmesh.cloud.model.networks import Network, SecurityGroup
 from cloudmesh.cloud.model.parameters import Fitness
-from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
+from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
 from cloudmesh.cloud.model.refusals import impossible, locked
 from cloudmesh.cloud.model.verbs import VERBS, Capability, Verb
 from cloudmesh.cloud.provider.boot import BootRequest, boot_id_of, lease_of, marked, unmarked
+from cloudmesh.cloud.providers.simulated import snapshots
 from cloudmesh.cloud.providers.simulated.account import FLAVORS, IMAGES, private_address
 from cloudmesh.cloud.providers.simulated.leases import SimulatedLeases
 from cloudmesh.cloud.providers.simulated.settings import SimulatedSettings
@@ -28,7 +32,7 @@ INSERT INTO machine (
 _LIKE_A_BOOT = ("start", "unshelve", "reboot", "hard_reboot", "rebuild")
 _RESIZES = ("resize", "resize_unconfirmed")
 # As OpenStack has it, what else a lock allows.
-_NOT_LOCKED = ("lock", "unlock", "rename")
+_NOT_LOCKED = ("lock", "unlock", "rename", "snapshot", "clone")
 # What several machines can be asked in one call, if the configuration says so.
 _AT_ONCE = ("start", "stop", "suspend", "resume", "pause", "unpause", "delete", "boot")
 
@@ -154,6 +158,55 @@ class SimulatedProvider(SimulatedLeases):
             kept = {key: value for key, value in merged.items() if value is not None}
             _update(connection, cloud_id, metadata=json.dumps(kept))
 
+    def snapshots(self, cloud_id: str) -> list[Snapshot]:
+        self._faults.before("snapshots", self._now(cloud_id).name)
+        with self._world.change() as connection:
+            return snapshots.list_snapshots(connection, self._row(connection, cloud_id))
+
+    def snapshot(self, cloud_id: str, name: str) -> None:
+        with self._copying("snapshot", cloud_id) as (connection, row, _):
+            snapshots.keep(connection, row, name, self._world.clock())
+
+    def restore(self, cloud_id: str, name: str) -> None:
+        with self._copying("restore", cloud_id) as (connection, row, broken):
+            kept = snapshots.kept(connection, row, name)
+            ends = broken or kept.state
+            self._begin(connection, self._machine(row), VERBS["restore"], ends, image=kept.image)
+
+    def delete_snapshot(self, cloud_id: str, name: str) -> None:
+        with self._copying("delete_snapshot", cloud_id) as (connection, row, _):
+            snapshots.give_up(connection, row, name)
+
+    def clone(self, cloud_id: str, name: str, token: str = "") -> MachineRecord:
+        with self._copying("clone", cloud_id) as (connection, row, broken):
+            return self._create(connection, self._request_like(row, name, token), broken or State.ACTIVE)
+
+    @contextmanager
+    def _copying(
+        self, verb: str, cloud_id: str
+    ) -> Iterator[tuple[sqlite3.Connection, dict[str, Any], State | None]]:
+        """The row of a machine whose state and lock allow the verb, and the state that a fault leads to."""
+        name = self._now(cloud_id).name
+        with self._faults.around_all(verb, [name]) as broken, self._world.change() as connection:
+            row = self._row(connection, cloud_id)
+            self._require_fit(self._machine(row), VERBS[verb])
+            yield connection, row, broken.get(name)
+
+    def _request_like(self, row: Mapping[str, Any], name: str, token: str) -> BootRequest:
+        """A request for a machine that is like the one of this row."""
+        of_flavor = {each[0]: Flavor(self.name, each[0], f"flavor-{each[0]}", *each[1:]) for each in FLAVORS}
+        return BootRequest(
+            name,
+            Image(self.name, row["image"], f"image-{row['image']}", dict(IMAGES).get(row["image"], 0.0)),
+            of_flavor[row["flavor"]],
+            KeyPair(self.name, row["key"]) if row["key"] else None,
+            tuple(Network(self.name, each, each) for each in json.loads(row["networks"])),
+            tuple(SecurityGroup(self.name, each, each) for each in json.loads(row["groups"])),
+            metadata=unmarked(json.loads(row["metadata"])),
+            hints=json.loads(row["hints"]),
+            token=token,
+        )
+
     def console(self, cloud_id: str) -> str:
         machine = self._now(cloud_id)
         self._faults.before("console", machine.name)
@@ -199,13 +252,11 @@ class SimulatedProvider(SimulatedLeases):
         **values: Any,
     ) -> None:
         """Write down where the machine is led to. Raises Conflict if its state does not allow the verb."""
-        if machine.locked and verb.name not in _NOT_LOCKED:
-            raise locked(verb, machine)
+        on_its_way = verb.name in _RESIZES and machine.state is State.RESIZING
+        self._require_fit(machine, verb, on_its_way)
         if verb.locks is not None:
             values["locked"] = verb.locks
-        waits = machine.state is State.RESIZED and machine.flavor != values.get("flavor", machine.flavor)
-        on_its_way = verb.name in _RESIZES and machine.state is State.RESIZING
-        if waits or (verb.fitness(machine.state) is not Fitness.POSSIBLE and not on_its_way):
+        if machine.state is State.RESIZED and machine.flavor != values.get("flavor", machine.flavor):
             raise impossible(verb, machine)
         was = json.loads(self._row(connection, machine.cloud_id)["was"])
         if verb.name in _RESIZES and machine.state not in (State.RESIZED, State.RESIZING):
@@ -222,6 +273,13 @@ class SimulatedProvider(SimulatedLeases):
             _update(connection, machine.cloud_id, ready_at=ready, **values)
         elif values:
             _update(connection, machine.cloud_id, **values)
+
+    def _require_fit(self, machine: MachineRecord, verb: Verb, on_its_way: bool = False) -> None:
+        """Raises Conflict if the state of the machine, or its lock, does not allow the verb."""
+        if machine.locked and verb.name not in _NOT_LOCKED:
+            raise locked(verb, machine)
+        if verb.fitness(machine.state) is not Fitness.POSSIBLE and not on_its_way:
+            raise impossible(verb, machine)
 
     def _name_taken(self, name: str) -> Refused:
         return Refused(f"cloud {self.name} already has a machine {name}; use another name")
@@ -242,6 +300,8 @@ class SimulatedProvider(SimulatedLeases):
 
     def _machine(self, row: Mapping[str, Any]) -> MachineRecord:
         state, metadata = State(row["state"]), json.loads(row["metadata"])
+        reach = self._settings.reach
+        reached = [reach.address(row["id"])] if reach else []
         return MachineRecord(
             cloud=self.name,
             name=row["name"],
@@ -252,7 +312,8 @@ class SimulatedProvider(SimulatedLeases):
             flavor=row["flavor"],
             key=row["key"],
             private_ips=[private_address(row["id"])],
-            public_ips=json.loads(row["public_ips"]),
+            public_ips=[*reached, *json.loads(row["public_ips"])],
+            ssh_port=reach.port if reach else 22,
             fault="simulated fault, set in the configuration" if state is State.ERROR else "",
             created=row["created"],
             metadata=unmarked(metadata),

@@ -22,7 +22,7 @@ CALLS = (
     *("security_groups", "create_security_group", "delete_security_group", "add_rule", "remove_rule"),
     *("floating_ips", "create_floating_ip", "delete_floating_ip"),
     *("attach_floating_ip", "detach_floating_ip"),
-    *("leases", "create_lease", "extend_lease", "delete_lease"),
+    *("leases", "create_lease", "extend_lease", "delete_lease", "snapshots"),
 )
 QUOTAS = ("machines", "vcpus", "ram", "key_pairs", "security_groups", "floating_ips")
 # After these nobody knows whether the work was done.
@@ -58,12 +58,29 @@ class FaultRule:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Where an ssh server, such as one of a test or a rehearsal, answers in place of simulated machines.
+
+    In the configuration ``reach: {addresses: [127.0.0.1, 127.0.0.2], port: 2222}``. The first machine that
+    the cloud makes has the first address as its public one, the next the next, and after the last it begins
+    again; all have the port. Without ``reach`` no address of a simulated machine leads anywhere.
+    """
+
+    addresses: tuple[str, ...]
+    port: int = 22
+
+    def address(self, number: int) -> str:
+        """The address of machine ``number``, which counts from 1."""
+        return self.addresses[(number - 1) % len(self.addresses)]
+
+
+@dataclass(frozen=True)
 class SimulatedSettings:
     """Times are in seconds; ``failure_rate`` is the share of calls that fail, from 0 to 1.
 
     What ``quota`` does not hold has no limit. ``bulk`` is how many machines one call can be about; 1 for none
     but its own. ``user`` is who we are there: clouds with the same ``file`` and other users share a project.
-    ``hosts`` is how many can be leased.
+    ``hosts`` is how many can be leased. ``reach``: where an ssh server stands for the machines.
     """
 
     file: Path
@@ -77,6 +94,7 @@ class SimulatedSettings:
     bulk: int = 1
     user: str = "me"
     hosts: int = 16
+    reach: Reach | None = None
 
     @classmethod
     def read(cls, cloud: str, data: Mapping[str, Any]) -> SimulatedSettings:
@@ -109,12 +127,13 @@ class SimulatedSettings:
         if not (isinstance(user, str) and user):
             raise _bad(cloud, "user", "must be a name")
         others: dict[str, Any] = {"fail": rules, "quota": quota, "bulk": bulk, "user": user, "hosts": hosts}
+        others["reach"] = _reach(cloud, data.get("reach"))
         return cls(file, failure_rate=rate, fault_seed=seed, **numbers, **others)
 
 
 def _bad(cloud: str, key: str, problem: str) -> ConfigError:
     # What "config set" writes is a text, a number or a list, and no section.
-    mend = "config edit" if key in ("fail", "quota") else f"config set clouds.{cloud}.{key}=VALUE"
+    mend = "config edit" if key in ("fail", "quota", "reach") else f"config set clouds.{cloud}.{key}=VALUE"
     return ConfigError(f"clouds.{cloud}.{key} {problem}; correct it with cms {mend}")
 
 
@@ -192,3 +211,23 @@ def _quota(cloud: str, value: object) -> dict[str, int]:
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
             raise _bad(cloud, "quota", f"needs a whole number of 0 or more as {name}")
     return dict(value)
+
+
+def _reach(cloud: str, value: object) -> Reach | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or "addresses" not in value:
+        raise _bad(cloud, "reach", "must be {addresses: [127.0.0.1], port: 2222}")
+    for key in value:
+        _require_known(cloud, "reach", "key", key, tuple(Reach.__dataclass_fields__))
+    from ipaddress import ip_address
+
+    given, port = value["addresses"], value.get("port", Reach.port)
+    addresses = tuple(map(str, given if isinstance(given, list) else [given]))
+    try:
+        list(map(ip_address, addresses))
+    except ValueError as error:
+        raise _bad(cloud, "reach", f"has a wrong address: {error}") from None
+    if not addresses or type(port) is not int or not 0 < port < 65536:
+        raise _bad(cloud, "reach", "must have an address, and a port from 1 to 65535")
+    return Reach(addresses, port)

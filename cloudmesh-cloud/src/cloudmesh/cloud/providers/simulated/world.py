@@ -67,9 +67,18 @@ CREATE TABLE IF NOT EXISTS lease (
     amount INTEGER NOT NULL,
     type TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS snapshot (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    machine_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    created REAL NOT NULL,
+    state TEXT NOT NULL,
+    image TEXT NOT NULL,
+    UNIQUE (machine_id, name)
+);
 """
 # Raised when something is added below.
-_VERSION = 6
+_VERSION = 7
 # Added since the first version; an older file gets them when it is opened.
 _COLUMNS = (
     ("machine", "metadata", "TEXT NOT NULL DEFAULT '{}'"),
@@ -145,6 +154,7 @@ class World:
             self._connection.execute(
                 "UPDATE floating_ip SET machine_id = NULL WHERE machine_id NOT IN (SELECT id FROM machine)"
             )
+            self._connection.execute("DELETE FROM snapshot WHERE machine_id NOT IN (SELECT id FROM machine)")
         self._connection.execute(
             "UPDATE machine SET state = next_state, next_state = NULL, ready_at = NULL WHERE ready_at <= ?",
             (now,),
