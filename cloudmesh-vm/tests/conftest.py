@@ -10,6 +10,7 @@ from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.job.command.job import JobCommand
+from cloudmesh.ssh_config.command.ssh_config import SshConfigCommand
 from cloudmesh.vm.command.vm import VmCommand
 
 METHODS = (
@@ -127,15 +128,16 @@ def opened_by_main(monkeypatch):
 
 @pytest.fixture
 def cms(capsys):
-    """Runs a line of cms vm, or one that begins with vm or job; gives exit code, stdout and stderr."""
+    """Runs a line of cms vm, or one that begins with another command; gives exit code, stdout and stderr."""
+    commands = {"job": JobCommand.do_job, "ssh-config": SshConfigCommand.do_ssh_config}
 
     def run(line):
         shell = SimpleNamespace(one_shot_done=True)
         name, _, rest = line.partition(" ")
-        command = JobCommand.do_job if name == "job" else VmCommand.do_vm
+        command = commands.get(name, VmCommand.do_vm)
         # An interrupted line ends a shell that is not on a terminal.
         with suppress(SystemExit):
-            command(shell, rest if name in ("vm", "job") else line)
+            command(shell, rest if name in ("vm", *commands) else line)
         captured = capsys.readouterr()
         return shell.last_exit_code, captured.out, captured.err
 

@@ -184,3 +184,17 @@ def test_images_and_flavors_are_refreshed_alike(config, spy, kind):
     assert list_catalog(config, ["a"], kind).rows[0]["age"] < 60
     with pytest.raises(CloudmeshError, match=f"never listed, .* cms {kind} list --refresh"):
         list_catalog(config, ["b"], kind, cached=True)
+
+
+def test_a_greatest_age_takes_the_place_of_what_is_configured(old, config, spy):
+    from cloudmesh.vm.queries import known_machines
+
+    def asked(max_age):
+        spy.taken()
+        with Inventory() as inventory:
+            known_machines(config, inventory, [], ["a", "b"], max_age=max_age, reader=None)
+        return sorted(cloud for cloud, _, _ in spy.taken())
+
+    assert asked(float("inf")) == asked(7200) == []
+    assert asked(60) == ["a", "b"] and asked(60) == []
+    assert asked(0) == ["a", "b"]

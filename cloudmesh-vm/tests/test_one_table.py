@@ -42,7 +42,7 @@ def test_a_verb_that_is_added_to_the_table_is_in_the_usage():
     assert re.search(r"^ +vm freeze +freeze machines .asks first.$", text, re.MULTILINE)
     assert re.search(r"^ +vm warm +warm machines$", text, re.MULTILINE)
     assert re.search(r"^ +--ice=IMAGE +what to freeze to$", text, re.MULTILINE)
-    assert "rebuild or delete or freeze without asking" in text
+    assert "rebuild, restore, delete-snapshot, delete or freeze without asking" in " ".join(text.split())
     found = parse(text, shlex.split("freeze web1 --ice=x --dryrun --yes"), "vm")
     assert (found["freeze"], found["--ice"], found["--deep"]) == (True, "x", False)
 
@@ -66,10 +66,11 @@ def test_a_verb_that_is_added_to_the_table_is_a_method(kind, returns):
     assert own.metadata({"a": None})[3] == {"a": None}
     signature = str(inspect.signature(own.freeze)).replace("'", "")
     assert signature == (
-        f"(image: str, wait: bool = False, timeout: float | None = None, *, deep: bool = False) -> {returns}"
+        "(image: str, wait: bool | str = False, timeout: float | None = None, *, deep: bool = False) "
+        f"-> {returns}"
     )
     doc = inspect.getdoc(Own.freeze)
-    assert doc.startswith("Freeze machines.\n\nThe disks are erased")
+    assert doc.startswith("Freeze machines.\n\nWhat is lost by it")
     assert "image: what to freeze to." in doc
 
 
@@ -90,6 +91,8 @@ def test_the_usage_of_the_shell_lists_exactly_the_verbs():
     assert sorted(grouped) == sorted(verb.words for verb in said if not verb.parameters)
     described = re.findall(r"^ *vm ([a-z-]+)  +\w", text.partition("Description:")[2], re.MULTILINE)
     changes = [verb.words for verb in said if verb.parameters]
-    assert described == ["boot", *grouped, *changes, "list", "info", "wait", "console"]
+    into = ["ssh", "run", "put", "get", "tunnel"]
+    queries = ["list", "info", "wait", "console", "snapshots"]
+    assert described == ["boot", *grouped, *changes, *into, *queries]
     assert described == usage.verb_names()
     assert max(map(len, text.partition("Options:")[0].splitlines())) <= 84, "with an indentation of 4"

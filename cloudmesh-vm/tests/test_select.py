@@ -54,6 +54,13 @@ def test_only_the_clouds_of_the_option_are_looked_at(four):
     assert chosen("a:web1", "b") == (["a:web1"], []), "but where the name says another one"
 
 
+def test_a_machine_of_another_cloud_is_what_was_probably_meant(four):
+    with pytest.raises(UnknownName, match="there is no machine 'db1' on b; did you mean 'a:db1'?"):
+        chosen("db1", "b")
+    with pytest.raises(UnknownName, match="there is no machine 'db1' on b; known: web9"):
+        chosen("b:db1")
+
+
 def test_a_cloud_before_the_colon_needs_no_default(configure, spy):
     configure({"a": {}, "b": {}}, active=["a", "b"])
     with Machines("a:vm1") as machines:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords
 from cloudmesh.cloud.fanout.query import Deadline
+from cloudmesh.cloud.model.copies import Snapshot
 from cloudmesh.cloud.model.parameters import Kind
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
@@ -15,13 +16,15 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
+from cloudmesh.vm.model.wait import Wait
+from cloudmesh.vm.remote_methods import RemoteMachine
 from cloudmesh.vm.verb_methods import add_verbs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Machine:
+class Machine(RemoteMachine):
     """One machine by name; each verb is a method, and raises its error if it fails.
 
     ::
@@ -44,7 +47,7 @@ class Machine:
         mine: bool | None = None,
     ) -> None:
         self.name = name
-        self._machines = Machines(name, cloud, config, mine=mine)
+        self._machines: Machines = Machines(name, cloud, config, mine=mine)
 
     def __enter__(self) -> Machine:
         self._machines.__enter__()
@@ -99,16 +102,21 @@ class Machine:
         machine = self._machines.select().machine()
         return self._machines.session.ask(machine.cloud, lambda cloud: cloud.console(machine))
 
+    def snapshots(self) -> list[Snapshot]:
+        """Its snapshots, the oldest first, as its cloud tells of them now."""
+        machine = self._machines.select().machine()
+        return self._machines.session.ask(machine.cloud, lambda cloud: cloud.snapshots(machine))
+
     @property
     def state(self) -> State:
         """Its state as the cloud tells of it now."""
         return self.info().state
 
     def act(
-        self, action: str, wait: bool = False, timeout: float | None = None, argument: GivenArgument = None
+        self, action: str, wait: Wait = False, timeout: float | None = None, argument: GivenArgument = None
     ) -> MachineRecord:
         """Do an action of the verb table; see ``Machines.act``. A machine that is renamed is found by its new
-        name from then on.
+        name from then on; one that is cloned stays, and the new machine is given back.
 
         Raises:
             CloudmeshError: why it failed.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.booter import BootKeywords, BootOptions
 from cloudmesh.cloud.fanout.query import Deadline, ProgressCallback, QueryLimits
+from cloudmesh.cloud.model.boot_verb import BOOT as BOOTING
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.model.verbs import find_verb
+from cloudmesh.cloud.model.verbs import Verb, find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.clouds.select import Selection, Selector
@@ -22,6 +23,8 @@ from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
+from cloudmesh.vm.model.wait import READY, Wait, wanted_wait
+from cloudmesh.vm.remote_methods import RemoteMachines
 from cloudmesh.vm.verb_methods import add_verbs
 from cloudmesh.vm.waiting.waiter import Waiter
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Machines:
+class Machines(RemoteMachines):
     """Machines by name, on the clouds given or configured.
 
     ::
@@ -164,21 +167,22 @@ class Machines:
             raise CloudmeshError("the machines are not open; use 'with Machines(...) as ms:'")
         return self._session
 
-    def select(self, timeout: float | None = None) -> Selection:
+    def select(self, timeout: float | None = None, recent: float | None = None) -> Selection:
         """The machines that are meant, as they are known.
 
         Args:
             timeout: seconds, if clouds have to be asked; those that take longer are told as missing.
+            recent: seconds; a glob means what its cloud listed so recently. None to list for each.
 
         Raises:
             UsageError: the names or the seconds are wrong.
             CloudmeshError: none of them means a machine, or none for certain; why the first does not.
         """
-        return self._selected(Deadline.after(timeout))
+        return self._selected(Deadline.after(timeout), recent=recent)
 
-    def _selected(self, deadline: Deadline, acting: bool = True) -> Selection:
+    def _selected(self, deadline: Deadline, acting: bool = True, recent: float | None = None) -> Selection:
         with self.session.within(deadline):
-            selector = Selector(self.session, acting, self._mine)
+            selector = Selector(self.session, acting, self._mine, recent)
             found = selector.all() if self.names is None else selector.select(self.names)
         self.notes = found.notes
         if found.missing and not found.machines:
@@ -188,7 +192,7 @@ class Machines:
     def act(
         self,
         action: str,
-        wait: bool = False,
+        wait: Wait = False,
         timeout: float | Deadline | None = None,
         selection: Selection | None = None,
         argument: GivenArgument = None,
@@ -197,16 +201,18 @@ class Machines:
 
         Args:
             action: a name of the verb table: start, stop, hard_reboot, rebuild, ...
-            wait: whether to wait until the machines are in the state that the action leads to.
+            wait: whether to wait until the machines are in the state that the action leads to, or
+                ``"ready"``: until one can sign in to them and cloud-init, where they have it, has ended.
             timeout: seconds for all of it together, asking clouds before the first call included; without it
                 the calls may take as long as they do, and the waiting after the last of them the
                 ``wait_timeout`` of the cloud, else 600.
             selection: what ``select`` gave, if the caller already looked.
-            argument: for rebuild an image, for resize a flavor, for rename a name (then the names must mean
-                one machine), for metadata values by their keys, None for those to remove.
+            argument: for rebuild an image, for resize a flavor, for snapshot and restore the name of a
+                snapshot, for rename and clone a new name (then the names must mean one machine), for metadata
+                values by their keys, None for those to remove.
 
         Raises:
-            UnknownName: no such action.
+            UnknownName: no such action, or no such thing to wait for.
             UsageError: the names or the seconds are wrong; nothing was done.
             CloudmeshError: none of the names means a machine, or none for certain; why the first does not.
         """
@@ -237,7 +243,7 @@ class Machines:
         image: str | None = None,
         flavor: str | None = None,
         key: str | None = None,
-        wait: bool = False,
+        wait: Wait = False,
         timeout: float | None = None,
         **more: Unpack[BootKeywords],
     ) -> Result:
@@ -260,6 +266,7 @@ class Machines:
         deadline = Deadline.after(timeout)
         places = self.boot_plan()
         with self.session.within(deadline):
+            wait = self._wanted(wait, BOOTING, [cloud for cloud, _ in places.places])
             plan = places.plan(BootOptions(image, flavor, key, **more), self._said, wait)
         result = self._runner.run(plan, deadline)
         ended = {(each.cloud, each.name): each for each in result}
@@ -286,8 +293,9 @@ class Machines:
         action: str,
         argument: GivenArgument | BootOptions = None,
         *,
-        wait: bool = False,
+        wait: Wait = False,
         timeout: float | None = None,
+        selection: Selection | None = None,
     ) -> Plan:
         """An action as a job that ``Jobs.create`` stores and ``Jobs.run`` runs; nothing is done yet.
 
@@ -296,6 +304,7 @@ class Machines:
             argument: ``BootOptions`` to boot, else as for ``act``.
             wait: whether running the job also waits for the machines.
             timeout: seconds for asking clouds.
+            selection: what ``select`` gave, if the caller already looked.
 
         Raises UsageError for an argument that is none of this action, and what ``boot`` or ``act`` raises.
         """
@@ -304,10 +313,22 @@ class Machines:
             if argument is not None and not isinstance(argument, BootOptions):
                 raise UsageError(f"booting requires BootOptions, not {argument!r}")
             with self.session.within(deadline):
-                return self.boot_plan().plan(argument or BootOptions(), self._said, wait)
+                places = self.boot_plan()
+                wait = self._wanted(wait, BOOTING, [cloud for cloud, _ in places.places])
+                return places.plan(argument or BootOptions(), self._said, wait)
         if isinstance(argument, BootOptions):
             raise UsageError(f"BootOptions are for booting, not for {action}")
-        return self._action_plan(deadline, action, wait, None, argument)
+        return self._action_plan(deadline, action, wait, selection, argument)
+
+    def _wanted(self, wait: Wait, verb: Verb, clouds: Sequence[str] = ()) -> Wait:
+        """What is to be waited for after a verb on these clouds; raises UsageError if it cannot be."""
+        if isinstance(wait, bool):
+            return wait
+        if wanted_wait(wait, verb) == READY:
+            from cloudmesh.vm.ready.wait import require_real  # few jobs wait for that
+
+            require_real(self.session.config, clouds)
+        return wait
 
     def boot_plan(self) -> BootPlan:
         """What ``boot`` would boot where; raises UsageError as it does."""
@@ -318,19 +339,27 @@ class Machines:
     def wait(self, state: State | str, timeout: float | None = None) -> Result:
         """Wait until the machines are in a state; one fails as soon as it cannot reach it any more.
 
-        ``timeout``: seconds; else each cloud's ``wait_timeout``, else 600. Raises what ``select`` raises.
+        ``ready``, which is no state of a cloud: until one can sign in and cloud-init has ended. ``timeout``:
+        seconds; else each cloud's ``wait_timeout``, else 600. Raises what ``select`` raises.
         """
         try:
-            wanted = State(state)
+            wanted = State.ACTIVE if state == READY else State(state)
         except ValueError:
             from cloudmesh.plugin.usage.hints import state_hint  # few have a slip
 
-            known = [each.value for each in State]
+            known = [*(each.value for each in State), READY]
             raise UnknownName("state", str(state), known, near=state_hint(str(state), known)) from None
         deadline = Deadline.after(timeout)
         selection = self._selected(deadline, acting=False)
         waiter = Waiter.until(deadline, self.session, wanted, self._run_options.watch)
-        result = waiter.wait(selection.machines)
+        if state == READY:
+            from cloudmesh.vm.ready.wait import require_real, until_ready  # few waits need it
+
+            require_real(self.session.config, (each.cloud for each in selection.machines))
+            with until_ready(waiter) as checks:
+                result = waiter.wait(selection.machines).with_notes(checks.notes)
+        else:
+            result = waiter.wait(selection.machines)
         gone = [each.outcome("wait") for each in selection.missing]
         return result.with_outcomes([*result, *gone])
 
@@ -338,15 +367,17 @@ class Machines:
         self,
         deadline: Deadline,
         action: str,
-        wait: bool,
+        wait: Wait,
         selection: Selection | None,
         argument: GivenArgument,
     ) -> Plan:
         verb = find_verb(action)
+        self._wanted(wait, verb)
         selection = selection or self._selected(deadline)
+        wait = self._wanted(wait, verb, [each.cloud for each in selection.machines])
         with self.session.within(deadline):
             if verb.single:
-                check_name(str(argument), selection.machine(), self.session)
+                check_name(str(argument), selection.machine(), self.session, verb.makes)
             return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
 
     @property

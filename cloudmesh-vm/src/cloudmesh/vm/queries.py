@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import QueryLimits, chosen_clouds, clouds_of_names
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from cloudmesh.vm.jobs.planning import GivenArgument
     from cloudmesh.vm.machines import Machines
     from cloudmesh.vm.model.outcome import UnresolvedName
+    from cloudmesh.vm.model.plan import Task
+
+
+Told = TypeVar("Told")
 
 
 class Listed(NamedTuple):
@@ -68,14 +72,16 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
     config: Config,
     inventory: Inventory,
     names: Sequence[str],
-    cloud: str | None,
+    cloud: str | Sequence[str] | None,
     refresh: bool = False,
     *,
     cached: bool = False,
+    max_age: float | None = None,
     reader: str | None = "shell",
     columns: Collection[str] = COLUMNS,
     mine: bool | None = None,
     watch: ProgressCallback | None = None,
+    call_timeout: float | None = None,
 ) -> KnownMachines:
     """The machines of the chosen clouds as they were last seen.
 
@@ -87,11 +93,14 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
         cloud: as in ``--cloud=``.
         refresh: ask all these clouds, side by side, and wait for them.
         cached: ask no cloud; one that was never listed is an error, then.
+        max_age: seconds; in place of ``refresh_after``, and a cloud whose listing is older is waited for. It
+            is asked for nothing else.
         reader: who asks; if no names are given, each reader is told once of a machine that vanished, and None
             is told of none.
         columns: what the rows have.
         mine: only machines of our own; None where the configuration of their cloud says so.
         watch: is told which clouds have answered, of those that are waited for.
+        call_timeout: for how many seconds a cloud is waited for; None for the usual.
 
     Raises:
         UsageError, ConfigError: the names, or the clouds, are wrong.
@@ -106,11 +115,13 @@ def known_machines(  # noqa: PLR0913 all that a list can be asked for
         clouds = list(dict.fromkeys(name for _, clouds in places for name in clouds))
     else:
         clouds = chosen_clouds(config, cloud)
-    errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached, watch)
+    limits = QueryLimits(call_timeout, watch)
+    errors, reasons, asked = _asked(config, inventory, clouds, refresh, cached, limits, max_age)
     limited = [name for name in clouds if (config.mine(name) if mine is None else mine)]
     if limited:
         columns = {*columns, "owner", "boot_id"}
-        more, unsure = ({}, ()) if cached else _asked_whose(config, inventory, limited, asked, watch)
+        silent = cached or max_age is not None
+        more, unsure = ({}, ()) if silent else _asked_whose(config, inventory, limited, asked, limits)
         errors, asked = {**errors, **more}, [*asked, *unsure]
     for name in clouds if not names else ():
         # Whoever listed it was told; so is who reads that listing.
@@ -139,19 +150,20 @@ def _asked(
     clouds: Sequence[str],
     refresh: bool,
     cached: bool,
-    watch: ProgressCallback | None,
+    limits: QueryLimits,
+    max_age: float | None = None,
 ) -> tuple[dict[str, CloudmeshError], dict[str, str], Sequence[str]]:
     """Ask the clouds that have to be asked: errors, why rows are old, and who was asked and waited for."""
     ages = {name: inventory.listing_age(name) for name in clouds}
     if cached:
         errors = never_listed(ages, "vm list")
         return errors, {}, [*errors]
-    asked, stale = whom_to_ask(config, ages, refresh)
+    asked, stale = whom_to_ask(config, ages, refresh, max_age)
     errors = {}
     if asked:
         from cloudmesh.cloud.client.cloud import Cloud, ask_each
 
-        answers = ask_each(config, asked, Cloud.reconcile, QueryLimits(watch=watch))
+        answers = ask_each(config, asked, Cloud.reconcile, limits)
         errors = {name: answer for name, answer in answers.items() if isinstance(answer, CloudmeshError)}
     if not stale:
         return errors, {}, asked
@@ -166,13 +178,13 @@ def _asked_whose(
     inventory: Inventory,
     clouds: Sequence[str],
     asked: Collection[str],
-    watch: ProgressCallback | None,
+    limits: QueryLimits,
 ) -> tuple[dict[str, CloudmeshError], Sequence[str]]:
     """Ask those of these clouds of which the store does not know whose machines are: errors, and which."""
     from cloudmesh.vm.clouds.owners import doubtful  # few lists are limited
 
     unsure = doubtful(config, inventory, [name for name in clouds if name not in asked])
-    return (_asked(config, inventory, unsure, True, False, watch)[0], unsure) if unsure else ({}, ())
+    return (_asked(config, inventory, unsure, True, False, limits)[0], unsure) if unsure else ({}, ())
 
 
 def _rows(
@@ -218,7 +230,7 @@ def _named(
         found = [each for each in index.meant(name) if each.cloud in clouds]
         if not found and not name.is_glob:
             away = [error for cloud, error in errors.items() if cloud in clouds]
-            where = "in the cached list (--refresh asks the clouds)"
+            where = "in the cached list ('cms vm list --refresh' asks the clouds)"
             failed.append(away[0] if away else UnknownName("machine", str(name), nearest, where))
         shown.update(dict.fromkeys(found))
     return rows.take([places[each] for each in shown]), failed
@@ -254,6 +266,39 @@ def machine_words(
     return [index.word(by_id[each.cloud, each.cloud_id], places) for each in machines]
 
 
+def ask_each(
+    machines: Machines, ask: Callable[[Cloud, MachineRecord], Told]
+) -> tuple[list[tuple[MachineRecord, Told]], list[CloudmeshError]]:
+    """What ``ask`` gives for each of the machines that are meant, and the errors of those where it fails.
+
+    The clouds are asked side by side. Raises as ``Machines.select``.
+    """
+    selection = machines.select()
+    clouds = list(dict.fromkeys(machine.cloud for machine in selection.machines))
+    told: list[tuple[MachineRecord, Told]] = []
+    errors: list[CloudmeshError] = []
+
+    def of_one(cloud: Cloud, machine: MachineRecord) -> Told | CloudmeshError:
+        try:
+            return ask(cloud, machine)
+        except CloudmeshError as error:
+            return error
+
+    def of_cloud(cloud: Cloud) -> list[tuple[MachineRecord, Told | CloudmeshError]]:
+        return [(each, of_one(cloud, each)) for each in selection.machines if each.cloud == cloud.name]
+
+    for answers in machines.session.ask_all(clouds, of_cloud, len(selection.machines)).values():
+        if isinstance(answers, CloudmeshError):
+            errors.append(answers)
+            continue
+        for machine, answer in answers:
+            if isinstance(answer, CloudmeshError):
+                errors.append(answer)
+            else:
+                told.append((machine, answer))
+    return told, [*errors, *(each.error for each in selection.missing)]
+
+
 class Foreseen(NamedTuple):
     """What an action would do to one machine.
 
@@ -279,6 +324,7 @@ def foresee(
 
     Raises:
         UnknownName, UsageError: a cloud has no such image or flavor, or several that are meant.
+        CloudmeshError: an action for one machine alone, and the names mean none, or several.
     """
     from cloudmesh.cloud.fanout.query import Deadline
     from cloudmesh.vm.jobs.planning import ActionPlan
@@ -286,21 +332,25 @@ def foresee(
     verb, session = find_verb(action), machines.session
     deadline = Deadline.after(timeout)
     selection = machines.select(timeout)
+    if verb.single:
+        selection.machine()
     with session.within(deadline):
         plan = ActionPlan(session, verb, argument).plan(selection)
-        told = _foreseen(session, verb, [task.machine for task in plan.tasks if task.machine])
+        told = _foreseen(session, verb, plan.tasks)
     return told, plan.missing
 
 
-def _foreseen(session: CloudSession, verb: Verb, machines: Sequence[MachineRecord]) -> list[Foreseen]:
+def _foreseen(session: CloudSession, verb: Verb, tasks: Sequence[Task]) -> list[Foreseen]:
     """One for each machine; the clouds are asked side by side."""
+    machines = [task.machine for task in tasks if task.machine]
+    arguments = {task.cloud: task.argument for task in tasks}
     of_cloud: dict[str, list[MachineRecord]] = {}
     for machine in machines:
         of_cloud.setdefault(machine.cloud, []).append(machine)
 
     def of_one(cloud: Cloud, machine: MachineRecord) -> Foreseen:
         try:
-            done = cloud.foresee(machine, verb)
+            done = cloud.foresee(machine, verb, arguments[cloud.name])
         except CloudmeshError as error:
             return Foreseen(machine, machine.state, error=error)
         return Foreseen(machine, done.machine.state, done.changed)

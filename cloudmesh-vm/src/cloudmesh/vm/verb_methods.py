@@ -9,9 +9,10 @@ from typing import Any
 
 from cloudmesh.cloud.model.parameters import Kind
 from cloudmesh.cloud.model.verbs import VERBS, Verb
+from cloudmesh.vm.model.wait import leads_to_running
 
 _TYPES = {Kind.METADATA: "Mapping[str, str | None]"}
-_WAIT = Argument("wait", Argument.POSITIONAL_OR_KEYWORD, default=False, annotation="bool")
+_WAIT = Argument("wait", Argument.POSITIONAL_OR_KEYWORD, default=False, annotation="bool | str")
 _TIMEOUT = Argument("timeout", Argument.POSITIONAL_OR_KEYWORD, default=None, annotation="float | None")
 
 
@@ -63,12 +64,15 @@ def _doc(verb: Verb, each: bool) -> str:
     first = verb.doc or f"{verb.help[0].upper()}{verb.help[1:]}."
     lines = [first, ""]
     if verb.destroys:
-        lines += ["The disks are erased or deleted, without a question.", ""]
+        lines += ["What is lost by it is lost without a question.", ""]
     if each:
         lines += ["Each outcome is given as soon as it is known; see ``act_each``.", ""]
     lines.append("Args:")
     lines += [f"    {parameter.name}: {parameter.help}." for parameter in verb.parameters]
     if not each:
-        lines.append("    wait: whether to wait until the machines are in the state that the verb leads to.")
+        ready = ", or 'ready': until one can sign in" if leads_to_running(verb) else ""
+        lines.append(
+            f"    wait: whether to wait until the machines are in the state that it leads to{ready}."
+        )
     lines.append("    timeout: time limit in seconds for the whole; see ``act``.")
     return "\n".join(lines)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.client.booter import BootOptions
-from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import NotFound
 from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.model.parameters import Kind
-from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Verb, find_verb
+from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.config import Config
 from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.front import somebody_types
 from cloudmesh.plugin.output import Answer
 from cloudmesh.vm.cli.interrupted import notes_from_store
 from cloudmesh.vm.cli.progress import Progress
@@ -30,22 +31,32 @@ from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.limits import RunKeywords
+from cloudmesh.vm.model.wait import Wait
+from cloudmesh.vm.queries import ask_each
 
-Arguments = dict[str, Any]
-
+Arguments = Mapping[str, Any]
 # More calls at once than any cloud takes from one user, and nearly what a process may have of open files.
 _MOST = 1000
 
 
-def answer(config: Config, verb: str, arguments: Arguments) -> Answer:
-    """Run a sub-command; its answer ends with a note on each job that was interrupted."""
-    others = {"boot": _boot, "info": _info, "wait": _wait, "console": _console}
+def answer(config: Config, verb: str, arguments: Arguments, asks: bool = True) -> Answer:
+    """Run a sub-command; its answer ends with a note on each job that was interrupted.
+
+    ``asks``: whether what is only offered may be asked of a person, if one is at a terminal.
+    """
+    others: Mapping[str, Callable[[Config, Arguments], Answer]] = {
+        "boot": partial(_boot, asks=asks and somebody_types()),
+        "info": _info,
+        "wait": _wait,
+        "console": _console,
+        "snapshots": _snapshots,
+    }
     given = others[verb](config, arguments) if verb in others else _act(config, verb, arguments)
     given.notes = [*given.notes, *notes_from_store(config)]
     return given
 
 
-def _boot(config: Config, arguments: Arguments) -> Answer:
+def _boot(config: Config, arguments: Arguments, asks: bool) -> Answer:
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
     userdata = arguments["--userdata"]
@@ -55,11 +66,28 @@ def _boot(config: Config, arguments: Arguments) -> Answer:
     said["lease"], said["lease_start"] = arguments["--lease"], arguments["--lease-start"]
     said["host"] = arguments["--host"]
     said["userdata"] = Path(userdata).expanduser() if userdata else None
-    with _machines(config, arguments, progress) as machines, progress:
+    with machines_of(config, arguments, progress) as machines, progress:
         if arguments["--dryrun"]:
             return dry_run_boot(machines, BootOptions(**said), timeout, arguments["--output"])
-        result = machines.boot(wait=arguments["--wait"], timeout=timeout, **said)
-        return report(config, result, progress.seconds, arguments["--output"])
+        notes = (
+            [] if said["key"] or said["userdata"] else _key_notes(machines, asks and not arguments["--yes"])
+        )
+        result = machines.boot(wait=_waited(arguments), timeout=timeout, **said)
+        answer = report(config, result, progress.seconds, arguments["--output"])
+        answer.notes = [*answer.notes, *notes]
+        return answer
+
+
+def _key_notes(machines: Machines, asks: bool) -> list[str]:
+    """What to tell of machines that have no key pair; a person at a terminal is offered one instead."""
+    from cloudmesh.vm.cli import key_offer  # loaded after the words were understood
+
+    if not (clouds := key_offer.without_key(machines)):
+        return []
+    if asks:
+        key_offer.offer(machines, clouds)
+        return []
+    return [key_offer.note(clouds)]
 
 
 def _act(config: Config, name: str, arguments: Arguments) -> Answer:
@@ -69,19 +97,25 @@ def _act(config: Config, name: str, arguments: Arguments) -> Answer:
     said = find_verb(name)
     verb, argument = _flagged(said, arguments), _argument(said, arguments)
     if verb.takes == Kind.METADATA and not argument:
-        with _machines(config, arguments) as machines:
+        with machines_of(config, arguments) as machines:
             return _noted(_metadata(config, machines, arguments["--output"]), machines)
-    with _machines(config, arguments, progress) as machines:
+    with machines_of(config, arguments, progress) as machines:
         if arguments["--dryrun"]:
             with progress:
                 rehearsed = dry_run(machines, verb.name, argument, timeout, arguments["--output"])
                 return _noted(rehearsed, machines)
         selection, deadline = None, Deadline.after(timeout)
         if verb.destroys and not arguments["--yes"]:
-            selection, deadline = _confirmed(machines, verb, deadline, progress)
+            selection, deadline = _confirmed(machines, verb, argument, deadline, progress)
         with progress:
-            result = machines.act(verb.name, arguments["--wait"], deadline, selection, argument)
+            result = machines.act(verb.name, _waited(arguments), deadline, selection, argument)
         return _noted(report(config, result, progress.seconds, arguments["--output"]), machines)
+
+
+def _waited(arguments: Arguments) -> Wait:
+    """What is waited for after the calls, as it was said."""
+    said: Wait | None = arguments["--wait"]
+    return False if said is None else said
 
 
 def _noted(answer: Answer, machines: Machines) -> Answer:
@@ -107,7 +141,7 @@ def _argument(verb: Verb, arguments: Arguments) -> GivenArgument:
 
 
 def _confirmed(
-    machines: Machines, verb: Verb, deadline: Deadline, progress: Progress
+    machines: Machines, verb: Verb, argument: GivenArgument, deadline: Deadline, progress: Progress
 ) -> tuple[Selection, Deadline]:
     """The machines that the user agreed to, and the deadline without the time that the question took."""
     with progress:
@@ -116,29 +150,17 @@ def _confirmed(
     known = (each.machine for cloud in clouds for each in machines.session.inventory.known(cloud))
     places = Counter(each.qualified_name for each in known)
     asked = time.monotonic()
-    confirm(verb.name, selection.machines, {place for place, count in places.items() if count > 1})
+    alike = {place for place, count in places.items() if count > 1}
+    confirm(verb.name, selection.machines, alike, argument)
     return selection, deadline.postponed(time.monotonic() - asked)
 
 
 def _wait(config: Config, arguments: Arguments) -> Answer:
     timeout = seconds(arguments, "--timeout")
     progress = Progress(arguments["--quiet"])
-    with _machines(config, arguments, progress) as machines, progress:
+    with machines_of(config, arguments, progress) as machines, progress:
         result = machines.wait(arguments["--state"], timeout)
         return _noted(report(config, result, progress.seconds, arguments["--output"]), machines)
-
-
-def _machines(config: Config, arguments: Arguments, progress: Progress | None = None) -> Machines:
-    more = run_options(arguments, progress) if progress else {}
-    mine, cloud = whose(arguments), arguments["--cloud"]
-    if arguments["--all"]:
-        return Machines.all(cloud, config, mine, **more)
-    return Machines(arguments["NAMES"] or arguments["NAME"], cloud, config, mine=mine, **more)
-
-
-def whose(arguments: Mapping[str, Any]) -> bool | None:
-    """Whether only machines of our own are meant, or those of everyone; None if that was not said."""
-    return True if arguments["--mine"] else False if arguments["--everyone"] else None
 
 
 def _console(config: Config, arguments: Arguments) -> Answer:
@@ -167,43 +189,64 @@ def _info(config: Config, arguments: Arguments) -> Answer:
 
 def _metadata(config: Config, machines: Machines, form: str) -> Answer:
     """What is written on the machines, asked from their clouds now; one that fails is named."""
-    rows: list[Row] = []
-    told: list[MachineRecord] = []
-    errors: list[CloudmeshError] = []
-    selection = machines.select()
-    clouds = list(dict.fromkeys(machine.cloud for machine in selection.machines))
-
-    def look(cloud: Cloud) -> list[MachineRecord | CloudmeshError]:
-        return [_now(cloud, machine) for machine in selection.machines if machine.cloud == cloud.name]
-
-    for answer in machines.session.ask_all(clouds, look, len(selection.machines)).values():
-        for now in [answer] if isinstance(answer, CloudmeshError) else answer:
-            if isinstance(now, CloudmeshError):
-                errors.append(now)
-                continue
-            place = {"cloud": now.cloud, "name": now.name}
-            rows += [{**place, "key": key, "value": value} for key, value in now.metadata.items()]
-            told.append(now)
-    errors += [each.error for each in selection.missing]
+    told, errors = ask_each(machines, lambda cloud, machine: cloud.refresh(machine))
+    rows: list[Row] = [
+        {"cloud": now.cloud, "name": now.name, "key": key, "value": value}
+        for _, now in told
+        for key, value in now.metadata.items()
+    ]
     if form == "names":
-        rows = machine_rows(config, told)
+        rows = machine_rows(config, [now for _, now in told])
+    return _answer_with(errors, rows, ("cloud", "name", "key", "value"))
+
+
+def _snapshots(config: Config, arguments: Arguments) -> Answer:
+    """The snapshots of machines, asked from their clouds now; a machine that fails is named."""
+    with machines_of(config, arguments) as machines:
+        told, errors = ask_each(machines, lambda cloud, machine: cloud.snapshots(machine))
+        rows: list[Row] = [
+            {
+                "cloud": machine.cloud,
+                "name": machine.name,
+                "snapshot": each.name,
+                "created": time_text(each.created),
+                "memory": each.memory,
+            }
+            for machine, snapshots in told
+            for each in snapshots
+        ]
+        if arguments["--output"] == "names":
+            rows = [{"name": name} for name in dict.fromkeys(row["snapshot"] for row in rows)]
+        columns = ("cloud", "name", "snapshot", "created", "memory")
+        return _noted(_answer_with(errors, rows, columns), machines)
+
+
+def _answer_with(errors: Sequence[CloudmeshError], rows: Sequence[Row], columns: Sequence[str]) -> Answer:
+    """The rows of what was asked of machines, with a note on each that failed, and its exit code."""
     return Answer(
         rows,
-        columns=("cloud", "name", "key", "value"),
+        columns=columns,
         notes=[f"error: {error}" for error in errors],
-        errors=errors,
+        errors=list(errors),
         exit_code=max((error.exit_code for error in errors), default=0),
     )
 
 
-def _now(cloud: Cloud, machine: MachineRecord) -> MachineRecord | CloudmeshError:
-    try:
-        return cloud.refresh(machine)
-    except CloudmeshError as error:
-        return error
+def machines_of(config: Config, arguments: Arguments, progress: Progress | None = None) -> Machines:
+    """The machines of NAMES, NAME or --all, with the options for a job if there is progress to show."""
+    more = run_options(arguments, progress) if progress else {}
+    mine, cloud = whose(arguments), arguments["--cloud"]
+    if arguments["--all"]:
+        return Machines.all(cloud, config, mine, **more)
+    return Machines(arguments["NAMES"] or arguments["NAME"], cloud, config, mine=mine, **more)
 
 
-def seconds(arguments: Mapping[str, Any], option: str) -> float | None:
+def whose(arguments: Arguments) -> bool | None:
+    """Whether only machines of our own are meant, or those of everyone; None if that was not said."""
+    return True if arguments["--mine"] else False if arguments["--everyone"] else None
+
+
+def seconds(arguments: Arguments, option: str) -> float | None:
     """The seconds of an option; None if it was not given. Raises UsageError."""
     text = arguments[option]
     if text is None:
@@ -214,7 +257,7 @@ def seconds(arguments: Mapping[str, Any], option: str) -> float | None:
         raise UsageError(f"{option}={text} {error}") from None
 
 
-def run_options(arguments: Mapping[str, Any], progress: Progress) -> RunKeywords:
+def run_options(arguments: Arguments, progress: Progress) -> RunKeywords:
     """What ``Machines`` and ``RunOptions`` take of all this. Raises UsageError."""
     text, parallel = arguments["--parallel"], None
     if text is not None:

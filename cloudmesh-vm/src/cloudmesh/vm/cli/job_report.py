@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.model.records import MachineRecord, State
@@ -13,6 +13,8 @@ from cloudmesh.plugin.errors import UsageError, nearest
 from cloudmesh.plugin.lists.selection import Selection
 from cloudmesh.plugin.lists.values import LIST, NUMBER, SECONDS, Choice
 from cloudmesh.plugin.output import Answer, selected
+from cloudmesh.plugin.plain import harmless
+from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.vm.cli.actions import run_options, seconds
 from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.progress import Progress
@@ -21,6 +23,10 @@ from cloudmesh.vm.jobs.jobs import Jobs, JobState
 from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, OVER, PENDING, RUNNING
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result
+from cloudmesh.vm.model.remote import RUN
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.ssh.spool import Spool
 
 _LAST = 20
 COLUMNS = ("job", "action", "names", "clouds", "status", "machines", "done", "failed", "left", "age")
@@ -49,8 +55,23 @@ def answer(config: Config, verb: str, arguments: Mapping[str, Any]) -> Answer:
     progress = Progress(arguments["--quiet"])
     options = RunOptions(**run_options(arguments, progress))
     with progress:
-        result = Jobs(config).resume(number, failed=arguments["--failed"], timeout=timeout, options=options)
+        result = Jobs(config).resume(
+            number, failed=arguments["--failed"], timeout=timeout, options=options, stdin=piped
+        )
+    if result and result[0].verb == RUN:
+        from cloudmesh.vm.cli.gathered import report_run
+
+        return with_headline(
+            config, number, result, report_run(config, result, progress.seconds, arguments["--output"])
+        )
     return report_resumed(config, number, result, progress.seconds, arguments["--output"])
+
+
+def piped() -> Spool | None:
+    """What is piped in to commands of a job; None for nothing."""
+    from cloudmesh.vm.cli.remote import piped_in  # few jobs read it
+
+    return piped_in()
 
 
 def list_jobs(config: Config, everything: bool, options: Mapping[str, Any] | None = None) -> Answer:
@@ -84,12 +105,21 @@ def show_job(config: Config, number: int, form: str = "table") -> Answer:
         )
         left_out = len(tasks) - len(there)
         notes += [f"note: {left_out} without a machine are not shown; use --output=json"] if left_out else []
+    if job.made_by:
+        notes.append(f"note: made over REST with the token {harmless(job.made_by)}")
+    if work := Jobs(config).work(number):
+        told = work.command or f"{work.source} to {work.destination}"
+        notes.append(f"note: {work.verb}: {harmless(mask_text(told))}")
     return Answer(rows, columns=_TASK_COLUMNS, notes=notes, table_rows=table_rows)
 
 
 def report_resumed(config: Config, number: int, result: Result, took: float, form: str = "table") -> Answer:
     """What was done when a job was gone on with, in so many seconds, and how the whole job stands now."""
-    answer = report(config, result, took, form)
+    return with_headline(config, number, result, report(config, result, took, form))
+
+
+def with_headline(config: Config, number: int, result: Result, answer: Answer) -> Answer:
+    """The answer on what was done when a job was gone on with, with how the whole job stands now."""
     job, _ = Jobs(config).show(number)
     notes = [] if len(result) else [f"note: job {number} had nothing left to do"]
     answer.notes = [*answer.notes, *notes, _headline(job)]

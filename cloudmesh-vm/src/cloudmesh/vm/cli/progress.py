@@ -92,7 +92,10 @@ class Progress:
         from cloudmesh.plugin.plain import harmless
 
         busy = [each for each in clouds if each.done + each.failed < each.total]
-        lines = [f"{_sentence(what, each)} for {span_text(seconds)}{_limit(each)}" for each in busy[:_LINES]]
+        lines = [
+            f"{_sentence(what, each)} for {span_text(seconds)}{_limit(each)}{_steps(each)}"
+            for each in busy[:_LINES]
+        ]
         if len(busy) > _LINES:
             lines.append(f"... and {len(busy) - _LINES} more clouds")
         try:
@@ -113,6 +116,16 @@ def _limit(each: CloudProgress) -> str:
     from cloudmesh.plugin.durations import span_text
 
     return f", at most {span_text(each.left)} more" if each.left else ""
+
+
+def _steps(each: CloudProgress) -> str:
+    """At which step which machines are, as the end of a sentence; empty where nothing is told of that."""
+    if not each.steps:
+        return ""
+    from cloudmesh.vm.cli.steps import steps_of  # few waits have any
+
+    told = [f"{names}: {step}" for names, step in steps_of(each, _LINES)]
+    return f" ({'; '.join(told)})"
 
 
 def _can_draw(stream: TextIO | None) -> bool:

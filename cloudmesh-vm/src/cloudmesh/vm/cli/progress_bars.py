@@ -16,11 +16,14 @@ from rich.text import Text
 
 from cloudmesh.cloud.fanout.query import LIST, CloudProgress
 from cloudmesh.plugin.plain import harmless
+from cloudmesh.vm.cli.steps import steps_of
 
 # Lines that are short are not broken anew by a terminal that becomes narrower, so that they can be removed.
 _WIDEST = 78
 _LONGEST_NAME = 20
 _SHORTEST_BAR = 14
+# Lines for the steps of the machines of one cloud.
+_STEPS = 4
 # The prompt before, and the line that the cursor is on.
 _LEFT_FREE = 2
 
@@ -90,10 +93,14 @@ class ProgressBars:
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
         table.add_column(no_wrap=True, ratio=1)
         table.add_column(no_wrap=True, justify="right")
-        for each, started in summed_up(clouds, before, max(1, size.height - _LEFT_FREE)):
+        shown = summed_up(clouds, before, max(1, size.height - _LEFT_FREE))
+        room = (size.height - _LEFT_FREE - len(shown)) // max(1, len(shown))
+        for each, started in shown:
             bar = ProgressBar(total=max(1, each.total), completed=each.done + each.failed)
             name = Text(f"{'asking' if what == LIST else what} {harmless(each.cloud)}")
             table.add_row(name, bar, _numbers(each, started, seconds, width))
+            for names, step in steps_of(each, min(room, _STEPS)):
+                table.add_row(Text(f"  {harmless(names)}"), Text(harmless(step)), "")
         return table
 
 

@@ -10,6 +10,7 @@ from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.plain import harmless
+from cloudmesh.vm.jobs.planning import GivenArgument
 
 # So many characters of names are shown of all clouds together, and at least so many of each.
 _WIDTH = 200
@@ -18,7 +19,12 @@ _LEAST = 40
 _CLOUDS = 8
 
 
-def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[str] = ()) -> None:
+def confirm(
+    action: str,
+    machines: Sequence[MachineRecord],
+    alike: Collection[str] = (),
+    argument: GivenArgument = None,
+) -> None:
     """Ask whether these machines may lose what is on their disks.
 
     One machine is agreed to by y or yes, several by their number: who typed a glob that means more than was
@@ -26,6 +32,7 @@ def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[st
 
     Args:
         alike: names, with their cloud, that several machines have: ids are shown beside them.
+        argument: what the verb takes beside the machines.
 
     Raises:
         UsageError: there is no terminal to ask at.
@@ -36,8 +43,8 @@ def confirm(action: str, machines: Sequence[MachineRecord], alike: Collection[st
         return
     verb = find_verb(action)
     counted = "1 machine" if count == 1 else f"{count} machines"
-    require_terminal(f"{action} {counted}")
-    question = verb.destroys.format(machines=f"{counted} {_places(machines, alike)}")
+    require_terminal(f"{verb.words} {counted}")
+    question = verb.destroys.format(machines=f"{counted} {_places(machines, alike)}", argument=argument)
     how = () if count == 1 else (f"Type {count} to confirm:", (str(count),))
     if not agrees(harmless(question), *how):
         raise CloudmeshError(f"nothing was {verb.past}: not confirmed")

@@ -46,6 +46,8 @@ _TELLING = re.compile(r"(?=.*[0-9]).*[A-Za-z]")
 _ALIKE = ("cloud", "action", "result", "state")
 # So many outcomes do not fit on a screen; then they are counted.
 _MANY = 20
+# Of so many machines the last lines are shown.
+_FEW = 3
 
 
 def report(config: Config, result: Result, seconds: float | None = None, form: str = "table") -> Answer:
@@ -73,6 +75,7 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         every = "every request sent is in the table"
         notes.insert(0, f"interrupted: {what if left else every}")
     notes += [f"note: {each}" for each in result.notes]
+    notes += _last_lines(result)
     notes += (
         _lease_notes(config, result) if any(each.machine and each.machine.lease for each in result) else []
     )
@@ -97,6 +100,16 @@ def report(config: Config, result: Result, seconds: float | None = None, form: s
         exit_code=result.exit_code,
         table_rows=fold_rows(rows, ids) if form == "table" else None,
     )
+
+
+def _last_lines(result: Result) -> list[str]:
+    """What machines printed last whose cloud-init failed, of the first few."""
+    told = [each for each in result.failed if isinstance(getattr(each.error, "lines", None), tuple)]
+    return [
+        harmless(f"error: {each.name}: {line}")
+        for each in told[:_FEW]
+        for line in getattr(each.error, "lines", ())
+    ]
 
 
 def _lease_notes(config: Config, result: Result) -> list[str]:
@@ -306,4 +319,5 @@ def _general(row: Row, cloud_id: str) -> str:
     """The reason without what is this machine's alone."""
     reason = str(row.get("reason") or "")
     own = {text: word for text, word in ((cloud_id, "ID"), (row["name"], "NAME")) if _TELLING.search(text)}
+    own |= {row["address"]: "ADDRESS"} if row.get("address") else {}
     return _WORD.sub(lambda word: own.get(word[0], word[0]), reason) if own else reason

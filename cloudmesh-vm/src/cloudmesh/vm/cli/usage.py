@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from cloudmesh.cloud.model.boot_verb import BOOT
 from cloudmesh.cloud.model.parameters import Kind, Parameter
-from cloudmesh.cloud.model.verbs import BOOT, VERBS, Verb
+from cloudmesh.cloud.model.verbs import VERBS, Verb
 
 _WIDTH = 80
 # After so many characters the blank and the help of an option follow.
@@ -18,7 +19,7 @@ _MANY = "(NAMES... | --all)"
 _CLOUD = "[--cloud=CLOUDS]"
 _WHOSE = "[--mine | --everyone]"
 # What scripts say with --yes is the same for all verbs, though few of them ask.
-_CHOICES = ("[--dryrun]", "[--yes]", "[--wait]")
+_CHOICES = ("[--dryrun]", "[--yes]", "[--wait[=STATE]]")
 _LIMITS = ("[--timeout=DURATION]", "[--parallel=N]", "[--call-timeout=DURATION]")
 _LIST = ("[--filter=FILTER]", "[--sort=COLUMNS]", "[--columns=COLUMNS]")
 _OUTPUT, _QUIET = "[--output=FORMAT]", "[--quiet]"
@@ -28,15 +29,26 @@ _AFTER_VERBS = (
     ("--everyone", "machines of all users of the project (default, unless mine: true is configured)"),
     ("--dryrun", "show what would be done, change nothing"),
     ("--yes", "{destroying} without asking"),
-    ("--wait", "wait until the machines are in the new state"),
+    (
+        "--wait[=STATE]",
+        "wait until the machines are in the new state; 'ready': until one can sign in by ssh and cloud-init "
+        "has ended",
+    ),
     (
         "--timeout=DURATION",
         "time limit for the whole command: 10s, 5m, 1h, or 90 (seconds); without it only waiting has a "
         "limit: the wait_timeout of the cloud, else 10m",
     ),
-    ("--parallel=N", "calls at the same time, 1 to 1000; else the configured number, else 32"),
+    (
+        "--parallel=N",
+        "calls at the same time, 1 to 1000; else the configured number, else 32; of run, put and get 64",
+    ),
     ("--call-timeout=DURATION", "time limit for one call; else the configured one"),
-    ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ..."),
+    ("--command=CMD", "run this line in the machine, and end with its exit code"),
+    ("--outdir=DIR", "write the output of each machine to DIR/NAME.out and DIR/NAME.err"),
+    ("--no-stdin", "hand on nothing that is piped in"),
+    ("--local=PORT", "the port of this computer; else the same one, or a free one if it is taken"),
+    ("--state=STATE", "active, stopped, suspended, paused, error, deleted, ...; or ready: one can sign in"),
     ("--refresh", "ask the clouds now, and fail if one does not answer"),
     (
         "--cached",
@@ -77,7 +89,40 @@ _QUERIES = (
         "wait for a state; fails at once if it cannot be reached any more",
     ),
     (Pattern(("console",), ("NAME", _CLOUD)), "show the console output of a machine"),
+    (Pattern(("snapshots",), (_MANY, _CLOUD, _WHOSE, _OUTPUT)), "list the snapshots of machines"),
 )
+
+
+# What goes into the machines.
+_INTO = (
+    (
+        Pattern(("ssh",), ("NAME", "[--command=CMD]", _CLOUD)),
+        "sign in to a machine, or run one command there",
+    ),
+    (
+        Pattern(
+            ("run",),
+            (_MANY, _CLOUD, _WHOSE, "[--outdir=DIR]", "[--no-stdin]", *_LIMITS, _OUTPUT, "-- COMMAND..."),
+        ),
+        "run a command on many machines; equal outputs are shown once",
+    ),
+    (
+        Pattern(("put",), ("NAMES", "SRC", "DST", _CLOUD, _WHOSE, *_LIMITS, _OUTPUT)),
+        "copy a file or folder to machines",
+    ),
+    (
+        Pattern(("get",), ("NAMES", "SRC", "DST", _CLOUD, _WHOSE, *_LIMITS, _OUTPUT)),
+        "copy a file or folder from machines, to DST/NAME/ for each",
+    ),
+    (
+        Pattern(("tunnel",), ("NAME", "PORT", "[--local=PORT]", _CLOUD)),
+        "lead a port of this computer to one of a machine, until Ctrl-C",
+    ),
+)
+
+
+#: The sub-commands that go into the machines.
+INTO = tuple(name for pattern, _ in _INTO for name in pattern.verbs)
 
 
 def patterns(verbs: Mapping[str, Verb] = VERBS) -> list[Pattern]:
@@ -91,8 +136,15 @@ def patterns(verbs: Mapping[str, Verb] = VERBS) -> list[Pattern]:
         [verb for verb in plain if not verb.passing],
         *([verb] for verb in said if verb.parameters),
     ]
-    every = [Pattern((BOOT.name,), boot), *map(_pattern, groups), *(pattern for pattern, _ in _QUERIES)]
-    return [Pattern(pattern.verbs, (*pattern.items, _QUIET)) for pattern in every]
+    others = [pattern for pattern, _ in (*_INTO, *_QUERIES)]
+    every = [Pattern((BOOT.name,), boot), *map(_pattern, groups), *others]
+    return [Pattern(pattern.verbs, _with_quiet(pattern.items)) for pattern in every]
+
+
+def _with_quiet(items: Sequence[str]) -> tuple[str, ...]:
+    """The items with ``--quiet``, which stands before a command that follows ``--``."""
+    end = next((at for at, item in enumerate(items) if item.startswith("-- ")), len(items))
+    return (*items[:end], _QUIET, *items[end:])
 
 
 def verb_names(verbs: Mapping[str, Verb] = VERBS) -> list[str]:
@@ -105,9 +157,11 @@ def _pattern(verbs: Sequence[Verb]) -> Pattern:
     names = tuple(verb.words for verb in verbs)
     own = _items([each for verb in verbs for each in verb.parameters])
     if any(verb.single for verb in verbs):
-        return Pattern(names, ("NAME", *own, _CLOUD, _WHOSE, "[--call-timeout=DURATION]", _OUTPUT))
-    moves, locks = any(verb.passing for verb in verbs), any(verb.locks is not None for verb in verbs)
-    choices = _CHOICES if moves else _CHOICES[:2] if locks else ()
+        more = (*_CHOICES, _LIMITS[0]) if any(verb.makes for verb in verbs) else ()
+        return Pattern(names, ("NAME", *own, _CLOUD, _WHOSE, *more, "[--call-timeout=DURATION]", _OUTPUT))
+    # Without a change metadata are shown, so that there is nothing to rehearse.
+    shows = any(verb.takes == Kind.METADATA for verb in verbs)
+    choices = _CHOICES if any(verb.passing for verb in verbs) else () if shows else _CHOICES[:2]
     return Pattern(names, (_MANY, *own, _CLOUD, _WHOSE, *choices, *_LIMITS, _OUTPUT))
 
 
@@ -141,7 +195,8 @@ def usage_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
 def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
     """The lines of the Options section. An option that several verbs take is told as the first tells it."""
     own = [pair for verb in (BOOT, *verbs.values()) for each in verb.parameters for pair in each.options]
-    destroying = " or ".join(verb.words for verb in verbs.values() if verb.destroys)
+    *others, last = (verb.words for verb in verbs.values() if verb.destroys)
+    destroying = f"{', '.join(others)} or {last}"
     told: set[str] = set()
     for option, help in (("--cloud=CLOUDS", _CLOUD_HELP), *own, *_AFTER_VERBS):
         if not option.startswith("--") or option in told:
@@ -158,7 +213,7 @@ def option_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
 
 def description_lines(verbs: Mapping[str, Verb] = VERBS) -> Iterator[str]:
     """A line for each sub-command: what it does."""
-    told = {pattern.verbs[0]: help for pattern, help in _QUERIES}
+    told = {pattern.verbs[0]: help for pattern, help in (*_INTO, *_QUERIES)}
     for verb in (BOOT, *verbs.values()):
         told[verb.words] = verb.help + (" (asks first)" if verb.destroys else "")
     names = verb_names(verbs)

@@ -55,13 +55,21 @@ class Selector:
     could as well be on another cloud that was never listed.
     """
 
-    def __init__(self, session: CloudSession, acting: bool = True, mine: bool | None = None) -> None:
+    def __init__(
+        self,
+        session: CloudSession,
+        acting: bool = True,
+        mine: bool | None = None,
+        recent: float | None = None,
+    ) -> None:
         """Look on the clouds of a session.
 
         Args:
             acting: whether something is to be done to what is found.
             mine: whether only machines of our own are meant; None for what each cloud's ``mine`` says.
+            recent: seconds; a glob means what was listed so recently. None to list for each.
         """
+        self._recent = recent
         self._session = session
         self._acting = acting
         self._mine = mine
@@ -94,7 +102,8 @@ class Selector:
             found = [] if name.is_glob else self._matching(name, clouds)
             unseen = self._never_listed(clouds)
             needed += [found[0].cloud, *unseen] if len(found) == 1 else clouds
-            certain += clouds if name.is_glob or not (unseen or found) else unseen
+            listed = self._old(clouds) if name.is_glob else clouds
+            certain += listed if name.is_glob or not (unseen or found) else unseen
             certain += [each.cloud for each in found if self._must_be_there(each, name)]
         self._session.resolve(needed)
         self._list_all(certain)
@@ -116,9 +125,10 @@ class Selector:
         return self._only_ours(selection)
 
     def _add(self, selection: Selection, name: Name, clouds: list[str]) -> None:
-        errors = self._list_all(clouds if name.is_glob else self._never_listed(clouds))
+        errors = self._list_all(self._old(clouds) if name.is_glob else self._never_listed(clouds))
         found = self._matching(name, clouds)
         if not found:
+            # Also a glob that means nothing now.
             errors = self._list_all(clouds)
             found = self._matching(name, clouds)
         if not name.is_glob and (len(found) > 1 or any(self._must_be_there(each, name) for each in found)):
@@ -144,8 +154,23 @@ class Selector:
                 self._nearest[places] = KnownNames(
                     machine.name for cloud in clouds for machine in self._index(cloud).items
                 )
-            error = UnknownName("machine", name.name, self._nearest[places], f"on {', '.join(clouds)}")
+            near, where = self._elsewhere(name, clouds), f"on {', '.join(clouds)}"
+            error = UnknownName("machine", name.name, self._nearest[places], where, near)
             selection.missing.append(UnresolvedName(name.cloud or "", name.name, error))
+
+    def _elsewhere(self, name: Name, clouds: list[str]) -> str | None:
+        """A machine of this name on another cloud, as far as the store tells; None if it names its own."""
+        if name.cloud is not None or name.is_glob:
+            return None
+        others = [cloud for cloud in self._session.config.active_clouds() if cloud not in clouds]
+        return next((each.qualified_name for each in self._matching(name, others)), None)
+
+    def _old(self, clouds: list[str]) -> list[str]:
+        """The clouds whose last listing is too old for a glob."""
+        if self._recent is None:
+            return clouds
+        ages = {cloud: self._session.inventory.listing_age(cloud) for cloud in clouds}
+        return [cloud for cloud, age in ages.items() if age is None or age > self._recent]
 
     def _must_be_there(self, found: MachineRecord, name: Name) -> bool:
         """Whether a machine is meant by its id: nothing may be done to another one that has its name now."""

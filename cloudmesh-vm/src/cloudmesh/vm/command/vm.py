@@ -20,6 +20,11 @@ _HELP = """
     NAMES  machines, by name or id: vm1  uc:vm1  'web[01-20],db1'  'web[1-9/2]'
            'web*'; = is followed by an exact name, id= by an id: '=web*'
     NAME   one machine: vm1  uc:vm1
+    SRC, DST
+           a path here and one in the machine; get takes them the other way round
+    PORT   a port of the machine
+    COMMAND
+           what to run: one word is a line for the shell there, several are words
     IMAGE, FLAVOR, KEY, NETWORKS, GROUPS
            a name, an id, or a glob that matches one: 'ubuntu-24*'
 
@@ -45,10 +50,13 @@ _HELP = """
     vm suspend web01
     vm stop 'web*' --dryrun
     vm delete --all --cloud=local --yes
-    vm boot db1 --network=private --secgroup=default,web --public
+    vm boot db1 --network=private --public --wait=ready
     vm metadata 'web[01-03]' --set=role=web --unset=stage
     vm boot 'n[1-4]' --lease=3h --wait
+    vm snapshot 'web*' --name=before
     vm list --output=json
+    vm run 'web*' -- uptime
+    vm put 'web[01-03]' site.tar.gz /srv/
 """
 
 
@@ -65,10 +73,11 @@ class VmCommand(PluginCommand):
     """The command ``vm`` of the shell."""
 
     @command(
-        reads="list info wait console metadata",
+        reads="list info wait console metadata snapshots",
         unless="--set --unset",
         machines="list",
         group="Machines",
+        literal="--command",
         summary="boot, list, start, stop and delete virtual machines, on one cloud or many",
     )
     @_documented
@@ -92,6 +101,11 @@ class VmCommand(PluginCommand):
                 options=arguments,
                 mine=True if arguments["--mine"] else False if arguments["--everyone"] else None,
             )
+        if verb in usage.INTO:
+            from cloudmesh.vm.cli import remote
+
+            return remote.answer(config, verb, arguments)
         from cloudmesh.vm.cli.actions import answer
 
-        return answer(config, verb, arguments)
+        # A script is not to stop at what is only offered.
+        return answer(config, verb, arguments, asks=not getattr(self, "batch_scripts", ()))

@@ -11,13 +11,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
 
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, suggest
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.vm.executors.threads import THREADS
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "cloudmesh.executors"
 # How to install the executors of ours that are packages of their own.

@@ -16,7 +16,8 @@ from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.rows import JOBS, RUNNING, TASKS, UNFINISHED, lock_name
+from cloudmesh.vm.jobs.claims import is_run
+from cloudmesh.vm.jobs.rows import JOBS, RUNNING, TASKS, UNFINISHED
 from cloudmesh.vm.model.call import BOOT
 
 _GONE = (State.DELETING, State.DELETED)
@@ -49,7 +50,7 @@ def find_conflicts(inventory: Inventory, job: int, places: Iterable[Place]) -> d
 def _being_booted(database: Database, job: int, names: Mapping[str, list[str]]) -> dict[Place, Refused]:
     """The names of machines that other running jobs boot; an interrupted job boots nothing."""
     running = database.find(JOBS, verb=BOOT, status=RUNNING)
-    others = [each.id for each in running if each.id != job and database.is_held(lock_name(each.id))]
+    others = [each.id for each in running if each.id != job and is_run(database, each.id)]
     if not others:
         return {}
     from cloudmesh.db.records.conditions import in_
@@ -70,8 +71,8 @@ def name_taken(cloud: str, name: str) -> Refused:
     return Refused(f"cloud {cloud} already has a machine {name}; use another name")
 
 
-def check_name(name: str, machine: MachineRecord, session: CloudSession) -> None:
-    """Whether a machine can be given this name.
+def check_name(name: str, machine: MachineRecord, session: CloudSession, is_new: bool = False) -> None:
+    """Whether a machine, or a new one on its cloud, can be given this name.
 
     Raises:
         UsageError: no machine can have such a name.
@@ -82,5 +83,6 @@ def check_name(name: str, machine: MachineRecord, session: CloudSession) -> None
     if isinstance(listed, CloudmeshError):
         raise listed
     for other in listed:
-        if other.name == name and other.cloud_id != machine.cloud_id and other.state is not State.DELETED:
+        is_itself = other.cloud_id == machine.cloud_id and not is_new
+        if other.name == name and not is_itself and other.state is not State.DELETED:
             raise failed_task(name_taken(machine.cloud, name))

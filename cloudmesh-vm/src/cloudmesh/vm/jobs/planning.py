@@ -19,6 +19,7 @@ from cloudmesh.cloud.client.booter import BootOptions
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CLOUD_ERRORS
 from cloudmesh.cloud.fanout.query import clouds_of_names
+from cloudmesh.cloud.model.copies import NewMachine, NewSnapshot
 from cloudmesh.cloud.model.networks import Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.parameters import Fitness
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, State
@@ -32,12 +33,13 @@ from cloudmesh.vm.jobs.conflicts import name_taken
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import UnresolvedName
 from cloudmesh.vm.model.plan import Plan, PlannedLease, Task
+from cloudmesh.vm.model.wait import Wait
 
 if TYPE_CHECKING:
     from cloudmesh.vm.clouds.select import Selection
     from cloudmesh.vm.jobs.lease_planning import LeaseWish
 
-# What a user gives a verb: the name of an image or a flavor, a new name, or metadata.
+# What a user gives a verb: the name of an image, a flavor or a snapshot, a new name, or metadata.
 GivenArgument = str | Mapping[str, str | None] | None
 # Up to so many machines of a cloud are asked for one by one; for more the cloud is listed.
 _FEW = 10
@@ -51,7 +53,7 @@ class ActionPlan:
         self._verb = verb
         self._given = given
 
-    def plan(self, selection: Selection, names: str = "", wait: bool = False) -> Plan:
+    def plan(self, selection: Selection, names: str = "", wait: Wait = False) -> Plan:
         """One task for each machine; machines of a cloud that did not answer are in ``missing``.
 
         Raises:
@@ -145,7 +147,7 @@ class BootPlan:
         wanted = clouds_of_names(session.config, named, chosen)
         self.places = list(dict.fromkeys((cloud, name.name) for name, clouds in wanted for cloud in clouds))
 
-    def plan(self, options: BootOptions, names: str = "", wait: bool = False) -> Plan:
+    def plan(self, options: BootOptions, names: str = "", wait: Wait = False) -> Plan:
         """One task for each machine, with a token of its own.
 
         A machine whose name is taken, or whose cloud does not answer, is in ``missing``.
@@ -234,7 +236,7 @@ def encode_argument(argument: Argument) -> str:
     """What a verb takes beside the machine, as text."""
     if argument is None:
         return ""
-    if isinstance(argument, Image | Flavor):
+    if isinstance(argument, Image | Flavor | NewSnapshot | NewMachine):
         return json.dumps({type(argument).__name__: asdict(argument)})
     if isinstance(argument, Mapping):
         return json.dumps({"metadata": dict(argument)})
@@ -246,11 +248,8 @@ def decode_argument(text: str) -> Argument:
     if not text:
         return None
     ((kind, value),) = json.loads(text).items()
-    if kind == "Image":
-        return Image(**value)
-    if kind == "Flavor":
-        return Flavor(**value)
-    known: Argument = value
+    made = {"Image": Image, "Flavor": Flavor, "NewSnapshot": NewSnapshot, "NewMachine": NewMachine}.get(kind)
+    known: Argument = made(**value) if made else value
     return known
 
 
@@ -272,8 +271,10 @@ def encode_request(request: BootRequest, userdata_file: Path | None) -> str:
     return json.dumps(data)
 
 
-def decode_request(text: str) -> BootRequest:
+def decode_request(text: str, userdata: str = "") -> BootRequest:
     """What ``encode_request`` made the text of, with the user data read from their file.
+
+    ``userdata``: those that were given as text, if somebody still has them.
 
     Raises:
         CloudmeshError: the user data are not there any more, or not the same.
@@ -289,7 +290,7 @@ def decode_request(text: str) -> BootRequest:
             SecurityGroup(**{**each, "rules": tuple(SecurityRule(**rule) for rule in each["rules"])})
             for each in data["security_groups"]
         ),
-        userdata=_userdata(data["userdata"]),
+        userdata=_userdata(data["userdata"], userdata),
         metadata=data["metadata"],
         public=data["public"],
         # Jobs from before there were such parameters have none.
@@ -299,10 +300,12 @@ def decode_request(text: str) -> BootRequest:
     )
 
 
-def _userdata(facts: Mapping[str, Any] | None) -> str:
+def _userdata(facts: Mapping[str, Any] | None, given: str) -> str:
     """The user data, read again from their file. Raises CloudmeshError if that is not possible."""
     if facts is None:
         return ""
+    if not facts["file"] and given:
+        return given
     if not facts["file"]:
         raise CloudmeshError("its user data were given as text, which is not stored; boot it again")
     file = Path(facts["file"])

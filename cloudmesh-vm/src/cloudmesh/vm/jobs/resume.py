@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import CloudError, CloudTimeout
@@ -19,17 +19,21 @@ from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs import claims
 from cloudmesh.vm.jobs.conflicts import find_conflicts, name_taken
 from cloudmesh.vm.jobs.planning import decode_argument, decode_request
 from cloudmesh.vm.jobs.rows import (
+    EVENTS,
     OVER,
     PARTS,
     PENDING,
+    REACHED,
     RUNNING,
     TASKS,
     UNFINISHED,
     may_be_done,
     stored_error,
+    stored_wait,
     was_planned,
 )
 from cloudmesh.vm.jobs.runner import JobRunner
@@ -38,7 +42,12 @@ from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
+from cloudmesh.vm.model.remote import REMOTE
+from cloudmesh.vm.model.wait import READY
 from cloudmesh.vm.scheduler.queue import maybe_done
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.ssh.spool import Spool
 
 # Seconds in which a cloud may still show the state before a call.
 _SHOWN_LATE = 10.0
@@ -118,9 +127,12 @@ class JobResumer:
     Args:
         session: the clouds and the store.
         job: its row in the store.
+        server: the name of the server that runs it, see ``cloudmesh.vm.jobs.claims``.
+        userdata: for machines to be booted, if they were given as text and somebody still has them.
     """
 
-    def __init__(self, session: CloudSession, job: Any) -> None:
+    def __init__(self, session: CloudSession, job: Any, server: str = "", userdata: str = "") -> None:
+        self._server, self._userdata = server, userdata
         self._session = session
         self._database = session.inventory.database
         self._job = job
@@ -129,14 +141,28 @@ class JobResumer:
         self._requests: dict[str, BootRequest] = {}
 
     def run(
-        self, failed: bool, timeout: float | None, options: RunOptions, *, cancelled: bool = True
+        self,
+        failed: bool,
+        timeout: float | None,
+        options: RunOptions,
+        *,
+        cancelled: bool = True,
+        stdin: Callable[[], Spool | None] = lambda: None,
     ) -> Result:
         """Do what is left, see ``Jobs.resume``; of a job that was cancelled only with ``cancelled``."""
         job, deadline = self._job, Deadline.after(timeout)
         over = job["status"] in OVER
         if over and not failed:
+            if self._server:
+                claims.drop(self._database, job.id, self._server)
             return Result([], job.id)
-        store = JobStore.take_over(self._session.inventory, job.id, cancelled=cancelled)
+        if job["verb"] in REMOTE:
+            from cloudmesh.vm.jobs.remote_resume import resume_remote  # most jobs call clouds
+
+            rows = partial(self._rows, [*UNFINISHED, *(["failed"] if failed else [])])
+            return resume_remote(self._session, job, self._parts, rows, options, deadline, cancelled, stdin)
+        inventory = self._session.inventory
+        store = JobStore.take_over(inventory, job.id, cancelled=cancelled, server=self._server)
         try:
             with self._session.within(deadline):
                 left = self._remainder(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
@@ -145,10 +171,10 @@ class JobResumer:
             # The rows of what is left for later stay as they are, and so does the status of the job.
             store.write_ends(left.failed)
         except BaseException:
-            store.close(over=False)
+            store.close(over=False, again=True)
             raise
         with JobRunner(self._session, options) as runner:
-            result = runner.finish(store, job["verb"], left.tasks, job["wait"], deadline, done)
+            result = runner.finish(store, job["verb"], left.tasks, stored_wait(job), deadline, done)
         outcomes = [*result, *(outcome for _, outcome in left.failed), *left.later]
         return result.with_outcomes(outcomes)
 
@@ -297,7 +323,7 @@ class JobResumer:
         """What a row boots, decoded once a cloud. Raises as ``decode_request`` does."""
         cloud = row["cloud"]
         if cloud not in self._requests:
-            self._requests[cloud] = decode_request(self._parts[cloud])
+            self._requests[cloud] = decode_request(self._parts[cloud], self._userdata)
         return replace(self._requests[cloud], name=row["name"], token=row["token"])
 
     @cached_property
@@ -313,6 +339,8 @@ def is_waited_for(database: Database, job: Any) -> bool:
     """
     if not job["wait"]:
         return False
+    if stored_wait(job) == READY:
+        return _some_not_ready(database, job)
     inventory = Inventory(database)
     for row in database.find(TASKS, job=job.id):
         known = inventory.find(MachineRecord(row["cloud"], row["name"], row["cloud_id"], State.UNKNOWN))
@@ -324,6 +352,19 @@ def is_waited_for(database: Database, job: Any) -> bool:
         target = _target(row, known.machine)
         if not (target and now.counts_as(target)) and (now.is_passing or is_old):
             return True
+    return False
+
+
+def _some_not_ready(database: Database, job: Any) -> bool:
+    """Whether a machine that is known was not seen to be ready, as far as the events of a job tell."""
+    seen = {event["task"] for event in database.find(EVENTS, job=job.id, kind=REACHED)}
+    inventory = Inventory(database)
+    for row in database.find(TASKS, job=job.id):
+        is_done = row["status"] in (Status.DONE.value, Status.ALREADY.value)
+        if is_done and row.id not in seen:
+            known = inventory.find(MachineRecord(row["cloud"], row["name"], row["cloud_id"], State.UNKNOWN))
+            if known is not None and known.machine.state not in (State.ERROR, State.DELETED):
+                return True
     return False
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from cloudmesh.cloud.store.owners import ACCOUNT
 from cloudmesh.plugin.errors import CloudmeshError, error_from_record
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.plan import TABLES, Plan, Task
+from cloudmesh.vm.model.wait import Wait
 
 if TYPE_CHECKING:
     from cloudmesh.vm.scheduler.queue import TaskRun
@@ -45,12 +45,12 @@ def lock_name(job: int) -> str:
 
 def owner() -> dict[str, Any]:
     """The columns of a job that tell which process runs it."""
-    return {"pid": os.getpid(), "host": socket.gethostname()}
+    return {"pid": os.getpid(), "host": os.uname().nodename}
 
 
 def is_alive(job: Mapping[str, Any]) -> bool:
     """Whether the process that created a job, or ran it last, may still be there."""
-    if job["host"] != socket.gethostname():
+    if job["host"] != os.uname().nodename:
         return True
     try:
         os.kill(job["pid"], 0)
@@ -61,15 +61,16 @@ def is_alive(job: Mapping[str, Any]) -> bool:
     return True
 
 
-def job_row(plan: Plan, status: str) -> dict[str, Any]:
-    """The row of a new job."""
+def job_row(plan: Plan, status: str, made_by: str = "") -> dict[str, Any]:
+    """The row of a new job; ``made_by``: who asked a server for it."""
     clouds = [*(task.cloud for task in plan.tasks), *(each.cloud for each in plan.missing if each.cloud)]
     return {
         "verb": plan.verb,
         "names": plan.names,
         "clouds": list(dict.fromkeys(clouds)),
         "machines": len(plan.tasks) + len(plan.missing),
-        "wait": plan.wait,
+        "wait": bool(plan.wait),
+        "until": plan.wait if isinstance(plan.wait, str) else "",
         "began": time.time(),
         "ended": 0.0,
         **owner(),
@@ -77,7 +78,13 @@ def job_row(plan: Plan, status: str) -> dict[str, Any]:
         "status": status,
         "cancel": 0,
         "told": False,
+        "made_by": made_by,
     }
+
+
+def stored_wait(job: Mapping[str, Any]) -> Wait:
+    """What a job waits for; rows of earlier versions tell only whether it waits for the state."""
+    return job.get("until") or bool(job["wait"])
 
 
 def task_row(job: int, task: Task) -> dict[str, Any]:

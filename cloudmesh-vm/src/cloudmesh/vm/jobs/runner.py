@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,16 +30,20 @@ from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
+from cloudmesh.vm.model.wait import READY, Wait
 from cloudmesh.vm.scheduler.queue import unrecorded
 from cloudmesh.vm.scheduler.scheduler import Scheduler
 from cloudmesh.vm.waiting.waiter import Waiter, usual_timeout, was_seen
 
 if TYPE_CHECKING:
     from cloudmesh.vm.jobs.leasing import JobLeases
+    from cloudmesh.vm.ready.checks import ReadyChecks
 
 # Files that one call may need to have open at each cloud: a connection to each of its services, or an sqlite
 # file with its log and index.
 _A_CALL = 4
+# A machine goes on running for a moment after these were accepted.
+_RESTARTS = ("reboot", "hard_reboot")
 # Files that are needed beside the calls: by the store, and by modules that are loaded.
 _OTHERS = 14
 
@@ -106,7 +111,7 @@ class JobRunner:
         store: JobStore,
         verb: str,
         tasks: Sequence[Task],
-        wait: bool,
+        wait: Wait,
         deadline: Deadline = NEVER,
         done: Sequence[tuple[Task, Outcome]] = (),
     ) -> Result:
@@ -114,7 +119,7 @@ class JobRunner:
 
         ``done``: tasks that were done before, whose machines are waited for too.
         """
-        stop = StopRequest()
+        stop = self.options.stop or StopRequest()
         try:
             leases = self._leases(store, verb, tasks, stop, deadline)
             ready, ended = leases.secure(tasks) if leases else (tasks, {})
@@ -135,17 +140,19 @@ class JobRunner:
             result = Result(outcomes, store.number, bool(stop.requested), notes)
             over = not wait
             if wait and not result.interrupted:
-                waited = self._then_wait(store, verb, tasks, result, deadline, stop)
-                result = Result(waited, store.number, bool(stop.requested), notes)
+                waited, told = self._then_wait(store, verb, tasks, result, deadline, stop, wait)
+                result = Result(waited, store.number, bool(stop.requested), [*notes, *told])
                 over = True
         except BaseException:
             # Each task still has its row; the job counts as interrupted.
             with suppress(StoreError):
-                store.close(False)
+                store.close(False, again=True)
             raise
         result.error = leases.error if leases else None
+        # What ended for want of the store, or since this process ends, is left for another time.
+        again = bool(stop.requested) or any(isinstance(each.error, StoreError) for each in result)
         try:
-            store.close(over)
+            store.close(over, again)
         except StoreError as error:
             result.error = StoreError(
                 f"the end of job {store.number} could not be saved in the store: {error}"
@@ -300,8 +307,12 @@ class JobRunner:
         acted: Result,
         deadline: Deadline,
         stop: StopRequest,
-    ) -> Sequence[Outcome]:
-        """Wait for the machines of tasks that succeeded; their outcomes become those of the wait."""
+        wait: Wait,
+    ) -> tuple[Sequence[Outcome], list[str]]:
+        """Wait for the machines of tasks that succeeded; their outcomes become those of the wait.
+
+        With sentences on machines that are as they should be, and of which something is to be told.
+        """
         outcomes = list(acted)
         states = {
             position: each.target
@@ -310,15 +321,18 @@ class JobRunner:
         }
         machines = [machine for position in states if (machine := outcomes[position].machine)]
         if not machines:
-            return acted
+            return acted, []
         with suppress(StoreError):
             store.note(rows.WAITING)
         waiter = Waiter.until(deadline, self.session, State.ACTIVE, self.options.watch)
         waiter.stop, waiter.cancelled = stop, store.is_cancelled
         if verb != BOOT and find_verb(verb).returns_anywhere:
             waiter.condition = came_back
-        waiter.booted = any(task.verb == BOOT for task in tasks)
-        waited = dict(zip(states, waiter.wait(machines, list(states.values())), strict=True))
+        waiter.booted = any(task.verb == BOOT or find_verb(task.verb).makes for task in tasks)
+        with ExitStack() as stack:
+            checks = stack.enter_context(_until_ready(waiter, acted)) if wait == READY else None
+            ended = waiter.wait(machines, list(states.values()))
+        waited = dict(zip(states, ended, strict=True))
         for position, each in waited.items():
             # The name stays the one that was meant, even if that has changed.
             acted_on = outcomes[position]
@@ -330,11 +344,28 @@ class JobRunner:
                 seconds=acted_on.seconds + each.seconds,
             )
         # A task whose end was not seen stays done as it was: resuming the job waits again.
-        seen = [position for position, each in waited.items() if was_seen(each)]
+        seen = [
+            position
+            for position, each in waited.items()
+            if was_seen(each) or (checks and each.machine and each.error is checks.ended(each.machine))
+        ]
         store.left = store.left or len(seen) < len(waited)
         try:
             store.write_ends((tasks[position], outcomes[position]) for position in seen)
         except StoreError as error:
             for position in seen:
                 outcomes[position] = unrecorded(outcomes[position], error)
-        return outcomes
+        return outcomes, checks.notes if checks else []
+
+
+def _until_ready(waiter: Waiter, acted: Result) -> AbstractContextManager[ReadyChecks]:
+    """Within this the waiter waits until machines are ready, those that were restarted newly so."""
+    from cloudmesh.vm.ready.wait import until_ready  # few jobs wait for that
+
+    now = time.monotonic()
+    restarted = {
+        (each.machine.cloud, each.machine.cloud_id): now - each.seconds
+        for each in acted
+        if each.machine and each.status is Status.DONE and each.verb in _RESTARTS and each.seconds
+    }
+    return until_ready(waiter, restarted)

@@ -17,7 +17,8 @@ from cloudmesh.db.records import ordering  # noqa: F401
 from cloudmesh.db.records.conditions import gt, in_, lt
 from cloudmesh.db.sql import where  # noqa: F401
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
-from cloudmesh.vm.jobs import lease_rows, rows
+from cloudmesh.vm.jobs import claims, job_keys, lease_rows, rows
+from cloudmesh.vm.jobs.claims import Claim
 from cloudmesh.vm.model.call import ADDRESS, BOOT
 from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
 from cloudmesh.vm.model.plan import GIVEN, Plan, Task
@@ -60,13 +61,14 @@ class JobStore:
         return self.inventory.database
 
     @classmethod
-    def create(cls, inventory: Inventory, plan: Plan, pending: bool = False) -> JobStore:
+    def create(cls, inventory: Inventory, plan: Plan, pending: bool = False, made_by: str = "") -> JobStore:
         """Write a new job, with a number for itself and each of its tasks.
 
         Args:
             inventory: the store.
             plan: the job.
             pending: whether somebody else will run it; ``release`` lets them.
+            made_by: who asked a server for it.
 
         Raises:
             StoreError: it cannot be written; there is no job then.
@@ -76,9 +78,8 @@ class JobStore:
         try:
             with database.atomic():
                 _forget_old(database)
-                number = database.add(
-                    rows.JOBS, rows.job_row(plan, rows.PENDING if pending else rows.RUNNING)
-                )
+                status = rows.PENDING if pending else rows.RUNNING
+                number = database.add(rows.JOBS, rows.job_row(plan, status, made_by))
                 # Before others see the job: one that is running and not held counts as interrupted.
                 hold = database.hold(rows.lock_name(number))
                 if hold is None:
@@ -96,27 +97,39 @@ class JobStore:
         return cls(inventory, number, hold, tasks, refused)
 
     @classmethod
-    def take_over(cls, inventory: Inventory, number: int, *, cancelled: bool = True) -> JobStore:
+    def take_over(
+        cls, inventory: Inventory, number: int, *, cancelled: bool = True, server: str = ""
+    ) -> JobStore:
         """Run a job that no process runs; one that was cancelled only with ``cancelled``.
 
+        ``server``: the name of the server that runs it, which must have the claim to it.
+
         Raises:
-            CloudmeshError: a process runs it, or it was cancelled.
+            CloudmeshError: a process or another server runs it, or it was cancelled.
         """
         database = inventory.database
-        hold = database.hold(rows.lock_name(number))
-        if hold is None:
-            (job,) = database.find(rows.JOBS, id=number)
-            raise CloudmeshError(
-                f"job {number} is running in process {job['pid']} on {job['host']}; "
-                f"cms job cancel {number} stops it"
-            )
+        hold: Hold | None
+        if server:
+            hold = Claim(database, number, server)
+        elif (hold := database.hold(rows.lock_name(number))) is None:
+            raise _is_running(database, number)
         # Asked only now: nobody else can cancel it while it is held.
         if not cancelled and database.count(rows.JOBS, id=number, status=rows.CANCELLED):
             hold.release()
             raise CloudmeshError(f"job {number} was cancelled; continue with cms job resume {number}")
-        with database.atomic():
-            database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
-            add_event(database, number, rows.STARTED)
+        try:
+            with database.atomic():
+                if server:
+                    _begin_claimed(database, number, hold)
+                elif claims.live_claim(database, number):
+                    raise _is_running(database, number)
+                else:
+                    claims.drop(database, number)
+                database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
+                add_event(database, number, rows.STARTED)
+        except BaseException:
+            hold.release()
+            raise
         return cls(inventory, number, hold, resumed=True)
 
     def write(
@@ -131,13 +144,20 @@ class JobStore:
             address = run.step == ADDRESS and run.task.verb != ADDRESS
             kind = rows.RETRIED if run.tries else ADDRESS if address else rows.BEGUN
             events.append((run.task.number, kind))
+
+        def step() -> None:
+            apply_all(changes, self.inventory)
+            if values:
+                self._database.update_many(rows.TASKS, values)
+                self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
+
         try:
+            if isinstance(self.hold, Claim):
+                self.hold.patiently(step)
+                return
             with self._database.atomic():
                 self._require_hold()
-                apply_all(changes, self.inventory)
-                if values:
-                    self._database.update_many(rows.TASKS, values)
-                    self._database.add_many(rows.EVENTS, rows.event_rows(self.number, events))
+                step()
         except OSError as error:
             # There was no room to load a module that writes.
             raise StoreError(f"the store cannot be written: {error}") from error
@@ -171,8 +191,12 @@ class JobStore:
         """Whether another process wants the job to end. Raises StoreError."""
         return bool(self._database.count(rows.JOBS, id=self.number, cancel=1))
 
-    def close(self, over: bool) -> None:
-        """Write how the job stands, and release it; ``over``: no more is to be done than its rows tell.
+    def close(self, over: bool, again: bool = False) -> None:
+        """Write how the job stands, and release it.
+
+        Args:
+            over: whether no more is to be done than its rows tell.
+            again: whether a server that runs it is to go on with what is left.
 
         Raises StoreError if that cannot be written; it is released all the same.
         """
@@ -186,6 +210,8 @@ class JobStore:
                 else:
                     status = rows.how_ended(self._database.tally(rows.TASKS, "status", job=self.number))
                 _write_end(self._database, self.number, status, self.resumed)
+                if isinstance(self.hold, Claim):
+                    self.hold.settle(again and status == rows.INTERRUPTED)
         finally:
             self.release()
 
@@ -200,13 +226,33 @@ class JobStore:
         return [
             row["job"]
             for row in found
-            if database.is_held(rows.lock_name(row["job"]))
+            if claims.is_run(database, row["job"])
             and database.count(rows.TASKS, {"job": row["job"], "status": in_(rows.UNFINISHED)})
         ]
 
     def release(self) -> None:
         """Let other processes run the job."""
         self.hold.release()
+
+
+def _is_running(database: Database, number: int) -> CloudmeshError:
+    """The error for a job that another process runs, or a server has."""
+    claim = claims.live_claim(database, number)
+    if claim is not None:
+        where = f"is run by the server {claim['server']}"
+    else:
+        (job,) = database.find(rows.JOBS, id=number)
+        where = f"is running in process {job['pid']} on {job['host']}"
+    return CloudmeshError(f"job {number} {where}; cms job cancel {number} stops it")
+
+
+def _begin_claimed(database: Database, number: int, claim: Hold) -> None:
+    """Write that a server begins to run a job. Raises CloudmeshError if it has the job no more."""
+    if not claim.is_valid():
+        raise CloudmeshError(f"job {number} was cancelled, or is run by another server or process")
+    if database.is_held(rows.lock_name(number)):
+        raise _is_running(database, number)
+    database.update(claims.CLAIMS, {"running": True}, job=number)
 
 
 def add_event(database: Database, job: int, kind: str) -> None:
@@ -251,8 +297,9 @@ def end_job(database: Database, number: int, counts: Mapping[str, int]) -> str:
     with suppress(StoreError):
         hold = database.hold(rows.lock_name(number))
         if hold is not None:
-            with hold:
-                _write_end(database, number, status)
+            with hold, database.atomic():
+                if not claims.live_claim(database, number):
+                    _write_end(database, number, status)
     return status
 
 
@@ -282,6 +329,7 @@ def _forget_old(database: Database) -> None:
             if database.has(table):
                 database.delete(table, where={"job": job.id})
         lease_rows.forget(database, [job.id])
+        job_keys.forget(database, job.id)
         database.delete(rows.JOBS, where={"id": job.id})
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from cloudmesh.db import Database
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.jobs import rows
+from cloudmesh.vm.jobs.claims import is_run
 from cloudmesh.vm.jobs.jobs import JobState, state_of
 from cloudmesh.vm.jobs.store import find_all
 
@@ -62,7 +63,7 @@ class JobWatch:
             elif event["kind"] in (rows.CLOSED, rows.INTERRUPTED, rows.CANCELLED):
                 ended.append(event["job"])
         open_jobs = {job.id for job in find_all(database, rows.JOBS, status=rows.RUNNING)}
-        running = {number for number in open_jobs if database.is_held(rows.lock_name(number))}
+        running = {number for number in open_jobs if is_run(database, number)}
         # Of a process that was killed there is no event.
         ended += sorted((self._running & open_jobs) - running)
         new = [number for number in dict.fromkeys(ended) if number not in running | self._told]

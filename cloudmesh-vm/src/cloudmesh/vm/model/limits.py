@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import TypedDict
 
 from cloudmesh.cloud.fanout.query import CALL_TIMEOUT, ProgressCallback, require_seconds
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.model.call import ADDRESS, BOOT, Access
+from cloudmesh.vm.model.remote import REMOTE
 
 PARALLEL = 32
 # Seconds that a call may take which waits until the cloud has finished its work.
 SLOW_CALL_TIMEOUT = 1200.0
-_SLOW = frozenset({"resize", ADDRESS})
+_SLOW = frozenset({"resize", "snapshot", "restore", "delete_snapshot", "clone", ADDRESS})
 # Seconds more for each further machine of a call that boots many: they are given their names one by one.
 _NAMING = 1.0
 
@@ -29,6 +32,7 @@ class RunOptions:
             first call; else the ``call_timeout`` of its cloud.
         executor: makes the calls, any of ``concurrent.futures``; else the configured engine, or threads.
         watch: a function to call with the progress; see ``cloudmesh.cloud.fanout.query``.
+        stop: may ask from elsewhere that no more is begun; for one job.
 
     Raises:
         UsageError: ``parallel`` or ``call_timeout`` is no such number.
@@ -38,6 +42,7 @@ class RunOptions:
     call_timeout: float | None = None
     executor: Executor | None = None
     watch: ProgressCallback | None = None
+    stop: StopRequest | None = None
 
     def __post_init__(self) -> None:
         if self.parallel is not None and not (isinstance(self.parallel, int) and self.parallel >= 1):
@@ -81,6 +86,7 @@ class CallSettings:
         call_timeout: seconds for one call; None for the default.
         bulk: the most machines in one call.
         boots_once: whether the cloud makes no second machine for one token, however soon it is asked again.
+        probes: whether one call alone finds out first if the cloud answers; machines answer each for itself.
     """
 
     access: Access
@@ -88,10 +94,14 @@ class CallSettings:
     call_timeout: float | None = None
     bulk: int = 1
     boots_once: bool = False
+    probes: bool = True
 
 
 def call_timeout(limits: JobLimits, settings: CallSettings | None, step: str, machines: int = 1) -> float:
     """Seconds that a call with this verb may take on this cloud, for so many machines."""
+    if step in REMOTE:
+        # What runs in a machine may take as long as it does; its own limit ends it there.
+        return math.inf
     default = SLOW_CALL_TIMEOUT if step in _SLOW else CALL_TIMEOUT
     more = _NAMING * (machines - 1) if step == BOOT else 0.0
     return (limits.call_timeout or (settings and settings.call_timeout) or default) + more

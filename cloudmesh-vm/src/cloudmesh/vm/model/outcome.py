@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, overload
 
 from cloudmesh.cloud.errors import CloudTimeout
@@ -127,6 +126,10 @@ class Result(Sequence[Outcome]):
         """The same job with other outcomes."""
         return Result(outcomes, self.job, self.stopped, self.notes, self.error)
 
+    def with_notes(self, notes: Sequence[str]) -> Result:
+        """The same with these sentences beside those that it has."""
+        return Result(self, self.job, self.stopped, [*self.notes, *notes], self.error)
+
     @overload
     def __getitem__(self, index: int) -> Outcome: ...
     @overload
@@ -150,6 +153,8 @@ class Result(Sequence[Outcome]):
 
     def _repr_html_(self) -> str:
         """The same table for a notebook."""
+        from html import escape  # nothing else needs it
+
         head = "".join(f"<th>{column}</th>" for column in OUTCOME_COLUMNS)
         body = ""
         for each in self:

@@ -12,6 +12,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
+from cloudmesh.vm.model.wait import Wait
 
 # What the tables of jobs in the store are called; ``cloudmesh.vm.jobs.rows`` says what is in them.
 TABLES = ("job", "part", "task", "job_event")
@@ -91,7 +92,7 @@ class Plan:
         tasks: one for each machine.
         parts: for each cloud the argument or the boot request as text, see ``cloudmesh.vm.jobs.planning``.
         names: the machines as the user named them.
-        wait: whether the job also waits until the machines are in the state that the verb leads to.
+        wait: what the job also waits for; True for the state that the verb leads to.
         missing: what was asked for too, and failed before there was a task for it.
         leases: what the machines are booted on, or what may be given back with them.
     """
@@ -100,6 +101,6 @@ class Plan:
     tasks: Sequence[Task]
     parts: Mapping[str, str] = field(default_factory=dict)
     names: str = ""
-    wait: bool = False
+    wait: Wait = False
     missing: Sequence[UnresolvedName] = ()
     leases: Sequence[PlannedLease] = ()

@@ -10,9 +10,11 @@ from concurrent.futures import Executor, Future
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
-from cloudmesh.cloud.errors import UNSURE
+from cloudmesh.cloud.errors import UNSURE, CloudTimeout, RateLimited, Unreachable
 from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
+from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.plain import harmless
@@ -46,6 +48,7 @@ class TaskRun:
         group: the same object for all tasks that the last call may have booted together; else None.
         batch: the number of the last call that boots it with others, and its position in that; (0, 0) if it
             is alone by now, None if it always was.
+        value: what its last call has found out.
     """
 
     task: Task
@@ -60,12 +63,26 @@ class TaskRun:
     silences: int = 0
     group: object = None
     batch: tuple[int, int] | None = None
+    value: Any = None
+
+    @property
+    def makes(self) -> bool:
+        """Whether the next call makes another machine from the one that the task is about."""
+        verb = VERBS.get(self.step)
+        return verb is not None and verb.makes
 
     def failed(self, error: CloudmeshError | None, status: Status = Status.FAILED) -> Outcome:
         """The outcome of a task that is not done; if one of its calls may have done it, the error says so."""
         if error is not None and error.outcome_unknown != self.maybe_done:
             error = maybe_done(error) if self.maybe_done else _told(error, str(error), False)
-        return self.task.outcome(status, error=error, seconds=self.seconds)
+        return self.task.outcome(status, error=error, seconds=self.seconds, value=self.value)
+
+    def given_up(self, error: CloudmeshError) -> Outcome:
+        """The outcome of a task whose cloud is called no more; ``error``: what another call was told."""
+        if not self.tries and isinstance(error, Unreachable | CloudTimeout | RateLimited):
+            # The sentence may name the machine of the other call.
+            error = _told(error, f"not tried: {error}", outcome_unknown=False)
+        return self.failed(error)
 
 
 def maybe_done(error: CloudmeshError) -> CloudmeshError:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudTimeout, OutOfService, RateLimited, Unreachable, is_transient
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.durations import span_text
-from cloudmesh.plugin.errors import CloudmeshError, ConfigError
+from cloudmesh.plugin.errors import CloudmeshError, ConfigError, Interrupted
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, WorkerUnreachable
 from cloudmesh.vm.model.outcome import Status
+from cloudmesh.vm.model.remote import REMOTE
 from cloudmesh.vm.scheduler.queue import CloudQueue, InFlightCall, SchedulerStep, TaskRun
+from cloudmesh.vm.ssh.errors import CommandTimedOut
 
 _SEE = "cms vm list --refresh --cloud={cloud} shows its state"
 _SEE_ADDRESS = "cms ip list --cloud={cloud} whether an address was created for it"
@@ -88,14 +89,13 @@ class ResultHandler:
                 call.queue.waiting.append(run)
                 continue
             run.tries += 1
+            run.value = value
             if isinstance(result, CloudmeshError):
                 self._failed(call, run, result, step)
             else:
-                self._succeeded(call.queue, run, result, value, step)
+                self._succeeded(call.queue, run, result, step)
 
-    def _succeeded(
-        self, queue: CloudQueue, run: TaskRun, result: ActionResult, value: Any, step: SchedulerStep
-    ) -> None:
+    def _succeeded(self, queue: CloudQueue, run: TaskRun, result: ActionResult, step: SchedulerStep) -> None:
         """A call has done its work: the task is over, or a booted machine gets its public address next."""
         self._answered(queue)
         if run.task.address and run.step != ADDRESS:
@@ -109,7 +109,7 @@ class ResultHandler:
             return
         status = Status.DONE if result.changed else Status.ALREADY
         outcome = run.task.outcome(
-            status, machine=result.machine, target=result.target, seconds=run.seconds, value=value
+            status, machine=result.machine, target=result.target, seconds=run.seconds, value=run.value
         )
         step.ended.append((run, outcome))
 
@@ -131,6 +131,11 @@ class ResultHandler:
 
     def out_of_time(self, run: TaskRun, seconds: float, step: SchedulerStep) -> None:
         """The time for the job was over while a call was in flight."""
+        if run.step in REMOTE:
+            run.maybe_done = True
+            sentence = f"the time limit of {span_text(seconds)} ended it; it may go on in the machine"
+            step.ended.append((run, run.failed(CommandTimedOut(sentence))))
+            return
         see = _SEE.format(cloud=run.task.cloud)
         sentence = f"the time limit of {span_text(seconds)} ended during the call; {see}"
         error = CloudTimeout(sentence, outcome_unknown=True)
@@ -140,6 +145,11 @@ class ResultHandler:
     def _failed(self, call: InFlightCall, run: TaskRun, error: CloudmeshError, step: SchedulerStep) -> None:
         """A call ended in an error: it is retried later, or the task has failed."""
         queue = call.queue
+        if isinstance(error, Interrupted):
+            # It was ended since the work was to end: the job can be resumed.
+            run.maybe_done = run.maybe_done or error.outcome_unknown
+            step.left.append((run, run.failed(error, Status.INTERRUPTED)))
+            return
         if isinstance(error, NoRoom) and call.shared:
             # It is no failed try, as there was room for fewer calls than were made at once.
             run.tries -= 1
@@ -151,7 +161,7 @@ class ResultHandler:
         self._note_cloud(call, error)
         # A retry could make a second machine or address, as the first call may still be running. Verbs that
         # only change an existing machine do no harm when they are done twice.
-        making = run.step == ADDRESS or (run.step == BOOT and not queue.boots_once)
+        making = run.step == ADDRESS or (run.step == BOOT and not queue.boots_once) or run.makes
         might_double = making and isinstance(error, WorkerUnreachable)
         pause = None if might_double else self._pause(call, run, error)
         run.error = error

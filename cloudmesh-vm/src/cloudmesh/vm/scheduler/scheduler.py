@@ -172,8 +172,15 @@ class Scheduler:
                 self._queues[cloud] = CloudQueue(cloud, 1, closed=settings)
             else:
                 limit = min(settings.parallel or self.limits.parallel, self.limits.parallel)
-                self._queues[cloud] = CloudQueue(cloud, limit, settings.bulk, settings.boots_once)
+                self._queues[cloud] = CloudQueue(
+                    cloud, limit, settings.bulk, settings.boots_once, probing=settings.probes
+                )
             self._queues[cloud].waiting.append(run)
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing is begun any more: it was stopped or cancelled, or its time is over."""
+        return self._halted is not None
 
     def _wake(self) -> None:
         """Let the next step begin at once; safe to be called by the handler of a signal."""
@@ -271,7 +278,7 @@ class Scheduler:
             if self._halted is not None:
                 step.left += [(each, not_begun(each, self._halted)) for each in queue.drop()]
             elif queue.closed is not None:
-                step.ended += [(each, each.failed(queue.closed)) for each in queue.drop()]
+                step.ended += [(each, each.given_up(queue.closed)) for each in queue.drop()]
 
     def _reason_to_halt(self, now: float) -> Outcome | None:
         """What becomes of all that was not begun; None if the work goes on."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import (
@@ -62,6 +63,19 @@ def was_seen(outcome: Outcome) -> bool:
     return outcome.succeeded or isinstance(outcome.error, Conflict | NotFound)
 
 
+class Afterwards(Protocol):
+    """What machines still go through once they are in their state, such as the start of their system."""
+
+    def begin(self, machine: MachineRecord) -> None:
+        """A machine is in its state, or was shown there again."""
+
+    def ended(self, machine: MachineRecord) -> CloudmeshError | bool:
+        """Whether it is through, or why it never will be."""
+
+    def doing(self, machine: MachineRecord) -> str:
+        """At which step it is; empty before it has begun."""
+
+
 @dataclass
 class _Waiting(AwaitedMachine):
     """One machine that is waited for, until it has an outcome."""
@@ -97,12 +111,12 @@ class _PolledCloud:
         """The machines without an outcome."""
         return [each for each in self.waiting if each.outcome is None]
 
-    def progress(self, now: float) -> CloudProgress:
+    def progress(self, now: float, steps: Mapping[str, Sequence[str]]) -> CloudProgress:
         """How many machines have arrived, have failed, or are on their way, and for how long yet."""
         ended = [each.outcome.succeeded for each in self.waiting if each.outcome]
         total, done = len(self.waiting), sum(ended)
         left = max(0.0, self.ends - now) if len(ended) < total else 0.0
-        return CloudProgress(self.cloud, total, done, len(ended) - done, total - len(ended), left)
+        return CloudProgress(self.cloud, total, done, len(ended) - done, total - len(ended), left, steps)
 
 
 @dataclass
@@ -121,6 +135,7 @@ class Waiter:
         stop: may be asked to stop from elsewhere.
         cancelled: whether another process wants it to end; it may raise StoreError.
         condition: what is waited for in place of the state.
+        afterwards: what they go through when they are in their state, before they count as arrived.
         said: the seconds as a user said them, of which those of the timeout are left; 0 if they are the same.
     """
 
@@ -134,6 +149,7 @@ class Waiter:
     stop: StopRequest = field(default_factory=StopRequest)
     cancelled: Callable[[], bool] = bool
     condition: Condition | None = None
+    afterwards: Afterwards | None = None
     said: float = 0.0
     _began: float = 0.0
     _asked_store: float = 0.0
@@ -218,7 +234,18 @@ class Waiter:
                 self._take(clouds[result.cloud], result)
             elif not pending:
                 break
+            self._take_afterwards(clouds)
             self._tell(clouds)
+
+    def _take_afterwards(self, clouds: Mapping[str, _PolledCloud]) -> None:
+        """Give machines that have come to an end after they were in their state their outcome."""
+        if self.afterwards is None:
+            return
+        for each in (each for cloud in clouds.values() for each in cloud.open):
+            ended = self.afterwards.ended(each.machine)
+            if ended is not False:
+                error = None if ended is True else ended
+                each.outcome = self._outcome(each.machine, Status.FAILED if error else Status.DONE, error)
 
     def _is_to_end(self) -> bool:
         """Whether somebody wants it to end, here or in another process."""
@@ -270,7 +297,10 @@ class Waiter:
             each.settling = self.session.declared(each.machine.cloud).settling
         try:
             if each.has_reached(listed, self.clock() - self._began, self.condition):
-                each.outcome = self._outcome(each.machine, Status.DONE)
+                if self.afterwards is None:
+                    each.outcome = self._outcome(each.machine, Status.DONE)
+                else:
+                    self.afterwards.begin(each.machine)
         except (Conflict, NotFound) as error:
             each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
@@ -298,21 +328,35 @@ class Waiter:
     def _not_arrived(self, machine: MachineRecord, cloud: _PolledCloud, status: Status) -> Outcome:
         """The outcome of a machine that has not arrived when the wait ends."""
         if status is Status.INTERRUPTED:
-            return self._outcome(machine, status, Interrupted(f"interrupted while it was {machine.state}"))
+            doing = self._doing(machine)
+            stands = f"it was {machine.state}" + (f": {doing}" if doing else "")
+            return self._outcome(machine, status, Interrupted(f"interrupted while {stands}"))
         reason = f"; the last listing failed: {cloud.trouble}" if cloud.trouble else ""
         silent = 0.0 if cloud.asked is None else self.clock() - cloud.asked
         if silent >= _SILENCE:
             reason = f"; cloud {cloud.cloud} has not answered for {span_text(silent)}"
-        error = CloudTimeout(
-            f"it is still {machine.state} after {span_text(self.said or cloud.timeout)}{reason}"
-        )
-        return self._outcome(machine, status, error)
+        spent, doing = span_text(self.said or cloud.timeout), self._doing(machine)
+        stands = f"not ready after {spent}: {doing}" if doing else f"still {machine.state} after {spent}"
+        return self._outcome(machine, status, CloudTimeout(f"it is {stands}{reason}"))
+
+    def _doing(self, machine: MachineRecord) -> str:
+        """At which step a machine is that is in its state already."""
+        return self.afterwards.doing(machine) if self.afterwards else ""
 
     def _tell(self, clouds: dict[str, _PolledCloud]) -> None:
         """Report the progress to whoever watches."""
         if self.watch is not None:
             now = self.clock()
-            self.watch("wait", [each.progress(now) for each in clouds.values()])
+            self.watch("wait", [each.progress(now, self._steps(each)) for each in clouds.values()])
+
+    def _steps(self, cloud: _PolledCloud) -> Mapping[str, Sequence[str]]:
+        """The names of the machines at each step; none where only the state is waited for."""
+        found: dict[str, list[str]] = {}
+        for each in cloud.open if self.afterwards else ():
+            found.setdefault(self._doing(each.machine) or str(each.machine.state), []).append(
+                each.machine.name
+            )
+        return found
 
 
 def _reasons(machines: Sequence[MachineRecord], cloud: Cloud) -> Mapping[str, Gone]:
