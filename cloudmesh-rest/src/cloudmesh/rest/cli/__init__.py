@@ -1,0 +1,1 @@
+"""What ``cms rest`` does."""

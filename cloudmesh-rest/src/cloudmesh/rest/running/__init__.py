@@ -1,0 +1,1 @@
+"""Jobs that run while their clients are gone."""

@@ -1,0 +1,1 @@
+"""The process that serves: where it listens, how it is started and stopped."""
