@@ -41,6 +41,13 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Where sockets lie whose own place has too long a path, as folders of tests have; it ends with them.
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="cm-")
+
+
+def pytest_unconfigure() -> None:
+    """Remove what tests have left in the place of sockets."""
+    shutil.rmtree(os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 
 class Server:
@@ -52,6 +59,10 @@ class Server:
         self.password = secrets.token_urlsafe(12)
         self.port = free_port()
         self._numbers = itertools.count(1)
+
+    def another(self, folder: Path) -> Server:
+        """A second server, with its own data in this folder."""
+        return Server(self._programs, folder)
 
     def url(self, schema: str = "public", password: str | None = None) -> str:
         """Where tables are in this schema."""
@@ -81,6 +92,11 @@ class Server:
         words = ["-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", word]
         words += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         subprocess.run([*self._as_user(), self._programs / "initdb", *words], check=True, capture_output=True)
+        return self.run()
+
+    def run(self) -> subprocess.Popen[bytes]:
+        """Start the server with the data that it had; it answers when this returns."""
+        data = self._folder / "data"
         settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -89,7 +105,7 @@ class Server:
             "max_connections": 60,
         }
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        with (self._folder / "log").open("wb") as log:
+        with (self._folder / "log").open("ab") as log:
             server = subprocess.Popen(
                 [*self._as_user(), self._programs / "postgres", "-D", data, *options], stdout=log, stderr=log
             )

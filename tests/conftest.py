@@ -43,11 +43,13 @@ class Home:
         path: the home itself.
         program: the words that start the program.
         extra: environment variables beside those that every user has.
+        patience: how many seconds a program may take.
     """
 
     path: Path
     program: list[str] = field(default_factory=lambda: [str(CMS)])
     extra: dict[str, str] = field(default_factory=dict)
+    patience: float = 2 * TIMEOUT
 
     @property
     def directory(self) -> Path:
@@ -66,6 +68,8 @@ class Home:
             "CLOUDMESH_CONFIG_DIR": str(self.directory),
             "LANG": "C.UTF-8",
             "TERM": "dumb",
+            # A place of sockets that ends with the tests.
+            "XDG_RUNTIME_DIR": os.environ["XDG_RUNTIME_DIR"],
             **self.extra,
         }
 
@@ -103,8 +107,9 @@ class Home:
 
     def run(self, *words: str | Path, code: int | None = 0, stdin: str = "", **env: str) -> Ended:
         """Run any program here, as ``cms`` is run."""
-        pipes: dict[str, Any] = {"input": stdin, "capture_output": True, "text": True, "timeout": 2 * TIMEOUT}
-        ended = subprocess.run(words, env={**self.env, **env}, cwd=self.path, check=False, **pipes)
+        pipes: dict[str, Any] = {"input": stdin, "capture_output": True, "text": True}
+        options = {"env": {**self.env, **env}, "cwd": self.path, "timeout": self.patience, **pipes}
+        ended = subprocess.run(words, check=False, **options)
         told = f"{words}: exit {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         assert code is None or ended.returncode == code, told
         return ended

@@ -33,9 +33,12 @@ import pexpect
 import yaml
 
 REASONS = {
+    "needs QEMU, and downloads an image",
     "needs an account at a cloud",
     "needs a cluster",
+    "needs real machines",
     "needs packages that are not installed here",
+    "the tests run the same of docs/rest.md",
     "works on the checkout; other tests do it",
 }
 PROMPT, CONTINUED = "cms> ", "> "

@@ -5,7 +5,7 @@ from pkgutil import resolve_name
 
 import pytest
 
-PACKAGES = ["plugin", "config", "db", "cloud", "vm"]
+PACKAGES = ["plugin", "config", "db", "cloud", "vm", "rest"]
 QUESTIONS = 15
 MOST = 4
 
@@ -17,7 +17,7 @@ def page(root):
 
 def tree(page):
     """What the page lists of each package: its folders and the files beside them, with their descriptions."""
-    (text,) = re.findall(r"^```text\n(cloudmesh\.vm.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (text,) = re.findall(r"^```text\n(cloudmesh\.rest.*?)^```", page, re.MULTILINE | re.DOTALL)
     parts = re.split(r"^cloudmesh\.(\w+): .*\n", text, flags=re.MULTILINE)[1:]
     lines = [re.findall(r"^  (\S+)  +(\S.+)$", part, re.MULTILINE) for part in parts[1::2]]
     return dict(zip(parts[::2], map(dict, lines), strict=True))
@@ -50,7 +50,7 @@ def test_each_question_is_answered_by_few_files_that_exist(root, page):
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", "docs/*.md", "cloudmesh-*/README.md"]
-NAME = re.compile(r"`(cloudmesh\.(?:cloud|config|dask|db|plugin|vm)(?:\.\w+)*)(?:\(.*?\))?`")
+NAME = re.compile(r"`(cloudmesh\.(?:cloud|config|dask|db|plugin|rest|vm)(?:\.\w+)*)(?:\(.*?\))?`")
 
 
 def test_the_names_that_the_pages_tell_are_there(root):

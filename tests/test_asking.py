@@ -64,6 +64,8 @@ def needy(home, cloud_settings):
         "expects": hashlib.sha256(PASSWORD.encode()).hexdigest(),
         "credentials": {"OS_USERNAME": "TBD", "OS_PASSWORD": "TBD"},
     }
+    # A key pair is not offered there.
+    cloud["default"] = {**cloud.get("default", {}), "key": ""}
     home.configure(**{name: copy.deepcopy(cloud) for name in CLOUDS})
     return home
 
@@ -167,6 +169,8 @@ def test_what_a_cloud_refused_at_its_first_call_is_asked_for_again(home, make_st
     stack = make_stack()
     cloud = stack.section()
     cloud["credentials"]["OS_PASSWORD"] = "TBD"
+    # A key pair is not offered there.
+    cloud["default"] = {**cloud.get("default", {}), "key": ""}
     home.configure(c1=cloud)
     home.cms("cloud", "activate", "c1")
     home.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
@@ -188,6 +192,8 @@ def kept(home, make_stack):
     stack = make_stack()
     cloud = stack.section()
     cloud["credentials"]["OS_PASSWORD"] = "TBD"
+    # A key pair is not offered there.
+    cloud["default"] = {**cloud.get("default", {}), "key": ""}
     home.configure(c1=cloud, c2=copy.deepcopy(cloud))
     home.cms("cloud", "activate", "c1", "c2")
     home.extra["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 SMALL = """
-import os, pathlib, bench, completion, fleet, lists, store
+import os, pathlib, bench, completion, fleet, lists, remote, rest, rest_events, store
 os.environ.update(HOME=os.getcwd(), CLOUDMESH_CONFIG_DIR=os.path.join(os.getcwd(), "cloudmesh"))
 bench.RUNS = store.ROUNDS = fleet.ROUNDS = fleet.MANY_ROUNDS = completion.ROUNDS = 1
 store.RECORDS, store.SINGLE, store.REPLACED, store.TURN = 300, 30, 30, 10
 fleet.FEW, fleet.MANY = 6, 12
 lists.FEW, lists.MANY, lists.ROUNDS = 2, 4, 1
+remote.MACHINES, remote.ROUNDS, remote.DEFAULT_ROUNDS = 4, 1, 1
 figures = [bench.Ratio(*each) for each in (*fleet.figures(), *lists.figures(pathlib.Path.cwd()))]
+rest.MACHINES, rest.MANY, rest.CLIENTS, rest.ROUNDS, rest.SECONDS = 3, 5, 2, 1, 0.2
+rest_events.LISTENERS, rest_events.TOKENS, rest_events.EVENTS, rest_events.PAUSE = 4, 2, 3, 0.2
+figures += [bench.Ratio(*each) for each in (*remote.figures(), *rest.figures(), *rest_events.figures())]
 bench.LINES, completion.MACHINES = 5, 43
 ours = (*bench.list_against_banner(), bench.line_of_a_batch(), bench.config_against_parser())
 for ratio in (*ours, *figures):
@@ -27,9 +31,9 @@ store.main()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_they_measure(root: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root / 'benchmarks')!r})\n{SMALL}"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "6 starts, 3 clouds" in done.stdout
+    assert "6 starts, 3 clouds" in done.stdout and "true, 4 machines / clush -f 4" in done.stdout

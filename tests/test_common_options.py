@@ -13,9 +13,7 @@ from cloudmesh.plugin.usage.common import completed
 def ours():
     """The help of each of our commands by its name."""
     places = [each[0] for each in catalogue.places().values() if each[0].module.startswith("cloudmesh.")]
-    found = {
-        place.name: getattr(commands.load(place), f"do_{place.name}") for place in places if is_ours(place)
-    }
+    found = {place.name: getattr(commands.load(place), place.method) for place in places if is_ours(place)}
     return {name: method.__doc__ for name, method in found.items()}
 
 
@@ -145,7 +143,7 @@ def test_the_help_of_one_sub_command(home):
     for words in (("vm", "stop", "--help"), ("help", "vm", "stop"), ("vm", "-h", "stop")):
         told = home.cms(*words).stdout
         assert told.startswith("Usage:\n  vm stop (NAMES... | --all) ")
-        assert "vm stop            shut machines down" in told and "-y, --yes" in told
+        assert "vm stop             shut machines down" in told and "-y, --yes" in told
         assert "vm boot" not in told and "--image" not in told
     assert "did you mean 'stop'?" in home.cms("help", "vm", "halt", code=2).stderr
 

@@ -17,8 +17,9 @@ DISTRIBUTIONS = {
     "cloudmesh-config": {"config"},
     "cloudmesh-db": {"db"},
     "cloudmesh-cloud": {"cloud", "image", "flavor", "key", "secgroup", "ip", "network", "lease"},
-    "cloudmesh-vm": {"vm", "job"},
+    "cloudmesh-vm": {"vm", "job", "ssh_config"},
     "cloudmesh-dask": {"dask"},
+    "cloudmesh-rest": {"rest"},
     "cloudmesh-cms": {"cms"},
 }
 OWNER = {package: distribution for distribution, packages in DISTRIBUTIONS.items() for package in packages}

@@ -30,6 +30,11 @@ def interpreters() -> dict[str, Path]:
 
 
 PYTHONS = interpreters()
+# What works with the oldest and the newest one works with those between.
+VERSIONS = [
+    pytest.param(version, marks=pytest.mark.long) if version in list(PYTHONS)[1:-1] else version
+    for version in PYTHONS
+]
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ def works(user, program):
     user.cms("vm", "delete", "vm1", "--yes", "--wait")
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_uv_pip_into_a_bare_environment(version, user, dist, tmp_path):
     run(tmp_path, "uv", "venv", "--quiet", "--python", PYTHONS[version], "env")
     words = ["--python", "env/bin/python", "--find-links", dist, "--reinstall", "cloudmesh-cms"]
@@ -83,7 +88,7 @@ def test_uv_tool(user, dist, tmp_path):
     works(user, tmp_path / "bin" / "cloudmesh")
 
 
-@pytest.mark.parametrize("backend", ["pip", "uv"])
+@pytest.mark.parametrize("backend", [pytest.param("pip", marks=pytest.mark.long), "uv"])
 def test_pipx(backend, user, dist, tmp_path):
     env = {"PIPX_HOME": str(tmp_path / "pipx"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
     env["PATH"] = f"{tmp_path / 'bin'}:{HERE}:{os.environ['PATH']}"

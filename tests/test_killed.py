@@ -92,8 +92,9 @@ def test_a_few_kills(slow_home):
     assert rounds(slow_home, 6, seed=1) > 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.long)]
+)
 def test_many_kills(slow_home, seed):
     assert rounds(slow_home, 21, seed) >= 5
 

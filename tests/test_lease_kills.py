@@ -64,7 +64,7 @@ def test_a_few_kills_leave_machines_with_a_lease_or_nothing(slow_home):
     assert rounds(slow_home, 2, seed=5) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_kills_leave_machines_with_a_lease_or_nothing(slow_home):
     assert rounds(slow_home, 8, seed=6) >= 4
 

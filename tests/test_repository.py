@@ -48,7 +48,8 @@ def commands(root):
     for file in root.glob("cloudmesh-*/src/cloudmesh/*/command/*.py"):
         if file.stem != "__init__":
             module = import_module(f"cloudmesh.{file.parts[-3]}.command.{file.stem}")
-            method = getattr(getattr(module, f"{file.stem.capitalize()}Command"), f"do_{file.stem}")
+            title = file.stem.title().replace("_", "")
+            method = getattr(getattr(module, f"{title}Command"), f"do_{file.stem}")
             found[file.stem] = textwrap.dedent(method.__doc__).strip()
     return found
 
@@ -87,6 +88,14 @@ def test_continuous_integration_runs_what_the_readme_says(root):
     assert script.stat().st_mode & 0o111
     lines = [line.split("#")[0].split() for line in script.read_text(encoding="utf-8").splitlines()]
     assert any(words[:1] == ["make"] and "test" in words for words in lines)
+
+
+def test_every_test_with_real_machines_is_where_make_looks_for_them(root):
+    """To collect all tests takes longer than to boot a machine."""
+    mark = "mark." + "qemu"
+    marked = [file for file in tracked(root) if file.suffix == ".py" and mark in file.read_text("utf-8")]
+    assert marked and {file.parent for file in marked} == {root / "tests" / "qemu"}
+    assert "-m qemu tests/qemu\n" in (root / "Makefile").read_text(encoding="utf-8")
 
 
 def test_the_repository_speaks_of_itself_alone(root):

@@ -138,6 +138,7 @@ def booted(home):
     return counts
 
 
+@pytest.mark.long
 def test_a_worker_dies_while_machines_reboot(engine, home, cluster_at_home, until):
     """A reboot that was lost is told, and not done a second time."""
     engine(cluster_at_home)

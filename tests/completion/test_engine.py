@@ -45,6 +45,12 @@ vm stop x --output=
 vm stop x --timeout=
 vm list --nosuch=1 --
 vm wait --state=s
+vm wait --state=rea
+vm boot x --wa
+vm boot x --wait=
+vm boot --wait --im
+vm stop --wait w
+vm stop --wait ''
 vm boot x --image=u
 vm boot x --metadata=a=b --m
 vm boot x --secgroup=default,
@@ -122,8 +128,14 @@ def test_both_answer_the_same(answers, matched, line):
         ("job show ''", ["2", "1"]),
         ("config import x --format=", ["--format=clouds.yaml", "--format=openrc", "--format=aws"]),
         ("secgroup rule ''", ["add", "remove"]),
-        ("help vm re", ["resume", "revert-resize", "reboot", "rebuild", "resize", "rename"]),
+        ("help vm re", ["resume", "revert-resize", "reboot", "rebuild", "resize", "restore", "rename"]),
         ("help vm stop ''", []),
+        ("vm boot x --wa", ["--wait", "--wait="]),
+        ("vm boot x --wait=", ["--wait=ready"]),
+        (
+            "vm wait --state=rea",
+            ["--state=ready"],
+        ),
         ("help secgroup rule ''", ["add", "remove"]),
         ("cloud add x --type=sim", ["--type=simulated"]),
         ("plugin check o", ["openstack"]),

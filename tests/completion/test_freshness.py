@@ -11,7 +11,11 @@ import pytest
 SHELLS = ["bash", "zsh", "fish"]
 
 
-@pytest.fixture(params=SHELLS)
+# The others are tested by ``make test-long``: the engine is the same in all three.
+_SOME = [pytest.param(each, marks=() if each == "bash" else pytest.mark.long) for each in SHELLS]
+
+
+@pytest.fixture(params=_SOME)
 def late(home, root, make_user, request):
     """A shell that has sourced the script; and a counter of how often it has started cms since."""
     real = shutil.which("cms", path=home.env["PATH"])
@@ -73,7 +77,7 @@ def test_a_table_from_the_future_is_not_made_again_at_each_key(late, home):
     assert late.starts() == before
 
 
-@pytest.mark.parametrize("kind", SHELLS)
+@pytest.mark.parametrize("kind", _SOME)
 def test_nothing_is_printed_whatever_is_missing(home, make_user, kind):
     """No program, rubbish in place of the files, no folder for them."""
     user = make_user(home, kind)

@@ -57,11 +57,11 @@ def test_tab(user, typed, found):
     [
         ("cms vm sta", "start"),
         ("cms vm st", "start stop"),
-        ("cms vm re", "reboot rebuild rename resize resume revert-resize"),
+        ("cms vm re", "reboot rebuild rename resize restore resume revert-resize"),
         ("cms vm stop web", "web01 web02 web03"),
         ("cms vm stop web01 --t", "--timeout="),
         ("cms vm stop --all --d", "--dryrun"),
-        ("cms key ", "add delete list"),
+        ("cms key ", "add delete generate list"),
         ("cms secgroup rule add default --direction=", "egress ingress"),
     ],
 )

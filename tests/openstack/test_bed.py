@@ -167,6 +167,7 @@ def start_bed(directory, told):
     return subprocess.Popen(words, env=env, stderr=told, start_new_session=True)
 
 
+@pytest.mark.long
 @pytest.mark.openstack
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_start_leaves_nothing_behind(directory, tmp_path, number):
@@ -178,6 +179,7 @@ def test_an_interrupted_start_leaves_nothing_behind(directory, tmp_path, number)
         assert started.wait(60) == 130
 
 
+@pytest.mark.long
 @pytest.mark.openstack
 def test_a_failed_start_leaves_nothing_behind(directory, tmp_path):
     broken = directory / "venv" / "bin" / "nova-manage"

@@ -114,14 +114,19 @@ def add(user, person, way, name, region="RegionOne"):
 
 
 def at_terminal(user, *words, password="", visitor=None, code=0):
-    """Run a command at a terminal, type the password, visit the page that it names; all that it said."""
+    """Run a command at a terminal, type the password, visit the page that it names; all that it said.
+
+    A key pair that is offered is declined.
+    """
     child = user.terminal(*words, CLOUDMESH_DEBUG="1")
     told = []
-    while seen := child.expect([pexpect.EOF, "OS_PASSWORD: ", VISIT]):
+    while seen := child.expect([pexpect.EOF, "OS_PASSWORD: ", VISIT, re.escape("(yes, no, never) [yes]: ")]):
         told.append(child.before + child.after)
         if seen == 1:
             child.sendline(password)
             assert password not in " ".join(psutil.Process(child.pid).cmdline())
+        elif seen == 3:
+            child.sendline("no")
         else:
             visitor.visit(child.match[1], child.match[2])
     child.close()

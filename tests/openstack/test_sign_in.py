@@ -192,6 +192,7 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(tenant, cloudmesh, coun
     assert len(counter.taken()) <= 4
 
 
+@pytest.mark.long
 def test_no_answer_is_ever_about_the_wrong_machine(tenant, cloudmesh):
     """32 threads look at machines of their own, while they are interrupted all the time."""
     with OpenStackProvider("bed", tenant.settings()) as provider:

@@ -23,9 +23,9 @@ def make_user(make_fleet):
     ("words", "lie", "only"),
     [
         (["stop", "vm1"], "page", "/action"),
-        (["reboot", "vm1"], "no-content", "/action"),
-        (["metadata", "vm1", "--set=a=b"], "accepted-page", "/metadata"),
-        (["rename", "vm1", "vm2"], "object", ""),
+        pytest.param(["reboot", "vm1"], "no-content", "/action", marks=pytest.mark.long),
+        pytest.param(["metadata", "vm1", "--set=a=b"], "accepted-page", "/metadata", marks=pytest.mark.long),
+        pytest.param(["rename", "vm1", "vm2"], "object", "", marks=pytest.mark.long),
         (["delete", "vm1", "--yes"], "empty", ""),
     ],
 )

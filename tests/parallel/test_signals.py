@@ -10,8 +10,10 @@ SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 NAMES = "a:a[001-010],b:b[001-010]"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(0, marks=pytest.mark.slow), *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))],
+)
 def test_a_job_that_is_ended_again_and_again_comes_to_its_end(make_fleet, seed):
     fleet, dice = make_fleet(2), random.Random(seed)
     fleet.add(10, "SUSPENDED")

@@ -17,9 +17,10 @@ FILES = {
 OPTIONS = {"command": [], "provider": ["--provider"]}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", OPTIONS)
-@pytest.mark.parametrize("name", ["acme", LONG])
+@pytest.mark.parametrize(
+    "name", [pytest.param("acme", marks=pytest.mark.slow), pytest.param(LONG, marks=pytest.mark.long)]
+)
 def test_it_passes_its_own_tests_and_is_clean_and_typed(home, kind, name):
     home.cms("plugin", "generate", name, *OPTIONS[kind])
     folder = home.path / f"cloudmesh-{name.replace('_', '-')}"

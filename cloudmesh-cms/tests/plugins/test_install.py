@@ -217,6 +217,7 @@ def test_the_user_is_asked_and_told_what_comes(user, venv, tmp_path):
     assert user.cms("acme").stdout == "acme of Acme\n"
 
 
+@pytest.mark.long
 def test_a_newer_version_is_found_by_name_and_an_older_one_is_no_update(user, tmp_path):
     user.extra["PIP_FIND_LINKS"] += f" {tmp_path}"
     assert "there is no plug-in 'acme'" in user.cms("plugin", "update", "acme", "--yes", code=2).stderr
@@ -268,7 +269,9 @@ def test_the_password_of_an_index_is_not_shown(user):
     assert "hush" not in ended.stderr + ended.stdout and "pip install failed" in ended.stderr
 
 
-@pytest.mark.parametrize("tool", ["uv venv", "uv tool", "pipx"])
+@pytest.mark.parametrize(
+    "tool", ["uv tool", *(pytest.param(each, marks=pytest.mark.long) for each in ("uv venv", "pipx"))]
+)
 def test_the_tool_that_made_an_environment_keeps_the_plugin_in_it(home, dist, root, tmp_path, tool):
     programs = tmp_path / "programs"
     home.extra = {

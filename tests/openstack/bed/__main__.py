@@ -1,5 +1,6 @@
 """A real OpenStack on loopback, for tests.
 
+    python tests/openstack/bed install     install what is missing, and start nothing
     python tests/openstack/bed up          install what is missing, start everything, fill it
     python tests/openstack/bed down        stop everything; the data stays
     python tests/openstack/bed wipe        the same, and delete the data
@@ -59,9 +60,7 @@ def up(bed: Bed, processes: Processes) -> None:
 
 
 def _start(bed: Bed, processes: Processes) -> None:
-    say("installing, if need be")
-    install_openstack(bed)
-    install_openid(bed)
+    _install(bed)
     bed.settle(PORTS)
     if not processes.names():
         _require_ports(bed)
@@ -80,6 +79,22 @@ def _start(bed: Bed, processes: Processes) -> None:
     _fill(bed, services)
     processes.wait_for_port("apache", bed.ports["federation"])
     processes.wait_for_port("openid", bed.ports["openid"])
+
+
+def install(bed: Bed, processes: Processes) -> None:
+    """Install what is missing."""
+    require_packages()
+    bed.make()
+    _install(bed)
+
+
+def _install(bed: Bed) -> None:
+    """Install what is missing, or wait for another process that does so."""
+    say("installing, if need be")
+    with (bed.directory / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install_openstack(bed)
+        install_openid(bed)
 
 
 def _fill(bed: Bed, services: Services) -> None:
@@ -200,7 +215,7 @@ def say(text: str) -> None:
 
 def main(words: list[str]) -> int:
     """What the words ask for; the exit code."""
-    verbs = {each.__name__: each for each in (up, down, wipe, status, env, leases, missing)}
+    verbs = {each.__name__: each for each in (install, up, down, wipe, status, env, leases, missing)}
     bed = Bed.load()
     processes = Processes(bed)
     for number in STOPPING:

@@ -43,7 +43,7 @@ def all_commands() -> Answer:
     notes = []
     for name, (place, *_) in catalogue.places().items():
         try:
-            method = getattr(commands.load(place), f"do_{name}")
+            method = getattr(commands.load(place), place.method)
         except UnknownName:
             # It only looked like one.
             continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from cloudmesh.cms.completion.table import PROGRAM, KnownOption, Table, TableRow
+from cloudmesh.cms.completion.table import LEFT_OUT, PROGRAM, KnownOption, Table, TableRow
 
 Names = Mapping[tuple[str, str], Sequence[tuple[str, str]]]
 
@@ -92,7 +92,7 @@ class Line:
         values = self.given.setdefault(option.name if option else typed, [])
         if sign:
             values.append(value)
-        elif option and option.kind:
+        elif option and option.waits:
             if not rest:
                 self.waiting = option.name
             values += rest[:1]
@@ -133,7 +133,7 @@ class Line:
     def _kind(self, name: str) -> str:
         """The kind of the value of an option, which may be another one in the sub-command."""
         own = self.table.options.get(f"{self.command} {' '.join(self.positionals[:1])}", {}).get(name)
-        return (own or self.table.options[self.command or PROGRAM][name]).kind
+        return (own or self.table.options[self.command or PROGRAM][name]).kind.removeprefix(LEFT_OUT)
 
     def _is_careful(self, rows: Iterable[TableRow]) -> bool:
         return any(row.careful and (self.positionals or self.waiting) for row in rows)
@@ -177,11 +177,13 @@ class Line:
         """The options of these rows that are not given, or may be given again."""
         offered = {each for row in rows for each in row.options}
         for option in options:
-            text = f"{option.name}=" if option.kind and option.name.startswith("--") else option.name
+            texts = [f"{option.name}=" if option.kind and option.name.startswith("--") else option.name]
+            if option.kind and not option.waits:
+                texts.insert(0, option.name)
             again = f"{option.name}+" in offered
             wanted = again or (option.name in offered and option.name not in self.given)
-            if wanted and text.startswith(current):
-                yield Candidate(text, option.description)
+            if wanted:
+                yield from (Candidate(text, option.description) for text in texts if text.startswith(current))
 
     def _values(self, kinds: Iterable[str], typed: str) -> Iterator[Candidate]:
         """The values of these kinds that begin as typed; of a list, those after its last comma."""
@@ -198,7 +200,7 @@ class Line:
     def _of_kind(self, kind: str, item: str) -> Iterable[tuple[str, str]]:
         table = self.table
         if "|" in kind:
-            return [(text, "") for text in kind.split("|")]
+            return [(text, "") for text in kind.split("|") if text]
         if kind in ("file", "folder"):
             return _paths(item, kind == "folder")
         if kind == "command":

@@ -2,7 +2,8 @@
 
 A kind is ``machine``, ``cloud``, ``image``, ``flavor``, ``key``, ``network``, ``secgroup``, ``lease``,
 ``job``, ``command``, ``setting``, ``file`` or ``folder``, or the choices themselves: ``ingress|egress``.
-With a comma at its end it is a list, with ``=`` a key before a value. ``?`` is any text.
+With a comma at its end it is a list, with ``|`` a single choice, with ``=`` a key before a value.
+``?`` is any text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 ANY = "?"
 # The types of clouds that are installed.
 _TYPE = "type"
+# The images of distributions that are added by name.
+_LISTED_IMAGE = "catalog"
 # What costs are told by.
 _BY = "flavor|state|owner|key|zone|name,"
 # Names that mean the same in the commands of everybody.
@@ -43,16 +46,20 @@ _IN_COMMAND = {
     "cloud add": {"NAME": ANY, "TYPE": _TYPE},
     "config": {"KEY": "setting", "ASSIGNMENT": "setting=", "TYPE": _TYPE},
     "flavor": {"NAME": "flavor", "NAMES": "flavor,"},
-    "image": {"NAME": "image", "NAMES": "image,"},
+    "image": {"NAME": "image", "NAMES": "image"},
+    "image add": {"NAME": _LISTED_IMAGE, "FILE_OR_URL": "file"},
     "ip": {"NAME": "machine"},
     "job": {"ID": "job"},
     "key": {"NAMES": "key,"},
+    "key generate": {"NAME": ANY},
     "lease": {"NAMES": "lease", "--amount": ANY, "DURATION": "1h|3h|1d|7d"},
     "lease create": {"NAME": ANY},
     "plugin check": {"NAME": _TYPE},
+    "rest": {"--port": ANY, "--allow-host": ANY, "SCOPE": "read|act|destroy", "--expires": "1h|1d|30d"},
     "secgroup": {"NAME": "secgroup", "NAMES": "secgroup,"},
     "secgroup create": {"NAME": ANY},
-    "vm": {"NAME": "machine", "NAMES": "machine,", "KEY": "key", "--unset": ANY},
+    "ssh-config": {"NAMES": "machine,"},
+    "vm": {"NAME": "machine", "NAMES": "machine,", "KEY": "key", "--unset": ANY, "--wait": "ready|"},
     "vm boot": {"NAMES": ANY, "--lease": "lease"},
 }
 # How columns are named by options of lists.
@@ -78,18 +85,18 @@ def kind_of(command: str, words: list[str], name: str, metavar: str, description
     for place in (" ".join([command, *words]), command):
         own = _IN_COMMAND.get(place, {})
         if found := own.get(name) or own.get(metavar):
-            return _types() if found == _TYPE else found
+            return _CHOICES_NOW[found]() if found in _CHOICES_NOW else found
     if metavar in _EVERYWHERE:
         return _EVERYWHERE[metavar]
     if metavar == "STATE":
         from cloudmesh.cloud.model.records import State
 
-        return "|".join(State)
+        return "|".join([*State, "ready"] if [command, *words] == ["vm", "wait"] else State)
     if words == ["list"] and name in _OF_COLUMNS and (columns := columns_of(command)):
         return "|".join(form.format(each) for form in _OF_COLUMNS[name] for each in columns) + ","
     if not (choices := _CHOICES.search(description)):
         return ANY
-    more = _OF_LISTS.search(description) if words == ["list"] else None
+    more = _OF_LISTS.search(description) if words in (["list"], []) else None
     return "|".join(re.split(r",? or |, ", choices["words"] + (f" or {more[1]}" if more else "")))
 
 
@@ -97,6 +104,15 @@ def _types() -> str:
     from cloudmesh.cloud.provider.registry import provider_types
 
     return "|".join(sorted(provider_types()))
+
+
+def _listed_images() -> str:
+    from cloudmesh.cloud.providers.qemu.catalogue import CATALOGUE
+
+    return "|".join(each.name for each in CATALOGUE)
+
+
+_CHOICES_NOW = {_TYPE: _types, _LISTED_IMAGE: _listed_images}
 
 
 def columns_of(command: str) -> Sequence[str]:
@@ -116,5 +132,5 @@ def is_careful(words: list[str]) -> bool:
     """Whether a sub-command deletes or replaces something: nothing is filled in there that was not begun."""
     from cloudmesh.cloud.model.verbs import VERBS
 
-    destroying = {verb.name for verb in VERBS.values() if verb.destroys}
+    destroying = {verb.words for verb in VERBS.values() if verb.destroys}
     return not destroying.union({"delete", "remove", "uninstall"}).isdisjoint(words)

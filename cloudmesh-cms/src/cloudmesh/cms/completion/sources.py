@@ -13,7 +13,7 @@ from typing import Any
 
 from cloudmesh.cms.completion.kinds import is_careful, kind_of
 from cloudmesh.cms.completion.rows import Row, rows_of
-from cloudmesh.cms.completion.table import MATCHER, PROGRAM, KnownOption, Table, TableRow
+from cloudmesh.cms.completion.table import LEFT_OUT, MATCHER, PROGRAM, KnownOption, Table, TableRow
 from cloudmesh.plugin import catalogue, commands
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 
@@ -39,7 +39,7 @@ def make(program: str, config: str) -> Table:
         # What others' modules do and print while they are imported is not for a line that is being typed.
         with contextlib.suppress(Exception, SystemExit), contextlib.redirect_stdout(io.StringIO()):
             try:
-                method = getattr(commands.load(place), f"do_{name}")
+                method = getattr(commands.load(place), place.method)
             except UnknownName:
                 # It only looked like one.
                 del table.commands[name]
@@ -58,18 +58,18 @@ def _add_usage(table: Table, command: str, doc: str) -> None:
 
     usage = Usage(doc)
     helps = _option_helps(doc)
-    metavars = {option.name: usage.sample(option.name).partition("=")[2] for option in usage.options}
+    metavars = {option.name: usage.metavar(option.name) for option in usage.options}
     options = table.options.setdefault(command, {})
     rows = table.rows.setdefault(command, [])
-    described = [option.name for option in usage.docopt.parse_defaults(doc)]
     arguments = {option.name: option.argcount for option in usage.options}
     shorts = {option.name: option.short or "" for option in usage.options}
     for line in usage.lines:
-        for row in rows_of(line.pattern, usage.docopt, described):
+        for row in rows_of(line.pattern, usage.docopt, usage.described):
             words = [token.name for token in row.tokens if token.is_word]
             for name, _ in row.options:
                 help = helps.get(name, "")
                 kind = kind_of(command, words, name, metavars[name], help) if arguments[name] else ""
+                kind = LEFT_OUT + kind if name in usage.optional else kind
                 short = shorts[name] if shorts[name] != name else ""
                 known = KnownOption(name, kind, _short(help), short)
                 if options.setdefault(name, known).kind != kind and words:

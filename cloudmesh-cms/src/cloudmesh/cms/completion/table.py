@@ -18,6 +18,8 @@ FORMAT = "#cloudmesh-completion 1"
 MATCHER = Path(__file__).with_name("scripts") / "match.awk"
 # The command "" is the program itself, with its options before any command.
 PROGRAM = ""
+# Stands before the kind of a value that may be left out.
+LEFT_OUT = "["
 
 
 class KnownOption(NamedTuple):
@@ -25,7 +27,8 @@ class KnownOption(NamedTuple):
 
     Attributes:
         name: with its dashes.
-        kind: what its value is, see ``kinds``; ``?`` for any text, empty for an option without a value.
+        kind: what its value is, see ``kinds``; ``?`` for any text, empty for an option without a value; with
+            a ``[`` before it if the value may be left out.
         description: what it is for.
         short: the same option with one dash, or empty.
     """
@@ -34,6 +37,11 @@ class KnownOption(NamedTuple):
     kind: str
     description: str
     short: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next word is its value where none follows ``=``."""
+        return bool(self.kind) and not self.kind.startswith(LEFT_OUT)
 
 
 class TableRow(NamedTuple):

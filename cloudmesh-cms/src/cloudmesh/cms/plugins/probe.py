@@ -138,13 +138,14 @@ def _command(thing: Thing) -> str:
     from cloudmesh.plugin.catalogue import Place
     from cloudmesh.plugin.errors import CloudmeshError, UnknownName
 
+    place = Place(thing.name, thing.value, Path(thing.file))
     try:
-        owner = commands.load(Place(thing.name, thing.value, Path(thing.file)))
+        owner = commands.load(place)
     except UnknownName:
-        return f"{NO_METHOD} do_{thing.name}"
+        return f"{NO_METHOD} {place.method}"
     except CloudmeshError as error:
         return _sentence(error.__cause__ or error)
-    return "" if callable(getattr(owner, f"do_{thing.name}")) else f"do_{thing.name} is not a method"
+    return "" if callable(getattr(owner, place.method)) else f"{place.method} is not a method"
 
 
 def _sentence(error: BaseException) -> str:

@@ -42,7 +42,7 @@ function scan(   i, word, name, at, own, short) {
         if ((command, name) in full) name = full[command, name]
         given[name] = 1
         own = substr(word, at + 1)
-        if (!at && kind_of(name) != "") {
+        if (!at && kind_of(name) ~ /^[^[]/) {
             if (i == given_words) waiting = name
             own = words[++i]
         }
@@ -102,6 +102,7 @@ function options(   i, name, text) {
         if (known_of[i] != command) continue
         name = known_name[i]
         if (!within(allowed, name) || (name in given && !index(" " allowed " ", " " name "+ "))) continue
+        if (kind_of(name) ~ /^[[]/ && begins(name, typed)) offer(name, known_about[i])
         text = name (kind_of(name) != "" && name ~ /^--/ ? "=" : "")
         if (begins(text, typed)) offer(text, known_about[i])
     }
@@ -109,6 +110,7 @@ function options(   i, name, text) {
 # Offers the values of a kind after "before", or leaves it to the names: item is what is typed of one.
 function want(what, before, text,   i, n, choice, item, at, list) {
     item = text
+    sub(/^[[]/, "", what)
     if (what ~ /,$/) {
         sub(/,$/, "", what)
         at = last_comma(text)
@@ -124,7 +126,7 @@ function want(what, before, text,   i, n, choice, item, at, list) {
     before = before list
     if (index(what, "|")) {
         n = split(what, choice, "|")
-        for (i = 1; i <= n; i++) value(choice[i], "", before, item, list)
+        for (i = 1; i <= n; i++) if (choice[i] != "") value(choice[i], "", before, item, list)
     } else if (what == "file" || what == "folder") { print "\001" what; files = 1 }
     else if (what == "command")
         for (i = 1; i <= commands; i++) value(command_name[i], command_about[i], before, item, list)
