@@ -2,18 +2,23 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask cloudmesh-cms
+PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloudmesh-vm cloudmesh-dask cloudmesh-rest cloudmesh-cms
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := 'botocore[crt]' build hypothesis import-linter keyring mpi4py mpich mypy openstacksdk parsl pexpect pipx 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils tabulate types-docopt types-tabulate uv
-# How many processes run the quick tests. The slow ones run alone: some of them start a cluster on all cores.
+TOOLS := 'botocore[crt]' build httpx2 hypothesis import-linter keyring mpi4py mpich mypy openstacksdk parsl pexpect pipx playwright 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils tabulate types-docopt types-tabulate uv
+# How many processes run the quick tests, and the slow ones, which wait more than they work; each has whole files of them.
+# Those with a cluster, which takes all cores, run alone, and so does what would see that a command is slow.
 WORKERS ?= 2
+WAITERS ?= 3
+ALONE := tests/cluster tests/test_walk.py
+SLOW := slow and not long and not openstack and not qemu and not browser
 
 BED := $(BIN)/python tests/openstack/bed
+GUEST := $(BIN)/python tests/qemu/guest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-slow test-openstack test-long lint type sizes bench docs clean wheels
+.PHONY: help install demo demo-qemu test test-quick test-slow test-openstack test-qemu test-browser test-long lint type sizes bench docs clean wheels
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -27,22 +32,39 @@ wheels: $(VENV)/installed ## build the wheels of all packages into dist, to be i
 demo: $(VENV)/installed ## see machines boot, suspend, resume and vanish on the simulated cloud
 	@$(abspath docs/demo.sh) $(abspath $(BIN))
 
+demo-qemu: $(VENV)/installed ## see the same with real machines on this computer, with QEMU
+	@$(abspath docs/demo-qemu.sh) $(abspath $(BIN))
+
 test: test-quick test-slow ## run all tests, the quick ones first
 	@if missing=$$($(BED) missing); then $(MAKE) --no-print-directory test-openstack; \
 	elif [ "$$CI" = true ]; then echo "the tests on a real OpenStack need $$missing" >&2; exit 1; \
 	else echo "NOT RUN: the tests on a real OpenStack, which need the Debian packages $$missing"; fi
+	@if missing=$$($(GUEST) missing); then $(MAKE) --no-print-directory test-qemu; \
+	elif [ "$$CI" = true ]; then echo "the tests with real machines need $$missing" >&2; exit 1; \
+	else echo "NOT RUN: the tests with real machines, which need the Debian packages $$missing"; fi
+	@if [ "$$CI" = true ] || { command -v chromium && command -v npm; } > /dev/null; then $(MAKE) --no-print-directory test-browser; \
+	else echo "NOT RUN: the tests of the page in a browser, which need the Debian packages chromium npm"; fi
 
 test-quick: $(VENV)/tools
-	$(BIN)/pytest -q -n $(WORKERS) -m "not slow and not openstack"
+	$(BIN)/pytest -q -n $(WORKERS) -m "not slow and not long and not openstack and not qemu and not browser"
 
-test-slow: $(VENV)/tools $(VENV)/moto/installed
-	$(BIN)/pytest -q -m "slow and not openstack"
+test-slow: $(VENV)/tools $(VENV)/moto/installed $(VENV)/clients/installed
+	$(BIN)/pytest -q -n $(WAITERS) --dist loadfile -m "$(SLOW)" $(ALONE:%=--ignore=%)
+	$(BIN)/pytest -q -m "$(SLOW)" $(ALONE)
 
 test-openstack: $(VENV)/tools $(VENV)/moto/installed ## run the tests on a real OpenStack, started on loopback for them
-	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m openstack
+	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m "openstack and not long"
 
-test-long: $(VENV)/tools $(VENV)/moto/installed ## run the property tests on new random input
-	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -n $(WORKERS) -m "hypothesis and not openstack"
+test-qemu: $(VENV)/tools ## run the tests with real machines, which QEMU runs on this computer
+	$(BIN)/pytest -q -m qemu tests/qemu
+
+test-long: $(VENV)/tools $(VENV)/moto/installed $(VENV)/clients/installed ## run the property tests on new random input, and what is too long for make test
+	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -n $(WORKERS) -m "(hypothesis or long) and not openstack and not qemu and not browser"
+	@if missing=$$($(BED) missing); then CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m "openstack and long"; \
+	else echo "NOT RUN: the long tests on a real OpenStack, which need the Debian packages $$missing"; fi
+
+test-browser: $(VENV)/tools ## run the tests of the page of REST in a real Chromium
+	$(BIN)/pytest -q -n $(WORKERS) -m browser cloudmesh-rest/tests
 
 lint: $(VENV)/tools ## look for mistakes and bad style
 	$(BIN)/ruff check .
@@ -81,4 +103,11 @@ $(VENV)/tools: $(VENV)/installed
 $(VENV)/moto/installed: tests/ec2/constraints.txt | $(VENV)/installed
 	$(PYTHON) -m venv $(VENV)/moto
 	$(VENV)/moto/bin/python -m pip --disable-pip-version-check install --quiet --constraint tests/ec2/constraints.txt moto flask flask-cors
+	@touch $@
+
+# Programs that read the description of REST: they are to need nothing of ours.
+$(VENV)/clients/installed: tests/rest/constraints.txt | $(VENV)/installed
+	$(PYTHON) -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip --disable-pip-version-check install --quiet --constraint tests/rest/constraints.txt \
+		openapi-python-client openapi-spec-validator schemathesis
 	@touch $@

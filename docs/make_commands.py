@@ -13,7 +13,7 @@ from cloudmesh.plugin.usage import help_text
 
 COMMANDS = (
     *("config", "cloud", "image", "flavor", "key", "lease", "secgroup", "ip", "network"),
-    *("vm", "job", "db", "batch"),
+    *("vm", "job", "ssh-config", "rest", "db", "batch"),
     *("help", "version", "completion", "plugin"),
 )
 PAGE = Path(__file__).parent / "commands.md"
@@ -37,7 +37,7 @@ def page() -> str:
 def section(name: str) -> str:
     """What one command says of itself."""
     place = catalogue.places()[name][0]
-    method = getattr(commands.load(place), f"do_{name}")
+    method = getattr(commands.load(place), place.method)
     text = textwrap.dedent(help_text(method.__doc__)).strip()
     return f"## cms {name}\n\n```text\n{text}\n```\n"
 
