@@ -6,7 +6,7 @@ PACKAGES := cloudmesh-plugin cloudmesh-config cloudmesh-db cloudmesh-cloud cloud
 SOURCES := $(PACKAGES:%=%/src)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TOOLS := 'botocore[crt]' build httpx2 hypothesis import-linter keyring mpi4py mpich mypy openstacksdk parsl pexpect pipx playwright 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils tabulate types-docopt types-tabulate uv
+TOOLS := 'botocore[crt]' build httpx2 hypothesis import-linter keyring mpi4py mpich mypy openstacksdk parsl pexpect pipx playwright 'psycopg[binary]' pyte pytest pytest-xdist requests-mock ruff sqlite-utils tabulate types-docopt types-greenlet types-tabulate uv
 # How many processes run the quick tests, and the slow ones, which wait more than they work; each has whole files of them.
 # Those with a cluster, which takes all cores, run alone, and so does what would see that a command is slow.
 WORKERS ?= 2

@@ -134,7 +134,7 @@ def test_all_that_is_asked_for_again_is_known_to_change_nothing():
         *("create_lease", "extend_lease", "delete_lease"),
     }
     # None of these asks the cloud for anything.
-    neither = {"set_up", "open", "close", "most", "readable", "wants_address"}
+    neither = {"set_up", "open", "close", "most", "readable", "twin", "wants_address"}
     neither |= {"has_token", "sign_in_with"}
     methods = {
         name for name, _ in inspect.getmembers(Provider, inspect.isfunction) if not name.startswith("_")

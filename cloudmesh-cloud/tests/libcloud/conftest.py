@@ -11,8 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
+from libcloud.common.types import MalformedResponseError
 
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
+from cloudmesh.cloud.providers.openstack.rest import RestClient, raise_for_status
 
 
 class Loopback(ThreadingHTTPServer):
@@ -169,20 +171,46 @@ def probe_driver():
     return ProbeDriver
 
 
+
+
+class LeanProbe(ProbeProvider):
+    """The same without libcloud, over the client that OpenStack's services are called by."""
+
+    def driver_class(self):
+        return RestClient
+
+    def open(self):
+        self._driver = RestClient(self.connection_settings, self.tracker)
+
+    def check(self):
+        with self.requesting("list machines"):
+            answer = self.driver.send("GET", f"{self.settings['url']}/nodes", service="")
+            raise_for_status(answer)
+            try:
+                told = answer.json()
+            except ValueError as error:
+                raise MalformedResponseError("no JSON", answer.text) from error
+            return str([node["id"] for node in told["nodes"]])
+
+
 # The abstract methods above are of no use to these tests.
-ProbeProvider.__abstractmethods__ = frozenset()
+ProbeProvider.__abstractmethods__ = LeanProbe.__abstractmethods__ = frozenset()
+
+
+@pytest.fixture(params=[ProbeProvider, LeanProbe], ids=["requests", "lean"])
+def road(request):
+    """The class of a provider: each way that calls of clouds go."""
+    return request.param
 
 
 @pytest.fixture
-def probe():
+def probe(road):
     """Opens a provider on a server, or on any address."""
     opened = []
 
     def make(server, **settings):
         url = server if isinstance(server, str) else f"{server.scheme}://{server.place}"
-        made = ProbeProvider(
-            "probe", {"url": url, "credentials": {"PROBE_PASSWORD": "swordfish"}, **settings}
-        )
+        made = road("probe", {"url": url, "credentials": {"PROBE_PASSWORD": "swordfish"}, **settings})
         made.open()
         opened.append(made)
         return made

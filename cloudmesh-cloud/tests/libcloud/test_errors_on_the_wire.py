@@ -132,9 +132,10 @@ def test_a_truncated_answer_is_no_empty_list(serve, probe, answers, body):
 
 @pytest.mark.parametrize("body", ["[]", '{"servers": []}', '{"nodes": 5}', '{"nodes": [{}]}', "null"])
 def test_an_answer_of_another_form_is_no_defect_of_ours(serve, probe, answers, body):
-    """The stumble happens inside the driver; here the driver is the test's own, so it is raised by hand."""
+    """The stumble happens inside the driver; one of the drivers is the test's own, as if it were libcloud's."""
     provider = probe(serve(answers.say(body)))
-    provider.driver.list_nodes.__func__.__globals__["__name__"] = "libcloud.probe"
+    if hasattr(provider.driver, "list_nodes"):
+        provider.driver.list_nodes.__func__.__globals__["__name__"] = "libcloud.probe"
     error = trouble(provider)
     assert type(error) is errors.BadAnswer and "unexpected answer" in str(error)
 

@@ -3,10 +3,18 @@
 import pytest
 
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+from cloudmesh.cloud.providers.openstack.rest import RestClient
 
 KEYSTONE = "https://keystone.test/identity"
 TOKEN = "gAAAAA-token-of-uc"
 JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def old_road(request, monkeypatch):
+    """Where requests are mocked, all calls go over requests; tests of the wire are in ``tests/wire``."""
+    if "requests_mock" in request.fixturenames:
+        monkeypatch.setattr(RestClient, "_lean_client", lambda self, url: None)
 
 
 def endpoint(url, region="R1", interface="public"):

@@ -123,6 +123,22 @@ class Cloud(Catalog):
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
 
+    def twin(self, inventory: Inventory) -> Cloud:
+        """The same cloud, open for another call at the same time; ``close`` must follow.
+
+        Raises:
+            CloudmeshError: this one is not open.
+        """
+        made = Cloud(self.name, self._config, inventory, self._settings)
+        made.connection.defaults = self.connection.defaults
+        made.connection.call_timeout = self.connection.call_timeout
+        made.connection.wait_timeout = self.connection.wait_timeout
+        with mapped(self.name):
+            provider = self.provider.twin()
+            provider.open()
+        made.connection.attach(provider, inventory)
+        return made
+
     def close(self) -> None:
         """Leave the cloud, and the store if it is not shared; nothing happens if it is not open."""
         if not self.connection.is_open:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -25,6 +24,7 @@ from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import READS, ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.wire.waiting import pause
 from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 
@@ -99,7 +99,7 @@ class Connection:
     """
 
     read_retry = ReadRetry()
-    sleep: Callable[[float], None] = staticmethod(time.sleep)
+    sleep: Callable[[float], None] = staticmethod(pause)
 
     def __init__(self, name: str) -> None:
         self.name = name

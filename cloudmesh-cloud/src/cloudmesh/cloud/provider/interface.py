@@ -53,6 +53,8 @@ class Provider(Things, ABC):
             under way at the same time.
         hides_new: for how many seconds, at the very most, the cloud may say NotFound of a machine that it has
             just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
+        shares_threads: whether all that its methods wait for, they wait for by
+            ``cloudmesh.cloud.wire.waiting``, so that calls of many machines can share a thread.
         left_out: what listings left out, since it cannot be as the cloud says; see ``readable``.
     """
 
@@ -62,6 +64,7 @@ class Provider(Things, ABC):
     boot_parameters: ClassVar[Mapping[str, BootParameter]] = MappingProxyType({})
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
+    shares_threads: ClassVar[bool] = False
     settling: ClassVar[float] = 0.0
     boots_once: ClassVar[bool] = False
     hides_new: ClassVar[float] = 0.0
@@ -79,6 +82,10 @@ class Provider(Things, ABC):
 
     def set_up(self) -> None:
         """Take what is needed from ``settings``, when the provider is made. Raises ConfigError."""
+
+    def twin(self: Self) -> Self:
+        """One for the same cloud, for another call at the same time; it is not open."""
+        return type(self)(self.name, self.settings)
 
     def __enter__(self: Self) -> Self:
         self.open()

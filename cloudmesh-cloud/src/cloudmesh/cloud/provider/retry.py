@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cloudmesh.cloud.errors import is_transient, only_looking
+from cloudmesh.cloud.wire.waiting import pause
 from cloudmesh.plugin.errors import CloudmeshError
 
 Result = TypeVar("Result")
@@ -45,7 +46,7 @@ class ReadRetry:
     longest: float = 10.0
     quick: float = 20.0
     ceiling: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = pause
     clock: Callable[[], float] = time.monotonic
 
     def call(self, method: Callable[[], Result]) -> Result:

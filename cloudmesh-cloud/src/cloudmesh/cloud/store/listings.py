@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
+from cloudmesh.cloud.wire.waiting import acquire
 from cloudmesh.config import Config
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError
@@ -85,7 +86,7 @@ class SharedListings:
         """
         with self._lock:
             listing = self._listings.setdefault(key, _Listing())
-        if not listing.lock.acquire(timeout=_FRESH):
+        if not acquire(listing.lock, _FRESH):
             # The thread that asks is stuck, and must not hold others up for longer.
             return ask()
         try:

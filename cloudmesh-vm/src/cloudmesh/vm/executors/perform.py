@@ -1,6 +1,7 @@
 """Makes a call of a cloud: the function that every executor runs.
 
-Each thread keeps its clouds open between two calls, since the drivers of cloud libraries are not thread-safe.
+Each thread keeps its clouds open between two calls, since the drivers of cloud libraries are not thread-safe;
+for calls that share a thread it keeps as many of a cloud as are made at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 from cloudmesh.cloud.client.actions import ActionResult
@@ -38,15 +40,19 @@ class _OpenCloud:
         closing: whether it is closed, or will be after the call that is running.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, other: _OpenCloud | None = None) -> None:
+        """Open it; ``other``: one that is open with the same access, in the same thread."""
         self.key = access.key
         self.recorder = Recorder()
         self.in_use = threading.Lock()
         self.closing = False
-        self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
+        self.cloud: Cloud
+        if other is not None:
+            self.cloud = other.cloud.twin(self.recorder)
+        else:
+            self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings).open()
         self.cloud.read_retry = _READ_RETRY
         self.cloud.connection.shared_listing = partial(LISTINGS.get, access.key)
-        self.cloud.open()
 
     def close(self) -> None:
         """Close it now, or let its thread do so after the call that is running."""
@@ -55,52 +61,89 @@ class _OpenCloud:
             self.cloud.close()
 
 
+@dataclass
+class _ThreadCloud:
+    """What one thread has open of one cloud, with one access.
+
+    Attributes:
+        key: of the access.
+        all: as many as there were calls at once.
+        free: those that no call uses.
+    """
+
+    key: str
+    all: list[_OpenCloud] = field(default_factory=list)
+    free: list[_OpenCloud] = field(default_factory=list)
+
+    def take(self) -> _OpenCloud | None:
+        """One that is free, for a call; None if there is none."""
+        while self.free:
+            taken = self.free.pop()
+            if not taken.closing and taken.in_use.acquire(blocking=False):
+                return taken
+            self.all.remove(taken)
+        return None
+
+
 class ThreadClouds:
     """The clouds that the threads of this process have opened, for each thread its own."""
 
     def __init__(self) -> None:
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._all: list[_OpenCloud] = []
+        self._all: dict[_OpenCloud, None] = {}
 
     @contextmanager
     def using(self, access: Access) -> Iterator[_OpenCloud]:
-        """The cloud, open for the calling thread. Raises as ``Cloud.__enter__`` does."""
-        opened = self._of_thread(access)
-        opened.in_use.acquire()
+        """The cloud, open for this call alone. Raises as ``Cloud.__enter__`` does."""
+        mine = self._of_thread(access)
+        opened = mine.take() or self._new(access, mine)
         try:
             yield opened
         finally:
             opened.in_use.release()
             if opened.closing:
                 opened.close()
+            else:
+                mine.free.append(opened)
 
-    def _of_thread(self, access: Access) -> _OpenCloud:
-        """The calling thread's own, opened now if it is not open with this access."""
-        mine: dict[str, _OpenCloud] = self._local.__dict__.setdefault("open", {})
-        known = mine.pop(access.cloud, None)
-        if known and known.key == access.key and not known.closing:
-            mine[access.cloud] = known
-            return known
-        if known:
-            # It was opened by another session, or before its settings were changed.
-            self._close(known)
-        opened = mine[access.cloud] = _OpenCloud(access)
+    def _of_thread(self, access: Access) -> _ThreadCloud:
+        """What the calling thread has open of a cloud, with this access alone."""
+        all_mine: dict[str, _ThreadCloud] = self._local.__dict__.setdefault("open", {})
+        mine = all_mine.get(access.cloud)
+        if mine is None or mine.key != access.key:
+            if mine:
+                # Opened by another session, or before its settings were changed.
+                self._close_all(mine)
+            mine = all_mine[access.cloud] = _ThreadCloud(access.key)
+        return mine
+
+    def _new(self, access: Access, mine: _ThreadCloud) -> _OpenCloud:
+        other = next((each for each in mine.all if not each.closing), None)
+        opened = _OpenCloud(access, other)
+        opened.in_use.acquire()
+        mine.all.append(opened)
         with self._lock:
-            self._all.append(opened)
+            self._all[opened] = None
         return opened
+
+    def _close_all(self, mine: _ThreadCloud) -> None:
+        for each in mine.all:
+            with suppress(CloudmeshError):
+                self._close(each)
 
     def close_mine(self) -> None:
         """Close the clouds of the calling thread, which comes to its end."""
-        for each in self._local.__dict__.pop("open", {}).values():
-            with suppress(CloudmeshError):
-                self._close(each)
+        for mine in self._local.__dict__.pop("open", {}).values():
+            self._close_all(mine)
 
     def close(self, keys: Iterable[str]) -> None:
         """Close the clouds that were opened with the accesses of these keys, in all threads."""
         wanted = set(keys)
         LISTINGS.forget(wanted)
-        for each in [each for each in self._all if each.key in wanted]:
+        with self._lock:
+            found = [each for each in self._all if each.key in wanted]
+        for each in found:
             self._close(each)
 
     def _close(self, opened: _OpenCloud) -> None:
@@ -108,7 +151,7 @@ class ThreadClouds:
         with self._lock:
             if opened not in self._all:
                 return
-            self._all.remove(opened)
+            del self._all[opened]
         opened.close()
 
 

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
+Opened = TypeVar("Opened", bound=Executor)
 
 # What ``cloudmesh.engine`` says for them.
 THREADS = "threads"
@@ -24,9 +25,8 @@ _RETIRE: _WorkItem = (Future(), lambda: None)
 
 
 @contextmanager
-def open_threads(parallel: int, at_end: Callable[[], None] = lambda: None) -> Iterator[Executor]:
-    """So many threads as an executor, for a block; at its end calls that still run are left to themselves."""
-    executor = DaemonThreads(parallel, at_end)
+def leaving(executor: Opened) -> Iterator[Opened]:
+    """An executor for a block; at its end calls that still run are left to themselves."""
     try:
         yield executor
     finally:

@@ -19,7 +19,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.executors.threads import open_threads
+from cloudmesh.vm.executors.threads import DaemonThreads, leaving
 from cloudmesh.vm.jobs.runner import JobRunner
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import Access, Call, CallResult, Reply
@@ -206,7 +206,7 @@ class RemoteRunner(JobRunner):
 
     def _executor(self) -> Any:
         if self._opened is None:
-            self._opened = self._stack.enter_context(open_threads(self.parallel))
+            self._opened = self._stack.enter_context(leaving(DaemonThreads(self.parallel)))
         return self._opened
 
     def _most_calls(self, clouds: int, tasks: int) -> int:

@@ -20,10 +20,11 @@ from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.executors.own import OwnCalls
 from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.executors.room import FEW_THREADS, few_files
-from cloudmesh.vm.executors.threads import THREADS, open_threads
+from cloudmesh.vm.executors.threads import THREADS, leaving
 from cloudmesh.vm.jobs import lease_rows, rows
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
@@ -278,8 +279,8 @@ class JobRunner:
             return self.options.executor
         if self._opened is None:
             engine = self.session.config.engine()
-            opened = (
-                open_threads(self.parallel, HERE.close_mine)
+            opened: AbstractContextManager[Executor] = (
+                leaving(OwnCalls(self.parallel, HERE.close_mine))
                 if engine == THREADS
                 else open_executor(self.session.config, self.parallel)
             )

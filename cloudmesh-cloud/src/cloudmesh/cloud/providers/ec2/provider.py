@@ -30,7 +30,7 @@ from cloudmesh.cloud.providers.ec2.settings import KEYS, QUESTIONS, Ec2Settings
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file
 from cloudmesh.cloud.providers.libcloud.records import word_of
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker
+from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.aws_places import amazon_host
 from cloudmesh.plugin.errors import CloudmeshError, suggest

@@ -15,7 +15,7 @@ from cloudmesh.cloud.errors import BadAnswer, OddRecord
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.connection_settings import CONNECTION_KEYS, ConnectionSettings
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, build_driver, connection_class
+from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError
 from cloudmesh.plugin.secrets import is_secret
 
@@ -94,6 +94,8 @@ class LibcloudProvider(Provider):
 
     def open(self) -> None:
         """Import libcloud and build the driver; most drivers call nobody yet."""
+        from cloudmesh.cloud.providers.libcloud.transport import build_driver  # with it come requests
+
         arguments, named = self.driver_arguments()
         with self.calling("sign in"):
             kind = self.driver_class()
@@ -101,6 +103,8 @@ class LibcloudProvider(Provider):
 
     def connect(self) -> str:
         """Reach the cloud over the connections of all calls, with their proxy and TLS; any answer will do."""
+        from cloudmesh.cloud.providers.libcloud.transport import connection_class
+
         url = self.endpoint_url()
         if not url:
             return ""

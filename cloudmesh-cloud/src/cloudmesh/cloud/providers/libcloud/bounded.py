@@ -4,68 +4,28 @@ from __future__ import annotations
 
 import http.client
 import io
-import os
-import ssl
-import time
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 
-from cloudmesh.cloud.errors import UNSURE, BadAnswer, CloudTimeout
-from cloudmesh.plugin.durations import span_text
+from cloudmesh.cloud.wire.budget import AnswerBudget
+from cloudmesh.cloud.wire.pool import has_system_store
 
 if TYPE_CHECKING:
     from requests import Response
 
-    from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
-
-_MEBIBYTE = 2**20
 _CHUNK = 2**16
 
 
-class AnswerBudget:
-    """How long the answers to one call may take, redirections included, and how large each may be."""
-
-    def __init__(self, settings: ConnectionSettings) -> None:
-        self._settings = settings
-        self._cloud, self._ends = settings.cloud, 0.0
-
-    def begin(self, place: str, ends: float) -> None:
-        """Count the time of a call to host and port from now on; it must be over at ``ends`` as well."""
-        self._cloud = f"cloud {self._settings.cloud} ({place})"
-        self._ends = min(ends, time.monotonic() + self._settings.call_timeout)
-
-    def left(self) -> float:
-        """Seconds that the next part of the answer may take. Raises CloudTimeout if there are none."""
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            seconds = self._settings.call_timeout
-            error = CloudTimeout(
-                f"{self._cloud}: timeout: its answer was not complete after {span_text(seconds)}; {UNSURE}"
-            )
-            error.outcome_unknown = True
-            raise error
-        return min(left, self._settings.timeout)
-
-    def require(self, count: int) -> None:
-        """Raises BadAnswer if an answer of so many bytes is too large."""
-        most = self._settings.answer_mib
-        if count > most * _MEBIBYTE:
-            raise BadAnswer(
-                f"{self._cloud} sent an answer larger than {most} MiB; {UNSURE}; if this is expected, "
-                f"cms config set clouds.{self._settings.cloud}.answer_mib=NUMBER"
-            )
-
-    def read(self, answer: Response) -> None:
-        """Read all of an answer's content, which may be much larger than what came over the network."""
-        count, chunks = 0, []
-        for chunk in answer.iter_content(_CHUNK):
-            count += len(chunk)
-            self.require(count)
-            chunks.append(chunk)
-        # As requests keeps it.
-        answer._content = b"".join(chunks)
+def read(answer: Response, budget: AnswerBudget) -> None:
+    """Read all of an answer's content, which may be much larger than what came over the network."""
+    count, chunks = 0, []
+    for chunk in answer.iter_content(_CHUNK):
+        count += len(chunk)
+        budget.require(count)
+        chunks.append(chunk)
+    # As requests keeps it.
+    answer._content = b"".join(chunks)
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -98,16 +58,10 @@ class BoundedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {scheme: bound(pool) for scheme, pool in pools}
         return manager
 
-    @cached_property
-    def _has_system_store(self) -> bool:
-        """Whether there are certificates where OpenSSL looks for them (SSL_CERT_FILE, SSL_CERT_DIR)."""
-        paths = ssl.get_default_verify_paths()
-        return bool(paths.cafile) or (bool(paths.capath) and any(os.scandir(paths.capath)))
-
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Trust the system's certificates where no others are named; those of a package only without them."""
         super().cert_verify(conn, url, verify, cert)
-        if verify is True and self._has_system_store:
+        if verify is True and has_system_store():
             conn.ca_certs = conn.ca_cert_dir = None
 
 

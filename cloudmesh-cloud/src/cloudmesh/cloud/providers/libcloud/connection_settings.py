@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cloudmesh.cloud.errors import EndpointError
 from cloudmesh.cloud.fanout.query import CALL_TIMEOUT
@@ -145,13 +146,28 @@ def environment_certificates(url: str) -> str | None:
 
     Raises EndpointError if they cannot be used.
     """
-    variable = next(filter(os.environ.get, _CERTIFICATES))
-    if not url.startswith("https:"):
+    variable = next(filter(os.environ.get, _CERTIFICATES), None)
+    if variable is None or not url.startswith("https:"):
         return None
     try:
         return certificate_file(f"the environment variable {variable}", os.environ[variable])
     except ConfigError as error:
         raise EndpointError(f"{error}; correct it or unset it") from error
+
+
+def has_proxy(url: SplitResult) -> bool:
+    """Whether a proxy is named for the way to an address, by the environment or by the system."""
+    if not sys.platform.startswith("linux"):
+        from urllib.request import getproxies  # it also asks the system
+
+        if not getproxies():
+            return False
+    elif not any(key.lower().endswith(b"_proxy") for key in os.environb):
+        return False
+    from requests.utils import get_environ_proxies, select_proxy
+
+    address = url.geturl()
+    return bool(select_proxy(address, dict(get_environ_proxies(address))))
 
 
 def require_usable_proxy(url: str, proxies: Mapping[str, str]) -> None:

@@ -9,6 +9,14 @@ from collections.abc import Iterator
 from traceback import walk_tb
 
 from cloudmesh.cloud.errors import UNSURE, BadAnswer, CloudError, CloudTimeout, TlsFailure, Unreachable
+from cloudmesh.cloud.wire.errors import (
+    AnswerCutError,
+    AnswerTimeoutError,
+    ConnectTimeoutError,
+    NoConnectionError,
+    NoHttpError,
+    UnreadableAnswerError,
+)
 
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
@@ -29,16 +37,18 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
         return _connection_lost(cloud, place)
     if tls is not None or isinstance(error, requests.exceptions.SSLError | TransientSSLError):
         return TlsFailure(f"cloud {cloud}: {_tls_reason(tls, cloud, place)}")
-    if isinstance(error, requests.ConnectTimeout):
+    if isinstance(error, requests.ConnectTimeout | ConnectTimeoutError):
         return CloudTimeout(
             f"cloud {cloud}: timeout connecting to {place}; check the address, the network and firewalls"
         )
-    late = isinstance(error, requests.Timeout | socket.timeout)
+    late = isinstance(error, requests.Timeout | socket.timeout | AnswerTimeoutError)
     if late or any(isinstance(each, ReadTimeoutError) for each in chain):
         return CloudTimeout(
             f"cloud {cloud}: timeout waiting for an answer from {place}; {UNSURE}", outcome_unknown=True
         )
     network = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError)
+    if isinstance(error, UnreadableAnswerError):
+        return _unreadable(cloud, place)
     if isinstance(error, requests.RequestException) and not isinstance(error, network[:2]):
         return _other_request_error(error, cloud, place)
     # Some of urllib3's are no HTTPError.
@@ -93,6 +103,10 @@ def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudE
             f"cloud {cloud}: a value of its configuration cannot be sent in an HTTP header; "
             f"check clouds.{cloud}.credentials for line breaks"
         )
+    return _unreadable(cloud, place)
+
+
+def _unreadable(cloud: str, place: str) -> BadAnswer:
     return BadAnswer(f"cloud {cloud}: unreadable answer from {place}; {UNSURE}")
 
 
@@ -105,9 +119,11 @@ def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudErr
 
     if (why := _no_connection(chain, place)) is not None:
         return Unreachable(f"cloud {cloud}: {why}")
-    if any(isinstance(each, HTTPException) and not isinstance(each, OSError | Cut) for each in chain):
+    no_http = any(isinstance(each, HTTPException) and not isinstance(each, OSError | Cut) for each in chain)
+    if no_http or isinstance(chain[0], NoHttpError):
         return BadAnswer(f"cloud {cloud}: {place} does not speak HTTP; check the port; {UNSURE}")
-    if any(isinstance(each, IncompleteRead | requests.exceptions.ChunkedEncodingError) for each in chain):
+    cut = (IncompleteRead, requests.exceptions.ChunkedEncodingError, AnswerCutError)
+    if any(isinstance(each, cut) for each in chain):
         return BadAnswer(
             f"cloud {cloud}: {place} closed the connection in the middle of its answer; {UNSURE}"
         )
@@ -126,7 +142,7 @@ def _no_connection(chain: list[BaseException], place: str) -> str | None:
     codes = {each.errno for each in chain if isinstance(each, OSError)}
     if errno.ECONNREFUSED in codes:
         return f"connection to {place} refused; check the address, and that the service is running"
-    if not any(isinstance(each, NewConnectionError) for each in chain):
+    if not any(isinstance(each, NewConnectionError | NoConnectionError) for each in chain):
         return None
     way = f"no route to {place}" if codes & set(_NO_ROUTE) else f"no connection to {place}"
     return f"{way}; check the network"

@@ -39,6 +39,7 @@ class OpenStackProvider(OpenStackLeases):
     required_credentials: ClassVar[tuple[str, ...]] = ("OS_AUTH_URL",)
     questions: ClassVar[tuple[Question, ...]] = QUESTIONS
     settling: ClassVar[float] = 5.0
+    shares_threads: ClassVar[bool] = True
 
     def check(self) -> str:
         """Sign in, also where there is a token: whether that works is the question here."""

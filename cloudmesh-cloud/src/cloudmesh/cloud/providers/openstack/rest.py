@@ -9,11 +9,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
-from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
-from cloudmesh.cloud.providers.libcloud.transport import CallTracker, connection_class
+from cloudmesh.cloud.providers.libcloud.connection_settings import (
+    ConnectionSettings,
+    environment_certificates,
+    has_proxy,
+)
+from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
+from cloudmesh.cloud.wire.waiting import aside
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.wire.answer import Answer
+    from cloudmesh.cloud.wire.client import WireClient
 
 
 @dataclass(frozen=True)
@@ -102,12 +111,19 @@ CALLS: Mapping[str, Call] = {
 
 
 class RestClient:
-    """The connections of one cloud to its services, kept open between calls."""
+    """The connections of one cloud to its services, kept open between calls.
+
+    Calls of services go over the lean client of ``cloudmesh.cloud.wire``. What that does not do (proxies,
+    redirections, addresses that have to be coded) goes over the connections that drivers of libcloud have,
+    and so does signing in, which is done once.
+    """
 
     def __init__(self, settings: ConnectionSettings, tracker: CallTracker) -> None:
         self._settings = settings
         self._tracker = tracker
         self._connections: dict[tuple[str, bool], Any] = {}
+        # Where calls go over the lean client; None where they do not.
+        self._lean: dict[str, WireClient | None] = {}
 
     def send(
         self,
@@ -119,10 +135,50 @@ class RestClient:
     ) -> Any:
         """The HTTP response to a call of a service, whatever its status."""
         self._tracker.service = service
-        usual = {"Accept": "application/json", "Content-Type": "application/json"}
+        usual = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
         body = "" if data is None else json.dumps(data)
+        parts = urlsplit(url)
+        lean = self._lean_client(parts)
+        if lean is not None and lean.accepts(parts, usual):
+            answer = self._exchange(lean, method, parts, body, usual)
+            if not answer.is_redirect:
+                return answer
+            self._lean[parts.netloc] = None
+        return aside(lambda: self._by_libcloud(method, url, body, usual))
+
+    def _exchange(
+        self, lean: WireClient, method: str, url: SplitResult, body: str, headers: Mapping[str, str]
+    ) -> Answer:
+        """The answer that the lean client gets."""
+        tracker, path = self._tracker, f"{url.path}?{url.query}" if url.query else url.path
+        tracker.begin(method, url.netloc, path, changes_nothing=False)
+        tracker.budget.begin(url.netloc, tracker.ends)
+        answer = lean.exchange(method, url, headers, body.encode())
+        tracker.end(method, url.path, answer, signs_in=False)
+        return answer
+
+    def _lean_client(self, url: SplitResult) -> WireClient | None:
+        """The lean client, if calls to this host can go over it."""
+        if url.netloc not in self._lean:
+            self._lean[url.netloc] = None if has_proxy(url) else self._new_client(url)
+        return self._lean[url.netloc]
+
+    def _new_client(self, url: SplitResult) -> WireClient:
+        from cloudmesh.cloud.wire.client import WireClient  # with it comes TLS
+        from cloudmesh.cloud.wire.pool import Tls
+
+        own = self._settings
+        authorities = own.ca_file
+        if not (own.insecure or authorities):
+            authorities = environment_certificates(url.geturl()) or ""
+        tls = Tls(authorities, own.insecure, own.client_certificate)
+        client = WireClient(self._tracker.budget, own.limits[0], tls)
+        self._tracker.add_session(client)
+        return client
+
+    def _by_libcloud(self, method: str, url: str, body: str, headers: Mapping[str, str]) -> Any:
         connection, path = self._connection(url, signs_in=False)
-        connection.request(method, path, body, {**usual, **(headers or {})})
+        connection.request(method, path, body, headers)
         return connection.response
 
     def exchange(self, method: str, url: str, body: Any, headers: Mapping[str, str], proof: Any) -> Any:
@@ -139,6 +195,8 @@ class RestClient:
 
     def _connection(self, url: str, signs_in: bool) -> tuple[Any, str]:
         """The open connection to the host of an address, and the rest of the address."""
+        from cloudmesh.cloud.providers.libcloud.transport import connection_class  # with it come requests
+
         parts = urlsplit(url)
         place = f"{parts.scheme}://{parts.netloc}"
         if (place, signs_in) not in self._connections:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -28,9 +29,11 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
     client_certificate,
     true_or_false,
 )
+from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
 from cloudmesh.cloud.providers.openstack.session import KeystoneSession, Token
+from cloudmesh.cloud.wire.waiting import pause
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
@@ -38,6 +41,7 @@ from cloudmesh.plugin.report import remember
 
 Json = Mapping[str, Any]
 Listed = TypeVar("Listed")
+Self = TypeVar("Self", bound="OpenStackServices")
 # Records in one answer: a list of thousands is never held as one text.
 PAGE = 500
 # https://docs.openstack.org/api-ref/compute/#servers-run-an-action-servers-action
@@ -87,6 +91,14 @@ class OpenStackServices(LibcloudProvider):
         )
         self.account = Account.read(self.name, self.settings)
         self.session = KeystoneSession(self.name, self.account, self._sign_in, self.calling, self._hide)
+
+    def twin(self: Self) -> Self:
+        # What was read from the settings is not read again.
+        made = copy(self)
+        made.left_out, made._driver, made._hidden = [], None, {*self._hidden}
+        made.tracker = CallTracker(self.connection_settings, self.name, self.get_reads)
+        made.session = self.session.twin(made._sign_in, made.calling, made._hide)
+        return made
 
     def _hide(self, secret: str) -> None:
         """Let neither errors of the cloud nor a traceback show what came with a sign-in."""
@@ -268,7 +280,7 @@ class OpenStackServices(LibcloudProvider):
                     f"cloud {self.name} is still resizing machine {server['name']} after "
                     f"{span_text(RESIZE_SECONDS)}; cms vm confirm-resize later confirms it"
                 )
-            time.sleep(_POLL_SECONDS)
+            pause(_POLL_SECONDS)
         return dict(server)
 
     def set_metadata(self, cloud_id: str, changes: Mapping[str, str | None]) -> None:

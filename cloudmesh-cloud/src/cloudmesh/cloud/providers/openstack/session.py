@@ -16,6 +16,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.errors import CredentialsError, EndpointError, only_looking
 from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.wire.waiting import aside
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
@@ -260,11 +262,22 @@ class KeystoneSession:
         # Who is asked where signing in needs a person; None where nobody can be.
         self.prompter: Prompter | None = None
 
+    def twin(
+        self,
+        new: Callable[[Prompter | None], Token],
+        calling: Callable[[str], AbstractContextManager[None]],
+        hide: Callable[[str], None],
+    ) -> KeystoneSession:
+        """One with the same account and token, for another call at the same time; its arguments as above."""
+        made = copy(self)
+        made._new, made._calling, made._hide = new, calling, hide
+        return made
+
     def token(self) -> Token:
         """A token that can be used: the last one, the kept one, else one from signing in."""
         if not (self._token and self._token.is_fresh(time.time())):
             kept = self._file.fresh()
-            token = self._use(kept or self._file.renew(None, self.sign_in))
+            token = self._use(kept or self._renewed(None))
             self._is_kept = kept is not None
             return token
         return self._token
@@ -280,13 +293,17 @@ class KeystoneSession:
 
     def renew(self) -> Token:
         """A token after the last one was refused: it may have been revoked."""
-        return self._use(self._file.renew(self._token, self.sign_in, revoked=True))
+        return self._use(self._renewed(self._token, revoked=True))
+
+    def _renewed(self, refused: Token | None, revoked: bool = False) -> Token:
+        """Another token, see ``TokenFile.renew``, whose lock and sign-in hold up who waits for them."""
+        return aside(lambda: self._file.renew(refused, self.sign_in, revoked))
 
     def sign_in_again(self) -> Token:
         """A token in place of the kept one, though that may be good; but no person is asked for it again."""
         if self._account.needs_person:
             return self.token()
-        return self._use(self._file.renew(self._file.fresh(), self.sign_in))
+        return self._use(self._renewed(self._file.fresh()))
 
     def sign_in(self) -> Token:
         """A new token from Keystone, which is sent the password once only: many wrong ones lock an account.
@@ -320,7 +337,7 @@ class KeystoneSession:
             # No person is bothered for what may be new in the catalog.
             if not self._is_kept or self._account.needs_person:
                 raise
-        return self._endpoint(kind, self._use(self._file.renew(token, self.sign_in)))
+        return self._endpoint(kind, self._use(self._renewed(token)))
 
     def _endpoint(self, kind: str, token: Token) -> str:
         region, interface = self._account.region, self._account.interface

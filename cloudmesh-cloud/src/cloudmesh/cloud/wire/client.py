@@ -1,0 +1,81 @@
+"""Calls of servers by their addresses, over connections that are shared in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from urllib.parse import SplitResult
+
+from cloudmesh.cloud.wire.answer import PACKED, Answer
+from cloudmesh.cloud.wire.budget import AnswerBudget
+from cloudmesh.cloud.wire.errors import AnswerTimeoutError
+from cloudmesh.cloud.wire.pool import POOLS, Pool, Server, Tls
+
+_PORTS = {"http": 80, "https": 443}
+_WITHOUT_LENGTH = ("GET", "HEAD")
+
+
+class WireClient:
+    """Makes calls; for one thread at a time, as all that belongs to one call.
+
+    It follows no redirection, knows no proxy and keeps no cookie.
+
+    Args:
+        budget: how long answers may take, and how large they may be.
+        connect_seconds: how long a connection may take to come about.
+        tls: how TLS is spoken.
+    """
+
+    def __init__(self, budget: AnswerBudget, connect_seconds: float, tls: Tls) -> None:
+        self._budget, self._seconds, self._tls = budget, connect_seconds, tls
+        self._pools: dict[str, tuple[Server, Pool, str]] = {}
+
+    @staticmethod
+    def accepts(url: SplitResult, headers: Mapping[str, str]) -> bool:
+        """Whether a call can be written down as it is: nothing in it has to be coded, or be left out."""
+        texts = (url.netloc, url.path, url.query, *headers.values())
+        return (
+            url.scheme in _PORTS
+            and bool(url.hostname)
+            and "@" not in url.netloc
+            and all(text.isascii() and text.isprintable() for text in texts)
+            and " " not in f"{url.path}{url.query}"
+        )
+
+    def exchange(self, method: str, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The answer to a request. See ``accepts`` for addresses, and ``Connection.exchange`` for errors."""
+        pool, usual = self._pool(url)
+        lines = [f"{method} {url.path or '/'}{f'?{url.query}' if url.query else ''} HTTP/1.1{usual}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if body or method not in _WITHOUT_LENGTH:
+            lines.append(f"Content-Length: {len(body)}")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        with pool.connection(min(self._seconds, self._budget.left())) as connection:
+            return connection.exchange(head + body, self._budget)
+
+    def _pool(self, url: SplitResult) -> tuple[Pool, str]:
+        """The connections to the server of an address, and what every call to it says."""
+        key = f"{url.scheme}://{url.netloc}"
+        if key not in self._pools:
+            tls = self._tls if url.scheme == "https" else None
+            server = Server(str(url.hostname), url.port or _PORTS[url.scheme], tls)
+            usual = f"\r\nHost: {url.netloc}\r\nUser-Agent: {_user_agent()}"
+            usual += f"\r\nAccept-Encoding: {', '.join(PACKED)}"
+            self._pools[key] = server, POOLS.open(server), usual
+        _, pool, usual = self._pools[key]
+        return pool, usual
+
+    def close(self) -> None:
+        """Let the connections go."""
+        while self._pools:
+            server, pool, _ = self._pools.popitem()[1]
+            POOLS.close(server, pool)
+
+
+_agent = ""
+
+
+def _user_agent() -> str:
+    global _agent
+    _agent = _agent or f"cloudmesh/{version('cloudmesh-cloud')}"
+    return _agent

@@ -1,0 +1,82 @@
+"""Where a call waits: it holds up its thread or, where many calls share one, lets the others go on.
+
+Whoever runs many calls in one thread says so there by ``share``; what a call does between two waits is the
+same in both cases. Code that may hold up its thread in another way belongs into ``aside``.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import socket
+
+Found = TypeVar("Found")
+
+
+class Sharing(Protocol):
+    """Lets the other calls of its thread go on while one waits."""
+
+    def until_ready(self, connection: socket.socket, writing: bool, seconds: float) -> bool:
+        """As the function of this module."""
+
+    def pause(self, seconds: float) -> None:
+        """As the function of this module."""
+
+    def aside(self, function: Callable[[], Found]) -> Found:
+        """As the function of this module."""
+
+
+class _Thread(threading.local):
+    sharing: Sharing | None = None
+
+
+_thread = _Thread()
+
+
+def share(sharing: Sharing | None) -> None:
+    """Let calls in this thread wait by ``sharing`` from now on; None for a thread of their own."""
+    _thread.sharing = sharing
+
+
+def until_ready(connection: socket.socket, writing: bool, seconds: float) -> bool:
+    """Wait until a socket can be written to, or read; False if that takes longer."""
+    if _thread.sharing is not None:
+        return _thread.sharing.until_ready(connection, writing, seconds)
+    poll = select.poll()
+    poll.register(connection, select.POLLOUT if writing else select.POLLIN)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
+def pause(seconds: float) -> None:
+    """Let seconds pass."""
+    if _thread.sharing is not None:
+        _thread.sharing.pause(seconds)
+    else:
+        time.sleep(seconds)
+
+
+def aside(function: Callable[[], Found]) -> Found:
+    """What a function gives that may hold up its thread; it raises what the function raises."""
+    return function() if _thread.sharing is None else _thread.sharing.aside(function)
+
+
+def acquire(lock: threading.Lock, seconds: float) -> bool:
+    """Take a lock that is held while a call waits; False if that takes longer."""
+    if _thread.sharing is None:
+        return lock.acquire(timeout=seconds)
+    # Who holds it may be another call of this thread.
+    ends = time.monotonic() + seconds
+    while not lock.acquire(blocking=False):
+        if time.monotonic() >= ends:
+            return False
+        pause(_LOOK)
+    return True
+
+
+# Seconds between two looks at a lock.
+_LOOK = 0.02

@@ -1,0 +1,173 @@
+"""One thread for hundreds of calls at once: while some wait for their clouds, others go on.
+
+Each call is a greenlet, a function that can be left in the middle and gone on with later. It leaves where it
+waits (``cloudmesh.cloud.wire.waiting``), and asyncio tells when it can go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from cloudmesh.cloud.wire.waiting import share
+from cloudmesh.vm.executors.threads import DaemonThreads
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def _go_on(call: greenlet) -> None:
+    # It may have been thrown out meanwhile.
+    if not call.dead:
+        call.switch()
+
+
+class MultiplexedCalls(Executor):
+    """An executor as ``concurrent.futures`` has it, for calls that wait by ``cloudmesh.cloud.wire.waiting``.
+
+    As those of ``DaemonThreads``, its calls can be given up, and keep no process from ending.
+
+    Args:
+        max_workers: so many calls at once at most.
+        at_end: called by the thread when it comes to its end.
+    """
+
+    def __init__(self, max_workers: int, at_end: Callable[[], None] = lambda: None) -> None:
+        self.max_workers = max_workers
+        self._at_end = at_end
+        self._loop = asyncio.new_event_loop()
+        self._closed = False
+        # Of the thread alone: what is not begun yet, and the calls that are running, without those given up.
+        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._running: dict[Future[Any], greenlet] = {}
+        self._given_up: set[greenlet] = set()
+        self._aside = DaemonThreads(max_workers)
+        self._thread = threading.Thread(target=self._run, name="cloudmesh-calls", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, fn: Callable[Arguments, Answer], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Answer]:
+        """Let the thread call ``fn``. Raises RuntimeError after ``shutdown``."""
+        if self._closed:
+            raise RuntimeError("these calls were shut down")
+        future: Future[Answer] = Future()
+        self._tell(lambda: self._take(future, lambda: fn(*args, **kwargs)))
+        return future
+
+    def abandon(self, future: Future[Any]) -> None:
+        """Give a call up: it is not counted any more, whenever it ends."""
+        if not future.cancel():
+            self._tell(lambda: self._give_up(future))
+
+    def reduce(self, max_workers: int) -> None:
+        """Have fewer calls at once from now on."""
+        self.max_workers = max(1, min(self.max_workers, max_workers))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; with ``cancel_futures`` all that have not ended are left to themselves."""
+        first, self._closed = not self._closed, True
+        if first or cancel_futures:
+            self._tell(lambda: self._end(cancel_futures))
+        if wait:
+            self._thread.join()
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        with suppress(RuntimeError):
+            # The thread has ended if its loop is closed.
+            self._loop.call_soon_threadsafe(what)
+
+    # What follows is done by the thread.
+
+    def _run(self) -> None:
+        share(self)
+        self._main = getcurrent()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._at_end()
+            self._loop.close()
+            self._aside.shutdown(wait=False, cancel_futures=True)
+
+    def _take(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        self._waiting.append((future, call))
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and len(self._running) < self.max_workers:
+            future, call = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                made = self._running[future] = greenlet(self._make, self._main)
+                made.switch(future, call)
+        if self._closed and not self._running and not self._waiting:
+            self._loop.stop()
+
+    def _make(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        try:
+            answer = call()
+        except GreenletExit:
+            future.set_exception(CancelledError())
+            return
+        except BaseException as error:  # noqa: BLE001 it is raised where the future is asked
+            future.set_exception(error)
+        else:
+            future.set_result(answer)
+        self._given_up.discard(getcurrent())
+        if self._running.pop(future, None) is not None:
+            # Not from here: the next one would be begun by this one.
+            self._loop.call_soon(self._next)
+
+    def _give_up(self, future: Future[Any]) -> None:
+        if (call := self._running.pop(future, None)) is not None:
+            self._given_up.add(call)
+            self._next()
+
+    def _end(self, cancel: bool) -> None:
+        if cancel:
+            for future, _ in self._waiting:
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            self._waiting.clear()
+            for call in [*self._running.values(), *self._given_up]:
+                # They close what they have open.
+                call.throw(GreenletExit)
+            self._running.clear()
+        self._next()
+
+    # How a call waits: see ``cloudmesh.cloud.wire.waiting``.
+
+    def until_ready(self, connection: socket.socket, writing: bool, seconds: float) -> bool:
+        """Let the others go on until a socket can be written to, or read; False if that takes longer."""
+        loop, call, number = self._loop, getcurrent(), connection.fileno()
+        late = loop.call_later(max(0.0, seconds), call.switch, False)
+        (loop.add_writer if writing else loop.add_reader)(number, call.switch, True)
+        try:
+            return bool(self._main.switch())
+        finally:
+            late.cancel()
+            (loop.remove_writer if writing else loop.remove_reader)(number)
+
+    def pause(self, seconds: float) -> None:
+        """Let the others go on for so many seconds."""
+        later = self._loop.call_later(max(0.0, seconds), getcurrent().switch)
+        try:
+            self._main.switch()
+        finally:
+            later.cancel()
+
+    def aside(self, function: Callable[[], Answer]) -> Answer:
+        """Let the others go on while another thread runs a function."""
+        call = getcurrent()
+        aside = self._aside.submit(function)
+        aside.add_done_callback(lambda _: self._tell(partial(_go_on, call)))
+        self._main.switch()
+        return aside.result()
