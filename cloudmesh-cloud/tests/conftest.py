@@ -1,6 +1,9 @@
 """A home of its own for each test, a clock that stands still, and a provider that counts its calls."""
 
+import datetime
 import functools
+import ipaddress
+import ssl
 from contextlib import ExitStack
 
 import pytest
@@ -118,3 +121,44 @@ def provider(tmp_path):
     yield make
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Makes a certificate for the names, signed by itself; gives a server's context, and the file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    def make(*names, days=1):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+        now = datetime.datetime.now(datetime.timezone.utc)
+        alternatives = [
+            x509.IPAddress(ipaddress.ip_address(each)) if each[0].isdigit() else x509.DNSName(each)
+            for each in names
+        ]
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=10))
+            .not_valid_after(now + datetime.timedelta(days=days))
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        file = tmp_path / f"{'-'.join(names)}.pem"
+        pem = made.public_bytes(serialization.Encoding.PEM)
+        secret = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        both = tmp_path / f"{'-'.join(names)}-both.pem"
+        both.write_bytes(pem + secret)
+        file.write_bytes(pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(both)
+        return context, file
+
+    return make

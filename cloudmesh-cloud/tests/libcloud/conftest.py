@@ -1,11 +1,8 @@
 """A small HTTP server on loopback that answers as a test tells it, and a provider that calls it."""
 
 import contextlib
-import datetime
-import ipaddress
 import json
 import socket
-import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -151,6 +148,10 @@ class ProbeProvider(LibcloudProvider):
         with self.calling("list machines"):
             return str(self.driver.list_nodes())
 
+    def request(self, method, path):
+        """One request."""
+        self.driver.connection.request(path, method=method)
+
     boot = delete = flavors = images = machine = machines = None
 
 
@@ -171,8 +172,6 @@ def probe_driver():
     return ProbeDriver
 
 
-
-
 class LeanProbe(ProbeProvider):
     """The same without libcloud, over the client that OpenStack's services are called by."""
 
@@ -182,10 +181,14 @@ class LeanProbe(ProbeProvider):
     def open(self):
         self._driver = RestClient(self.connection_settings, self.tracker)
 
+    def request(self, method, path):
+        answer = self.driver.send(method, self.settings["url"] + path, service="")
+        raise_for_status(answer)
+        return answer
+
     def check(self):
         with self.requesting("list machines"):
-            answer = self.driver.send("GET", f"{self.settings['url']}/nodes", service="")
-            raise_for_status(answer)
+            answer = self.request("GET", "/nodes")
             try:
                 told = answer.json()
             except ValueError as error:
@@ -218,47 +221,6 @@ def probe(road):
     yield make
     for each in opened:
         each.close()
-
-
-@pytest.fixture
-def certificate(tmp_path):
-    """Makes a certificate for the names, signed by itself; gives a server's context, and the file."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    def make(*names, days=1):
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-        now = datetime.datetime.now(datetime.timezone.utc)
-        alternatives = [
-            x509.IPAddress(ipaddress.ip_address(each)) if each[0].isdigit() else x509.DNSName(each)
-            for each in names
-        ]
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=10))
-            .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        file = tmp_path / f"{'-'.join(names)}.pem"
-        pem = made.public_bytes(serialization.Encoding.PEM)
-        secret = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        both = tmp_path / f"{'-'.join(names)}-both.pem"
-        both.write_bytes(pem + secret)
-        file.write_bytes(pem)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(both)
-        return context, file
-
-    return make
 
 
 @pytest.fixture

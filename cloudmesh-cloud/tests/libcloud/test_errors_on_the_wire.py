@@ -132,7 +132,7 @@ def test_a_truncated_answer_is_no_empty_list(serve, probe, answers, body):
 
 @pytest.mark.parametrize("body", ["[]", '{"servers": []}', '{"nodes": 5}', '{"nodes": [{}]}', "null"])
 def test_an_answer_of_another_form_is_no_defect_of_ours(serve, probe, answers, body):
-    """The stumble happens inside the driver; one of the drivers is the test's own, as if it were libcloud's."""
+    """The stumble happens inside the driver, where there is one: the test's own, taken for libcloud's."""
     provider = probe(serve(answers.say(body)))
     if hasattr(provider.driver, "list_nodes"):
         provider.driver.list_nodes.__func__.__globals__["__name__"] = "libcloud.probe"

@@ -127,6 +127,6 @@ def test_what_may_have_been_done_before_the_last_request(
     provider = probe(server)
     provider.tracker.get_reads = get_reads
     with pytest.raises(errors.OutOfService) as caught, provider.changing("boot web1"):
-        provider.driver.connection.request("/first", method=looked)
-        provider.driver.connection.request("/last", method="POST")
+        provider.request(looked, "/first")
+        provider.request("POST", "/last")
     assert caught.value.outcome_unknown is outcome_unknown

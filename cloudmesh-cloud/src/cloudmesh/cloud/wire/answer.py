@@ -12,7 +12,12 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from cloudmesh.cloud.wire.budget import AnswerBudget
-from cloudmesh.cloud.wire.errors import AnswerCutError, ConnectionLostError, NoHttpError, UnreadableAnswerError
+from cloudmesh.cloud.wire.errors import (
+    AnswerCutError,
+    ConnectionLostError,
+    NoHttpError,
+    UnreadableAnswerError,
+)
 
 # What can be sent to us packed; zlib tells both from their first bytes.
 PACKED = ("gzip", "deflate")

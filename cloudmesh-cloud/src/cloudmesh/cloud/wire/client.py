@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from urllib.parse import SplitResult
 
 from cloudmesh.cloud.wire.answer import PACKED, Answer
 from cloudmesh.cloud.wire.budget import AnswerBudget
-from cloudmesh.cloud.wire.errors import AnswerTimeoutError
 from cloudmesh.cloud.wire.pool import POOLS, Pool, Server, Tls
 
 _PORTS = {"http": 80, "https": 443}
@@ -72,10 +72,6 @@ class WireClient:
             POOLS.close(server, pool)
 
 
-_agent = ""
-
-
+@cache
 def _user_agent() -> str:
-    global _agent
-    _agent = _agent or f"cloudmesh/{version('cloudmesh-cloud')}"
-    return _agent
+    return f"cloudmesh/{version('cloudmesh-cloud')}"

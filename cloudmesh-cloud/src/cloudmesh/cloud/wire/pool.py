@@ -1,4 +1,4 @@
-"""The open connections to one server, shared by all who call it in the same way, whichever thread they are in."""
+"""The open connections to one server, shared by all threads that call it in the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor that is built in: the threads of this process, and one thread for all calls that can share it."""
+"""The executor that is built in: threads of this process, and one for all calls that can share it."""
 
 from __future__ import annotations
 

@@ -47,9 +47,8 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
             f"cloud {cloud}: timeout waiting for an answer from {place}; {UNSURE}", outcome_unknown=True
         )
     network = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, HTTPError, OSError)
-    if isinstance(error, UnreadableAnswerError):
-        return _unreadable(cloud, place)
-    if isinstance(error, requests.RequestException) and not isinstance(error, network[:2]):
+    other = isinstance(error, requests.RequestException) and not isinstance(error, network[:2])
+    if other or isinstance(error, UnreadableAnswerError):
         return _other_request_error(error, cloud, place)
     # Some of urllib3's are no HTTPError.
     below = isinstance(error, network) or type(error).__module__.startswith("urllib3.")
@@ -103,10 +102,6 @@ def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudE
             f"cloud {cloud}: a value of its configuration cannot be sent in an HTTP header; "
             f"check clouds.{cloud}.credentials for line breaks"
         )
-    return _unreadable(cloud, place)
-
-
-def _unreadable(cloud: str, place: str) -> BadAnswer:
     return BadAnswer(f"cloud {cloud}: unreadable answer from {place}; {UNSURE}")
 
 

@@ -1,0 +1,117 @@
+"""Answers of every form that HTTP/1.1 allows are read, however their bytes are divided."""
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudmesh.cloud.errors import BadAnswer
+from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
+from cloudmesh.cloud.wire.answer import AnswerReader
+from cloudmesh.cloud.wire.budget import AnswerBudget
+from cloudmesh.cloud.wire.errors import (
+    AnswerCutError,
+    ConnectionLostError,
+    NoHttpError,
+    UnreadableAnswerError,
+)
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+BODY = b'{"servers": []}'
+SIZED = OK + b"Content-Length: 15\r\n\r\n" + BODY
+CHUNKED = (
+    OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\n" + BODY[:3] + b"\r\nC\r\n" + BODY[3:] + b"\r\n0\r\n\r\n"
+)
+ANNOUNCED = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+def packed(kind, data):
+    return OK + b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n%b" % (kind, len(data), data)
+
+
+FORMS = {
+    "sized": SIZED,
+    "chunked": CHUNKED,
+    "announced": ANNOUNCED + SIZED,
+    "gzip": packed(b"gzip", gzip.compress(BODY)),
+    "deflate": packed(b"Deflate", zlib.compress(BODY)),
+    "old": b"HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\n" + BODY,
+}
+
+
+def read(*parts, ended=False, answer_mib=1):
+    settings = ConnectionSettings(cloud="probe", answer_mib=answer_mib)
+    budget = AnswerBudget(settings)
+    reader = AnswerReader(budget)
+    for part in parts:
+        reader.take(part)
+    if ended and not reader.complete:
+        reader.end()
+    return reader
+
+
+@pytest.mark.parametrize("name", FORMS)
+@given(data=st.data())
+def test_an_answer_is_the_same_in_whatever_parts_it_comes(name, data):
+    whole = FORMS[name]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=12)))
+    reader = read(*(whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)))
+    answer = reader.answer()
+    assert reader.complete and reader.keeps is (name != "old")
+    assert (answer.status_code, answer.content, answer.json()) == (200, BODY, {"servers": []})
+    assert answer.headers.get("CONTENT-LENGTH") == answer.headers.get("content-length")
+
+
+@pytest.mark.parametrize("name", FORMS)
+@given(data=st.data())
+def test_no_answer_that_is_cut_is_taken_for_whole(name, data):
+    whole = FORMS[name]
+    end = data.draw(st.integers(0, len(whole) - 1))
+    reader = read(whole[:end])
+    assert not reader.complete
+    with pytest.raises(AnswerCutError if end else ConnectionLostError):
+        reader.end()
+
+
+def test_content_whose_length_is_not_told_ends_with_the_connection():
+    reader = read(OK + b"\r\n", BODY[:5], BODY[5:], ended=True)
+    assert reader.complete and not reader.keeps and reader.answer().content == BODY
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_an_answer_without_content_is_whole_with_its_head(status):
+    reader = read(b"HTTP/1.1 " + status + b"\r\n\r\n")
+    assert reader.complete and reader.keeps and reader.answer().content == b""
+
+
+def test_a_server_that_will_close_gets_no_further_call():
+    assert not read(OK + b"Connection: close\r\nContent-Length: 15\r\n\r\n" + BODY).keeps
+
+
+def test_a_second_answer_to_one_question_belongs_to_nobody():
+    reader = read(SIZED, SIZED)
+    assert reader.complete and not reader.keeps and reader.answer().content == BODY
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\x01\x02", b"HTTP/1.1 2x0 OK\r\n\r\n", b"* OK IMAP4rev1\r\n"],
+)
+def test_what_is_no_http(greeting):
+    with pytest.raises(NoHttpError):
+        read(greeting)
+
+
+@pytest.mark.parametrize("content", [b"this is not gzip", gzip.compress(BODY)[:-9]])
+def test_content_that_is_not_packed_as_is_said(content):
+    with pytest.raises(UnreadableAnswerError):
+        read(packed(b"gzip", content)).answer()
+
+
+def test_limits_hold_for_what_comes_and_for_what_it_becomes():
+    with pytest.raises(BadAnswer, match="larger than 1 MiB"):
+        read(OK + b"\r\n", *[b"x" * 2**18] * 5)
+    with pytest.raises(BadAnswer, match="larger than 1 MiB"):
+        read(packed(b"gzip", gzip.compress(b" " * 2**21))).answer()

@@ -1,0 +1,188 @@
+"""Many calls in one thread: all go on while one waits, and each ends, is given up or is left as in threads."""
+
+import socket
+import threading
+import time
+from concurrent.futures import CancelledError
+from contextlib import closing
+
+import pytest
+
+from cloudmesh.cloud.store.listings import SharedListings
+from cloudmesh.cloud.wire import waiting
+from cloudmesh.vm.executors.multiplexed import MultiplexedCalls
+
+# No test waits for so long, unless it fails.
+LONG = 20.0
+
+
+@pytest.fixture
+def calls():
+    """Makes executors, and ends them."""
+    made = []
+
+    def make(most=8, at_end=lambda: None):
+        made.append(MultiplexedCalls(most, at_end))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.shutdown(wait=True, cancel_futures=True)
+
+
+@pytest.fixture
+def pair():
+    """Two ends of a connection that do not hold up their thread."""
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        ours.setblocking(False)
+        yield ours, theirs
+
+
+def test_hundreds_of_calls_wait_in_one_thread(calls):
+    executor, gate, threads = calls(301), threading.Event(), set()
+
+    def call(number):
+        threads.add(threading.get_ident())
+        while not gate.is_set():
+            waiting.pause(0.005)
+        return number
+
+    made = [executor.submit(call, number) for number in range(300)]
+    executor.submit(gate.set).result(LONG)
+    assert [each.result(LONG) for each in made] == list(range(300))
+    assert len(threads) == 1 and threading.get_ident() not in threads
+
+
+def test_no_more_calls_run_at_once_than_is_said(calls):
+    executor, running, most = calls(3), [], []
+
+    def call():
+        running.append(1)
+        most.append(len(running))
+        waiting.pause(0.01)
+        running.pop()
+
+    for each in [executor.submit(call) for _ in range(12)]:
+        each.result(LONG)
+    assert max(most) == 3
+    executor.reduce(1)
+    most.clear()
+    for each in [executor.submit(call) for _ in range(4)]:
+        each.result(LONG)
+    assert max(most) == 1
+
+
+def test_an_error_is_raised_where_the_answer_is_asked_for(calls):
+    def fail():
+        waiting.pause(0.001)
+        raise LookupError("as it is")
+
+    with pytest.raises(LookupError, match="as it is"):
+        calls().submit(fail).result(LONG)
+
+
+def test_a_call_goes_on_when_its_socket_is_ready(calls, pair):
+    ours, theirs = pair
+
+    def call():
+        assert waiting.until_ready(ours, True, LONG)
+        assert not waiting.until_ready(ours, False, 0.01)
+        assert waiting.until_ready(ours, False, LONG)
+        return ours.recv(10)
+
+    made = calls().submit(call)
+    threading.Timer(0.1, theirs.send, [b"now"]).start()
+    assert made.result(LONG) == b"now"
+
+
+def test_what_holds_up_its_thread_is_done_in_another(calls):
+    executor, done = calls(), threading.Event()
+
+    def slow():
+        assert done.wait(LONG)
+        return threading.get_ident()
+
+    def fail():
+        raise LookupError("aside")
+
+    first = executor.submit(lambda: (threading.get_ident(), waiting.aside(slow)))
+    executor.submit(done.set).result(LONG)
+    here, aside = first.result(LONG)
+    assert here != aside
+    with pytest.raises(LookupError, match="aside"):
+        executor.submit(lambda: waiting.aside(fail)).result(LONG)
+
+
+def test_a_lock_that_a_waiting_call_holds_stops_nobody(calls):
+    """Of a listing that one call asks for while others of its thread want it too."""
+    listings, asked = SharedListings(), []
+
+    def ask():
+        asked.append(1)
+        waiting.pause(0.05)
+        return ["machine"]
+
+    executor = calls()
+    made = [executor.submit(listings.get, "key", ask) for _ in range(8)]
+    assert [each.result(LONG) for each in made] == [["machine"]] * 8
+    assert len(asked) == 1
+
+
+def test_a_call_that_is_given_up_makes_room(calls):
+    executor, gate = calls(1), threading.Event()
+
+    def hang():
+        while not gate.is_set():
+            waiting.pause(0.01)
+        return "late"
+
+    hung, waits = executor.submit(hang), executor.submit(lambda: "next")
+    never = executor.submit(lambda: "never")
+    while not hung.running():
+        time.sleep(0.001)
+    executor.abandon(never)
+    assert never.cancelled() and not waits.done()
+    executor.abandon(hung)
+    assert waits.result(LONG) == "next"
+    gate.set()
+    assert hung.result(LONG) == "late"
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_at_the_end_calls_that_wait_close_what_they_have_open(calls, given_up):
+    ended, closed, begun = [], threading.Event(), threading.Event()
+    executor = calls(2, lambda: ended.append(threading.get_ident()))
+
+    def hang():
+        try:
+            begun.set()
+            waiting.pause(LONG * 10)
+        finally:
+            closed.set()
+
+    made = executor.submit(hang)
+    assert begun.wait(LONG)
+    if given_up:
+        executor.abandon(made)
+    executor.shutdown(wait=True, cancel_futures=True)
+    assert closed.is_set() and len(ended) == 1
+    with pytest.raises(CancelledError):
+        made.result(LONG)
+    with pytest.raises(RuntimeError):
+        executor.submit(hang)
+
+
+def test_without_cancelling_all_calls_come_to_their_end(calls):
+    executor = calls(2)
+    made = [executor.submit(lambda: waiting.pause(0.01) or "done") for _ in range(6)]
+    executor.shutdown(wait=True)
+    assert [each.result(0) for each in made] == ["done"] * 6
+
+
+def test_a_thread_of_its_own_waits_as_usual(pair):
+    ours, theirs = pair
+    assert not waiting.until_ready(ours, False, 0.001)
+    theirs.send(b"x")
+    assert waiting.until_ready(ours, False, LONG)
+    assert waiting.aside(threading.get_ident) == threading.get_ident()
