@@ -1,4 +1,4 @@
-"""Many calls in one thread: all go on while one waits, and each ends, is given up or is left as in threads."""
+"""Many calls in one thread: all go on while one waits, and each ends or is given up as in threads."""
 
 import socket
 import threading

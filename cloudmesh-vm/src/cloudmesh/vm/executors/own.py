@@ -21,6 +21,15 @@ Answer = TypeVar("Answer")
 _FEW = 8
 
 
+def can_share(access: Access) -> bool:
+    """Whether calls of a cloud can share a thread."""
+    try:
+        return provider_class(access.settings.get("type"), access.cloud).shares_threads
+    except CloudmeshError:
+        # Told by the call.
+        return False
+
+
 class OwnCalls(Executor):
     """Makes calls in threads, or many in one thread where the provider of their cloud allows it.
 
@@ -57,12 +66,7 @@ class OwnCalls(Executor):
 
     def _can_share(self, access: Access) -> bool:
         if access.key not in self._shares:
-            try:
-                kind = provider_class(access.settings.get("type"), access.cloud)
-                self._shares[access.key] = kind.shares_threads
-            except CloudmeshError:
-                # Told by the call.
-                self._shares[access.key] = False
+            self._shares[access.key] = can_share(access)
         return self._shares[access.key]
 
     def _sharing(self) -> MultiplexedCalls:

@@ -209,7 +209,7 @@ class RemoteRunner(JobRunner):
             self._opened = self._stack.enter_context(leaving(DaemonThreads(self.parallel)))
         return self._opened
 
-    def _most_calls(self, clouds: int, tasks: int) -> int:
+    def _most_calls(self, settings: object, tasks: int) -> int:
         wanted = min(self.parallel, max(1, tasks))
         return room_for(wanted, _A_CONNECTION, _OTHERS) if wanted > 1 else 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.executors.own import OwnCalls
+from cloudmesh.vm.executors.own import OwnCalls, can_share
 from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.executors.room import FEW_THREADS, few_files
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 # Files that one call may need to have open at each cloud: a connection to each of its services, or an sqlite
 # file with its log and index.
 _A_CALL = 4
+# Those that share a thread share connections too: each uses one, and may be opening another.
+_A_SHARING_CALL = 2
 # A machine goes on running for a moment after these were accepted.
 _RESTARTS = ("reboot", "hard_reboot")
 # Files that are needed beside the calls: by the store, and by modules that are loaded.
@@ -231,11 +233,11 @@ class JobRunner:
     ) -> Scheduler:
         counts = Counter(task.cloud for task in tasks)
         errors: dict[str, CloudmeshError] = {**self.session.unresolved(counts), **self.session.refusals}
-        settings = {
+        settings: dict[str, CallSettings | CloudmeshError] = {
             cloud: errors.get(cloud) or self._cloud_settings(verb, cloud, count)
             for cloud, count in counts.items()
         }
-        most = self._most_calls(len(counts), len(tasks))
+        most = self._most_calls(settings, len(tasks))
         return Scheduler(
             settings,
             self._executor,
@@ -259,14 +261,17 @@ class JobRunner:
         """Whether threads of this process make the calls."""
         return self.options.executor is None and self.session.config.engine() == THREADS
 
-    def _most_calls(self, clouds: int, tasks: int) -> int:
+    def _most_calls(self, settings: Mapping[str, CallSettings | CloudmeshError], tasks: int) -> int:
         """How many calls are given to the executor at once.
 
         More than it can make would only wait there, and that would count as the time of their calls.
         """
         if self._own_threads:
-            # Each may be at any of the clouds.
-            each, others = _A_CALL * max(1, clouds), _OTHERS + _A_CALL * clouds
+            clouds = len(settings)
+            accesses = [each.access for each in settings.values() if isinstance(each, CallSettings)]
+            # A thread may have been at each of the clouds.
+            each = _A_SHARING_CALL if all(map(can_share, accesses)) else _A_CALL * max(1, clouds)
+            others = _OTHERS + _A_CALL * clouds
             wanted = min(self.parallel, max(1, tasks))
             return room_for(wanted, each, others) if wanted > 1 else 1
         executor = self._executor()
