@@ -7,6 +7,7 @@ since machines are noisy.
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 import boot
 import completion
 import fleet
+import listing
 import lists
 import on_openstack
 import remote
@@ -34,6 +36,8 @@ RUNS = 21
 MACHINES = 100
 CLOUDS = 1000
 LINES = 1000
+# Machines that are booted and waited for, so many at once; seconds of a call, and of building a machine.
+BOOTED, PARALLEL, LATENCY, BUILDING = 1000, 64, 0.1, 20.0
 
 
 @dataclass
@@ -180,6 +184,19 @@ def store_against_sqlite() -> list[Ratio]:
     ]
 
 
+def boots_that_are_waited_for() -> list[Ratio]:
+    """``cms vm boot --wait`` of many machines, beside the rounds of calls and the building of the last."""
+    seconds("config", "init")
+    for name, value in (("latency_seconds", LATENCY), ("boot_seconds", BUILDING)):
+        seconds("config", "set", f"clouds.local.{name}={value}")
+    ours = []
+    for _ in range(min(RUNS, 2)):
+        ours.append(seconds("vm", "boot", f"x[1-{BOOTED}]", "--wait", f"--parallel={PARALLEL}"))
+        seconds("vm", "delete", "x*", "--yes", f"--parallel={PARALLEL}")
+    ideal = [math.ceil(BOOTED / PARALLEL) * LATENCY + BUILDING]
+    return [Ratio(f"vm boot x[1-{BOOTED}] --wait, simulated / ideal", ours, ideal, 1.3)]
+
+
 def groups(home: Path) -> dict[str, Callable[[], Iterable[Ratio]]]:
     """What can be measured, by its name: ``bench.py boot rest`` measures these two alone."""
 
@@ -192,6 +209,8 @@ def groups(home: Path) -> dict[str, Callable[[], Iterable[Ratio]]]:
         "completion": made(completion.figures),
         "lists": made(lambda: lists.figures(home)),
         "fleet": made(fleet.figures),
+        "listing": made(listing.figures),
+        "waiting": boots_that_are_waited_for,
         "remote": made(remote.figures),
         "rest": made(rest.figures),
         "events": made(rest_events.figures),

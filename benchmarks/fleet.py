@@ -32,7 +32,7 @@ from fakestack.stack import FakeStack
 
 CLOUDS = 3
 LATENCY = 0.1
-PARALLEL = 32
+PARALLEL, WIDE = 32, 256
 FEW, MANY = 1_000, 10_000
 ROUNDS = 7
 MANY_ROUNDS = 2
@@ -48,27 +48,53 @@ def figures() -> Iterator[Measure]:
     """Name, ours, what it is beside, how many times as much it may be, and the unit."""
     with tempfile.TemporaryDirectory() as folder:
         with Fleet(Path(folder) / "few", FEW) as fleet:
-            fleet.run("ours")
-            ours, theirs = [], []
-            for _ in range(ROUNDS):
-                theirs.append(fleet.run("theirs")["seconds"])
-                ours.append(fleet.run("ours"))
-            times = [each["seconds"] for each in ours]
-            ideal = [math.ceil(FEW / PARALLEL) * LATENCY]
-            yield f"{FEW} starts, {CLOUDS} clouds / ThreadPoolExecutor and libcloud", times, theirs, 1.10, "s"
-            yield "the same / ideal: rounds of the threads x latency", times, ideal, 1.35, "s"
-            yield (
-                "the same: API calls / machines, no listing",
-                [each["calls"] for each in ours],
-                [FEW],
-                1.0,
-                "calls",
-            )
+            yield from few(fleet)
+            wide = [*wider(fleet)]
+            yield from wide
         with Fleet(Path(folder) / "many", MANY) as fleet:
-            many = [fleet.run("ours") for _ in range(MANY_ROUNDS)]
-    growth = (least("memory", many) - least("memory", ours)) / (MANY - FEW)
-    yield f"{MANY} starts / {FEW}", [each["seconds"] for each in many], times, 10.5, "s"
+            many = [fleet.run("ours", WIDE) for _ in range(MANY_ROUNDS)]
+    (_, times, *_), memory = wide[0], wide[-1][1]
+    yield f"{MANY} starts, {WIDE} at once / {FEW}", [each["seconds"] for each in many], times, 10.2, "s"
+    growth = (least("memory", many) / 2**20 - min(memory)) * 2**20 / (MANY - FEW)
     yield "the same: peak memory for each machine more", [growth], [MOST_BYTES], 1.0, "bytes"
+
+
+def few(fleet: Fleet) -> Iterator[Measure]:
+    """With as many calls at once as jobs have without being told."""
+    fleet.run("ours", PARALLEL)
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        theirs.append(fleet.run("theirs", PARALLEL)["seconds"])
+        ours.append(fleet.run("ours", PARALLEL))
+    times = [each["seconds"] for each in ours]
+    ideal = [math.ceil(FEW / PARALLEL) * LATENCY]
+    yield f"{FEW} starts, {CLOUDS} clouds / ThreadPoolExecutor and libcloud", times, theirs, 1.00, "s"
+    yield "the same / ideal: rounds of the threads x latency", times, ideal, 1.35, "s"
+    calls = [each["calls"] for each in ours]
+    yield "the same: API calls / machines, no listing", calls, [FEW], 1.0, "calls"
+
+
+def wider(fleet: Fleet) -> Iterator[Measure]:
+    """With many calls at once."""
+    ours, before, theirs = [], [], []
+    fleet.run("before", WIDE)
+    for _ in range(ROUNDS):
+        theirs.append(fleet.run("theirs", WIDE)["seconds"])
+        before.append(fleet.run("before", WIDE))
+        ours.append(fleet.run("ours", WIDE))
+    times = [each["seconds"] for each in ours]
+    yield f"{FEW} starts, {WIDE} at once / the same number of threads and libcloud", times, theirs, 0.45, "s"
+    ideal = [math.ceil(FEW / WIDE) * LATENCY]
+    yield "the same / ideal: rounds of the calls x latency", times, ideal, 2.0, "s"
+    clouds = [each["clouds"] for each in ours]
+    yield "the same: the clouds' own processor / time taken, on one core", clouds, times, 1.0, "s"
+    for what, unit, size, most in (
+        ("processor", "ms", 1000 / FEW, 0.35),
+        ("memory", "MiB", 1 / 2**20, 0.7),
+    ):
+        kind = "processor for each" if what == "processor" else "peak memory"
+        mine, old = ([each[what] * size for each in told] for told in (ours, before))
+        yield f"the same: {kind} / threads and requests", mine, old, most, unit
 
 
 def least(what: str, told: list[Told]) -> float:
@@ -101,33 +127,44 @@ class Fleet:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def run(self, who: str) -> Told:
-        """Start all machines; seconds, bytes of memory at its peak, and calls of the clouds."""
+    def run(self, who: str, parallel: int) -> Told:
+        """Start all machines: seconds, processor, bytes of memory at its peak, and what the clouds took."""
         home = self._folder / "home"
         shutil.copytree(self._folder / "known", home)
         for stack in self._stacks:
             stack.put("SHUTOFF")
             stack.tell(latency=LATENCY)
             stack.forget()
-        told = self._python(who, home)
+        busy = self._clouds_processor()
+        told = self._python(who, home, parallel)
+        busy = self._clouds_processor() - busy
         shutil.rmtree(home)
         reports = [stack.report() for stack in self._stacks]
         assert [set(each["states"]) for each in reports] == [{"ACTIVE"}] * CLOUDS, "all were started"
-        if who == "ours":
+        if who != "theirs":
             kinds = {kind for each in reports for kind in each["kinds"]}
             assert kinds == {"POST /compute/v2.1/servers/*/action os-start"}, kinds
-        return {**told, "calls": sum(each["calls"] for each in reports)}
+        return {**told, "calls": sum(each["calls"] for each in reports), "clouds": busy}
 
-    def _python(self, who: str, home: Path) -> Told:
-        words = [sys.executable, __file__, who, str(self._machines), *(stack.url for stack in self._stacks)]
+    def _clouds_processor(self) -> float:
+        """Processor seconds that the clouds have taken by now."""
+        ticks = 0
+        for stack in self._stacks:
+            fields = Path(f"/proc/{stack.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _python(self, who: str, home: Path, parallel: int = PARALLEL) -> Told:
+        words = [sys.executable, __file__, who, str(self._machines), str(parallel)]
+        words += [stack.url for stack in self._stacks]
         env = {**os.environ, "HOME": str(home), "CLOUDMESH_CONFIG_DIR": str(home)}
-        env[IMPORTS] = str(self._folder.parent / "imports")
+        env[IMPORTS] = str(self._folder.parent / f"imports-{who}")
         done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=env)
         told: Told = json.loads(done.stdout)
         return told
 
 
-def prepare(machines: int, urls: list[str]) -> Told:
+def prepare(machines: int, parallel: int, urls: list[str]) -> Told:
     """List the machines once, so that they are known and there is a token; in a process of its own."""
     from cloudmesh.cloud import Cloud
 
@@ -139,7 +176,17 @@ def prepare(machines: int, urls: list[str]) -> Told:
     return {}
 
 
-def ours(machines: int, urls: list[str]) -> Told:
+def before(machines: int, parallel: int, urls: list[str]) -> Told:
+    """As ``ours``, but each call in a thread of its own, and over requests."""
+    from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
+    from cloudmesh.cloud.providers.openstack.rest import RestClient
+
+    OpenStackProvider.shares_threads = False
+    RestClient._lean_client = lambda self, url: None  # type: ignore[method-assign]
+    return ours(machines, parallel, urls)
+
+
+def ours(machines: int, parallel: int, urls: list[str]) -> Told:
     """``ms.start()``, in a process of its own."""
     from cloudmesh.vm import Machines
 
@@ -147,19 +194,19 @@ def ours(machines: int, urls: list[str]) -> Told:
     for name in imports.read_text("utf-8").split() if imports.exists() else ():
         import_module(name)
     clouds = [f"cloud{number}" for number in range(len(urls))]
-    with Machines(f"web[00001-{machines:05}]", cloud=clouds, parallel=PARALLEL) as ms:
-        began = time.perf_counter()
+    with Machines(f"web[00001-{machines:05}]", cloud=clouds, parallel=parallel) as ms:
+        began, busy = time.perf_counter(), time.process_time()
         result = ms.start()
-        taken = time.perf_counter() - began
+        taken, busy = time.perf_counter() - began, time.process_time() - busy
     result.raise_for_failures()
     assert len(result) == machines
     # Compiled libraries put names there that cannot be imported.
     names = [name for name, module in sys.modules.items() if getattr(module, "__spec__", None)]
     imports.write_text("\n".join(names), "utf-8")
-    return {"seconds": taken, "memory": peak_memory()}
+    return {"seconds": taken, "memory": peak_memory(), "processor": busy}
 
 
-def theirs(machines: int, urls: list[str]) -> Told:
+def theirs(machines: int, parallel: int, urls: list[str]) -> Told:
     """The loop by hand, in a process of its own."""
     import threading
     from concurrent.futures import ThreadPoolExecutor
@@ -178,7 +225,7 @@ def theirs(machines: int, urls: list[str]) -> Told:
         return bool(drivers[number].ex_start_node(node))
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(PARALLEL) as threads:
+    with ThreadPoolExecutor(parallel) as threads:
         done = [each.result() for each in [threads.submit(start, *one) for one in listed]]
     taken = time.perf_counter() - began
     assert len(done) == machines and all(done)
@@ -212,14 +259,15 @@ def peak_memory() -> float:
     return int(line.split()[1]) * 1024.0
 
 
-def main(who: str, machines: str, *urls: str) -> None:
+def main(who: str, machines: str, parallel: str, *urls: str) -> None:
     """One measurement, told as JSON."""
-    measured: dict[str, Callable[[int, list[str]], Told]] = {
+    measured: dict[str, Callable[[int, int, list[str]], Told]] = {
         "prepare": prepare,
         "ours": ours,
+        "before": before,
         "theirs": theirs,
     }
-    json.dump(measured[who](int(machines), list(urls)), sys.stdout)
+    json.dump(measured[who](int(machines), int(parallel), list(urls)), sys.stdout)
 
 
 if __name__ == "__main__":

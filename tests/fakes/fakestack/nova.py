@@ -19,12 +19,16 @@ FLAVORS = [
 _TIME = "2026-01-01T00:00:00Z"
 _IMAGE = {"status": "active", "size": 1 << 30, "visibility": "public", "min_disk": 0, "min_ram": 0}
 _IMAGE |= {"created_at": _TIME, "updated_at": _TIME}
+VERSION = {"id": "v2.1", "status": "CURRENT", "version": "2.96", "min_version": "2.1", "links": []}
 IMAGES = [{"id": name, "name": name, **_IMAGE} for name in ("debian-12", "ubuntu-24.04")]
 
 
 def answer(cloud: FakeCloud, request: Request, path: str) -> Answer:
     """Nova's answer."""
-    _, kind, *rest = path.split("/")
+    _, _, below = path.partition("/")
+    kind, *rest = below.split("/")
+    if not kind:
+        return Answer(200, {"version": VERSION})
     if kind == "servers":
         return _servers(cloud, request, rest)
     if kind == "flavors":

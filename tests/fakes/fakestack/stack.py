@@ -32,6 +32,12 @@ class FakeStack:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its process, while it runs."""
+        assert self._process
+        return self._process.pid
+
     def __enter__(self) -> FakeStack:
         return self.start()
 
