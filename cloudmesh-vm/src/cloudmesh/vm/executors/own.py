@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
-# For fewer calls at once threads cost less than what shares one.
+# So many calls at once are made in threads: they cost less than to begin with what shares one.
 _FEW = 8
 
 
@@ -42,6 +42,7 @@ class OwnCalls(Executor):
         self._threads = DaemonThreads(max_workers, at_end)
         self._at_end = at_end
         self._multiplexed: MultiplexedCalls | None = None
+        self._in_threads: set[Future[Any]] = set()
         # By the keys of accesses.
         self._shares: dict[str, bool] = {}
 
@@ -60,9 +61,13 @@ class OwnCalls(Executor):
     ) -> Future[Answer]:
         """Call ``fn``, whose first argument may be a ``Call``. Raises RuntimeError as ``DaemonThreads``."""
         call = args[0] if args else None
-        if self.max_workers > _FEW and isinstance(call, Call) and self._can_share(call.access):
+        many = self._multiplexed is not None or len(self._in_threads) >= _FEW
+        if many and isinstance(call, Call) and self._can_share(call.access):
             return self._sharing().submit(fn, *args, **kwargs)
-        return self._threads.submit(fn, *args, **kwargs)
+        future = self._threads.submit(fn, *args, **kwargs)
+        self._in_threads.add(future)
+        future.add_done_callback(self._in_threads.discard)
+        return future
 
     def _can_share(self, access: Access) -> bool:
         if access.key not in self._shares:
