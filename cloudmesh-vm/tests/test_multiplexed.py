@@ -1,6 +1,8 @@
 """Many calls in one thread: all go on while one waits, and each ends or is given up as in threads."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -147,6 +149,37 @@ def test_a_call_that_is_given_up_makes_room(calls):
     assert waits.result(LONG) == "next"
     gate.set()
     assert hung.result(LONG) == "late"
+
+
+def test_what_calls_that_are_given_up_have_others_do_keeps_nobody_waiting(calls):
+    """As name servers that do not answer."""
+    executor, gate = calls(2), threading.Event()
+    hung = [executor.submit(lambda: waiting.aside(lambda: gate.wait(LONG))) for _ in range(2)]
+    while not all(each.running() for each in hung):
+        time.sleep(0.001)
+    for each in hung:
+        executor.abandon(each)
+    assert executor.submit(lambda: waiting.aside(lambda: "next")).result(LONG) == "next"
+    gate.set()
+    assert all(each.result(LONG) for each in hung)
+
+
+def test_a_process_ends_as_usual_while_calls_are_busy():
+    """A thread that Python ends within a greenlet ends the process by a signal."""
+    code = (
+        "import threading, time\n"
+        "from cloudmesh.vm.executors.multiplexed import MultiplexedCalls\n"
+        "calls = MultiplexedCalls(64)\n"
+        "def busy():\n"
+        "    from cloudmesh.cloud.wire import waiting\n"
+        "    while True:\n"
+        "        sum(range(20000)); waiting.pause(0)\n"
+        "for _ in range(64): calls.submit(busy)\n"
+        "time.sleep(0.05)\n"
+        "raise SystemExit(7)\n"
+    )
+    for _ in range(5):
+        assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 7
 
 
 @pytest.mark.parametrize("given_up", [False, True])

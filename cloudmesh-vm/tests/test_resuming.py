@@ -88,6 +88,15 @@ def test_a_boot_that_died_anywhere_is_brought_to_its_end(config, spy, die, write
     assert (Jobs().interrupted(), Jobs().show(job.number)[0].done) == ([], 4)
 
 
+def test_boots_that_were_in_flight_are_known_from_the_listing(config, spy, die):
+    """Hundreds that were looked for by name, one by one, took longer than a listing may."""
+    job = die(2, "boot", "web[1-8]", "a", parallel=8)
+    spy.taken()
+    assert Jobs().resume(job.number).exit_code == 0
+    looked = [each for each in spy.taken() if each[1] == "find_booted"]
+    assert looked and len(looked) == len({*looked})
+
+
 @pytest.fixture
 def died_before_web3(config, die):
     """Job 1 boots web1 to web3, and its process died before it asked for web3."""

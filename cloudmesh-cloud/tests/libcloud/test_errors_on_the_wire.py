@@ -154,6 +154,7 @@ def test_a_mistake_of_the_provider_is_not_blamed_on_the_cloud(serve, probe, answ
             "https://sign.in.example:8443/a",
         ),
         ("//other.example/", "http://other.example/"),
+        ("http://swordfish.example/a/swordfish", "http://***.example/a/***"),
     ],
 )
 def test_a_cloud_that_sends_us_elsewhere(serve, probe, answers, location, told):

@@ -4,7 +4,7 @@ import gzip
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudmesh.cloud.errors import BadAnswer
@@ -42,9 +42,7 @@ FORMS = {
 
 
 def read(*parts, ended=False, answer_mib=1):
-    settings = ConnectionSettings(cloud="probe", answer_mib=answer_mib)
-    budget = AnswerBudget(settings)
-    reader = AnswerReader(budget)
+    reader = AnswerReader(AnswerBudget(ConnectionSettings(cloud="probe", answer_mib=answer_mib)))
     for part in parts:
         reader.take(part)
     if ended and not reader.complete:
@@ -90,9 +88,27 @@ def test_a_server_that_will_close_gets_no_further_call():
     assert not read(OK + b"Connection: close\r\nContent-Length: 15\r\n\r\n" + BODY).keeps
 
 
-def test_a_second_answer_to_one_question_belongs_to_nobody():
-    reader = read(SIZED, SIZED)
-    assert reader.complete and not reader.keeps and reader.answer().content == BODY
+@pytest.mark.parametrize("more", [SIZED, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b"garbage"])
+@pytest.mark.parametrize("first", [SIZED, CHUNKED])
+def test_what_comes_behind_an_answer_belongs_to_nobody(first, more):
+    for reader in (read(first, more), read(first + more)):
+        answer = reader.answer()
+        assert reader.complete and not reader.keeps
+        assert (answer.status_code, answer.content) == (200, BODY)
+
+
+@pytest.mark.parametrize("head", [OK + b"X-Long: ", b"HTTP/1.1 100 Continue\r\n\r\n", OK + b"A: b\r\n"])
+def test_a_head_without_an_end_is_no_http(head):
+    parts = [head, *[head.rpartition(b"\r\n")[2] * 2**12 or head * 2**12] * 64]
+    with pytest.raises(NoHttpError):
+        read(*parts)
+
+
+@given(st.integers(2**19, 2**21))
+@settings(max_examples=10)
+def test_a_large_content_is_unpacked_whole(size):
+    content = bytes(size)
+    assert read(packed(b"gzip", gzip.compress(content)), answer_mib=4).answer().content == content
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,14 @@ from cloudmesh.cloud.wire.errors import (
     NoHttpError,
     UnreadableAnswerError,
 )
+from cloudmesh.cloud.wire.waiting import aside
 
 # What can be sent to us packed; zlib tells both from their first bytes.
 PACKED = ("gzip", "deflate")
 _EITHER = 32 + zlib.MAX_WBITS
-_CHUNK = 2**16
+_CHUNK = 2**20
+# Bytes of a head, with all that announces it: no OpenStack sends a hundredth of it.
+_LONGEST_HEAD = 2**18
 # Where the length of the content is told; without any of them it ends with the connection.
 _LENGTHS = ("content-length", "transfer-encoding")
 
@@ -94,14 +97,15 @@ class AnswerReader:
         """Take what came. Raises NoHttpError, or BadAnswer if it is too much."""
         self._received += len(data)
         self._budget.require(self._received)
-        if self.complete:
-            # More than one answer to one question.
-            self.keeps = False
-            return
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            raise NoHttpError(type(error).__name__) from error
+            # What comes behind an answer belongs to nobody.
+            self.keeps = False
+            if not self.complete:
+                raise NoHttpError(type(error).__name__) from error
+        if not self._head_is_whole and self._received > _LONGEST_HEAD:
+            raise NoHttpError("its head has no end")
 
     def end(self) -> None:
         """Take note that nothing comes any more. Raises a WireError if something is missing."""
@@ -121,36 +125,54 @@ class AnswerReader:
         return Answer(self._status, self._headers, content)
 
     def _unpacked(self, content: bytes) -> bytes:
-        packed, parts, count = zlib.decompressobj(_EITHER), [], 0
+        packed = zlib.decompressobj(_EITHER)
         try:
-            while content and not packed.eof:
-                parts.append(packed.decompress(content, _CHUNK))
-                count += len(parts[-1])
-                self._budget.require(count)
-                content = packed.unconsumed_tail
+            first = packed.decompress(content, _CHUNK)
+            # What is large takes its time.
+            rest = aside(lambda: self._rest(packed)) if packed.unconsumed_tail else []
         except zlib.error as error:
             raise UnreadableAnswerError from error
         if not packed.eof:
             raise UnreadableAnswerError
-        return b"".join(parts)
+        return b"".join([first, *rest])
+
+    def _rest(self, packed: Any) -> list[bytes]:
+        parts: list[bytes] = []
+        count = _CHUNK
+        while packed.unconsumed_tail and not packed.eof:
+            parts.append(packed.decompress(packed.unconsumed_tail, _CHUNK))
+            count += len(parts[-1])
+            self._budget.require(count)
+        return parts
 
     # What the parser calls.
 
+    def on_message_begin(self) -> None:
+        """Take note of a second answer to one question."""
+        self.keeps = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
+        if self.complete:
+            return
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Take the status."""
+        if self.complete:
+            return
         self._status = self._parser.get_status_code()
         self._head_is_whole = self._status >= HTTPStatus.OK
 
     def on_body(self, data: bytes) -> None:
         """Take a part of the content."""
-        self._parts.append(data)
+        if not self.complete:
+            self._parts.append(data)
 
     def on_message_complete(self) -> None:
         """Take note of the end: of the answer, or of one that only announces it."""
+        if self.complete:
+            return
         if self._head_is_whole:
             self.complete, self.keeps = True, self._parser.should_keep_alive()
         else:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from cloudmesh.cloud.wire.connection import Connection, connect
@@ -79,19 +78,25 @@ class Pool:
         self._server = server
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
         self._session: ssl.SSLSession | None = None
         # How many have it open.
         self.users = 0
 
-    @cached_property
-    def _context(self) -> ssl.SSLContext | None:
-        return None if self._server.tls is None else self._server.tls.context()
+    def _secured(self) -> ssl.SSLContext | None:
+        """What connections are secured by, made once: what TLS resumes belongs to it."""
+        if self._server.tls is None:
+            return None
+        with self._lock:
+            if self._context is None:
+                self._context = self._server.tls.context()
+            return self._context
 
     @contextmanager
     def connection(self, seconds: float) -> Iterator[Connection]:
         """A connection for one call, kept from before if there is one; see ``connect`` for what it raises."""
         taken = self._kept() or connect(
-            self._server.host, self._server.port, seconds, self._context, self._session
+            self._server.host, self._server.port, seconds, self._secured(), self._session
         )
         try:
             yield taken

@@ -7,6 +7,7 @@ waits (``cloudmesh.cloud.wire.waiting``), and asyncio tells when it can go on.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import socket
 import threading
 from collections import deque
@@ -15,6 +16,7 @@ from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -50,9 +52,12 @@ class MultiplexedCalls(Executor):
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._running: dict[Future[Any], greenlet] = {}
         self._given_up: set[greenlet] = set()
+        # What calls have other threads do.
+        self._asides: dict[greenlet, Future[Any]] = {}
         self._aside = DaemonThreads(max_workers)
         self._thread = threading.Thread(target=self._run, name="cloudmesh-calls", daemon=True)
         self._thread.start()
+        _open.add(self)
 
     def submit(
         self, fn: Callable[Arguments, Answer], /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -80,6 +85,11 @@ class MultiplexedCalls(Executor):
             self._tell(lambda: self._end(cancel_futures))
         if wait:
             self._thread.join()
+
+    def end(self, seconds: float) -> None:
+        """Leave all calls to themselves, and wait for so many seconds until the thread has ended."""
+        self.shutdown(wait=False, cancel_futures=True)
+        self._thread.join(seconds)
 
     def _tell(self, what: Callable[[], None]) -> None:
         with suppress(RuntimeError):
@@ -129,6 +139,8 @@ class MultiplexedCalls(Executor):
     def _give_up(self, future: Future[Any]) -> None:
         if (call := self._running.pop(future, None)) is not None:
             self._given_up.add(call)
+            if call in self._asides:
+                self._aside.abandon(self._asides[call])
             self._next()
 
     def _end(self, cancel: bool) -> None:
@@ -167,7 +179,25 @@ class MultiplexedCalls(Executor):
     def aside(self, function: Callable[[], Answer]) -> Answer:
         """Let the others go on while another thread runs a function."""
         call = getcurrent()
-        aside = self._aside.submit(function)
-        aside.add_done_callback(lambda _: self._tell(partial(_go_on, call)))
-        self._main.switch()
-        return aside.result()
+        done = self._asides[call] = self._aside.submit(function)
+        done.add_done_callback(lambda _: self._tell(partial(_go_on, call)))
+        try:
+            self._main.switch()
+        finally:
+            del self._asides[call]
+            if not done.done():
+                self._aside.abandon(done)
+        return done.result()
+
+
+# Those whose threads may still run.
+_open: WeakSet[MultiplexedCalls] = WeakSet()
+# Seconds that a call may take at the end of the process until it waits for something, and is left there.
+_AT_END = 10.0
+
+
+@atexit.register
+def _end_all() -> None:
+    """End the threads: Python would end them within a greenlet, which ends the process by SIGABRT."""
+    for each in list(_open):
+        each.end(_AT_END)

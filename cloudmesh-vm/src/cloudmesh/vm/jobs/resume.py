@@ -111,11 +111,15 @@ _Boot = tuple[Any, BootRequest]
 def _view(boots: Mapping[str, Sequence[_Boot]], cloud: Cloud) -> _CloudView:
     """List a cloud, and find out whether machines with the names of new ones are the job's own."""
     view = _CloudView(cloud.actions.machines.all_there())
+    # Most clouds tell in their lists which boot made a machine; asked one by one, many would take too long.
+    gone = (State.DELETING, State.DELETED)
+    tokens = {each.boot_id for each in view.machines if each.boot_id and each.state not in gone}
     foreign = [
         row.id
         for row, request in boots[cloud.name]
         if request.name in view.names
         and row["cloud_id"] not in view.by_id
+        and request.token not in tokens
         and not cloud.booter.was_booted(request)
     ]
     return replace(view, foreign=frozenset(foreign))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.errors import UNSURE
-from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, read_error
+from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails, clean, read_error
 from cloudmesh.cloud.providers.libcloud.network_errors import network_error
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
@@ -238,7 +238,8 @@ def _location(call: CallContext) -> str:
     except ValueError:
         return "an invalid address"
     place = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path
+    # Somebody may send us to a place that is made of what we sent.
+    return clean(f"{parts.scheme or 'http'}://{place}{parts.path}" if place else parts.path, call.secrets)
 
 
 def _web_page(code: int, details: ErrorDetails, call: CallContext) -> CloudmeshError:
