@@ -150,7 +150,7 @@ class Connection:
         """The provider: reads that fail are retried, and errors are mapped as ``mapped`` does."""
         return cast("Provider", RetryingReader(self.provider, self.read_retry))
 
-    def listing(self, method: Callable[[Provider], Iterable[Listed]]) -> Iterator[Listed]:
+    def listing(self, method: Callable[..., Iterable[Listed]], *words: str) -> Iterator[Listed]:
         """What a method of the provider lists, as ``Provider.networks``; one entry after the other.
 
         Raises:
@@ -160,7 +160,7 @@ class Connection:
         # Filled while the listing goes on; one that is begun again tells the same once more.
         self.provider.left_out, self.left_out[kind] = [], []
         with mapped(self.name):
-            yield from bounded(getattr(self.calls, kind)(), self.name, kind)
+            yield from bounded(getattr(self.calls, kind)(*words), self.name, kind)
         self.left_out[kind] = list(dict.fromkeys(self.provider.left_out))
 
     def require_complete(self) -> None:

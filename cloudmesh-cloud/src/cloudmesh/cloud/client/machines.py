@@ -26,6 +26,8 @@ class MachineList:
     def all(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now."""
         found: list[MachineRecord] = []
+        # What changed since an earlier listing is part of this one.
+        self.connection.left_out.pop(Provider.changed_machines.__name__, None)
 
         def passing() -> Iterator[MachineRecord]:
             for machine in self.connection.listing(Provider.machines):
@@ -33,6 +35,16 @@ class MachineList:
                 yield machine
 
         self._take_over(passing())
+        return found
+
+    def changed(self, since: str) -> list[MachineRecord]:
+        """Those that changed since the listing with this mark, see ``Provider.changed_machines``.
+
+        The store forgets who is in state deleted. ``Connection.left_out`` has a kind of its own for this.
+        """
+        asked = time.time()
+        found = list(self.connection.listing(Provider.changed_machines, since))
+        self.connection.inventory.take_changes(self.connection.name, found, asked)
         return found
 
     def all_there(self) -> list[MachineRecord]:
