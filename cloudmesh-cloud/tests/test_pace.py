@@ -12,18 +12,21 @@ SECONDS = st.floats(0.0, 400.0)
 TOOK = st.floats(0.0, 12.0)
 
 
-def looks(until, expected=0.0, took=0.0, spares=True, least=()):
+def looks(until, expected=0.0, took=0.0, spares=True, least=(), quicker=0.0):
     """When looks are begun within so many seconds, each of which takes so long.
 
-    ``least`` has the pauses that the cloud demands, by the number of the look.
+    ``least`` has the pauses that the cloud demands, by the number of the look. All but the first look are
+    ``quicker`` by this part of the time.
     """
+    whole = took
     pace, now, begun = Pace(expected, spares), 0.0, []
     while now <= until:
         begun.append(now)
         now += took
-        pause = pace.pause(now, took, dict(least).get(len(begun), 0.0))
+        pause = pace.pause(now, took, dict(least).get(len(begun), 0.0), whole)
         assert pause >= FIRST_TICK - 1e-6
         now += pause
+        took = whole * (1 - quicker)
     return begun
 
 
@@ -42,15 +45,22 @@ def test_without_a_memory_it_is_as_ever(until, took, spares):
     assert looks(until, 0.0, took, spares) == pytest.approx(usual(until, took, spares))
 
 
+@given(SECONDS, TOOK, st.booleans(), st.floats(0.0, 1.0))
+def test_quicker_looks_are_no_reason_for_more_of_them(until, took, spares, quicker):
+    begun = looks(until, 0.0, took, spares, quicker=quicker)
+    assert begun == pytest.approx(usual(until, took, spares))
+
+
 @given(st.floats(0.0, 1.0), TOOK)
 def test_what_was_short_is_no_memory(expected, took):
     assert looks(60, expected, took) == pytest.approx(usual(60, took))
 
 
-@given(st.floats(1.0, 300.0, exclude_min=True), TOOK, st.booleans(), SECONDS)
-@example(30.0, 0.0, True, 60.0)
-def test_there_are_never_more_looks_than_the_usual_ticks_make(expected, took, spares, until):
-    begun, before = looks(until, expected, took, spares), usual(until, took, spares)
+@given(st.floats(1.0, 300.0, exclude_min=True), TOOK, st.booleans(), SECONDS, st.floats(0.0, 1.0))
+@example(30.0, 0.0, True, 60.0, 0.0)
+def test_there_are_never_more_looks_than_the_usual_ticks_make(expected, took, spares, until, quicker):
+    begun = looks(until, expected, took, spares, quicker=quicker)
+    before = usual(until, took, spares)
     for number, moment in enumerate(begun):
         assert number < len(before) and before[number] <= moment + 1e-6
 

@@ -62,7 +62,8 @@ class Nova:
         before = self.looks[-1][0] if self.looks else 0.0
         shown = self.trouble.get(len(self.looks)) or self.shown(whole, before)
         self.looks.append((self.now, whole))
-        self._answer = self.now + self.takes, shown
+        takes = self.takes(whole) if callable(self.takes) else self.takes
+        self._answer = self.now + takes, shown
 
     def shown(self, whole, before):
         state = self.state(self.now)
@@ -142,6 +143,18 @@ def test_the_first_look_and_the_last_one_show_all_machines_and_so_does_one_in_th
     wholes = [moment for moment, whole in scene.looks if whole]
     assert all(later - before <= PATIENCE + takes for before, later in itertools.pairwise(wholes))
     assert len(wholes) < len(scene.looks) or timeout < 15
+
+
+def test_looks_at_changes_are_quicker_and_no_more_often():
+    scene, before = Nova([(0.0, S.BUILDING, True)]), Nova([(0.0, S.BUILDING, True)], tells=False, takes=4.0)
+    scene.takes = lambda whole: 4.0 if whole else 0.1
+    for each in (scene, before):
+        assert isinstance(each.wait(S.ACTIVE, 100).error, CloudTimeout)
+    # The last one is begun so early that all machines can be shown in time.
+    assert len(scene.looks) == len(before.looks)
+    assert [moment for moment, _ in scene.looks[:-1]] == pytest.approx(
+        [each for each, _ in before.looks[:-1]]
+    )
 
 
 def test_a_change_that_nobody_told_is_seen_at_the_timeout():

@@ -67,9 +67,8 @@ def test_a_server_that_did_not_change_is_not_told_again(provider, boot, monkeypa
     # The time that a listing took is told once more, and the rest of a second.
     time.sleep(5)
     boot("moves")
-    seen = Looks(Around(provider))
-    wait_until(lambda: [each.state for each in seen.look(whole=True).machines] == [State.ACTIVE] * 2)
-    assert [each.name for each in seen.look(whole=False).machines] == ["moves"]
+    wait_until(lambda: [each.state for each in provider.machines()] == [State.ACTIVE] * 2)
+    assert [each.name for each in provider.changed_machines(provider.mark)] == ["moves"]
 
 
 def test_waiting_lists_all_machines_once_and_then_what_changes(tenant, home, configure, counter):

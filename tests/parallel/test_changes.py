@@ -12,6 +12,7 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.providers.openstack import changes as changes_since
 from cloudmesh.vm.waiting import polled
 
+pytestmark = pytest.mark.slow
 LISTING = "GET /compute/v2.1/servers/detail"
 
 
@@ -28,7 +29,7 @@ def changes(fleet):
 def project(make_fleet):
     """A cloud with 700 machines, on which others are built within so many seconds."""
 
-    def make(seconds=1.5, **settings):
+    def make(seconds=2.5, **settings):
         fleet = make_fleet(1)
         fleet.tell(build=seconds, action=seconds, **settings)
         fleet.add(700)

@@ -16,7 +16,7 @@ class Look(NamedTuple):
     """What one look at a cloud showed.
 
     Attributes:
-        machines: all of them or, of those that changed, some in state deleted.
+        machines: all of them, or those that are not as before; who is gone is in state deleted.
         left_out: what is there all the same, but cannot be as the cloud says.
         whole: whether these are all machines of the cloud.
     """
@@ -32,6 +32,7 @@ class Looks:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._is_refused = False
+        self._known: dict[str, MachineRecord] = {}
 
     def look(self, whole: bool) -> Look:
         """Ask the cloud now for all machines, or for those that have changed since the last look.
@@ -41,14 +42,17 @@ class Looks:
         if not whole and self._can_tell:
             connection = self._cloud.connection
             try:
-                found = self._cloud.actions.machines.changed(connection.provider.mark)
+                found = self._cloud.actions.machines.changed(connection.provider.mark, self._known)
+                self._known.update((each.cloud_id, each) for each in found)
                 return Look(found, connection.left_out[Provider.changed_machines.__name__], whole=False)
             except (Refused, Unsupported, NotFound, Conflict) as error:
                 if is_transient(error):
                     raise
                 # Whatever it has against this question, it is not put again.
                 self._is_refused = True
-        return Look(self._cloud.machines(), self._cloud.left_out)
+        machines = self._cloud.machines()
+        self._known = {each.cloud_id: each for each in machines}
+        return Look(machines, self._cloud.left_out)
 
     @property
     def _can_tell(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import Conflict, Gone, NotFound
@@ -37,13 +37,17 @@ class MachineList:
         self._take_over(passing())
         return found
 
-    def changed(self, since: str) -> list[MachineRecord]:
+    def changed(self, since: str, known: Mapping[str, MachineRecord]) -> list[MachineRecord]:
         """Those that changed since the listing with this mark, see ``Provider.changed_machines``.
 
         The store forgets who is in state deleted. ``Connection.left_out`` has a kind of its own for this.
+
+        Args:
+            known: as they were told last, by their ids; one that is still so is neither given nor saved.
         """
         asked = time.time()
-        found = list(self.connection.listing(Provider.changed_machines, since))
+        listing = self.connection.listing(Provider.changed_machines, since)
+        found = [each for each in listing if known.get(each.cloud_id) != each]
         self.connection.inventory.take_changes(self.connection.name, found, asked)
         return found
 

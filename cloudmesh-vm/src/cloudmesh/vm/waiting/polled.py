@@ -79,20 +79,20 @@ class PolledCloud:
         is_last = now >= self.ends - 2 * self._took - EXACT
         return self.doubtful or is_last or now >= self._whole + _WHOLE_EVERY - EXACT
 
-    def answered(self, now: float, whole: bool, at_least: float) -> None:
+    def answered(self, now: float, whole: bool | None, at_least: float) -> None:
         """Settle when the cloud is looked at next, now that the look under way has come to its end.
 
         Args:
-            whole: whether it showed all machines.
+            whole: whether it showed all machines; None if it failed.
             at_least: for so many seconds the cloud wants to be left in peace.
         """
         began = now if self.asked is None else self.asked
         took, self.asked = now - began, None
         # A look at all machines may take longer than one at those that changed, and must end in time, too.
-        self._took = took if whole else max(took, self._took)
+        self._took = max(took, self._took) if whole is False else took
         if whole:
             self._whole = began
-        pause = self.pace.pause(now - self.began, took, at_least)
+        pause = self.pace.pause(now - self.began, took, at_least, self._took)
         # The last look is begun early enough to end in time.
         in_time = now + self._took < self.ends - EXACT
         self.due = min(now + pause, max(now, self.ends - 2 * self._took)) if in_time else math.inf

@@ -226,7 +226,8 @@ class Waiter:
         now, listed = self.clock(), result.listed
         asked = now if cloud.asked is None else cloud.asked
         cloud.trouble, least = None, 0.0
-        whole, is_missing = False, False
+        whole: bool | None = None
+        is_missing = False
         if not isinstance(listed, BaseException):
             is_missing = self._take_machines(cloud, result, listed, asked)
             whole, cloud.looked = result.whole, asked
