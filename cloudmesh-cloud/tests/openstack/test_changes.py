@@ -6,6 +6,7 @@ from cloudmesh.cloud.client.looks import Looks
 from cloudmesh.cloud.conformance.base import Around
 from cloudmesh.cloud.errors import CredentialsError, Refused, ServerFailure
 from cloudmesh.cloud.model.records import State
+from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.openstack.changes import OVERLAP, Mark, Told
 
 from .conftest import JSON
@@ -124,6 +125,16 @@ def test_looks_go_on_from_one_another_and_the_store_learns_of_all(nova):
     assert known == {"vm1": State.ACTIVE, "vm2": State.ACTIVE}
     assert [each.machine.name for each in around.inventory.vanished(["uc"])] == ["vm3"]
     assert seen.look(whole=False).machines == [], "which is not written once more"
+
+
+def test_a_question_that_got_no_answer_is_put_again_by_whoever_wants_that(nova):
+    cloud = nova({}, {"status_code": 503}, {"json": {"servers": [server(1)]}})
+    around = Around(cloud)
+    around.read_retry = ReadRetry(sleep=lambda seconds: None)
+    seen = Looks(around)
+    seen.look(whole=True)
+    again = seen.look(whole=False)
+    assert [each.cloud_id for each in again.machines] == ["id-1"] and not again.whole
 
 
 def test_a_cloud_that_refuses_the_question_is_asked_for_all_machines_from_then_on(nova):

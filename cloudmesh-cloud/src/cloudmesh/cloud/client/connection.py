@@ -64,6 +64,10 @@ class RetryingReader:
             return method
         return lambda *words: self._retry.call(partial(method, *words))
 
+    def changed_machines(self, since: str) -> list[MachineRecord]:
+        """Those that changed; the whole of it, since one that breaks off tells nothing."""
+        return self._retry.call(lambda: list(self._provider.changed_machines(since)))
+
     def machines(self) -> Iterator[MachineRecord]:
         """The listing; one that breaks off is begun again, and nobody is told twice."""
         told: set[str] = set()
