@@ -68,6 +68,28 @@ class Boasts(SimulatedProvider):
     "Says that it takes images, and has no method for it."
     capabilities = SimulatedProvider.capabilities | {Capability.ADD_IMAGE}
 
+class Tells(SimulatedProvider):
+    "Tells all that there is, and who is gone."
+    capabilities = SimulatedProvider.capabilities | {Capability.CHANGES}
+    told = {}
+    def machines(self):
+        self.mark, listed = "from here", list(super().machines())
+        self.told |= {each.cloud_id: each for each in listed}
+        return listed
+    def changed_machines(self, since):
+        known, listed = dict(self.told), self.machines()
+        gone = known.keys() - {each.cloud_id for each in listed}
+        return [*listed, *(replace(known[each], state=State.DELETED) for each in gone)]
+
+class Conceals(SimulatedProvider):
+    "Tells nobody who is gone."
+    capabilities = SimulatedProvider.capabilities | {Capability.CHANGES}
+    def machines(self):
+        self.mark = "from here"
+        return super().machines()
+    def changed_machines(self, since):
+        return self.machines()
+
 class Undeclared(SimulatedProvider):
     "Takes addresses that cost money, though it declares none."
     capabilities = SimulatedProvider.capabilities - {Capability.FLOATING_IPS}
@@ -159,6 +181,7 @@ def failures(tmp_path_factory):
 def test_a_good_provider_passes(failures):
     assert failures["TestGood"] == set()
     assert failures["TestHonest"] == set()
+    assert failures["TestTells"] == set()
 
 
 @pytest.mark.parametrize(
@@ -176,6 +199,7 @@ def test_a_good_provider_passes(failures):
         ("TestTrusts", "test_what_is_no_listing_is_no_empty_list[key_pairs]"),
         ("TestTrusts", "test_in_a_state_only_those_verbs_work_that_the_table_allows[shelved]"),
         ("TestBoasts", "test_what_is_declared_is_there"),
+        ("TestConceals", "test_what_has_changed_since_a_listing_is_told"),
         ("TestUndeclared", "test_what_is_not_declared_is_unsupported"),
         ("TestDrops", "test_of_a_call_that_names_a_wrong_machine_nothing_is_lost"),
         ("TestHalf", "test_several_machines_are_stopped_started_and_deleted_in_one_call"),

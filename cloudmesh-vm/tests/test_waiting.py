@@ -72,7 +72,7 @@ class Scene:
     def declared(self, cloud):
         return SimpleNamespace(settling=self.slowest_to_show)
 
-    def ask(self, cloud):
+    def ask(self, cloud, whole):
         assert all(name != cloud for _, name, _ in self._under_way), "it has not answered yet"
         self.listings.append((round(self.now, 3), cloud))
         script, takes = self._scripts[cloud], 0.0

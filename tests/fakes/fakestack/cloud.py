@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from email.utils import formatdate
 from typing import Any
 
 from fakestack import control, keystone, neutron, nova
@@ -70,6 +71,9 @@ class FakeCloud:
 
     def _finish(self, connection: Connection, answer: Answer, fault: str, entry: dict[str, Any]) -> None:
         entry["ended"], entry["status"] = time.monotonic(), answer.status
+        entry["servers"] = len((answer.json or {}).get("servers", ()))
+        if self.settings.dates:
+            answer.headers["Date"] = formatdate(time.time() + self.settings.clock, usegmt=True)
         if fault in ("reset", "reset-after"):
             connection.reset()
         elif fault == "silence-after":

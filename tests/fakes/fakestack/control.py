@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fakestack.connection import Answer, Request
 from fakestack.log import Log
+from fakestack.servers import Server
 from fakestack.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def _add(cloud: FakeCloud, request: Request) -> Answer:
 
 
 def _servers(cloud: FakeCloud) -> Answer:
-    return Answer(200, [{**each.told(cloud.url), "done": each.done} for each in cloud.servers.all()])
+    told = partial(Server.told, url=cloud.url, settings=cloud.settings)
+    return Answer(200, [{**told(each), "done": each.done} for each in cloud.servers.all()])
 
 
 def _set(cloud: FakeCloud, request: Request) -> Answer:

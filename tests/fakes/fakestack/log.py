@@ -15,9 +15,9 @@ _ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}")
 class Log:
     """All calls but the tester's own.
 
-    A call is a dict: ``method``, ``path``, ``kind`` (the same with ``*`` for ids, and what is wanted),
-    ``fault`` (how it failed), ``began``, and, once its answer was due, ``ended`` (of the clock that all
-    processes of the machine share) and ``status``.
+    A call is a dict: ``method``, ``path``, ``query``, ``kind`` (method and path with ``*`` for ids, and what
+    is wanted), ``fault`` (how it failed), ``began``, and, once its answer was due, ``ended`` (of the clock
+    that all processes of the machine share), ``status`` and ``servers`` (how many were listed).
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,13 @@ class Log:
         entry = {
             "method": request.method,
             "path": request.path,
+            "query": request.query,
             "kind": kind,
             "fault": fault,
             "began": time.monotonic(),
             "ended": None,
             "status": 0,
+            "servers": 0,
         }
         self.calls.append(entry)
         return entry

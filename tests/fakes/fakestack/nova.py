@@ -94,7 +94,7 @@ def _server(cloud: FakeCloud, request: Request, rest: list[str]) -> Answer:
         return Answer(204)
     if request.method == "PUT":
         server.name = request.json["server"]["name"]
-    return Answer(200, {"server": server.told(cloud.url)})
+    return Answer(200, {"server": server.told(cloud.url, cloud.settings)})
 
 
 def _create(cloud: FakeCloud, wanted: dict[str, Any], hints: dict[str, Any]) -> Answer:
@@ -111,13 +111,16 @@ def _create(cloud: FakeCloud, wanted: dict[str, Any], hints: dict[str, Any]) -> 
             hints=hints,
         )
     )
-    links = server.told(cloud.url)["links"]
+    links = server.told(cloud.url, cloud.settings)["links"]
     return Answer(202, {"server": {"id": server.id, "links": links, "adminPass": "a-password-of-the-fake"}})
 
 
 def _list(cloud: FakeCloud, request: Request, detailed: bool) -> Answer:
     """One page, in the order of their making; filters as Nova's: ``name`` is a regular expression."""
-    found = list(cloud.servers.all())
+    since = request.query.get("changes-since")
+    if since and not cloud.settings.changes:
+        return _problem(400, "Invalid input for query parameters changes-since")
+    found = list(cloud.servers.changed(since) if since else cloud.servers.all())
     if name := request.query.get("name"):
         found = [each for each in found if re.search(name, each.name)]
     if status := request.query.get("status"):
@@ -129,7 +132,7 @@ def _list(cloud: FakeCloud, request: Request, detailed: bool) -> Answer:
         found = found[places[marker] + 1 :]
     limit = min(int(request.query.get("limit", cloud.settings.page)), cloud.settings.page)
     page, more = found[:limit], found[limit:]
-    told = [each.told(cloud.url) for each in page]
+    told = [each.told(cloud.url, cloud.settings) for each in page]
     if not detailed:
         told = [{key: each[key] for key in ("id", "name", "links")} for each in told]
     body: dict[str, Any] = {"servers": told}

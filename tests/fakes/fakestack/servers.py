@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import time
 import uuid
 from collections import defaultdict
@@ -25,6 +26,12 @@ ACTIONS: dict[str, tuple[tuple[str, ...], str, str]] = {
 _VM_STATES = {"SHUTOFF": "stopped", "BUILD": "building"}
 # What Nova shows in place of the state that a server comes from.
 _SHOWN = {"rebooting": "REBOOT", "rebuilding": "REBUILD", "spawning": "BUILD"}
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def seconds_of(text: str) -> int:
+    """A time of Nova as seconds since the epoch."""
+    return calendar.timegm(time.strptime(text, _TIME))
 
 
 @dataclass
@@ -35,6 +42,7 @@ class Server:
         was, becomes: the state before and after what goes on.
         task: what goes on; it is over at ``due``.
         done: the actions that were accepted, in their order.
+        made, changed: when it was made, and when what goes on was begun, in seconds since the epoch.
     """
 
     name: str
@@ -50,7 +58,8 @@ class Server:
     done: list[str] = field(default_factory=list)
     number: int = 0
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    made: float = field(default_factory=time.time)
+    changed: float = field(default_factory=time.time)
 
     def busy(self) -> str:
         """What goes on just now."""
@@ -64,6 +73,7 @@ class Server:
         """Let something go on for so many seconds."""
         self.was = self.status()
         self.task, self.becomes, self.due = task, becomes, time.monotonic() + seconds
+        self.changed = time.time()
         self.done += [task] if task else []
 
     def refusal(self, action: str) -> str:
@@ -75,7 +85,13 @@ class Server:
             return f"Cannot '{action}' instance {self.id} while it is in vm_state {state}"
         return ""
 
-    def told(self, url: str) -> dict[str, Any]:
+    def updated(self, settings: Settings) -> int:
+        """When it changed last, in whole seconds of the cloud's clock."""
+        since_due = time.monotonic() - self.due
+        ended = time.time() - since_due if since_due >= 0 and self.due and not settings.undated else 0.0
+        return int(max(self.changed, ended) + settings.clock)
+
+    def told(self, url: str, settings: Settings) -> dict[str, Any]:
         """As Nova tells of it in detail."""
         status, task = self.status(), self.busy()
         return {
@@ -91,8 +107,8 @@ class Server:
             "key_name": self.key or None,
             "metadata": self.metadata,
             "scheduler_hints": self.hints,
-            "created": self.created,
-            "updated": self.created,
+            "created": time.strftime(_TIME, time.gmtime(self.made + settings.clock)),
+            "updated": time.strftime(_TIME, time.gmtime(self.updated(settings))),
             "hostId": "",
             "tenant_id": "project",
             "user_id": "user",
@@ -122,7 +138,9 @@ class Servers:
 
     def found(self, name: str, status: str) -> str:
         """A server that exists already in this state; its id."""
-        server = Server(name, "debian-12", "small", becomes=status, number=len(self._servers) + 1)
+        before = time.time() - 3600
+        server = Server(name, "debian-12", "small", becomes=status, made=before, changed=before)
+        server.number = len(self._servers) + 1
         self._servers[server.id] = server
         return server.id
 
@@ -134,6 +152,11 @@ class Servers:
     def all(self) -> Iterator[Server]:
         """Those that were not deleted, in the order of their making."""
         return (each for each in self._servers.values() if each.status() != "DELETED")
+
+    def changed(self, since: str) -> Iterator[Server]:
+        """Those that have changed since then, deleted ones among them."""
+        known = self.all() if self.settings.purges else iter(self._servers.values())
+        return (each for each in known if each.updated(self.settings) >= seconds_of(since))
 
     def twice(self) -> dict[str, list[str]]:
         """The tokens of which several servers were made, deleted ones counted."""

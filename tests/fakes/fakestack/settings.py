@@ -36,6 +36,11 @@ class Settings:
         hang: whether no call is ever answered, from now on.
         trickle: whether answers come as one byte each so many seconds, without end; 0: they do not.
         page: the most servers that are told in one answer.
+        clock: how many seconds its clock is ahead of ours.
+        dates: whether answers tell when they were given.
+        undated: whether a server that changes by itself keeps the time of its last change.
+        purges: whether servers that were deleted are forgotten at once.
+        changes: whether it can be asked for changes; else that is refused with 400.
     """
 
     password: str = "secret-of-the-fake"
@@ -50,6 +55,11 @@ class Settings:
     hang: bool = False
     trickle: float = 0.0
     page: int = 1000
+    clock: float = 0.0
+    dates: bool = True
+    undated: bool = False
+    purges: bool = False
+    changes: bool = True
 
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - {*KINDS, *LIES}

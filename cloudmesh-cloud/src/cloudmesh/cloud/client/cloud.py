@@ -236,7 +236,7 @@ class Cloud(Catalog):
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         condition = came_back if verb.returns_anywhere else None
-        return wait_until(self.connection, done.machine, done.target, timeout, condition)
+        return wait_until(self.connection, done.machine, done.target, timeout, condition, verb.name)
 
     def boot(
         self,
@@ -272,7 +272,7 @@ class Cloud(Catalog):
         )
         if not wait or machine.state is State.ACTIVE:
             return machine
-        return wait_until(self.connection, machine, State.ACTIVE, timeout)
+        return wait_until(self.connection, machine, State.ACTIVE, timeout, verb="boot")
 
     def user_id(self) -> str:
         """Who we are on this cloud, as ``MachineRecord.owner`` tells it; empty if the cloud has no users."""

@@ -64,6 +64,10 @@ class RetryingReader:
             return method
         return lambda *words: self._retry.call(partial(method, *words))
 
+    def changed_machines(self, since: str) -> list[MachineRecord]:
+        """Those that changed; the whole of it, since one that breaks off tells nothing."""
+        return self._retry.call(lambda: list(self._provider.changed_machines(since)))
+
     def machines(self) -> Iterator[MachineRecord]:
         """The listing; one that breaks off is begun again, and nobody is told twice."""
         told: set[str] = set()
@@ -150,7 +154,7 @@ class Connection:
         """The provider: reads that fail are retried, and errors are mapped as ``mapped`` does."""
         return cast("Provider", RetryingReader(self.provider, self.read_retry))
 
-    def listing(self, method: Callable[[Provider], Iterable[Listed]]) -> Iterator[Listed]:
+    def listing(self, method: Callable[..., Iterable[Listed]], *words: str) -> Iterator[Listed]:
         """What a method of the provider lists, as ``Provider.networks``; one entry after the other.
 
         Raises:
@@ -160,7 +164,7 @@ class Connection:
         # Filled while the listing goes on; one that is begun again tells the same once more.
         self.provider.left_out, self.left_out[kind] = [], []
         with mapped(self.name):
-            yield from bounded(getattr(self.calls, kind)(), self.name, kind)
+            yield from bounded(getattr(self.calls, kind)(*words), self.name, kind)
         self.left_out[kind] = list(dict.fromkeys(self.provider.left_out))
 
     def require_complete(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import Conflict, Gone, NotFound
@@ -26,6 +26,8 @@ class MachineList:
     def all(self) -> list[MachineRecord]:
         """All machines, asked from the cloud now."""
         found: list[MachineRecord] = []
+        # What changed since an earlier listing is part of this one.
+        self.connection.left_out.pop(Provider.changed_machines.__name__, None)
 
         def passing() -> Iterator[MachineRecord]:
             for machine in self.connection.listing(Provider.machines):
@@ -33,6 +35,20 @@ class MachineList:
                 yield machine
 
         self._take_over(passing())
+        return found
+
+    def changed(self, since: str, known: Mapping[str, MachineRecord]) -> list[MachineRecord]:
+        """Those that changed since the listing with this mark, see ``Provider.changed_machines``.
+
+        The store forgets who is in state deleted. ``Connection.left_out`` has a kind of its own for this.
+
+        Args:
+            known: as they were told last, by their ids; one that is still so is neither given nor saved.
+        """
+        asked = time.time()
+        listing = self.connection.listing(Provider.changed_machines, since)
+        found = [each for each in listing if known.get(each.cloud_id) != each]
+        self.connection.inventory.take_changes(self.connection.name, found, asked)
         return found
 
     def all_there(self) -> list[MachineRecord]:

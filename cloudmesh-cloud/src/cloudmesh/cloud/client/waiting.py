@@ -1,4 +1,4 @@
-"""Waiting until one machine is in a state, by polling its cloud for it with growing pauses."""
+"""Waiting until one machine is in a state, by asking its cloud for it again and again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from cloudmesh.cloud.errors import (
     is_transient,
 )
 from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
+from cloudmesh.cloud.model.pace import Pace
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.store.waits import keep_seconds, usual_seconds
 from cloudmesh.plugin.durations import span_text
 
 TIMEOUT = 600.0
-_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.2, 1.5, 5.0
 
 
 def wait_until(
@@ -28,12 +29,14 @@ def wait_until(
     state: State,
     timeout: float | None = None,
     condition: Condition | None = None,
+    verb: str = "",
 ) -> MachineRecord:
     """The machine once its cloud shows it in this state, to which something was just done that leads there.
 
     Args:
         timeout: seconds to wait at most; None for the ``wait_timeout`` of the cloud, else 600.
         condition: what is waited for in place of the state.
+        verb: what was just done, for which it is kept how long that takes; empty not to keep it.
 
     Raises:
         CloudTimeout: it is not there in time.
@@ -43,11 +46,17 @@ def wait_until(
     """
     awaited = AwaitedMachine(machine, state, True, settling=connection.provider.settling)
     seconds = timeout or connection.wait_timeout or TIMEOUT
-    began, pause, trouble = time.monotonic(), _FIRST_PAUSE, ""
+    database = connection.inventory.database
+    pace = Pace(usual_seconds(database, machine.cloud, verb) if verb else 0.0, spares=False)
+    before: float | None = None
+    began, trouble = time.monotonic(), ""
     while True:
-        longest, trouble = pause, ""
+        asked, least, trouble = time.monotonic() - began, 0.0, ""
         try:
             if _look(connection, awaited, began, condition):
+                if verb and before is not None:
+                    # It came between two looks.
+                    keep_seconds(database, machine.cloud, verb, (before + asked) / 2)
                 return awaited.machine
         except CloudError as error:
             if not is_transient(error):
@@ -55,15 +64,15 @@ def wait_until(
             # It is only a look; the next one may tell more.
             trouble = f"; the last check failed: {error}"
             if isinstance(error, RateLimited):
-                longest = max(pause, error.retry_after or 0.0)
-        left = began + seconds - time.monotonic()
+                least = error.retry_after or 0.0
+        before, now = asked, time.monotonic() - began
+        left = seconds - now
         if left <= 0:
             raise CloudTimeout(
                 f"{machine.qualified_name} is still {awaited.machine.state} after "
                 f"{span_text(seconds)}{trouble}"
             )
-        connection.sleep(min(longest, left))
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+        connection.sleep(min(pace.pause(now, now - asked, least), left))
 
 
 def _look(connection: Connection, awaited: AwaitedMachine, began: float, condition: Condition | None) -> bool:

@@ -43,6 +43,7 @@ CALLS: Mapping[Capability, tuple[tuple[Any, ...], ...]] = {
     ),
     Capability.ADD_IMAGE: (("add_image", "a", Path("a")),),
     Capability.DELETE_IMAGE: (("delete_image", "a"),),
+    Capability.CHANGES: (("changed_machines", "a"),),
 }
 
 

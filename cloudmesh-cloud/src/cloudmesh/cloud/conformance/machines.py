@@ -100,6 +100,21 @@ class MachineTests(ProviderTests):
     def test_delete(self, provider: Provider, machine: MachineRecord) -> None:
         self.deleted(provider, machine)
 
+    def test_what_has_changed_since_a_listing_is_told(
+        self, provider: Provider, machine: MachineRecord
+    ) -> None:
+        if not self.supported(provider, machine, Capability.CHANGES):
+            return
+        listed = {each.cloud_id for each in provider.machines()}
+        assert machine.cloud_id in listed and provider.mark, "changes are asked for from its end on"
+        made = self.booted(provider, replace(self.request(provider), name=new_name()))
+        told = {each.cloud_id: each.state for each in provider.changed_machines(provider.mark)}
+        assert told[made.cloud_id] is State.ACTIVE
+        assert provider.mark, "nor is this the end"
+        self.deleted(provider, machine)
+        told = {each.cloud_id: each.state for each in provider.changed_machines(provider.mark)}
+        assert told[machine.cloud_id] is State.DELETED
+
     @pytest.mark.parametrize("verb", ["machine", "start", "stop", "reboot", "delete"])
     def test_an_unknown_id_is_not_found(self, provider: Provider, machine: MachineRecord, verb: str) -> None:
         self.deleted(provider, machine)

@@ -53,6 +53,11 @@ class AwaitedMachine:
     _was_shown: bool = False
     _at_rest_since: float | None = None
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether time alone may decide about it: it was not shown yet, or is at rest and should not be."""
+        return not self._was_shown or self._at_rest_since is not None
+
     def has_reached(
         self, shown: MachineRecord | None, waited: float, condition: Condition | None = None
     ) -> bool:

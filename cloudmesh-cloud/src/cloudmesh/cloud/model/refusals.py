@@ -24,6 +24,7 @@ WITHOUT: Mapping[Capability, str] = {
     Capability.LEASES: "lease hosts",
     Capability.ADD_IMAGE: "add images",
     Capability.DELETE_IMAGE: "delete images",
+    Capability.CHANGES: "tell which machines changed",
 }
 
 

@@ -371,6 +371,7 @@ class Capability(Word, metaclass=_FromTable):
     LEASES = "leases"
     ADD_IMAGE = "add_image"
     DELETE_IMAGE = "delete_image"
+    CHANGES = "changes"
 
 
 def capability_of(verb: Verb) -> Capability | None:

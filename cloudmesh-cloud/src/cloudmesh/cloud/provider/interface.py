@@ -56,6 +56,8 @@ class Provider(Things, ABC):
         shares_threads: whether all that its methods wait for, they wait for by
             ``cloudmesh.cloud.wire.waiting``, so that calls of many machines can share a thread.
         left_out: what listings left out, since it cannot be as the cloud says; see ``readable``.
+        mark: what ``changed_machines`` takes to go on from the last listing of machines that came to its
+            end; empty where it cannot.
     """
 
     required_credentials: ClassVar[tuple[str, ...]] = ()
@@ -78,6 +80,7 @@ class Provider(Things, ABC):
         self.name = name
         self.settings = settings
         self.left_out: list[LeftOut] = []
+        self.mark = ""
         self.set_up()
 
     def set_up(self) -> None:
@@ -147,6 +150,14 @@ class Provider(Things, ABC):
         May be an iterator that asks for page after page, so that many machines need little memory. An error
         in the middle is raised by the iterator: the listing then counts as failed.
         """
+
+    def changed_machines(self, since: str) -> Iterable[MachineRecord]:
+        """The machines that changed since the listing whose ``mark`` is given (Capability.CHANGES).
+
+        Those that were deleted since are among them, in state deleted; so may be others that did not change.
+        A change may be missing that the cloud itself does not date: who asks lists all machines now and then.
+        """
+        self._lacks(Capability.CHANGES)
 
     def readable(
         self,

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 #: The methods of a provider that change nothing.
 READS = frozenset(
     {
-        *("connect", "check", "machines", "machine", "find_booted", "console"),
+        *("connect", "check", "machines", "changed_machines", "machine", "find_booted", "console"),
         *("images", "image", "flavors", "key_pairs", "quotas", "user_id"),
         *("networks", "security_groups", "floating_ips", "leases", "snapshots"),
     }

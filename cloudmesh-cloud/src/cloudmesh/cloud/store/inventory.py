@@ -188,6 +188,20 @@ class Inventory(AbstractContextManager["Inventory"]):
             keep_user(self._database, cloud, who)
         return vanished
 
+    def take_changes(self, cloud: str, machines: Sequence[MachineRecord], asked: float) -> None:
+        """Take over machines that changed, as their cloud told at the time ``asked``; all others stay.
+
+        Those in state deleted are gone, and count as those that a full listing lacks.
+        """
+        from cloudmesh.db import in_  # who only looks does without
+
+        gone = [each.cloud_id for each in machines if each.state is State.DELETED]
+        with self._database.atomic():
+            if not self._is_superseded(cloud, asked):
+                self.save_many((each for each in machines if each.state is not State.DELETED), asked)
+                if gone:
+                    self._forget_gone(cloud, self._find(cloud=cloud, cloud_id=in_(gone)), asked)
+
     def replace_listed(
         self,
         cloud: str,
@@ -213,7 +227,7 @@ class Inventory(AbstractContextManager["Inventory"]):
         ):
             # As nearly always: thousands of machines need not be read.
             return []
-        from cloudmesh.db import gt, in_, lt
+        from cloudmesh.db import gt, lt
 
         missing = self._find(cloud=cloud, refreshed=lt(asked) | gt(time.time()))
         missing = [each for each in missing if not any(odd.may_be(each.machine) for odd in left_out)]
@@ -223,6 +237,13 @@ class Inventory(AbstractContextManager["Inventory"]):
             for each in missing
             if each.machine.state is not State.BUILDING or not asked - HIDES_NEW < each.refreshed <= asked
         ]
+        return self._forget_gone(cloud, gone, asked)
+
+    def _forget_gone(self, cloud: str, gone: Sequence[KnownMachine], asked: float) -> list[KnownMachine]:
+        """Forget machines that are gone; those that nobody deleted here."""
+        from cloudmesh.db import in_
+
+        self.new_names.changed.add(cloud)
         self._database.delete(MACHINES, cloud=cloud, cloud_id=in_([each.machine.cloud_id for each in gone]))
         self._gone += [each.machine for each in gone]
         surprising = [each for each in gone if each.machine.state not in (State.DELETING, State.DELETED)]

@@ -331,7 +331,7 @@ class JobRunner:
         with suppress(StoreError):
             store.note(rows.WAITING)
         waiter = Waiter.until(deadline, self.session, State.ACTIVE, self.options.watch)
-        waiter.stop, waiter.cancelled = stop, store.is_cancelled
+        waiter.stop, waiter.cancelled, waiter.verb = stop, store.is_cancelled, verb
         if verb != BOOT and find_verb(verb).returns_anywhere:
             waiter.condition = came_back
         waiter.booted = any(task.verb == BOOT or find_verb(task.verb).makes for task in tasks)

@@ -1,4 +1,4 @@
-"""Lists clouds repeatedly, each in a thread of its own, so that one that hangs does not delay others."""
+"""Looks at clouds repeatedly, each in a thread of its own, so that one that hangs does not delay others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from cloudmesh.cloud.client.cloud import Cloud
+from cloudmesh.cloud.client.looks import Looks
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.provider.retry import ONCE
 from cloudmesh.config import Config
@@ -19,21 +20,23 @@ from cloudmesh.vm.executors.room import no_room
 
 @dataclass(frozen=True)
 class PollResult:
-    """What one listing of a cloud gave.
+    """What one look at a cloud gave.
 
     Attributes:
         cloud: its name.
-        listed: all its machines, or the error that the listing ended in.
+        listed: its machines, see ``Look``, or the error that the look ended in.
         left_out: what is there all the same, but cannot be as the cloud says.
+        whole: whether these are all its machines.
     """
 
     cloud: str
     listed: Sequence[MachineRecord] | BaseException
     left_out: Sequence[LeftOut] = ()
+    whole: bool = True
 
 
 class Poller:
-    """Lists clouds when asked to, and hands over the results; used by one thread.
+    """Looks at clouds when asked to, and hands over the results; used by one thread.
 
     Each of its threads opens a cloud and the store for itself and stays until ``close``. They are daemons:
     nothing waits for a cloud that does not answer.
@@ -41,11 +44,15 @@ class Poller:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._requests: dict[str, SimpleQueue[bool]] = {}
+        self._requests: dict[str, SimpleQueue[bool | None]] = {}
         self._results: SimpleQueue[PollResult | None] = SimpleQueue()
 
-    def ask(self, cloud: str) -> None:
-        """Let a cloud be listed; the result of the last listing must have come before."""
+    def ask(self, cloud: str, whole: bool) -> None:
+        """Let a cloud be looked at; the result of the last look must have come before.
+
+        Args:
+            whole: whether it has to show all machines; else those that changed since the last look will do.
+        """
         if cloud not in self._requests:
             self._requests[cloud] = SimpleQueue()
             work = (cloud, self._requests[cloud])
@@ -56,12 +63,16 @@ class Poller:
                 del self._requests[cloud]
                 self._results.put(PollResult(cloud, no_room(error) or error))
                 return
-        self._requests[cloud].put(True)
+        self._requests[cloud].put(whole)
 
     def next(self, seconds: float) -> PollResult | None:
         """The next result; None if none comes within these seconds, or after ``wake``."""
         with contextlib.suppress(Empty):
-            return self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
+            result = self._results.get(timeout=seconds) if seconds > 0 else self._results.get_nowait()
+            # Whoever was woken looks at everything: once is enough for all who woke it.
+            while result is None:
+                result = self._results.get_nowait()
+            return result
         return None
 
     def wake(self) -> None:
@@ -71,18 +82,20 @@ class Poller:
     def close(self) -> None:
         """Let the threads end."""
         for requests in self._requests.values():
-            requests.put(False)
+            requests.put(None)
 
-    def _poll(self, name: str, requests: SimpleQueue[bool]) -> None:
-        """List a cloud at each request; this is what a thread runs."""
+    def _poll(self, name: str, requests: SimpleQueue[bool | None]) -> None:
+        """Look at a cloud at each request; this is what a thread runs."""
         # An error while closing the cloud does not matter any more.
         with contextlib.suppress(CloudmeshError), ExitStack() as stack:
-            cloud: Cloud | None = None
-            while requests.get():
+            looks: Looks | None = None
+            while (whole := requests.get()) is not None:
                 try:
-                    cloud = cloud or stack.enter_context(Cloud(name, self._config))
-                    # The waiter polls again by itself, and has to know of trouble before that.
-                    cloud.read_retry = ONCE
-                    self._results.put(PollResult(name, cloud.machines(), cloud.left_out))
+                    if looks is None:
+                        cloud = stack.enter_context(Cloud(name, self._config))
+                        # The waiter polls again by itself, and has to know of trouble before that.
+                        cloud.read_retry = ONCE
+                        looks = Looks(cloud)
+                    self._results.put(PollResult(name, *looks.look(whole)))
                 except BaseException as error:  # noqa: BLE001 the thread that asked decides about it
                     self._results.put(PollResult(name, no_room(error) or error))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,9 +20,11 @@ from cloudmesh.cloud.errors import (
     RateLimited,
     is_transient,
 )
-from cloudmesh.cloud.fanout.query import CloudProgress, Deadline, ProgressCallback
-from cloudmesh.cloud.model.awaited import AwaitedMachine, Condition
+from cloudmesh.cloud.fanout.query import Deadline, ProgressCallback
+from cloudmesh.cloud.model.awaited import Condition, came_back
+from cloudmesh.cloud.model.pace import Pace
 from cloudmesh.cloud.model.records import MachineRecord, State
+from cloudmesh.cloud.store.waits import keep_seconds, usual_seconds
 from cloudmesh.config import Config
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
@@ -31,21 +32,17 @@ from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.call import NoRoom
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
+from cloudmesh.vm.waiting.polled import EXACT, PolledCloud, Waiting
 from cloudmesh.vm.waiting.poller import Poller, PollResult
 
 TIMEOUT = 600.0
 
-# Seconds between the end of a listing and the next one of the same cloud. They grow whatever the cloud shows,
-# since a thousand machines that arrive one by one would be listed for each of them: a wait is at most half
-# longer than it must be, and never by more than the longest tick. A cloud is also left in peace for as long
-# as its last listing took.
-_FIRST_TICK, _GROWTH, _LONGEST_TICK = 0.2, 1.5, 5.0
 # Seconds without a report of progress at most, and between two looks whether the job was cancelled.
 _REPORT_EVERY, _ASK_STORE = 0.2, 1.0
 # A listing in flight for longer, in seconds, is mentioned when the time is over.
 _SILENCE = 1.0
-# The error of clocks, in seconds.
-_EXACT = 0.001
+# For so many seconds after machines were in their state their addresses may come, which no cloud dates.
+_SETTLE = 60.0
 # Clouds are asked why machines vanished for so many seconds, and for so many machines, at most.
 _ASK_WHY, _ASKED = 10.0, 10
 
@@ -77,49 +74,6 @@ class Afterwards(Protocol):
 
 
 @dataclass
-class _Waiting(AwaitedMachine):
-    """One machine that is waited for, until it has an outcome."""
-
-    outcome: Outcome | None = None
-
-
-@dataclass
-class _PolledCloud:
-    """A cloud that is listed again and again.
-
-    Attributes:
-        waiting: the machines that are waited for there.
-        timeout: for how many seconds, at most.
-        ends: when that is over.
-        due: when it is listed next.
-        tick: seconds until the listing after that.
-        asked: when the listing in flight was begun; None if there is none.
-        trouble: why the last listing failed, if it is listed again.
-    """
-
-    cloud: str
-    waiting: list[_Waiting]
-    timeout: float
-    ends: float
-    due: float
-    tick: float = _FIRST_TICK
-    asked: float | None = None
-    trouble: CloudmeshError | None = None
-
-    @property
-    def open(self) -> list[_Waiting]:
-        """The machines without an outcome."""
-        return [each for each in self.waiting if each.outcome is None]
-
-    def progress(self, now: float, steps: Mapping[str, Sequence[str]]) -> CloudProgress:
-        """How many machines have arrived, have failed, or are on their way, and for how long yet."""
-        ended = [each.outcome.succeeded for each in self.waiting if each.outcome]
-        total, done = len(self.waiting), sum(ended)
-        left = max(0.0, self.ends - now) if len(ended) < total else 0.0
-        return CloudProgress(self.cloud, total, done, len(ended) - done, total - len(ended), left, steps)
-
-
-@dataclass
 class Waiter:
     """Waits for machines, on all their clouds at the same time.
 
@@ -137,6 +91,8 @@ class Waiter:
         condition: what is waited for in place of the state.
         afterwards: what they go through when they are in their state, before they count as arrived.
         said: the seconds as a user said them, of which those of the timeout are left; 0 if they are the same.
+        verb: what was just done to the machines, or "boot", for which it is kept how long that takes; empty
+            not to keep it.
     """
 
     session: CloudSession
@@ -151,6 +107,7 @@ class Waiter:
     condition: Condition | None = None
     afterwards: Afterwards | None = None
     said: float = 0.0
+    verb: str = ""
     _began: float = 0.0
     _asked_store: float = 0.0
     _is_cancelled: bool = False
@@ -177,7 +134,7 @@ class Waiter:
         self._began = self.clock()
         wanted = [self.state] * len(machines) if states is None else states
         waiting = [
-            _Waiting(machine, state, machine.state.is_passing, self.booted)
+            Waiting(machine, state, machine.state.is_passing, self.booted)
             for machine, state in zip(machines, wanted, strict=True)
         ]
         clouds = self._clouds(waiting)
@@ -192,6 +149,7 @@ class Waiter:
             poller.close()
         if self.stop.requested or self._is_cancelled:
             status = Status.INTERRUPTED
+        self._keep_seconds(clouds.values())
         self._ask_why(waiting, max((each.ends for each in clouds.values()), default=0.0))
         return Result(
             [
@@ -201,28 +159,30 @@ class Waiter:
             stopped=bool(self.stop.requested),
         )
 
-    def _clouds(self, waiting: Sequence[_Waiting]) -> dict[str, _PolledCloud]:
+    def _clouds(self, waiting: Sequence[Waiting]) -> dict[str, PolledCloud]:
         """The clouds to list; the machines of one that cannot be opened have failed already."""
         names = list(dict.fromkeys(each.machine.cloud for each in waiting))
-        clouds: dict[str, _PolledCloud] = {}
+        clouds: dict[str, PolledCloud] = {}
         for name in names:
             own = [each for each in waiting if each.machine.cloud == name]
             timeout = usual_timeout(self.session.config, name) if self.timeout is None else self.timeout
-            clouds[name] = _PolledCloud(name, own, timeout, self._began + timeout, self._began)
+            usual = usual_seconds(self.session.inventory.database, name, self.verb) if self.verb else 0.0
+            began = self._began
+            clouds[name] = PolledCloud(name, own, timeout, began, began + timeout, began, Pace(usual))
         for name, error in self.session.unresolved(names).items():
             self._fail(clouds[name], error)
         return clouds
 
-    def _poll(self, poller: Poller, clouds: dict[str, _PolledCloud]) -> None:
+    def _poll(self, poller: Poller, clouds: dict[str, PolledCloud]) -> None:
         """List clouds until every machine has an outcome, or the wait is to end."""
         self._tell(clouds)
         while any(cloud.open for cloud in clouds.values()) and not self._is_to_end():
             now = self.clock()
             for cloud in clouds.values():
-                is_due = cloud.asked is None and cloud.due <= now + _EXACT
-                if cloud.open and is_due and now <= cloud.ends + _EXACT:
+                is_due = cloud.asked is None and cloud.due <= now + EXACT
+                if cloud.open and is_due and now <= cloud.ends + EXACT:
                     cloud.asked = now
-                    poller.ask(cloud.cloud)
+                    poller.ask(cloud.cloud, not self._dated or cloud.needs_whole(now))
             # Of a cloud whose time is over only what comes by itself is taken.
             pending = [each for each in clouds.values() if each.open and now < each.ends]
             due = min(
@@ -237,7 +197,7 @@ class Waiter:
             self._take_afterwards(clouds)
             self._tell(clouds)
 
-    def _take_afterwards(self, clouds: Mapping[str, _PolledCloud]) -> None:
+    def _take_afterwards(self, clouds: Mapping[str, PolledCloud]) -> None:
         """Give machines that have come to an end after they were in their state their outcome."""
         if self.afterwards is None:
             return
@@ -256,47 +216,76 @@ class Waiter:
                 self._is_cancelled = self.cancelled()
         return bool(self.stop.requested) or self._is_cancelled
 
-    def _take(self, cloud: _PolledCloud, result: PollResult) -> None:
-        """Take over the result of a listing, and settle when the cloud is listed next."""
+    @property
+    def _dated(self) -> bool:
+        """Whether clouds date the changes that are waited for, as they do those of states."""
+        return self.condition is None or self.condition is came_back
+
+    def _take(self, cloud: PolledCloud, result: PollResult) -> None:
+        """Take over the result of a look, and settle when the cloud is looked at next."""
         now, listed = self.clock(), result.listed
-        took = now - (cloud.asked if cloud.asked is not None else now)
-        cloud.asked = None
-        cloud.trouble = None
-        pause = max(cloud.tick, took)
-        cloud.tick = min(cloud.tick * _GROWTH, _LONGEST_TICK)
+        asked = now if cloud.asked is None else cloud.asked
+        cloud.trouble, least = None, 0.0
+        whole: bool | None = None
+        is_missing = False
         if not isinstance(listed, BaseException):
-            by_id = {machine.cloud_id: machine for machine in listed}
-            for each in cloud.open:
-                shown = by_id.get(each.machine.cloud_id)
-                odd = [left for left in result.left_out if shown is None and left.may_be(each.machine)]
-                if odd:
-                    # It is there, and nobody knows in which state.
-                    cloud.trouble = OddRecord(str(odd[0]))
-                else:
-                    self._check(each, shown)
+            is_missing = self._take_machines(cloud, result, listed, asked)
+            whole, cloud.looked = result.whole, asked
         elif not isinstance(listed, CloudmeshError):
             raise listed
         elif is_transient(listed) or isinstance(listed, NoRoom):
             cloud.trouble = listed
             if isinstance(listed, RateLimited | OutOfService):
-                pause = max(pause, listed.retry_after or 0.0)
+                least = listed.retry_after or 0.0
         else:
             self._fail(cloud, listed)
-        # The last listing is begun early enough to end in time.
-        in_time = now + took < cloud.ends - _EXACT
-        cloud.due = min(now + pause, max(now, cloud.ends - 2 * took)) if in_time else math.inf
+        cloud.answered(now, whole, least)
+        if is_missing:
+            cloud.doubtful, cloud.due = True, now
 
-    def _fail(self, cloud: _PolledCloud, error: CloudmeshError) -> None:
+    def _take_machines(
+        self, cloud: PolledCloud, result: PollResult, listed: Sequence[MachineRecord], asked: float
+    ) -> bool:
+        """Judge the machines by what a look showed; what it does not show stays as it was, or has vanished.
+
+        Whether one seems to have vanished, of which a look at all machines has to make sure.
+        """
+        by_id = {machine.cloud_id: machine for machine in listed}
+        cloud.doubtful, is_missing = False, False
+        for each in cloud.open:
+            shown = by_id.get(each.machine.cloud_id)
+            odd = [left for left in result.left_out if left.may_be(each.machine)] if shown is None else []
+            is_gone = not result.whole and shown is not None and shown.state is State.DELETED
+            if odd:
+                # It is there, and nobody knows in which state.
+                cloud.trouble = OddRecord(str(odd[0]))
+            elif is_gone and each.state is not State.DELETED:
+                is_missing = True
+            elif result.whole or shown is not None:
+                self._check(each, None if is_gone else shown, cloud, asked)
+            cloud.doubtful = cloud.doubtful or bool(odd) or self._is_doubtful(each, asked)
+        return is_missing
+
+    def _is_doubtful(self, each: Waiting, asked: float) -> bool:
+        """Whether it takes a look at all machines to tell more of one that has no outcome."""
+        if each.outcome is not None:
+            return False
+        # Addresses of a machine may come when it is in its state already, and are not dated.
+        is_new_there = each.there is not None and asked < each.there + _SETTLE
+        return each.is_doubtful or is_new_there
+
+    def _fail(self, cloud: PolledCloud, error: CloudmeshError) -> None:
         """Fail all machines of a cloud that have no outcome."""
         for each in cloud.open:
             each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
-    def _check(self, each: _Waiting, listed: MachineRecord | None) -> None:
+    def _check(self, each: Waiting, listed: MachineRecord | None, cloud: PolledCloud, asked: float) -> None:
         """Give a machine its outcome if the listing, in which it may be missing, decides it."""
         if listed is None:
             each.settling = self.session.declared(each.machine.cloud).settling
         try:
             if each.has_reached(listed, self.clock() - self._began, self.condition):
+                each.came(asked, cloud.looked)
                 if self.afterwards is None:
                     each.outcome = self._outcome(each.machine, Status.DONE)
                 else:
@@ -304,11 +293,17 @@ class Waiter:
         except (Conflict, NotFound) as error:
             each.outcome = self._outcome(each.machine, Status.FAILED, error)
 
-    def _ask_why(self, waiting: Sequence[_Waiting], ends: float) -> None:
+    def _keep_seconds(self, clouds: Iterable[PolledCloud]) -> None:
+        """Write down how long the machines took, for the next wait of this kind."""
+        for cloud in clouds if self.verb else ():
+            if seconds := cloud.slowest():
+                keep_seconds(self.session.inventory.database, cloud.cloud, self.verb, seconds)
+
+    def _ask_why(self, waiting: Sequence[Waiting], ends: float) -> None:
         """Let the outcomes of machines that vanished tell why, where their clouds still know it."""
         gone = [each for each in waiting if each.outcome and isinstance(each.outcome.error, NotFound)]
         left = min(ends - self.clock(), _ASK_WHY)
-        if not gone or left <= _EXACT or self.stop.requested or self._is_cancelled:
+        if not gone or left <= EXACT or self.stop.requested or self._is_cancelled:
             return
         machines = [each.machine for each in gone[:_ASKED]]
         with self.session.within(Deadline.after(left)):
@@ -325,7 +320,7 @@ class Waiter:
         seconds = self.clock() - self._began
         return Outcome(machine.cloud, machine.name, "wait", status, machine, error, seconds)
 
-    def _not_arrived(self, machine: MachineRecord, cloud: _PolledCloud, status: Status) -> Outcome:
+    def _not_arrived(self, machine: MachineRecord, cloud: PolledCloud, status: Status) -> Outcome:
         """The outcome of a machine that has not arrived when the wait ends."""
         if status is Status.INTERRUPTED:
             doing = self._doing(machine)
@@ -343,13 +338,13 @@ class Waiter:
         """At which step a machine is that is in its state already."""
         return self.afterwards.doing(machine) if self.afterwards else ""
 
-    def _tell(self, clouds: dict[str, _PolledCloud]) -> None:
+    def _tell(self, clouds: dict[str, PolledCloud]) -> None:
         """Report the progress to whoever watches."""
         if self.watch is not None:
             now = self.clock()
             self.watch("wait", [each.progress(now, self._steps(each)) for each in clouds.values()])
 
-    def _steps(self, cloud: _PolledCloud) -> Mapping[str, Sequence[str]]:
+    def _steps(self, cloud: PolledCloud) -> Mapping[str, Sequence[str]]:
         """The names of the machines at each step; none where only the state is waited for."""
         found: dict[str, list[str]] = {}
         for each in cloud.open if self.afterwards else ():

@@ -6,6 +6,8 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from cloudmesh.cloud.errors import CloudError, NotFound, Refused
@@ -14,6 +16,7 @@ from cloudmesh.cloud.provider.boot import bears, marked
 from cloudmesh.cloud.provider.interface import BootRequest, Capability
 from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.openstack import records
+from cloudmesh.cloud.providers.openstack.changes import Mark
 from cloudmesh.cloud.providers.openstack.leases import OpenStackLeases, place
 from cloudmesh.cloud.providers.openstack.questions import QUESTIONS
 
@@ -53,13 +56,30 @@ class OpenStackProvider(OpenStackLeases):
         return self.session.token().user_id
 
     def machines(self) -> Iterator[MachineRecord]:
+        with self.requesting("list machines"):
+            for machine in self._told():
+                if machine.state is not State.DELETED:
+                    yield machine
+
+    def changed_machines(self, since: str) -> Iterator[MachineRecord]:
+        with self.requesting("list changed machines"):
+            for machine in self._told(**{"changes-since": since}):
+                # In this list it stands for a server that is not found any more.
+                is_gone = machine.raw_state.upper().startswith("DELETED")
+                yield replace(machine, state=State.DELETED) if is_gone else machine
+
+    def _told(self, **query: str) -> Iterator[MachineRecord]:
+        """The servers that Nova lists, each once; they leave a mark once all were told."""
         # One that is built while the pages are asked for may be on two of them.
         seen: set[str] = set()
-        with self.requesting("list machines"):
-            for machine in self.listed("servers", "machines", records.machine):
-                if machine.cloud_id not in seen and machine.state is not State.DELETED:
+        self.mark, mark = "", Mark()
+        for page in self.pages("servers", **query):
+            mark.page(self.answered, page)
+            for machine in self.readable("machines", page, partial(records.machine, self.name)):
+                if machine.cloud_id not in seen:
                     seen.add(machine.cloud_id)
                     yield machine
+        self.mark = mark.text()
 
     def machine(self, cloud_id: str) -> MachineRecord:
         with self.requesting(f"show machine {cloud_id}"):

@@ -31,6 +31,7 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
 )
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
 from cloudmesh.cloud.providers.openstack.account import Account
+from cloudmesh.cloud.providers.openstack.changes import Told
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
 from cloudmesh.cloud.providers.openstack.session import KeystoneSession, Token
 from cloudmesh.cloud.wire.waiting import pause
@@ -76,6 +77,8 @@ class OpenStackServices(LibcloudProvider):
 
     get_reads: ClassVar[bool] = True
     doubt: ClassVar[str] = "is it an OpenStack?"
+    #: When the last call was answered.
+    answered = Told()
 
     def read_own_settings(self) -> None:
         """``OS_CACERT`` and ``OS_INSECURE`` among the credentials mean the same as those of every section."""
@@ -199,6 +202,7 @@ class OpenStackServices(LibcloudProvider):
         )
         token = self.session.token()
         url = call.url(self.session.endpoint(call.service), ids, query)
+        began = time.monotonic()
         answer = self.driver.send(
             call.method, url, data, {**nova, "X-Auth-Token": token.text}, service=call.service
         )
@@ -208,6 +212,7 @@ class OpenStackServices(LibcloudProvider):
             answer = self.driver.send(
                 call.method, url, data, {**nova, "X-Auth-Token": token.text}, service=call.service
             )
+        self.answered = Told(str(answer.headers.get("date", "")), time.monotonic() - began)
         return body_of(call, answer)
 
     @contextmanager

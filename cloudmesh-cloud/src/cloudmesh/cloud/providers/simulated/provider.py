@@ -44,6 +44,7 @@ class SimulatedProvider(SimulatedLeases):
         Capability.BOOT_PUBLIC,
         Capability.ADD_IMAGE,
         Capability.DELETE_IMAGE,
+        Capability.CHANGES,
     }
     simulated: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(SimulatedSettings.__dataclass_fields__)
