@@ -21,6 +21,7 @@ from typing import Any
 import boot
 import completion
 import fleet
+import journal
 import lists
 import on_openstack
 import remote
@@ -192,6 +193,7 @@ def groups(home: Path) -> dict[str, Callable[[], Iterable[Ratio]]]:
         "completion": made(completion.figures),
         "lists": made(lambda: lists.figures(home)),
         "fleet": made(fleet.figures),
+        "journal": made(journal.figures),
         "remote": made(remote.figures),
         "rest": made(rest.figures),
         "events": made(rest_events.figures),
