@@ -228,6 +228,24 @@ def test_a_state_of_a_later_version_hides_no_machine(inventory):
     assert inventory.known("uc")[0].machine.raw_state == "LEVITATING"
 
 
+def test_thousands_are_known_as_each_of_them_is(inventory):
+    same = {"private_ips": ["10.0.0.1"], "metadata": {"role": "web", "": "x"}}
+    saved = [replace(vm(f"m{n}"), created=n + 0.5, **same) for n in range(250, 0, -1)]
+    saved[7] = replace(saved[7], locked=True, ssh_port=2222, public_ips=["a", 'b","c'], fault="é\n")
+    inventory.save_many([*saved, vm("other", cloud="tacc")])
+    inventory.database.update("machine", {"state": "levitating"}, name=saved[3].name)
+    # As a version wrote it that did not know the other fields.
+    old = {"cloud": "uc", "name": "old", "cloud_id": "old", "state": "active", "refreshed": 1.0}
+    inventory.database.add("machine", old)
+    known = inventory.known("uc")
+    assert [each.machine.name for each in known] == [*(each.name for each in saved), "old"]
+    assert known == [inventory.find(each.machine) for each in known]
+    assert known[3].machine.state is State.UNKNOWN and known[-1].machine.ssh_port == 22
+    known[0].machine.private_ips.append("x")
+    known[0].machine.metadata["role"] = "db"
+    assert known[1].machine == saved[1], "they share nothing"
+
+
 def test_metadata_keeps_its_keys_and_makes_no_columns(inventory):
     written = {"role": "web", "a_b": "1", "A_B": "2", "": "empty"}
     inventory.save(replace(vm("a"), metadata=written))

@@ -21,7 +21,7 @@ KEY = ["cloud", "name"]
 words = st.sampled_from(["a", "b", "A", "", "é", "\0", "\ud800", "%s"])
 numbers = st.sampled_from([0, 1, 2, True, False, 1.0, -0.0, 0.5, float("nan"), 2**63, 2**70, -(2**63)])
 scalars = words | numbers | st.none() | st.sampled_from([b"", b"x"])
-lists = st.lists(scalars, max_size=2)
+lists = st.lists(scalars | st.lists(words, max_size=2), max_size=2)
 inner = st.dictionaries(st.sampled_from(["x", "y", "id"]), scalars | lists, max_size=2)
 values = scalars | lists | inner | st.builds(lambda value: {"deep": value}, inner)
 names = st.sampled_from(["cloud", "name", "own", "data", "data_x", "id", "_json"])

@@ -35,6 +35,15 @@ def test_a_series_has_the_values_of_the_records(db: Database, where: dict[str, s
         assert by_name(found) == sorted(told, key=repr)
 
 
+def test_a_series_may_have_the_numbers_of_the_records(db: Database) -> None:
+    numbers = db.add_many("machine", RECORDS)
+    for where in ({}, {"cloud": "ünï"}):
+        found = db.series("machine", ["name", "id"], **where)
+        told = [(each["name"], each.id) for each in db.find("machine", **where)]
+        assert by_name(found) == sorted(told, key=repr)
+    assert set(db.series("machine", ["id"])["id"]) == set(numbers)
+
+
 def test_many_lists_are_read_at_once_and_stay_apart(db: Database) -> None:
     db.add_many("machine", [{"n": n, "ips": [f"10.0.0.{n}"] * (n % 3)} for n in range(50)])
     found = db.series("machine", ["n", "ips"])

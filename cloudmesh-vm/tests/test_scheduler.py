@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -500,6 +501,38 @@ def test_machines_whose_call_was_refused_for_now_share_one_again():
     result = scheduler(paper, clouds=("a",), settings=bulk(50), clock=Slow()).run(tasks(50))
     assert statuses(result) == ["done"] * 50
     assert paper.names() == [[f"a{number}" for number in range(50)]] * 2
+
+
+def test_calls_that_end_in_the_next_moment_are_stored_together(monkeypatch):
+    class Late(Paper):
+        """Answers the first two calls at once, and the others while the scheduler waits for more of them."""
+
+        def submit(self, fn, /, call):
+            future = super().submit(fn, call)
+            waiting.append((future, call))
+            return future
+
+    def answer(call, number):
+        return done(call) if call.machines[0].name in ("a0", "a1") else None
+
+    def sleep(seconds):
+        assert 0 < seconds <= 0.01
+        for future, call in waiting:
+            if not future.done():
+                future.set_result(Reply((done(call),), seconds=0.01))
+
+    class Steps(Lines):
+        def write(self, changes, ended, begun):
+            steps.append((len(ended), len(begun)))
+            super().write(changes, ended, begun)
+
+    waiting, steps = [], []
+    clock = SimpleNamespace(sleep=sleep, thread_time=time.thread_time)
+    monkeypatch.setattr("cloudmesh.vm.scheduler.scheduler.time", clock)
+    result = scheduler(Late(answer), Steps(), clouds=("a",)).run(tasks(6))
+    assert statuses(result) == ["done"] * 6
+    # The first call is made alone, and nothing is waited for after the last one.
+    assert steps == [(0, 1), (1, 5), (5, 0)]
 
 
 def test_progress_is_told_with_true_numbers():

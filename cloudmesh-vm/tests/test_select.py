@@ -47,6 +47,21 @@ def test_names_ranges_globs_and_clouds_in_the_order_written(four, names, found):
     assert chosen(names) == (found, [])
 
 
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["db2", "db-2", "db-10", "web", "web1", "web1a", "web9", "web10", "web10a"],
+        ["web01", "web1", "web02", "web2", "web10"],
+        [name for n in range(1, 61) for name in (f"web{n}", f"web{n}a")],
+        [name for n in range(1, 61) for name in (f"web0{n}", f"web{n}")],
+    ],
+)
+def test_all_of_a_cloud_stand_in_the_order_in_which_people_count(boot, ordered):
+    boot(",".join(reversed(ordered)), "a")
+    with Machines.all("a") as machines:
+        assert [each.name for each in machines.select().machines] == ordered
+
+
 def test_only_the_clouds_of_the_option_are_looked_at(four):
     assert chosen("web*", "b") == (["b:web9"], [])
     with pytest.raises(UnknownName, match="there is no machine 'web1' on b; .*web9"):

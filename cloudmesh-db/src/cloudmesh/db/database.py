@@ -162,7 +162,7 @@ class Database(AbstractContextManager["Database"]):
         return flat_rows(self.engine.tables.table(table), found)
 
     def series(self, table: str, columns: Sequence[str], /, **equals: str) -> dict[str, Sequence[Any]]:
-        """For each of these columns its values in the records with these texts; None for nothing.
+        """For each of these columns, or ``id``, its values in the records with these texts; None for nothing.
 
         The records come in any order, the same one for all columns. It is several times as quick as ``find``
         where thousands of records are only shown. Values must not be changed: lists that are equal may be

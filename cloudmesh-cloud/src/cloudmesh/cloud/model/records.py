@@ -5,7 +5,8 @@ Networks and what belongs to them are in ``cloudmesh.cloud.model.networks``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -146,6 +147,38 @@ class MachineRecord:
             "public_ips": list(self.public_ips),
             "metadata": dict(self.metadata),
         }
+
+
+# What a field is where nothing is known of it, as of those that earlier versions did not have.
+_DEFAULTS = {each.name: None if each.default is MISSING else each.default for each in fields(MachineRecord)}
+_STATES = {state.value: state for state in State}
+MACHINE_COLUMNS = tuple(_DEFAULTS)
+
+
+def machines_of(found: Mapping[str, Sequence[Any]]) -> list[MachineRecord]:
+    """The machines whose values stand in these columns, as ``to_record`` has them or with pairs as metadata.
+
+    For thousands it is several times as quick as one by one. They share nothing; None stands for what is not
+    known, and a state that only a later version has is unknown here.
+    """
+    made = {name: _filled(found[name], default) for name, default in _DEFAULTS.items()}
+    made["state"] = [_STATES.get(each, State.UNKNOWN) for each in found["state"]]
+    made["metadata"] = [dict(each or ()) for each in found["metadata"]]
+    made |= {name: [list(each or ()) for each in found[name]] for name in ("private_ips", "public_ips")}
+    machines = []
+    for row in zip(*made.values(), strict=True):
+        # What its own method does, which takes twice as long for a frozen record.
+        machine = object.__new__(MachineRecord)
+        machine.__dict__.update(zip(MACHINE_COLUMNS, row))  # noqa: B905 they are as many
+        machines.append(machine)
+    return machines
+
+
+def _filled(values: Sequence[Any], default: Any) -> Sequence[Any]:
+    """The values, and the default for what is None."""
+    if default is None or None not in values:
+        return values
+    return [default if each is None else each for each in values]
 
 
 def _is_global(address: str) -> bool:

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
+from cloudmesh.cloud.model.records import MACHINE_COLUMNS, LeftOut, MachineRecord, State, machines_of
 from cloudmesh.cloud.store.new_names import GOING, MACHINES, VANISHED, NewNames
 from cloudmesh.config.settings import places
 from cloudmesh.db import Database, open_store
@@ -30,6 +31,8 @@ _EXPECTED = ""
 HIDES_NEW = 30.0
 # How many machines are written in one transaction, for which other processes wait.
 _PAGE = 200
+# So many machines are read by column.
+_MANY = 100
 # How many things that a listing left out are kept.
 _TOLD = 8
 _STATES = frozenset(state.value for state in State)
@@ -103,14 +106,19 @@ class Inventory(AbstractContextManager["Inventory"]):
 
     def save_many(self, machines: Iterable[MachineRecord], asked: float | None = None) -> None:
         """As ``save`` for each of them, all or none, in one transaction."""
+        if asked is None:
+            # Nothing is looked up before it is written, so that this is all or none by itself.
+            now, found = time.time(), list(machines)
+            self._database.upsert_many(MACHINES, [stored(machine, now) for machine in found], key=_KEY)
+            self.new_names.saved(found)
+            return
         rest = iter(machines)
         with self._database.atomic():
             while page := list(islice(rest, _PAGE)):
-                newer = self._newer(page, asked) if asked else ()
-                refreshed = asked or time.time()
+                newer = self._newer(page, asked)
                 kept = [machine for machine in page if (machine.cloud, machine.cloud_id) not in newer]
                 self.new_names.saved(kept)
-                records = [stored(machine, refreshed) for machine in kept]
+                records = [stored(machine, asked) for machine in kept]
                 self._database.upsert_many(MACHINES, records, key=_KEY)
 
     def _newer(self, machines: Sequence[MachineRecord], asked: float) -> set[tuple[str, str]]:
@@ -315,7 +323,14 @@ class Inventory(AbstractContextManager["Inventory"]):
 
     def known(self, cloud: str) -> list[KnownMachine]:
         """The machines of a cloud, in the order in which they became known."""
-        return self._find(cloud=cloud)
+        if not self._database.has(MACHINES):
+            return []
+        if len(self._database.series(MACHINES, ["id"], cloud=cloud)["id"]) < _MANY:
+            return self._find(cloud=cloud)
+        found = self._database.series(MACHINES, ["id", "refreshed", *MACHINE_COLUMNS], cloud=cloud)
+        known = map(KnownMachine, machines_of(found), map(float, found["refreshed"]))
+        # Numbers are given in this order, and no two are the same.
+        return [each for _, each in sorted(zip(found["id"], known, strict=True), key=itemgetter(0))]
 
     def named(self, cloud: str, names: Iterable[str]) -> list[KnownMachine]:
         """The machines of a cloud that have one of these names."""

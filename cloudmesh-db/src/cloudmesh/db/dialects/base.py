@@ -78,6 +78,13 @@ class Dialect(ABC):
         """Run one statement for each of the rows; raises as ``insert``."""
 
     @abstractmethod
+    def count_changed(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """As ``executemany``, but gives how many rows were changed, of which there may be fewer.
+
+        Where it raises Unbindable, the transaction goes on, and some may have been changed.
+        """
+
+    @abstractmethod
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         """Add a row and give its id; raises Unbindable if a column cannot hold its value, or StoreError."""
 
@@ -94,6 +101,10 @@ class Dialect(ABC):
         These are the columns of the keys, with their kinds; the keys have at most ``where.MOST_VALUES``
         values together, as the columns hold them. Raises as ``insert``.
         """
+
+    def others_version(self) -> int | None:
+        """What differs from an earlier one once others have committed; None where nobody can tell."""
+        return None
 
     def restored(self, table: str) -> None:  # noqa: B027 most databases look at the ids themselves
         """Go on counting after ids that came from elsewhere."""

@@ -15,6 +15,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -43,6 +44,9 @@ _CHANGED = ("no such column", "no such table", "no column named", "already", "du
 _DAMAGED = ("malformed", "not a database")
 # What sqlite says where it cannot make the files that it wants beside the store, even to read it.
 _NO_ROOM = ("is full", "readonly", "unable to open", "disk i/o error")
+
+# Fewer keys than these are looked up by one of a few statements.
+_PADDED = 1024
 
 COLUMNS_TABLE = """\
 CREATE TABLE _columns (
@@ -109,6 +113,10 @@ class SQLite(Dialect):
         rows = list(rows)
         self._check_number(self._bind(self.connection.executemany, sql, rows), rows)
 
+    def count_changed(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """The same without a look at the number, which it gives."""
+        return int(self._bind(self.connection.executemany, sql, rows).rowcount)
+
     def insert(self, table: str, columns: Sequence[str], row: Sequence[Any]) -> int:
         """Add a row and give its rowid, which is the id."""
         if not self._depth:
@@ -132,6 +140,9 @@ class SQLite(Dialect):
         """The rows with these keys, by a join with ``VALUES``: each key is looked up in the index."""
         names = [f"t.{self.quote(column)}" for column in columns]
         marks = f"({', '.join('?' * len(names))})"
+        if len(keys) < _PADDED:
+            # Up to a power of two the last key is repeated: each length is a statement to be prepared.
+            keys = [*keys, *repeat(keys[-1], (1 << (len(keys) - 1).bit_length()) - len(keys))]
         equal = " AND ".join(f"{name} = k.column{number}" for number, name in enumerate(names, 1))
         # The columns of VALUES are named column1, column2, ...; CROSS JOIN keeps the order of the tables.
         sql = (
@@ -206,8 +217,12 @@ class SQLite(Dialect):
             self._close()
         if not self.exists:
             return ()
-        (number,) = self.execute("PRAGMA data_version").fetchone()
+        number = self.others_version()
         return self.opened, number, self.connection.total_changes
+
+    def others_version(self) -> int:
+        """sqlite's own counter, for this connection."""
+        return int(self.execute("PRAGMA data_version").fetchone()[0])
 
     def _begin(self, write: bool) -> None:
         if write:

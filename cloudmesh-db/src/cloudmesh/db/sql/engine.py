@@ -143,26 +143,54 @@ class Engine:
     def update_many(self, name: str, records: Iterable[Mapping[str, Any]]) -> int:
         """Set the values of each record in that with its ``id``, all or none; gives how many there were."""
         changed = 0
-        changes: dict[int, RowChange] = {}
+        changes: dict[int, Mapping[str, Any]] = {}
         with self.atomic():
             for number, record in enumerate(records):
                 id = record.get("id") if isinstance(record, Mapping) else None
                 if not isinstance(id, int) or isinstance(id, bool):
                     raise InvalidRecord(f"missing 'id' of the record of {name!r} to update")
-                found = leaves({key: value for key, value in record.items() if key != "id"})
+                values = {key: value for key, value in record.items() if key != "id"}
                 if number == 0:
                     self.tables.table(name)
                     self.tables.current(name)
-                table = self.tables.widened(name, found)
                 if id in changes or len(changes) == BATCH:
-                    changed += self._apply(table, changes)
+                    changed += self._change(name, changes)
                     changes = {}
-                # No other number is ever that of a record, or can be looked for.
-                if 0 < id < 2**63:
-                    changes[id] = RowChange.of(table, found)
+                changes[id] = values
             if changes:
-                changed += self._apply(self.tables.table(name), changes)
+                changed += self._change(name, changes)
         return changed
+
+    def _change(self, name: str, changes: Mapping[int, Mapping[str, Any]]) -> int:
+        """Set values in at most ``BATCH`` rows, by their ids; gives how many of them there are."""
+        if self._change_plain(self.tables.table(name), changes):
+            return len(changes)
+        found = {id: leaves(values) for id, values in changes.items()}
+        for each in found.values():
+            self.tables.widened(name, each)
+        table = self.tables.table(name)
+        # No other number is ever that of a record, or can be looked for.
+        rows = {id: RowChange.of(table, each) for id, each in found.items() if 0 < id < 2**63}
+        return self._apply(table, rows) if rows else 0
+
+    def _change_plain(self, table: Table, changes: Mapping[int, Mapping[str, Any]]) -> bool:
+        """Set the values if neither these nor the rows need ``_json``, as it mostly is.
+
+        If it is False, some may have been set, and all have yet to be.
+        """
+        groups: dict[Columns, list[Row]] = {}
+        for id, values in changes.items():
+            made = table.writer.row(values)
+            columns = table.touched_alone(made[0]) if made and made[1][-1] is None else ()
+            if not (made and columns):
+                return False
+            groups.setdefault(columns, []).append((*made[1][:-1], id))
+        done = 0
+        with suppress(Unbindable):
+            for columns, rows in groups.items():
+                sql = f"{self._update_sql(table, columns)} AND _json IS NULL"
+                done += self.dialect.count_changed(sql, rows)
+        return done == len(changes)
 
     def _apply(self, table: Table, changes: Mapping[int, RowChange]) -> int:
         """Change at most ``BATCH`` rows, by their ids; gives how many of them there are."""
@@ -196,10 +224,14 @@ class Engine:
 
     def _update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
         """The statement that sets columns of one row, and others to NULL; its id is bound last."""
-        quote, mark = self.dialect.quote, self.dialect.mark
-        changes = [f"{quote(name)} = {mark}" for name in names]
-        changes += [f"{quote(name)} = NULL" for name in nothing]
-        return f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
+        key = tuple(names), tuple(nothing)
+        if key not in table.updates:
+            quote, mark = self.dialect.quote, self.dialect.mark
+            changes = [f"{quote(name)} = {mark}" for name in names]
+            changes += [f"{quote(name)} = NULL" for name in nothing]
+            sql = f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
+            table.updates[key] = sql
+        return table.updates[key]
 
 
 def batches(things: Iterable[T]) -> Iterator[list[T]]:

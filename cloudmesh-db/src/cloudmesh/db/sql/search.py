@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudmesh.db.records.flat import InvalidRecord, Record
 from cloudmesh.db.records.values import DECODERS, from_json, unpack
-from cloudmesh.db.sql.rows import Column, RowReader, StaleTable
+from cloudmesh.db.sql.rows import ID, Column, RowReader, StaleTable
 from cloudmesh.db.sql.tables import Table, Tables
 from cloudmesh.plugin.errors import StoreError
 
@@ -57,19 +57,28 @@ class Search:
     def series(
         self, name: str, columns: Sequence[str], conditions: Mapping[str, str]
     ) -> dict[str, Sequence[Any]]:
-        """For each of these columns its values in the records with these texts, in any order."""
+        """For each of these columns, or ``id``, its values in the records with these texts, in any order."""
         table = self._tables.table(name, conditions)
-        if not set(columns) <= table.columns.keys():
+        known = {"id", *(each for each, column in table.columns.items() if column.kind)}
+        if not known.issuperset(columns):
             table = self._tables.all().get(name, table)
-        there = [table.columns[each] for each in columns if each in table.columns]
+        # A column without a kind has only ever seen None.
+        there = [
+            table.column(each)
+            for each in columns
+            if each == "id" or (each in table.columns and table.columns[each].kind)
+        ]
         quote, mark = self._dialect.quote, self._dialect.mark
-        usual = all(len(each.path) == 1 and each.kind for each in there) and all(
+        usual = all(len(each.path) == 1 or each is ID for each in there) and all(
             table.column(each).kind == "text" and value.isascii() and value.isprintable()
             for each, value in conditions.items()
         )
         if not usual:
             records = self.find(name, conditions)
-            return {each: [record.get(each) for record in records] for each in columns}
+            return {
+                each: [record.id if each == "id" else record.get(each) for record in records]
+                for each in columns
+            }
         # With the table's name sqlite takes no column that is gone for a text.
         wanted = ", ".join(f"t.{quote(each.name)}" for each in there)
         equal = " AND ".join(f"t.{quote(each)} = {mark}" for each in conditions)
@@ -95,12 +104,14 @@ class Search:
                 found[column.name] = _decoded(decode, values)
             else:
                 found[column.name] = values
-        if kept.count(None) < len(kept):
-            special = [(place, unpack(text)) for place, text in enumerate(kept) if text is not None]
+        # Most rows have none or the same, of columns that are not asked for.
+        special = {text: unpack(text) for text in set(kept) if text is not None}
+        if any(more.keys() & found.keys() for more in special.values()):
             lists = {name: list(values) for name, values in found.items()}
-            for place, more in special:
-                for name in more.keys() & lists.keys():
-                    lists[name][place] = more[name]
+            for place, text in enumerate(kept):
+                for name, value in special[text].items() if text is not None else ():
+                    if name in lists:
+                        lists[name][place] = value
             found = {**lists}
         return {each: found.get(each) or [None] * len(kept) for each in columns}
 

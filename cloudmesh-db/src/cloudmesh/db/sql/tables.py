@@ -27,6 +27,7 @@ class Table:
         by_path: the same by path.
         writer, reader: how records that look like earlier ones become rows, and rows records.
         selects: the statements for the usual conditions, by their columns.
+        updates: the statements that set columns of one row, by these and those that are set to NULL.
     """
 
     def __init__(self, name: str, limits: DialectLimits) -> None:
@@ -42,7 +43,9 @@ class Table:
         self.writer = RowWriter(self.by_path)
         self.reader = RowReader(self.columns, ())
         self.selects: dict[tuple[str, ...], str | None] = {}
+        self.updates: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
         self._touched: dict[tuple[KeyPath, ...], tuple[str, ...]] = {}
+        self._alone: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -126,6 +129,16 @@ class Table:
             self._touched[paths] = (*own, *beside)
         return self._touched[paths]
 
+    def touched_alone(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """These columns without ``_json``, which is the last; none if others are touched with them."""
+        if columns not in self._alone:
+            own = columns[:-1]
+            alone = self.touched(tuple([self.columns[name].path for name in own])) == own
+            if len(self._alone) >= _MOST_TOUCHED:
+                self._alone.clear()
+            self._alone[columns] = own if alone else ()
+        return self._alone[columns]
+
 
 class Tables:
     """The tables of a store as they were when they were last read.
@@ -137,13 +150,17 @@ class Tables:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self._remembered: dict[str, Table] | None = None
-        self._indexed: set[str] = set()
+        # The names of the indexes that are there, and tables with columns that need no further one.
+        self._indexed: set[str | tuple[str, ...]] = set()
+        # By table, the version of what others have written for which it was found to be current.
+        self._current: dict[str, int | None] = {}
         self._opened = 0
 
     def forget(self) -> None:
         """Read everything anew: what was just made may have been undone."""
         self._remembered = None
         self._indexed.clear()
+        self._current.clear()
 
     def all(self) -> dict[str, Table]:
         """All tables, as they are now, in the order in which they were made."""
@@ -175,9 +192,15 @@ class Tables:
         table = self.known(name)
         if table is None:
             return None
+        version = self.dialect.others_version()
+        if version is not None and self._current.get(name) == version:
+            return table
         sql = f"SELECT count(*), count(nullif(kind, '')) FROM _columns WHERE tab = {self.dialect.mark}"  # noqa: S608
         now = self.dialect.execute(sql, (name,)).fetchone()
-        return table if tuple(now) == table.size else self.all().get(name)
+        if tuple(now) != table.size:
+            table = self.all().get(name)
+        self._current[name] = version
+        return table
 
     def table(self, name: str, columns: Iterable[str] = ()) -> Table:
         """The table, with all that a condition on these columns must know.
@@ -226,14 +249,20 @@ class Tables:
 
         Those that have no value yet are left out, and ``id``, by which rows are found at once.
         """
+        wanted = (table.name, *columns)
+        if wanted in self._indexed:
+            return
         quote = self.dialect.quote
-        names = sorted({name for name in columns if name != "id" and table.columns[name].kind})
+        others = {name for name in wanted[1:] if name != "id"}
+        names = sorted(name for name in others if table.columns[name].kind)
         name = self.dialect.index_name(table.name, names)
         if names and name not in self._indexed:
             # Not unique: a store may hold several records with the same values.
             body = f"{quote(table.name)} ({', '.join(map(quote, names))})"
             self.dialect.execute(f"CREATE INDEX IF NOT EXISTS {quote(name)} ON {body}")
             self._indexed.add(name)
+        if len(names) == len(others):
+            self._indexed.add(wanted)
 
     def make_like(self, table: Table) -> None:
         """Make an empty table with the columns of one of another store, in their order."""

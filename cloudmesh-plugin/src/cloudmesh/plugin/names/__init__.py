@@ -20,6 +20,7 @@ from cloudmesh.plugin.plain import harmless
 # More than anyone means; a slip in a range must not fill the memory.
 MOST = 100_000
 
+_PATTERN = re.compile(r"[*?\[]")
 _NUMERIC = re.compile(r"[0-9,\-/ ]*")
 _RANGE = re.compile(r"(?P<first>[0-9]{1,50})(-(?P<last>[0-9]{1,50})(/(?P<step>[0-9]{1,50}))?)?")
 # Nothing in it has a meaning of its own in an expression, and there is a number to fold by.
@@ -49,7 +50,7 @@ class Name:
     @property
     def is_glob(self) -> bool:
         """Whether the name is a pattern (``*``, ``?``, ``[ab]``) for names that exist."""
-        return not self.sign and any(character in self.name for character in "*?[")
+        return not self.sign and _PATTERN.search(self.name) is not None
 
     def matches(self, candidate: str, own_id: str | None = None) -> bool:
         """Whether what has this name, without its cloud, or this id is meant. A glob means names only."""
@@ -122,17 +123,26 @@ class NameIndex(Generic[Item]):
         self.items = list(items)
         self._by_word: dict[str, list[Item]] = {}
         for each in self.items:
-            for word in {each.name, each.cloud_id}:
-                self._by_word.setdefault(word, []).append(each)
+            self._by_word.setdefault(each.name, []).append(each)
+            if each.cloud_id != each.name:
+                self._by_word.setdefault(each.cloud_id, []).append(each)
 
     def meant(self, name: Name) -> list[Item]:
         """The machines that a name, an id or a glob means, in their order."""
-        candidates = self.items if name.is_glob else self._by_word.get(name.name, [])
-        return [
-            each
-            for each in candidates
-            if name.cloud in (None, each.cloud) and name.matches(each.name, each.cloud_id)
-        ]
+        return [each for each in self.items if self._fits(name, each)] if name.is_glob else self.exact(name)
+
+    def exact(self, name: Name) -> list[Item]:
+        """The same for what is no glob."""
+        found = self._by_word.get(name.name)
+        if found is None:
+            return []
+        if name.cloud is None and not name.sign:
+            return [*found]
+        return [each for each in found if self._fits(name, each)]
+
+    @staticmethod
+    def _fits(name: Name, each: Item) -> bool:
+        return name.cloud in (None, each.cloud) and name.matches(each.name, each.cloud_id)
 
     def word(self, machine: Item, places: Collection[str] = ()) -> str:
         """A word that means this machine and no other: its name, else an exact name, else its id.

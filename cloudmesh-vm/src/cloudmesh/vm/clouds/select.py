@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.client.cloud import Cloud
@@ -13,6 +14,7 @@ from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.fanout.query import clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, UsageError
+from cloudmesh.plugin.lists.rows import natural_keys
 from cloudmesh.plugin.names import Name, NameIndex, expand
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.model.outcome import UnresolvedName
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from cloudmesh.vm.clouds.ours import Ours
 
 ALL = "*"
+# So many machines of a cloud are put in order by what is made for long lists.
+_MANY = 100
 
 
 @dataclass
@@ -98,17 +102,33 @@ class Selector:
         # the others show, so that it can be done side by side.
         needed: list[str] = []
         certain: list[str] = []
+        # What each name means as far as the store tells, and by what stands before the colon where to look.
+        known: list[Sequence[MachineRecord]] = []
+        places: dict[str | None, tuple[list[NameIndex[MachineRecord]], list[str]]] = {}
         for name, clouds in wanted:
-            found = [] if name.is_glob else self._matching(name, clouds)
-            unseen = self._never_listed(clouds)
+            if name.is_glob:
+                known.append(())
+                needed += clouds
+                certain += self._old(clouds)
+                continue
+            if name.cloud not in places:
+                places[name.cloud] = [self._index(cloud) for cloud in clouds], self._never_listed(clouds)
+            indexes, unseen = places[name.cloud]
+            found = [machine for index in indexes for machine in index.exact(name)]
+            known.append(found)
             needed += [found[0].cloud, *unseen] if len(found) == 1 else clouds
-            listed = self._old(clouds) if name.is_glob else clouds
-            certain += listed if name.is_glob or not (unseen or found) else unseen
+            certain += unseen if unseen or found else clouds
             certain += [each.cloud for each in found if self._must_be_there(each, name)]
-        self._session.resolve(needed)
+        self._session.resolve(dict.fromkeys(needed))
         self._list_all(certain)
-        for name, clouds in wanted:
-            self._add(selection, name, clouds)
+        listed = len(self._listed)
+        for (name, clouds), meant in zip(wanted, known, strict=True):
+            if len(meant) == 1 and not certain and listed == len(self._listed):
+                # As nearly always: no cloud was asked, or could tell more.
+                self._named.add((meant[0].cloud, meant[0].cloud_id))
+                selection.machines += meant
+            else:
+                self._add(selection, name, clouds)
         unique = {(machine.cloud, machine.cloud_id): machine for machine in selection.machines}
         selection.machines = list(unique.values())
         return self._only_ours(selection)
@@ -232,8 +252,8 @@ class Selector:
     def _index(self, cloud: str) -> NameIndex[MachineRecord]:
         """The known machines of a cloud, read once: a thousand names must not read them each."""
         if cloud not in self._indexes:
-            known = (each.machine for each in self._session.inventory.known(cloud))
-            self._indexes[cloud] = NameIndex(sorted(known, key=_by_name))
+            known = [each.machine for each in self._session.inventory.known(cloud)]
+            self._indexes[cloud] = NameIndex(_in_order(known))
         return self._indexes[cloud]
 
     def _doubt(
@@ -252,6 +272,17 @@ class Selector:
             f"{name} is on {found[0].cloud}, but may also be on {', '.join(others)}, which was never listed "
             f"and does not answer; use {words} to confirm"
         )
+
+
+def _in_order(machines: Sequence[MachineRecord]) -> list[MachineRecord]:
+    """The machines in the order of ``_by_name``, which is slow for thousands."""
+    if len(machines) < _MANY:
+        return sorted(machines, key=_by_name)
+    names = [machine.name for machine in machines]
+    keys = natural_keys(names)
+    if not "".join(names).isascii() or len(set(keys)) < len(keys):
+        return sorted(machines, key=_by_name)
+    return [machine for _, machine in sorted(zip(keys, machines, strict=True), key=itemgetter(0))]
 
 
 def _by_name(machine: MachineRecord) -> list[tuple[int, str]]:

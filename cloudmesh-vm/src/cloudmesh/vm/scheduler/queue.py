@@ -235,7 +235,7 @@ class InFlightCall:
     runs: list[TaskRun]
     began: float
     ends: float
-    future: Future[Reply] = field(default_factory=Future)
+    future: Future[Reply] = field(init=False)
     ended: float = 0.0
     pauses: dict[tuple[int, int, int], float | None] = field(default_factory=dict)
     shared: bool = False
@@ -254,6 +254,11 @@ class InFlightCall:
                 f"the executor {self.executor} lost the call to cloud {self.queue.cloud} ({told})"
             )
             return Reply((lost,) * len(self.runs))
+
+    def fail(self, error: Exception) -> None:
+        """Let it end with this error, where no executor has taken it."""
+        self.future = Future()
+        self.future.set_exception(error)
 
     def abandon(self, executor: Executor) -> None:
         """Do not wait for the call any more."""

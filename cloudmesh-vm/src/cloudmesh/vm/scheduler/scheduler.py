@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -45,6 +46,9 @@ from cloudmesh.vm.scheduler.results import ResultHandler, RetryPolicy
 # Seconds between two steps when nothing happens, and between two looks whether the job was cancelled.
 _STEP_EVERY = 0.2
 _ASK_STORE = 1.0
+# After a step the next one is put off for so many times the processor time that it took, at most so many
+# seconds, to store the calls together that end meanwhile.
+_PAUSE, _LONGEST_PAUSE = 2.0, 0.01
 _INTERRUPTED = "interrupted during the call; cms vm list --refresh shows its state"
 
 
@@ -108,6 +112,8 @@ class Scheduler:
         self.parallel, self._lowered = self.limits.parallel, float("-inf")
         # Whether the next step has something to do before any call ends.
         self._hurry = True
+        # No call in flight is to be given up before that; and how long calls are gathered for a step.
+        self._first_end, self._pause = inf, 0.0
 
     def run(self, tasks: Sequence[Task]) -> Result:
         """Run all tasks; each ends in an outcome, at its position, whatever happens to the others."""
@@ -189,7 +195,9 @@ class Scheduler:
     def _next_step(self) -> list[tuple[TaskRun, Outcome]]:
         """Wait until something happens, store it, and begin the next calls; the tasks that are over."""
         step = self._step = SchedulerStep()
-        for call in self._ended_calls():
+        ended = self._ended_calls()
+        began = time.thread_time()
+        for call in ended:
             call.shared = call.shared or len(self._in_flight) > 1
             self._remove(call)
             call.ended = self.clock()
@@ -207,25 +215,31 @@ class Scheduler:
         over = [*step.ended, *step.left]
         self._progress.count(over)
         self._progress.tell(now, self._in_flight, news=bool(over or step.calls))
+        self._pause = min(_PAUSE * (time.thread_time() - began), _LONGEST_PAUSE)
         return over
 
     def _ended_calls(self) -> list[InFlightCall]:
-        """The calls that have ended; it waits for one, unless there is something else to do."""
+        """The calls that have ended; it waits for one, and a moment for more, unless there is else to do."""
         ended: list[InFlightCall] = []
         try:
-            first = self._events.get(timeout=self._seconds_to_wait())
-            while True:
-                if first in self._in_flight and first is not None:
-                    ended.append(first)
-                first = self._events.get_nowait()
-        except Empty:
-            pass
+            self._take(ended, self._seconds_to_wait())
+            if ended and len(ended) < len(self._in_flight) and not self.stop.requested:
+                time.sleep(self._pause)
+                self._take(ended, 0.0)
         except KeyboardInterrupt:
             # Without our handler of signals, or at the second signal.
             self.stop.requested += 1
         if self.stop.requested > 1:
             raise KeyboardInterrupt
         return ended
+
+    def _take(self, ended: list[InFlightCall], seconds: float) -> None:
+        """Take the calls that have ended; if there is none, wait so many seconds for one."""
+        with suppress(Empty):
+            event = self._events.get(timeout=seconds)
+            while True:
+                ended += [event] if event is not None and event in self._in_flight else []
+                event = self._events.get_nowait()
 
     def _make_room(self, ended: InFlightCall) -> None:
         """Make fewer calls at once, if the system had no room for one that was made with others."""
@@ -245,7 +259,7 @@ class Scheduler:
             self._hurry = False
             return 0.0
         now = self.clock()
-        times = [call.ends for call in self._in_flight]
+        times = [self._first_end]
         times += [due for queue in self._queues.values() if (due := queue.next_due(now)) is not None]
         times += [self._ends] if self._ends is not None and self._halted is None else []
         return max(0.0, min([_STEP_EVERY, *(each - now for each in times)]))
@@ -258,6 +272,8 @@ class Scheduler:
     def _give_up_late_calls(self, now: float, step: SchedulerStep) -> None:
         """Give up calls that take too long, and all of them when the time for the job is over."""
         late = self._ends is not None and now >= self._ends
+        if not late and now < self._first_end:
+            return
         for call in [each for each in self._in_flight if late or now >= each.ends]:
             self._remove(call)
             call.abandon(self.executor())
@@ -267,6 +283,7 @@ class Scheduler:
                     self._results.out_of_time(run, self.limits.timeout or 0.0, step)
                 else:
                     self._results.overdue(call, run, step)
+        self._first_end = min((each.ends for each in self._in_flight), default=inf)
 
     def _drop_hopeless_tasks(self, now: float, step: SchedulerStep) -> None:
         """Drop what will not be begun: in a queue that is closed, or everywhere once the work is halted."""
@@ -348,6 +365,7 @@ class Scheduler:
     def _submit(self, call: InFlightCall) -> None:
         """Hand a call to the executor."""
         self._in_flight[call] = None
+        self._first_end = min(self._first_end, call.ends)
         call.executor = type(self.executor()).__name__
         try:
             call.future = self.executor().submit(self.perform, self._message(call))
@@ -359,9 +377,9 @@ class Scheduler:
             reason.outcome_unknown = False
             for queue in self._queues.values():
                 queue.closed = queue.closed or reason
-            call.future.set_exception(reason)
+            call.fail(reason)
         except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
-            call.future.set_exception(error)
+            call.fail(error)
         # This runs in whatever thread made the call.
         call.future.add_done_callback(lambda _: self._events.put(call))
 
