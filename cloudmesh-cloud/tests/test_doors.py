@@ -21,7 +21,7 @@ from cloudmesh.cloud.model.records import Image
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
-from cloudmesh.cloud.store.inventory import machine_of
+from cloudmesh.cloud.store.known import machine_of
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 
 

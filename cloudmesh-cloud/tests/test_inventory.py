@@ -8,7 +8,8 @@ import pytest
 
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.db import Database
 
 

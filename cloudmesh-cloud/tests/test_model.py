@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from cloudmesh.cloud.model.networks import SecurityRule
 from cloudmesh.cloud.model.records import MachineRecord, State
-from cloudmesh.cloud.store.inventory import Inventory, machine_of
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import machine_of
 from cloudmesh.db import Database
 
 texts = st.text(max_size=20)

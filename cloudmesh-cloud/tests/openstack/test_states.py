@@ -19,7 +19,7 @@ from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext
 from cloudmesh.cloud.providers.openstack import errors, records
 from cloudmesh.cloud.providers.openstack.records import raw_state, state_of
-from cloudmesh.cloud.store.inventory import machine_of
+from cloudmesh.cloud.store.known import machine_of
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import QueryLimits, chosen_clouds, clouds_of_names
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Verb, find_verb
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.cloud.store.listings import kept_listing, never_listed, whom_to_ask
 from cloudmesh.cloud.store.machine_rows import COLUMNS, RATES, machine_rows
 from cloudmesh.config import Config

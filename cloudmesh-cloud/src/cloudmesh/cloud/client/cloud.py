@@ -28,7 +28,8 @@ from cloudmesh.cloud.provider.boot import BootRequest, new_token, require_good_n
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
 from cloudmesh.cloud.provider.retry import ReadRetry
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.config import Config
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError, UsageError

@@ -13,7 +13,7 @@ from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import new_token
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.cloud.store.inventory import machine_of
+from cloudmesh.cloud.store.known import machine_of
 
 
 class MachineTests(ProviderTests):

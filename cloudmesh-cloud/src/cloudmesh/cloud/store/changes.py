@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.db import Database
 
 

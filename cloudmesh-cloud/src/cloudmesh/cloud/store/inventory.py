@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.model.records import MACHINE_COLUMNS, LeftOut, MachineRecord, State, machines_of
+from cloudmesh.cloud.store.known import KnownMachine, known_of, record_of, stored
 from cloudmesh.cloud.store.new_names import GOING, MACHINES, VANISHED, NewNames
 from cloudmesh.config.settings import places
 from cloudmesh.db import Database, open_store
@@ -35,20 +36,6 @@ _PAGE = 200
 _MANY = 100
 # How many things that a listing left out are kept.
 _TOLD = 8
-_STATES = frozenset(state.value for state in State)
-
-
-@dataclass(frozen=True)
-class KnownMachine:
-    """A machine, and when its cloud last told of it or was asked to change it (seconds since the epoch)."""
-
-    machine: MachineRecord
-    refreshed: float
-
-    @property
-    def age(self) -> float:
-        """Seconds since the cloud told; never negative, though a clock may have been set back."""
-        return max(0.0, time.time() - self.refreshed)
 
 
 class Inventory(AbstractContextManager["Inventory"]):
@@ -266,7 +253,7 @@ class Inventory(AbstractContextManager["Inventory"]):
         """
         if not self._database.has(VANISHED):
             return []
-        told = map(_known, self._vanished.tell(clouds, reader))
+        told = map(known_of, self._vanished.tell(clouds, reader))
         return [replace(each, machine=replace(each.machine, state=State.DELETED)) for each in told]
 
     def expect_address(self, machine: MachineRecord, token: str) -> None:
@@ -346,7 +333,7 @@ class Inventory(AbstractContextManager["Inventory"]):
     def _find(self, **conditions: str | Condition) -> list[KnownMachine]:
         if not self._database.has(MACHINES):
             return []
-        return [_known(record) for record in self._database.find(MACHINES, where=conditions)]
+        return [known_of(record) for record in self._database.find(MACHINES, where=conditions)]
 
     def with_id(self, cloud_id: str) -> list[KnownMachine]:
         """The machines that have this id: one, unless several clouds have the same."""
@@ -383,31 +370,3 @@ class Inventory(AbstractContextManager["Inventory"]):
             return None
         found = self._database.find(REFRESHES, cloud=cloud)
         return float(found[0]["refreshed"]) if found else None
-
-
-def stored(machine: MachineRecord, refreshed: float) -> dict[str, Any]:
-    """The record of a machine that its cloud told of at the time ``refreshed``, seconds since the epoch."""
-    # Metadata as pairs: users choose the keys, and a column for each would have no end.
-    pairs = [[key, value] for key, value in machine.metadata.items()]
-    return {**machine.to_record(), "metadata": pairs, "refreshed": refreshed}
-
-
-def machine_of(record: Mapping[str, Any]) -> MachineRecord:
-    """The machine that ``MachineRecord.to_record`` described; keys that are not of the model are left aside.
-
-    A state that only a later version knows is unknown here.
-    """
-    # Not by fields(), which takes as long as all the rest.
-    values = {key: record[key] for key in MachineRecord.__dataclass_fields__ if key in record}
-    state = State(record["state"]) if record["state"] in _STATES else State.UNKNOWN
-    values |= {"state": state, "metadata": dict(record.get("metadata") or {})}
-    return MachineRecord(**values)
-
-
-def record_of(known: KnownMachine) -> dict[str, Any]:
-    """A machine as its table in the store has it."""
-    return stored(known.machine, known.refreshed)
-
-
-def _known(record: Mapping[str, Any]) -> KnownMachine:
-    return KnownMachine(machine_of(record), float(record["refreshed"]))

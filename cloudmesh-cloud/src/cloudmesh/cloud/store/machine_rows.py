@@ -11,7 +11,8 @@ from cloudmesh.plugin.lists.rows import Rows, Values, natural_keys
 from cloudmesh.plugin.lists.values import LIST, MAP, SECONDS, TIME, YES
 
 if TYPE_CHECKING:
-    from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+    from cloudmesh.cloud.store.inventory import Inventory
+    from cloudmesh.cloud.store.known import KnownMachine
 
 Stored = Mapping[str, Values]
 
@@ -117,7 +118,7 @@ def _stored(
     inventory: Inventory, clouds: Sequence[str], stored: Sequence[str], vanished: Sequence[KnownMachine]
 ) -> Stored:
     """What the store has of the machines: by cloud, in the natural order of names, vanished ones last."""
-    from cloudmesh.cloud.store.inventory import record_of
+    from cloudmesh.cloud.store.known import record_of
     from cloudmesh.cloud.store.new_names import MACHINES
 
     database = inventory.database

@@ -12,7 +12,8 @@ from cloudmesh.cloud.client.freshness import note_failure
 from cloudmesh.cloud.errors import IncompleteListing
 from cloudmesh.cloud.fanout.query import QueryLimits
 from cloudmesh.cloud.model.records import State
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.cloud.store.machine_rows import COLUMNS, KINDS, MORE_COLUMNS, OTHER_COLUMNS, RATES
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import UnknownName

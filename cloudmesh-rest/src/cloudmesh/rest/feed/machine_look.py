@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from cloudmesh.cloud.model.records import MachineRecord
-from cloudmesh.cloud.store.inventory import REFRESHES, machine_of
+from cloudmesh.cloud.store.inventory import REFRESHES
+from cloudmesh.cloud.store.known import machine_of
 from cloudmesh.cloud.store.listings import kept_listing
 from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.cloud.store.new_names import MACHINES

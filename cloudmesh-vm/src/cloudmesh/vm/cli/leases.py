@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 
 from cloudmesh.cloud.model.leases import was_made_for_machines
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.cloud.store.leases import kept_leases
 from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.plugin.durations import span_text

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text, no_rows
-from cloudmesh.cloud.store.inventory import Inventory, KnownMachine
+from cloudmesh.cloud.store.inventory import Inventory
+from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.cloud.store.machine_rows import COLUMNS, KINDS, MORE_COLUMNS, OTHER_COLUMNS, RATES
 from cloudmesh.config import Config
 from cloudmesh.db import open_store

@@ -179,7 +179,8 @@ class MultiplexedCalls(Executor):
     def aside(self, function: Callable[[], Answer]) -> Answer:
         """Let the others go on while another thread runs a function."""
         call = getcurrent()
-        done = self._asides[call] = self._aside.submit(function)
+        done: Future[Answer] = self._aside.submit(function)
+        self._asides[call] = done
         done.add_done_callback(lambda _: self._tell(partial(_go_on, call)))
         try:
             self._main.switch()
