@@ -46,9 +46,9 @@ from cloudmesh.vm.scheduler.results import ResultHandler, RetryPolicy
 # Seconds between two steps when nothing happens, and between two looks whether the job was cancelled.
 _STEP_EVERY = 0.2
 _ASK_STORE = 1.0
-# After a step the next one is put off for so many times the processor time that it took, at most so many
-# seconds, to store the calls together that end meanwhile.
-_PAUSE, _LONGEST_PAUSE = 2.0, 0.01
+# With more than so many calls in flight the next step is put off for so many times the processor time of the
+# last, at most so many seconds, to store the calls together that end meanwhile.
+_MANY, _PAUSE, _LONGEST_PAUSE = 64, 2.0, 0.01
 _INTERRUPTED = "interrupted during the call; cms vm list --refresh shows its state"
 
 
@@ -223,7 +223,7 @@ class Scheduler:
         ended: list[InFlightCall] = []
         try:
             self._take(ended, self._seconds_to_wait())
-            if ended and len(ended) < len(self._in_flight) and not self.stop.requested:
+            if ended and len(self._in_flight) > max(_MANY, len(ended)) and not self.stop.requested:
                 time.sleep(self._pause)
                 self._take(ended, 0.0)
         except KeyboardInterrupt:
