@@ -529,10 +529,20 @@ def test_calls_that_end_in_the_next_moment_are_stored_together(monkeypatch):
     waiting, steps = [], []
     clock = SimpleNamespace(sleep=sleep, thread_time=time.thread_time)
     monkeypatch.setattr("cloudmesh.vm.scheduler.scheduler.time", clock)
+    monkeypatch.setattr("cloudmesh.vm.scheduler.scheduler._MANY", 4)
     result = scheduler(Late(answer), Steps(), clouds=("a",)).run(tasks(6))
     assert statuses(result) == ["done"] * 6
     # The first call is made alone, and nothing is waited for after the last one.
     assert steps == [(0, 1), (1, 5), (5, 0)]
+
+
+def test_where_few_calls_are_made_at_once_none_waits_for_another(monkeypatch):
+    def never(seconds):
+        raise AssertionError(f"it slept for {seconds} s")
+
+    clock = SimpleNamespace(sleep=never, thread_time=time.thread_time)
+    monkeypatch.setattr("cloudmesh.vm.scheduler.scheduler.time", clock)
+    assert statuses(scheduler(Paper(), clouds=("a",)).run(tasks(60))) == ["done"] * 60
 
 
 def test_progress_is_told_with_true_numbers():
