@@ -97,8 +97,10 @@ class Cloud(Catalog):
         self.forget_if_refused(error)
         self.close()
 
-    def open(self) -> Cloud:
+    def open(self, other: Cloud | None = None) -> Cloud:
         """Open the cloud, and give it back; ``close`` must follow. A ``with`` block does both.
+
+        ``other``: one with the same settings that is open, so that they need not be read again.
 
         Raises:
             UnknownName: no cloud has this name; the message lists the known ones.
@@ -113,7 +115,7 @@ class Cloud(Catalog):
             settings = visits.settings(config, self.name)
             self.connection.defaults = defaults(config, self.name)
             visits.sign_in(config, self.name, settings)
-        provider = self.unopened(settings)
+        provider = other.provider.twin() if other else self.unopened(settings)
         self.connection.limit(settings)
         with mapped(self.name):
             try:
@@ -123,22 +125,6 @@ class Cloud(Catalog):
                 raise
         self.connection.attach(provider, self._shared or Inventory(open_store(self._config)))
         return self
-
-    def twin(self, inventory: Inventory) -> Cloud:
-        """The same cloud, open for another call at the same time; ``close`` must follow.
-
-        Raises:
-            CloudmeshError: this one is not open.
-        """
-        made = Cloud(self.name, self._config, inventory, self._settings)
-        made.connection.defaults = self.connection.defaults
-        made.connection.call_timeout = self.connection.call_timeout
-        made.connection.wait_timeout = self.connection.wait_timeout
-        with mapped(self.name):
-            provider = self.provider.twin()
-            provider.open()
-        made.connection.attach(provider, inventory)
-        return made
 
     def close(self) -> None:
         """Leave the cloud, and the store if it is not shared; nothing happens if it is not open."""

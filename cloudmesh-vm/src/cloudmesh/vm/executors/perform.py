@@ -46,11 +46,8 @@ class _OpenCloud:
         self.recorder = Recorder()
         self.in_use = threading.Lock()
         self.closing = False
-        self.cloud: Cloud
-        if other is not None:
-            self.cloud = other.cloud.twin(self.recorder)
-        else:
-            self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings).open()
+        self.cloud = Cloud(access.cloud, inventory=self.recorder, settings=access.settings)
+        self.cloud.open(other.cloud if other else None)
         self.cloud.read_retry = _READ_RETRY
         self.cloud.connection.shared_listing = partial(LISTINGS.get, access.key)
 
