@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError
 from contextlib import closing
 
 import pytest
+from greenlet import GreenletExit
 
 from cloudmesh.cloud.store.listings import SharedListings
 from cloudmesh.cloud.wire import waiting
@@ -29,7 +30,7 @@ def calls():
 
     yield make
     for each in made:
-        each.shutdown(wait=True, cancel_futures=True)
+        each.end(LONG)
 
 
 @pytest.fixture
@@ -198,7 +199,9 @@ def test_at_the_end_calls_that_wait_close_what_they_have_open(calls, given_up):
     assert begun.wait(LONG)
     if given_up:
         executor.abandon(made)
-    executor.shutdown(wait=True, cancel_futures=True)
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert not closed.is_set(), "it is left to itself"
+    executor.end(LONG)
     assert closed.is_set() and len(ended) == 1
     with pytest.raises(CancelledError):
         made.result(LONG)
@@ -211,6 +214,49 @@ def test_without_cancelling_all_calls_come_to_their_end(calls):
     made = [executor.submit(lambda: waiting.pause(0.01) or "done") for _ in range(6)]
     executor.shutdown(wait=True)
     assert [each.result(0) for each in made] == ["done"] * 6
+
+
+def test_calls_that_are_left_to_themselves_come_to_their_end(calls):
+    """As in threads: what they do last, such as giving an address back, may have to wait."""
+    executor, gate, given_back = calls(2), threading.Event(), threading.Event()
+
+    def attach():
+        while not gate.is_set():
+            waiting.pause(0.005)
+        waiting.aside(lambda: None)
+        given_back.set()
+        return "done"
+
+    first, second = executor.submit(attach), executor.submit(attach)
+    while not second.running():
+        time.sleep(0.001)
+    executor.abandon(first)
+    executor.shutdown(wait=False, cancel_futures=True)
+    gate.set()
+    assert given_back.wait(LONG)
+    assert (first.result(LONG), second.result(LONG)) == ("done", "done")
+    executor.shutdown(wait=True)
+
+
+def test_a_call_that_is_thrown_out_is_not_woken_by_what_it_had_others_do(calls):
+    executor, gate, slept = calls(1), threading.Event(), []
+
+    def hang():
+        try:
+            waiting.aside(lambda: gate.wait(LONG))
+        finally:
+            began = time.monotonic()
+            waiting.pause(0.2)
+            slept.append(time.monotonic() - began)
+
+    made = executor.submit(hang)
+    while not made.running():
+        time.sleep(0.001)
+    executor._tell(lambda: [each.throw(GreenletExit) for each in [*executor._running.values()]])
+    gate.set()
+    with pytest.raises(CancelledError):
+        made.result(LONG)
+    assert slept[0] > 0.19
 
 
 def test_a_thread_of_its_own_waits_as_usual(pair):

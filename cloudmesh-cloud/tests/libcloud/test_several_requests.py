@@ -7,7 +7,10 @@ import pytest
 from cloudmesh.cloud import errors
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
+from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
+from cloudmesh.cloud.providers.openstack.rest import RestClient
 
 REQUEST = BootRequest("web1", Image("cs", "ubuntu", "t"), Flavor("cs", "small", "s"), token="1" * 32)
 CATALOG = {
@@ -130,3 +133,34 @@ def test_what_may_have_been_done_before_the_last_request(
         provider.request(looked, "/first")
         provider.request("POST", "/last")
     assert caught.value.outcome_unknown is outcome_unknown
+
+
+def test_what_is_sent_elsewhere_is_asked_for_once_and_was_not_done(serve, probe, answers):
+    server = serve(answers.say("", 302, Location="/here"))
+    provider = probe(server)
+    with pytest.raises(errors.Refused, match="redirects to") as caught, provider.changing("delete web1"):
+        provider.request("DELETE", "/there")
+    assert not caught.value.outcome_unknown and server.asked == ["DELETE /there"]
+    assert provider.tracker.changes == 0
+
+
+def test_a_look_is_sent_on(serve, probe, answers):
+    server = serve(
+        lambda request: answers.say("{}", 302 if request.path == "/there" else 200, Location="/here")(request)
+    )
+    provider = probe(server)
+    for _ in range(2):
+        provider.request("GET", "/there")
+    assert server.asked[-2:] == ["GET /there", "GET /here"]
+
+
+def test_the_proxy_of_one_scheme_says_nothing_of_the_other(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    settings = ConnectionSettings(cloud="uc")
+    tracker = CallTracker(settings)
+    client = RestClient(settings, tracker)
+    assert client._lean_client(urlsplit("http://cloud.test/x"))
+    assert client._lean_client(urlsplit("https://cloud.test/x")) is None
+    tracker.close()

@@ -1,7 +1,6 @@
 """Answers of every form that HTTP/1.1 allows are read, however their bytes are divided."""
 
 import gzip
-import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +35,7 @@ FORMS = {
     "chunked": CHUNKED,
     "announced": ANNOUNCED + SIZED,
     "gzip": packed(b"gzip", gzip.compress(BODY)),
-    "deflate": packed(b"Deflate", zlib.compress(BODY)),
+    "trailer": CHUNKED[:-2] + b"Content-Type: text/html\r\n\r\n",
     "old": b"HTTP/1.0 200 OK\r\nContent-Length: 15\r\n\r\n" + BODY,
 }
 
@@ -59,7 +58,7 @@ def test_an_answer_is_the_same_in_whatever_parts_it_comes(name, data):
     answer = reader.answer()
     assert reader.complete and reader.keeps is (name != "old")
     assert (answer.status_code, answer.content, answer.json()) == (200, BODY, {"servers": []})
-    assert answer.headers.get("CONTENT-LENGTH") == answer.headers.get("content-length")
+    assert name == "old" or answer.headers.get("Content-Type") == "application/json"
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -120,7 +119,7 @@ def test_what_is_no_http(greeting):
         read(greeting)
 
 
-@pytest.mark.parametrize("content", [b"this is not gzip", gzip.compress(BODY)[:-9]])
+@pytest.mark.parametrize("content", [b"this is not gzip", gzip.compress(BODY)[:-9], gzip.compress(BODY) * 2])
 def test_content_that_is_not_packed_as_is_said(content):
     with pytest.raises(UnreadableAnswerError):
         read(packed(b"gzip", content)).answer()

@@ -20,11 +20,11 @@ from cloudmesh.cloud.wire.errors import (
 )
 from cloudmesh.cloud.wire.waiting import aside
 
-# What can be sent to us packed; zlib tells both from their first bytes.
-PACKED = ("gzip", "deflate")
-_EITHER = 32 + zlib.MAX_WBITS
+# How content may be packed; what servers call deflate is of two forms.
+PACKED = "gzip"
+_GZIP = 16 + zlib.MAX_WBITS
 _CHUNK = 2**20
-# Bytes of a head, with all that announces it: no OpenStack sends a hundredth of it.
+# Bytes of a head, with all that announces it.
 _LONGEST_HEAD = 2**18
 # Where the length of the content is told; without any of them it ends with the connection.
 _LENGTHS = ("content-length", "transfer-encoding")
@@ -120,19 +120,19 @@ class AnswerReader:
     def answer(self) -> Answer:
         """The answer, which is complete. Raises UnreadableAnswerError, or BadAnswer if it is too large."""
         content = b"".join(self._parts)
-        if content and self._headers.get("content-encoding", "").strip().lower() in PACKED:
+        if content and self._headers.get("content-encoding", "").strip().lower() == PACKED:
             content = self._unpacked(content)
         return Answer(self._status, self._headers, content)
 
     def _unpacked(self, content: bytes) -> bytes:
-        packed = zlib.decompressobj(_EITHER)
+        packed = zlib.decompressobj(_GZIP)
         try:
             first = packed.decompress(content, _CHUNK)
             # What is large takes its time.
             rest = aside(lambda: self._rest(packed)) if packed.unconsumed_tail else []
         except zlib.error as error:
             raise UnreadableAnswerError from error
-        if not packed.eof:
+        if not packed.eof or packed.unused_data:
             raise UnreadableAnswerError
         return b"".join([first, *rest])
 
@@ -152,8 +152,8 @@ class AnswerReader:
         self.keeps = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        if self.complete:
+        """Take a header; what comes behind the content is none of the answer."""
+        if self._head_is_whole:
             return
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 

@@ -12,7 +12,6 @@ from cloudmesh.cloud.wire.budget import AnswerBudget
 from cloudmesh.cloud.wire.pool import POOLS, Pool, Server, Tls
 
 _PORTS = {"http": 80, "https": 443}
-_WITHOUT_LENGTH = ("GET", "HEAD")
 
 
 class WireClient:
@@ -33,21 +32,16 @@ class WireClient:
     @staticmethod
     def accepts(url: SplitResult, headers: Mapping[str, str]) -> bool:
         """Whether a call can be written down as it is: nothing in it has to be coded, or be left out."""
-        texts = (url.netloc, url.path, url.query, *headers.values())
-        return (
-            url.scheme in _PORTS
-            and bool(url.hostname)
-            and "@" not in url.netloc
-            and all(text.isascii() and text.isprintable() for text in texts)
-            and " " not in f"{url.path}{url.query}"
-        )
+        texts = (url.path, url.query, *headers.values())
+        plain = all(text.isascii() and text.isprintable() for text in texts)
+        return plain and " " not in url.path and " " not in url.query
 
     def exchange(self, method: str, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer to a request. See ``accepts`` for addresses, and ``Connection.exchange`` for errors."""
+        """The answer to a request that ``reaches`` and ``accepts`` allow; see ``Connection`` for errors."""
         pool, usual = self._pool(url)
         lines = [f"{method} {url.path or '/'}{f'?{url.query}' if url.query else ''} HTTP/1.1{usual}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if body or method not in _WITHOUT_LENGTH:
+        if body or method != "GET":
             lines.append(f"Content-Length: {len(body)}")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         with pool.connection(min(self._seconds, self._budget.left())) as connection:
@@ -60,7 +54,7 @@ class WireClient:
             tls = self._tls if url.scheme == "https" else None
             server = Server(str(url.hostname), url.port or _PORTS[url.scheme], tls)
             usual = f"\r\nHost: {url.netloc}\r\nUser-Agent: {_user_agent()}"
-            usual += f"\r\nAccept-Encoding: {', '.join(PACKED)}"
+            usual += f"\r\nAccept-Encoding: {PACKED}"
             self._pools[key] = server, POOLS.open(server), usual
         _, pool, usual = self._pools[key]
         return pool, usual
@@ -70,6 +64,17 @@ class WireClient:
         while self._pools:
             server, pool, _ = self._pools.popitem()[1]
             POOLS.close(server, pool)
+
+
+def reaches(url: SplitResult) -> bool:
+    """Whether the server of an address can be called: it has a plain name, and no password comes with it."""
+    try:
+        port, host = url.port, str(url.hostname or "")
+        host.encode("idna")
+    except ValueError:
+        return False
+    plain = url.netloc.isascii() and url.netloc.isprintable() and " " not in url.netloc
+    return url.scheme in _PORTS and bool(host) and port != 0 and plain and "@" not in url.netloc
 
 
 @cache

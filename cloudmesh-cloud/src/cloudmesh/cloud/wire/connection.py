@@ -44,7 +44,7 @@ class Connection:
 
     def is_alive(self) -> bool:
         """Whether the server has left it open; what it sends unasked, as an announced end, ends it."""
-        return self.keeps and not until_now(self._socket)
+        return self.keeps and not is_readable_now(self._socket)
 
     @property
     def session(self) -> ssl.SSLSession | None:
@@ -104,7 +104,7 @@ class Connection:
             raise AnswerTimeoutError
 
 
-def until_now(connection: socket.socket) -> bool:
+def is_readable_now(connection: socket.socket) -> bool:
     """Whether there is something to read, or the end, at this moment."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
@@ -193,6 +193,12 @@ def _with_tls(
                 writing = True
             if not until_ready(secured, writing, ends - time.monotonic()):
                 raise ConnectTimeoutError
+    except ssl.SSLError:
+        secured.close()
+        raise
+    except OSError as error:
+        secured.close()
+        raise error if isinstance(error, NoConnectionError) else NoConnectionError from error
     except BaseException:
         secured.close()
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import threading
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudmesh.cloud.wire.connection import Connection, connect
+from cloudmesh.cloud.wire.errors import NoConnectionError
+
+_NO_FILE = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True)
@@ -89,19 +93,31 @@ class Pool:
             return None
         with self._lock:
             if self._context is None:
-                self._context = self._server.tls.context()
+                try:
+                    self._context = self._server.tls.context()
+                except OSError as error:
+                    # Of TLS, too: a file that cannot be used any more.
+                    raise NoConnectionError from error
             return self._context
 
     @contextmanager
     def connection(self, seconds: float) -> Iterator[Connection]:
         """A connection for one call, kept from before if there is one; see ``connect`` for what it raises."""
-        taken = self._kept() or connect(
-            self._server.host, self._server.port, seconds, self._secured(), self._session
-        )
+        taken = self._kept() or self._connected(seconds)
         try:
             yield taken
         finally:
             self._put_back(taken)
+
+    def _connected(self, seconds: float) -> Connection:
+        """A new connection; if no more files may be open, in place of one that nobody uses."""
+        server, context = self._server, self._secured()
+        try:
+            return connect(server.host, server.port, seconds, context, self._session)
+        except NoConnectionError as error:
+            if getattr(error.__cause__, "errno", None) not in _NO_FILE or not POOLS.drop_idle():
+                raise
+        return connect(server.host, server.port, seconds, context, self._session)
 
     def _kept(self) -> Connection | None:
         while True:
@@ -122,12 +138,13 @@ class Pool:
                     return
         taken.close()
 
-    def close(self) -> None:
-        """Close those that nobody uses."""
+    def close(self) -> int:
+        """Close those that nobody uses; how many these were."""
         with self._lock:
             idle, self._idle = self._idle, []
         for each in idle:
             each.close()
+        return len(idle)
 
 
 class Pools:
@@ -147,6 +164,12 @@ class Pools:
             pool = self._pools.setdefault(server, Pool(server))
             pool.users += 1
             return pool
+
+    def drop_idle(self) -> bool:
+        """Close all connections that nobody uses; whether there were any."""
+        with self._lock:
+            pools = list(self._pools.values())
+        return sum(each.close() for each in pools) > 0
 
     def close(self, server: Server, pool: Pool) -> None:
         """Let a pool go; its connections are closed with the last who has it open."""

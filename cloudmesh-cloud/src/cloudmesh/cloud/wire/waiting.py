@@ -70,13 +70,14 @@ def acquire(lock: threading.Lock, seconds: float) -> bool:
     if _thread.sharing is None:
         return lock.acquire(timeout=seconds)
     # Who holds it may be another call of this thread.
-    ends = time.monotonic() + seconds
+    ends, look = time.monotonic() + seconds, _FIRST_LOOK
     while not lock.acquire(blocking=False):
         if time.monotonic() >= ends:
             return False
-        pause(_LOOK)
+        pause(look)
+        look = min(look * 2, _LAST_LOOK)
     return True
 
 
-# Seconds between two looks at a lock.
-_LOOK = 0.02
+# Seconds between the first two looks at a lock, and between the last ones.
+_FIRST_LOOK, _LAST_LOOK = 0.01, 0.2

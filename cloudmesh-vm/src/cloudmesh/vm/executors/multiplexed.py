@@ -27,12 +27,6 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 
-def _go_on(call: greenlet) -> None:
-    # It may have been thrown out meanwhile.
-    if not call.dead:
-        call.switch()
-
-
 class MultiplexedCalls(Executor):
     """An executor as ``concurrent.futures`` has it, for calls that wait by ``cloudmesh.cloud.wire.waiting``.
 
@@ -48,6 +42,8 @@ class MultiplexedCalls(Executor):
         self._at_end = at_end
         self._loop = asyncio.new_event_loop()
         self._closed = False
+        # Whether all has ended that was not given up.
+        self._ended = threading.Event()
         # Of the thread alone: what is not begun yet, and the calls that are running, without those given up.
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._running: dict[Future[Any], greenlet] = {}
@@ -56,7 +52,11 @@ class MultiplexedCalls(Executor):
         self._asides: dict[greenlet, Future[Any]] = {}
         self._aside = DaemonThreads(max_workers)
         self._thread = threading.Thread(target=self._run, name="cloudmesh-calls", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._loop.close()
+            raise
         _open.add(self)
 
     def submit(
@@ -79,16 +79,21 @@ class MultiplexedCalls(Executor):
         self.max_workers = max(1, min(self.max_workers, max_workers))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; with ``cancel_futures`` all that have not ended are left to themselves."""
+        """Take no more calls; with ``cancel_futures`` those that did not begin are cancelled.
+
+        With ``wait``, return when all others have ended, but for those that were given up. The thread stays
+        until these have ended as well.
+        """
         first, self._closed = not self._closed, True
         if first or cancel_futures:
             self._tell(lambda: self._end(cancel_futures))
         if wait:
-            self._thread.join()
+            self._ended.wait()
 
     def end(self, seconds: float) -> None:
-        """Leave all calls to themselves, and wait for so many seconds until the thread has ended."""
-        self.shutdown(wait=False, cancel_futures=True)
+        """Let all calls close what they have open; wait for so many seconds until the thread has ended."""
+        self._closed = True
+        self._tell(self._throw_out)
         self._thread.join(seconds)
 
     def _tell(self, what: Callable[[], None]) -> None:
@@ -105,6 +110,7 @@ class MultiplexedCalls(Executor):
             self._loop.run_forever()
         finally:
             self._at_end()
+            self._ended.set()
             self._loop.close()
             self._aside.shutdown(wait=False, cancel_futures=True)
 
@@ -119,7 +125,9 @@ class MultiplexedCalls(Executor):
                 made = self._running[future] = greenlet(self._make, self._main)
                 made.switch(future, call)
         if self._closed and not self._running and not self._waiting:
-            self._loop.stop()
+            self._ended.set()
+            if not self._given_up:
+                self._loop.stop()
 
     def _make(self, future: Future[Any], call: Callable[[], Any]) -> None:
         try:
@@ -132,9 +140,9 @@ class MultiplexedCalls(Executor):
         else:
             future.set_result(answer)
         self._given_up.discard(getcurrent())
-        if self._running.pop(future, None) is not None:
-            # Not from here: the next one would be begun by this one.
-            self._loop.call_soon(self._next)
+        self._running.pop(future, None)
+        # Not from here: the next one would be begun by this one.
+        self._loop.call_soon(self._next)
 
     def _give_up(self, future: Future[Any]) -> None:
         if (call := self._running.pop(future, None)) is not None:
@@ -149,11 +157,13 @@ class MultiplexedCalls(Executor):
                 future.cancel()
                 future.set_running_or_notify_cancel()
             self._waiting.clear()
-            for call in [*self._running.values(), *self._given_up]:
-                # They close what they have open.
-                call.throw(GreenletExit)
-            self._running.clear()
         self._next()
+
+    def _throw_out(self) -> None:
+        self._end(cancel=True)
+        for call in [*self._running.values(), *self._given_up]:
+            call.throw(GreenletExit)
+        self._loop.stop()
 
     # How a call waits: see ``cloudmesh.cloud.wire.waiting``.
 
@@ -161,8 +171,8 @@ class MultiplexedCalls(Executor):
         """Let the others go on until a socket can be written to, or read; False if that takes longer."""
         loop, call, number = self._loop, getcurrent(), connection.fileno()
         late = loop.call_later(max(0.0, seconds), call.switch, False)
-        (loop.add_writer if writing else loop.add_reader)(number, call.switch, True)
         try:
+            (loop.add_writer if writing else loop.add_reader)(number, call.switch, True)
             return bool(self._main.switch())
         finally:
             late.cancel()
@@ -181,7 +191,7 @@ class MultiplexedCalls(Executor):
         call = getcurrent()
         done: Future[Answer] = self._aside.submit(function)
         self._asides[call] = done
-        done.add_done_callback(lambda _: self._tell(partial(_go_on, call)))
+        done.add_done_callback(lambda _: self._tell(partial(self._go_on, call, done)))
         try:
             self._main.switch()
         finally:
@@ -189,6 +199,11 @@ class MultiplexedCalls(Executor):
             if not done.done():
                 self._aside.abandon(done)
         return done.result()
+
+    def _go_on(self, call: greenlet, done: Future[Any]) -> None:
+        # It may have been thrown out meanwhile, and wait for something else.
+        if self._asides.get(call) is done:
+            call.switch()
 
 
 # Those whose threads may still run.

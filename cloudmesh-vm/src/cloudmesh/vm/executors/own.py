@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cloudmesh.cloud.provider.registry import provider_class
@@ -63,7 +64,9 @@ class OwnCalls(Executor):
         call = args[0] if args else None
         many = self._multiplexed is not None or len(self._in_threads) >= _FEW
         if many and isinstance(call, Call) and self._can_share(call.access):
-            return self._sharing().submit(fn, *args, **kwargs)
+            # Without another thread the others do it all.
+            with suppress(OSError, RuntimeError):
+                return self._sharing().submit(fn, *args, **kwargs)
         future = self._threads.submit(fn, *args, **kwargs)
         self._in_threads.add(future)
         future.add_done_callback(self._in_threads.discard)

@@ -235,7 +235,7 @@ class InFlightCall:
     runs: list[TaskRun]
     began: float
     ends: float
-    future: Future[Reply] = field(init=False)
+    future: Future[Reply] = field(init=False, repr=False)
     ended: float = 0.0
     pauses: dict[tuple[int, int, int], float | None] = field(default_factory=dict)
     shared: bool = False

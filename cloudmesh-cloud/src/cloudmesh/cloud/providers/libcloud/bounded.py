@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
@@ -58,10 +59,14 @@ class BoundedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {scheme: bound(pool) for scheme, pool in pools}
         return manager
 
+    @cached_property
+    def _has_system_store(self) -> bool:
+        return has_system_store()
+
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Trust the system's certificates where no others are named; those of a package only without them."""
         super().cert_verify(conn, url, verify, cert)
-        if verify is True and has_system_store():
+        if verify is True and self._has_system_store:
             conn.ca_certs = conn.ca_cert_dir = None
 
 

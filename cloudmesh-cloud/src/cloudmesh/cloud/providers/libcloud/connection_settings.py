@@ -25,6 +25,10 @@ _MOST_SECONDS = 3600.0
 _MOST_MEBIBYTES = 4096
 # In the order in which requests looks at them.
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+#: The methods of HTTP that change nothing.
+READING = ("GET", "HEAD", "OPTIONS")
+# Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
+_SAME_METHOD = (307, 308)
 _HTTP, _SOCKS = ("http", "https"), ("socks4", "socks4a", "socks5", "socks5h")
 
 
@@ -153,6 +157,14 @@ def environment_certificates(url: str) -> str | None:
         return certificate_file(f"the environment variable {variable}", os.environ[variable])
     except ConfigError as error:
         raise EndpointError(f"{error}; correct it or unset it") from error
+
+
+def is_sent_on(method: str, status: int) -> bool:
+    """Whether a request is made again where a redirection of this status leads to.
+
+    By most of them a DELETE, say, becomes a GET, whose answer would be taken for success.
+    """
+    return method in READING or status in _SAME_METHOD
 
 
 def has_proxy(url: SplitResult) -> bool:

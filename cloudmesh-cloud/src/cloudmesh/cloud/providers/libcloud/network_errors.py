@@ -33,7 +33,7 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
 
     chain = list(_chain(error))
     tls = next((each for each in chain if isinstance(each, ssl.SSLError)), None)
-    if tls is not None and _after_handshake(tls):
+    if tls is not None and _after_handshake(tls) and not isinstance(error, NoConnectionError):
         return _connection_lost(cloud, place)
     if tls is not None or isinstance(error, requests.exceptions.SSLError | TransientSSLError):
         return TlsFailure(f"cloud {cloud}: {_tls_reason(tls, cloud, place)}")

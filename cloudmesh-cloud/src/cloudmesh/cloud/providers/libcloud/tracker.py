@@ -9,13 +9,12 @@ from http import HTTPStatus
 from typing import Any
 
 from cloudmesh.cloud.errors import UNSURE, BadAnswer
-from cloudmesh.cloud.providers.libcloud.connection_settings import ConnectionSettings
+from cloudmesh.cloud.providers.libcloud.connection_settings import READING, ConnectionSettings
 from cloudmesh.cloud.providers.libcloud.error_details import clean
 from cloudmesh.cloud.wire.budget import AnswerBudget
 
 # How often a driver may ask for the same in one listing: some look a thing up for each machine.
 _MOST_REPEATS = 100
-_READING = ("GET", "HEAD", "OPTIONS")
 
 
 class CallTracker:
@@ -63,9 +62,10 @@ class CallTracker:
                     f"cloud {self.cloud}: endless list: {place} sends the same page again; "
                     "report it to the operators of the cloud"
                 )
-        refused = getattr(self.answer, "status_code", 0) >= 400
+        # What is sent elsewhere is not done here.
+        refused = getattr(self.answer, "status_code", 0) >= HTTPStatus.MULTIPLE_CHOICES
         self.changes += self._changing and not refused
-        self._changing = not (changes_nothing or (self.get_reads and method.upper() in _READING))
+        self._changing = not (changes_nothing or (self.get_reads and method.upper() in READING))
         self.was_read = not self._changing
         self.place = place
         self.answer = None

@@ -15,6 +15,7 @@ from cloudmesh.cloud.providers.libcloud.bounded import BoundedAdapter, read
 from cloudmesh.cloud.providers.libcloud.connection_settings import (
     ConnectionSettings,
     environment_certificates,
+    is_sent_on,
     require_usable_proxy,
 )
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
 _TOKEN_PATH = "/oauth2/token"  # noqa: S105 no secret
-_READING = ("GET", "HEAD", "OPTIONS")
-# Temporary Redirect and Permanent Redirect (RFC 9110, 15.4).
-_SAME_METHOD = (307, 308)
 
 
 def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_in: bool = False) -> type[Any]:
@@ -132,9 +130,7 @@ def _redirect_target(session: Session, answer: Response) -> str | None:
     """The address that a redirection is followed to; None if it is not followed."""
     target: str | None = type(session).get_redirect_target(session, answer)
     method, url = str(answer.request.method), str(answer.request.url)
-    # By most redirections a DELETE, say, becomes a GET, whose answer would be taken for success.
-    stays = method in _READING or answer.status_code in _SAME_METHOD
-    if target is None or not stays:
+    if target is None or not is_sent_on(method, answer.status_code):
         return None
     # Another host must get no token, and no password in a body.
     return None if session.should_strip_auth(url, urljoin(url, target)) else target

@@ -16,6 +16,7 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
     ConnectionSettings,
     environment_certificates,
     has_proxy,
+    is_sent_on,
 )
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
 from cloudmesh.cloud.wire.waiting import aside
@@ -123,7 +124,7 @@ class RestClient:
         self._tracker = tracker
         self._connections: dict[tuple[str, bool], Any] = {}
         # Where calls go over the lean client; None where they do not.
-        self._lean: dict[str, WireClient | None] = {}
+        self._lean: dict[tuple[str, str], WireClient | None] = {}
 
     def send(
         self,
@@ -141,9 +142,9 @@ class RestClient:
         lean = self._lean_client(parts)
         if lean is not None and lean.accepts(parts, usual):
             answer = self._exchange(lean, method, parts, body, usual)
-            if not answer.is_redirect:
+            if not (answer.is_redirect and is_sent_on(method, answer.status_code)):
                 return answer
-            self._lean[parts.netloc] = None
+            self._lean[parts.scheme, parts.netloc] = None
         return aside(lambda: self._by_libcloud(method, url, body, usual))
 
     def _exchange(
@@ -159,14 +160,17 @@ class RestClient:
 
     def _lean_client(self, url: SplitResult) -> WireClient | None:
         """The lean client, if calls to this host can go over it."""
-        if url.netloc not in self._lean:
-            self._lean[url.netloc] = None if has_proxy(url) else self._new_client(url)
-        return self._lean[url.netloc]
+        place = url.scheme, url.netloc
+        if place not in self._lean:
+            self._lean[place] = None if has_proxy(url) else self._new_client(url)
+        return self._lean[place]
 
-    def _new_client(self, url: SplitResult) -> WireClient:
-        from cloudmesh.cloud.wire.client import WireClient  # with it comes TLS
+    def _new_client(self, url: SplitResult) -> WireClient | None:
+        from cloudmesh.cloud.wire.client import WireClient, reaches  # with it comes TLS
         from cloudmesh.cloud.wire.pool import Tls
 
+        if not reaches(url):
+            return None
         own = self._settings
         authorities = own.ca_file
         if not (own.insecure or authorities):
