@@ -43,19 +43,24 @@ class Raw:
                 threading.Thread(target=self._serve, args=[here], daemon=True).start()
 
     def _serve(self, here):
-        if self._tls:
-            here = self._tls.wrap_socket(here, server_side=True)
-            self.sessions.append(here.session_reused)
         with suppress(OSError), here:
-            self.connections += 1
-            while self._answers and self._read(here):
-                answer = self._answers.pop(0)
-                if answer is None:
-                    break
-                here.sendall(answer)
-                if answer.endswith(CLOSE):
-                    break
-            here.shutdown(socket.SHUT_RDWR)
+            if self._tls is None:
+                self._answer(here)
+                return
+            with self._tls.wrap_socket(here, server_side=True) as secured:
+                self.sessions.append(secured.session_reused)
+                self._answer(secured)
+
+    def _answer(self, here):
+        self.connections += 1
+        while self._answers and self._read(here):
+            answer = self._answers.pop(0)
+            if answer is None:
+                break
+            here.sendall(answer)
+            if answer.endswith(CLOSE):
+                break
+        here.shutdown(socket.SHUT_RDWR)
 
     def _read(self, here):
         head = b""
