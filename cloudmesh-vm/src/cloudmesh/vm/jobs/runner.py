@@ -267,13 +267,15 @@ class JobRunner:
         More than it can make would only wait there, and that would count as the time of their calls.
         """
         if self._own_threads:
+            wanted = min(self.parallel, max(1, tasks))
+            if wanted == 1:
+                return 1
             clouds = len(settings)
             accesses = [each.access for each in settings.values() if isinstance(each, CallSettings)]
             # A thread may have been at each of the clouds.
             each = _A_SHARING_CALL if all(map(can_share, accesses)) else _A_CALL * max(1, clouds)
             others = _OTHERS + _A_CALL * clouds
-            wanted = min(self.parallel, max(1, tasks))
-            return room_for(wanted, each, others) if wanted > 1 else 1
+            return room_for(wanted, each, others)
         executor = self._executor()
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
         return min(self.parallel, most or self.parallel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +24,6 @@ class CallTracker:
     Errors of libcloud often leave out the status of the answer; it is found here.
 
     Attributes:
-        budget: what is left of the limits of an answer.
         cloud: its name.
         get_reads: whether the cloud changes nothing for a GET, as some interfaces do.
         changes: how many calls since ``reset``, but for the last, may have changed something.
@@ -38,7 +38,7 @@ class CallTracker:
     """
 
     def __init__(self, settings: ConnectionSettings, cloud: str = "", get_reads: bool = False) -> None:
-        self.budget = AnswerBudget(settings)
+        self._settings = settings
         self.cloud, self.get_reads = cloud, get_reads
         self.changes = 0
         self.place = self.service = ""
@@ -48,6 +48,11 @@ class CallTracker:
         self.is_plausible: Callable[[str, str, Any], bool] | None = None
         self._sessions: list[Any] = []
         self._changing = self.was_read = False
+
+    @cached_property
+    def budget(self) -> AnswerBudget:
+        """What is left of the limits of an answer."""
+        return AnswerBudget(self._settings)
 
     def reset(self) -> None:
         """Count changes from here."""
