@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -144,14 +144,28 @@ def test_a_key_of_the_console_is_enough_and_a_false_one_refuses(
     assert ssh(file, "uc.web1", "echo in").returncode == 255
 
 
-@needs_ssh
-def test_a_machine_behind_another_one_is_reached_through_it(
-    configured: Callable[..., Path], start_sshd: Callable[..., Any]
-) -> None:
+class Behind(NamedTuple):
+    """A machine that is reached through another one, the file for ssh, and the servers of both."""
+
+    file: Path
+    gateway: MachineRecord
+    machine: MachineRecord
+    outer: Any
+    inner: Any
+
+
+@pytest.fixture
+def behind(configured: Callable[..., Path], start_sshd: Callable[..., Any]) -> Behind:
     outer, inner = start_sshd(), start_sshd()
     gateway = vm("gateway", public_ips=["127.0.0.1"], ssh_port=outer.port)
     machine = vm(private_ips=["10.0.0.5"], ssh_port=inner.port)
     file = configured(gateway, machine, user=inner.user, key=inner.key)
+    return Behind(file, gateway, machine, outer, inner)
+
+
+@needs_ssh
+def test_a_machine_behind_another_one_is_reached_through_it(behind: Behind) -> None:
+    file, gateway, machine, outer, inner = behind
     # As seen from the gateway.
     done = ssh(file, "-oHostName=127.0.0.1", "uc.web1", "echo in")
     assert done.stdout == "in\n", done.stderr
@@ -159,13 +173,8 @@ def test_a_machine_behind_another_one_is_reached_through_it(
 
 
 @needs_ssh
-def test_what_ansible_hands_on_leads_there_too(
-    configured: Callable[..., Path], start_sshd: Callable[..., Any]
-) -> None:
-    outer, inner = start_sshd(), start_sshd()
-    gateway = vm("gateway", public_ips=["127.0.0.1"], ssh_port=outer.port)
-    machine = vm(private_ips=["10.0.0.5"], ssh_port=inner.port)
-    file = configured(gateway, machine, user=inner.user, key=inner.key)
+def test_what_ansible_hands_on_leads_there_too(behind: Behind) -> None:
+    file, gateway, machine, outer, inner = behind
     with Inventory(open_store()) as inventory:
         hosts = ssh_file.entries(Config.load(), inventory).hosts
     inventory = yaml.safe_load("\n".join(ansible_lines(hosts, file)))["all"]["hosts"]
