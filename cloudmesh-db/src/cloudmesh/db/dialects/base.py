@@ -6,12 +6,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
     from cloudmesh.db.locks.hold import Hold
+
+T = TypeVar("T")
 
 # The format of a store as this version makes it, see ``sqlite`` for those before it.
 FORMAT = 2
@@ -236,3 +239,11 @@ def too_new(place: str, version: int) -> StoreError:
         f"the store {place} has the format {version} of a newer cloudmesh, this one knows {FORMAT}; "
         "upgrade cloudmesh-db"
     )
+
+
+def padded(things: Sequence[T]) -> list[T]:
+    """The things, and the last of them once more as often as their number is short of a power of two.
+
+    Statements differ by the number of values they name, and each is prepared once.
+    """
+    return [*things, *repeat(things[-1], (1 << (len(things) - 1).bit_length()) - len(things))]

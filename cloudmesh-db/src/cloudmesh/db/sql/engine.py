@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from cloudmesh.db.dialects.base import Dialect, Unbindable
+from cloudmesh.db.dialects.base import Dialect, Unbindable, padded
 from cloudmesh.db.records.flat import InvalidRecord, Leaf, Record, leaves
 from cloudmesh.db.records.values import pack, unpack
 from cloudmesh.db.sql.rows import Columns, Row
@@ -188,9 +188,20 @@ class Engine:
         done = 0
         with suppress(Unbindable):
             for columns, rows in groups.items():
-                sql = f"{self._update_sql(table, columns)} AND _json IS NULL"
-                done += self.dialect.count_changed(sql, rows)
+                done += self._set_plain(table, columns, rows)
         return done == len(changes)
+
+    def _set_plain(self, table: Table, columns: Columns, rows: list[Row]) -> int:
+        """Set columns of rows that have no ``_json``, and give how many there are; each ends with its id."""
+        values = rows[0][:-1]
+        # Tasks that are begun together differ in nothing but their ids.
+        if len(rows) > 1 and all(each[place] is value for each in rows for place, value in enumerate(values)):
+            ids = padded([row[-1] for row in rows])
+            rows = [(*values, *ids)]
+            sql = self._update_sql(table, columns, count=len(ids))
+        else:
+            sql = self._update_sql(table, columns)
+        return self.dialect.count_changed(f"{sql} AND _json IS NULL", rows)
 
     def _apply(self, table: Table, changes: Mapping[int, RowChange]) -> int:
         """Change at most ``BATCH`` rows, by their ids; gives how many of them there are."""
@@ -222,14 +233,17 @@ class Engine:
             self.dialect.executemany(f"{delete} WHERE id = {self.dialect.mark}", [(id,) for id in ids])
             return len(ids)
 
-    def _update_sql(self, table: Table, names: Sequence[str], nothing: Sequence[str] = ()) -> str:
-        """The statement that sets columns of one row, and others to NULL; its id is bound last."""
-        key = tuple(names), tuple(nothing)
+    def _update_sql(
+        self, table: Table, names: Sequence[str], nothing: Sequence[str] = (), count: int = 1
+    ) -> str:
+        """The statement that sets columns of rows, and others to NULL; ``count`` ids are bound last."""
+        key = tuple(names), tuple(nothing), count
         if key not in table.updates:
             quote, mark = self.dialect.quote, self.dialect.mark
             changes = [f"{quote(name)} = {mark}" for name in names]
             changes += [f"{quote(name)} = NULL" for name in nothing]
-            sql = f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id = {mark}"  # noqa: S608
+            marks = ", ".join([mark] * count)
+            sql = f"UPDATE {quote(table.name)} SET {', '.join(changes)} WHERE id IN ({marks})"  # noqa: S608
             table.updates[key] = sql
         return table.updates[key]
 

@@ -27,7 +27,8 @@ class Table:
         by_path: the same by path.
         writer, reader: how records that look like earlier ones become rows, and rows records.
         selects: the statements for the usual conditions, by their columns.
-        updates: the statements that set columns of one row, by these and those that are set to NULL.
+        updates: the statements that set columns of rows, by these, those that are set to NULL, and how many
+            rows there are.
     """
 
     def __init__(self, name: str, limits: DialectLimits) -> None:
@@ -43,7 +44,7 @@ class Table:
         self.writer = RowWriter(self.by_path)
         self.reader = RowReader(self.columns, ())
         self.selects: dict[tuple[str, ...], str | None] = {}
-        self.updates: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
+        self.updates: dict[tuple[tuple[str, ...], tuple[str, ...], int], str] = {}
         self._touched: dict[tuple[KeyPath, ...], tuple[str, ...]] = {}
         self._alone: dict[tuple[str, ...], tuple[str, ...]] = {}
 
