@@ -252,7 +252,7 @@ def test_a_call_that_is_thrown_out_is_not_woken_by_what_it_had_others_do(calls):
     made = executor.submit(hang)
     while not made.running():
         time.sleep(0.001)
-    executor._tell(lambda: [each.throw(GreenletExit) for each in [*executor._running.values()]])
+    executor._turns.tell(lambda: [each.throw(GreenletExit) for each in [*executor._running.values()]])
     gate.set()
     with pytest.raises(CancelledError):
         made.result(LONG)

@@ -1,19 +1,17 @@
 """One thread for hundreds of calls at once: while some wait for their clouds, others go on.
 
-Each call is a greenlet, a function that can be left in the middle and gone on with later. It leaves where it
-waits (``cloudmesh.cloud.wire.waiting``), and asyncio tells when it can go on.
+Each call is made in a greenlet, a function that can be left in the middle and gone on with later. It leaves
+where it waits (``cloudmesh.cloud.wire.waiting``), and ``Turns`` tells when it can go on.
 """
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
@@ -22,6 +20,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from cloudmesh.cloud.wire.waiting import share
 from cloudmesh.vm.executors.threads import DaemonThreads
+from cloudmesh.vm.executors.turns import Turns
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -40,14 +39,16 @@ class MultiplexedCalls(Executor):
     def __init__(self, max_workers: int, at_end: Callable[[], None] = lambda: None) -> None:
         self.max_workers = max_workers
         self._at_end = at_end
-        self._loop = asyncio.new_event_loop()
-        self._closed = False
+        self._turns = Turns()
+        self._closed = self._over = False
         # Whether all has ended that was not given up.
         self._ended = threading.Event()
         # Of the thread alone: what is not begun yet, and the calls that are running, without those given up.
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._running: dict[Future[Any], greenlet] = {}
         self._given_up: set[greenlet] = set()
+        # Greenlets that have made a call, and make the next ones: a new one costs more.
+        self._idle: list[greenlet] = []
         # What calls have other threads do.
         self._asides: dict[greenlet, Future[Any]] = {}
         self._aside = DaemonThreads(max_workers)
@@ -55,7 +56,7 @@ class MultiplexedCalls(Executor):
         try:
             self._thread.start()
         except RuntimeError:
-            self._loop.close()
+            self._turns.close()
             raise
         _open.add(self)
 
@@ -66,13 +67,13 @@ class MultiplexedCalls(Executor):
         if self._closed:
             raise RuntimeError("these calls were shut down")
         future: Future[Answer] = Future()
-        self._tell(lambda: self._take(future, lambda: fn(*args, **kwargs)))
+        self._turns.tell(partial(self._take, future, partial(fn, *args, **kwargs)))
         return future
 
     def abandon(self, future: Future[Any]) -> None:
         """Give a call up: it is not counted any more, whenever it ends."""
         if not future.cancel():
-            self._tell(lambda: self._give_up(future))
+            self._turns.tell(lambda: self._give_up(future))
 
     def reduce(self, max_workers: int) -> None:
         """Have fewer calls at once from now on."""
@@ -86,32 +87,30 @@ class MultiplexedCalls(Executor):
         """
         first, self._closed = not self._closed, True
         if first or cancel_futures:
-            self._tell(lambda: self._end(cancel_futures))
+            self._turns.tell(lambda: self._end(cancel_futures))
         if wait:
             self._ended.wait()
 
     def end(self, seconds: float) -> None:
         """Let all calls close what they have open; wait for so many seconds until the thread has ended."""
         self._closed = True
-        self._tell(self._throw_out)
+        self._turns.tell(self._throw_out)
         self._thread.join(seconds)
-
-    def _tell(self, what: Callable[[], None]) -> None:
-        with suppress(RuntimeError):
-            # The thread has ended if its loop is closed.
-            self._loop.call_soon_threadsafe(what)
 
     # What follows is done by the thread.
 
     def _run(self) -> None:
         share(self)
-        self._main = getcurrent()
+        self._turns.begin()
         try:
-            self._loop.run_forever()
+            while not self._over:
+                self._turns.turn()
         finally:
+            for each in self._idle:
+                each.throw(GreenletExit)
             self._at_end()
             self._ended.set()
-            self._loop.close()
+            self._turns.close()
             self._aside.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, future: Future[Any], call: Callable[[], Any]) -> None:
@@ -122,27 +121,38 @@ class MultiplexedCalls(Executor):
         while self._waiting and len(self._running) < self.max_workers:
             future, call = self._waiting.popleft()
             if future.set_running_or_notify_cancel():
-                made = self._running[future] = greenlet(self._make, self._main)
-                made.switch(future, call)
+                maker = self._running[future] = self._idle.pop() if self._idle else greenlet(self._make_each)
+                maker.switch(future, call)
         if self._closed and not self._running and not self._waiting:
             self._ended.set()
             if not self._given_up:
-                self._loop.stop()
+                self._over = True
 
-    def _make(self, future: Future[Any], call: Callable[[], Any]) -> None:
+    def _make_each(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        """Make one call after another, until one is thrown out."""
+        here = getcurrent()
+        while self._make(future, call):
+            self._given_up.discard(here)
+            self._running.pop(future, None)
+            self._idle.append(here)
+            # Not from here: the next one would be begun by this one.
+            self._turns.soon(self._next)
+            del future, call
+            future, call = self._turns.leave()
+
+    @staticmethod
+    def _make(future: Future[Any], call: Callable[[], Any]) -> bool:
+        """Make a call; False if it is thrown out."""
         try:
             answer = call()
         except GreenletExit:
             future.set_exception(CancelledError())
-            return
+            return False
         except BaseException as error:  # noqa: BLE001 it is raised where the future is asked
             future.set_exception(error)
         else:
             future.set_result(answer)
-        self._given_up.discard(getcurrent())
-        self._running.pop(future, None)
-        # Not from here: the next one would be begun by this one.
-        self._loop.call_soon(self._next)
+        return True
 
     def _give_up(self, future: Future[Any]) -> None:
         if (call := self._running.pop(future, None)) is not None:
@@ -163,37 +173,26 @@ class MultiplexedCalls(Executor):
         self._end(cancel=True)
         for call in [*self._running.values(), *self._given_up]:
             call.throw(GreenletExit)
-        self._loop.stop()
+        self._over = True
 
     # How a call waits: see ``cloudmesh.cloud.wire.waiting``.
 
     def until_ready(self, connection: socket.socket, writing: bool, seconds: float) -> bool:
         """Let the others go on until a socket can be written to, or read; False if that takes longer."""
-        loop, call, number = self._loop, getcurrent(), connection.fileno()
-        late = loop.call_later(max(0.0, seconds), call.switch, False)
-        try:
-            (loop.add_writer if writing else loop.add_reader)(number, call.switch, True)
-            return bool(self._main.switch())
-        finally:
-            late.cancel()
-            (loop.remove_writer if writing else loop.remove_reader)(number)
+        return self._turns.until_ready(connection.fileno(), writing, seconds)
 
     def pause(self, seconds: float) -> None:
         """Let the others go on for so many seconds."""
-        later = self._loop.call_later(max(0.0, seconds), getcurrent().switch)
-        try:
-            self._main.switch()
-        finally:
-            later.cancel()
+        self._turns.leave_for(seconds)
 
     def aside(self, function: Callable[[], Answer]) -> Answer:
         """Let the others go on while another thread runs a function."""
         call = getcurrent()
         done: Future[Answer] = self._aside.submit(function)
         self._asides[call] = done
-        done.add_done_callback(lambda _: self._tell(partial(self._go_on, call, done)))
+        done.add_done_callback(lambda _: self._turns.tell(partial(self._go_on, call, done)))
         try:
-            self._main.switch()
+            self._turns.leave()
         finally:
             del self._asides[call]
             if not done.done():
