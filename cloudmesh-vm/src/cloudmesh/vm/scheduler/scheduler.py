@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import ProgressCallback
-from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.secrets import mask_text
@@ -29,6 +27,7 @@ from cloudmesh.vm.model.call import Call, CallLost, NoRoom, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
+from cloudmesh.vm.scheduler.outcome_log import OutcomeLog
 from cloudmesh.vm.scheduler.queue import (
     CloudQueue,
     InFlightCall,
@@ -50,22 +49,6 @@ _ASK_STORE = 1.0
 # last, at most so many seconds, to store the calls together that end meanwhile.
 _MANY, _PAUSE, _LONGEST_PAUSE = 64, 2.0, 0.01
 _INTERRUPTED = "interrupted during the call; cms vm list --refresh shows its state"
-
-
-class OutcomeLog(Protocol):
-    """Where the scheduler writes what happens to tasks; ``JobStore`` is one."""
-
-    def write(
-        self, changes: Sequence[StoreChange], ended: Sequence[tuple[Task, Outcome]], begun: Sequence[TaskRun]
-    ) -> None:
-        """Write, all or nothing, what is known of machines, how tasks ended and which are begun now.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
-
-    def is_cancelled(self) -> bool:
-        """Whether another process wants the job to end. Raises StoreError."""
 
 
 @dataclass(eq=False)
@@ -101,9 +84,9 @@ class Scheduler:
         """Prepare a run."""
         self._results = ResultHandler(self.policy, self.clock)
         self._progress = ProgressCounter(self.watch)
-        # Calls that have ended; None only wakes the scheduler.
-        self._events: SimpleQueue[InFlightCall | None] = SimpleQueue()
-        self._in_flight: dict[InFlightCall, None] = {}
+        # Futures of calls that have ended; None only wakes the scheduler.
+        self._events: SimpleQueue[Future[Reply] | None] = SimpleQueue()
+        self._in_flight: dict[Future[Reply], InFlightCall] = {}
         self._queues: dict[str, CloudQueue] = {}
         self._asked_store = self.clock()
         # What becomes of all that is not begun yet; None while the work goes on.
@@ -214,7 +197,7 @@ class Scheduler:
             self.parallel = min(self.parallel, getattr(self.executor(), "max_workers", self.parallel))
         over = [*step.ended, *step.left]
         self._progress.count(over)
-        self._progress.tell(now, self._in_flight, news=bool(over or step.calls))
+        self._progress.tell(now, self._in_flight.values(), news=bool(over or step.calls))
         self._pause = min(_PAUSE * (time.thread_time() - began), _LONGEST_PAUSE)
         return over
 
@@ -223,8 +206,8 @@ class Scheduler:
         ended: list[InFlightCall] = []
         try:
             self._take(ended, self._seconds_to_wait())
-            if ended and len(self._in_flight) > max(_MANY, len(ended)) and not self.stop.requested:
-                time.sleep(self._pause)
+            if pause := self._seconds_to_gather(ended):
+                time.sleep(pause)
                 self._take(ended, 0.0)
         except KeyboardInterrupt:
             # Without our handler of signals, or at the second signal.
@@ -233,12 +216,24 @@ class Scheduler:
             raise KeyboardInterrupt
         return ended
 
+    def _seconds_to_gather(self, ended: list[InFlightCall]) -> float:
+        """How long to wait for more calls that end, once there are some."""
+        if self.stop.requested or len(self._in_flight) == len(ended):
+            return 0.0
+        if ended and len(self._in_flight) > max(_MANY, len(ended)):
+            return self._pause
+        # Clouds that were asked first together mostly answer together. The one that is a moment earlier would
+        # get all calls, and the others would wait for those.
+        first = any(call.queue.probing and call.queue.waiting for call in ended)
+        more = any(call.queue.probing for call in self._in_flight.values() if call not in ended)
+        return _LONGEST_PAUSE if first and more else 0.0
+
     def _take(self, ended: list[InFlightCall], seconds: float) -> None:
         """Take the calls that have ended; if there is none, wait so many seconds for one."""
         with suppress(Empty):
             event = self._events.get(timeout=seconds)
             while True:
-                ended += [event] if event is not None and event in self._in_flight else []
+                ended += [self._in_flight[event]] if event is not None and event in self._in_flight else []
                 event = self._events.get_nowait()
 
     def _make_room(self, ended: InFlightCall) -> None:
@@ -266,7 +261,7 @@ class Scheduler:
 
     def _remove(self, call: InFlightCall) -> None:
         """Count a call as in flight no more."""
-        self._in_flight.pop(call)
+        self._in_flight.pop(call.future)
         call.queue.running -= 1
 
     def _give_up_late_calls(self, now: float, step: SchedulerStep) -> None:
@@ -274,7 +269,7 @@ class Scheduler:
         late = self._ends is not None and now >= self._ends
         if not late and now < self._first_end:
             return
-        for call in [each for each in self._in_flight if late or now >= each.ends]:
+        for call in [each for each in self._in_flight.values() if late or now >= each.ends]:
             self._remove(call)
             call.abandon(self.executor())
             for run in call.runs:
@@ -283,7 +278,7 @@ class Scheduler:
                     self._results.out_of_time(run, self.limits.timeout or 0.0, step)
                 else:
                     self._results.overdue(call, run, step)
-        self._first_end = min((each.ends for each in self._in_flight), default=inf)
+        self._first_end = min((each.ends for each in self._in_flight.values()), default=inf)
 
     def _drop_hopeless_tasks(self, now: float, step: SchedulerStep) -> None:
         """Drop what will not be begun: in a queue that is closed, or everywhere once the work is halted."""
@@ -364,7 +359,6 @@ class Scheduler:
 
     def _submit(self, call: InFlightCall) -> None:
         """Hand a call to the executor."""
-        self._in_flight[call] = None
         self._first_end = min(self._first_end, call.ends)
         call.executor = type(self.executor()).__name__
         try:
@@ -380,8 +374,10 @@ class Scheduler:
             call.fail(reason)
         except Exception as error:  # noqa: BLE001 an executor may fail in its own way; all tasks end in an outcome
             call.fail(error)
-        # This runs in whatever thread made the call.
-        call.future.add_done_callback(lambda _: self._events.put(call))
+        self._in_flight[call.future] = call
+        # This runs in whatever thread made the call. It does not know the call, which knows the future: what
+        # refers to each other in a circle waits for the garbage collector.
+        call.future.add_done_callback(self._events.put)
 
     def _message(self, call: InFlightCall) -> Call:
         """The call as it is sent to whoever makes it."""
