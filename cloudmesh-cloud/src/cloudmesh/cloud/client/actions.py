@@ -203,7 +203,8 @@ class MachineActions:
             raise
         if verb.makes:
             return self._made(machine, made)
-        return replace(self._accepted(machine, verb, argument), target=foreseen.target)
+        accepted = self._accepted(machine, verb, argument)
+        return ActionResult(accepted.machine, accepted.changed, foreseen.target)
 
     def _made(self, machine: MachineRecord, made: MachineRecord) -> ActionResult:
         """What a verb comes to that has made another machine, which is written down."""
@@ -307,7 +308,7 @@ class MachineActions:
 def after(machine: MachineRecord, verb: Verb, argument: Argument) -> MachineRecord:
     """The machine once the cloud has accepted a verb."""
     if verb.passing is not None:
-        machine = replace(machine, state=verb.passing, raw_state="", fault="")
+        machine = machine.on_its_way(verb.passing)
     if verb.locks is not None:
         return replace(machine, locked=verb.locks)
     if isinstance(argument, Image):

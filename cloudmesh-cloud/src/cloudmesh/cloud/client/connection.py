@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -21,6 +21,7 @@ from cloudmesh.cloud.fanout.query import bounded
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.model.refusals import cannot
 from cloudmesh.cloud.model.verbs import Capability
+from cloudmesh.cloud.provider.guard import Guard
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.retry import READS, ReadRetry
 from cloudmesh.cloud.store.inventory import Inventory
@@ -33,14 +34,13 @@ Listed = TypeVar("Listed")
 _SHOWN = 8
 
 
-@contextmanager
-def mapped(cloud: str) -> Iterator[None]:
+def mapped(cloud: str) -> AbstractContextManager[None]:
     """Turn an error that a provider must not raise into a ProviderDefect, so that other clouds go on."""
-    try:
-        yield
-    except CloudmeshError:
-        raise
-    except Exception as error:
+    return Guard(partial(_map, cloud))
+
+
+def _map(cloud: str, error: Exception) -> None:
+    if not isinstance(error, CloudmeshError):
         kind = type(error).__name__
         raise ProviderDefect(
             f"cloud {cloud} failed with an error in its provider ({kind}); "
@@ -59,7 +59,11 @@ class RetryingReader:
         found = getattr(self._provider, name)
         if not callable(found):
             return found
-        method = mapped(self._provider.name)(found)
+
+        def method(*words: Any, **named: Any) -> Any:
+            with mapped(self._provider.name):
+                return found(*words, **named)
+
         if name not in READS:
             return method
         return lambda *words: self._retry.call(partial(method, *words))

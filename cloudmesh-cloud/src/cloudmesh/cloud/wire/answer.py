@@ -119,6 +119,8 @@ class AnswerReader:
 
     def answer(self) -> Answer:
         """The answer, which is complete. Raises UnreadableAnswerError, or BadAnswer if it is too large."""
+        # It refers to this reader, in a circle that would wait for the garbage collector.
+        del self._parser
         content = b"".join(self._parts)
         if content and self._headers.get("content-encoding", "").strip().lower() == PACKED:
             content = self._unpacked(content)

@@ -32,9 +32,9 @@ class WireClient:
     @staticmethod
     def accepts(url: SplitResult, headers: Mapping[str, str]) -> bool:
         """Whether a call can be written down as it is: nothing in it has to be coded, or be left out."""
-        texts = (url.path, url.query, *headers.values())
-        plain = all(text.isascii() and text.isprintable() for text in texts)
-        return plain and " " not in url.path and " " not in url.query
+        place = url.path + url.query
+        text = "".join([place, *headers.values()])
+        return text.isascii() and text.isprintable() and " " not in place
 
     def exchange(self, method: str, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a request that ``reaches`` and ``accepts`` allow; see ``Connection`` for errors."""

@@ -35,6 +35,8 @@ class Connection:
     def __init__(self, connected: socket.socket) -> None:
         self.keeps = True
         self._socket = connected
+        self._readable = select.poll()
+        self._readable.register(connected, select.POLLIN)
 
     def close(self) -> None:
         """Close it."""
@@ -44,7 +46,7 @@ class Connection:
 
     def is_alive(self) -> bool:
         """Whether the server has left it open; what it sends unasked, as an announced end, ends it."""
-        return self.keeps and not is_readable_now(self._socket)
+        return self.keeps and not self._readable.poll(0)
 
     @property
     def session(self) -> ssl.SSLSession | None:
@@ -102,13 +104,6 @@ class Connection:
             # Which of the two times was over is told.
             budget.left()
             raise AnswerTimeoutError
-
-
-def is_readable_now(connection: socket.socket) -> bool:
-    """Whether there is something to read, or the end, at this moment."""
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def connect(

@@ -6,13 +6,15 @@ import time
 from abc import abstractmethod
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import BadAnswer, OddRecord
 from cloudmesh.cloud.provider.boot import BootRequest
+from cloudmesh.cloud.provider.guard import Guard
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.connection_settings import CONNECTION_KEYS, ConnectionSettings
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
@@ -144,44 +146,46 @@ class LibcloudProvider(Provider):
         """Let no error repeat what a machine is booted with: it may hold secrets. Comes before the boot."""
         self._hidden |= userdata_texts(request.userdata)
 
-    @contextmanager
-    def calling(self, what: str) -> Iterator[None]:
+    def calling(self, what: str) -> AbstractContextManager[None]:
         """Every call of the driver goes in here; ``what`` it is to do stands in error messages."""
+        self._count_time()
+        return Guard(partial(self._translate, what))
+
+    def _count_time(self) -> None:
+        """Let the time for a call begin, where it holds for all that is asked for from here on."""
         if self.whole_methods:
             self.tracker.ends = time.monotonic() + self.connection_settings.call_timeout
-        try:
-            yield
-        except CloudmeshError:
-            raise
-        except Exception as error:
-            from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
 
-            place = self.tracker.place or "its endpoint"
-            # The longest first: one may be a part of another.
-            secrets = sorted({*secret_texts(self.settings), *self._hidden}, key=len, reverse=True)
-            tracker = self.tracker
-            hidden = tuple(secrets)
-            call = CallContext(self.name, what, place, tracker.answer, hidden, self.explain, tracker.service)
-            ours = translate(error, call)
-            if ours is None:
-                raise
+    def _translate(self, what: str, error: Exception) -> None:
+        """Raise our error for one of the driver; not for what is a mistake in the code."""
+        if isinstance(error, CloudmeshError):
+            return
+        from cloudmesh.cloud.providers.libcloud.errors import CallContext, translate
+
+        tracker = self.tracker
+        place = tracker.place or "its endpoint"
+        # The longest first: one may be a part of another.
+        hidden = tuple(sorted({*secret_texts(self.settings), *self._hidden}, key=len, reverse=True))
+        call = CallContext(self.name, what, place, tracker.answer, hidden, self.explain, tracker.service)
+        ours = translate(error, call)
+        if ours is not None:
             raise ours from error
 
-    @contextmanager
-    def requesting(self, what: str) -> Iterator[None]:
+    def requesting(self, what: str) -> AbstractContextManager[None]:
         """As ``calling``; an answer of another form than the interface promises raises BadAnswer."""
-        with self.calling(what):
-            try:
-                yield
-            except OSError:
-                # Of the network; some of them are a ValueError as well.
-                raise
-            except _ODD as error:
-                odd = f": {error}" if isinstance(error, OddRecord) else ""
-                raise BadAnswer(
-                    f"cloud {self.name}: {what} failed: unexpected answer from {self.tracker.place}{odd}; "
-                    f"{self.doubt}"
-                ) from error
+        self._count_time()
+        return Guard(partial(self.translate_answer, what))
+
+    def translate_answer(self, what: str, error: Exception) -> None:
+        """Raise our error for one of a block that asks for something and reads the answer."""
+        # Those of the network are OSErrors; some of them are a ValueError as well.
+        if isinstance(error, _ODD) and not isinstance(error, OSError):
+            odd = f": {error}" if isinstance(error, OddRecord) else ""
+            raise BadAnswer(
+                f"cloud {self.name}: {what} failed: unexpected answer from {self.tracker.place}{odd}; "
+                f"{self.doubt}"
+            ) from error
+        self._translate(what, error)
 
     @contextmanager
     def listing(self, what: str) -> Iterator[None]:
@@ -193,21 +197,32 @@ class LibcloudProvider(Provider):
         finally:
             self.tracker.pages = None
 
-    @contextmanager
-    def changing(self, what: str) -> Iterator[None]:
+    def changing(self, what: str) -> AbstractContextManager[None]:
         """``calling`` for a method of the driver that changes something, perhaps by several requests.
 
         Some drivers ask for a machine and then look whether it is there. If such a look fails, the error
         is about that request alone, and what was asked for may be done all the same.
         """
         self.tracker.reset()
+        self._count_time()
+        return self.weighing(partial(self._translate, what))
+
+    def weighing(self, translate: Callable[[Exception], None]) -> AbstractContextManager[None]:
+        """A block whose errors ``translate`` raises as ours; the tracker tells what they leave unknown."""
+        return Guard(partial(self._weigh, translate))
+
+    def _weigh(self, translate: Callable[[Exception], None], error: Exception) -> None:
         try:
-            with self.calling(what):
-                yield
-        except CloudmeshError as error:
-            unsure = error.outcome_unknown and not self.tracker.was_read
-            error.outcome_unknown = unsure or self.tracker.changes > 0
+            translate(error)
+        except CloudmeshError as ours:
+            self._judge(ours)
             raise
+        if isinstance(error, CloudmeshError):
+            self._judge(error)
+
+    def _judge(self, error: CloudmeshError) -> None:
+        unsure = error.outcome_unknown and not self.tracker.was_read
+        error.outcome_unknown = unsure or self.tracker.changes > 0
 
     def explain(self, details: Any, call: Any) -> CloudmeshError | None:
         """The error of our tree for what this cloud told (``ErrorDetails``) in this ``CallContext``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -215,11 +215,10 @@ class OpenStackServices(LibcloudProvider):
         self.answered = Told(str(answer.headers.get("date", "")), time.monotonic() - began)
         return body_of(call, answer)
 
-    @contextmanager
-    def requesting(self, what: str) -> Iterator[None]:
+    def requesting(self, what: str) -> AbstractContextManager[None]:
         """As for every cloud, and as ``changing``."""
-        with self.changing(what), super().requesting(what):
-            yield
+        self.tracker.reset()
+        return self.weighing(partial(self.translate_answer, what))
 
     def act(self, verb: str, cloud_id: str) -> None:
         """Ask Nova for the action of a verb, or delete the server."""

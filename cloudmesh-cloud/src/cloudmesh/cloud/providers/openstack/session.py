@@ -256,6 +256,8 @@ class KeystoneSession:
         self._hide = hide
         self._file = TokenFile(cloud, account)
         self._token: Token | None = None
+        # Addresses that were found in its catalog.
+        self._endpoints: dict[str, str] = {}
         # Whether it was given before this session, so that the catalog in it may be out of date.
         self._is_kept = False
         self._refused = ""
@@ -288,7 +290,7 @@ class KeystoneSession:
 
     def _use(self, token: Token) -> Token:
         self._hide(token.text)
-        self._token, self._is_kept = token, False
+        self._token, self._is_kept, self._endpoints = token, False, {}
         return token
 
     def renew(self) -> Token:
@@ -331,8 +333,11 @@ class KeystoneSession:
         if override := self._account.overrides.get(kind):
             return _unversioned(kind, override)
         token = self.token()
+        if known := self._endpoints.get(kind):
+            return known
         try:
-            return self._endpoint(kind, token)
+            found = self._endpoints[kind] = self._endpoint(kind, token)
+            return found
         except EndpointError:
             # No person is bothered for what may be new in the catalog.
             if not self._is_kept or self._account.needs_person:
