@@ -26,6 +26,7 @@ from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.executors.room import FEW_THREADS, few_files
 from cloudmesh.vm.executors.threads import THREADS, leaving
 from cloudmesh.vm.jobs import lease_rows, rows
+from cloudmesh.vm.jobs.collector import collecting_less
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
@@ -107,7 +108,8 @@ class JobRunner:
         """
         if self.session.config.engine() != THREADS:
             self._executor()
-        return JobStore.create(self.session.inventory, plan)
+        with collecting_less():
+            return JobStore.create(self.session.inventory, plan)
 
     def finish(
         self,
@@ -127,7 +129,8 @@ class JobRunner:
             leases = self._leases(store, verb, tasks, stop, deadline)
             ready, ended = leases.secure(tasks) if leases else (tasks, {})
             scheduler = self._scheduler(store, verb, ready, deadline, stop)
-            result = scheduler.run(ready) if ready else Result([])
+            with collecting_less():
+                result = scheduler.run(ready) if ready else Result([])
             if leases:
                 run = dict(zip((task.number for task in ready), result, strict=True))
                 result = Result([ended.get(task.number) or run[task.number] for task in tasks])
@@ -195,7 +198,8 @@ class JobRunner:
             outcomes = list(known.values())
             yield from outcomes
             # Left early, the calls in flight must have ended before the job is released.
-            with closing(self._scheduler(store, plan.verb, ready, deadline).each(ready)) as ended:
+            scheduler = self._scheduler(store, plan.verb, ready, deadline)
+            with collecting_less(), closing(scheduler.each(ready)) as ended:
                 for _, outcome in ended:
                     outcomes.append(outcome)
                     yield self.as_known(outcome)
