@@ -79,7 +79,7 @@ class OwnCalls(Executor):
 
     def _sharing(self) -> MultiplexedCalls:
         if self._multiplexed is None:
-            from cloudmesh.vm.executors.multiplexed import MultiplexedCalls  # with it comes asyncio
+            from cloudmesh.vm.executors.multiplexed import MultiplexedCalls  # small jobs need none
 
             self._multiplexed = MultiplexedCalls(self.max_workers, self._at_end)
         return self._multiplexed
