@@ -26,8 +26,8 @@ _LONGEST_HERE = 0.5
 # Seconds in which cloud-init may still make the user and bring in the key; in which an address that can be
 # used may still come; after which it counts as one that never begins.
 _USER_COMES, _ADDRESS_COMES, _NEVER_BEGUN = 120.0, 60.0, 120.0
-# Seconds between two questions to cloud-init itself, while it does not write that it has ended. The first look
-# only reads its files, since asking takes a machine without KVM half a second.
+# Seconds between two questions to cloud-init itself, while it does not write that it has ended. The first
+# look only reads its files, since asking takes a machine without KVM half a second.
 _ASK_ALL = 10.0
 # Seconds by which a machine that was restarted may have counted too much.
 _SLACK = 3.0

@@ -2,8 +2,8 @@
 
 Its exit codes differ: 1 is a failure in all of them; 2 is, since 23.4, one that it got over, and before that
 a word that it does not know, such as ``--format``. So the word that it says decides, and the code where it
-says none; and where there is no program, the file that it leaves behind. That file, if it tells of no error, is
-believed without the program, too: asking that takes a second without KVM.
+says none; and where there is no program, the file that it leaves behind. That file, if it tells of no error,
+is believed without the program, too: asking that takes a second without KVM.
 """
 
 from __future__ import annotations
