@@ -218,10 +218,7 @@ class Cloud(Catalog):
             lambda: self.act(found, verb, argument), lambda: self.act(found, verb, argument, maybe_done=True)
         )
         if verb.target is State.DELETED and found.lease:
-            from cloudmesh.cloud.model.leases import was_made_for_machines  # few machines are on one
-
-            if was_made_for_machines(found.lease):
-                self.leasing.give_back(found.lease, [found.cloud_id])
+            self.leasing.give_back_made(found.lease, [found.cloud_id])
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         condition = came_back if verb.returns_anywhere else None
