@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from cloudmesh.cloud.access.keys import fingerprint_of
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, QuotaExceeded, Refused, Unreachable
 from cloudmesh.cloud.model.records import Flavor, Image, State
 from cloudmesh.cloud.provider.boot import BootRequest
-from cloudmesh.cloud.providers.simulated.account import fingerprint
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.plugin.errors import ConfigError
 
@@ -174,7 +174,7 @@ def test_a_fingerprint_is_the_one_of_ssh_keygen(provider, tmp_path, kind):
 )
 def test_what_is_no_public_key_is_refused(text):
     with pytest.raises(Refused, match="this is not an OpenSSH public key"):
-        fingerprint(text)
+        fingerprint_of(text)
 
 
 def test_a_machine_cannot_be_renamed_to_another_ones_name(provider):

@@ -7,7 +7,7 @@ import pytest
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.config import Config
 from cloudmesh.vm import Machines
-from cloudmesh.vm.cli import actions, key_offer
+from cloudmesh.vm.cli import actions, key_note, key_offer
 
 NOTE = "has no default key pair"
 
@@ -15,7 +15,7 @@ NOTE = "has no default key pair"
 @pytest.fixture(autouse=True)
 def real(monkeypatch):
     """The simulated cloud counts as a real one."""
-    monkeypatch.setattr(key_offer, "is_simulated", lambda config, cloud: False)
+    monkeypatch.setattr(key_note, "is_simulated", lambda config, cloud: False)
 
 
 @pytest.fixture(autouse=True)

@@ -261,6 +261,8 @@ def test_a_machine_that_names_another_user_is_asked_as_that_one(cloud, server, m
         return real(words, *args, **more)
 
     monkeypatch.setattr("cloudmesh.vm.ssh.processes.subprocess.Popen", popen)
+    # Each command has a program of its own.
+    monkeypatch.setattr("cloudmesh.vm.ssh.shared.Session.begin", lambda *given: None)
     for expected in (["User=debian", "User=ubuntu"], ["User=ubuntu"]):
         with Machines("web1", config=cloud) as machines:
             (outcome,) = machines.run("id -un")

@@ -26,10 +26,10 @@ def configured(cloud, tmp_path, monkeypatch):
 
     def write(text):
         (folder / "config").write_text(text)
-        user_config.says.cache_clear()
+        user_config.forget()
 
     yield write
-    user_config.says.cache_clear()
+    user_config.forget()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
 
+# Those by which packages bring the types of clouds.
+PROVIDERS = "cloudmesh.providers"
+
+
 def entry_points(group: str) -> list[EntryPoint]:
     """The entry points of a group, of all installed packages.
 

@@ -13,7 +13,6 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
-from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.outcome import Result
 from cloudmesh.vm.model.wait import Wait
@@ -22,6 +21,8 @@ from cloudmesh.vm.verb_methods import add_verbs
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from cloudmesh.vm.jobs.planning import GivenArgument
 
 
 class Machine(RemoteMachine):

@@ -16,20 +16,20 @@ from cloudmesh.config import Config
 from cloudmesh.plugin.errors import CloudmeshError, UnknownName, UsageError
 from cloudmesh.vm.clouds.select import Selection, Selector
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.jobs.conflicts import check_name
-from cloudmesh.vm.jobs.planning import ActionPlan, BootPlan, GivenArgument
 from cloudmesh.vm.jobs.runner import JobRunner
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.limits import RunKeywords, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result
 from cloudmesh.vm.model.plan import Plan
-from cloudmesh.vm.model.wait import READY, Wait, wanted_wait
+from cloudmesh.vm.model.wait import READY, Wait, require_real, wanted_wait
 from cloudmesh.vm.remote_methods import RemoteMachines
 from cloudmesh.vm.verb_methods import add_verbs
 from cloudmesh.vm.waiting.waiter import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from cloudmesh.vm.jobs.planning import BootPlan, GivenArgument
 
 
 class Machines(RemoteMachines):
@@ -325,8 +325,6 @@ class Machines(RemoteMachines):
         if isinstance(wait, bool):
             return wait
         if wanted_wait(wait, verb) == READY:
-            from cloudmesh.vm.ready.wait import require_real  # few jobs wait for that
-
             require_real(self.session.config, clouds)
         return wait
 
@@ -334,6 +332,8 @@ class Machines(RemoteMachines):
         """What ``boot`` would boot where; raises UsageError as it does."""
         if self.names is None:
             raise UsageError("booting needs names, such as web[01-03]")
+        from cloudmesh.vm.jobs.planning import BootPlan  # other work has plans of its own
+
         return BootPlan(self.session, self.names, explicit=bool(self._cloud))
 
     def wait(self, state: State | str, timeout: float | None = None) -> Result:
@@ -353,7 +353,7 @@ class Machines(RemoteMachines):
         selection = self._selected(deadline, acting=False)
         waiter = Waiter.until(deadline, self.session, wanted, self._run_options.watch)
         if state == READY:
-            from cloudmesh.vm.ready.wait import require_real, until_ready  # few waits need it
+            from cloudmesh.vm.ready.wait import until_ready  # few waits need it
 
             require_real(self.session.config, (each.cloud for each in selection.machines))
             with until_ready(waiter) as checks:
@@ -375,8 +375,12 @@ class Machines(RemoteMachines):
         self._wanted(wait, verb)
         selection = selection or self._selected(deadline)
         wait = self._wanted(wait, verb, [each.cloud for each in selection.machines])
+        from cloudmesh.vm.jobs.planning import ActionPlan
+
         with self.session.within(deadline):
             if verb.single:
+                from cloudmesh.vm.jobs.conflicts import check_name
+
                 check_name(str(argument), selection.machine(), self.session, verb.makes)
             return ActionPlan(self.session, verb, argument).plan(selection, self._said, wait)
 

@@ -7,6 +7,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from cloudmesh.cloud.errors import Refused
+
 _MOST_FILES = 200
 _LONGEST = 20_000
 
@@ -46,6 +48,25 @@ def fingerprints(public_key: str) -> set[str]:
     old = hashlib.md5(blob, usedforsecurity=False).hexdigest()
     new = base64.b64encode(hashlib.sha256(blob).digest()).decode()
     return {":".join(re.findall("..", old)), f"SHA256:{new.rstrip('=')}", new}
+
+
+def fingerprint_of(public_key: str) -> str:
+    """The SHA256 fingerprint of an OpenSSH public key, as ``ssh-keygen -l`` shows it.
+
+    Raises:
+        Refused: the text is no such key.
+    """
+    import struct
+
+    words = public_key.split()
+    try:
+        blob = base64.b64decode(words[1], validate=True)
+        if not blob.startswith(struct.pack(">I", len(words[0])) + words[0].encode()):
+            raise ValueError
+    except (IndexError, ValueError):
+        raise Refused("this is not an OpenSSH public key, such as 'ssh-ed25519 AAAA... name'") from None
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
 
 
 def _told_alike(fingerprint: str, public_key: str) -> bool:

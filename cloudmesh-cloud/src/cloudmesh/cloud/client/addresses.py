@@ -7,15 +7,18 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.errors import CloudError, Conflict, NotFound, is_transient, reworded
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.provider.boot import mark
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP
 
 # How long a new machine may be without a port that an address can lead to, in seconds.
 _PORT_SECONDS = 300.0

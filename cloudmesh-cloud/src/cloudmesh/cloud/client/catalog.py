@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cloudmesh.cloud.client.connection import Connection
 from cloudmesh.cloud.client.lookup import Named, Thing, id_of, pick
 from cloudmesh.cloud.errors import CLOUD_ERRORS, NotFound
-from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 from cloudmesh.cloud.model.records import Flavor, Image, KeyPair, MachineRecord, Quota
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.boot import mark, new_token
@@ -18,6 +17,9 @@ from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.listings import keep_listing
 from cloudmesh.cloud.store.new_names import ADD, ALL, DROP, Entry, described
 from cloudmesh.plugin.errors import UnknownName
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
 
 Listed = TypeVar("Listed")
 

@@ -20,7 +20,6 @@ from cloudmesh.cloud.fanout.ask_all import ask_clouds
 from cloudmesh.cloud.fanout.query import QueryLimits, one_cloud, require_seconds
 from cloudmesh.cloud.model.awaited import came_back
 from cloudmesh.cloud.model.copies import Snapshot
-from cloudmesh.cloud.model.leases import was_made_for_machines
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument, Verb, capability_of, find_verb
 from cloudmesh.cloud.provider import visits
@@ -218,8 +217,8 @@ class Cloud(Catalog):
         done = self.connection.surely(
             lambda: self.act(found, verb, argument), lambda: self.act(found, verb, argument, maybe_done=True)
         )
-        if verb.target is State.DELETED and was_made_for_machines(found.lease):
-            self.leasing.give_back(found.lease, [found.cloud_id])
+        if verb.target is State.DELETED and found.lease:
+            self.leasing.give_back_made(found.lease, [found.cloud_id])
         if not wait or verb.passing is None or done.target in (None, done.machine.state):
             return done.machine
         condition = came_back if verb.returns_anywhere else None

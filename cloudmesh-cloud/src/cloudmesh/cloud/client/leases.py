@@ -9,7 +9,13 @@ from dataclasses import replace
 from cloudmesh.cloud.client.catalog import Catalog
 from cloudmesh.cloud.client.lookup import pick
 from cloudmesh.cloud.errors import CLOUD_ERRORS, Conflict, NotFound, OddRecord, Refused
-from cloudmesh.cloud.model.leases import Lease, LeaseRequest, LeaseStatus, Reservation
+from cloudmesh.cloud.model.leases import (
+    Lease,
+    LeaseRequest,
+    LeaseStatus,
+    Reservation,
+    was_made_for_machines,
+)
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.interface import Provider
@@ -133,6 +139,11 @@ class Leases:
         if not there:
             self.delete(lease)
         return there
+
+    def give_back_made(self, name: str, deleted: Collection[str] = ()) -> None:
+        """The same with a lease that ``vm boot --lease`` has made; one of the user's own stays."""
+        if was_made_for_machines(name):
+            self.give_back(name, deleted)
 
 
 def is_there(machine: MachineRecord) -> bool:

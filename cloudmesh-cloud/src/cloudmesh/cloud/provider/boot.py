@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model.leases import Reservation
-from cloudmesh.cloud.model.networks import Network, SecurityGroup
-from cloudmesh.cloud.model.records import Flavor, Image, KeyPair
 from cloudmesh.plugin.errors import UsageError
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.leases import Reservation
+    from cloudmesh.cloud.model.networks import Network, SecurityGroup
+    from cloudmesh.cloud.model.records import Flavor, Image, KeyPair
 
 # Fit for the labels of Google, which allow the fewest letters: lower case, digits, hyphen and underscore.
 TOKEN_KEY = "cloudmesh-token"  # noqa: S105 no secret

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from cloudmesh.cloud.errors import Unsupported
-from cloudmesh.cloud.model.leases import Lease, LeaseRequest
 from cloudmesh.cloud.model.refusals import cannot
 from cloudmesh.cloud.model.verbs import Capability
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.leases import Lease, LeaseRequest
 
 
 class Leasing:

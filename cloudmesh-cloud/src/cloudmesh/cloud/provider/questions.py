@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from cloudmesh.config.check import auth_types, credential_rules
-
 CREDENTIALS = "credentials."
 
 
@@ -84,6 +82,8 @@ def following(
 
 def _needs(kind: str, provider: type[Asking], credentials: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """The credentials that are missing; of each tuple one is enough."""
+    from cloudmesh.config.check import auth_types, credential_rules  # only new clouds are asked about
+
     if credential_rules.knows(kind):
         yield from credential_rules.missing(kind, credentials)
         return
@@ -94,6 +94,8 @@ def _needs(kind: str, provider: type[Asking], credentials: Mapping[str, Any]) ->
 
 def _value(section: Mapping[str, Any], key: str) -> bool:
     """Whether the section has a value for this setting."""
+    from cloudmesh.config.check import auth_types
+
     found: Any = section
     for part in key.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None

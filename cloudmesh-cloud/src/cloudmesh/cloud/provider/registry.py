@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.provider.interface import Provider
-from cloudmesh.config.check.provider_rules import GROUP
 from cloudmesh.plugin.errors import ConfigError, suggest
-from cloudmesh.plugin.packages import entry_points
+from cloudmesh.plugin.packages import PROVIDERS, entry_points
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def provider_types() -> list[str]:
     """The types that installed packages bring, sorted."""
-    return sorted({point.name for point in entry_points(GROUP)})
+    return sorted({point.name for point in entry_points(PROVIDERS)})
 
 
 def provider_class(kind: object, cloud: str) -> type[Provider]:
@@ -42,7 +41,7 @@ def provider_class(kind: object, cloud: str) -> type[Provider]:
             f"uninstall all but one of {', '.join(point.value for point in points)}"
         )
     (point,) = points
-    place = f"provider {point.name!r} ({point.value}, entry-point group {GROUP})"
+    place = f"provider {point.name!r} ({point.value}, entry-point group {PROVIDERS})"
     try:
         loaded: Any = point.load()
     except Exception as error:  # another package's module may raise anything
@@ -58,7 +57,7 @@ def _installed(kind: str, path: tuple[str, ...]) -> list[EntryPoint]:
     from importlib import metadata  # loads much, and many commands ask no cloud
 
     try:
-        found = list(metadata.entry_points(group=GROUP, name=kind))
+        found = list(metadata.entry_points(group=PROVIDERS, name=kind))
     except Exception:  # noqa: BLE001 one package is damaged; the others are read one by one
-        found = [point for point in entry_points(GROUP) if point.name == kind]
+        found = [point for point in entry_points(PROVIDERS) if point.name == kind]
     return list({point.value: point for point in found}.values())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
-from cloudmesh.cloud.model.records import KeyPair, Quota
+from typing import TYPE_CHECKING
+
 from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.cloud.provider.copies import Copies
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP, Network, SecurityGroup, SecurityRule
+    from cloudmesh.cloud.model.records import KeyPair, Quota
 
 
 class Things(Copies):

@@ -14,7 +14,6 @@ from typing import Any
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.provider.registry import provider_class
 from cloudmesh.config import Config
-from cloudmesh.config.check import auth_types
 from cloudmesh.config.secrets.prompt import NotUnlockedError, QuietPrompter
 from cloudmesh.config.settings.options import THREADS
 from cloudmesh.config.yaml.keys import is_to_be_defined
@@ -34,6 +33,8 @@ def settings(config: Config, name: str) -> dict[str, Any]:
     A secret that only a sign-in needs stays ``TBD`` where a token is kept, instead of being asked for. Raises
     as ``Config.settings`` does.
     """
+    from cloudmesh.config.check import auth_types  # much work is in no cloud
+
     proofs = auth_types.only_to_sign_in(config.cloud(name).get("credentials"))
     # Workers on other machines have no token of ours.
     if proofs and config.engine() in (None, THREADS):
@@ -80,6 +81,8 @@ def sign_in(config: Config, name: str, found: dict[str, Any]) -> None:
 
     Raises CloudmeshError.
     """
+    from cloudmesh.config.check import auth_types
+
     if auth_types.needs_person(found.get("credentials")):
         with _provider(name, found) as provider:
             provider.sign_in_with(config.prompter)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import LeftOut, MachineRecord
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.cloud.store.known import KnownMachine
 from cloudmesh.db import Database
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP
 
 
 class StoreChange(NamedTuple):

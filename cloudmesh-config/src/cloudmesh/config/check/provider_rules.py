@@ -15,15 +15,13 @@ from cloudmesh.config.check import auth_types, credential_rules
 from cloudmesh.config.check.key_rules import Problem
 from cloudmesh.config.yaml import keys
 from cloudmesh.plugin.errors import ConfigError
-from cloudmesh.plugin.packages import entry_points
+from cloudmesh.plugin.packages import PROVIDERS, entry_points
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import MASK, mask_text
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-# The entry points by which packages bring the types of clouds.
-GROUP = "cloudmesh.providers"
 # Shorter secrets are words that stand everywhere.
 _SHORTEST = 4
 _PLACE = re.compile(r"clouds(?:\.(?:\"(?:[^\"\\]|\\.)*\"|[\w-]+))+")
@@ -31,7 +29,7 @@ _PLACE = re.compile(r"clouds(?:\.(?:\"(?:[^\"\\]|\\.)*\"|[\w-]+))+")
 
 def installed() -> dict[str, EntryPoint]:
     """The types of clouds that packages bring, by name."""
-    return {point.name: point for point in entry_points(GROUP)}
+    return {point.name: point for point in entry_points(PROVIDERS)}
 
 
 def settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
@@ -48,7 +46,7 @@ def lacking_credentials(name: str, credentials: Mapping[str, Any], point: EntryP
     try:
         required = tuple(getattr(point.load(), "required_credentials", ()))
     except Exception as error:  # noqa: BLE001 the code of an outside package: it must not end the check
-        message = f"the provider {point.name!r} of {GROUP} cannot be loaded ({type(error).__name__})"
+        message = f"the provider {point.name!r} of {PROVIDERS} cannot be loaded ({type(error).__name__})"
         yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
         return
     for key in () if credential_rules.knows(point.name) else required:

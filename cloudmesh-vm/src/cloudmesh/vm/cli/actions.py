@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.cli.notes import age_text
 from cloudmesh.cloud.client.booter import BootOptions
@@ -27,12 +27,14 @@ from cloudmesh.vm.cli.question import confirm
 from cloudmesh.vm.cli.report import Row, describe, dry_run, dry_run_boot, machine_rows, report
 from cloudmesh.vm.cli.spared import without_locked
 from cloudmesh.vm.clouds.select import Selection
-from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.machine import Machine
 from cloudmesh.vm.machines import Machines
 from cloudmesh.vm.model.limits import RunKeywords
 from cloudmesh.vm.model.wait import Wait
 from cloudmesh.vm.queries import ask_each
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.jobs.planning import GivenArgument
 
 Arguments = Mapping[str, Any]
 # More calls at once than any cloud takes from one user, and nearly what a process may have of open files.
@@ -80,14 +82,16 @@ def _boot(config: Config, arguments: Arguments, asks: bool) -> Answer:
 
 def _key_notes(machines: Machines, asks: bool) -> list[str]:
     """What to tell of machines that have no key pair; a person at a terminal is offered one instead."""
-    from cloudmesh.vm.cli import key_offer  # loaded after the words were understood
+    from cloudmesh.vm.cli import key_note  # loaded after the words were understood
 
-    if not (clouds := key_offer.without_key(machines)):
+    if not (clouds := key_note.without_key(machines)):
         return []
-    if asks:
-        key_offer.offer(machines, clouds)
-        return []
-    return [key_offer.note(clouds)]
+    if not asks:
+        return [key_note.note(clouds)]
+    from cloudmesh.vm.cli import key_offer  # few people are asked
+
+    key_offer.offer(machines, clouds)
+    return []
 
 
 def _act(config: Config, name: str, arguments: Arguments) -> Answer:

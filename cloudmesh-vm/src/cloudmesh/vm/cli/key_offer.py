@@ -12,10 +12,7 @@ from pathlib import Path
 from cloudmesh.cloud.access.keys import key_file
 from cloudmesh.cloud.cli.changes import read_public_key
 from cloudmesh.cloud.cli.new_keys import new_pair
-from cloudmesh.cloud.cli.notes import is_simulated
-from cloudmesh.cloud.client.lookup import defaults
 from cloudmesh.cloud.model.records import KeyPair
-from cloudmesh.cloud.model.verbs import Capability
 from cloudmesh.config import Config
 from cloudmesh.config.editing.edit import set_value
 from cloudmesh.config.secrets.prompt import read_line
@@ -28,32 +25,6 @@ from cloudmesh.vm.machines import Machines
 _ANSWERS = ("yes", "no", "never")
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 60
-
-
-def without_key(machines: Machines) -> list[str]:
-    """The clouds on which these machines would be booted without a key pair, though there could be one.
-
-    Raises UsageError as booting them does.
-    """
-    config = machines.session.config
-    found = []
-    for cloud in dict.fromkeys(cloud for cloud, _ in machines.boot_plan().places):
-        # What is wrong with a cloud is told by booting there.
-        with suppress(CloudmeshError):
-            lacks = "key" not in defaults(config, cloud) and not is_simulated(config, cloud)
-            if lacks and Capability.KEYS in machines.session.declared(cloud).capabilities:
-                found.append(cloud)
-    return found
-
-
-def note(clouds: Sequence[str]) -> str:
-    """What to tell where nobody is asked."""
-    names = ", ".join(clouds)
-    verb = "has" if len(clouds) == 1 else "have"
-    return (
-        f"note: {names} {verb} no default key pair, so these machines have none and may refuse "
-        "every sign-in; 'cms key generate NAME' makes one, 'cms vm boot --key=NAME' uses it"
-    )
 
 
 def offer(machines: Machines, clouds: Sequence[str]) -> None:

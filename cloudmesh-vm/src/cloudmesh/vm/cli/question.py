@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import find_verb
@@ -10,7 +11,9 @@ from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.names import expand, fold
 from cloudmesh.plugin.plain import harmless
-from cloudmesh.vm.jobs.planning import GivenArgument
+
+if TYPE_CHECKING:
+    from cloudmesh.vm.jobs.planning import GivenArgument
 
 # So many characters of names are shown of all clouds together, and at least so many of each.
 _WIDTH = 200

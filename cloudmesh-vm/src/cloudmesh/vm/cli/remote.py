@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,12 +55,14 @@ def piped_in() -> Spool | None:
     stream = sys.stdin
     if stream is None or stream.closed or stream.isatty():
         return None
-    from cloudmesh.vm.ssh.spool import Spool
-
     with suppress(OSError, ValueError):
         mode = os.fstat(stream.fileno()).st_mode
         if (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and not select.select([stream], [], [], _PATIENCE)[0]:
             tell("note: waiting for what is piped in; --no-stdin reads nothing")
+        if isinstance(stream.buffer, BufferedReader) and not stream.buffer.peek(1):
+            return None
+    from cloudmesh.vm.ssh.spool import Spool
+
     spool = Spool(stream.buffer)
     if spool.size:
         return spool

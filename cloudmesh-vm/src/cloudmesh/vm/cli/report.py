@@ -20,7 +20,6 @@ from cloudmesh.plugin.names import NameIndex, expand, fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.cli.spared import spared_notes, untold_notes
-from cloudmesh.vm.jobs.planning import GivenArgument
 from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import OUTCOME_COLUMNS, Outcome, Result, Status, UnresolvedName, outcome_row
 from cloudmesh.vm.queries import Foreseen, foresee, machine_words
@@ -28,6 +27,7 @@ from cloudmesh.vm.queries import Foreseen, foresee, machine_words
 if TYPE_CHECKING:
     from cloudmesh.cloud.client.booter import BootOptions
     from cloudmesh.cloud.provider.interface import BootRequest
+    from cloudmesh.vm.jobs.planning import GivenArgument
     from cloudmesh.vm.machines import Machines
     from cloudmesh.vm.model.plan import PlannedLease, Task
 

@@ -14,7 +14,6 @@ from cloudmesh.cloud.provider import visits
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.store.inventory import Inventory
 from cloudmesh.config import Config
-from cloudmesh.config.check import auth_types
 from cloudmesh.config.yaml import keys
 from cloudmesh.db import open_store
 from cloudmesh.plugin.errors import CloudmeshError
@@ -87,6 +86,8 @@ class CloudSession:
         return errors | (visits.unresolved(self.config, people) if people else {})
 
     def _may_need_person(self, name: str) -> bool:
+        from cloudmesh.config.check import auth_types  # much work signs in to no cloud
+
         return auth_types.may_need_person(keys.follow(self.config.data, ("clouds", name, "credentials")))
 
     def _unopened(self, clouds: Iterable[str]) -> list[str]:

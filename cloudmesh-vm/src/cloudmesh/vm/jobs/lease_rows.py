@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model.leases import LeaseRequest
 from cloudmesh.vm.model.plan import GIVEN, RETURNING, PlannedLease
 
 if TYPE_CHECKING:
+    from cloudmesh.cloud.model.leases import LeaseRequest
     from cloudmesh.db import Database
 
 LEASES = "job_lease"
@@ -71,6 +71,10 @@ def _row(job: int, lease: PlannedLease) -> dict[str, Any]:
 def read_rows(database: Database, job: int) -> list[LeaseRow]:
     """The leases of a job."""
     found = database.find(LEASES, job=job) if database.has(LEASES) else []
+    if not found:
+        return []
+    from cloudmesh.cloud.model.leases import LeaseRequest  # few jobs have any
+
     return [
         LeaseRow(
             row.id,

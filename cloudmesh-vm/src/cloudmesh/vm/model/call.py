@@ -8,17 +8,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.actions import ActionResult, RetrySingly
 from cloudmesh.cloud.errors import CloudError
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.cloud.model.verbs import Argument
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError
 from cloudmesh.plugin.secrets import MASK
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.networks import FloatingIP
 
 BOOT = "boot"
 ADDRESS = "address"

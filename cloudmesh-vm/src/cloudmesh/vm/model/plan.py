@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cloudmesh.cloud.model.leases import LeaseRequest
-from cloudmesh.cloud.model.networks import FloatingIP
 from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import Argument
 from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.wait import Wait
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.model.leases import LeaseRequest
+    from cloudmesh.cloud.model.networks import FloatingIP
 
 # What the tables of jobs in the store are called; ``cloudmesh.vm.jobs.rows`` says what is in them.
 TABLES = ("job", "part", "task", "job_event")

@@ -6,9 +6,15 @@ of a cloud: no cloud tells of it, and no list shows it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import Verb
 from cloudmesh.plugin.errors import UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from cloudmesh.config import Config
 
 READY = "ready"
 # False for nothing, True for the state that the verb leads to, or ``READY``.
@@ -36,3 +42,14 @@ def leads_to_running(verb: Verb) -> bool:
     """Whether a machine may be running, newly or again, after this verb."""
     leads_back = verb.target is None and verb.passing is not None
     return verb.target is State.ACTIVE or leads_back or verb.makes
+
+
+def require_real(config: Config, clouds: Iterable[str]) -> None:
+    """Raise UsageError if nobody could ever sign in to machines of one of these clouds: it is simulated."""
+    for name in dict.fromkeys(clouds):
+        section = config.clouds.get(name, {})
+        if section.get("type") == "simulated" and not section.get("reach"):
+            raise UsageError(
+                f"{name} is a simulated cloud, and signing in to its machines is impossible; "
+                "wait for state active"
+            )

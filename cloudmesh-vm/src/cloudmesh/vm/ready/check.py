@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,8 @@ _LONGEST_HERE = 0.5
 # Seconds in which cloud-init may still make the user and bring in the key; in which an address that can be
 # used may still come; after which it counts as one that never begins.
 _USER_COMES, _ADDRESS_COMES, _NEVER_BEGUN = 120.0, 60.0, 120.0
-# Seconds between two questions to cloud-init itself, while it does not write that it has ended.
+# Seconds between two questions to cloud-init itself, while it does not write that it has ended. The first
+# look only reads its files, since asking takes a machine without KVM half a second.
 _ASK_ALL = 10.0
 # Seconds by which a machine that was restarted may have counted too much.
 _SLACK = 3.0
@@ -84,7 +86,7 @@ class Check:
     _is_speaking: bool = False
     _pace: banner.Pace | None = None
     _answered: float | None = None
-    _asked_all: float | None = None
+    _asked_all: float = math.inf
 
     def __post_init__(self) -> None:
         self._began = self.around.clock()
@@ -137,7 +139,7 @@ class Check:
     def _sign_in(self, route: Route) -> float:
         """Sign in, and see where cloud-init stands."""
         now = self.around.clock()
-        full = self._asked_all is None or now - self._asked_all >= _ASK_ALL
+        full = now - self._asked_all >= _ASK_ALL
         found = sign_in.sign_in(route, self.around.processes, full)
         if found.user and found.user != route.user:
             self._user = found.user
@@ -148,7 +150,10 @@ class Check:
             self._first_answer(route)
         if full:
             self._asked_all = now
-        return self._judge(route, found.told)
+        elif found.told.is_doubtful or self._asked_all == math.inf:
+            # The next look asks.
+            self._asked_all = -math.inf
+        return 0.0 if found.told.is_doubtful else self._judge(route, found.told)
 
     def _not_in(self, route: Route, error: CloudmeshError | None) -> float:
         now = self.around.clock()

@@ -18,8 +18,9 @@ from cloudmesh.vm.ready.cloud_init import CloudInit, greeting, read, script
 from cloudmesh.vm.ssh import known
 from cloudmesh.vm.ssh.command_line import ssh_words
 from cloudmesh.vm.ssh.errors import MachineUnreachable
+from cloudmesh.vm.ssh.log import FAILED
 from cloudmesh.vm.ssh.processes import Processes
-from cloudmesh.vm.ssh.reading import FAILED, failure
+from cloudmesh.vm.ssh.reading import failure
 
 # Seconds for a connection, and for all of a sign-in: the first words of cloud-init may take long in a machine
 # that is busy with its start.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from cloudmesh.cloud.access.host_keys import HostKeys
 from cloudmesh.cloud.store.routes import route_finder
-from cloudmesh.config import Config
-from cloudmesh.plugin.errors import UsageError
 from cloudmesh.vm.ready.checks import ReadyChecks
 from cloudmesh.vm.waiting.poller import Poller
 from cloudmesh.vm.waiting.waiter import Waiter
@@ -34,14 +32,3 @@ def until_ready(
     finally:
         waiter.afterwards = None
         checks.close()
-
-
-def require_real(config: Config, clouds: Iterable[str]) -> None:
-    """Raise UsageError if nobody could ever sign in to machines of one of these clouds: it is simulated."""
-    for name in dict.fromkeys(clouds):
-        section = config.clouds.get(name, {})
-        if section.get("type") == "simulated" and not section.get("reach"):
-            raise UsageError(
-                f"{name} is a simulated cloud, and signing in to its machines is impossible; "
-                "wait for state active"
-            )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from cloudmesh.cloud.access.route import Route
 from cloudmesh.plugin.durations import span_text
@@ -19,11 +19,17 @@ from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.model.remote import CommandResult
 from cloudmesh.vm.ssh.command_line import ssh_words
 from cloudmesh.vm.ssh.errors import CommandFailed, CommandTimedOut, MachineUnreachable
-from cloudmesh.vm.ssh.log import log_file, log_text
+from cloudmesh.vm.ssh.log import FAILED, LOG_LEVEL, log_file, log_text
 from cloudmesh.vm.ssh.processes import Beginning, Ended, Processes
-from cloudmesh.vm.ssh.reading import FAILED, LOG_LEVEL, failure, has_answered, too_late
+from cloudmesh.vm.ssh.sockets import control_path
 from cloudmesh.vm.ssh.spool import Spool
+from cloudmesh.vm.ssh.user_config import says, sent
 
+if TYPE_CHECKING:
+    from cloudmesh.vm.ssh.shared import Session
+
+# What a user's configuration may let ssh hand on to machines, which only ssh itself can do.
+_HANDED_ON = ("forwardagent", "forwardx11")
 # How a machine greets that lets root in only to say who else is to sign in.
 _GREETING = b"ogin as the user"
 
@@ -84,7 +90,6 @@ class CommandRunner:
     def _run(self, route: Route, command: str) -> tuple[CommandResult, CloudmeshError | None]:
         ends = time.monotonic() + self.seconds if self.seconds is not None else float("inf")
         with ExitStack() as stack:
-            log = stack.enter_context(log_file())
             stdin: BinaryIO | int = subprocess.DEVNULL
             out = err = None
             files = Outputs(Path(), Path())
@@ -98,22 +103,44 @@ class CommandRunner:
                     )
                 except OSError as error:
                     return CommandResult(None), not_writable(files, error)
+            if (session := self._shared(route, command, stdin, ends)) is not None:
+                ended = self.processes.attend(session, stdout=out, stderr=err, ends=ends)
+                return self._ended(route, ended, files, session.log, self.seconds or 0.0)
+            log = stack.enter_context(log_file())
             more = ["-o", f"LogLevel={LOG_LEVEL}"]
             words = [*ssh_words(route, timeout=self.connect_timeout, more=more, log=log), command]
             limit = time_to_answer(route, self.connect_timeout)
-            beginning = Beginning(time.monotonic() + limit, lambda _: has_answered(log_text(log)))
+            beginning = Beginning(time.monotonic() + limit, lambda _: _has_answered(log))
             try:
                 ended = self.processes.run(
                     words, stdin=stdin, stdout=out, stderr=err, ends=ends, beginning=beginning
                 )
             except OSError as error:
                 return CommandResult(None), not_started(error)
-            if ended.not_written is not None and not ended.stopped:
-                unwritten = not_writable(files, ended.not_written)
-                unwritten.outcome_unknown = True
-                return CommandResult(None), unwritten
             text = log_text(log) if ended.status == FAILED or ended.timed_out else ""
-        return self._told(route, ended, text, limit if ended.not_begun else self.seconds or 0.0)
+            return self._ended(route, ended, files, text, limit if ended.not_begun else self.seconds or 0.0)
+
+    def _shared(self, route: Route, command: str, stdin: BinaryIO | int, ends: float) -> Session | None:
+        """The command on a connection that is open already; None if there is none that takes it."""
+        path = control_path(route)
+        if path is None or not path.exists() or any(says(each, True) for each in _HANDED_ON):
+            return None
+        environment = sent(os.environb)
+        if environment is None:
+            return None
+        from cloudmesh.vm.ssh.shared import Session
+
+        return Session.begin(path, command, environment, stdin, lambda: self.processes.is_wanted(ends))
+
+    def _ended(
+        self, route: Route, ended: Ended, files: Outputs, log: str, seconds: float
+    ) -> tuple[CommandResult, CloudmeshError | None]:
+        """What has ended; an output that was not written comes first."""
+        if ended.not_written is not None and not ended.stopped:
+            unwritten = not_writable(files, ended.not_written)
+            unwritten.outcome_unknown = True
+            return CommandResult(None), unwritten
+        return self._told(route, ended, log, seconds)
 
     def _told(
         self, route: Route, ended: Ended, log: str, seconds: float
@@ -124,12 +151,17 @@ class CommandRunner:
         if ended.stopped:
             return result, interrupted()
         if ended.timed_out:
+            from cloudmesh.vm.ssh.reading import too_late
+
             return result, too_late(route, log, seconds) or CommandTimedOut(
                 f"the command did not end within {span_text(seconds)}; "
                 "its connection was closed, and it may go on in the machine"
             )
-        if ended.status == FAILED and (error := failure(route, log, stderr)) is not None:
-            return result, error
+        if ended.status == FAILED:
+            from cloudmesh.vm.ssh.reading import failure
+
+            if (error := failure(route, log, stderr)) is not None:
+                return result, error
         if ended.status < 0:
             lost = MachineUnreachable(f"ssh was ended by signal {-ended.status}; the command may have run")
             lost.outcome_unknown = True
@@ -138,6 +170,13 @@ class CommandRunner:
         if ended.status:
             return result, CommandFailed(f"exit status {ended.status}", ended.status)
         return result, None
+
+
+def _has_answered(log: str) -> bool:
+    """Whether the server has come to an end with the exchange of keys, as the log tells."""
+    from cloudmesh.vm.ssh.reading import has_answered  # most logs are never read
+
+    return has_answered(log_text(log))
 
 
 def time_to_answer(route: Route, connect_timeout: float) -> float:

@@ -28,9 +28,9 @@ from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.ssh.command import interrupted, not_started, time_to_answer
 from cloudmesh.vm.ssh.command_line import session_options, ssh_options, ssh_words
 from cloudmesh.vm.ssh.errors import CommandTimedOut, ConnectionLost
-from cloudmesh.vm.ssh.log import log_file, log_text
+from cloudmesh.vm.ssh.log import FAILED, LOG_LEVEL, log_file, log_text
 from cloudmesh.vm.ssh.processes import Beginning, Ended, Processes
-from cloudmesh.vm.ssh.reading import FAILED, LOG_LEVEL, has_answered, lost, too_late
+from cloudmesh.vm.ssh.reading import has_answered, lost, too_late
 
 # The exit status of rsync where its program is not there, or the protocol is not understood.
 _NO_RSYNC = (12, 127)

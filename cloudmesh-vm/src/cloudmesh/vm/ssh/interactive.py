@@ -13,8 +13,8 @@ from typing import Any
 from cloudmesh.cloud.access.route import Route
 from cloudmesh.vm.ssh.command import not_started
 from cloudmesh.vm.ssh.command_line import session_options, ssh_words
-from cloudmesh.vm.ssh.log import log_file, log_text
-from cloudmesh.vm.ssh.reading import FAILED, LOG_LEVEL, failure
+from cloudmesh.vm.ssh.log import FAILED, LOG_LEVEL, log_file, log_text
+from cloudmesh.vm.ssh.reading import failure
 
 # What the terminal sends to all of its programs is for ssh alone; what is sent to us alone is passed on.
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)

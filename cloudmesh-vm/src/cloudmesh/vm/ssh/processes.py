@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 # So many bytes of each output are kept at least, and of all outputs together at most.
 _FIRST, _TOGETHER = 64 * 1024, 256 * 1024 * 1024
@@ -32,6 +32,26 @@ done
 for pid in $all; do kill -TERM "-$pid"; done"""
 
 Out = BinaryIO | None
+
+
+class Running(Protocol):
+    """What prints something and comes to an end, as a process of ``subprocess`` does."""
+
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+
+    def poll(self) -> int | None:
+        """The exit status; None while it runs."""
+
+    def wait(self, seconds: float | None = None, /) -> int:
+        """The same, when it has ended. Raises subprocess.TimeoutExpired."""
+
+
+class Session(Running, Protocol):
+    """What runs without a process of its own."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +131,24 @@ class Processes:
         """
         process = self._start(words, stdin)
         try:
-            return self._collect(process, (stdout, stderr), ends, beginning)
+            return self._collect(process, (stdout, stderr), ends, beginning, lambda: self._end(process))
         finally:
             # Whatever happens here, it does not go on alone.
             self._end(process)
             self._forget(process)
+
+    def attend(
+        self, session: Session, *, stdout: Out = None, stderr: Out = None, ends: float = _NEVER
+    ) -> Ended:
+        """Wait until a session has ended, or end it; as ``run`` does with a program."""
+        try:
+            return self._collect(session, (stdout, stderr), ends, None, session.close)
+        finally:
+            session.close()
+
+    def is_wanted(self, ends: float) -> bool:
+        """Whether what is to end then, by ``time.monotonic``, may go on."""
+        return not (self._closed or self.stopped()) and time.monotonic() < ends
 
     def close(self) -> None:
         """End all that is running."""
@@ -174,10 +207,11 @@ class Processes:
 
     def _collect(
         self,
-        process: subprocess.Popen[bytes],
+        process: Running,
         files: tuple[Out, Out],
         ends: float,
         beginning: Beginning | None,
+        end: Callable[[], None],
     ) -> Ended:
         """Read what it prints until it has ended, or is to be ended."""
         ended, streams = Ended(0), _Streams(process, self, files)
@@ -195,7 +229,7 @@ class Processes:
                 died = min(died, time.monotonic())
                 if not streams.left or time.monotonic() - died >= _LOOK:
                     break
-        self._end(process)
+        end()
         ended.status = process.wait()
         streams.close(ended)
         ended.not_written = streams.error
@@ -245,7 +279,7 @@ class _Streams:
         error: why a file could not be written; None if all is well.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], owner: Processes, files: tuple[Out, Out]) -> None:
+    def __init__(self, process: Running, owner: Processes, files: tuple[Out, Out]) -> None:
         self._process, self._owner = process, owner
         self._files: dict[int, BinaryIO] = {}
         self.error: OSError | None = None

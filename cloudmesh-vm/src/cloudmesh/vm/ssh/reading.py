@@ -13,10 +13,6 @@ from cloudmesh.plugin.plain import harmless
 from cloudmesh.vm.model.remote import WAKES
 from cloudmesh.vm.ssh.errors import ConnectionLost, HostKeyChanged, MachineUnreachable, SignInRefused
 
-# With less ssh does not tell whether a command ended with 255 or the connection did.
-LOG_LEVEL = "DEBUG2"
-# The exit status of ssh itself, if it is not that of the command.
-FAILED = 255
 _ENDED = re.compile(r"^debug2: Received exit status from master|^debug1: Exit status \d", re.MULTILINE)
 _BEGUN = re.compile(r"master session id: |^debug1: Sending (command|subsystem)|Entering inter", re.MULTILINE)
 # The server has shown who it is: from here on it takes its own time, and that of who holds the key.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +26,8 @@ class Spool:
     """
 
     def __init__(self, source: BinaryIO) -> None:
+        import tempfile  # few commands read anything
+
         self.size = 0
         try:
             descriptor, name = tempfile.mkstemp(prefix="cms-stdin-")

@@ -12,9 +12,9 @@ from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.ssh.command import not_started
 from cloudmesh.vm.ssh.command_line import ssh_options
 from cloudmesh.vm.ssh.errors import HostKeyChanged, MachineUnreachable, SignInRefused
-from cloudmesh.vm.ssh.log import log_file, log_text
+from cloudmesh.vm.ssh.log import LOG_LEVEL, log_file, log_text
 from cloudmesh.vm.ssh.processes import Processes
-from cloudmesh.vm.ssh.reading import LOG_LEVEL, failure
+from cloudmesh.vm.ssh.reading import failure
 
 HERE = "127.0.0.1"
 # A connection of its own, which ends with the tunnel, and whose loss is noticed within seconds.

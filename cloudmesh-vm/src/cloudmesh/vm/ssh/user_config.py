@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 # As deep as OpenSSH follows files that include others.
 _DEEPEST = 16
@@ -21,8 +24,45 @@ def says(keyword: str, of_all: bool = False) -> bool:
     Args:
         of_all: whether that which holds for all users of this computer counts, too.
     """
+    return any(row.keyword == keyword for row in _configuration(of_all))
+
+
+def forget() -> None:
+    """Read the files anew when they are asked for the next time."""
+    says.cache_clear()
+    _configuration.cache_clear()
+
+
+def sent(environment: Mapping[bytes, bytes]) -> list[bytes] | None:
+    """The variables that ``ssh`` hands on to every machine, each as ``NAME=value``; None if that depends.
+
+    Else it may be another one for each machine, or be said in a way that is not understood here.
+    """
+    patterns: list[str] = []
+    for row in _configuration(True):
+        if row.keyword == "setenv":
+            return None
+        if row.keyword == "sendenv":
+            if not row.of_all or any(set(each) & set("-[!\"'\\") for each in row.values):
+                return None
+            patterns += row.values
+    names = [name for name in environment if any(fnmatchcase(os.fsdecode(name), each) for each in patterns)]
+    return [name + b"=" + environment[name] for name in names]
+
+
+class _Row(NamedTuple):
+    """A row of the configuration; ``of_all``: whether it holds for every host."""
+
+    keyword: str
+    values: list[str]
+    of_all: bool
+
+
+@cache
+def _configuration(of_all: bool) -> list[_Row]:
+    """All rows, in their order."""
     files = [Path("~/.ssh/config").expanduser(), *_by_account(), *([_OF_ALL] if of_all else [])]
-    return any(keyword in _keywords(file, file.parent, 0) for file in dict.fromkeys(files))
+    return [row for file in dict.fromkeys(files) for row in _rows(file, file.parent, 0, True)]
 
 
 def _by_account() -> list[Path]:
@@ -33,26 +73,29 @@ def _by_account() -> list[Path]:
         return []
 
 
-def _keywords(file: Path, folder: Path, depth: int) -> frozenset[str]:
-    """All keywords of a file; none of one that cannot be read, which OpenSSH tells of itself.
+def _rows(file: Path, folder: Path, depth: int, of_all: bool) -> Iterator[_Row]:
+    """The rows of a file; none of one that cannot be read, which OpenSSH tells of itself.
 
     Args:
         folder: of the configuration, in which what is included is looked for.
         depth: how many files stand between the two.
+        of_all: whether it is included for every host.
     """
     try:
         text = file.read_text("utf-8", "replace")
     except OSError:
-        return frozenset()
-    found: set[str] = set()
-    for row in text.splitlines():
-        keyword, *values = [each for each in re.split(r"[\s=]+", row.strip()) if each] or [""]
-        found.add(keyword.lower())
-        if keyword.lower() == "include" and depth < _DEEPEST:
+        return
+    holds = of_all
+    for line in text.splitlines():
+        word, *values = [each for each in re.split(r"[\s=]+", line.strip()) if each] or [""]
+        keyword = word.lower()
+        if keyword in ("host", "match"):
+            holds = of_all and values == (["*"] if keyword == "host" else ["all"])
+        yield _Row(keyword, values, holds)
+        if keyword == "include" and depth < _DEEPEST:
             for value in values:
-                included = _included(value.strip('"'), folder)
-                found.update(*(_keywords(each, folder, depth + 1) for each in included))
-    return frozenset(found)
+                for each in _included(value.strip('"'), folder):
+                    yield from _rows(each, folder, depth + 1, holds)
 
 
 def _included(pattern: str, folder: Path) -> list[Path]:

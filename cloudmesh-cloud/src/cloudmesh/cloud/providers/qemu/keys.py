@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from cloudmesh.cloud.access.keys import fingerprint_of
 from cloudmesh.cloud.errors import NotFound, Refused
 from cloudmesh.cloud.model.records import KeyPair
 from cloudmesh.cloud.providers.qemu.folder import told
-from cloudmesh.cloud.providers.simulated.account import fingerprint
 from cloudmesh.plugin.files import make_private_directory, private_draft
 
 _SUFFIX = ".pub"
@@ -61,7 +61,7 @@ class Keys:
         return self._folder / f"{quote(name, safe='@').replace('.', '%2E')}{_SUFFIX}"
 
     def _pair(self, name: str, text: str) -> KeyPair:
-        return KeyPair(self._cloud, name, fingerprint(text))
+        return KeyPair(self._cloud, name, fingerprint_of(text))
 
     def _missing(self, name: str) -> NotFound:
         return NotFound(f"there is no key {name} on cloud {self._cloud}")

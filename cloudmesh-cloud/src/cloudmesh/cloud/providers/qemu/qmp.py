@@ -5,16 +5,11 @@ A second client waits until the first one leaves, so call with the machine's loc
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from qemu.qmp import ConnectError, ExecInterruptedError, ExecuteError, QMPClient, QMPError
 
 from cloudmesh.cloud.errors import CloudTimeout, Refused, Unreachable
 from cloudmesh.plugin.plain import harmless
@@ -39,6 +34,11 @@ def ask(folder: Path, *commands: Command, timeout: float = QUICK) -> list[Any]:
         CloudTimeout: there was no answer in so many seconds.
         Refused: QEMU would not do it.
     """
+    # With them comes asyncio: QEMU is starting meanwhile.
+    import asyncio
+
+    from qemu.qmp import ConnectError, ExecInterruptedError, ExecuteError, QMPError
+
     with _reachable(folder / SOCKET) as path:
         try:
             return asyncio.run(asyncio.wait_for(_talk(path, commands), timeout))
@@ -65,6 +65,10 @@ def monitor(folder: Path, line: str, timeout: float = QUICK) -> str:
 
 
 async def _talk(path: Path, commands: Sequence[Command]) -> list[Any]:
+    import logging
+
+    from qemu.qmp import QMPClient, QMPError
+
     client = QMPClient()
     # It tells of lost connections there, of which our errors tell.
     client.logger = logging.Logger("cloudmesh.qmp", logging.CRITICAL + 1)
@@ -82,6 +86,8 @@ def _reachable(path: Path) -> Iterator[Path]:
     if len(os.fsencode(path)) <= _LONGEST_PATH:
         yield path
         return
+    import tempfile  # few paths are as long
+
     with tempfile.TemporaryDirectory(prefix="cms-") as short:
         link = Path(short) / "m"
         link.symlink_to(path.parent, target_is_directory=True)

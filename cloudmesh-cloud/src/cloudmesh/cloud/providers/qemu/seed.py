@@ -21,8 +21,6 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +111,9 @@ def _vendor_data(user: str, more: str | Mapping[str, Any]) -> str:
         return _cloud_config({**more, **ours})
     if not more.strip():
         return _cloud_config(ours)
+    from email.mime.multipart import MIMEMultipart  # few machines have both
+    from email.mime.text import MIMEText
+
     both = MIMEMultipart()
     for each in (more, _cloud_config(ours)):
         both.attach(MIMEText(each, _subtype(each), "us-ascii" if each.isascii() else "utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from cloudmesh.cloud.access.keys import fingerprint_of
 from cloudmesh.cloud.errors import NotFound, QuotaExceeded, Refused
 from cloudmesh.cloud.model.records import KeyPair, Quota
 from cloudmesh.cloud.provider.interface import Provider
@@ -86,7 +87,7 @@ class SimulatedAccount(Provider):
         return [KeyPair(self.name, row["name"], row["fingerprint"]) for row in rows]
 
     def add_key(self, name: str, public_key: str) -> KeyPair:
-        key = KeyPair(self.name, name, fingerprint(public_key))
+        key = KeyPair(self.name, name, fingerprint_of(public_key))
         with self._faults.around("add_key", name), self._world.change() as connection:
             self._require_room(connection, "key_pairs")
             try:
@@ -99,27 +100,6 @@ class SimulatedAccount(Provider):
         with self._faults.around("delete_key", name), self._world.change() as connection:
             if not connection.execute("DELETE FROM key WHERE name = ?", (name,)).rowcount:
                 raise NotFound(f"there is no key {name} on cloud {self.name}")
-
-
-def fingerprint(public_key: str) -> str:
-    """The SHA256 fingerprint of an OpenSSH public key, as ``ssh-keygen -l`` shows it.
-
-    Raises:
-        Refused: the text is no such key.
-    """
-    import base64
-    import hashlib
-    import struct
-
-    words = public_key.split()
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-        if not blob.startswith(struct.pack(">I", len(words[0])) + words[0].encode()):
-            raise ValueError
-    except (IndexError, ValueError):
-        raise Refused("this is not an OpenSSH public key, such as 'ssh-ed25519 AAAA... name'") from None
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return f"SHA256:{digest}"
 
 
 def _used(connection: sqlite3.Connection) -> dict[str, int]:
