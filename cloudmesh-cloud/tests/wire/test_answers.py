@@ -119,7 +119,7 @@ def test_what_is_no_http(greeting):
         read(greeting)
 
 
-# With names of their own: in what gzip makes stands the time, and workers side by side must name a test alike.
+# With names of their own: what gzip makes holds the time, and workers side by side must name a test alike.
 @pytest.mark.parametrize(
     "content",
     [b"this is not gzip", gzip.compress(BODY)[:-9], gzip.compress(BODY) * 2],
