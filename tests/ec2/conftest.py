@@ -209,7 +209,7 @@ def moto(tmp_path_factory):
     """The port of a moto server, which runs as long as the tests."""
     assert MOTO.exists(), f"{MOTO} is missing; make test-slow installs it"
     log = tmp_path_factory.mktemp("moto") / "log"
-    # For each empty account moto makes all its images anew: 44 are enough, and 1,300 more take most of its time.
+    # For each empty account moto makes all its images anew: 44 are enough, 1,300 more take most of its time.
     (packed,) = MOTO.parent.parent.glob("lib/*/site-packages/moto/ec2/resources/amis.json.gz")
     images = log.with_name("images")
     images.write_bytes(gzip.decompress(packed.read_bytes()))
