@@ -13,12 +13,19 @@ WORKERS ?= 2
 WAITERS ?= 3
 ALONE := tests/cluster tests/test_walk.py
 SLOW := slow and not long and not openstack and not qemu and not browser
+# How many of the stages after the quick tests run at once: one waits while the other works. 1 runs them in a row.
+STAGES ?= 2
+# Tests that call make themselves are not to be taken for a part of this run.
+PYTEST := env -u MAKEFLAGS -u MFLAGS $(BIN)/pytest -q
+# Each stage reads all tests; what it makes of them is kept for the next one.
+unexport PYTHONDONTWRITEBYTECODE
 
 BED := $(BIN)/python tests/openstack/bed
 GUEST := $(BIN)/python tests/qemu/guest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-qemu test test-quick test-slow test-openstack test-qemu test-browser test-long lint type sizes bench docs clean wheels
+.PHONY: help install demo demo-qemu test test-quick test-slow test-alone test-openstack test-qemu test-browser test-long
+.PHONY: all-openstack all-qemu all-browser lint type sizes bench docs clean wheels
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -35,36 +42,47 @@ demo: $(VENV)/installed ## see machines boot, suspend, resume and vanish on the 
 demo-qemu: $(VENV)/installed ## see the same with real machines on this computer, with QEMU
 	@$(abspath docs/demo-qemu.sh) $(abspath $(BIN))
 
-test: test-quick test-slow ## run all tests, the quick ones first
+test: test-quick $(VENV)/moto/installed $(VENV)/clients/installed ## run all tests, the quick ones first
+	$(MAKE) --no-print-directory --jobs=$(STAGES) --output-sync=target test-slow all-openstack all-qemu all-browser
+	$(MAKE) --no-print-directory test-alone
+
+# A stage in the run of all tests: where its programs are missing it is left out with a word, but never in CI.
+all-openstack:
 	@if missing=$$($(BED) missing); then $(MAKE) --no-print-directory test-openstack; \
 	elif [ "$$CI" = true ]; then echo "the tests on a real OpenStack need $$missing" >&2; exit 1; \
 	else echo "NOT RUN: the tests on a real OpenStack, which need the Debian packages $$missing"; fi
+
+all-qemu:
 	@if missing=$$($(GUEST) missing); then $(MAKE) --no-print-directory test-qemu; \
 	elif [ "$$CI" = true ]; then echo "the tests with real machines need $$missing" >&2; exit 1; \
 	else echo "NOT RUN: the tests with real machines, which need the Debian packages $$missing"; fi
+
+all-browser:
 	@if [ "$$CI" = true ] || { command -v chromium && command -v npm; } > /dev/null; then $(MAKE) --no-print-directory test-browser; \
 	else echo "NOT RUN: the tests of the page in a browser, which need the Debian packages chromium npm"; fi
 
 test-quick: $(VENV)/tools
-	$(BIN)/pytest -q -n $(WORKERS) -m "not slow and not long and not openstack and not qemu and not browser"
+	$(PYTEST) -n $(WORKERS) -m "not slow and not long and not openstack and not qemu and not browser"
 
 test-slow: $(VENV)/tools $(VENV)/moto/installed $(VENV)/clients/installed
-	$(BIN)/pytest -q -n $(WAITERS) --dist loadfile -m "$(SLOW)" $(ALONE:%=--ignore=%)
-	$(BIN)/pytest -q -m "$(SLOW)" $(ALONE)
+	$(PYTEST) -n $(WAITERS) --dist loadfile -m "$(SLOW)" $(ALONE:%=--ignore=%)
+
+test-alone: $(VENV)/tools
+	$(PYTEST) -m "$(SLOW)" $(ALONE)
 
 test-openstack: $(VENV)/tools $(VENV)/moto/installed ## run the tests on a real OpenStack, started on loopback for them
-	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m "openstack and not long"
+	CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(PYTEST) -m "openstack and not long" tests/openstack
 
 test-qemu: $(VENV)/tools ## run the tests with real machines, which QEMU runs on this computer
-	$(BIN)/pytest -q -m qemu tests/qemu
+	$(PYTEST) -m qemu tests/qemu
 
 test-long: $(VENV)/tools $(VENV)/moto/installed $(VENV)/clients/installed ## run the property tests on new random input, and what is too long for make test
-	HYPOTHESIS_PROFILE=search $(BIN)/pytest -q -n $(WORKERS) -m "(hypothesis or long) and not openstack and not qemu and not browser"
-	@if missing=$$($(BED) missing); then CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(BIN)/pytest -q -m "openstack and long"; \
+	HYPOTHESIS_PROFILE=search $(PYTEST) -n $(WORKERS) -m "(hypothesis or long) and not openstack and not qemu and not browser"
+	@if missing=$$($(BED) missing); then CLOUDMESH_TESTBED_NEEDED=1 $(BED) run $(PYTEST) -m "openstack and long" tests/openstack; \
 	else echo "NOT RUN: the long tests on a real OpenStack, which need the Debian packages $$missing"; fi
 
 test-browser: $(VENV)/tools ## run the tests of the page of REST in a real Chromium
-	$(BIN)/pytest -q -n $(WORKERS) -m browser cloudmesh-rest/tests
+	$(PYTEST) -n $(WORKERS) -m browser cloudmesh-rest/tests/page
 
 lint: $(VENV)/tools ## look for mistakes and bad style
 	$(BIN)/ruff check .

@@ -90,12 +90,17 @@ def test_continuous_integration_runs_what_the_readme_says(root):
     assert any(words[:1] == ["make"] and "test" in words for words in lines)
 
 
-def test_every_test_with_real_machines_is_where_make_looks_for_them(root):
+@pytest.mark.parametrize(
+    ("mark", "folder"),
+    [("openstack", "tests/openstack"), ("qemu", "tests/qemu"), ("browser", "cloudmesh-rest/tests/page")],
+)
+def test_every_test_of_a_stage_is_where_make_looks_for_them(root, mark, folder):
     """To collect all tests takes longer than to boot a machine."""
-    mark = "mark." + "qemu"
-    marked = [file for file in tracked(root) if file.suffix == ".py" and mark in file.read_text("utf-8")]
-    assert marked and {file.parent for file in marked} == {root / "tests" / "qemu"}
-    assert "-m qemu tests/qemu\n" in (root / "Makefile").read_text(encoding="utf-8")
+    name = "mark." + mark
+    marked = [file for file in tracked(root) if file.suffix == ".py" and name in file.read_text("utf-8")]
+    assert marked and {file.parent for file in marked} == {root / folder}
+    stages = re.findall(rf"-m \W?{mark}\b.*", (root / "Makefile").read_text(encoding="utf-8"))
+    assert stages and all(each.rstrip("; \\").endswith(f" {folder}") for each in stages)
 
 
 def test_the_repository_speaks_of_itself_alone(root):

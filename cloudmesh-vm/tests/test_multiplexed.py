@@ -154,10 +154,15 @@ def test_a_call_that_is_given_up_makes_room(calls):
 
 def test_what_calls_that_are_given_up_have_others_do_keeps_nobody_waiting(calls):
     """As name servers that do not answer."""
-    executor, gate = calls(2), threading.Event()
-    hung = [executor.submit(lambda: waiting.aside(lambda: gate.wait(LONG))) for _ in range(2)]
-    while not all(each.running() for each in hung):
-        time.sleep(0.001)
+    executor, gate, entered = calls(2), threading.Event(), threading.Semaphore(0)
+
+    def hang():
+        entered.release()
+        return gate.wait(LONG)
+
+    hung = [executor.submit(lambda: waiting.aside(hang)) for _ in range(2)]
+    # What has not begun in the other thread would be cancelled with its call.
+    assert all(entered.acquire(timeout=LONG) for _ in hung)
     for each in hung:
         executor.abandon(each)
     assert executor.submit(lambda: waiting.aside(lambda: "next")).result(LONG) == "next"
