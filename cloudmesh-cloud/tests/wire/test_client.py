@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from cloudmesh.cloud.wire.client import WireClient, reaches
-from cloudmesh.cloud.wire.connection import connect
+from cloudmesh.cloud.wire.connection import addresses_of, connect
 from cloudmesh.cloud.wire.errors import AnswerTimeoutError, ConnectionLostError, NoConnectionError
 from cloudmesh.cloud.wire.pool import POOLS, Server, Tls
 
@@ -180,6 +180,32 @@ def test_no_file_is_left_for_a_connection(client, ask, monkeypatch):
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         os.close(opened[0])
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_host_is_looked_up_once_for_many_connections_and_again_after_one_fails(
+    raw, client, ask, monkeypatch
+):
+    server, asked = raw(*[SAID.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")] * 3), []
+
+    def look_up(*host):
+        asked.append(host)
+        return addresses_of(*host)
+
+    monkeypatch.setattr("cloudmesh.cloud.wire.pool.addresses_of", look_up)
+    mine = client()
+    for _ in range(2):
+        assert ask(mine, server).json() == {}
+    assert (server.connections, len(asked)) == (2, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr("cloudmesh.cloud.wire.pool.connect", refuse)
+        with pytest.raises(NoConnectionError):
+            ask(mine, server)
+    assert ask(mine, server).json() == {}
+    assert len(asked) == 2
+
+
+def refuse(*_):
+    raise NoConnectionError from ConnectionRefusedError()
 
 
 def test_what_nobody_uses_makes_room_for_a_connection(raw, client, ask, monkeypatch):

@@ -29,6 +29,10 @@ class WireClient:
         self._budget, self._seconds, self._tls = budget, connect_seconds, tls
         self._pools: dict[str, tuple[Server, Pool, str]] = {}
 
+    def twin(self, budget: AnswerBudget) -> WireClient:
+        """One for another call at the same time."""
+        return WireClient(budget, self._seconds, self._tls)
+
     @staticmethod
     def accepts(url: SplitResult, headers: Mapping[str, str]) -> bool:
         """Whether a call can be written down as it is: nothing in it has to be coded, or be left out."""

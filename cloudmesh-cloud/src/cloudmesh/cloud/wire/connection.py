@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,9 @@ from cloudmesh.cloud.wire.errors import (
     NoConnectionError,
 )
 from cloudmesh.cloud.wire.waiting import aside, until_ready
+
+# An entry of what ``socket.getaddrinfo`` gives.
+Address = tuple[Any, ...]
 
 _CHUNK = 2**16
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK)
@@ -107,8 +111,8 @@ class Connection:
 
 
 def connect(
+    addresses: Sequence[Address],
     host: str,
-    port: int,
     seconds: float,
     context: ssl.SSLContext | None = None,
     session: ssl.SSLSession | None = None,
@@ -116,13 +120,14 @@ def connect(
     """Open a connection, with TLS if there is a context for it.
 
     Args:
+        addresses: of the host, see ``addresses_of``.
         seconds: how long each address of the host may take, and TLS.
         session: of TLS, from an earlier connection.
 
     Raises:
         NoConnectionError, OSError, ssl.SSLError: that did not come about; nothing was sent.
     """
-    plain = _connected(host, port, seconds)
+    plain = _connected(addresses, seconds)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Connection(plain if context is None else _with_tls(plain, host, seconds, context, session))
@@ -131,8 +136,7 @@ def connect(
         raise
 
 
-def _connected(host: str, port: int, seconds: float) -> socket.socket:
-    addresses = _addresses(host, port)
+def _connected(addresses: Sequence[Address], seconds: float) -> socket.socket:
     last: OSError | None = None
     for family, kind, protocol, _, address in addresses:
         try:
@@ -144,7 +148,8 @@ def _connected(host: str, port: int, seconds: float) -> socket.socket:
     raise NoConnectionError from last
 
 
-def _addresses(host: str, port: int) -> list[tuple[Any, ...]]:
+def addresses_of(host: str, port: int) -> list[Address]:
+    """Where connections to a host may go, as ``socket.getaddrinfo`` tells. Raises OSError."""
     try:
         return [*socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)]
     except socket.gaierror:

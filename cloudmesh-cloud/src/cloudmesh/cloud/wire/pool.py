@@ -6,15 +6,19 @@ import errno
 import os
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
-from cloudmesh.cloud.wire.connection import Connection, connect
+from cloudmesh.cloud.wire.connection import Address, Connection, addresses_of, connect
 from cloudmesh.cloud.wire.errors import NoConnectionError
 
 _NO_FILE = (errno.EMFILE, errno.ENFILE)
+# Seconds for which the addresses of a host are kept.
+_LOOK_UP_AGAIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Pool:
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
         self._session: ssl.SSLSession | None = None
+        self._found: list[Address] = []
+        self._looked_up = -inf
         # How many have it open.
         self.users = 0
 
@@ -111,13 +117,22 @@ class Pool:
 
     def _connected(self, seconds: float) -> Connection:
         """A new connection; if no more files may be open, in place of one that nobody uses."""
-        server, context = self._server, self._secured()
+        host, context, addresses = self._server.host, self._secured(), self._addresses()
         try:
-            return connect(server.host, server.port, seconds, context, self._session)
+            return connect(addresses, host, seconds, context, self._session)
         except NoConnectionError as error:
             if getattr(error.__cause__, "errno", None) not in _NO_FILE or not POOLS.drop_idle():
+                # The host may have moved.
+                self._looked_up = -inf
                 raise
-        return connect(server.host, server.port, seconds, context, self._session)
+        return connect(addresses, host, seconds, context, self._session)
+
+    def _addresses(self) -> list[Address]:
+        """Those of the server, which many connections at once need not look up each. Raises OSError."""
+        now = time.monotonic()
+        if now - self._looked_up >= _LOOK_UP_AGAIN:
+            self._found, self._looked_up = addresses_of(self._server.host, self._server.port), now
+        return self._found
 
     def _kept(self) -> Connection | None:
         while True:

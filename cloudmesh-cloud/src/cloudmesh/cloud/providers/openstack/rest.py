@@ -126,6 +126,14 @@ class RestClient:
         # Where calls go over the lean client; None where they do not.
         self._lean: dict[tuple[str, str], WireClient | None] = {}
 
+    def twin(self, tracker: CallTracker) -> RestClient:
+        """One that knows the way to each host by now, for another call at the same time."""
+        made = RestClient(self._settings, tracker)
+        made._lean = {place: known and known.twin(tracker.budget) for place, known in self._lean.items()}
+        for each in filter(None, made._lean.values()):
+            tracker.add_session(each)
+        return made
+
     def send(
         self,
         method: str,

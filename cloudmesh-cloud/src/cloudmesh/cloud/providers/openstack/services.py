@@ -101,6 +101,8 @@ class OpenStackServices(LibcloudProvider):
         made.left_out, made._driver, made._hidden = [], None, {*self._hidden}
         made.tracker = CallTracker(self.connection_settings, self.name, self.get_reads)
         made.session = self.session.twin(made._sign_in, made.calling, made._hide)
+        if self._driver is not None:
+            made._driver = self._driver.twin(made.tracker)
         return made
 
     def _hide(self, secret: str) -> None:
@@ -140,7 +142,7 @@ class OpenStackServices(LibcloudProvider):
 
     def open(self) -> None:
         """Get ready to call; nobody is called yet."""
-        self._driver = RestClient(self.connection_settings, self.tracker)
+        self._driver = self._driver or RestClient(self.connection_settings, self.tracker)
 
     def explain(self, details: Any, call: Any) -> CloudmeshError | None:
         # Needed only when a call fails.
