@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from cloudmesh.vm import Machines
-from cloudmesh.vm.jobs.collector import collecting_less
+from cloudmesh.vm.model.collector import collecting_less
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ from cloudmesh.plugin.names import expand
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.conflicts import name_taken
 from cloudmesh.vm.model.call import BOOT
+from cloudmesh.vm.model.collector import collecting_less
 from cloudmesh.vm.model.outcome import UnresolvedName
 from cloudmesh.vm.model.plan import Plan, PlannedLease, Task
 from cloudmesh.vm.model.wait import Wait
@@ -53,6 +54,7 @@ class ActionPlan:
         self._verb = verb
         self._given = given
 
+    @collecting_less()
     def plan(self, selection: Selection, names: str = "", wait: Wait = False) -> Plan:
         """One task for each machine; machines of a cloud that did not answer are in ``missing``.
 
