@@ -264,6 +264,70 @@ def test_a_call_that_is_thrown_out_is_not_woken_by_what_it_had_others_do(calls):
     assert slept[0] > 0.19
 
 
+def test_whoever_speaks_while_the_thread_wakes_up_does_not_make_it_deaf(calls):
+    """Both bytes are taken at once then, and the next one to speak has to send another."""
+    executor, first = calls(), [True]
+    ear = executor._turns._ear
+
+    class Ear:
+        def recv(self, most):
+            if first:
+                first.clear()
+                asked = threading.Thread(target=lambda: made.append(executor.submit(lambda: "second")))
+                asked.start()
+                asked.join()
+            return ear.recv(most)
+
+        close = ear.close
+
+    made = []
+    executor._turns._ear = Ear()
+    assert executor.submit(lambda: "first").result(LONG) == "first"
+    assert made[0].result(LONG) == "second"
+    time.sleep(0.05)
+    assert executor.submit(lambda: "third").result(LONG) == "third"
+
+
+def test_many_threads_speak_at_once(calls):
+    executor = calls(32)
+
+    def call():
+        for _ in range(10):
+            waiting.aside(lambda: time.sleep(0.0002))
+
+    for each in [executor.submit(call) for _ in range(100)]:
+        each.result(LONG)
+
+
+def test_a_pause_may_be_longer_than_any_system_waits_for(calls):
+    executor = calls()
+    made = executor.submit(lambda: waiting.pause(1e9))
+    assert executor.submit(lambda: "next").result(LONG) == "next"
+    executor.end(LONG)
+    with pytest.raises(CancelledError):
+        made.result(LONG)
+
+
+def test_a_thread_that_comes_to_its_end_leaves_nobody_waiting(calls):
+    """Whatever is wrong in it."""
+    executor = calls()
+
+    def hang():
+        try:
+            waiting.pause(LONG * 10)
+        finally:
+            waiting.pause(LONG * 10)
+
+    made = executor.submit(hang)
+    while not made.running():
+        time.sleep(0.001)
+    executor.end(LONG)
+    with pytest.raises(CancelledError):
+        made.result(LONG)
+    with pytest.raises(RuntimeError):
+        executor.submit(hang)
+
+
 def test_a_thread_of_its_own_waits_as_usual(pair):
     ours, theirs = pair
     assert not waiting.until_ready(ours, False, 0.001)

@@ -204,6 +204,27 @@ def test_a_host_is_looked_up_once_for_many_connections_and_again_after_one_fails
     assert len(asked) == 2
 
 
+def test_of_many_at_once_one_looks_the_host_up(raw, client, ask, monkeypatch):
+    server, asked, go = raw(*[SAID] * 4), [], threading.Event()
+
+    def look_up(*host):
+        asked.append(host)
+        assert go.wait(20)
+        return addresses_of(*host)
+
+    monkeypatch.setattr("cloudmesh.cloud.wire.pool.addresses_of", look_up)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(client(), server))) for _ in range(4)]
+    for each in threads:
+        each.start()
+    while not asked:
+        time.sleep(0.001)
+    go.set()
+    for each in threads:
+        each.join()
+    assert len(answers) == 4 and len(asked) == 1
+
+
 def refuse(*_):
     raise NoConnectionError from ConnectionRefusedError()
 

@@ -12,11 +12,12 @@ import pytest
 
 from cloudmesh.vm.ssh import user_config
 from cloudmesh.vm.ssh.errors import CommandFailed, CommandTimedOut, ConnectionLost
+from cloudmesh.vm.ssh.shared import Session
 from cloudmesh.vm.ssh.sockets import control_path
 
 from .conftest import wait_for
 
-FAILURE = 0x80000003
+FAILURE, EXIT, OPENED = 0x80000003, 0x80000004, 0x80000006
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def configured(tmp_path, monkeypatch):
     folder = tmp_path / "user" / ".ssh"
     folder.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(folder.parent))
-    monkeypatch.setattr(user_config, "_by_account", list)
+    monkeypatch.setattr(user_config, "_by_account", lambda: (folder / "config",))
     monkeypatch.setattr(user_config, "_OF_ALL", tmp_path / "none")
 
     def write(text, name="config"):
@@ -135,6 +136,37 @@ def test_what_an_owner_does_not_take_is_left_to_ssh(machine, answers):
         thread.join()
 
 
+@pytest.mark.parametrize(("said", "status"), [(3, 3), (256, 0), (0xC0000005, 5)])
+def test_an_exit_status_is_cut_to_what_ssh_ends_with(machine, said, status):
+    path = control_path(machine._machines.route())
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as heard:
+                heard.read(4 + 8)
+                connection.sendall(message(1, 4))
+                # The request, and a byte with each of three files.
+                heard.read(struct.unpack(">I", heard.read(4))[0] + 3)
+                connection.sendall(message(OPENED, 0, 7) + message(EXIT, 7, said))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert machine.ssh("whatever", check=False).exit_status == status
+        thread.join()
+
+
+def test_an_owner_that_says_nothing_keeps_nobody_who_goes(tmp_path):
+    path, looks = tmp_path / "owner", iter([True, False])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        assert Session.begin(path, "true", [], subprocess.DEVNULL, lambda: next(looks)) is None
+    assert not list(looks)
+
+
 def test_a_socket_where_nobody_listens_is_no_hindrance(machine):
     path = control_path(machine._machines.route())
     with socket.socket(socket.AF_UNIX) as listener:
@@ -158,3 +190,11 @@ def test_the_variables_are_those_that_ssh_hands_on(configured):
     assert user_config.sent(environment) is None
     configured("")
     assert user_config.sent(environment) == []
+
+
+def test_what_another_home_says_is_not_handed_on(configured, monkeypatch):
+    """OpenSSH reads only the configuration in the home of the account."""
+    configured("SendEnv *\nForwardAgent yes\n")
+    monkeypatch.setattr(user_config, "_by_account", tuple)
+    assert user_config.sent({b"MY_PASSWORD": b"x"}) == []
+    assert user_config.says("forwardagent")

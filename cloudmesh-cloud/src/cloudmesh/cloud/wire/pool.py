@@ -14,7 +14,8 @@ from math import inf
 from pathlib import Path
 
 from cloudmesh.cloud.wire.connection import Address, Connection, addresses_of, connect
-from cloudmesh.cloud.wire.errors import NoConnectionError
+from cloudmesh.cloud.wire.errors import ConnectTimeoutError, NoConnectionError
+from cloudmesh.cloud.wire.waiting import acquire
 
 _NO_FILE = (errno.EMFILE, errno.ENFILE)
 # Seconds for which the addresses of a host are kept.
@@ -90,6 +91,7 @@ class Pool:
         self._session: ssl.SSLSession | None = None
         self._found: list[Address] = []
         self._looked_up = -inf
+        self._looking = threading.Lock()
         # How many have it open.
         self.users = 0
 
@@ -117,22 +119,39 @@ class Pool:
 
     def _connected(self, seconds: float) -> Connection:
         """A new connection; if no more files may be open, in place of one that nobody uses."""
-        host, context, addresses = self._server.host, self._secured(), self._addresses()
+        host, context, addresses = self._server.host, self._secured(), self._addresses(seconds)
         try:
+            try:
+                return connect(addresses, host, seconds, context, self._session)
+            except NoConnectionError as error:
+                if getattr(error.__cause__, "errno", None) not in _NO_FILE or not POOLS.drop_idle():
+                    raise
             return connect(addresses, host, seconds, context, self._session)
-        except NoConnectionError as error:
-            if getattr(error.__cause__, "errno", None) not in _NO_FILE or not POOLS.drop_idle():
-                # The host may have moved.
-                self._looked_up = -inf
-                raise
-        return connect(addresses, host, seconds, context, self._session)
+        except (NoConnectionError, ssl.SSLError):
+            # The host may have moved.
+            self._looked_up = -inf
+            raise
 
-    def _addresses(self) -> list[Address]:
-        """Those of the server, which many connections at once need not look up each. Raises OSError."""
-        now = time.monotonic()
-        if now - self._looked_up >= _LOOK_UP_AGAIN:
-            self._found, self._looked_up = addresses_of(self._server.host, self._server.port), now
+    def _addresses(self, seconds: float) -> list[Address]:
+        """Those of the server: one call looks them up, the others wait or take those of before.
+
+        Raises OSError if there are none, ConnectTimeoutError if another call takes longer to look them up.
+        """
+        if self._are_new():
+            return self._found
+        if acquire(self._looking, 0.0 if self._found else seconds):
+            try:
+                if not self._are_new():
+                    self._found = addresses_of(self._server.host, self._server.port)
+                    self._looked_up = time.monotonic()
+            finally:
+                self._looking.release()
+        elif not self._found:
+            raise ConnectTimeoutError
         return self._found
+
+    def _are_new(self) -> bool:
+        return time.monotonic() - self._looked_up < _LOOK_UP_AGAIN
 
     def _kept(self) -> Connection | None:
         while True:

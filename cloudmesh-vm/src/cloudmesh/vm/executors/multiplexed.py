@@ -11,7 +11,8 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, InvalidStateError
+from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
@@ -106,8 +107,13 @@ class MultiplexedCalls(Executor):
             while not self._over:
                 self._turns.turn()
         finally:
+            self._closed = True
             for each in self._idle:
                 each.throw(GreenletExit)
+            # What was left in the middle never comes to its end.
+            for future in [*self._running, *(future for future, _ in self._waiting)]:
+                with suppress(InvalidStateError):
+                    future.set_exception(CancelledError())
             self._at_end()
             self._ended.set()
             self._turns.close()
@@ -134,9 +140,11 @@ class MultiplexedCalls(Executor):
         while self._make(future, call):
             self._given_up.discard(here)
             self._running.pop(future, None)
-            self._idle.append(here)
             # Not from here: the next one would be begun by this one.
             self._turns.soon(self._next)
+            if len(self._idle) >= self.max_workers:
+                return
+            self._idle.append(here)
             del future, call
             future, call = self._turns.leave()
 

@@ -17,6 +17,8 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 _CHUNK = 4096
+# Seconds of one wait: no system takes as many as one likes.
+_LONGEST = 86_400.0
 
 
 class Turns:
@@ -52,7 +54,6 @@ class Turns:
     def tell(self, what: Callable[[], object]) -> None:
         """Have the thread call a function, which raises nothing."""
         self._told.append(what)
-        # The thread lowers the flag before it looks, so that nothing is missed.
         if not self._rung:
             self._rung = True
             # It is awake already, or has come to its end.
@@ -67,9 +68,10 @@ class Turns:
         """Wait until something happens, and let go on whatever waited for it."""
         for key, _ in self._sockets.select(self._seconds()):
             if key.data is None:
-                self._rung = False
                 with suppress(BlockingIOError):
                     self._ear.recv(_CHUNK)
+                # Only now: who rings from here on sends a byte that stays, and all others are heard below.
+                self._rung = False
             else:
                 key.data.switch(True)
         self._end_waits()
@@ -80,7 +82,9 @@ class Turns:
         """How long to wait for a socket at most; None for as long as it takes."""
         if self._told:
             return 0.0
-        return None if self._first_end == inf else max(0.0, self._first_end - time.monotonic())
+        if self._first_end == inf:
+            return None
+        return min(max(0.0, self._first_end - time.monotonic()), _LONGEST)
 
     def _end_waits(self) -> None:
         """Let those go on whose time is over."""

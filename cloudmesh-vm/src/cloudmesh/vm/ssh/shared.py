@@ -73,7 +73,7 @@ class Session:
         try:
             session._connection.settimeout(_GREETING)
             session._connection.connect(str(path))
-            session._greet()
+            session._greet(go_on)
             session._ask(command, environment, stdin)
             if session._is_taken(go_on):
                 return session
@@ -117,11 +117,14 @@ class Session:
                 if each is not None:
                     each.close()
 
-    def _greet(self) -> None:
-        """Raises EOFError if the other side is not one that speaks as we do."""
+    def _greet(self, go_on: Callable[[], bool]) -> None:
+        """Raises EOFError if the other side is not one that speaks as we do, or not soon."""
         self._send(struct.pack(">II", _HELLO, _VERSION))
-        while not (messages := self._messages()):
-            pass
+        ends, messages = time.monotonic() + _GREETING, self._messages_now()
+        while not messages:
+            if time.monotonic() >= ends or not go_on():
+                raise EOFError
+            messages = self._messages_now()
         kind, words = messages[0]
         if (kind, words[:4]) != (_HELLO, struct.pack(">I", _VERSION)):
             raise EOFError
@@ -172,8 +175,14 @@ class Session:
             elif kind == _EXIT:
                 (self._status,) = struct.unpack_from(">I", words, 4)
                 self._log.append(_ENDED.format(self._status))
+                # As much of it as a process can end with.
+                self._status &= 0xFF
             elif not self._is_open:
                 self._is_refused = True
+
+    def _messages_now(self) -> list[tuple[int, bytes]]:
+        """The messages that come within a moment, which may be none."""
+        return self._messages() if self._is_readable(_LOOK) else []
 
     def _is_readable(self, seconds: float | None) -> bool:
         poll = select.poll()

@@ -24,13 +24,14 @@ def says(keyword: str, of_all: bool = False) -> bool:
     Args:
         of_all: whether that which holds for all users of this computer counts, too.
     """
-    return any(row.keyword == keyword for row in _configuration(of_all))
+    home = Path("~/.ssh/config").expanduser()
+    return any(row.keyword == keyword for row in _rows_of((home, *_by_account()), of_all))
 
 
 def forget() -> None:
     """Read the files anew when they are asked for the next time."""
     says.cache_clear()
-    _configuration.cache_clear()
+    _rows_of.cache_clear()
 
 
 def sent(environment: Mapping[bytes, bytes]) -> list[bytes] | None:
@@ -39,7 +40,7 @@ def sent(environment: Mapping[bytes, bytes]) -> list[bytes] | None:
     Else it may be another one for each machine, or be said in a way that is not understood here.
     """
     patterns: list[str] = []
-    for row in _configuration(True):
+    for row in _rows_of(_by_account(), True):
         if row.keyword == "setenv":
             return None
         if row.keyword == "sendenv":
@@ -59,18 +60,18 @@ class _Row(NamedTuple):
 
 
 @cache
-def _configuration(of_all: bool) -> list[_Row]:
-    """All rows, in their order."""
-    files = [Path("~/.ssh/config").expanduser(), *_by_account(), *([_OF_ALL] if of_all else [])]
-    return [row for file in dict.fromkeys(files) for row in _rows(file, file.parent, 0, True)]
+def _rows_of(files: tuple[Path, ...], of_all: bool) -> list[_Row]:
+    """All rows of these files and, if so, of the one for all users, in their order."""
+    each = dict.fromkeys([*files, *([_OF_ALL] if of_all else [])])
+    return [row for file in each for row in _rows(file, file.parent, 0, True)]
 
 
-def _by_account() -> list[Path]:
+def _by_account() -> tuple[Path, ...]:
     """The file that OpenSSH reads, which does not ask for HOME."""
     try:
-        return [Path(pwd.getpwuid(os.getuid()).pw_dir, ".ssh", "config")]
+        return (Path(pwd.getpwuid(os.getuid()).pw_dir, ".ssh", "config"),)
     except KeyError:
-        return []
+        return ()
 
 
 def _rows(file: Path, folder: Path, depth: int, of_all: bool) -> Iterator[_Row]:
