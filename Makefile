@@ -13,7 +13,8 @@ WORKERS ?= 2
 WAITERS ?= 3
 ALONE := tests/cluster tests/test_walk.py
 SLOW := slow and not long and not openstack and not qemu and not browser
-# How many of the stages after the quick tests run at once: one waits while the other works. 1 runs them in a row.
+# How many of the slow stage and that on a real OpenStack run at once: one waits while the other works. 1 runs them in
+# a row.
 STAGES ?= 2
 # Tests that call make themselves are not to be taken for a part of this run.
 PYTEST := env -u MAKEFLAGS -u MFLAGS $(BIN)/pytest -q
@@ -43,8 +44,8 @@ demo-qemu: $(VENV)/installed ## see the same with real machines on this computer
 	@$(abspath docs/demo-qemu.sh) $(abspath $(BIN))
 
 test: test-quick $(VENV)/moto/installed $(VENV)/clients/installed ## run all tests, the quick ones first
-	$(MAKE) --no-print-directory --jobs=$(STAGES) --output-sync=target test-slow all-openstack all-qemu all-browser
-	$(MAKE) --no-print-directory test-alone
+	$(MAKE) --no-print-directory --jobs=$(STAGES) --output-sync=target test-slow all-openstack
+	$(MAKE) --no-print-directory --jobs=1 all-qemu all-browser test-alone
 
 # A stage in the run of all tests: where its programs are missing it is left out with a word, but never in CI.
 all-openstack:

@@ -171,7 +171,7 @@ class Page:
         """Run a line as a user's own shell does, after one that ended with ``before``."""
         shell = self.home.terminal("--norc", "-c", f"(exit {before})\n{line}", program=["bash"])
         printed = ""
-        while shell.expect([QUESTION, pexpect.EOF]) == 0:
+        while shell.expect([QUESTION, pexpect.EOF], timeout=300) == 0:
             printed += shell.before + shell.after
             shell.sendline((shell.match["number"] or "y") if shell.match["hint"] else "hush")
         printed += shell.before
@@ -221,5 +221,5 @@ class Page:
 
     def _end(self) -> None:
         if self._interpreter is not None:
-            self._interpreter.communicate(timeout=60)
+            self._interpreter.communicate(timeout=300)
             self.printed.append(("python", self._output.read_text(encoding="utf-8")))
