@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from cloudmesh.vm import Machines
-from cloudmesh.vm.model.collector import collecting_less
+from cloudmesh.vm.jobs.collector import collecting_less
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def test_what_the_user_has_set_stays(wanted):
 def test_a_python_that_tells_less_than_it_was_told(monkeypatch):
     """As those do that collect in small steps."""
     told = gc.get_threshold
-    monkeypatch.setattr("cloudmesh.vm.model.collector.gc.get_threshold", lambda: (*told()[:2], 0))
+    monkeypatch.setattr("cloudmesh.vm.jobs.collector.gc.get_threshold", lambda: (*told()[:2], 0))
     with collecting_less():
         assert told()[0] > 700
     assert told()[:2] == (700, 10)

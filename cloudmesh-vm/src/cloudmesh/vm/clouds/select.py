@@ -17,7 +17,6 @@ from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName, Usa
 from cloudmesh.plugin.lists.rows import natural_keys
 from cloudmesh.plugin.names import Name, NameIndex, expand
 from cloudmesh.vm.clouds.session import CloudSession
-from cloudmesh.vm.model.collector import collecting_less
 from cloudmesh.vm.model.outcome import UnresolvedName
 
 if TYPE_CHECKING:
@@ -87,7 +86,6 @@ class Selector:
         # Asked only after all of these clouds were listed, so nothing changes any more.
         self._nearest: dict[tuple[str, ...], KnownNames] = {}
 
-    @collecting_less()
     def select(self, names: str | Sequence[str]) -> Selection:
         """The machines that the names mean.
 

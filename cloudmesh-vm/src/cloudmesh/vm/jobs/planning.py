@@ -29,9 +29,9 @@ from cloudmesh.cloud.provider.interface import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.plugin.names import expand
 from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.jobs.collector import collecting_less
 from cloudmesh.vm.jobs.conflicts import name_taken
 from cloudmesh.vm.model.call import BOOT
-from cloudmesh.vm.model.collector import collecting_less
 from cloudmesh.vm.model.outcome import UnresolvedName
 from cloudmesh.vm.model.plan import Plan, PlannedLease, Task
 from cloudmesh.vm.model.wait import Wait

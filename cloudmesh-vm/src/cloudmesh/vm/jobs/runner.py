@@ -26,9 +26,9 @@ from cloudmesh.vm.executors.registry import open_executor
 from cloudmesh.vm.executors.room import FEW_THREADS, few_files
 from cloudmesh.vm.executors.threads import THREADS, leaving
 from cloudmesh.vm.jobs import lease_rows, rows
+from cloudmesh.vm.jobs.collector import collecting_less
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
-from cloudmesh.vm.model.collector import collecting_less
 from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
