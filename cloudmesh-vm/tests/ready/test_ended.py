@@ -78,20 +78,12 @@ def test_where_the_files_leave_a_doubt_the_program_decides(guests, cloud, run, s
     assert record.read_text() == "\n"
 
 
-def test_errors_in_the_file_of_the_end_are_told_by_the_program(guests, cloud, run):
+@pytest.mark.parametrize("has_program", [True, False])
+def test_errors_in_the_file_of_the_end_are_told(guests, cloud, run, has_program):
+    """By the program, and without it by the file alone."""
     (guest,) = guests()
-    asked(guest, {"status": "error", "errors": ["no such package"]}, 1)
-    guest.program("tail", "echo last words")
-    write(run, errors=["no such package"])
-    cloud([guest])
-    (outcome,) = boot()
-    assert isinstance(outcome.error, CloudInitFailed)
-    assert "no such package" in str(outcome.error)
-    assert outcome.error.lines == ("last words",)
-
-
-def test_errors_are_told_where_there_is_no_program(guests, cloud, run):
-    (guest,) = guests()
+    if has_program:
+        asked(guest, {"status": "error", "errors": ["no such package"]}, 1)
     guest.program("tail", "echo last words")
     write(run, errors=["no such package"])
     cloud([guest])

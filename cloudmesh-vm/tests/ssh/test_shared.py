@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,18 @@ def message(*words):
     return struct.pack(">I", len(text)) + text
 
 
+@contextmanager
+def listening(path, answer):
+    """Stand for the owner of a connection, which answers once."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        thread = threading.Thread(target=lambda: answer(listener.accept()[0]))
+        thread.start()
+        yield
+        thread.join()
+
+
 @pytest.mark.parametrize(
     "answers",
     [
@@ -117,45 +130,31 @@ def message(*words):
 )
 def test_what_an_owner_does_not_take_is_left_to_ssh(machine, answers):
     path = control_path(machine._machines.route())
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(1)
 
-        def answer():
-            connection, _ = listener.accept()
-            # ssh itself finds nobody.
-            path.unlink()
-            with connection:
-                for each in answers:
-                    connection.recv(4096)
-                    connection.sendall(each)
+    def answer(connection):
+        # ssh itself finds nobody.
+        path.unlink()
+        with connection:
+            for each in answers:
+                connection.recv(4096)
+                connection.sendall(each)
 
-        thread = threading.Thread(target=answer)
-        thread.start()
+    with listening(path, answer):
         assert machine.ssh("echo once").stdout == "once\n"
-        thread.join()
 
 
 @pytest.mark.parametrize(("said", "status"), [(3, 3), (256, 0), (0xC0000005, 5)])
 def test_an_exit_status_is_cut_to_what_ssh_ends_with(machine, said, status):
-    path = control_path(machine._machines.route())
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen(1)
+    def answer(connection):
+        with connection, connection.makefile("rb") as heard:
+            heard.read(4 + 8)
+            connection.sendall(message(1, 4))
+            # The request, and a byte with each of three files.
+            heard.read(struct.unpack(">I", heard.read(4))[0] + 3)
+            connection.sendall(message(OPENED, 0, 7) + message(EXIT, 7, said))
 
-        def answer():
-            connection, _ = listener.accept()
-            with connection, connection.makefile("rb") as heard:
-                heard.read(4 + 8)
-                connection.sendall(message(1, 4))
-                # The request, and a byte with each of three files.
-                heard.read(struct.unpack(">I", heard.read(4))[0] + 3)
-                connection.sendall(message(OPENED, 0, 7) + message(EXIT, 7, said))
-
-        thread = threading.Thread(target=answer)
-        thread.start()
+    with listening(control_path(machine._machines.route()), answer):
         assert machine.ssh("whatever", check=False).exit_status == status
-        thread.join()
 
 
 def test_an_owner_that_says_nothing_keeps_nobody_who_goes(tmp_path):

@@ -46,8 +46,8 @@ def fingerprints(public_key: str) -> set[str]:
     except (IndexError, ValueError):
         return set()
     old = hashlib.md5(blob, usedforsecurity=False).hexdigest()
-    new = base64.b64encode(hashlib.sha256(blob).digest()).decode()
-    return {":".join(re.findall("..", old)), f"SHA256:{new.rstrip('=')}", new}
+    new = _sha256(blob)
+    return {":".join(re.findall("..", old)), _as_shown(new), new}
 
 
 def fingerprint_of(public_key: str) -> str:
@@ -56,17 +56,23 @@ def fingerprint_of(public_key: str) -> str:
     Raises:
         Refused: the text is no such key.
     """
-    import struct
-
     words = public_key.split()
     try:
         blob = base64.b64decode(words[1], validate=True)
-        if not blob.startswith(struct.pack(">I", len(words[0])) + words[0].encode()):
+        if not blob.startswith(len(words[0]).to_bytes(4, "big") + words[0].encode()):
             raise ValueError
     except (IndexError, ValueError):
         raise Refused("this is not an OpenSSH public key, such as 'ssh-ed25519 AAAA... name'") from None
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return f"SHA256:{digest}"
+    return _as_shown(_sha256(blob))
+
+
+def _sha256(blob: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(blob).digest()).decode()
+
+
+def _as_shown(digest: str) -> str:
+    """A fingerprint as OpenSSH shows it."""
+    return f"SHA256:{digest.rstrip('=')}"
 
 
 def _told_alike(fingerprint: str, public_key: str) -> bool:

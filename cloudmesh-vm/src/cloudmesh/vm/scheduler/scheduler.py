@@ -224,9 +224,10 @@ class Scheduler:
             return self._pause
         # Clouds that were asked first together mostly answer together. The one that is a moment earlier would
         # get all calls, and the others would wait for those.
-        first = any(call.queue.probing and call.queue.waiting for call in ended)
+        if not any(call.queue.probing and call.queue.waiting for call in ended):
+            return 0.0
         more = any(call.queue.probing for call in self._in_flight.values() if call not in ended)
-        return _LONGEST_PAUSE if first and more else 0.0
+        return _LONGEST_PAUSE if more else 0.0
 
     def _take(self, ended: list[InFlightCall], seconds: float) -> None:
         """Take the calls that have ended; if there is none, wait so many seconds for one."""
