@@ -2,8 +2,9 @@
 
 Beside a loop written by hand: a ThreadPoolExecutor of as many threads, in each of them a driver of libcloud
 for each cloud, and nothing but the starts. What is timed is ``ms.start()`` on the one side, with selection
-and journal, and on the other the loop. Both have their imports and the tokens of the clouds before, the loop
-also its list of machines; both open their drivers within the time, in each thread when it needs one.
+and journal, and on the other the loop. Both have their imports, the tokens of the clouds and a new list of
+machines before: ours from another process, the loop its own. Both open their drivers within the time, in each
+thread when it needs one.
 
 Each measurement is a process of its own, with a home in which the machines are known as stopped.
 """
@@ -134,6 +135,10 @@ class Fleet:
         shutil.copytree(self._folder / "known", home)
         for stack in self._stacks:
             stack.put("SHUTOFF")
+            stack.tell(latency=0.0)
+        if who != "theirs":
+            self._python("prepare", home)
+        for stack in self._stacks:
             stack.tell(latency=LATENCY)
             stack.forget()
         busy = self._clouds_processor()

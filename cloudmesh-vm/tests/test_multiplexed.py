@@ -57,6 +57,24 @@ def test_hundreds_of_calls_wait_in_one_thread(calls):
     assert len(threads) == 1 and threading.get_ident() not in threads
 
 
+def test_calls_that_have_begun_go_on_before_hundreds_of_others_begin(calls):
+    executor, gate, events = calls(200), threading.Event(), []
+
+    def call():
+        events.append("begins")
+        waiting.pause(0.0)
+        events.append("goes on")
+
+    # All of them are there before the first one begins.
+    first = executor.submit(gate.wait, LONG)
+    made = [executor.submit(call) for _ in range(200)]
+    gate.set()
+    for each in [first, *made]:
+        each.result(LONG)
+    begun = [position for position, event in enumerate(events) if event == "begins"]
+    assert len(begun) == 200 and events.index("goes on") < begun[100]
+
+
 def test_no_more_calls_run_at_once_than_is_said(calls):
     executor, running, most = calls(3), [], []
 

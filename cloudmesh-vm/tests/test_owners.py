@@ -66,7 +66,7 @@ def change(sql):
 def left():
     """The names of the machines that the cloud has."""
     with SimulatedProvider("a", Config.load().cloud("a")) as provider:
-        return [each.name for each in provider.machines()]
+        return sorted(each.name for each in provider.machines())
 
 
 @pytest.mark.parametrize(

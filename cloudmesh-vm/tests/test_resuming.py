@@ -424,7 +424,7 @@ def test_a_call_for_many_is_the_very_same_when_it_is_made_again(configure, die, 
     die(1, "boot", "web[01-12]", "a", parallel=1)
     assert boots == [([f"web{number:02}" for number in range(1, 6)], False)]
     assert Jobs().resume(1).exit_code == 0
-    assert boots[1] == (boots[0][0], True)
+    assert (boots[0][0], True) in boots[1:]
     assert sorted(len(names) for names, _ in boots) == [2, 5, 5, 5]
 
 

@@ -240,6 +240,37 @@ def test_a_cloud_is_asked_once_before_it_is_asked_by_all():
     assert not thread.is_alive()
 
 
+# Settings of a cloud that has answered a moment ago.
+ANSWERING = {"a": CallSettings(Access("a", {}), probes=False)}
+
+
+def test_a_cloud_that_answered_a_moment_ago_is_asked_by_all_at_once():
+    paper = Held()
+    thread = in_thread(lambda: list(scheduler(paper, clouds=(), settings=ANSWERING).each(tasks(5))))
+    wait_until(lambda: len(paper.open) == 5)
+    for name in list(paper.open):
+        paper.finish(name)
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_cloud_that_has_died_since_it_answered_is_tried_by_no_more_than_begin_at_once():
+    paper = Paper(lambda call, number: Unreachable("refused"))
+    limits = JobLimits(parallel=4)
+    result = scheduler(paper, clouds=(), settings=ANSWERING, limits=limits).run(tasks(100))
+    assert {name for (name,) in paper.names()} == {"a0", "a1", "a2", "a3"}
+    assert statuses(result) == ["failed"] * 100
+    assert {str(each.error) for each in result} == {"refused", "not tried: refused"}
+
+
+def test_a_cloud_that_hangs_since_it_answered_keeps_no_more_than_begin_at_once():
+    paper = Paper(lambda call, number: None)
+    limits = JobLimits(parallel=4, call_timeout=0.05)
+    result = scheduler(paper, clouds=(), settings=ANSWERING, limits=limits).run(tasks(100))
+    assert len(paper.calls) == 4
+    assert [each.error.outcome_unknown for each in result] == [True] * 4 + [False] * 96
+
+
 def wait_until(true):
     ready = threading.Event()
     for _ in range(1000):

@@ -3,6 +3,8 @@
 import itertools
 import json
 
+import pytest
+
 from cloudmesh.cloud.errors import CredentialsError
 
 START = "POST /compute/v2.1/servers/*/action os-start"
@@ -18,13 +20,14 @@ def test_a_thousand_known_machines_are_started_by_a_thousand_calls_and_no_listin
     assert set(fleet.states().values()) == {"ACTIVE"}
 
 
-def test_a_wrong_password_is_tried_once_however_many_machines_there_are(make_fleet):
+@pytest.mark.parametrize("parallel", [32, 150])
+def test_a_wrong_password_is_tried_once_however_many_machines_there_are(make_fleet, parallel):
     fleet = make_fleet(3)
     fleet.add(50)
     fleet.forget_tokens()
     wrong = fleet.stacks["c"].section()["credentials"]
     fleet.configure({"c": {"credentials": {**wrong, "OS_PASSWORD": "not-the-password"}}})
-    with fleet.machines("a:a[001-050],b:b[001-050],c:c[001-050]") as ms:
+    with fleet.machines("a:a[001-050],b:b[001-050],c:c[001-050]", parallel=parallel) as ms:
         result = ms.start()
     assert {each.cloud for each in result.succeeded} == {"a", "b"} and len(result.succeeded) == 100
     assert {type(each.error) for each in result.failed} == {CredentialsError}

@@ -5,6 +5,7 @@ import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -211,8 +212,29 @@ def test_regions_of_one_account_sign_in_once(home, kind, changes, most):
 
 
 def test_who_comes_later_tries_again(home):
-    times = iter([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    times = count(10.0, 10.0)
     kept = TokenFile("uc", account(), clock=lambda: next(times))
+    with pytest.raises(CredentialsError):
+        kept.renew(None, wrong)
+    assert kept.renew(None, token) == token()
+
+
+def test_who_comes_a_moment_later_does_not_send_the_same_password_again(home):
+    now = [NOW]
+    kept = TokenFile("uc", account(), clock=lambda: now[0])
+    with pytest.raises(CredentialsError):
+        kept.renew(None, wrong)
+    now[0] += 1
+    with pytest.raises(CredentialsError):
+        kept.renew(None, never)
+    other = TokenFile("uc", account(OS_PASSWORD="other"), clock=lambda: now[0])
+    assert other.renew(None, token) == token(), "a password that was corrected is tried at once"
+
+
+def test_a_passcode_that_was_mistyped_is_asked_for_again_at_once(home):
+    asks = account(OS_AUTH_TYPE="v3totp", OS_PASSCODE="TBD")
+    times = count(NOW)
+    kept = TokenFile("uc", asks, clock=lambda: next(times))
     with pytest.raises(CredentialsError):
         kept.renew(None, wrong)
     assert kept.renew(None, token) == token()

@@ -30,7 +30,8 @@ def busy(guests, cloud):
     """Two machines, of which one is ready and the other is still busy."""
     first, second = guests(2)
     second.says(RUNNING)
-    return cloud([first, second]), first, second
+    # Booted one after the other: the machines are given the guests in the order in which they are booted.
+    return cloud([first, second], parallel=1), first, second
 
 
 def counts(config, **conditions):

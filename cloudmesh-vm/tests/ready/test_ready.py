@@ -185,7 +185,7 @@ def test_a_stuck_machine_does_not_hold_up_the_others(guests, cloud):
     stuck.says(RUNNING)
     cloud([stuck, *others])
     result = boot("vm[1-4]", timeout=15)
-    assert [each.status for each in result] == ["failed", "done", "done", "done"]
+    assert sorted(each.status for each in result) == ["done", "done", "done", "failed"]
 
 
 def test_a_machine_that_vanishes_meanwhile_fails_at_once(guests, cloud):

@@ -101,6 +101,7 @@ class Connection:
         wait_timeout: for how many seconds machines are waited for; None if that is not configured.
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
+        has_listed: whether the cloud has told all its machines since it was opened.
         left_out: what the last listing of each kind left out, since it cannot be as the cloud says.
         shared_listing: gives machines as another thread was told of them moments ago, or lets its argument
             ask; for those who act on many machines, of which many may have vanished. None to ask each time.
@@ -116,6 +117,7 @@ class Connection:
         self.wait_timeout: float | None = None
         self.shared_listing: Callable[[Callable[[], list[MachineRecord]]], list[MachineRecord]] | None = None
         self.left_out: dict[str, list[LeftOut]] = {}
+        self.has_listed = False
         self._opened: tuple[Provider, Inventory] | None = None
 
     def limit(self, settings: Mapping[str, Any]) -> None:
@@ -170,6 +172,7 @@ class Connection:
         with mapped(self.name):
             yield from bounded(getattr(self.calls, kind)(*words), self.name, kind)
         self.left_out[kind] = list(dict.fromkeys(self.provider.left_out))
+        self.has_listed = self.has_listed or kind == Provider.machines.__name__
 
     def require_complete(self) -> None:
         """Raises IncompleteListing if the listings since the cloud was opened left something out."""

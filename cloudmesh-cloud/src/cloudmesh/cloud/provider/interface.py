@@ -55,6 +55,8 @@ class Provider(Things, ABC):
             just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
         shares_threads: whether all that its methods wait for, they wait for by
             ``cloudmesh.cloud.wire.waiting``, so that calls of many machines can share a thread.
+        signs_in_once: whether of calls that begin at the same time one signs in at most, and the others fail
+            with it: a wrong password is not sent by each of them. True where nobody signs in.
         left_out: what listings left out, since it cannot be as the cloud says; see ``readable``.
         mark: what ``changed_machines`` takes to go on from the last listing of machines that came to its
             end; empty where it cannot.
@@ -67,6 +69,7 @@ class Provider(Things, ABC):
     bulk: Mapping[str, int] = MappingProxyType({})
     simulated: ClassVar[bool] = False
     shares_threads: ClassVar[bool] = False
+    signs_in_once: ClassVar[bool] = False
     settling: ClassVar[float] = 0.0
     boots_once: ClassVar[bool] = False
     hides_new: ClassVar[float] = 0.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from math import inf
 from typing import Any, TypeVar
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
@@ -21,6 +23,9 @@ from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.model.call import Access
 
 Given = TypeVar("Given")
+
+# For how many seconds a cloud that has answered is taken to answer still.
+_ANSWERING = 60.0
 
 
 class CloudSession:
@@ -44,6 +49,8 @@ class CloudSession:
         if cloud is not None:
             # A wrong name here is an error even where every machine's name brings its own cloud.
             self.clouds = chosen_clouds(self.config, cloud)
+        # When each cloud that was asked here has last answered, by the clock of this process.
+        self._answered: dict[str, float] = {}
         self._open: dict[str, Cloud] = {}
         self._accesses: dict[str, Access] = {}
         self._declared: dict[str, Provider] = {}
@@ -147,11 +154,41 @@ class CloudSession:
         """
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
         failed: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
-        answers = ask_each(self.config, clouds, ask, self._limits, failed, calls)
+
+        def asked(cloud: Cloud) -> Given:
+            given = ask(cloud)
+            if cloud.connection.has_listed:
+                self.note_answers({cloud.name: True})
+            return given
+
+        answers = ask_each(self.config, clouds, asked, self._limits, failed, calls)
         for name, answer in answers.items():
             if name not in failed and isinstance(answer, CredentialsError | EndpointError):
                 self.refusals[name] = answer
         return answers
+
+    def note_answers(self, clouds: Mapping[str, bool]) -> None:
+        """Note which clouds have answered just now, and accepted who we are, and which have not."""
+        now = time.monotonic()
+        self._answered.update({name: now if answers else -inf for name, answers in clouds.items()})
+
+    def is_answering(self, name: str) -> bool:
+        """Whether many calls of a cloud may begin at once: within the last minute it has answered to us.
+
+        An answer to another process is enough only where calls with a wrong password would send it once:
+        since then it may have been changed.
+
+        Raises:
+            UnknownName, ConfigError: see ``declared``.
+            StoreError: the store cannot be read.
+        """
+        if name in self._answered:
+            return time.monotonic() - self._answered[name] < _ANSWERING
+        if name in self.refusals or not self.declared(name).signs_in_once:
+            return False
+        listed = self.inventory.listed_at(name)
+        # A time to come was written before the clock was set back, and tells nothing.
+        return listed is not None and 0 <= time.time() - listed < _ANSWERING
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:

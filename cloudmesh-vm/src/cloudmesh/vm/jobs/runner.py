@@ -131,6 +131,7 @@ class JobRunner:
             scheduler = self._scheduler(store, verb, ready, deadline, stop)
             with collecting_less():
                 result = scheduler.run(ready) if ready else Result([])
+            self.session.note_answers(scheduler.answering)
             if leases:
                 run = dict(zip((task.number for task in ready), result, strict=True))
                 result = Result([ended.get(task.number) or run[task.number] for task in tasks])
@@ -307,7 +308,8 @@ class JobRunner:
             if count == 1 and verb != BOOT:
                 return CallSettings(access, *limits)
             declared = self.session.declared(cloud)
-            return CallSettings(access, *limits, declared.most(verb) if count > 1 else 1, declared.boots_once)
+            bulk, probes = declared.most(verb) if count > 1 else 1, not self.session.is_answering(cloud)
+            return CallSettings(access, *limits, bulk, declared.boots_once, probes)
         except CloudmeshError as error:
             return error
 

@@ -86,7 +86,8 @@ class CallSettings:
         call_timeout: seconds for one call; None for the default.
         bulk: the most machines in one call.
         boots_once: whether the cloud makes no second machine for one token, however soon it is asked again.
-        probes: whether one call alone finds out first if the cloud answers; machines answer each for itself.
+        probes: whether one call alone finds out first if the cloud answers. False if it has a moment ago, and
+            for machines, which answer each for itself.
     """
 
     access: Access

@@ -19,6 +19,7 @@ from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
+from cloudmesh.vm.executors.room import no_room
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, Reply
 from cloudmesh.vm.model.outcome import Outcome, Status
 from cloudmesh.vm.model.plan import Task
@@ -105,8 +106,9 @@ def _told(error: CloudmeshError, sentence: str, outcome_unknown: bool) -> Cloudm
 class CloudQueue:
     """The tasks of one cloud.
 
-    It begins with one call alone, so that a cloud which does not accept the credentials, or which is down, is
-    asked once and not by all tasks; it does the same again when the cloud stops answering.
+    It begins with one call alone, unless the cloud has answered a moment ago, so that a cloud which does not
+    accept the credentials, or which is down, is asked once and not by all tasks; it does the same again when
+    the cloud stops answering.
 
     Attributes:
         cloud: its name.
@@ -135,6 +137,16 @@ class CloudQueue:
     waiting: deque[TaskRun] = field(default_factory=deque)
     _later: list[tuple[float, int, TaskRun]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has answered, and has not stopped since."""
+        return self.answered is not None and not self.probing and self.closed is None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether its last call had no answer, or none had one yet."""
+        return self.probing or self.answered is None
 
     @property
     def unfinished(self) -> bool:
@@ -254,6 +266,13 @@ class InFlightCall:
                 f"the executor {self.executor} lost the call to cloud {self.queue.cloud} ({told})"
             )
             return Reply((lost,) * len(self.runs))
+
+    def refusal(self, error: RuntimeError) -> CloudmeshError:
+        """Why no executor takes it."""
+        told = mask_text(str(error)) or type(error).__name__
+        reason = no_room(error) or CallLost(f"the executor {self.executor} accepts no calls: {told}")
+        reason.outcome_unknown = False
+        return reason
 
     def fail(self, error: Exception) -> None:
         """Let it end with this error, where no executor has taken it."""

@@ -19,11 +19,9 @@ from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import ProgressCallback
 from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
-from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
-from cloudmesh.vm.executors.room import no_room
-from cloudmesh.vm.model.call import Call, CallLost, NoRoom, Reply
+from cloudmesh.vm.model.call import Call, NoRoom, Reply
 from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeout
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
@@ -165,6 +163,11 @@ class Scheduler:
                     cloud, limit, settings.bulk, settings.boots_once, probing=settings.probes
                 )
             self._queues[cloud].waiting.append(run)
+
+    @property
+    def answering(self) -> dict[str, bool]:
+        """Of each cloud, whether it has answered, and has not stopped since."""
+        return {name: queue.answers for name, queue in self._queues.items()}
 
     @property
     def halted(self) -> bool:
@@ -366,10 +369,7 @@ class Scheduler:
             call.future = self.executor().submit(self.perform, self._message(call))
         except RuntimeError as error:
             # It was shut down, or is broken for good: it will take no other call either.
-            told = mask_text(str(error)) or type(error).__name__
-            why = f"the executor {call.executor} accepts no calls: {told}"
-            reason = no_room(error) or CallLost(why)
-            reason.outcome_unknown = False
+            reason = call.refusal(error)
             for queue in self._queues.values():
                 queue.closed = queue.closed or reason
             call.fail(reason)

@@ -43,6 +43,7 @@ class OpenStackProvider(OpenStackLeases):
     questions: ClassVar[tuple[Question, ...]] = QUESTIONS
     settling: ClassVar[float] = 5.0
     shares_threads: ClassVar[bool] = True
+    signs_in_once: ClassVar[bool] = True
 
     def check(self) -> str:
         """Sign in, also where there is a token: whether that works is the question here."""

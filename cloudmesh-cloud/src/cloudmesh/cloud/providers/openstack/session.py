@@ -32,6 +32,9 @@ from cloudmesh.plugin.errors import CloudmeshError, suggest
 
 # A token that ends within so many seconds is not used any more: the work it is for takes a while.
 MARGIN_SECONDS = 120.0
+# For so many seconds this process does not send a secret again that was refused: hundreds of calls of a job
+# begin and end one after the other, and many wrong passwords lock an account.
+_REFUSED_SECONDS = 5.0
 # Of so many clouds with one account it is known how the last sign-in went.
 _MOST_NOTES = 32
 # Of this process: two clouds may have one secret, and nothing of it is written down.
@@ -137,6 +140,8 @@ class TokenFile:
         self.path = places.tokens_directory() / f"{_file_name(cloud)}-{mark}.json"
         # Of all clouds with this account, such as the regions of one site.
         self._lock = self.path.with_name(f"account-{whose}.lock")
+        # What a person is asked for is another one each time.
+        self._repeats = not account.needs_person
         self._proof = hmac.new(_SALT, "\n".join(account.secrets).encode(), "sha256").hexdigest()
 
     def fresh(self) -> Token | None:
@@ -191,13 +196,16 @@ class TokenFile:
     def _recorded(self, lock: int, began: float, refused: Token | None) -> Token | None:
         """The token that another one got after we ``began`` to wait; None if nobody did.
 
-        Raises why signing in failed for it. A time to come was written before the clock was set back, and
-        tells nothing; nor does another cloud whose secret is another one.
+        Raises why signing in failed for it, or why our secret was refused moments before we began. A time to
+        come was written before the clock was set back, and tells nothing; nor does another cloud whose
+        secret is another one.
         """
         now = self._clock()
         for note in _notes(lock):
-            ours = note["cloud"] == self._cloud
-            if not (began <= note["time"] <= now and (ours or note["proof"] == self._proof)):
+            ours, same = note["cloud"] == self._cloud, note["proof"] == self._proof
+            refused_just_now = same and self._repeats and note.get("kind") == CredentialsError.__name__
+            since = began - (_REFUSED_SECONDS if refused_just_now else 0.0)
+            if not (since <= note["time"] <= now and (ours or same)):
                 continue
             if "file" in note:
                 token = self._read(self.path.with_name(Path(note["file"]).name))

@@ -46,6 +46,7 @@ class QemuProvider(Provider):
     settings_keys: ClassVar[tuple[str, ...]] = SETTINGS_KEYS
     questions: ClassVar[tuple[Question, ...]] = QUESTIONS
     boots_once: ClassVar[bool] = True
+    signs_in_once: ClassVar[bool] = True
 
     def set_up(self) -> None:
         self._settings = QemuSettings.read(self.name, self.settings)

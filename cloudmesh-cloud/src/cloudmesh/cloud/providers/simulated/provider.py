@@ -47,6 +47,7 @@ class SimulatedProvider(SimulatedLeases):
         Capability.CHANGES,
     }
     simulated: ClassVar[bool] = True
+    signs_in_once: ClassVar[bool] = True
     settings_keys: ClassVar[tuple[str, ...]] = tuple(SimulatedSettings.__dataclass_fields__)
 
     def set_up(self) -> None:
