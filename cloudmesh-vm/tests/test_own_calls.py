@@ -66,3 +66,14 @@ def test_once_a_thread_is_shared_small_jobs_use_it_too():
         assert simulated.result(LONG) == "cloudmesh-call"
     finally:
         executor.shutdown(wait=True)
+
+
+@pytest.mark.parametrize(("expected", "name"), [(8, "cloudmesh-call"), (9, "cloudmesh-calls")])
+def test_many_that_are_to_come_share_a_thread_from_the_first_one_on(expected, name):
+    executor = OwnCalls(64)
+    try:
+        executor.expect(expected)
+        told = executor.submit(lambda _: threading.current_thread().name, call("openstack"))
+        assert told.result(LONG) == name
+    finally:
+        executor.shutdown(wait=True)

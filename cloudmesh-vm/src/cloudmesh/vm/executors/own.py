@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
-# So many calls at once are made in threads: they cost less than to begin with what shares one.
+# So many calls at once are made in threads, if no more are expected: they cost less than to begin with what
+# shares one.
 _FEW = 8
 
 
@@ -44,8 +45,13 @@ class OwnCalls(Executor):
         self._at_end = at_end
         self._multiplexed: MultiplexedCalls | None = None
         self._in_threads: set[Future[Any]] = set()
+        self._many_come = False
         # By the keys of accesses.
         self._shares: dict[str, bool] = {}
+
+    def expect(self, calls: int) -> None:
+        """Get ready for so many calls at once: many share a thread from the first one on."""
+        self._many_come = calls > _FEW
 
     @property
     def max_workers(self) -> int:
@@ -62,7 +68,7 @@ class OwnCalls(Executor):
     ) -> Future[Answer]:
         """Call ``fn``, whose first argument may be a ``Call``. Raises RuntimeError as ``DaemonThreads``."""
         call = args[0] if args else None
-        many = self._multiplexed is not None or len(self._in_threads) >= _FEW
+        many = self._multiplexed is not None or self._many_come or len(self._in_threads) >= _FEW
         if many and isinstance(call, Call) and self._can_share(call.access):
             # Without another thread the others do it all.
             with suppress(OSError, RuntimeError):

@@ -243,6 +243,8 @@ class JobRunner:
             for cloud, count in counts.items()
         }
         most = self._most_calls(settings, len(tasks))
+        if self._own_threads and isinstance(executor := self._executor(), OwnCalls):
+            executor.expect(most)
         return Scheduler(
             settings,
             self._executor,
