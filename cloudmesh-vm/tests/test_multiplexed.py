@@ -75,6 +75,30 @@ def test_calls_that_have_begun_go_on_before_hundreds_of_others_begin(calls):
     assert len(begun) == 200 and events.index("goes on") < begun[100]
 
 
+def test_a_shutdown_lets_all_calls_end_that_were_handed_over_before(calls):
+    executor = calls(64)
+    made = [executor.submit(lambda number=number: number) for number in range(200)]
+    executor.shutdown(wait=True)
+    assert [each.result(0) for each in made] == list(range(200))
+
+
+@pytest.mark.parametrize("end", ["shutdown", "end"])
+def test_what_has_not_begun_at_the_end_is_cancelled(calls, end):
+    executor, held, gate, begun = calls(200), threading.Event(), threading.Event(), []
+
+    def hold():
+        held.set()
+        gate.wait(LONG)
+
+    first = executor.submit(hold)
+    assert held.wait(LONG)
+    made = [executor.submit(begun.append, number) for number in range(200)]
+    threading.Timer(0.2, gate.set).start()
+    executor.shutdown(wait=True, cancel_futures=True) if end == "shutdown" else executor.end(LONG)
+    assert first.result(LONG) is None
+    assert all(each.cancelled() for each in made) and begun == []
+
+
 def test_no_more_calls_run_at_once_than_is_said(calls):
     executor, running, most = calls(3), [], []
 

@@ -41,7 +41,12 @@ class MultiplexedCalls(Executor):
         self.max_workers = max_workers
         self._at_end = at_end
         self._turns = Turns()
-        self._closed = self._over = False
+        # Whether no call is taken any more, and whether none is begun any more.
+        self._closed = self._begins_none = False
+        # Held by who says something that must not come after the end.
+        self._saying = threading.Lock()
+        # Of the thread alone: whether the end was asked for behind all that was said before, and has come.
+        self._ending = self._over = False
         # Whether all has ended that was not given up.
         self._ended = threading.Event()
         # Of the thread alone: what is not begun yet, and the calls that are running, without those given up.
@@ -65,10 +70,11 @@ class MultiplexedCalls(Executor):
         self, fn: Callable[Arguments, Answer], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Future[Answer]:
         """Let the thread call ``fn``. Raises RuntimeError after ``shutdown``."""
-        if self._closed:
-            raise RuntimeError("these calls were shut down")
         future: Future[Answer] = Future()
-        self._turns.tell(partial(self._take, future, partial(fn, *args, **kwargs)))
+        with self._saying:
+            if self._closed:
+                raise RuntimeError("these calls were shut down")
+            self._turns.tell(partial(self._take, future, partial(fn, *args, **kwargs)))
         return future
 
     def abandon(self, future: Future[Any]) -> None:
@@ -86,16 +92,19 @@ class MultiplexedCalls(Executor):
         With ``wait``, return when all others have ended, but for those that were given up. The thread stays
         until these have ended as well.
         """
-        first, self._closed = not self._closed, True
-        if first or cancel_futures:
-            self._turns.tell(lambda: self._end(cancel_futures))
+        with self._saying:
+            first, self._closed = not self._closed, True
+            self._begins_none = self._begins_none or cancel_futures
+            if first or cancel_futures:
+                self._turns.tell(lambda: self._end(cancel_futures))
         if wait:
             self._ended.wait()
 
     def end(self, seconds: float) -> None:
         """Let all calls close what they have open; wait for so many seconds until the thread has ended."""
-        self._closed = True
-        self._turns.tell(self._throw_out)
+        with self._saying:
+            self._closed = self._begins_none = True
+            self._turns.tell(self._throw_out)
         self._thread.join(seconds)
 
     # What follows is done by the thread.
@@ -120,6 +129,9 @@ class MultiplexedCalls(Executor):
             self._aside.shutdown(wait=False, cancel_futures=True)
 
     def _take(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        if self._begins_none:
+            _cancel(future)
+            return
         self._waiting.append((future, call))
         self._next()
 
@@ -129,7 +141,7 @@ class MultiplexedCalls(Executor):
             if future.set_running_or_notify_cancel():
                 maker = self._running[future] = self._idle.pop() if self._idle else greenlet(self._make_each)
                 maker.switch(future, call)
-        if self._closed and not self._running and not self._waiting:
+        if self._ending and not self._running and not self._waiting:
             self._ended.set()
             if not self._given_up:
                 self._over = True
@@ -170,10 +182,10 @@ class MultiplexedCalls(Executor):
             self._next()
 
     def _end(self, cancel: bool) -> None:
+        self._ending = True
         if cancel:
             for future, _ in self._waiting:
-                future.cancel()
-                future.set_running_or_notify_cancel()
+                _cancel(future)
             self._waiting.clear()
         self._next()
 
@@ -211,6 +223,12 @@ class MultiplexedCalls(Executor):
         # It may have been thrown out meanwhile, and wait for something else.
         if self._asides.get(call) is done:
             call.switch()
+
+
+def _cancel(future: Future[Any]) -> None:
+    """Cancel a call that has not begun; who waits for it is told."""
+    future.cancel()
+    future.set_running_or_notify_cancel()
 
 
 # Those whose threads may still run.
