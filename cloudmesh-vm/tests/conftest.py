@@ -92,7 +92,8 @@ def boot(config, spy):
     from cloudmesh.vm import Machines
 
     def make(names, cloud):
-        with Machines(names, cloud) as machines:
+        # One after the other: they are listed in the order in which they were booted.
+        with Machines(names, cloud, parallel=1) as machines:
             machines.boot().raise_for_failures()
             machines.session.cloud(cloud).machines()
         spy.taken()

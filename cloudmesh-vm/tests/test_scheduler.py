@@ -13,6 +13,7 @@ import pytest
 
 from cloudmesh.cloud.client.actions import ActionResult
 from cloudmesh.cloud.errors import (
+    UNSURE,
     BadAnswer,
     CloudTimeout,
     Conflict,
@@ -27,7 +28,7 @@ from cloudmesh.cloud.model.records import Flavor, Image, MachineRecord, State
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.vm.model.call import Access, Call, Reply, RetrySingly, WorkerUnreachable
-from cloudmesh.vm.model.limits import CallSettings, JobLimits, call_timeout
+from cloudmesh.vm.model.limits import CallSettings, First, JobLimits, call_timeout
 from cloudmesh.vm.model.plan import Task
 from cloudmesh.vm.scheduler.results import RetryPolicy
 from cloudmesh.vm.scheduler.scheduler import Scheduler
@@ -241,7 +242,7 @@ def test_a_cloud_is_asked_once_before_it_is_asked_by_all():
 
 
 # Settings of a cloud that has answered a moment ago.
-ANSWERING = {"a": CallSettings(Access("a", {}), probes=False)}
+ANSWERING = {"a": CallSettings(Access("a", {}), first=First.SHARE)}
 
 
 def test_a_cloud_that_answered_a_moment_ago_is_asked_by_all_at_once():
@@ -269,6 +270,48 @@ def test_a_cloud_that_hangs_since_it_answered_keeps_no_more_than_begin_at_once()
     result = scheduler(paper, clouds=(), settings=ANSWERING, limits=limits).run(tasks(100))
     assert len(paper.calls) == 4
     assert [each.error.outcome_unknown for each in result] == [True] * 4 + [False] * 96
+
+
+def test_one_call_without_an_answer_does_not_give_up_a_cloud_that_answers_the_others():
+    class Slow(Paper):
+        def submit(self, fn, /, call):
+            future = super().submit(fn, call)
+            if not future.done():
+                threading.Timer(0.1, future.set_result, [Reply((done(call),))]).start()
+            return future
+
+    paper = Slow(lambda call, number: TlsFailure("expired") if call.machines[0].name == "a3" else None)
+    limits = JobLimits(parallel=8)
+    result = scheduler(paper, clouds=(), settings=ANSWERING, limits=limits).run(tasks(50))
+    assert statuses(result).count("done") == 49 and str(result[3].error) == "expired"
+
+
+def test_a_cloud_that_hangs_since_it_answered_holds_no_more_than_its_share():
+    paper = Held()
+    given = {**ANSWERING, "b": CallSettings(Access("b", {}))}
+    both = [*tasks(50), *tasks(50, "b")]
+    running = scheduler(paper, clouds=(), settings=given, limits=JobLimits(parallel=8))
+    thread = in_thread(lambda: list(running.each(both)))
+    wait_until(lambda: len(paper.open) == 5)
+    paper.finish("b0")
+    wait_until(lambda: len(paper.open) == 8)
+    assert sum(name.startswith("a") for name in paper.open) == 4
+    while thread.is_alive():
+        for name in list(paper.open):
+            paper.finish(name)
+        thread.join(0.01)
+
+
+def test_a_machine_that_was_tried_tells_of_its_own_call_when_its_cloud_is_given_up():
+    def silence(call, number):
+        return outcome_unknown(CloudTimeout(f"stop of {call.machines[0].name} timed out; {UNSURE}"))
+
+    limits = JobLimits(parallel=4)
+    result = scheduler(Paper(silence), clouds=(), settings=ANSWERING, limits=limits).run(tasks(8))
+    for each in result[:4]:
+        assert str(each.error).startswith(f"stop of {each.name} timed out") and each.error.outcome_unknown
+    for each in result[4:]:
+        assert str(each.error).startswith("not tried: stop of") and "carried out" not in str(each.error)
 
 
 def wait_until(true):

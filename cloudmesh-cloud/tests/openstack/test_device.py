@@ -10,7 +10,7 @@ import pytest
 from cloudmesh.cloud.errors import BadAnswer, CredentialsError
 from cloudmesh.cloud.providers.openstack import device
 from cloudmesh.cloud.providers.openstack.provider import OpenStackProvider
-from cloudmesh.cloud.providers.openstack.session import forget_tokens
+from cloudmesh.cloud.providers.openstack.tokens import forget_tokens
 from cloudmesh.config.secrets.prompt import RefusingPrompter
 
 from .conftest import JSON, KEYSTONE, signed_in

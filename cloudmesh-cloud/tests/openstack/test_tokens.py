@@ -11,7 +11,7 @@ import pytest
 
 from cloudmesh.cloud.errors import CredentialsError, Unreachable
 from cloudmesh.cloud.providers.openstack.account import Account
-from cloudmesh.cloud.providers.openstack.session import Token, TokenFile
+from cloudmesh.cloud.providers.openstack.tokens import Token, TokenFile
 
 NOW = 1_000_000.0
 OIDC = {
@@ -238,6 +238,41 @@ def test_a_passcode_that_was_mistyped_is_asked_for_again_at_once(home):
     with pytest.raises(CredentialsError):
         kept.renew(None, wrong)
     assert kept.renew(None, token) == token()
+
+
+def test_a_ticket_that_is_not_ours_may_have_been_renewed_meanwhile(home):
+    times = count(NOW)
+    kept = TokenFile("uc", account(OS_AUTH_TYPE="v3kerberos"), clock=lambda: next(times))
+    with pytest.raises(CredentialsError):
+        kept.renew(None, wrong)
+    assert kept.renew(None, token) == token()
+
+
+def test_who_asks_if_signing_in_works_by_now_signs_in(home):
+    times = count(NOW)
+    kept = TokenFile("uc", account(), clock=lambda: next(times))
+    with pytest.raises(CredentialsError):
+        kept.renew(None, wrong)
+    assert kept.renew(None, token, on_request=True) == token()
+
+
+def test_where_there_can_be_no_lock_a_wrong_password_is_sent_once_all_the_same(home):
+    (home / "tokens").write_text("in the way of the folder")
+    calls, started = [], threading.Barrier(8)
+
+    def sign_in():
+        calls.append(1)
+        time.sleep(0.1)
+        raise CredentialsError("it is so")
+
+    def task(number):
+        started.wait()
+        with pytest.raises(CredentialsError, match="it is so"):
+            TokenFile("uc", account()).renew(None, sign_in)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(task, range(8)))
+    assert len(calls) == 1
 
 
 def test_a_failure_of_a_clock_that_was_ahead_is_none(home):

@@ -226,7 +226,7 @@ def remove_cloud(config: Config, name: str, sure: bool) -> Answer:
         CloudmeshError: the user did not confirm.
         ConfigError: other lines would change.
     """
-    from cloudmesh.cloud.providers.openstack.session import forget_tokens
+    from cloudmesh.cloud.providers.openstack.tokens import forget_tokens
 
     config.cloud(name)
     with Inventory(open_store(config)) as inventory:

@@ -101,7 +101,7 @@ class Connection:
         wait_timeout: for how many seconds machines are waited for; None if that is not configured.
         read_retry: how calls that change nothing are retried.
         sleep: lets seconds pass; replaced in tests.
-        has_listed: whether the cloud has told all its machines since it was opened.
+        has_listed: whether the cloud has told all its machines since it was opened, not only changes.
         left_out: what the last listing of each kind left out, since it cannot be as the cloud says.
         shared_listing: gives machines as another thread was told of them moments ago, or lets its argument
             ask; for those who act on many machines, of which many may have vanished. None to ask each time.

@@ -55,8 +55,8 @@ class Provider(Things, ABC):
             just made; 0 where it knows what it made. Of one that it remembers to be deleted it says Gone.
         shares_threads: whether all that its methods wait for, they wait for by
             ``cloudmesh.cloud.wire.waiting``, so that calls of many machines can share a thread.
-        signs_in_once: whether of calls that begin at the same time one signs in at most, and the others fail
-            with it: a wrong password is not sent by each of them. True where nobody signs in.
+        signs_in_once: whether calls that begin together in one process share a sign-in, so that a wrong
+            password is sent once. True where there is nothing to sign in with.
         left_out: what listings left out, since it cannot be as the cloud says; see ``readable``.
         mark: what ``changed_machines`` takes to go on from the last listing of machines that came to its
             end; empty where it cannot.

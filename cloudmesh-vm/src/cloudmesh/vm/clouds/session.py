@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, TypeVar
 
 from cloudmesh.cloud.client.cloud import Cloud, ask_each
-from cloudmesh.cloud.errors import CredentialsError, EndpointError
+from cloudmesh.cloud.errors import CloudTimeout, CredentialsError, EndpointError, Unreachable
 from cloudmesh.cloud.fanout.query import Deadline, QueryLimits, chosen_clouds
 from cloudmesh.cloud.provider import visits
 from cloudmesh.cloud.provider.interface import Provider
@@ -26,6 +26,8 @@ Given = TypeVar("Given")
 
 # For how many seconds a cloud that has answered is taken to answer still.
 _ANSWERING = 60.0
+# Errors of a cloud that does not answer, or not as it is to.
+NO_ANSWERS = (Unreachable, CloudTimeout, CredentialsError, EndpointError)
 
 
 class CloudSession:
@@ -155,28 +157,33 @@ class CloudSession:
         refused = {name: self.refusals[name] for name in clouds if name in self.refusals}
         failed: dict[str, CloudmeshError] = {**self.unresolved(clouds), **refused}
 
-        def asked(cloud: Cloud) -> Given:
-            given = ask(cloud)
-            if cloud.connection.has_listed:
-                self.note_answers({cloud.name: True})
-            return given
+        def asked(cloud: Cloud) -> tuple[Given, bool]:
+            return ask(cloud), cloud.connection.has_listed
 
-        answers = ask_each(self.config, clouds, asked, self._limits, failed, calls)
-        for name, answer in answers.items():
+        told = ask_each(self.config, clouds, asked, self._limits, failed, calls)
+        answers: dict[str, Given | CloudmeshError] = {}
+        for name, answer in told.items():
+            if not isinstance(answer, CloudmeshError):
+                answers[name], has_listed = answer
+                if has_listed:
+                    self.note_answers({name: time.monotonic()})
+                continue
+            answers[name] = answer
             if name not in failed and isinstance(answer, CredentialsError | EndpointError):
                 self.refusals[name] = answer
+            if isinstance(answer, NO_ANSWERS):
+                self.note_answers({name: None})
         return answers
 
-    def note_answers(self, clouds: Mapping[str, bool]) -> None:
-        """Note which clouds have answered just now, and accepted who we are, and which have not."""
-        now = time.monotonic()
-        self._answered.update({name: now if answers else -inf for name, answers in clouds.items()})
+    def note_answers(self, clouds: Mapping[str, float | None]) -> None:
+        """Note when clouds last answered, by ``time.monotonic``; None for those that do not, or not to us."""
+        self._answered.update({name: -inf if when is None else when for name, when in clouds.items()})
 
     def is_answering(self, name: str) -> bool:
-        """Whether many calls of a cloud may begin at once: within the last minute it has answered to us.
+        """Whether a cloud has answered within the last minute, so that many calls may begin at once.
 
-        An answer to another process is enough only where calls with a wrong password would send it once:
-        since then it may have been changed.
+        What it told in this session comes first. What it told another process is enough only where calls with
+        a wrong password would send it once, as that may have been changed; a changed configuration is seen.
 
         Raises:
             UnknownName, ConfigError: see ``declared``.
@@ -188,7 +195,12 @@ class CloudSession:
             return False
         listed = self.inventory.listed_at(name)
         # A time to come was written before the clock was set back, and tells nothing.
-        return listed is not None and 0 <= time.time() - listed < _ANSWERING
+        if listed is None or not 0 <= time.time() - listed < _ANSWERING:
+            return False
+        try:
+            return self.config.path.stat().st_mtime < listed
+        except OSError:
+            return False
 
     @contextmanager
     def within(self, deadline: Deadline) -> Iterator[None]:

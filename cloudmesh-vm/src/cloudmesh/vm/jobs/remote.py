@@ -23,7 +23,7 @@ from cloudmesh.vm.executors.threads import DaemonThreads, leaving
 from cloudmesh.vm.jobs.runner import JobRunner
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import Access, Call, CallResult, Reply
-from cloudmesh.vm.model.limits import CallSettings, JobLimits
+from cloudmesh.vm.model.limits import CallSettings, First, JobLimits
 from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.model.remote import PUT, RUN, WAKES, Work
 from cloudmesh.vm.scheduler.scheduler import Scheduler
@@ -36,9 +36,10 @@ from cloudmesh.vm.ssh.sockets import control_path
 from cloudmesh.vm.ssh.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from cloudmesh.vm.clouds.select import Selection
+    from cloudmesh.vm.model.outcome import Outcome
 
 PARALLEL = 64
 # Files that one connection needs to have open here, and what is needed beside them.
@@ -133,6 +134,9 @@ class RemoteRunner(JobRunner):
         """Write a job into the store, before any machine is reached. Raises StoreError."""
         return JobStore.create(self.session.inventory, plan)
 
+    def _note_answers(self, answering: Mapping[str, float | None], outcomes: Iterable[Outcome] = ()) -> None:
+        """Nothing: no cloud was called."""
+
     def _scheduler(
         self,
         store: JobStore,
@@ -144,9 +148,8 @@ class RemoteRunner(JobRunner):
         self._find_routes(tasks)
         stop = stop or StopRequest()
         # No cloud is called, so that nothing is to be known of them but their names.
-        settings = {
-            cloud: CallSettings(Access(cloud, {}), probes=False) for cloud in {task.cloud for task in tasks}
-        }
+        clouds = {task.cloud for task in tasks}
+        settings = {cloud: CallSettings(Access(cloud, {}), first=First.ALL) for cloud in clouds}
         self._runner = CommandRunner(
             self._processes,
             self.remote.connect_timeout,
@@ -204,7 +207,7 @@ class RemoteRunner(JobRunner):
         assert self.remote.outputs is not None  # noqa: S101 it is asked only then
         return self.remote.outputs(route.machine)
 
-    def _executor(self) -> Any:
+    def _executor(self, calls: int = 0) -> Any:
         if self._opened is None:
             self._opened = self._stack.enter_context(leaving(DaemonThreads(self.parallel)))
         return self._opened

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -19,7 +20,7 @@ from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.model.verbs import find_verb
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError
 from cloudmesh.plugin.signals import StopRequest
-from cloudmesh.vm.clouds.session import CloudSession
+from cloudmesh.vm.clouds.session import NO_ANSWERS, CloudSession
 from cloudmesh.vm.executors.own import OwnCalls, can_share
 from cloudmesh.vm.executors.perform import HERE
 from cloudmesh.vm.executors.registry import open_executor
@@ -29,7 +30,7 @@ from cloudmesh.vm.jobs import lease_rows, rows
 from cloudmesh.vm.jobs.collector import collecting_less
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.call import BOOT
-from cloudmesh.vm.model.limits import PARALLEL, CallSettings, JobLimits, RunOptions
+from cloudmesh.vm.model.limits import PARALLEL, CallSettings, First, JobLimits, RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Plan, Task
 from cloudmesh.vm.model.wait import READY, Wait
@@ -131,7 +132,6 @@ class JobRunner:
             scheduler = self._scheduler(store, verb, ready, deadline, stop)
             with collecting_less():
                 result = scheduler.run(ready) if ready else Result([])
-            self.session.note_answers(scheduler.answering)
             if leases:
                 run = dict(zip((task.number for task in ready), result, strict=True))
                 result = Result([ended.get(task.number) or run[task.number] for task in tasks])
@@ -150,8 +150,10 @@ class JobRunner:
                 waited, told = self._then_wait(store, verb, tasks, result, deadline, stop, wait)
                 result = Result(waited, store.number, bool(stop.requested), [*notes, *told])
                 over = True
+            self._note_answers(scheduler.answering, result)
         except BaseException:
             # Each task still has its row; the job counts as interrupted.
+            self._note_answers(dict.fromkeys(task.cloud for task in tasks))
             with suppress(StoreError):
                 store.close(False, again=True)
             raise
@@ -165,6 +167,11 @@ class JobRunner:
                 f"the end of job {store.number} could not be saved in the store: {error}"
             )
         return result
+
+    def _note_answers(self, answering: Mapping[str, float | None], outcomes: Iterable[Outcome] = ()) -> None:
+        """Tell the session which clouds answer, by their calls and by what became of the machines."""
+        silent = {each.cloud for each in outcomes if isinstance(each.error, NO_ANSWERS)}
+        self.session.note_answers({**answering, **dict.fromkeys(silent)})
 
     def _leases(
         self, store: JobStore, verb: str, tasks: Sequence[Task], stop: StopRequest, deadline: Deadline
@@ -204,9 +211,11 @@ class JobRunner:
                 for _, outcome in ended:
                     outcomes.append(outcome)
                     yield self.as_known(outcome)
+            self._note_answers(scheduler.answering, outcomes)
             if leases:
                 leases.settle(plan.verb, outcomes)
         except BaseException:
+            self._note_answers(dict.fromkeys(task.cloud for task in store.tasks))
             # All may be done even if the caller did not ask for every outcome.
             with suppress(StoreError):
                 store.close(True)
@@ -243,11 +252,9 @@ class JobRunner:
             for cloud, count in counts.items()
         }
         most = self._most_calls(settings, len(tasks))
-        if self._own_threads and isinstance(executor := self._executor(), OwnCalls):
-            executor.expect(most)
         return Scheduler(
             settings,
-            self._executor,
+            partial(self._executor, most),
             store,
             JobLimits(most, deadline.seconds, self.options.call_timeout, deadline.spent()),
             watch=self.options.watch,
@@ -287,8 +294,8 @@ class JobRunner:
         most = getattr(executor, "max_workers", None) or getattr(executor, "_max_workers", None)
         return min(self.parallel, most or self.parallel)
 
-    def _executor(self) -> Executor:
-        """The executor that the caller gave, or the configured one, opened when it is first needed."""
+    def _executor(self, calls: int = 0) -> Executor:
+        """The executor that the caller gave, or the configured one, opened when needed for ``calls``."""
         if self.options.executor is not None:
             return self.options.executor
         if self._opened is None:
@@ -299,6 +306,8 @@ class JobRunner:
                 else open_executor(self.session.config, self.parallel)
             )
             self._opened = self._stack.enter_context(opened)
+        if calls and isinstance(self._opened, OwnCalls):
+            self._opened.expect(calls)
         return self._opened
 
     def _cloud_settings(self, verb: str, cloud: str, count: int) -> CallSettings | CloudmeshError:
@@ -310,8 +319,10 @@ class JobRunner:
             if count == 1 and verb != BOOT:
                 return CallSettings(access, *limits)
             declared = self.session.declared(cloud)
-            bulk, probes = declared.most(verb) if count > 1 else 1, not self.session.is_answering(cloud)
-            return CallSettings(access, *limits, bulk, declared.boots_once, probes)
+            # Workers elsewhere sign in each for itself.
+            first = First.SHARE if self._own_threads and self.session.is_answering(cloud) else First.ONE
+            bulk = declared.most(verb) if count > 1 else 1
+            return CallSettings(access, *limits, bulk, declared.boots_once, first)
         except CloudmeshError as error:
             return error
 

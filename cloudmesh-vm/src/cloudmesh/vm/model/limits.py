@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TypedDict
 
 from cloudmesh.cloud.fanout.query import CALL_TIMEOUT, ProgressCallback, require_seconds
@@ -76,6 +77,17 @@ class JobLimits:
     spent: float = 0.0
 
 
+class First(Enum):
+    """How many calls of a cloud may begin before it has answered one of them."""
+
+    # It is tried by one call alone.
+    ONE = auto()
+    # It has answered a moment ago: as many as each of the clouds may have of all calls.
+    SHARE = auto()
+    # Machines are called, which answer each for itself.
+    ALL = auto()
+
+
 @dataclass(frozen=True)
 class CallSettings:
     """How one cloud is called.
@@ -86,8 +98,7 @@ class CallSettings:
         call_timeout: seconds for one call; None for the default.
         bulk: the most machines in one call.
         boots_once: whether the cloud makes no second machine for one token, however soon it is asked again.
-        probes: whether one call alone finds out first if the cloud answers. False if it has a moment ago, and
-            for machines, which answer each for itself.
+        first: how many calls may begin before the first one is answered.
     """
 
     access: Access
@@ -95,7 +106,7 @@ class CallSettings:
     call_timeout: float | None = None
     bulk: int = 1
     boots_once: bool = False
-    probes: bool = True
+    first: First = First.ONE
 
 
 def call_timeout(limits: JobLimits, settings: CallSettings | None, step: str, machines: int = 1) -> float:

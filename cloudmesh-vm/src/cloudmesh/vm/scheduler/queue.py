@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter as Counts
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from itertools import count
 from typing import Any
 
 from cloudmesh.cloud.errors import UNSURE, CloudTimeout, RateLimited, Unreachable
-from cloudmesh.cloud.fanout.query import CloudProgress, ProgressCallback
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.store.changes import StoreChange
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
@@ -21,12 +19,11 @@ from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.vm.executors.room import no_room
 from cloudmesh.vm.model.call import ADDRESS, BOOT, CallLost, NoRoom, Reply
+from cloudmesh.vm.model.limits import First
 from cloudmesh.vm.model.outcome import Outcome, Status
 from cloudmesh.vm.model.plan import Task
 
 _BETWEEN = "interrupted between two calls; continue with cms job resume"
-# Seconds between two reports of progress when nothing happens.
-_REPORT_EVERY = 0.2
 # So many characters are shown of what an executor says of itself.
 _REASON = 200
 
@@ -80,9 +77,12 @@ class TaskRun:
 
     def given_up(self, error: CloudmeshError) -> Outcome:
         """The outcome of a task whose cloud is called no more; ``error``: what another call was told."""
-        if not self.tries and isinstance(error, Unreachable | CloudTimeout | RateLimited):
+        if isinstance(error, Unreachable | CloudTimeout | RateLimited):
             # The sentence may name the machine of the other call.
-            error = _told(error, f"not tried: {error}", outcome_unknown=False)
+            if self.tries:
+                return self.failed(self.error or error)
+            sentence = str(error).removesuffix(f"; {UNSURE}")
+            error = _told(error, f"not tried: {sentence}", outcome_unknown=False)
         return self.failed(error)
 
 
@@ -116,6 +116,7 @@ class CloudQueue:
         bulk: the most machines in one call.
         boots_once: whether a boot may be repeated while the first call may still be running.
         running: how many calls are in flight.
+        first: how many calls may begin before one is answered.
         probing: whether only one call at a time is made.
         closed: why no call is made any more; None while calls are made.
         answered: when the cloud last answered anything, by the clock of the scheduler.
@@ -129,7 +130,8 @@ class CloudQueue:
     bulk: int = 1
     boots_once: bool = False
     running: int = 0
-    probing: bool = True
+    first: First = First.ONE
+    probing: bool = field(init=False)
     closed: CloudmeshError | None = None
     answered: float | None = None
     paused: float = 0.0
@@ -138,15 +140,25 @@ class CloudQueue:
     _later: list[tuple[float, int, TaskRun]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
-    @property
-    def answers(self) -> bool:
-        """Whether it has answered, and has not stopped since."""
-        return self.answered is not None and not self.probing and self.closed is None
+    def __post_init__(self) -> None:
+        """Begin as is said."""
+        self.probing = self.first is First.ONE
 
     @property
-    def is_in_doubt(self) -> bool:
-        """Whether its last call had no answer, or none had one yet."""
-        return self.probing or self.answered is None
+    def answering(self) -> float | None:
+        """When it answered last; None if it has not, or has stopped since."""
+        return None if self.probing or self.closed is not None else self.answered
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether nothing but what was before the job says that it answers."""
+        return self.answered is None and self.first is First.SHARE
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether one more call without an answer proves that it is down; asked before that is noted."""
+        # Those that began with the first one may have answers yet.
+        return self.running == 0 if self.is_unproven else self.probing
 
     @property
     def unfinished(self) -> bool:
@@ -221,9 +233,12 @@ def share_calls(queues: Sequence[CloudQueue], parallel: int) -> dict[CloudQueue,
     granted: dict[CloudQueue, int] = {}
     left = parallel
     enough = parallel >= len(queues)
-    ordered = sorted(queues, key=lambda queue: queue.wanted if enough else queue.served)
+    share = -(-parallel // len(queues)) if queues else 0
+    # One that may be down by now must not hold what the others need.
+    wanted = {each: min(each.wanted, share) if each.is_unproven else each.wanted for each in queues}
+    ordered = sorted(queues, key=lambda queue: wanted[queue] if enough else queue.served)
     for number, queue in enumerate(ordered):
-        granted[queue] = min(queue.wanted, -(-left // (len(queues) - number)))
+        granted[queue] = min(wanted[queue], -(-left // (len(queues) - number)))
         left -= granted[queue]
     return granted
 
@@ -350,39 +365,3 @@ def unrecorded(outcome: Outcome, error: StoreError) -> Outcome:
     ended = outcome.error or outcome.status
     sentence = f"{outcome.verb} ended ({ended}), but this could not be saved in the store: {error}"
     return replace(outcome, status=Status.FAILED, error=StoreError(sentence))
-
-
-class ProgressCounter:
-    """Counts the tasks of each cloud, and tells the counts to whoever watches."""
-
-    def __init__(self, watch: ProgressCallback | None) -> None:
-        self._watch = watch
-        self._told = 0.0
-        self._verb = ""
-        self._totals: Counts[str] = Counts()
-        self._done: Counts[str] = Counts()
-        self._failed: Counts[str] = Counts()
-
-    def begin(self, runs: Sequence[TaskRun]) -> None:
-        """Count these as to be done."""
-        self._verb = runs[0].task.verb if runs else ""
-        self._totals.update(each.task.cloud for each in runs)
-
-    def count(self, over: Iterable[tuple[TaskRun, Outcome]]) -> None:
-        """Count these as over."""
-        for run, outcome in over:
-            (self._done if outcome.succeeded else self._failed)[run.task.cloud] += 1
-
-    def tell(self, now: float, calls: Iterable[InFlightCall], news: bool) -> None:
-        """Tell the counts if there is news, or nothing was told for a moment."""
-        if self._watch is None or not (news or now - self._told >= _REPORT_EVERY):
-            return
-        self._told = now
-        running: Counts[str] = Counts()
-        for call in calls:
-            running[call.queue.cloud] += len(call.runs)
-        progress = [
-            CloudProgress(cloud, total, self._done[cloud], self._failed[cloud], running[cloud])
-            for cloud, total in self._totals.items()
-        ]
-        self._watch(self._verb, progress)

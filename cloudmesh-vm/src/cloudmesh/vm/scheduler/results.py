@@ -116,7 +116,7 @@ class ResultHandler:
     def overdue(self, call: InFlightCall, run: TaskRun, step: SchedulerStep) -> None:
         """A call took too long, and is given up."""
         queue, seconds = call.queue, call.ends - call.began
-        was_in_doubt = queue.is_in_doubt
+        is_dead = queue.is_dead
         see = f"{_SEE}, and {_SEE_ADDRESS}" if run.step == ADDRESS else _SEE
         error = CloudTimeout(
             f"cloud {queue.cloud} did not answer within {span_text(seconds)}; "
@@ -125,7 +125,7 @@ class ResultHandler:
         )
         run.maybe_done = True
         self._silent(call)
-        if was_in_doubt and queue.probing:
+        if is_dead and queue.probing:
             queue.closed = error
         step.ended.append((run, run.failed(error)))
 
@@ -156,8 +156,8 @@ class ResultHandler:
             run.maybe_done = run.maybe_done or error.outcome_unknown
             queue.retry_at(run, call.ended + self.policy.first)
             return
-        # One failed call does not prove that the cloud is down, if others had answers before.
-        was_in_doubt = queue.is_in_doubt
+        # One failed call does not prove that the cloud is down: see ``CloudQueue.is_dead``.
+        is_dead = queue.is_dead
         self._note_cloud(call, error)
         # A retry could make a second machine or address, as the first call may still be running. Verbs that
         # only change an existing machine do no harm when they are done twice.
@@ -167,7 +167,7 @@ class ResultHandler:
         run.error = error
         run.maybe_done = run.maybe_done or error.outcome_unknown
         if pause is None:
-            if _is_silence(error) and was_in_doubt and queue.probing:
+            if _is_silence(error) and is_dead and queue.probing:
                 queue.closed = error
             step.ended.append((run, run.failed(error)))
         elif self.halted:

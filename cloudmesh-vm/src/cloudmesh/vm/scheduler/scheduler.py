@@ -26,10 +26,10 @@ from cloudmesh.vm.model.limits import CallSettingsByCloud, JobLimits, call_timeo
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
 from cloudmesh.vm.scheduler.outcome_log import OutcomeLog
+from cloudmesh.vm.scheduler.progress import ProgressCounter
 from cloudmesh.vm.scheduler.queue import (
     CloudQueue,
     InFlightCall,
-    ProgressCounter,
     SchedulerStep,
     TaskRun,
     not_begun,
@@ -160,14 +160,14 @@ class Scheduler:
             else:
                 limit = min(settings.parallel or self.limits.parallel, self.limits.parallel)
                 self._queues[cloud] = CloudQueue(
-                    cloud, limit, settings.bulk, settings.boots_once, probing=settings.probes
+                    cloud, limit, settings.bulk, settings.boots_once, first=settings.first
                 )
             self._queues[cloud].waiting.append(run)
 
     @property
-    def answering(self) -> dict[str, bool]:
-        """Of each cloud, whether it has answered, and has not stopped since."""
-        return {name: queue.answers for name, queue in self._queues.items()}
+    def answering(self) -> dict[str, float | None]:
+        """Of each cloud, when it answered last, by the clock; None if it has not, or has stopped since."""
+        return {name: queue.answering for name, queue in self._queues.items()}
 
     @property
     def halted(self) -> bool:

@@ -47,7 +47,6 @@ class Ec2BulkCalls(Ec2Networks):
     # such patience: for the same token no second one is made.
     settling: ClassVar[float] = 3.0
     boots_once: ClassVar[bool] = True
-    signs_in_once: ClassVar[bool] = True
     # It promises no time, and speaks of minutes; a machine that is deleted it remembers for about an hour.
     # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     hides_new: ClassVar[float] = 600.0

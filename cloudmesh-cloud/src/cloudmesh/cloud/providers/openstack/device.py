@@ -23,7 +23,7 @@ from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.people import tell_visit
 from cloudmesh.cloud.providers.openstack.rest import json_of, raise_for_status
-from cloudmesh.cloud.providers.openstack.session import Token, digest, private_lock, read_private
+from cloudmesh.cloud.providers.openstack.tokens import Token, digest, private_lock, read_private
 from cloudmesh.cloud.providers.openstack.wire import BrokenCallError, Wire
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings import places

@@ -33,7 +33,8 @@ from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.changes import Told
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, body_of
-from cloudmesh.cloud.providers.openstack.session import KeystoneSession, Token
+from cloudmesh.cloud.providers.openstack.session import KeystoneSession
+from cloudmesh.cloud.providers.openstack.tokens import Token
 from cloudmesh.cloud.wire.waiting import pause
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.plugin.durations import span_text

@@ -18,7 +18,7 @@ from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.people import ask, lacks, tell_visit
 from cloudmesh.cloud.providers.openstack.rest import CALLS, RestClient, json_of, raise_for_status
-from cloudmesh.cloud.providers.openstack.session import Token
+from cloudmesh.cloud.providers.openstack.tokens import Token
 from cloudmesh.cloud.providers.openstack.wire import BrokenCallError, Wire
 from cloudmesh.config.check import auth_types
 from cloudmesh.config.secrets.prompt import Prompter
