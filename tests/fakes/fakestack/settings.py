@@ -41,6 +41,7 @@ class Settings:
         undated: whether a server that changes by itself keeps the time of its last change.
         purges: whether servers that were deleted are forgotten at once.
         changes: whether it can be asked for changes; else that is refused with 400.
+        public: the address that it tells of itself, such as that of a gateway; empty for its own.
     """
 
     password: str = "secret-of-the-fake"
@@ -60,6 +61,7 @@ class Settings:
     undated: bool = False
     purges: bool = False
     changes: bool = True
+    public: str = ""
 
     def __post_init__(self) -> None:
         unknown = set(self.kinds) - {*KINDS, *LIES}
