@@ -13,10 +13,6 @@ class ConnectTimeoutError(NoConnectionError):
     """No connection came about in time."""
 
 
-class NotTakenError(NoConnectionError):
-    """The server has let us know that it did nothing for the call, which may be made again."""
-
-
 class AnswerTimeoutError(WireError):
     """No answer came in time, or no further part of it."""
 
