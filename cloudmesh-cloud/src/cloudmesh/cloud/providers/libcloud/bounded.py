@@ -7,7 +7,7 @@ import io
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from requests.adapters import HTTPAdapter
+from requests import adapters
 
 from cloudmesh.cloud.wire.budget import AnswerBudget
 from cloudmesh.cloud.wire.pool import has_system_store
@@ -29,7 +29,7 @@ def read(answer: Response, budget: AnswerBudget) -> None:
     answer._content = b"".join(chunks)
 
 
-class BoundedAdapter(HTTPAdapter):
+class BoundedAdapter(adapters.HTTPAdapter):
     """Keeps the connections of a session, all of which read within a budget."""
 
     def __init__(self, budget: AnswerBudget) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from cloudmesh.cloud.errors import EndpointError
 from cloudmesh.cloud.fanout.query import CALL_TIMEOUT
+from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.plugin import durations
 from cloudmesh.plugin.errors import ConfigError
 
@@ -177,6 +178,7 @@ def has_proxy(url: SplitResult) -> bool:
             return False
     elif not any(key.lower().endswith(b"_proxy") for key in os.environb):
         return False
+    import_whole("requests")
     from requests.utils import get_environ_proxies, select_proxy
 
     address = url.geturl()
@@ -185,6 +187,7 @@ def has_proxy(url: SplitResult) -> bool:
 
 def require_usable_proxy(url: str, proxies: Mapping[str, str]) -> None:
     """Raises EndpointError, without a password, if the proxy on the way to an address cannot be used."""
+    import_whole("requests")
     from requests.utils import select_proxy
 
     proxy = select_proxy(url, dict(proxies))

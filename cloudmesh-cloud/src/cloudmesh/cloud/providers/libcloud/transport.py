@@ -19,6 +19,7 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
     require_usable_proxy,
 )
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
+from cloudmesh.cloud.providers.libcloud.whole import import_whole
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -31,6 +32,7 @@ def connection_class(settings: ConnectionSettings, tracker: CallTracker, signs_i
 
     ``signs_in``: whether nothing goes over them but what gives a token.
     """
+    import_whole("requests", "libcloud")
     from libcloud.http import LibcloudConnection
     from requests import PreparedRequest
 
@@ -121,6 +123,7 @@ def _do_not_warn() -> None:
     """Whoever wrote ``insecure: true`` need not be told at every call."""
     import warnings
 
+    import_whole("urllib3")
     from urllib3.exceptions import InsecureRequestWarning
 
     warnings.simplefilter("ignore", InsecureRequestWarning)

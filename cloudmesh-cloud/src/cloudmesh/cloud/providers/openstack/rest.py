@@ -19,6 +19,7 @@ from cloudmesh.cloud.providers.libcloud.connection_settings import (
     is_sent_on,
 )
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
+from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.cloud.wire.waiting import aside
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def body_of(call: Call, answer: Any) -> Any:
         return body
     is_page = "html" in str(answer.headers.get("content-type", "")).lower()
     if is_page or (body is None and call.method != "GET"):
+        import_whole("libcloud")
         from libcloud.common.types import MalformedResponseError
 
         raise MalformedResponseError("no answer of OpenStack", answer.text)
@@ -241,6 +243,7 @@ def body_of(call: Call, answer: Any) -> Any:
 def raise_for_status(answer: Any) -> None:
     """Raise libcloud's error for an HTTP status that is no success."""
     if answer.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+        import_whole("libcloud")
         from libcloud.common.exceptions import BaseHTTPError
 
         error = BaseHTTPError(answer.status_code, "", answer.headers)

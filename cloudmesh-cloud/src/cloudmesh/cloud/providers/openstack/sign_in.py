@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from cloudmesh.cloud.errors import BadAnswer
 from cloudmesh.cloud.providers.libcloud.error_details import is_page
 from cloudmesh.cloud.providers.libcloud.records import epoch_seconds
+from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.cloud.providers.openstack import refusals
 from cloudmesh.cloud.providers.openstack.account import Account
 from cloudmesh.cloud.providers.openstack.people import ask, lacks, tell_visit
@@ -115,6 +116,7 @@ class SignIn:
 
     def _with(self, url: str, name: str, keys: Mapping[str, str]) -> Token:
         """The token that a plugin of keystoneauth1 gets."""
+        import_whole("requests")
         from keystoneauth1.session import Session
 
         # It tells on stderr what the error tells as well, where nobody has set up logging.

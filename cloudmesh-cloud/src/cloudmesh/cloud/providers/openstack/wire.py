@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudmesh.cloud.errors import EndpointError
+from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.cloud.providers.openstack.rest import RestClient, json_of
 
 # The tokens of an identity provider, as it names them in its answers.
@@ -52,6 +53,7 @@ class Wire:
         **_: Any,
     ) -> Any:
         """One request, as ``requests.Session.request`` makes it; what else that takes is ours to say."""
+        import_whole("requests")
         from requests import RequestException
         from requests.auth import HTTPBasicAuth
 
