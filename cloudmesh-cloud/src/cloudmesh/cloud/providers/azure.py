@@ -18,7 +18,6 @@ from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import is_page, json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
-from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.plugin.errors import ConfigError
 
 _KEYS = ("AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -77,7 +76,6 @@ class AzureProvider(DriverProvider):
     )
 
     def driver_class(self) -> type[Any]:
-        import_whole("requests", "libcloud")
         from libcloud.common.exceptions import BaseHTTPError
         from libcloud.compute.drivers import azure_arm
 

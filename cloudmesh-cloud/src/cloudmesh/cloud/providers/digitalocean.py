@@ -11,7 +11,6 @@ from cloudmesh.cloud.provider.questions import Question
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
-from cloudmesh.cloud.providers.libcloud.whole import import_whole
 
 # The key under which a list is, by the last part of its path.
 _LISTS = {each: each for each in ("droplets", "images", "sizes", "regions")} | {"keys": "ssh_keys"}
@@ -33,7 +32,6 @@ class DigitalOceanProvider(DriverProvider):
     settings_keys: ClassVar[tuple[str, ...]] = ("region", "boot", *LibcloudProvider.settings_keys)
 
     def driver_class(self) -> type[Any]:
-        import_whole("requests", "libcloud")
         from libcloud.compute.drivers.digitalocean import DigitalOcean_v2_NodeDriver
 
         # libcloud chooses between this one and older ones when an object is made, and takes itself for those.

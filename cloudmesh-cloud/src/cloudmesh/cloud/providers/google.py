@@ -19,7 +19,6 @@ from cloudmesh.cloud.providers.libcloud.error_details import json_of
 from cloudmesh.cloud.providers.libcloud.provider import DriverProvider
 from cloudmesh.cloud.providers.libcloud.records import extra_of
 from cloudmesh.cloud.providers.libcloud.transport import connection_class
-from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.config.settings import places
 from cloudmesh.plugin import files
 from cloudmesh.plugin.errors import ConfigError, CredentialsError
@@ -77,7 +76,6 @@ class GoogleProvider(DriverProvider):
         """Sign in, unless a token of before is still there, and build the driver."""
         (email, key), named = self.driver_arguments()
         with self.calling("sign in"):
-            import_whole("requests", "libcloud")
             from libcloud.common.google import GoogleServiceAcctAuthConnection
 
             # libcloud's way to a token would take connections that are for all clouds.

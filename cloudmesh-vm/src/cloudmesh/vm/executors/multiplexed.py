@@ -96,7 +96,7 @@ class MultiplexedCalls(Executor):
             first, self._closed = not self._closed, True
             self._begins_none = self._begins_none or cancel_futures
             if first or cancel_futures:
-                self._turns.tell(lambda: self._end(cancel_futures))
+                self._turns.tell(self._end)
         if wait:
             self._ended.wait()
 
@@ -181,16 +181,16 @@ class MultiplexedCalls(Executor):
                 self._aside.abandon(self._asides[call])
             self._next()
 
-    def _end(self, cancel: bool) -> None:
+    def _end(self) -> None:
         self._ending = True
-        if cancel:
+        if self._begins_none:
             for future, _ in self._waiting:
                 _cancel(future)
             self._waiting.clear()
         self._next()
 
     def _throw_out(self) -> None:
-        self._end(cancel=True)
+        self._end()
         for call in [*self._running.values(), *self._given_up]:
             call.throw(GreenletExit)
         self._over = True

@@ -31,7 +31,6 @@ from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.connection_settings import certificate_file
 from cloudmesh.cloud.providers.libcloud.records import word_of
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
-from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.config.secrets.prompt import Prompter
 from cloudmesh.config.settings.aws_places import amazon_host
 from cloudmesh.plugin.errors import CloudmeshError, suggest
@@ -71,7 +70,6 @@ class Ec2Provider(Ec2BulkCalls):
             self.capabilities = self.capabilities | {_C.SUSPEND, _C.RESUME}
 
     def driver_class(self) -> type[Any]:
-        import_whole("requests", "libcloud")
         from libcloud.compute.drivers.ec2 import EC2NodeDriver
 
         parts: dict[str, Any] = {"path": self.own.path}
@@ -108,7 +106,6 @@ class Ec2Provider(Ec2BulkCalls):
         return keys
 
     def driver_arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        import_whole("requests", "libcloud")
         from libcloud.compute.drivers.ec2 import EC2NodeDriver
 
         regions = EC2NodeDriver.list_regions()
@@ -301,7 +298,6 @@ class Ec2Provider(Ec2BulkCalls):
                 read = partial(to_flavor, self.name)
                 return list(self.readable("flavors", pages, read, ("instanceType", "instanceType")))
         except Unsupported:
-            import_whole("libcloud")
             from libcloud.compute.constants.ec2_instance_types import INSTANCE_TYPES
 
             return [Flavor(self.name, name, name) for name in INSTANCE_TYPES]

@@ -11,8 +11,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from cloudmesh.cloud.providers.libcloud.whole import import_whole
-
 Data = Any
 _MOST_EMPTY_PAGES = 20
 # What EC2 puts into its answer to each action: a list, or the id or name of what was made. To all others it
@@ -82,7 +80,6 @@ class Ec2Query:
         return data
 
     def _malformed(self, why: str) -> Exception:
-        import_whole("libcloud")
         from libcloud.common.types import MalformedResponseError
 
         error: Exception = MalformedResponseError(why, body="", driver=self._driver)

@@ -18,6 +18,7 @@ from cloudmesh.cloud.provider.guard import Guard
 from cloudmesh.cloud.provider.interface import Provider
 from cloudmesh.cloud.providers.libcloud.connection_settings import CONNECTION_KEYS, ConnectionSettings
 from cloudmesh.cloud.providers.libcloud.tracker import CallTracker
+from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.plugin.errors import CloudmeshError, ConfigError, CredentialsError
 from cloudmesh.plugin.secrets import is_secret
 
@@ -96,7 +97,9 @@ class LibcloudProvider(Provider):
 
     def open(self) -> None:
         """Import libcloud and build the driver; most drivers call nobody yet."""
-        from cloudmesh.cloud.providers.libcloud.transport import build_driver  # with it come requests
+        # For all that the drivers import below.
+        import_whole("requests", "libcloud")
+        from cloudmesh.cloud.providers.libcloud.transport import build_driver
 
         arguments, named = self.driver_arguments()
         with self.calling("sign in"):

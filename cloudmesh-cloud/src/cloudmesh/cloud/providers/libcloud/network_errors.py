@@ -28,9 +28,8 @@ def network_error(error: BaseException, cloud: str, place: str) -> CloudError | 
     ``place`` is the host and port that was called. The words of the library are left out: they hold the
     whole address that was asked for, with signatures in it.
     """
+    import_whole("requests", "libcloud")
     import requests
-
-    import_whole("urllib3", "requests", "libcloud")
     from libcloud.utils.retry import TransientSSLError
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -94,7 +93,6 @@ def _tls_reason(error: ssl.SSLError | None, cloud: str, place: str) -> str:
 
 def _other_request_error(error: BaseException, cloud: str, place: str) -> CloudError:
     """For an error of requests that concerns neither the connection nor the time."""
-    import_whole("requests")
     import requests.exceptions as kinds
 
     if isinstance(error, kinds.TooManyRedirects):
@@ -114,8 +112,6 @@ def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudErr
     from http.client import IncompleteRead as Cut
 
     import requests
-
-    import_whole("urllib3")
     from urllib3.exceptions import IncompleteRead
 
     if (why := _no_connection(chain, place)) is not None:
@@ -134,8 +130,6 @@ def _unreachable(chain: list[BaseException], cloud: str, place: str) -> CloudErr
 def _no_connection(chain: list[BaseException], place: str) -> str | None:
     """Why no connection came about, so that nothing can have been done; None if there was one."""
     import requests
-
-    import_whole("urllib3")
     from urllib3.exceptions import NameResolutionError, NewConnectionError
 
     if any(isinstance(each, socket.gaierror | NameResolutionError) for each in chain):

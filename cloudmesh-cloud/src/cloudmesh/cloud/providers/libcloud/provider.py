@@ -17,7 +17,6 @@ from cloudmesh.cloud.providers.libcloud import records
 from cloudmesh.cloud.providers.libcloud.base import LibcloudProvider
 from cloudmesh.cloud.providers.libcloud.error_details import is_page
 from cloudmesh.cloud.providers.libcloud.errors import PARSING_ERRORS
-from cloudmesh.cloud.providers.libcloud.whole import import_whole
 from cloudmesh.plugin.errors import ConfigError, suggest
 
 _NOT_SHOWN = (errors.BadAnswer, errors.Conflict, errors.NotFound, errors.Refused, errors.Unsupported)
@@ -241,7 +240,6 @@ class DriverProvider(LibcloudProvider):
                 # Some drivers make a mere no of an error; the last answer still tells which.
                 status = getattr(self.tracker.answer, "status_code", 0)
                 if status >= 400:
-                    import_whole("libcloud")
                     from libcloud.common.exceptions import BaseHTTPError
 
                     raise BaseHTTPError(status, self.tracker.answer.text)
@@ -274,7 +272,6 @@ class DriverProvider(LibcloudProvider):
 
 def find_driver_class(cloud: str, name: Any) -> type[Any]:
     """The driver of libcloud that ``driver:`` of a cloud's section names. Raises ConfigError."""
-    import_whole("requests", "libcloud")
     from libcloud.compute.providers import DRIVERS, get_driver
 
     if not name or not isinstance(name, str):

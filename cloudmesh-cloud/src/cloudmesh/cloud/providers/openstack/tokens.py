@@ -214,10 +214,10 @@ class TokenFile:
         """
         now = self._clock()
         for note in _notes(lock):
-            ours, same = note["cloud"] == self._cloud, note["proof"] == self._proof
-            refused_just_now = same and self._repeats and note.get("kind") == CredentialsError.__name__
+            ours, is_proof = note["cloud"] == self._cloud, note["proof"] == self._proof
+            refused_just_now = is_proof and self._repeats and note.get("kind") == CredentialsError.__name__
             since = began - (before if refused_just_now else 0.0)
-            if not (since <= note["time"] <= now and (ours or same)):
+            if not (since <= note["time"] <= now and (ours or is_proof)):
                 continue
             if "file" in note:
                 token = self._read(self.path.with_name(Path(note["file"]).name))
