@@ -74,6 +74,13 @@ def test_where_no_time_is_told_changes_cannot_be_asked_for():
     assert mark.text() == Mark().text() == ""
 
 
+def test_where_nothing_changed_and_no_time_is_told_the_earlier_time_is_still_right(nova):
+    cloud = nova({"headers": JSON}, {"headers": JSON})
+    assert list(cloud.changed_machines("2026-11-30T10:00:28Z")) == []
+    assert cloud.mark == "2026-11-30T10:00:28Z"
+    assert list(cloud.machines()) == [] and cloud.mark == ""
+
+
 def test_who_was_deleted_is_told_as_deleted_and_nobody_twice(nova):
     page = [server(1), server(2, "DELETED"), server(3, "SOFT_DELETED"), server(1, "ERROR"), {"id": "id-4"}]
     cloud = nova({"json": {"servers": page}})

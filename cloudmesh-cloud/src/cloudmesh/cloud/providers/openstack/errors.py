@@ -15,6 +15,7 @@ from cloudmesh.cloud.errors import (
     NotFound,
     QuotaExceeded,
     Refused,
+    ServerFailure,
 )
 from cloudmesh.cloud.providers.libcloud.error_details import ErrorDetails
 from cloudmesh.cloud.providers.libcloud.errors import CallContext, by_code
@@ -24,6 +25,10 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 class SeveralNetworks(Refused):
     """The new machine could be on one of several networks; raised again with their names."""
+
+
+class LeaseBusy(ServerFailure):
+    """Blazar starts, changes or ends the lease at this moment, and takes no other change of it meanwhile."""
 
 
 _TOO_SMALL = re.compile(r"disk is (\d+) bytes, minimum size is (\d+) bytes")
@@ -51,6 +56,14 @@ _WORDS: tuple[tuple[int, str, type[CloudmeshError], str], ...] = (
         r"not enough hosts available",
         NoCapacity,
         "{failed}: not enough hosts available; use fewer machines, another time or other properties",
+    ),
+    # It says this so, too, and does not say that the next minute is soon enough.
+    (
+        500,
+        r"invalid lease status",
+        LeaseBusy,
+        "{failed}: Blazar is starting, changing or ending the lease, and takes no other change meanwhile; "
+        "try again in a minute; if it persists, tell the cloud's operators",
     ),
     (
         403,

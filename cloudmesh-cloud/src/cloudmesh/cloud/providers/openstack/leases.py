@@ -7,17 +7,23 @@ that is deleted, or that ends, deletes the machines on its reservations.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from cloudmesh.cloud.errors import OddRecord, ServerFailure, Unsupported, reworded
 from cloudmesh.cloud.model.leases import HOSTS, INSTANCES, Lease, LeaseRequest, LeaseStatus, Reservation
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
 from cloudmesh.cloud.providers.openstack.records import text
 from cloudmesh.cloud.providers.openstack.services import Json
+from cloudmesh.cloud.wire.waiting import pause
 
+# A lease is started or ended within so long; the calls of a job are given up later than that.
+BUSY_SECONDS = 30.0
+_POLL_SECONDS = 1.0
+# Blazar looks for what is to start every 10 seconds.
+_SOON_SECONDS = 20.0
 _MINUTE = "%Y-%m-%d %H:%M"
 _SHOWN = "%Y-%m-%dT%H:%M:%S.%f"
 # Keystone refuses it with 403, of which Blazar tells nothing.
@@ -25,6 +31,7 @@ _NO_TRUST = (
     "each lease needs a trust, and Keystone allows none to application credentials: sign in with a password "
     "or by OpenID Connect for leases"
 )
+Told = TypeVar("Told")
 _STATUSES = {status.value: status for status in LeaseStatus}
 
 
@@ -54,12 +61,42 @@ class OpenStackLeases(OpenStackNetworks):
             raise reworded(error, f"{error}; {_NO_TRUST}") from error
 
     def extend_lease(self, cloud_id: str, ends: float) -> Lease:
-        with self._reserving(f"extend lease {cloud_id}"):
+        def extend() -> Lease:
             return _lease(self.name, self.ask("extend_lease", cloud_id, data={"end_date": _minute(ends)}))
 
+        what = f"extend lease {cloud_id}"
+        self._await_start(what, cloud_id)
+        return self._changed(what, extend)
+
     def delete_lease(self, cloud_id: str) -> None:
-        with self._reserving(f"delete lease {cloud_id}"):
-            self.ask("delete_lease", cloud_id)
+        self._changed(f"delete lease {cloud_id}", lambda: self.ask("delete_lease", cloud_id))
+
+    def _await_start(self, what: str, cloud_id: str) -> None:
+        """Wait for a lease that starts soon: one that is extended at that moment goes into error for good."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while time.monotonic() < deadline:
+            with self._reserving(what):
+                lease = _lease(self.name, self.ask("lease", cloud_id))
+            if lease.status is not LeaseStatus.PENDING or lease.starts > time.time() + _SOON_SECONDS:
+                return
+            pause(_POLL_SECONDS)
+
+    def _changed(self, what: str, change: Callable[[], Told]) -> Told:
+        """What comes of a change of a lease, which is asked for again while the lease is busy.
+
+        Both changes come to the same when they are made twice.
+        """
+        from cloudmesh.cloud.providers.openstack.errors import LeaseBusy
+
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                with self._reserving(what):
+                    return change()
+            except LeaseBusy:
+                if time.monotonic() + _POLL_SECONDS > deadline:
+                    raise
+            pause(_POLL_SECONDS)
 
     @property
     def _credentials(self) -> Mapping[str, Any]:

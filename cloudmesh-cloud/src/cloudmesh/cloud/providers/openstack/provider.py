@@ -80,7 +80,8 @@ class OpenStackProvider(OpenStackLeases):
                 if machine.cloud_id not in seen:
                     seen.add(machine.cloud_id)
                     yield machine
-        self.mark = mark.text()
+        # Where no time is told, and nothing has changed, the earlier one is still right.
+        self.mark = mark.text() or query.get("changes-since", "")
 
     def machine(self, cloud_id: str) -> MachineRecord:
         with self.requesting(f"show machine {cloud_id}"):

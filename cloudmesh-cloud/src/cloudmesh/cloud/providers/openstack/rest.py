@@ -106,6 +106,7 @@ CALLS: Mapping[str, Call] = {
     "delete_address": Call("network", "DELETE", "/v2.0/floatingips/{}", _NO_CONTENT),
     # The endpoint of Blazar ends in its version.
     "leases": Call("reservation", "GET", "/leases", _OK, "leases", list),
+    "lease": Call("reservation", "GET", "/leases/{}", _OK, "lease", dict),
     "create_lease": Call("reservation", "POST", "/leases", (200, 201), "lease", dict),
     "extend_lease": Call("reservation", "PUT", "/leases/{}", _OK, "lease", dict),
     "delete_lease": Call("reservation", "DELETE", "/leases/{}", (200, 204)),

@@ -66,7 +66,7 @@ _ACTIONS: Mapping[str, Mapping[str, Any]] = {
 _WORDS = {"hard_reboot": "reboot", "confirm_resize": "confirm the resize of"}
 _WORDS |= {"revert_resize": "revert the resize of"}
 # What is told by its id, where it was asked for by its id.
-_WITH_ID = ("server", "security_group", "floatingip")
+_WITH_ID = ("server", "security_group", "floatingip", "lease")
 _CONSOLE_LINES = 1000
 # How long a resize may take, and how often it is looked at; seconds.
 RESIZE_SECONDS = 900.0
