@@ -139,6 +139,16 @@ def test_set_keeps_all_the_rest(write: Write) -> None:
     ]
 
 
+def test_what_the_new_value_breaks_is_told_at_once_and_nothing_else(write: Write) -> None:
+    # That the cloud has no type is no matter of this key.
+    write(TEXT)
+    wrong = cms("set", "cloudmesh.parallel=many")
+    assert (wrong.returncode, wrong.stdout) == (0, "")
+    assert "\nwarning: cloudmesh.parallel must be a whole number of 1 or more; write" in wrong.stderr
+    assert "warning" not in cms("set", "cloudmesh.parallel=8").stderr
+    assert "actve is not a known key" in cms("set", "cloudmesh.actve=uc").stderr
+
+
 def test_a_secret_on_the_command_line_is_warned_of(write: Write) -> None:
     path = write(TEXT)
     answer = cms("set", "clouds.uc.credentials.OS_PASSWORD=new-secret")

@@ -104,6 +104,13 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         )
 
 
+def of_key(path: Path, parts: list[str]) -> list[str]:
+    """A warning for each thing that is wrong with one key itself. Raises ConfigError if the file cannot be read."""
+    found = rules.problems(reader.parse(config_file.read(path), path))
+    told = [each for each in found if each.parts == tuple(parts)]
+    return [harmless(f"warning: {each.message}; {each.remedy}") for each in told]
+
+
 def _from(error: config_file.FileError, path: Path) -> Finding:
     return Finding("error", path, error.line or 1, error.message, error.remedy)
 

@@ -219,6 +219,7 @@ def _rows(value: Any, parts: tuple[str, ...], secrets: bool) -> Answer:
 
 
 def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
+    from cloudmesh.config.check import findings
     from cloudmesh.config.cli import answers
     from cloudmesh.config.editing import edit
     from cloudmesh.config.yaml import config_file, keys
@@ -241,7 +242,8 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     if arguments["--keyring"]:
         return answers.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
-    return Answer(notes=[f"{keys.join(parts)} was set in {path}", *notes])
+    # It is set all the same: what makes it right may be set next.
+    return Answer(notes=[f"{keys.join(parts)} was set in {path}", *notes, *findings.of_key(path, parts)])
 
 
 def _unset(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
