@@ -105,7 +105,7 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
 
 
 def of_key(path: Path, parts: list[str]) -> list[str]:
-    """A warning for each thing that is wrong with one key itself. Raises ConfigError if the file cannot be read."""
+    """A warning for each thing that is wrong with one key itself; raises ConfigError as ``reader.parse``."""
     found = rules.problems(reader.parse(config_file.read(path), path))
     told = [each for each in found if each.parts == tuple(parts)]
     return [harmless(f"warning: {each.message}; {each.remedy}") for each in told]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from weakref import WeakSet
 
 from cloudmesh.plugin.errors import StoreError
 
@@ -64,7 +66,8 @@ class Dialect(ABC):
         self.place = place
         self.opened = 0
         self._depth = 0
-        self._closed = False
+        self._closed = ""
+        _all.add(self)
         self._holds: list[Hold] = []
 
     @property
@@ -165,7 +168,7 @@ class Dialect(ABC):
 
     def close(self) -> None:
         """End the use; what was not committed is undone, and what was locked is free."""
-        self._closed = True
+        self._closed = self._closed or "is closed"
         for hold in self._holds:
             hold.release()
         self._holds.clear()
@@ -224,9 +227,32 @@ class Dialect(ABC):
             raise self.changed("a trigger ignores rows")
 
     def _require_open(self) -> None:
-        """Raise StoreError after ``close``."""
+        """Raise StoreError after ``close``, and in a forked child."""
         if self._closed:
-            raise StoreError(f"the store {self.place} is closed")
+            raise StoreError(f"the store {self.place} {self._closed}")
+
+    @abstractmethod
+    def _leave(self) -> Sequence[object]:
+        """Forget the connections without closing them, and give them; none if a forked child has its own."""
+
+    def _in_child(self) -> None:
+        """Be closed in a forked child: what it said by these connections, its parent would be answered."""
+        if left := self._leave():
+            _left.append(left)
+            self._closed = "was opened before this process was forked from another; open it again in this one"
+
+
+_all: WeakSet[Dialect] = WeakSet()
+# The connections of the parent. One that is not used any more would be closed by Python.
+_left: list[Sequence[object]] = []
+
+
+def _close_in_child() -> None:
+    for each in list(_all):
+        each._in_child()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
 
 
 class Unbindable(Exception):

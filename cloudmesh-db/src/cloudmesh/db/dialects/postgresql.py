@@ -254,6 +254,11 @@ class PostgreSQL(Dialect):
                 each.close()
         self._connection = self._session = None
 
+    def _leave(self) -> Sequence[object]:
+        left = [each for each in (self._connection, self._session) if each is not None]
+        self._connection = self._session = None
+        return left
+
     def _open(self, **options: int) -> psycopg.Connection[Any]:
         try:
             connection = psycopg.connect(

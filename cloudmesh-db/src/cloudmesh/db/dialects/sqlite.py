@@ -45,8 +45,7 @@ _DAMAGED = ("malformed", "not a database")
 # What sqlite says where it cannot make the files that it wants beside the store, even to read it.
 _NO_ROOM = ("is full", "readonly", "unable to open", "disk i/o error")
 
-# So many rows are added by one statement, in a third of the time that one for each takes; it may name only so
-# many values.
+# So many rows are added by one statement, in a third of the time; it may name only so many values.
 _TOGETHER, _MOST_COLUMNS = 32, 500
 # Fewer keys than these are looked up by one of a few statements.
 _PADDED = 1024
@@ -264,6 +263,10 @@ class SQLite(Dialect):
         if self._connection is not None:
             self._connection.close()
         self._connection, self._reads = None, False
+
+    def _leave(self) -> Sequence[object]:
+        left, self._connection = self._connection, self._connection if self.in_memory else None
+        return () if self.in_memory or left is None else (left,)
 
     def _open(self) -> sqlite3.Connection:
         if self.in_memory:
