@@ -17,7 +17,6 @@ _DEEPEST = 16
 _OF_ALL = Path("/etc/ssh/ssh_config")
 
 
-@cache
 def says(keyword: str, of_all: bool = False) -> bool:
     """Whether a keyword (in lower case) stands anywhere in ``~/.ssh/config`` or in what it includes.
 
@@ -30,7 +29,6 @@ def says(keyword: str, of_all: bool = False) -> bool:
 
 def forget() -> None:
     """Read the files anew when they are asked for the next time."""
-    says.cache_clear()
     _rows_of.cache_clear()
 
 
