@@ -25,6 +25,7 @@ from cloudmesh.cloud.store.machine_rows import time_text
 from cloudmesh.config import Config
 from cloudmesh.plugin.asking import agrees, require_terminal
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
+from cloudmesh.plugin.lists.rows import natural_key
 from cloudmesh.plugin.names import fold
 from cloudmesh.plugin.output import Answer
 from cloudmesh.plugin.plain import harmless
@@ -44,7 +45,7 @@ def lease_row(lease: Lease, machines: Sequence[str] = ()) -> Row:
         "ends": time_text(lease.ends),
         "type": kept.resource_type if kept else "",
         "amount": kept.amount if kept else 0,
-        "machines": list(machines),
+        "machines": sorted(machines, key=natural_key),
         "id": lease.cloud_id,
         "reservation": kept.cloud_id if kept else "",
     }
