@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -76,6 +76,39 @@ _ELSEWHERE = (
 )
 
 
+def made_answer(
+    status: int, headers: Mapping[str, str], parts: Iterable[bytes], budget: AnswerBudget
+) -> Answer:
+    """An answer from its parts. Raises UnreadableAnswerError, or BadAnswer if it is too large."""
+    content = b"".join(parts)
+    if content and headers.get("content-encoding", "").strip().lower() == PACKED:
+        content = _unpacked(content, budget)
+    return Answer(status, headers, content)
+
+
+def _unpacked(content: bytes, budget: AnswerBudget) -> bytes:
+    packed = zlib.decompressobj(_GZIP)
+    try:
+        first = packed.decompress(content, _CHUNK)
+        # What is large takes its time.
+        rest = aside(lambda: _rest(packed, budget)) if packed.unconsumed_tail else []
+    except zlib.error as error:
+        raise UnreadableAnswerError from error
+    if not packed.eof or packed.unused_data:
+        raise UnreadableAnswerError
+    return b"".join([first, *rest])
+
+
+def _rest(packed: Any, budget: AnswerBudget) -> list[bytes]:
+    parts: list[bytes] = []
+    count = _CHUNK
+    while packed.unconsumed_tail and not packed.eof:
+        parts.append(packed.decompress(packed.unconsumed_tail, _CHUNK))
+        count += len(parts[-1])
+        budget.require(count)
+    return parts
+
+
 class AnswerReader:
     """Takes the bytes of one answer as they come.
 
@@ -121,31 +154,7 @@ class AnswerReader:
         """The answer, which is complete. Raises UnreadableAnswerError, or BadAnswer if it is too large."""
         # It refers to this reader, in a circle that would wait for the garbage collector.
         del self._parser
-        content = b"".join(self._parts)
-        if content and self._headers.get("content-encoding", "").strip().lower() == PACKED:
-            content = self._unpacked(content)
-        return Answer(self._status, self._headers, content)
-
-    def _unpacked(self, content: bytes) -> bytes:
-        packed = zlib.decompressobj(_GZIP)
-        try:
-            first = packed.decompress(content, _CHUNK)
-            # What is large takes its time.
-            rest = aside(lambda: self._rest(packed)) if packed.unconsumed_tail else []
-        except zlib.error as error:
-            raise UnreadableAnswerError from error
-        if not packed.eof or packed.unused_data:
-            raise UnreadableAnswerError
-        return b"".join([first, *rest])
-
-    def _rest(self, packed: Any) -> list[bytes]:
-        parts: list[bytes] = []
-        count = _CHUNK
-        while packed.unconsumed_tail and not packed.eof:
-            parts.append(packed.decompress(packed.unconsumed_tail, _CHUNK))
-            count += len(parts[-1])
-            self._budget.require(count)
-        return parts
+        return made_answer(self._status, self._headers, self._parts, self._budget)
 
     # What the parser calls.
 

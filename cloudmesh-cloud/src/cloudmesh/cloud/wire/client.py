@@ -9,9 +9,13 @@ from urllib.parse import SplitResult
 
 from cloudmesh.cloud.wire.answer import PACKED, Answer
 from cloudmesh.cloud.wire.budget import AnswerBudget
+from cloudmesh.cloud.wire.errors import NotTakenError
 from cloudmesh.cloud.wire.pool import POOLS, Pool, Server, Tls
+from cloudmesh.cloud.wire.waiting import is_shared
 
 _PORTS = {"http": 80, "https": 443}
+# So often a call is made at most that a server has not begun with.
+_TRIES = 3
 
 
 class WireClient:
@@ -43,6 +47,10 @@ class WireClient:
     def exchange(self, method: str, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a request that ``reaches`` and ``accepts`` allow; see ``Connection`` for errors."""
         pool, usual = self._pool(url)
+        if url.scheme == "https" and is_shared():
+            answer = self._exchange_by_http2(pool, method, url, headers, body)
+            if answer is not None:
+                return answer
         lines = [f"{method} {url.path or '/'}{f'?{url.query}' if url.query else ''} HTTP/1.1{usual}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method != "GET":
@@ -50,6 +58,27 @@ class WireClient:
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         with pool.connection(min(self._seconds, self._budget.left())) as connection:
             return connection.exchange(head + body, self._budget)
+
+    def _exchange_by_http2(
+        self, pool: Pool, method: str, url: SplitResult, headers: Mapping[str, str], body: bytes
+    ) -> Answer | None:
+        """The answer to a request by HTTP/2; None if the server does not speak it."""
+        path = f"{url.path or '/'}{f'?{url.query}' if url.query else ''}"
+        told = [(":method", method), (":scheme", url.scheme), (":authority", url.netloc), (":path", path)]
+        told += [("user-agent", _user_agent()), ("accept-encoding", PACKED)]
+        told += [(name.lower(), value) for name, value in headers.items()]
+        if body or method != "GET":
+            told.append(("content-length", str(len(body))))
+        tries = _TRIES
+        while (connection := pool.http2(min(self._seconds, self._budget.left()))) is not None:
+            try:
+                return connection.exchange(told, body, self._budget)
+            except NotTakenError:
+                # Its connection comes to its end.
+                tries -= 1
+                if not tries:
+                    raise
+        return None
 
     def _pool(self, url: SplitResult) -> tuple[Pool, str]:
         """The connections to the server of an address, and what every call to it says."""

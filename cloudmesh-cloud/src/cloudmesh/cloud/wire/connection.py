@@ -34,10 +34,11 @@ class Connection:
 
     Attributes:
         keeps: whether another call may follow.
+        session_is_ours: whether what TLS resumes serves for connections that offer no protocols, too.
     """
 
     def __init__(self, connected: socket.socket) -> None:
-        self.keeps = True
+        self.keeps = self.session_is_ours = True
         self._socket = connected
         self._readable = select.poll()
         self._readable.register(connected, select.POLLIN)
@@ -51,6 +52,16 @@ class Connection:
     def is_alive(self) -> bool:
         """Whether the server has left it open; what it sends unasked, as an announced end, ends it."""
         return self.keeps and not self._readable.poll(0)
+
+    @property
+    def protocol(self) -> str:
+        """What the server has chosen by TLS, of what was offered to it; empty for nothing."""
+        chosen = self._socket.selected_alpn_protocol() if isinstance(self._socket, ssl.SSLSocket) else None
+        return chosen or ""
+
+    def give_up_socket(self) -> socket.socket:
+        """The socket, for somebody else; nothing was said over it yet."""
+        return self._socket
 
     @property
     def session(self) -> ssl.SSLSession | None:

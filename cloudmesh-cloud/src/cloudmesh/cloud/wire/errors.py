@@ -13,6 +13,10 @@ class ConnectTimeoutError(NoConnectionError):
     """No connection came about in time."""
 
 
+class NotTakenError(NoConnectionError):
+    """The connection takes no more calls, and this one was not begun on it; it may be made again."""
+
+
 class AnswerTimeoutError(WireError):
     """No answer came in time, or no further part of it."""
 

@@ -7,17 +7,24 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudmesh.cloud.wire.connection import Address, Connection, addresses_of, connect
 from cloudmesh.cloud.wire.errors import ConnectTimeoutError, NoConnectionError
-from cloudmesh.cloud.wire.waiting import acquire
+from cloudmesh.cloud.wire.together import Together
+from cloudmesh.cloud.wire.waiting import acquire, at_end
+
+if TYPE_CHECKING:
+    from cloudmesh.cloud.wire.http2 import Http2Connection
 
 _NO_FILE = (errno.EMFILE, errno.ENFILE)
+_HTTP2 = "h2"
+_OFFERED = (_HTTP2, "http/1.1")
 # Seconds for which the addresses of a host are kept.
 _LOOK_UP_AGAIN = 10.0
 
@@ -36,8 +43,11 @@ class Tls:
     insecure: bool = False
     client_certificate: str | tuple[str, str] | None = None
 
-    def context(self) -> ssl.SSLContext:
-        """What connections are secured by. Raises OSError or ssl.SSLError if a file cannot be used."""
+    def context(self, offers: Sequence[str] = ()) -> ssl.SSLContext:
+        """What connections are secured by. Raises OSError or ssl.SSLError if a file cannot be used.
+
+        ``offers``: the protocols that the server may choose from, the best one first; empty to offer none.
+        """
         if self.insecure:
             context = ssl.create_default_context()
             context.check_hostname = False
@@ -57,6 +67,8 @@ class Tls:
             given = self.client_certificate
             certificate, key = (given, None) if isinstance(given, str) else given
             context.load_cert_chain(certificate, key)
+        if offers:
+            context.set_alpn_protocols(offers)
         return context
 
 
@@ -87,26 +99,66 @@ class Pool:
         self._server = server
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
-        self._context: ssl.SSLContext | None = None
+        # By whether HTTP/2 is offered.
+        self._contexts: dict[bool, ssl.SSLContext] = {}
         self._session: ssl.SSLSession | None = None
+        # Those that were opened to find out what the server speaks, which is HTTP/1.1.
+        self._unused: list[Connection] = []
+        # By thread.
+        self._together: dict[int, Together] = {}
         self._found: list[Address] = []
         self._looked_up = -inf
         self._looking = threading.Lock()
         # How many have it open.
         self.users = 0
 
-    def _secured(self) -> ssl.SSLContext | None:
+    def _secured(self, offering: bool) -> ssl.SSLContext | None:
         """What connections are secured by, made once: what TLS resumes belongs to it."""
         if self._server.tls is None:
             return None
         with self._lock:
-            if self._context is None:
+            if offering not in self._contexts:
                 try:
-                    self._context = self._server.tls.context()
+                    made = self._server.tls.context(_OFFERED if offering else ())
                 except OSError as error:
                     # Of TLS, too: a file that cannot be used any more.
                     raise NoConnectionError from error
-            return self._context
+                self._contexts[offering] = made
+            return self._contexts[offering]
+
+    def http2(self, seconds: float) -> Http2Connection | None:
+        """A connection that has room for a call of this thread, which must be shared.
+
+        None if the server does not speak HTTP/2 over TLS. See ``connect`` for what it raises.
+        """
+        thread = threading.get_ident()
+        if thread not in self._together:
+            self._together[thread] = Together(self._offering)
+            at_end(lambda: self._close_together(thread))
+        return self._together[thread].take(seconds)
+
+    def _close_together(self, thread: int) -> None:
+        if (together := self._together.pop(thread, None)) is not None:
+            together.close()
+
+    def _offering(self, seconds: float) -> Http2Connection | None:
+        """A new connection by HTTP/2; if the server speaks HTTP/1.1 alone, it is kept for the next call."""
+        ends = time.monotonic() + seconds
+        taken = self._connected(seconds, offering=True)
+        if taken.protocol != _HTTP2:
+            taken.session_is_ours = False
+            with self._lock:
+                self._unused.append(taken)
+            return None
+        from cloudmesh.cloud.wire.http2 import Http2Connection  # few servers speak it
+
+        made = Http2Connection(taken.give_up_socket())
+        try:
+            made.settle(ends - time.monotonic())
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     @contextmanager
     def connection(self, seconds: float) -> Iterator[Connection]:
@@ -117,16 +169,20 @@ class Pool:
         finally:
             self._put_back(taken)
 
-    def _connected(self, seconds: float) -> Connection:
-        """A new connection; if no more files may be open, in place of one that nobody uses."""
-        host, context, addresses = self._server.host, self._secured(), self._addresses(seconds)
+    def _connected(self, seconds: float, offering: bool = False) -> Connection:
+        """A new connection; if no more files may be open, in place of one that nobody uses.
+
+        ``offering``: whether the server may choose HTTP/2.
+        """
+        host, context, addresses = self._server.host, self._secured(offering), self._addresses(seconds)
+        session = None if offering else self._session
         try:
             try:
-                return connect(addresses, host, seconds, context, self._session)
+                return connect(addresses, host, seconds, context, session)
             except NoConnectionError as error:
                 if getattr(error.__cause__, "errno", None) not in _NO_FILE or not POOLS.drop_idle():
                     raise
-            return connect(addresses, host, seconds, context, self._session)
+            return connect(addresses, host, seconds, context, session)
         except (NoConnectionError, ssl.SSLError):
             # The host may have moved.
             self._looked_up = -inf
@@ -156,6 +212,9 @@ class Pool:
     def _kept(self) -> Connection | None:
         while True:
             with self._lock:
+                if self._unused:
+                    # Opened by this call just now: what TLS has sent meanwhile is no sign of an end.
+                    return self._unused.pop()
                 if not self._idle:
                     return None
                 taken = self._idle.pop()
@@ -165,7 +224,8 @@ class Pool:
 
     def _put_back(self, taken: Connection) -> None:
         if taken.keeps:
-            self._session = taken.session
+            if taken.session_is_ours:
+                self._session = taken.session
             with self._lock:
                 if self.users:
                     self._idle.append(taken)
@@ -173,12 +233,18 @@ class Pool:
         taken.close()
 
     def close(self) -> int:
-        """Close those that nobody uses; how many these were."""
+        """Close those that nobody uses, but for those that calls share; how many these were."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._unused = self._idle + self._unused, [], []
         for each in idle:
             each.close()
         return len(idle)
+
+    def end(self) -> None:
+        """Close all; nobody calls the server any more."""
+        self.close()
+        for thread in list(self._together):
+            self._close_together(thread)
 
 
 class Pools:
@@ -213,7 +279,7 @@ class Pools:
                 return
             if self._pools.get(server) is pool:
                 del self._pools[server]
-        pool.close()
+        pool.end()
 
 
 POOLS = Pools()

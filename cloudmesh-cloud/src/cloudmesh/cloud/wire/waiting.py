@@ -18,8 +18,21 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 
+class Bell(Protocol):
+    """Lets one call at a time wait for what another one of the same thread does."""
+
+    def wait(self, seconds: float) -> bool:
+        """Let the others go on until it rings, or in vain; False if that takes longer."""
+
+    def ring(self) -> None:
+        """Let the call that waits, if there is one, go on in this turn."""
+
+
 class Sharing(Protocol):
     """Lets the other calls of its thread go on while one waits."""
+
+    def bell(self) -> Bell:
+        """A new bell, for this thread."""
 
     def until_ready(self, connection: socket.socket, writing: bool, seconds: float) -> bool:
         """As the function of this module."""
@@ -34,6 +47,10 @@ class Sharing(Protocol):
 class _Thread(threading.local):
     sharing: Sharing | None = None
 
+    def __init__(self) -> None:
+        # What is done when the thread is shared no more.
+        self.at_end: list[Callable[[], object]] = []
+
 
 _thread = _Thread()
 
@@ -41,6 +58,26 @@ _thread = _Thread()
 def share(sharing: Sharing | None) -> None:
     """Let calls in this thread wait by ``sharing`` from now on; None for a thread of their own."""
     _thread.sharing = sharing
+    if sharing is None:
+        while _thread.at_end:
+            _thread.at_end.pop()()
+
+
+def at_end(what: Callable[[], object]) -> None:
+    """Have this thread do something when its calls share it no more."""
+    _thread.at_end.append(what)
+
+
+def is_shared() -> bool:
+    """Whether other calls are made in this thread meanwhile."""
+    return _thread.sharing is not None
+
+
+def bell() -> Bell:
+    """A new bell, for calls of this thread, which must be shared. Raises RuntimeError if it is not."""
+    if _thread.sharing is None:
+        raise RuntimeError("no other call of this thread could ring")
+    return _thread.sharing.bell()
 
 
 def until_ready(connection: socket.socket, writing: bool, seconds: float) -> bool:

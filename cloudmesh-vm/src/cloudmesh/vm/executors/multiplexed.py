@@ -21,7 +21,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from cloudmesh.cloud.wire.waiting import share
 from cloudmesh.vm.executors.threads import DaemonThreads
-from cloudmesh.vm.executors.turns import Turns
+from cloudmesh.vm.executors.turns import Turns, TurnsBell
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -124,6 +124,7 @@ class MultiplexedCalls(Executor):
                 with suppress(InvalidStateError):
                     future.set_exception(CancelledError())
             self._at_end()
+            share(None)
             self._ended.set()
             self._turns.close()
             self._aside.shutdown(wait=False, cancel_futures=True)
@@ -200,6 +201,10 @@ class MultiplexedCalls(Executor):
     def until_ready(self, connection: socket.socket, writing: bool, seconds: float) -> bool:
         """Let the others go on until a socket can be written to, or read; False if that takes longer."""
         return self._turns.until_ready(connection.fileno(), writing, seconds)
+
+    def bell(self) -> TurnsBell:
+        """What a call waits for that another one is to do."""
+        return TurnsBell(self._turns)
 
     def pause(self, seconds: float) -> None:
         """Let the others go on for so many seconds."""

@@ -126,3 +126,27 @@ class Turns:
             return bool(self.leave_for(seconds))
         finally:
             self._sockets.unregister(number)
+
+
+class TurnsBell:
+    """What one call at a time waits for; see ``cloudmesh.cloud.wire.waiting.Bell``."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._call: Any = None
+
+    def wait(self, seconds: float) -> bool:
+        """Let the others go on until it rings; False if that takes longer."""
+        self._call = getcurrent()
+        try:
+            return bool(self._turns.leave_for(seconds))
+        finally:
+            self._call = None
+
+    def ring(self) -> None:
+        """Let the call that waits go on, if there is one by then."""
+        self._turns.soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._call is not None:
+            self._call.switch(True)
