@@ -22,6 +22,7 @@ from typing import Any
 import boot
 import completion
 import fleet
+import gateway
 import journal
 import listing
 import lists
@@ -210,6 +211,7 @@ def groups(home: Path) -> dict[str, Callable[[], Iterable[Ratio]]]:
         "completion": made(completion.figures),
         "lists": made(lambda: lists.figures(home)),
         "fleet": made(fleet.figures),
+        "gateway": made(gateway.figures),
         "journal": made(journal.figures),
         "listing": made(listing.figures),
         "waiting": boots_that_are_waited_for,

@@ -116,7 +116,7 @@ class Fleet:
         self._stacks = [self._open.enter_context(FakeStack()) for _ in range(CLOUDS)]
         for number, stack in enumerate(self._stacks):
             stack.add([f"web{each:05}" for each in range(1, self._machines + 1) if each % CLOUDS == number])
-        clouds = {f"cloud{number}": stack.section() for number, stack in enumerate(self._stacks)}
+        clouds = {f"cloud{number}": self._section(stack) for number, stack in enumerate(self._stacks)}
         data = {"cloudmesh": {"active": [*clouds], "default": [*clouds]}, "clouds": clouds}
         known = self._folder / "known"
         known.mkdir(mode=0o700, parents=True)
@@ -125,6 +125,10 @@ class Fleet:
         file.write_text(yaml.safe_dump(data), encoding="utf-8")
         self._python("prepare", known)
         return self
+
+    def _section(self, stack: FakeStack) -> dict[str, Any]:
+        """How the user reaches a cloud."""
+        return stack.section()
 
     def __exit__(self, *_: object) -> None:
         self._open.close()

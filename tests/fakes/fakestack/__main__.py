@@ -20,7 +20,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(cloud), "127.0.0.1", 0, backlog=1024)
     port = server.sockets[0].getsockname()[1]
-    cloud = FakeCloud(settings.public or f"http://127.0.0.1:{port}", settings)
+    cloud = FakeCloud(f"http://127.0.0.1:{port}", settings)
     print(port, flush=True)
     ended = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), lambda: sys.stdin.buffer.read1(4096) or ended.set())

@@ -30,12 +30,17 @@ class FakeCloud:
     """One OpenStack. Calls under ``/control`` are the tester's, neither delayed nor counted."""
 
     def __init__(self, url: str, settings: Settings) -> None:
-        self.url = url
+        self._url = url
         self.settings = settings
         self.log = Log()
         self.tokens: set[str] = set()
         self.keys: dict[str, str] = {}
         self.servers = Servers(settings)
+
+    @property
+    def url(self) -> str:
+        """The address that it tells of itself."""
+        return self.settings.public or self._url
 
     def take(self, connection: Connection, request: Request) -> None:
         """Answer a call in due time, or fail it as asked for."""
