@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.cloud.errors import Refused
+from cloudmesh.cloud.errors import Refused, Unreachable
 from cloudmesh.cloud.model.records import Flavor, Image
 from cloudmesh.cloud.provider.boot import BootRequest
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
@@ -70,6 +70,31 @@ def test_processes_that_begin_at_once_share_one_cloud(tmp_path):
     with SimulatedProvider("sim", {"file": file}) as cloud:
         assert {machine.cloud_id for machine in list(cloud.machines())} >= set(booted)
         assert len(list(cloud.machines())) == EACH * WORKERS + 1
+
+
+def _refusal(file, answers):
+    try:
+        SimulatedProvider("sim", {"file": file}).open()
+    except Unreachable as error:
+        answers.put(str(error))
+
+
+def test_a_forked_child_does_not_open_what_its_parent_has_open(tmp_path):
+    """Sqlite would lose what it writes: see ``cloudmesh.db.forked``."""
+    context = multiprocessing.get_context("fork")
+    file, answers = str(tmp_path / "sim.db"), context.Queue()
+    with SimulatedProvider("sim", {"file": file}) as cloud:
+        cloud.boot(request("vm1"))
+        worker = context.Process(target=_refusal, args=(file, answers))
+        worker.start()
+        assert "was open when this process was forked" in answers.get(timeout=20)
+        worker.join(20)
+        assert [machine.name for machine in cloud.machines()] == ["vm1"]
+    worker = context.Process(target=_boot_many, args=(file, 1, context.Event(), answers))
+    worker._args[2].set()
+    worker.start()
+    assert answers.get(timeout=20)[1]
+    worker.join(20)
 
 
 @pytest.mark.parametrize("after", [0, 3, 20])

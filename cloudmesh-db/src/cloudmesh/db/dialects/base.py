@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
-from weakref import WeakSet
 
+from cloudmesh.db import forked
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
@@ -61,14 +60,16 @@ class Dialect(ABC):
     mark: ClassVar[str]
     columns_order: ClassVar[str]
     loses_holds: ClassVar[bool] = False
+    # Until they are made: another thread may fork the process before.
+    _connection: Any = None
 
     def __init__(self, place: str) -> None:
         self.place = place
         self.opened = 0
         self._depth = 0
         self._closed = ""
-        _all.add(self)
         self._holds: list[Hold] = []
+        forked.watch(self)
 
     @property
     @abstractmethod
@@ -232,27 +233,8 @@ class Dialect(ABC):
             raise StoreError(f"the store {self.place} {self._closed}")
 
     @abstractmethod
-    def _leave(self) -> Sequence[object]:
-        """Forget the connections without closing them, and give them; none if a forked child has its own."""
-
-    def _in_child(self) -> None:
-        """Be closed in a forked child: what it said by these connections, its parent would be answered."""
-        if left := self._leave():
-            _left.append(left)
-            self._closed = "was opened before this process was forked from another; open it again in this one"
-
-
-_all: WeakSet[Dialect] = WeakSet()
-# The connections of the parent. One that is not used any more would be closed by Python.
-_left: list[Sequence[object]] = []
-
-
-def _close_in_child() -> None:
-    for each in list(_all):
-        each._in_child()
-
-
-os.register_at_fork(after_in_child=_close_in_child)
+    def leave(self) -> Sequence[object]:
+        """See ``forked.Inherited``: what it said by these connections, the parent would be answered."""
 
 
 class Unbindable(Exception):

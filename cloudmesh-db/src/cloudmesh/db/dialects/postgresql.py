@@ -254,9 +254,11 @@ class PostgreSQL(Dialect):
                 each.close()
         self._connection = self._session = None
 
-    def _leave(self) -> Sequence[object]:
+    def leave(self) -> Sequence[object]:
         left = [each for each in (self._connection, self._session) if each is not None]
         self._connection = self._session = None
+        if left:
+            self._closed = "was open when this process was forked from another; open it again in this one"
         return left
 
     def _open(self, **options: int) -> psycopg.Connection[Any]:

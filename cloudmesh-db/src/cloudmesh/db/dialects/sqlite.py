@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from cloudmesh.db import locks
+from cloudmesh.db import forked, locks
 from cloudmesh.db.dialects.base import FORMAT, Dialect, DialectLimits, Unbindable, padded, too_new
 from cloudmesh.db.dialects.store_file import APPLICATION_ID, LOCKS, StoreFile, beside, make_directory
 from cloudmesh.plugin.errors import StoreError
@@ -199,8 +199,7 @@ class SQLite(Dialect):
         """The INSERT of these columns; that of the call before is kept, since it mostly is the same."""
         last_table, last_columns, sql = self._last_insert
         if columns is not last_columns or table != last_table:
-            names = ", ".join(map(self.quote, columns))
-            marks = ", ".join("?" * len(columns))
+            names, marks = ", ".join(map(self.quote, columns)), ", ".join("?" * len(columns))
             sql = f"INSERT INTO {self.quote(table)} ({names}) VALUES ({marks})"  # noqa: S608
             self._last_insert = table, columns, sql
         return sql
@@ -264,9 +263,12 @@ class SQLite(Dialect):
             self._connection.close()
         self._connection, self._reads = None, False
 
-    def _leave(self) -> Sequence[object]:
-        left, self._connection = self._connection, self._connection if self.in_memory else None
-        return () if self.in_memory or left is None else (left,)
+    def leave(self) -> Sequence[object]:
+        if self._connection is None or self.in_memory:
+            return ()
+        forked.refuse(self._file.opened)
+        left, self._connection, self._closed = self._connection, None, forked.REFUSED
+        return (left,)
 
     def _open(self) -> sqlite3.Connection:
         if self.in_memory:
@@ -384,10 +386,8 @@ def _upgrade(connection: sqlite3.Connection, place: str) -> int:
 
 def _from_1(connection: sqlite3.Connection) -> None:
     """Take numbers with a fraction out of columns of integers, and name the program."""
-    columns = connection.execute(
-        "SELECT tab, col FROM _columns WHERE kind = 'integer' AND col <> 'id'"
-    ).fetchall()
-    for tab, col in columns:
+    integers = "SELECT tab, col FROM _columns WHERE kind = 'integer' AND col <> 'id'"
+    for tab, col in connection.execute(integers).fetchall():
         table, column = (name.replace('"', '""') for name in (tab, col))
         # What is lost here is in _json as it is.
         connection.execute(

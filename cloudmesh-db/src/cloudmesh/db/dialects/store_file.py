@@ -12,6 +12,7 @@ from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
+from cloudmesh.db import forked
 from cloudmesh.plugin.errors import StoreError
 from cloudmesh.plugin.files import file_lock
 
@@ -79,7 +80,9 @@ class StoreFile:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     def check(self) -> None:
-        """Raise StoreError if anybody may have written the file, or have put it there."""
+        """Raise StoreError if anybody may have written the file or put it there, or a parent has it open."""
+        if forked.is_refused(self.path):
+            raise StoreError(f"the store {self.path} {forked.REFUSED}")
         real = self.path.resolve()
         files = [self.path, *(beside(real, suffix) for suffix in (*_SUFFIXES, LOCKS))]
         for directory in {self.path.parent, real.parent}:
@@ -91,6 +94,11 @@ class StoreFile:
     def remember(self) -> None:
         """Remember which file it is that is open now."""
         self._opened = self._present()
+
+    @property
+    def opened(self) -> tuple[int, int] | None:
+        """The device and inode of the file that was opened last; None if none was."""
+        return self._opened
 
     @property
     def is_same(self) -> bool:

@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.provider.boot import TOKEN_KEY
+from cloudmesh.db import forked
 
 _BUSY_SECONDS = 30.0
 # How many machines one listing call tells of.
@@ -109,20 +110,39 @@ class World:
     def __init__(self, file: Path, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self._file = file
+        # Whether it was open when this process was forked, and so is another's.
+        self._is_inherited = forked.is_refused(file)
+        self._require_own()
         try:
             self._connection = _connect(file)
         except (OSError, sqlite3.Error) as error:
             raise Unreachable(
                 f"the file of the simulated cloud, {file}, cannot be opened: {_reason(file, error)}"
             ) from error
+        forked.watch(self)
 
     def close(self) -> None:
         """Leave the file."""
-        self._connection.close()
+        if not self._is_inherited:
+            forked.unwatch(self)
+            self._connection.close()
+
+    def leave(self) -> Sequence[object]:
+        """See ``forked.Inherited``."""
+        with suppress(OSError):
+            status = self._file.stat()
+            forked.refuse((status.st_dev, status.st_ino))
+        self._is_inherited = True
+        return (self._connection,)
+
+    def _require_own(self) -> None:
+        if self._is_inherited:
+            raise Unreachable(f"the file of the simulated cloud, {self._file}, {forked.REFUSED}")
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """One transaction that no other process can come between."""
+        self._require_own()
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:

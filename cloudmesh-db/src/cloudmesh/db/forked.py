@@ -1,0 +1,74 @@
+"""What a forked child must leave to its parent: open connections, and the files that sqlite has open.
+
+sqlite notes for its whole process which locks it has on a file. A child inherits the notes and not the locks,
+so that a connection of its own takes none: whoever closes the store next removes the log that the child goes
+on writing, and what it has committed is lost without an error. sqlite's own documentation warns of that ("How
+To Corrupt An SQLite Database File", section 2.6). So a child does not open such a file at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+from weakref import WeakSet
+
+#: What to tell a user of a file that the parent has open.
+REFUSED = (
+    "was open when this process was forked from another, and so only that one can use it; start this one in "
+    "another way (multiprocessing: get_context('spawn')), or open it only after the fork"
+)
+
+
+class Inherited(Protocol):
+    """What may have connections when its process is forked."""
+
+    def leave(self) -> Iterable[object]:
+        """Be of no use in the child from now on; gives what must not be closed there. Raises nothing."""
+
+
+_watched: WeakSet[Inherited] = WeakSet()
+# By device and inode.
+_refused: set[tuple[int, int]] = set()
+
+
+def watch(each: Inherited) -> None:
+    """Let it be told in the children of this process."""
+    _watched.add(each)
+
+
+def unwatch(each: Inherited) -> None:
+    """Let it be told no more: it has nothing open."""
+    _watched.discard(each)
+
+
+def refuse(file: tuple[int, int] | None) -> None:
+    """Have a file, by its device and inode, not be opened in this process."""
+    if file is not None:
+        _refused.add(file)
+
+
+def is_refused(path: Path) -> bool:
+    """Whether the parent has the file open that is at a path."""
+    if not _refused:
+        return False
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) in _refused
+
+
+def _in_child() -> None:
+    left = [thing for each in list(_watched) for thing in each.leave()]
+    if left:
+        import ctypes  # only here
+
+        for each in left:
+            # Python closes a connection that nobody uses any more, at its end at the latest: in a transaction
+            # sqlite would undo it in the memory that it shares with the parent (seen: a damaged store).
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+
+
+os.register_at_fork(after_in_child=_in_child)
