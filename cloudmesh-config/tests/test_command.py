@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pexpect
 import pytest
 
+from cloudmesh.config.check import findings, provider_rules
 from cloudmesh.config.check.findings import Finding
 from cloudmesh.config.command.config import ConfigCommand
 
@@ -147,6 +148,19 @@ def test_what_the_new_value_breaks_is_told_at_once_and_nothing_else(write: Write
     assert "\nwarning: cloudmesh.parallel must be a whole number of 1 or more; write" in wrong.stderr
     assert "warning" not in cms("set", "cloudmesh.parallel=8").stderr
     assert "actve is not a known key" in cms("set", "cloudmesh.actve=uc").stderr
+    assert "cloud 'nope' is not under clouds" in cms("set", "cloudmesh.active=[uc, nope]").stderr
+
+
+def test_a_key_is_not_looked_at_by_the_providers_of_other_clouds(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(TEXT)
+    asked: list[str] = []
+    monkeypatch.setattr(provider_rules, "settings_keys", lambda point: asked.append("asked"))
+    assert findings.of_key(path, ["profile", "firstname"]) == []
+    assert asked == []
+    assert findings.of_key(path, ["clouds", "uc", "host"]) == []
+    assert asked == ["asked"]
 
 
 def test_a_secret_on_the_command_line_is_warned_of(write: Write) -> None:
@@ -233,3 +247,10 @@ def test_warnings_alone_exit_with_0(
     monkeypatch.setattr("cloudmesh.config.check.findings.check", lambda _: [])
     assert inside("check") == 0
     assert capsys.readouterr().out == f"{warning.path}: no findings\n"
+
+
+def test_what_the_environment_holds_is_not_shown(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPSECRET", "env-secret-value-77")
+    write("cloudmesh: {}\nclouds:\n  lc: {type: libcloud}\n")
+    told = cms("set", "clouds.lc.ca_cert=${TOPSECRET}").stderr + cms("check").stdout
+    assert "env-secret-value-77" not in told

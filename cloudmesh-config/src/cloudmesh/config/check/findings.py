@@ -105,9 +105,10 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
 
 
 def of_key(path: Path, parts: list[str]) -> list[str]:
-    """A warning for each thing that is wrong with one key itself; raises ConfigError as ``reader.parse``."""
-    found = rules.problems(reader.parse(config_file.read(path), path))
-    told = [each for each in found if each.parts == tuple(parts)]
+    """A warning for each thing that is wrong with a key or what is under it; raises as ``reader.parse``."""
+    cloud = parts[1] if parts[0] == "clouds" and len(parts) > 1 else ""
+    found = rules.problems(reader.parse(config_file.read(path), path), only=cloud)
+    told = [each for each in found if each.parts[: len(parts)] == tuple(parts)]
     return [harmless(f"warning: {each.message}; {each.remedy}") for each in told]
 
 

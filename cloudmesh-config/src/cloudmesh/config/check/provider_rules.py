@@ -37,7 +37,7 @@ def settings_keys(point: EntryPoint | None) -> tuple[str, ...] | None:
     try:
         found = point and getattr(point.load(), "settings_keys", None)
         return None if found is None else tuple(str(key) for key in found)
-    except Exception:  # noqa: BLE001 the code of an outside package; what is wrong with it is told with its type
+    except (Exception, SystemExit):  # noqa: BLE001 the code of an outside package; what is wrong with it is told with its type
         return None
 
 
@@ -45,7 +45,7 @@ def lacking_credentials(name: str, credentials: Mapping[str, Any], point: EntryP
     """The credentials that the provider asks for and that are not there."""
     try:
         required = tuple(getattr(point.load(), "required_credentials", ()))
-    except Exception as error:  # noqa: BLE001 the code of an outside package: it must not end the check
+    except (Exception, SystemExit) as error:  # noqa: BLE001 the code of an outside package: it must not end the check
         message = f"the provider {point.name!r} of {PROVIDERS} cannot be loaded ({type(error).__name__})"
         yield Problem("error", ("clouds", name, "type"), message, f"reinstall the package of {point.value}")
         return
@@ -71,7 +71,7 @@ def refused_settings(name: str, section: Mapping[str, Any], point: EntryPoint) -
         if not values.concerns_stand_in(sentence):
             message, _, remedy = sentence.partition("; ")
             yield Problem("error", _place(sentence, name), message, remedy or "correct it: cms config edit")
-    except Exception as error:  # noqa: BLE001 as above
+    except (Exception, SystemExit) as error:  # noqa: BLE001 as above
         message = f"the provider {point.name!r} failed on these settings ({type(error).__name__})"
         yield Problem("error", ("clouds", name), message, f"report it to the authors of {point.value}")
 
@@ -93,6 +93,8 @@ class _Values:
         variable = keys.variable(value)
         if variable and os.environ.get(variable):
             value = os.environ[variable]
+            # It may have been put there so that nobody sees it.
+            self.secrets.add(value)
         elif variable or keys.is_to_be_defined(value) or keys.is_encrypted(value):
             self.stand_ins.add(parts[-1])
             return keys.TO_BE_DEFINED

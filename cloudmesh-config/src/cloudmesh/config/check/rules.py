@@ -13,8 +13,8 @@ from cloudmesh.config.yaml.keys import TO_BE_DEFINED, is_to_be_defined, join, te
 from cloudmesh.plugin.errors import suggest
 
 
-def problems(data: dict[str, Any]) -> Iterator[Problem]:
-    """All broken rules of a configuration."""
+def problems(data: dict[str, Any], only: str | None = None) -> Iterator[Problem]:
+    """All broken rules of a configuration; ``only``: leaves out all clouds but this one."""
     yield from key_rules.top(data)
     yield from key_rules.option_problems(data)
     clouds = data.get("clouds")
@@ -27,6 +27,8 @@ def problems(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _names(data.get("cloudmesh"), [name for name in clouds if isinstance(name, str)])
     types = provider_rules.installed()
     for name, cloud in clouds.items():
+        if only is not None and name != only:
+            continue
         found = list(_cloud(name, cloud, types))
         yield from found
         if isinstance(cloud, dict) and not any(problem.level == "error" for problem in found):
