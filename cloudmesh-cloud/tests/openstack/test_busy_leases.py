@@ -1,9 +1,11 @@
 """A lease that Blazar starts or ends at this moment is changed as soon as Blazar takes a change."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloudmesh.cloud.conformance.base import Around
-from cloudmesh.cloud.errors import NotFound, ServerFailure
+from cloudmesh.cloud.errors import NotFound, Refused, ServerFailure
 from cloudmesh.cloud.model.leases import Lease, LeaseStatus
 from cloudmesh.cloud.providers.openstack import leases
 
@@ -77,6 +79,40 @@ def test_one_that_is_about_to_start_is_extended_when_it_has_started(blazar, seen
     cloud = blazar(DONE, seen=seen)
     assert cloud.extend_lease("l1", NOON).name == "mine"
     assert len(cloud.pauses) == pauses
+
+
+BROKEN = {"json": {"lease": {**TOLD, "status": "ERROR"}}, "headers": JSON}
+
+
+@pytest.mark.parametrize(("seen", "answers"), [([DONE, BROKEN], [BUSY, DONE]), ([BROKEN], [BROKEN])])
+def test_one_that_has_gone_into_error_is_not_said_to_be_extended(blazar, seen, answers):
+    """Blazar extends it all the same, once its start has failed."""
+    cloud = blazar(*answers, seen=seen)
+    with pytest.raises(Refused, match="the lease is in state error; delete it and create another"):
+        cloud.extend_lease("l1", NOON)
+    assert cloud.pauses == []
+
+
+def test_one_that_does_not_start_in_time_is_left_as_it_is(blazar, requests_mock, monkeypatch):
+    monkeypatch.setattr(leases, "BUSY_SECONDS", 0.5)
+    cloud = blazar(DONE, seen=[pending("2026-11-30T10:00:00.000000")])
+    with pytest.raises(ServerFailure, match="it is about to start; try again in a minute") as refused:
+        cloud.extend_lease("l1", NOON)
+    assert not refused.value.outcome_unknown
+    assert "PUT" not in {each.method for each in requests_mock.request_history}
+
+
+def test_it_is_told_before_the_time_for_the_call_is_over(blazar, change, monkeypatch):
+    cloud = blazar(BUSY)
+    cloud.connection_settings = replace(cloud.connection_settings, call_timeout=1.0)
+    with pytest.raises(ServerFailure, match="takes no other change meanwhile"):
+        change(cloud)
+    assert cloud.pauses == []
+
+
+def test_a_look_that_fails_once_is_made_again(blazar):
+    cloud = blazar(DONE, seen=[{"status_code": 503}, DONE])
+    assert cloud.extend_lease("l1", NOON).name == "mine"
 
 
 def test_it_is_told_when_that_takes_too_long(blazar, change, monkeypatch):

@@ -12,15 +12,16 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
-from cloudmesh.cloud.errors import OddRecord, ServerFailure, Unsupported, reworded
+from cloudmesh.cloud.errors import OddRecord, Refused, ServerFailure, Unsupported, reworded
 from cloudmesh.cloud.model.leases import HOSTS, INSTANCES, Lease, LeaseRequest, LeaseStatus, Reservation
+from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.openstack.networks import OpenStackNetworks
 from cloudmesh.cloud.providers.openstack.records import text
 from cloudmesh.cloud.providers.openstack.services import Json
 from cloudmesh.cloud.wire.waiting import pause
 
-# A lease is started or ended within so long; the calls of a job are given up later than that.
-BUSY_SECONDS = 30.0
+# A lease is started or ended within so long, and the part of the time for one call that is spent on that.
+BUSY_SECONDS, _SHARE = 30.0, 0.8
 _POLL_SECONDS = 1.0
 # Blazar looks for what is to start every 10 seconds.
 _SOON_SECONDS = 20.0
@@ -61,42 +62,69 @@ class OpenStackLeases(OpenStackNetworks):
             raise reworded(error, f"{error}; {_NO_TRUST}") from error
 
     def extend_lease(self, cloud_id: str, ends: float) -> Lease:
-        def extend() -> Lease:
-            return _lease(self.name, self.ask("extend_lease", cloud_id, data={"end_date": _minute(ends)}))
-
         what = f"extend lease {cloud_id}"
-        self._await_start(what, cloud_id)
-        return self._changed(what, extend)
+
+        def extend() -> Lease:
+            from cloudmesh.cloud.providers.openstack.errors import LeaseBusy
+
+            lease = self._asked_for(what, cloud_id)
+            if lease.status is LeaseStatus.PENDING and lease.starts <= time.time() + _SOON_SECONDS:
+                # One that is extended in the moment of its start goes into error for good.
+                soon = LeaseBusy(
+                    f"cloud {self.name}: {what} failed: it is about to start; try again in a minute"
+                )
+                soon.outcome_unknown = False
+                raise soon
+            try:
+                with self._reserving(what):
+                    told = self.ask("extend_lease", cloud_id, data={"end_date": _minute(ends)})
+                    return self._alive(what, _lease(self.name, told))
+            except LeaseBusy:
+                self._alive(what, self._asked_for(what, cloud_id))
+                raise
+
+        return self._in_time(extend)
 
     def delete_lease(self, cloud_id: str) -> None:
-        self._changed(f"delete lease {cloud_id}", lambda: self.ask("delete_lease", cloud_id))
+        def delete() -> None:
+            with self._reserving(f"delete lease {cloud_id}"):
+                self.ask("delete_lease", cloud_id)
 
-    def _await_start(self, what: str, cloud_id: str) -> None:
-        """Wait for a lease that starts soon: one that is extended at that moment goes into error for good."""
-        deadline = time.monotonic() + BUSY_SECONDS
-        while time.monotonic() < deadline:
-            with self._reserving(what):
-                lease = _lease(self.name, self.ask("lease", cloud_id))
-            if lease.status is not LeaseStatus.PENDING or lease.starts > time.time() + _SOON_SECONDS:
-                return
-            pause(_POLL_SECONDS)
+        self._in_time(delete)
 
-    def _changed(self, what: str, change: Callable[[], Told]) -> Told:
-        """What comes of a change of a lease, which is asked for again while the lease is busy.
+    def _in_time(self, change: Callable[[], Told]) -> Told:
+        """What comes of a change of a lease, which is tried again while the lease is busy.
 
         Both changes come to the same when they are made twice.
         """
         from cloudmesh.cloud.providers.openstack.errors import LeaseBusy
 
-        deadline = time.monotonic() + BUSY_SECONDS
+        # Who makes this call gives it up after its time, and does not know then what Blazar says.
+        ends = time.monotonic() + min(BUSY_SECONDS, _SHARE * self.connection_settings.call_timeout)
         while True:
             try:
-                with self._reserving(what):
-                    return change()
+                return change()
             except LeaseBusy:
-                if time.monotonic() + _POLL_SECONDS > deadline:
+                if time.monotonic() + _POLL_SECONDS > ends:
                     raise
             pause(_POLL_SECONDS)
+
+    def _asked_for(self, what: str, cloud_id: str) -> Lease:
+        """A lease as it is now."""
+
+        def ask() -> Lease:
+            with self._reserving(what):
+                return _lease(self.name, self.ask("lease", cloud_id))
+
+        return ReadRetry(quick=_POLL_SECONDS).call(ask)
+
+    def _alive(self, what: str, lease: Lease) -> Lease:
+        """The lease. Raises Refused for one in error: Blazar extends even that, and it never starts."""
+        if lease.status is LeaseStatus.ERROR:
+            raise Refused(
+                f"cloud {self.name}: {what} failed: the lease is in state error; delete it and create another"
+            )
+        return lease
 
     @property
     def _credentials(self) -> Mapping[str, Any]:
