@@ -69,6 +69,21 @@ def test_machines_whose_answers_are_lost_behind_a_gateway_are_booted_once(make_g
     assert counts and set(counts.values()) == {1}
 
 
+@pytest.mark.parametrize("alpn", [BOTH, OLD])
+def test_an_answer_that_is_cut_costs_the_other_calls_nothing(make_gateway, alpn):
+    """Those that share a connection, too; and a reboot is not repeated."""
+    _, stack = make_gateway(alpn)
+    stack.add([f"a{number:03}" for number in range(1, 101)], "ACTIVE")
+    with Cloud("a") as cloud:
+        assert len(cloud.machines()) == 100
+    stack.tell(faults=0.05, kinds=["truncated"], only="/action")
+    stack.forget()
+    with Machines("a[001-100]", "a", parallel=100) as ms:
+        result = ms.reboot()
+    cut = sum(bool(call["fault"]) for call in stack.calls() if call["kind"].endswith("reboot"))
+    assert 0 < cut < 20 and len(result.failed) == cut
+
+
 def test_a_gateway_that_ends_in_the_middle_leaves_nothing_untold(make_gateway):
     gateway, stack = make_gateway(BOTH)
     stack.add([f"a{number:03}" for number in range(1, 101)])

@@ -300,7 +300,6 @@ ODD = {
     "no-status": head(b"\x00\x01a\x01b"),
     "no-number": head(b"\x08\x03abc"),
     "no-headers": head(b"\xff\xff\xff\xff\xff\xff\xff"),
-    "upper-case": head(OK + b"\x00\x01A\x01b"),
     "content-first": lambda request: [Raw(DataFrame(request.stream, b"content").serialize())],
     "on-no-stream": lambda request: [Raw(bytes([0, 0, 1, 0, 0, 0, 0, 0, 0, 0]))],
     "too-long": lambda request: [Head(), Raw(b"\xff\xff\xff\0\0" + request.stream.to_bytes(4, "big"))],
@@ -324,12 +323,81 @@ def test_what_is_no_http2_in_the_middle(serve, call, name):
     assert mine.get("/next").text == "/next"
 
 
-def test_a_content_that_is_shorter_than_its_head_says(serve, call):
-    steps = [Head(200, (("content-length", "5"),)), Data(b"four"), End()]
-    server = serve(lambda request: steps if request.path == "/short" else answer(b"it"))
+LENGTHS = {
+    "cut": [Head(200, (("content-length", "5"),)), Data(b"four"), End()],
+    "longer": [Head(200, (("content-length", "3"),)), Data(b"four"), End()],
+    "nothing": [Head(200, (("content-length", "5"),), ends=True)],
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_a_content_of_another_length_than_its_head_says_is_cut_and_the_others_are_not(beside, name):
+    """As haproxy ends an answer whose server broke off."""
+    server, _, (made,) = beside(name, lambda request: LENGTHS[name])
+    assert kinds([made]) == {AnswerCutError} and server.connections == 1
+
+
+@pytest.mark.parametrize("lengths", [("5", "6"), ("five",), ("-5",), ("+5",)])
+def test_a_length_that_is_none_ends_its_call_alone(beside, lengths):
+    head = Head(200, tuple(("content-length", each) for each in lengths))
+    _, _, (made,) = beside("odd", lambda request: [head, Data(b"fiver"), End()])
+    assert kinds([made]) <= {NoHttpError, AnswerCutError}
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_where_no_content_follows_any_length_may_be_told(serve, call, status):
+    server = serve(lambda request: [Head(status, (("content-length", "57"),), ends=True)])
+    mine = call(server)
+    assert mine.get().status_code == mine.get().status_code == status and server.connections == 1
+
+
+def goodbye(last=0, code=0, stream=0, length=8):
+    """A frame of the type GOAWAY."""
+    said = (last.to_bytes(4, "big") + code.to_bytes(4, "big"))[:length]
+    return Raw(len(said).to_bytes(3, "big") + b"\x07\0" + stream.to_bytes(4, "big") + said)
+
+
+GOODBYES = {
+    "empty": lambda request: [goodbye(length=0)],
+    "short": lambda request: [goodbye(length=4)],
+    "on-a-stream": lambda request: [goodbye(stream=request.stream)],
+    "after-an-error": lambda request: [goodbye(code=2), goodbye()],
+    "after-an-error-later": lambda request: [goodbye(last=2**31 - 1, code=2), 0.1, goodbye()],
+    "after-the-head": lambda request: [Head(202), 0.1, goodbye()],
+}
+
+
+@pytest.mark.parametrize("name", GOODBYES)
+def test_a_goodbye_that_contradicts_itself_is_not_believed(serve, call, name):
+    """The call was begun with, whatever it says, and is not made again."""
+    server = serve(GOODBYES[name])
     mine = call(server, timeout=5.0)
-    assert kinds([mine.submit("/short")]) <= {NoHttpError, AnswerCutError}
-    assert mine.get().content == b"it"
+    (kind,) = kinds([mine.submit("/made", method="POST", body=b"{}")])
+    assert kind in (NoHttpError, ConnectionLostError, AnswerCutError)
+    assert [each.method for each in server.requests] == ["POST"]
+
+
+def test_a_server_that_wants_http_1_1_is_called_by_that(serve, call):
+    def script(request):
+        return [Reset(ErrorCodes.HTTP_1_1_REQUIRED)] if ":authority" in request.headers else answer(b"it")
+
+    server = serve(script)
+    mine = call(server)
+    assert kinds([mine.submit(f"/{number}") for number in range(3)]) == {ConnectionLostError}
+    assert mine.get("/next").status_code == 200
+    assert server.protocols[-1] != "h2"
+
+
+def test_clients_that_let_go_while_calls_are_in_flight_leave_these_to_their_end(serve, call):
+    gate = threading.Event()
+    server = serve(lambda request: [gate, *answer(request.path.encode())])
+    mine = call(server)
+    made = [mine.submit(f"/{number}") for number in range(5)]
+    assert until(lambda: len(server.requests) == 5)
+    mine.executor.submit(mine.close).result(LONG)
+    gate.set()
+    assert [each.result(LONG).text for each in made] == [f"/{number}" for number in range(5)]
+    assert call(server).get("/after").text == "/after"
 
 
 def test_a_head_in_two_frames_with_another_one_between_is_no_http2(serve, call):

@@ -14,8 +14,10 @@ from cloudmesh.cloud.wire.pool import POOLS, Pool, Server, Tls
 from cloudmesh.cloud.wire.waiting import is_shared
 
 _PORTS = {"http": 80, "https": 443}
-# So often a call is made at most that a server has not begun with.
+# So often a call is made at most that a server has not begun with, if it answers no other either.
 _TRIES = 3
+# Characters of a head that each gateway takes; for a longer one some end the connection with all calls.
+_SHORT = 8192
 
 
 class WireClient:
@@ -47,7 +49,7 @@ class WireClient:
     def exchange(self, method: str, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a request that ``reaches`` and ``accepts`` allow; see ``Connection`` for errors."""
         pool, usual = self._pool(url)
-        if url.scheme == "https" and is_shared():
+        if url.scheme == "https" and is_shared() and _is_short(url, headers):
             answer = self._exchange_by_http2(pool, method, url, headers, body)
             if answer is not None:
                 return answer
@@ -74,8 +76,8 @@ class WireClient:
             try:
                 return connection.exchange(told, body, self._budget)
             except NotTakenError:
-                # Its connection comes to its end.
-                tries -= 1
+                # Its connection comes to its end; where it was of use to others, its turn comes too.
+                tries -= not connection.was_of_use
                 if not tries:
                     raise
         return None
@@ -108,6 +110,10 @@ def reaches(url: SplitResult) -> bool:
         return False
     plain = url.netloc.isascii() and url.netloc.isprintable() and " " not in url.netloc
     return url.scheme in _PORTS and bool(host) and port != 0 and plain and "@" not in url.netloc
+
+
+def _is_short(url: SplitResult, headers: Mapping[str, str]) -> bool:
+    return sum(map(len, [url.path, url.query, *headers, *headers.values()])) < _SHORT
 
 
 @cache

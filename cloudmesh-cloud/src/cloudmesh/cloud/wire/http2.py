@@ -28,21 +28,19 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from cloudmesh.cloud.errors import BadAnswer, CloudTimeout
-from cloudmesh.cloud.wire.answer import Answer, made_answer
+from cloudmesh.cloud.errors import CloudTimeout
+from cloudmesh.cloud.wire.answer import Answer
 from cloudmesh.cloud.wire.budget import AnswerBudget
 from cloudmesh.cloud.wire.errors import (
-    AnswerCutError,
     AnswerTimeoutError,
-    ConnectionLostError,
     ConnectTimeoutError,
     NoConnectionError,
     NoHttpError,
     NotTakenError,
-    WireError,
 )
 from cloudmesh.cloud.wire.frames import Goodbye, without_goodbyes
-from cloudmesh.cloud.wire.waiting import bell, until_ready
+from cloudmesh.cloud.wire.stream import Stream
+from cloudmesh.cloud.wire.waiting import until_ready
 
 Headers = Sequence[tuple[str, str]]
 
@@ -58,111 +56,37 @@ _FIRST_WINDOW = 65_535
 _LOOK = 0.05
 
 
-class _Stream:
-    """One call and what has come of its answer.
-
-    Attributes:
-        number: of the stream.
-        rest: what is still to be sent of its content.
-        is_sent: whether all of the request was handed over.
-        complete: whether the answer is whole.
-        error: why there will be none; None as long as there may be one.
-        rung: by whoever has news for it, or wants it to read.
-        since: when it went on last, by ``time.monotonic``.
-        ends: when it must have gone on.
-    """
-
-    def __init__(self, number: int, content: bytes, budget: AnswerBudget) -> None:
-        self.number, self.rest = number, memoryview(content)
-        self.is_sent, self.complete = not content, False
-        self.error: Exception | None = None
-        self.rung = bell()
-        self._budget = budget
-        self.since = time.monotonic()
-        self.ends = self.since + budget.left()
-        self._status, self._received = 0, 0
-        self._headers: dict[str, str] = {}
-        self._parts: list[bytes] = []
-
-    def seconds_left(self) -> float:
-        """Seconds until the next part must have come. Raises AnswerTimeoutError or CloudTimeout for none."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            # Which of the two times was over is told.
-            self._budget.left()
-            raise AnswerTimeoutError
-        return left
-
-    def take_head(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Take the head of the answer."""
-        told = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-        try:
-            self._status = int(told.pop(":status"))
-        except (KeyError, ValueError):
-            self.fail(NoHttpError("its status is no number"))
-            return
-        self._headers = told
-        self.goes_on()
-
-    def take(self, data: bytes) -> None:
-        """Take a part of the content."""
-        self._received += len(data)
-        self._parts.append(data)
-        try:
-            self._budget.require(self._received)
-        except BadAnswer as error:
-            self.fail(error)
-        else:
-            self.goes_on()
-
-    def goes_on(self) -> None:
-        """Take note that something was sent, or has come: the next part has its own time."""
-        self.since = time.monotonic()
-        try:
-            self.ends = self.since + self._budget.left()
-        except CloudTimeout as error:
-            # Another call may be reading.
-            self.fail(error)
-
-    def end(self) -> None:
-        """Take note that the answer is whole."""
-        self.complete, self.rest = True, memoryview(b"")
-        self.rung.ring()
-
-    def fail(self, error: Exception) -> None:
-        """Take note that there will be no answer."""
-        if not (self.complete or self.error):
-            self.error, self.rest = error, memoryview(b"")
-            self.rung.ring()
-
-    def lost(self) -> WireError:
-        """The error of an answer that does not come any more."""
-        return AnswerCutError() if self._status else ConnectionLostError()
-
-    def answer(self) -> Answer:
-        """The answer, which is complete. Raises UnreadableAnswerError, or BadAnswer if it is too large."""
-        return made_answer(self._status, self._headers, self._parts, self._budget)
-
-
 class Http2Connection:
     """A connection that is open, for the calls of one thread.
 
     Attributes:
         keeps: whether other calls may begin on it.
+        speaks_it: whether the server is to be called by HTTP/2 at all.
+        was_of_use: whether the server has begun with some call.
+        freed: called when there is room for another call.
     """
 
     def __init__(self, secured: socket.socket) -> None:
-        self.keeps = True
+        self.keeps = self.speaks_it = True
+        self.freed: Callable[[], object] = lambda: None
+        self.was_of_use = False
+        # Whether the server has met with no error.
+        self._in_peace = True
         self._socket = secured
-        self._state = H2Connection(H2Configuration(header_encoding=None, validate_outbound_headers=False))
+        # A header that has no meaning by HTTP/2, as gateways pass them on, is no reason to end all calls.
+        self._state = H2Connection(
+            H2Configuration(
+                header_encoding=None, validate_outbound_headers=False, validate_inbound_headers=False
+            )
+        )
         self._state.local_settings = Settings(
             initial_values={SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW}
         )
         self._state.initiate_connection()
         self._state.increment_flow_control_window(_WINDOWS - _FIRST_WINDOW)
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, Stream] = {}
         # Which of them reads for all.
-        self._reader: _Stream | None = None
+        self._reader: Stream | None = None
         # What has come of a frame that is not whole, and what is to be sent.
         self._begun, self._out = b"", bytearray()
         # Whether the server has said how many streams it allows, and whether nothing comes any more; what it
@@ -189,8 +113,13 @@ class Http2Connection:
         self._flush()
 
     def close(self) -> None:
-        """Close it."""
-        self.keeps, self._is_over = False, True
+        """Close it; while calls are under way, that is left to the last of them."""
+        self.keeps = False
+        if not self._streams:
+            self._shut()
+
+    def _shut(self) -> None:
+        self._is_over = True
         with suppress(OSError):
             self._socket.close()
 
@@ -199,14 +128,18 @@ class Http2Connection:
         """Whether calls are under way."""
         return bool(self._streams)
 
+    @property
+    def most(self) -> int:
+        """How many calls may be under way at once."""
+        return max(1, min(self._state.remote_settings.max_concurrent_streams, _MOST))
+
     def has_room(self) -> bool:
         """Whether another call may begin."""
         if self.keeps and not self._streams:
             # What the server has said since the last call.
             self._take_what_has_come()
             self._flush()
-        most = min(self._state.remote_settings.max_concurrent_streams, _MOST)
-        return self.keeps and len(self._streams) < most
+        return self.keeps and len(self._streams) < self.most
 
     def exchange(self, headers: Headers, content: bytes, budget: AnswerBudget) -> Answer:
         """The answer to a request, which is sent once.
@@ -228,10 +161,13 @@ class Http2Connection:
             raise stream.error
         return stream.answer()
 
-    def _begin(self, headers: Headers, content: bytes, budget: AnswerBudget) -> _Stream:
+    def _begin(self, headers: Headers, content: bytes, budget: AnswerBudget) -> Stream:
         try:
-            stream = _Stream(self._state.get_next_available_stream_id(), content, budget)
+            stream = Stream(self._state.get_next_available_stream_id(), content, budget)
             self._state.send_headers(stream.number, headers, end_stream=not content)
+            # For a wrong length of one answer the package would end all; each call finds it out for itself.
+            theirs = self._state.streams[stream.number]
+            theirs._initialize_content_length = _any_length  # type: ignore[method-assign]
         except ProtocolError as error:
             # There are no numbers left, or it has come to its end.
             self.keeps = False
@@ -239,7 +175,7 @@ class Http2Connection:
         self._streams[stream.number] = stream
         return stream
 
-    def _go_on(self, stream: _Stream) -> None:
+    def _go_on(self, stream: Stream) -> None:
         """Send what can be sent, and wait once: by reading for all, or until there is news."""
         self._send_content(stream)
         self._flush()
@@ -262,7 +198,7 @@ class Http2Connection:
         finally:
             self._reader = None
 
-    def _leave(self, stream: _Stream) -> None:
+    def _leave(self, stream: Stream) -> None:
         """Be done with a call, and let another one read."""
         del self._streams[stream.number]
         if not (self._is_over or (stream.complete and stream.is_sent)):
@@ -270,12 +206,14 @@ class Http2Connection:
             with suppress(ProtocolError):
                 self._state.reset_stream(stream.number, ErrorCodes.CANCEL)
             self._flush()
+        self.was_of_use = self.was_of_use or stream.complete
         if self._reader is None and self._streams:
             next(iter(self._streams.values())).rung.ring()
         if not (self.keeps or self._streams):
-            self.close()
+            self._shut()
+        self.freed()
 
-    def _send_content(self, stream: _Stream) -> None:
+    def _send_content(self, stream: Stream) -> None:
         """Hand over as much of a content as the server allows for now."""
         while stream.rest:
             # It is less than nothing where the server has lowered it meanwhile.
@@ -316,7 +254,7 @@ class Http2Connection:
                 data = b""
             self._heard = time.monotonic()
             if not data:
-                self._break(_Stream.lost)
+                self._break(Stream.lost)
                 return
             self._feed(data)
 
@@ -327,7 +265,7 @@ class Http2Connection:
                 self._take(event)
         except (ProtocolError, NoHttpError) as error:
             kind = str(error) if isinstance(error, NoHttpError) else type(error).__name__
-            self._why = NoHttpError(kind)
+            self._why, self.speaks_it = NoHttpError(kind), False
             self._break(lambda _: NoHttpError(kind))
             return
         if goodbye:
@@ -355,11 +293,16 @@ class Http2Connection:
         elif isinstance(event, StreamEnded):
             stream.end()
         elif isinstance(event, StreamReset):
-            # Also for REFUSED_STREAM, by which nothing was done (RFC 9113, section 8.7): haproxy says it of
-            # requests that were carried out (findings/haproxy-refused-streams-were-carried-out.sh).
-            stream.fail(stream.lost())
+            self._reset(stream, event)
         elif isinstance(event, WindowUpdated):
             stream.rung.ring()
+
+    def _reset(self, stream: Stream, event: StreamReset) -> None:
+        if event.error_code == ErrorCodes.HTTP_1_1_REQUIRED:
+            self.keeps = self.speaks_it = False
+        # Also for REFUSED_STREAM, by which nothing was done (RFC 9113, section 8.7): haproxy says it of
+        # requests that were carried out (findings/haproxy-refused-streams-were-carried-out.sh).
+        stream.fail(stream.lost())
 
     def _ring_those_who_send(self) -> None:
         for each in self._streams.values():
@@ -369,15 +312,20 @@ class Http2Connection:
     def _say_goodbye(self, goodbye: Goodbye) -> None:
         """Begin nothing more; what the server has not begun with may be made again elsewhere.
 
-        One that has met with an error may be wrong about that.
+        One that has met with an error, or contradicts itself, may be wrong about that.
         """
-        self.keeps = False
+        self.keeps, self._in_peace = False, self._in_peace and goodbye.in_peace
+        self.was_of_use = self.was_of_use or any(number <= goodbye.last for number in self._streams)
         for number, each in self._streams.items():
             if number > goodbye.last:
-                each.fail(NotTakenError() if goodbye.in_peace else each.lost())
+                each.fail(NotTakenError() if self._in_peace and not each.is_begun else each.lost())
 
-    def _break(self, error: Callable[[_Stream], Exception]) -> None:
+    def _break(self, error: Callable[[Stream], Exception]) -> None:
         """Take note that nothing comes any more."""
         self.keeps, self._is_over = False, True
         for each in self._streams.values():
             each.fail(error(each))
+
+
+def _any_length(headers: object) -> None:
+    """Take note of no length that is announced."""

@@ -7,6 +7,7 @@ import os
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,7 +135,9 @@ class Pool:
         thread = threading.get_ident()
         if thread not in self._together:
             self._together[thread] = Together(self._offering)
-            at_end(lambda: self._close_together(thread))
+            # It does not live as long as the thread.
+            mine = weakref.ref(self)
+            at_end(lambda: _close_together(mine(), thread))
         return self._together[thread].take(seconds)
 
     def _close_together(self, thread: int) -> None:
@@ -245,6 +248,11 @@ class Pool:
         self.close()
         for thread in list(self._together):
             self._close_together(thread)
+
+
+def _close_together(pool: Pool | None, thread: int) -> None:
+    if pool is not None:
+        pool._close_together(thread)
 
 
 class Pools:

@@ -31,8 +31,10 @@ class Together:
         # Whether the server speaks it; None as long as that is not known.
         self._speaks: bool | None = None
         self._open: list[Http2Connection] = []
-        # Whether one call opens a connection, for which the others wait.
-        self._is_opening = False
+        # How many calls the last one took at once; 0 as long as that is not known.
+        self._room = 0
+        # How many calls open a connection, for which the others wait.
+        self._opening = 0
         self._waiting: deque[Bell] = deque()
         # When opening one failed last: nobody waits for the next call that tries.
         self._failed = -inf
@@ -44,16 +46,27 @@ class Together:
             NoConnectionError, OSError, ssl.SSLError: there is none; nothing was sent.
         """
         began = time.monotonic()
-        while self._speaks is not False:
+        while not self._is_old:
             if (found := self._with_room()) is not None:
                 return found
-            if not self._is_opening or self._failed >= began:
+            if self._is_old:
+                break
+            if self._opening < self._may_open() or self._failed >= began:
                 return self._opened(began + seconds - time.monotonic())
             rung = bell()
             self._waiting.append(rung)
             if not rung.wait(began + seconds - time.monotonic()):
                 raise ConnectTimeoutError
         return None
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether the server is to be called by HTTP/1.1."""
+        return self._speaks is False
+
+    def _may_open(self) -> int:
+        """How many calls may open a connection at once: as many as those that wait would fill."""
+        return -(-(len(self._waiting) + 1) // self._room) if self._room else 1
 
     def _with_room(self) -> Http2Connection | None:
         for each in list(self._open):
@@ -64,10 +77,13 @@ class Together:
             if not each.keeps:
                 # Those that are busy are closed by the last of their calls.
                 self._open.remove(each)
+            if not each.speaks_it:
+                # It is called by HTTP/1.1 from now on.
+                self._speaks = False
         return None
 
     def _opened(self, seconds: float) -> Http2Connection | None:
-        self._is_opening = True
+        self._opening += 1
         try:
             made = self._connect(seconds)
         except ConnectTimeoutError:
@@ -77,13 +93,18 @@ class Together:
             self._failed = time.monotonic()
             raise
         finally:
-            self._is_opening = False
+            self._opening -= 1
             while self._waiting:
                 self._waiting.popleft().ring()
         self._speaks = made is not None
         if made is not None:
             self._open.append(made)
+            made.freed, self._room = self._ring_one, made.most
         return made
+
+    def _ring_one(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().ring()
 
     def close(self) -> None:
         """Close them all; none of them may be in use."""
