@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,24 @@ class Together:
                 break
             if self._opening < self._may_open() or self._failed >= began:
                 return self._opened(began + seconds - time.monotonic())
-            rung = bell()
-            self._waiting.append(rung)
-            if not rung.wait(began + seconds - time.monotonic()):
-                raise ConnectTimeoutError
+            self._await_one(began + seconds - time.monotonic())
         return None
+
+    def _await_one(self, seconds: float) -> None:
+        """Wait until there may be room, or a connection was opened. Raises ConnectTimeoutError."""
+        rung = bell()
+        self._waiting.append(rung)
+        try:
+            if rung.wait(seconds):
+                return
+        except BaseException:
+            # It is thrown out, and may have been rung for just now.
+            self._ring_one()
+            raise
+        finally:
+            with suppress(ValueError):
+                self._waiting.remove(rung)
+        raise ConnectTimeoutError
 
     @property
     def _is_old(self) -> bool:
