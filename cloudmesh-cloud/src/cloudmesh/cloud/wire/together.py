@@ -110,7 +110,8 @@ class Together:
             self._opening -= 1
             while self._waiting:
                 self._waiting.popleft().ring()
-        self._speaks = made is not None
+        # One that was opened before may have been told by the server to come by HTTP/1.1.
+        self._speaks = made is not None and not self._is_old
         if made is not None:
             self._open.append(made)
             made.freed, self._room = self._ring_one, made.most
@@ -121,7 +122,7 @@ class Together:
             self._waiting.popleft().ring()
 
     def close(self) -> None:
-        """Close them all; none of them may be in use."""
+        """Close them all; those in use are closed by the last of their calls."""
         for each in self._open:
             each.close()
         self._open.clear()
