@@ -13,7 +13,7 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 python3 -m venv "$place/venv"
 "$place/venv/bin/pip" install --quiet --disable-pip-version-check 'h2==4.4.1' 'hpack==4.2.0' 'hyperframe==6.1.0' 2> /dev/null
-"$place/venv/bin/python" - "$place" "$nginx" > "$place/told" << 'END'
+"$place/venv/bin/python" - "$place" "$nginx" > "$place/told" 2> "$place/noise" << 'END' || { cat "$place/noise" >&2; exit 1; }
 import socket
 import subprocess
 import sys
