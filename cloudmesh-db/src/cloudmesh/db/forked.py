@@ -1,23 +1,28 @@
-"""What a forked child must leave to its parent: open connections, and the files that sqlite has open.
+"""What becomes of open connections in a forked child: it closes them, or leaves them to its parent.
 
 sqlite notes for its whole process which locks it has on a file. A child inherits the notes and not the locks,
-so that a connection of its own takes none: whoever closes the store next removes the log that the child goes
-on writing, and what it has committed is lost without an error. sqlite's own documentation warns of that ("How
-To Corrupt An SQLite Database File", section 2.6). So a child does not open such a file at all.
+so that a connection of its own would take none: whoever closes the store next removes the log that the child
+goes on writing, and what it has committed is lost without an error. sqlite's own documentation warns of that
+("How To Corrupt An SQLite Database File", section 2.6). The notes go with the inherited connection, which the
+child closes. Where it cannot, since that was in use at that moment, it does not open the file at all.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
 
-#: What to tell a user of a file that the parent has open.
+#: What to tell a user of what was open, and is closed in the child.
+CLOSED = "was open when this process was forked from another; open it again in this one"
+#: And of a file that was in use then.
 REFUSED = (
-    "was open when this process was forked from another, and so only that one can use it; start this one in "
-    "another way (multiprocessing: get_context('spawn')), or open it only after the fork"
+    "was in use when this process was forked from another, and so only that one can use it; start this one "
+    "in another way (multiprocessing: get_context('spawn')), or open it only after the fork"
 )
 
 
@@ -25,7 +30,7 @@ class Inherited(Protocol):
     """What may have connections when its process is forked."""
 
     def leave(self) -> Iterable[object]:
-        """Be of no use in the child from now on; gives what must not be closed there. Raises nothing."""
+        """Be of no use in the child from now on; gives what cannot be closed there. Raises nothing."""
 
 
 _watched: WeakSet[Inherited] = WeakSet()
@@ -49,8 +54,24 @@ def refuse(file: tuple[int, int] | None) -> None:
         _refused.add(file)
 
 
+def closed(connection: sqlite3.Connection, is_used: bool, file: tuple[int, int] | None) -> bool:
+    """Close an inherited connection to a file of sqlite; if it was in use, the file is refused.
+
+    Args:
+        is_used: whether another thread was calling sqlite by it when the process was forked.
+        file: its device and inode.
+    """
+    # To undo a transaction would change the memory that sqlite shares with the parent.
+    if not (is_used or connection.in_transaction):
+        with suppress(sqlite3.Error):
+            connection.close()
+            return True
+    refuse(file)
+    return False
+
+
 def is_refused(path: Path) -> bool:
-    """Whether the parent has the file open that is at a path."""
+    """Whether the parent used the file at a path when this process was forked."""
     if not _refused:
         return False
     try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -21,7 +20,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from cloudmesh.db import forked, locks
 from cloudmesh.db.dialects.base import FORMAT, Dialect, DialectLimits, Unbindable, padded, too_new
-from cloudmesh.db.dialects.store_file import APPLICATION_ID, LOCKS, StoreFile, beside, make_directory
+from cloudmesh.db.dialects.store_file import (
+    APPLICATION_ID,
+    LOCKS,
+    StoreFile,
+    beside,
+    make_directory,
+    switch_to_wal,
+)
 from cloudmesh.plugin.errors import StoreError
 
 if TYPE_CHECKING:
@@ -206,12 +212,15 @@ class SQLite(Dialect):
 
     def _bind(self, run: Any, sql: str, bound: Any) -> Any:
         """Run a statement with values; raises Unbindable for one that sqlite cannot take, or StoreError."""
+        self._is_used = True
         try:
             return run(sql, bound)
         except (OverflowError, UnicodeEncodeError) as error:
             raise Unbindable from error
         except sqlite3.Error as error:
             self._fail(error)
+        finally:
+            self._is_used = False
 
     def version(self) -> tuple[object, ...]:
         """sqlite's own counter of the commits of others, and the number of the rows that we have changed.
@@ -266,9 +275,10 @@ class SQLite(Dialect):
     def leave(self) -> Sequence[object]:
         if self._connection is None or self.in_memory:
             return ()
-        forked.refuse(self._file.opened)
-        left, self._connection, self._closed = self._connection, None, forked.REFUSED
-        return (left,)
+        left, self._connection = self._connection, None
+        is_closed = forked.closed(left, self._is_used, self._file.opened)
+        self._closed = forked.CLOSED if is_closed else forked.REFUSED
+        return () if is_closed else (left,)
 
     def _open(self) -> sqlite3.Connection:
         if self.in_memory:
@@ -334,7 +344,7 @@ def _prepare(connection: sqlite3.Connection, place: str, in_memory: bool) -> Non
     """Make what was just opened a store of the present format; raises StoreError if it is something else."""
     version = _version(connection)
     if version == 0 and not in_memory:
-        _switch_to_wal(connection)
+        switch_to_wal(connection, locks.BUSY_SECONDS)
     if version < FORMAT:
         version = _upgrade(connection, place)
     if version > FORMAT:
@@ -345,19 +355,6 @@ def _prepare(connection: sqlite3.Connection, place: str, in_memory: bool) -> Non
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; sqlite does not wait by itself when two processes do so at once."""
-    end = time.monotonic() + locks.BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.005)
 
 
 def _upgrade(connection: sqlite3.Connection, place: str) -> int:

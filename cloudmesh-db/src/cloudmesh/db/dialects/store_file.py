@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import sqlite3
 import stat
 import time
 from collections.abc import Iterable
@@ -200,6 +201,22 @@ def _refuse_if_open(path: Path, status: os.stat_result) -> None:
             f"everybody can write {path} (mode {stat.S_IMODE(status.st_mode):04o}) and so change the store; "
             f"if you trust its content: chmod o-w {shlex.quote(str(path))}"
         )
+
+
+def switch_to_wal(connection: sqlite3.Connection, seconds: float) -> None:
+    """Turn the write-ahead log on, also where another process does so for as long.
+
+    sqlite does not wait by itself when two do so at once.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
 
 
 def disk_trouble(folder: Path) -> str:

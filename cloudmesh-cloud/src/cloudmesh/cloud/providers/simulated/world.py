@@ -20,6 +20,7 @@ from cloudmesh.cloud.errors import Unreachable
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.provider.boot import TOKEN_KEY
 from cloudmesh.db import forked
+from cloudmesh.db.dialects.store_file import disk_trouble, switch_to_wal
 
 _BUSY_SECONDS = 30.0
 # How many machines one listing call tells of.
@@ -110,8 +111,8 @@ class World:
     def __init__(self, file: Path, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
         self._file = file
-        # Whether it was open when this process was forked, and so is another's.
-        self._is_inherited = forked.is_refused(file)
+        # Whether a thread is calling sqlite at this moment, and why this process cannot use the file.
+        self._is_used, self._refusal = False, forked.REFUSED if forked.is_refused(file) else ""
         self._require_own()
         try:
             self._connection = _connect(file)
@@ -123,7 +124,7 @@ class World:
 
     def close(self) -> None:
         """Leave the file."""
-        if not self._is_inherited:
+        if not self._refusal:
             forked.unwatch(self)
             self._connection.close()
 
@@ -131,18 +132,21 @@ class World:
         """See ``forked.Inherited``."""
         with suppress(OSError):
             status = self._file.stat()
-            forked.refuse((status.st_dev, status.st_ino))
-        self._is_inherited = True
+            if forked.closed(self._connection, self._is_used, (status.st_dev, status.st_ino)):
+                self._refusal = forked.CLOSED
+                return ()
+        self._refusal = forked.REFUSED
         return (self._connection,)
 
     def _require_own(self) -> None:
-        if self._is_inherited:
-            raise Unreachable(f"the file of the simulated cloud, {self._file}, {forked.REFUSED}")
+        if self._refusal:
+            raise Unreachable(f"the file of the simulated cloud, {self._file}, {self._refusal}")
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
         """One transaction that no other process can come between."""
         self._require_own()
+        self._is_used = True
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -161,6 +165,8 @@ class World:
             raise Unreachable(
                 f"the file of the simulated cloud, {self._file}, cannot be used: {_reason(self._file, error)}"
             ) from error
+        finally:
+            self._is_used = False
 
     def _apply_due_changes(self) -> None:
         """Make the changes whose time has come."""
@@ -212,8 +218,6 @@ class World:
 
 def _reason(file: Path, error: Exception) -> str:
     """What went wrong with the file, in the words of the system where they say more than sqlite's."""
-    from cloudmesh.db.dialects.store_file import disk_trouble
-
     full = os.strerror(errno.ENOSPC) if "is full" in str(error) else ""
     said = disk_trouble(file.parent) or full or getattr(error, "strerror", None) or str(error)
     return said[:1].lower() + said[1:]
@@ -229,7 +233,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
-        _switch_to_wal(connection)
+        switch_to_wal(connection, _BUSY_SECONDS)
         # With WAL a killed process loses nothing, and a call does not wait for the disk.
         connection.execute("PRAGMA synchronous = NORMAL")
         _prepare(connection)
@@ -237,19 +241,6 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Turn the write-ahead log on; sqlite does not wait by itself when two processes do so at once."""
-    end = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.005)
 
 
 def cloud_id_of(prefix: str, row: int | None) -> str:
