@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -48,37 +48,39 @@ def unwatch(each: Inherited) -> None:
     _watched.discard(each)
 
 
-def refuse(file: tuple[int, int] | None) -> None:
-    """Have a file, by its device and inode, not be opened in this process."""
-    if file is not None:
-        _refused.add(file)
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path, by its device and inode; None if there is none."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
-def closed(connection: sqlite3.Connection, is_used: bool, file: tuple[int, int] | None) -> bool:
+def leave(
+    connection: sqlite3.Connection, is_used: bool, file: tuple[int, int] | None
+) -> tuple[str, Sequence[object]]:
     """Close an inherited connection to a file of sqlite; if it was in use, the file is refused.
 
     Args:
         is_used: whether another thread was calling sqlite by it when the process was forked.
         file: its device and inode.
+
+    Returns:
+        Why it is of no use any more, and what cannot be closed.
     """
     # To undo a transaction would change the memory that sqlite shares with the parent.
     if not (is_used or connection.in_transaction):
         with suppress(sqlite3.Error):
             connection.close()
-            return True
-    refuse(file)
-    return False
+            return CLOSED, ()
+    if file is not None:
+        _refused.add(file)
+    return REFUSED, (connection,)
 
 
 def is_refused(path: Path) -> bool:
     """Whether the parent used the file at a path when this process was forked."""
-    if not _refused:
-        return False
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) in _refused
+    return bool(_refused) and file_at(path) in _refused
 
 
 def _in_child() -> None:

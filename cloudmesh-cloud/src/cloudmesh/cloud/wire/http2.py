@@ -116,22 +116,14 @@ class Http2Connection:
         """Close it; while calls are under way, that is left to the last of them."""
         self.keeps = False
         if not self._streams:
-            self._shut()
-
-    def _shut(self) -> None:
-        self._is_over = True
-        with suppress(OSError):
-            self._socket.close()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether calls are under way."""
-        return bool(self._streams)
+            self._is_over = True
+            with suppress(OSError):
+                self._socket.close()
 
     @property
     def most(self) -> int:
         """How many calls may be under way at once."""
-        return max(1, min(self._state.remote_settings.max_concurrent_streams, _MOST))
+        return min(self._state.remote_settings.max_concurrent_streams, _MOST)
 
     def has_room(self) -> bool:
         """Whether another call may begin."""
@@ -209,8 +201,8 @@ class Http2Connection:
         self.was_of_use = self.was_of_use or stream.complete
         if self._reader is None and self._streams:
             next(iter(self._streams.values())).rung.ring()
-        if not (self.keeps or self._streams):
-            self._shut()
+        if not self.keeps:
+            self.close()
         self.freed()
 
     def _send_content(self, stream: Stream) -> None:

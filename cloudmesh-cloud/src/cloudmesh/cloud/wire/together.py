@@ -86,10 +86,8 @@ class Together:
         for each in list(self._open):
             if each.has_room():
                 return each
-            if not (each.keeps or each.is_busy):
-                each.close()
             if not each.keeps:
-                # Those that are busy are closed by the last of their calls.
+                each.close()
                 self._open.remove(each)
             if not each.speaks_it:
                 # It is called by HTTP/1.1 from now on.

@@ -62,8 +62,6 @@ class Dialect(ABC):
     loses_holds: ClassVar[bool] = False
     # Until they are made: another thread may fork the process before.
     _connection: Any = None
-    # Whether a thread is calling the database at this moment.
-    _is_used = False
 
     def __init__(self, place: str) -> None:
         self.place = place

@@ -84,6 +84,8 @@ class SQLite(Dialect):
     later = False
     mark = "?"
     columns_order = "rowid"
+    # Whether a thread is calling sqlite at this moment.
+    _is_used = False
 
     def __init__(self, path: Path | str, own: bool = False) -> None:
         super().__init__(str(path))
@@ -276,9 +278,8 @@ class SQLite(Dialect):
         if self._connection is None or self.in_memory:
             return ()
         left, self._connection = self._connection, None
-        is_closed = forked.closed(left, self._is_used, self._file.opened)
-        self._closed = forked.CLOSED if is_closed else forked.REFUSED
-        return () if is_closed else (left,)
+        self._closed, kept = forked.leave(left, self._is_used, self._file.opened)
+        return kept
 
     def _open(self) -> sqlite3.Connection:
         if self.in_memory:

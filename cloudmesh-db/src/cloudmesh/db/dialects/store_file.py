@@ -94,7 +94,7 @@ class StoreFile:
 
     def remember(self) -> None:
         """Remember which file it is that is open now."""
-        self._opened = self._present()
+        self._opened = forked.file_at(self.path)
 
     @property
     def opened(self) -> tuple[int, int] | None:
@@ -134,7 +134,7 @@ class StoreFile:
             return f"the store {self.path} is not a database of cloudmesh; move it away, or use another file"
         try:
             with file_lock(self.path.parent):
-                if self._present() != self._opened:
+                if forked.file_at(self.path) != self._opened:
                     return (
                         f"the store {self.path} was damaged, and another program has set it aside; try again"
                     )
@@ -146,13 +146,6 @@ class StoreFile:
             f"the store {self.path} is damaged and was set aside as {kept}; the next command begins a new "
             "one, unless you put a backup in its place"
         )
-
-    def _present(self) -> tuple[int, int] | None:
-        """Which file is at the path; None if there is none."""
-        with suppress(OSError):
-            status = self.path.stat()
-            return status.st_dev, status.st_ino
-        return None
 
     def _rename(self) -> Path:
         """Rename the file and those that belong to it; gives its new name, which nothing had before."""

@@ -130,13 +130,8 @@ class World:
 
     def leave(self) -> Sequence[object]:
         """See ``forked.Inherited``."""
-        with suppress(OSError):
-            status = self._file.stat()
-            if forked.closed(self._connection, self._is_used, (status.st_dev, status.st_ino)):
-                self._refusal = forked.CLOSED
-                return ()
-        self._refusal = forked.REFUSED
-        return (self._connection,)
+        self._refusal, kept = forked.leave(self._connection, self._is_used, forked.file_at(self._file))
+        return kept
 
     def _require_own(self) -> None:
         if self._refusal:
