@@ -108,11 +108,16 @@ class Tenant:
 
 
 @pytest.fixture(scope="session")
-def bed() -> dict[str, Any]:
+def place_of_bed() -> Path:
+    """The directory of the test-bed."""
+    return Path(os.environ.get("CLOUDMESH_TESTBED") or ROOT / ".openstack")
+
+
+@pytest.fixture(scope="session")
+def bed(place_of_bed: Path) -> dict[str, Any]:
     """The notes of the running test-bed."""
-    directory = Path(os.environ.get("CLOUDMESH_TESTBED") or ROOT / ".openstack")
     try:
-        notes = json.loads((directory / "run" / "bed.json").read_text(encoding="utf-8"))
+        notes = json.loads((place_of_bed / "run" / "bed.json").read_text(encoding="utf-8"))
         requests.get(f"http://127.0.0.1:{notes['ports']['keystone']}/v3", timeout=5)
     except (OSError, KeyError):
         if os.environ.get("CLOUDMESH_TESTBED_NEEDED"):

@@ -1,7 +1,10 @@
 """A real Nova tells what has changed: its changes add up to its listing, and waiting goes by them."""
 
+import json
+import threading
 import time
 
+import psutil
 import pytest
 
 from cloudmesh.cloud.client.looks import Looks
@@ -80,4 +83,26 @@ def test_waiting_lists_all_machines_once_and_then_what_changes(tenant, home, con
     looks = [each for each in counter.taken() if "/servers/detail" in each]
     assert any("changes-since" in each for each in looks)
     home.cms("vm", "delete", "web1", "--yes", "--wait")
+    assert home.json("vm", "list", "--refresh") == []
+
+
+def test_a_deletion_ends_when_nova_does_not_find_the_server_any_more(tenant, home, configure, place_of_bed):
+    """Between the status DELETED and its end a server gives back what Placement keeps for it."""
+    configure(home, bed=tenant.settings())
+    home.cms("vm", "boot", "web1", "--wait")
+    note = json.loads((place_of_bed / "run" / "pid" / "placement.json").read_text(encoding="utf-8"))
+    placement = psutil.Process(note["pid"])
+    held = [*placement.children(recursive=True), placement]
+    for each in held:
+        each.suspend()
+    release = threading.Timer(10, lambda: [each.resume() for each in held])
+    release.start()
+    try:
+        home.cms("vm", "delete", "web1", "--yes", "--wait")
+        assert release.finished.is_set(), "it has not ended before"
+    finally:
+        release.cancel()
+        release.join()
+        for each in held:
+            each.resume()
     assert home.json("vm", "list", "--refresh") == []

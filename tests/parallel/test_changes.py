@@ -76,6 +76,16 @@ def test_machines_that_are_deleted_are_gone_also_where_nobody_tells_of_them(proj
         assert cloud.vanished() == [], "nobody is told of what was deleted from here"
 
 
+def test_a_deletion_ends_when_the_cloud_does_not_find_the_machine_any_more(project):
+    fleet = project(seconds=1, leaving=4.0)
+    with fleet.machines("a[001-009]") as machines:
+        result = machines.delete(wait=True)
+    assert result.exit_code == 0
+    assert min(each.seconds for each in result) > 4, "told as DELETED is not gone"
+    with Cloud("a") as cloud:
+        assert "a001" not in {each.name for each in cloud.machines()}
+
+
 def test_machines_that_somebody_else_deletes_are_given_up_at_once(project):
     fleet = project(seconds=300)
 

@@ -1,5 +1,7 @@
 """What is asked of Nova to be told of changes, and what is made of the answer."""
 
+import re
+
 import pytest
 
 from cloudmesh.cloud.client.looks import Looks
@@ -8,10 +10,12 @@ from cloudmesh.cloud.errors import CredentialsError, Refused, ServerFailure
 from cloudmesh.cloud.model.records import State
 from cloudmesh.cloud.provider.retry import ReadRetry
 from cloudmesh.cloud.providers.openstack.changes import OVERLAP, Mark, Told
+from cloudmesh.cloud.providers.openstack.provider import _ASKED_ONE_BY_ONE
 
 from .conftest import JSON
 
-SERVERS = "https://nova.test/v2.1/p1/servers/detail"
+PLAIN = "https://nova.test/v2.1/p1/servers"
+SERVERS = f"{PLAIN}/detail"
 DATE = {"Date": "Mon, 30 Nov 2026 10:00:59 GMT"}
 FROM_DATE = "2026-11-30T10:00:24Z"
 # Half a minute before, and a second that the call may have taken.
@@ -24,13 +28,24 @@ def server(number, status="ACTIVE", updated="2026-11-30T10:00:10Z", **more):
 
 @pytest.fixture
 def nova(keystone, provider, requests_mock):
-    """Lets Nova answer to the queries, one after another, and has an open provider."""
+    """Lets Nova answer to the queries, one after another, and has an open provider.
 
-    def make(*answers):
+    It has these servers left of those that were deleted, and finds no other one.
+    """
+
+    def make(*answers, left=()):
+        gone = {"itemNotFound": {"message": "Instance could not be found.", "code": 404}}
+        requests_mock.get(re.compile(f"{PLAIN}/id-"), status_code=404, headers=JSON, json=gone)
+        for each in left:
+            requests_mock.get(f"{PLAIN}/{each['id']}", headers=JSON, json={"server": each})
+        requests_mock.get(PLAIN, headers=JSON, json={"servers": [{"id": each["id"]} for each in left]})
         told = [{"headers": {**JSON, **DATE}, "json": {"servers": []}, **each} for each in answers]
         requests_mock.get(SERVERS, told)
         made = provider()
         made.open()
+        made.looks = lambda: [
+            each.path.rpartition("/")[2] for each in requests_mock.request_history if "/servers" in each.path
+        ]
         made.queries = lambda: [
             each.qs for each in requests_mock.request_history if each.path.endswith("detail")
         ]
@@ -87,6 +102,27 @@ def test_who_was_deleted_is_told_as_deleted_and_nobody_twice(nova):
     found = {each.cloud_id: each.state for each in cloud.changed_machines("2026-11-30T10:00:00Z")}
     assert found == {"id-1": State.ACTIVE, "id-2": State.DELETED, "id-3": State.DELETED}
     assert [each.cloud_id for each in cloud.left_out] == ["id-4"]
+
+
+@pytest.mark.parametrize("count", [1, _ASKED_ONE_BY_ONE, _ASKED_ONE_BY_ONE + 1, 50])
+def test_a_server_that_nova_still_finds_is_not_gone_yet(nova, count):
+    """Its status is DELETED before what it used is given back; it was seen to stay so where that failed."""
+    page = [server(number, "DELETED") for number in range(2 * count)]
+    left = page[:count]
+    cloud = nova({"json": {"servers": page}}, {"json": {"servers": page}}, left=left)
+    for _ in range(2):
+        told = list(cloud.changed_machines("2026-11-30T10:00:00Z"))
+        assert [each.state for each in told] == [State.DELETING] * count + [State.DELETED] * count
+    again = ["servers"] if count > _ASKED_ONE_BY_ONE else [each["id"] for each in left]
+    assert sorted(cloud.looks()[-len(again) :]) == sorted(again), "nobody looks for those that are gone"
+    assert cloud.looks()[-len(again) - 1] == "detail"
+
+
+def test_where_the_look_for_a_deleted_server_fails_nothing_is_told_of_it(nova, requests_mock):
+    cloud = nova({"json": {"servers": [server(1), server(2, "DELETED")]}})
+    requests_mock.get(f"{PLAIN}/id-2", status_code=503)
+    with pytest.raises(Exception, match="503"):
+        list(cloud.changed_machines("2026-11-30T10:00:00Z"))
 
 
 def test_the_pages_are_of_the_same_changes_and_the_mark_is_of_the_first_one(nova):

@@ -126,10 +126,10 @@ def _list(cloud: FakeCloud, request: Request, detailed: bool) -> Answer:
     if status := request.query.get("status"):
         found = [each for each in found if each.status() == status]
     if marker := request.query.get("marker"):
-        places = {each.id: number for number, each in enumerate(found)}
-        if marker not in places:
+        following = cloud.servers.after(marker, found)
+        if following is None:
             return _problem(400, f"marker [{marker}] not found")
-        found = found[places[marker] + 1 :]
+        found = following
     limit = min(int(request.query.get("limit", cloud.settings.page)), cloud.settings.page)
     page, more = found[:limit], found[limit:]
     told = [each.told(cloud.url, cloud.settings) for each in page]

@@ -145,13 +145,21 @@ class Servers:
         return server.id
 
     def get(self, cloud_id: str) -> Server | None:
-        """The server of this id, unless it was deleted."""
+        """The server of this id, unless it is gone."""
         server = self._servers.get(cloud_id)
-        return None if server is None or server.status() == "DELETED" else server
+        return None if server is None or self._is_gone(server) else server
+
+    def _is_gone(self, server: Server) -> bool:
+        return server.status() == "DELETED" and time.monotonic() >= server.due + self.settings.leaving
 
     def all(self) -> Iterator[Server]:
-        """Those that were not deleted, in the order of their making."""
-        return (each for each in self._servers.values() if each.status() != "DELETED")
+        """Those that are not gone, in the order of their making."""
+        return (each for each in self._servers.values() if not self._is_gone(each))
+
+    def after(self, marker: str, found: list[Server]) -> list[Server] | None:
+        """Those that were made after this one, which may be gone; None if it never was there."""
+        server = self._servers.get(marker)
+        return server and [each for each in found if each.number > server.number]
 
     def changed(self, since: str) -> Iterator[Server]:
         """Those that have changed since then, deleted ones among them."""

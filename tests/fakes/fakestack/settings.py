@@ -39,6 +39,7 @@ class Settings:
         clock: how many seconds its clock is ahead of ours.
         dates: whether answers tell when they were given.
         undated: whether a server that changes by itself keeps the time of its last change.
+        leaving: for how many seconds a server that was deleted is still told as DELETED.
         purges: whether servers that were deleted are forgotten at once.
         changes: whether it can be asked for changes; else that is refused with 400.
         public: the address that it tells of itself, such as that of a gateway; empty for its own.
@@ -59,6 +60,7 @@ class Settings:
     clock: float = 0.0
     dates: bool = True
     undated: bool = False
+    leaving: float = 0.0
     purges: bool = False
     changes: bool = True
     public: str = ""

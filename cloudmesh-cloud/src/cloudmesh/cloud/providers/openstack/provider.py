@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,8 @@ from cloudmesh.cloud.providers.openstack.questions import QUESTIONS
 
 # How many machines of one name are asked for at a time.
 _SAME_NAME_PAGE = 20
+# Up to so many servers each is looked for by its id; more are looked for in the list of all ids.
+_ASKED_ONE_BY_ONE = 4
 _SPECIAL, _ESCAPED = re.compile(r"([][\\.^$*+?{}()|])"), r"\\\1"
 
 
@@ -44,12 +46,14 @@ class OpenStackProvider(OpenStackLeases):
     settling: ClassVar[float] = 5.0
     shares_threads: ClassVar[bool] = True
     signs_in_once: ClassVar[bool] = True
+    # Of the servers that were told as deleted last, those that were not found any more.
+    _gone: Set[str] = frozenset()
 
     def check(self) -> str:
         """Sign in, also where there is a token: whether that works is the question here."""
         token = self.session.sign_in_again()
         with self.requesting("count machines"):
-            self.ask("count", limit=1)
+            self.ask("server_ids", limit=1)
         where = f", region {self.account.region}" if self.account.region else ""
         return f"signed in to {token.scope} as {token.user}{where}"
 
@@ -64,10 +68,29 @@ class OpenStackProvider(OpenStackLeases):
 
     def changed_machines(self, since: str) -> Iterator[MachineRecord]:
         with self.requesting("list changed machines"):
-            for machine in self._told(**{"changes-since": since}):
-                # In this list it stands for a server that is not found any more.
-                is_gone = machine.raw_state.upper().startswith("DELETED")
+            told = list(self._told(**{"changes-since": since}))
+            # In this list it stands for a server that is gone, or will be when Nova has given back what it
+            # used: that may take a while, or fail.
+            deleted = {each.cloud_id for each in told if each.raw_state.upper().startswith("DELETED")}
+            known = self._gone & deleted
+            self._gone = known | self._not_found(deleted - known)
+            for machine in told:
+                is_gone = machine.cloud_id in self._gone
                 yield replace(machine, state=State.DELETED) if is_gone else machine
+
+    def _not_found(self, ids: Set[str]) -> Set[str]:
+        """Those of these servers that Nova does not find any more."""
+        if len(ids) > _ASKED_ONE_BY_ONE:
+            pages = self.pages("server_ids")
+            return ids - {records.text(each, "id") for page in pages for each in page}
+        return {each for each in ids if not self._is_found(each)}
+
+    def _is_found(self, cloud_id: str) -> bool:
+        try:
+            self.machine(cloud_id)
+        except NotFound:
+            return False
+        return True
 
     def _told(self, **query: str) -> Iterator[MachineRecord]:
         """The servers that Nova lists, each once; they leave a mark once all were told."""

@@ -20,7 +20,7 @@ GIB = 2**30
 _STATES = {
     "ACTIVE": State.ACTIVE,
     "BUILD": State.BUILDING,
-    # Shown for a moment only, before it is not found any more.
+    # Until Nova has given back what it used, and does not find it any more.
     "DELETED": State.DELETING,
     "ERROR": State.ERROR,
     "HARD_REBOOT": State.REBOOTING,

@@ -68,7 +68,7 @@ _OK, _CREATED, _ACCEPTED, _NO_CONTENT = (200,), (201,), (202,), (204,)
 _FLAVOR_TOLD = "2.47"
 CALLS: Mapping[str, Call] = {
     "token": Call("identity", "POST", "/v3/auth/tokens", _CREATED, "token", dict),
-    "count": Call("compute", "GET", "/servers", _OK, "servers", list),
+    "server_ids": Call("compute", "GET", "/servers", _OK, "servers", list),
     "servers": Call("compute", "GET", "/servers/detail", _OK, "servers", list, _FLAVOR_TOLD),
     "server": Call("compute", "GET", "/servers/{}", _OK, "server", dict, _FLAVOR_TOLD),
     "boot": Call("compute", "POST", "/servers", _ACCEPTED, "server", dict),
