@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudmesh.cloud.errors import CloudTimeout, RateLimited, Refused
+from cloudmesh.cloud.errors import UNSURE, CloudTimeout, RateLimited, Refused
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
@@ -448,6 +448,48 @@ def test_ctrl_c_during_a_call_that_gets_no_answer_is_an_interruption(boot, spy):
     with Machines("web1", "a") as machines:
         result = machines.stop(wait=True)
     assert statuses(result) == ["interrupted"] and result.exit_code == 130
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_job_tells_why_machines_are_left_until_they_are_tried_again(boot, spy, one_by_one):
+    boot("web[1-3]", "a")
+    go_on = threading.Event()
+
+    def refuse(name):
+        go_on.wait(30)
+        raise Refused("not this one")
+
+    spy.trouble["a", "stop"] = refuse
+    with Machines("web[1-3]", "a", parallel=1) as machines:
+        result = list(machines.stop_each(timeout=0.3)) if one_by_one else machines.stop(timeout=0.3)
+        go_on.set()
+    assert statuses(result) == ["interrupted", "not started", "not started"]
+    (job,) = Jobs().interrupted()
+    _, tasks = Jobs().show(job.number)
+    assert [each["result"] for each in tasks] == statuses(result)
+    assert [each["error"] for each in tasks] == [str(each.error) for each in result]
+    assert [type(stored_error(each)) for each in tasks] == [CloudTimeout] * 3
+
+    during = []
+
+    def look(name):
+        during.append([each["error"] for each in Jobs().show(job.number)[1]])
+        raise Refused("not this one")
+
+    spy.trouble["a", "stop"] = look
+    assert Jobs().resume(job.number).exit_code == 1
+    assert during[0] == [""] * 3
+    during.clear()
+    Jobs().resume(job.number, failed=True, options=RunOptions(parallel=1))
+    doubt = f"not this one; for an earlier call: {UNSURE}"
+    assert during == [
+        ["", "not this one", "not this one"],
+        [doubt, "", "not this one"],
+        [doubt, "not this one", ""],
+    ]
+    del spy.trouble["a", "stop"]
+    Jobs().resume(job.number, failed=True).raise_for_failures()
+    assert [(each["result"], each["error"]) for each in Jobs().show(job.number)[1]] == [("done", "")] * 3
 
 
 def test_a_cloud_that_cannot_be_opened_fails_its_own_machines_only(configure, home):

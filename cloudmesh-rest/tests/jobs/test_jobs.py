@@ -177,6 +177,15 @@ def test_time_that_is_over_leaves_the_rest_to_be_resumed(configure, serve):
         boss = running.of()
         job = boss.do(verb="boot", names=["x[01-30]"], timeout=3)
         assert job["status"] == "interrupted" and job["counts"]["pending"] > 10
+        told = {each["name"]: each["error"] for each in boss.get(f"/jobs/{job['id']}/machines")["items"]}
+        assert told["x01"] is None
+        assert told["x30"] == {
+            "kind": "CloudTimeout",
+            "message": "the time limit of 3 seconds ended before it began",
+            "outcome_unknown": False,
+        }
         configure({"a": {}})
         boss.post(f"/jobs/{job['id']}/resume")
         assert boss.over(job)["counts"]["done"] == 30
+        machines = boss.get(f"/jobs/{job['id']}/machines")["items"]
+        assert {each["error"] for each in machines} == {None}

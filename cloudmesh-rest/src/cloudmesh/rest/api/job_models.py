@@ -64,7 +64,7 @@ class JobPage(BaseModel):
 
 
 class Failure(BaseModel):
-    """Why a machine failed."""
+    """Why a machine failed, or is left."""
 
     kind: str = Field(description="the kind of the error, such as Unreachable or QuotaExceeded")
     message: str
@@ -79,7 +79,7 @@ class JobMachine(BaseModel):
     id: str = Field(description="the id that the cloud gave it; empty as long as it is not known")
     status: str = Field(description="pending, running, done, already, failed, interrupted or not started")
     seconds: float = Field(description="how long it took")
-    error: Failure | None
+    error: Failure | None = Field(description="why it failed, or why it is left by an interrupted job")
 
 
 class JobMachinePage(BaseModel):
@@ -170,7 +170,7 @@ def moment(seconds: float) -> datetime:
 
 
 def _failure(task: Mapping[str, Any]) -> Failure | None:
-    if task["status"] in UNFINISHED or not task["error"]:
+    if task["result"] in UNFINISHED or not task["error"]:
         return None
     if task.get("failure"):
         return failure(json.loads(task["failure"]))

@@ -169,7 +169,7 @@ def resume_job(number: Number, request: Request, body: Resumption | None = None)
     runner.require_running()
     said = body or Resumption(failed=False, timeout=None, parallel=None)
     ends = time.time() + said.timeout if said.timeout else None
-    terms = Terms(said.parallel, None, ends, said.failed)
+    terms = Terms(said.parallel, None, ends, said.failed, said.timeout)
     claimed = runner.server.claim(number, terms)
     runner.submit(ClaimedJob(number, caller.name, terms))
     return _accepted(claimed)
@@ -224,7 +224,8 @@ def _create(service: Service, runner: Runner, caller: Caller, body: JobBody, key
         if key and (known := server.made_with(key)):
             return _own(caller, known)
         raise
-    terms = Terms(body.parallel, body.call_timeout, began + body.timeout if body.timeout else None)
+    ends = began + body.timeout if body.timeout else None
+    terms = Terms(body.parallel, body.call_timeout, ends, timeout=body.timeout)
     job, is_new = server.create(plan, caller.name, terms, key)
     if is_new:
         userdata = getattr(body, "userdata", None) or ""

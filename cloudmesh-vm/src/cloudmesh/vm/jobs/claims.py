@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudmesh.cloud.fanout.query import NEVER, Deadline
 from cloudmesh.db.locks.hold import Hold
 from cloudmesh.plugin.errors import StoreError
 from cloudmesh.vm.jobs.rows import lock_name
@@ -48,12 +49,21 @@ class Terms:
         call_timeout: seconds for one call; None for the configured ones.
         ends: when the time for all of it is over, in seconds since the epoch; None for no limit.
         failed: whether it is also to retry what has failed.
+        timeout: that time as it was asked for, in seconds; None for no limit.
     """
 
     parallel: int | None = None
     call_timeout: float | None = None
     ends: float | None = None
     failed: bool = False
+    timeout: float | None = None
+
+    def deadline(self) -> Deadline:
+        """When the time is over, by the clock of this process."""
+        if self.ends is None:
+            return NEVER
+        left = self.ends - time.time()
+        return Deadline(self.timeout or max(0.0, left), time.monotonic() + left)
 
     def row(self) -> dict[str, Any]:
         """The columns that hold them; 0 stands for None."""
@@ -62,12 +72,17 @@ class Terms:
             "call_timeout": float(self.call_timeout or 0.0),
             "ends": float(self.ends or 0.0),
             "failed": self.failed,
+            "timeout": float(self.timeout or 0.0),
         }
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Terms:
         """What ``row`` made the columns of."""
-        return cls(row["parallel"] or None, row["call_timeout"] or None, row["ends"] or None, row["failed"])
+        # Rows of earlier versions do not tell the last of them.
+        timeout = row.get("timeout") or None
+        return cls(
+            row["parallel"] or None, row["call_timeout"] or None, row["ends"] or None, row["failed"], timeout
+        )
 
 
 def server_lock(name: str) -> str:

@@ -147,7 +147,7 @@ class JobResumer:
     def run(
         self,
         failed: bool,
-        timeout: float | None,
+        timeout: float | Deadline | None,
         options: RunOptions,
         *,
         cancelled: bool = True,
@@ -307,7 +307,8 @@ class JobResumer:
             argument=decode_argument(self._parts[task.cloud]),
             addresses=tuple(self._addresses.get((task.cloud, machine.cloud_id), ())),
             # Looking first does no harm where a verb can be repeated: it may be several calls of its cloud.
-            maybe_done=may_be_done(row) or bool(row["began"] and find_verb(task.verb).repeatable),
+            maybe_done=may_be_done(row),
+            looks=bool(row["began"] and find_verb(task.verb).repeatable),
             target=_stored_target(row) if begun and machine.state.is_passing else None,
         )
 

@@ -106,7 +106,7 @@ def task_row(job: int, task: Task) -> dict[str, Any]:
 def missing_row(job: int, verb: str, missing: UnresolvedName) -> dict[str, Any]:
     """The row of what was asked for and could not be planned."""
     row = task_row(job, Task(missing.cloud, missing.name, verb))
-    return {**row, "status": Status.FAILED.value, **_error(missing.error), "ended": time.time()}
+    return {**row, "status": Status.FAILED.value, **error_values(missing.error), "ended": time.time()}
 
 
 def begun_values(run: TaskRun, now: float) -> Mapping[str, Any]:
@@ -127,7 +127,7 @@ def ended_values(task: Task, outcome: Outcome, now: float) -> Mapping[str, Any]:
     return {
         "id": task.number,
         "status": outcome.status.value,
-        **_error(outcome.error),
+        **error_values(outcome.error),
         "seconds": round(outcome.seconds, 3),
         "ended": now,
         "unsure": bool(outcome.error and outcome.error.outcome_unknown),
@@ -136,8 +136,8 @@ def ended_values(task: Task, outcome: Outcome, now: float) -> Mapping[str, Any]:
     }
 
 
-def _error(error: CloudmeshError | None) -> dict[str, str]:
-    """Why a task failed: for people as a sentence, for programs with its kind and fields."""
+def error_values(error: CloudmeshError | None) -> dict[str, str]:
+    """Why a task failed, or is left: for people as a sentence, for programs with its kind and fields."""
     return {"error": str(error or ""), "failure": json.dumps(error.to_record()) if error else ""}
 
 

@@ -161,7 +161,7 @@ class JobRunner:
         # What ended for want of the store, or since this process ends, is left for another time.
         again = bool(stop.requested) or any(isinstance(each.error, StoreError) for each in result)
         try:
-            store.close(over, again)
+            store.close(over, again, zip(tasks, result, strict=False))
         except StoreError as error:
             result.error = StoreError(
                 f"the end of job {store.number} could not be saved in the store: {error}"
@@ -203,14 +203,15 @@ class JobRunner:
             yield from (each.outcome(plan.verb) for each in store.refused)
             leases = self._leases(store, plan.verb, store.tasks, StopRequest(), deadline)
             ready, known = leases.secure(store.tasks) if leases else (store.tasks, {})
-            outcomes = list(known.values())
-            yield from outcomes
+            told = [(each, known[each.number]) for each in store.tasks if each.number in known]
+            yield from (outcome for _, outcome in told)
             # Left early, the calls in flight must have ended before the job is released.
             scheduler = self._scheduler(store, plan.verb, ready, deadline)
             with collecting_less(), closing(scheduler.each(ready)) as ended:
-                for _, outcome in ended:
-                    outcomes.append(outcome)
+                for place, outcome in ended:
+                    told.append((ready[place], outcome))
                     yield self.as_known(outcome)
+            outcomes = [outcome for _, outcome in told]
             self._note_answers(scheduler.answering, outcomes)
             if leases:
                 leases.settle(plan.verb, outcomes)
@@ -220,7 +221,7 @@ class JobRunner:
             with suppress(StoreError):
                 store.close(True)
             raise
-        store.close(True)
+        store.close(True, told=told)
         if leases and leases.error:
             raise leases.error
 

@@ -34,8 +34,6 @@ from cloudmesh.vm.model.remote import REMOTE
 
 # A clock that goes on while the computer sleeps, as the leases of a store do.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-# Less than nothing cannot be waited for: the time of a job may be over when it is begun.
-_LEAST = 0.001
 # Seconds in which a job is written; a store that is away may take longer.
 _WRITING = 2.0
 
@@ -231,12 +229,11 @@ class JobServer:
             CloudmeshError: this server has it no more.
         """
         options = RunOptions(terms.parallel, terms.call_timeout, stop=_ServerStop(self))
-        timeout = None if terms.ends is None else max(_LEAST, terms.ends - time.time())
         limits = QueryLimits(terms.call_timeout)
         with CloudSession(config=self._config(), limits=limits) as session:
             job = find_job(session.inventory.database, number)
             resumer = JobResumer(session, job, self.name, userdata)
-            return resumer.run(terms.failed, timeout, options)
+            return resumer.run(terms.failed, terms.deadline(), options)
 
     def left(self, number: int) -> ClaimedJob | None:
         """A job, if this server is still to run it."""

@@ -20,7 +20,7 @@ from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import claims, job_keys, lease_rows, rows
 from cloudmesh.vm.jobs.claims import Claim
 from cloudmesh.vm.model.call import ADDRESS, BOOT
-from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
+from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.plan import GIVEN, Plan, Task
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class JobStore:
                 else:
                     claims.drop(database, number)
                 database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
+                left = {"job": number, "status": in_(rows.UNFINISHED), "error": gt("")}
+                database.update(rows.TASKS, rows.error_values(None), left)
                 add_event(database, number, rows.STARTED)
         except BaseException:
             hold.release()
@@ -138,7 +140,9 @@ class JobStore:
         """Write a step of the scheduler, see ``OutcomeLog.write``."""
         now = time.time()
         values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
-        values += [rows.begun_values(run, now) for run in begun]
+        # Of one that is tried again the row still tells why it failed.
+        cleared = rows.error_values(None) if self.resumed else {}
+        values += [{**rows.begun_values(run, now), **cleared} for run in begun]
         events = [(task.number, outcome.status.value) for task, outcome in ended]
         for run in begun:
             address = run.step == ADDRESS and run.task.verb != ADDRESS
@@ -191,12 +195,13 @@ class JobStore:
         """Whether another process wants the job to end. Raises StoreError."""
         return bool(self._database.count(rows.JOBS, id=self.number, cancel=1))
 
-    def close(self, over: bool, again: bool = False) -> None:
+    def close(self, over: bool, again: bool = False, told: Iterable[tuple[Task, Outcome]] = ()) -> None:
         """Write how the job stands, and release it.
 
         Args:
             over: whether no more is to be done than its rows tell.
             again: whether a server that runs it is to go on with what is left.
+            told: what was told of tasks; why some are left is kept until the job is resumed.
 
         Raises StoreError if that cannot be written; it is released all the same.
         """
@@ -204,6 +209,7 @@ class JobStore:
             with self._database.atomic():
                 self._require_hold()
                 unfinished = {"job": self.number, "status": in_(rows.UNFINISHED)}
+                self._write_reasons(told)
                 leases = lease_rows.open_leases(self._database, self.number)
                 if self.left or not over or leases or self._database.count(rows.TASKS, unfinished):
                     status = rows.CANCELLED if self.is_cancelled() else rows.INTERRUPTED
@@ -214,6 +220,16 @@ class JobStore:
                     self.hold.settle(again and status == rows.INTERRUPTED)
         finally:
             self.release()
+
+    def _write_reasons(self, told: Iterable[tuple[Task, Outcome]]) -> None:
+        """Write why tasks are left, for those who ask for the job later."""
+        reasons = {
+            task.number: rows.error_values(outcome.error)
+            for task, outcome in told
+            if outcome.error and outcome.status in (Status.INTERRUPTED, Status.NOT_STARTED)
+        }
+        left = [row.id for row in self.unfinished() if row.id in reasons] if reasons else []
+        self._database.update_many(rows.TASKS, [{"id": each, **reasons[each]} for each in left])
 
     def unfinished(self) -> Sequence[Record]:
         """The rows of tasks that are not at their end."""

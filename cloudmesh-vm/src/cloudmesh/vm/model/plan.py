@@ -33,7 +33,8 @@ class Task:
         address: whether a booted machine is given a public address by a call of its own.
         addresses: floating IPs that were taken for the machine, to be released when it is deleted.
         number: its row in the store; 0 if it has none.
-        maybe_done: whether an earlier process may have begun it.
+        maybe_done: whether an earlier process may have done it.
+        looks: whether the cloud is asked first whether it is done already, though nothing is unknown of it.
         target: the state to which an earlier process set the machine on its way; None if its state tells.
         batch: if an earlier process may have booted it together with others by one call: the number of that
             call, and its position in it.
@@ -49,6 +50,7 @@ class Task:
     addresses: tuple[FloatingIP, ...] = ()
     number: int = 0
     maybe_done: bool = False
+    looks: bool = False
     target: State | None = None
     batch: tuple[int, int] | None = None
 

@@ -219,7 +219,7 @@ def _fit(first: TaskRun, other: TaskRun) -> bool:
         return first.group is other.group
     # One that needs a look at the cloud before the call, or something after it, is called alone.
     return not any(
-        each.singly or each.maybe_done or each.task.addresses or each.step == ADDRESS
+        each.singly or each.maybe_done or each.task.looks or each.task.addresses or each.step == ADDRESS
         for each in (first, other)
     )
 

@@ -391,7 +391,7 @@ class Scheduler:
             machines=tuple(each.task.machine for each in call.runs),
             requests=tuple(each.task.request for each in call.runs),
             argument=first.task.argument,
-            maybe_done=first.maybe_done,
+            maybe_done=first.maybe_done or first.task.looks,
             addresses=first.task.addresses,
             seconds=call.ends - call.began,
         )
