@@ -156,11 +156,24 @@ def test_a_key_is_not_looked_at_by_the_providers_of_other_clouds(
 ) -> None:
     path = write(TEXT)
     asked: list[str] = []
+    installed = provider_rules.installed
+    monkeypatch.setattr(provider_rules, "installed", lambda: asked.append("which") or installed())
     monkeypatch.setattr(provider_rules, "settings_keys", lambda point: asked.append("asked"))
     assert findings.of_key(path, ["profile", "firstname"]) == []
     assert asked == []
     assert findings.of_key(path, ["clouds", "uc", "host"]) == []
-    assert asked == ["asked"]
+    assert asked == ["which", "asked"]
+
+
+def test_what_was_typed_without_being_shown_is_not_shown_by_a_warning(write: Write) -> None:
+    path = write("clouds:\n  uc:\n    type: openstack\n    credentials: {OS_AUTH_URL: 'http://uc.test'}\n")
+    key = "clouds.uc.credentials.OS_AUTH_TYPE"
+    answer = cms("set", key, stdin="A-Secret-put-into-the-Wrong-key\n")
+    assert (answer.returncode, answer.stdout) == (0, "")
+    assert f"warning: {key} has a value that cannot be used; cms config check shows it" in answer.stderr
+    assert "secret" not in answer.stderr.lower()
+    assert "A-Secret-put" in path.read_text()
+    assert f"{key} is otherwise: no such way" in cms("set", f"{key}=otherwise").stderr
 
 
 def test_a_secret_on_the_command_line_is_warned_of(write: Write) -> None:

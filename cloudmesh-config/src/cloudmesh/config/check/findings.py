@@ -12,7 +12,7 @@ from pathlib import Path
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from cloudmesh.config.check import credential_rules, rules
-from cloudmesh.config.yaml import config_file, leftovers, limits, positions, reader
+from cloudmesh.config.yaml import config_file, keys, leftovers, limits, positions, reader
 from cloudmesh.plugin.plain import harmless
 
 
@@ -104,12 +104,19 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         )
 
 
-def of_key(path: Path, parts: list[str]) -> list[str]:
-    """A warning for each thing that is wrong with a key or what is under it; raises as ``reader.parse``."""
+def of_key(path: Path, parts: list[str], hidden: str | None = None) -> list[str]:
+    """A warning for each thing that is wrong with a key or what is under it; raises as ``reader.parse``.
+
+    ``hidden``: a value that was typed without being shown, which no warning shows either.
+    """
     cloud = parts[1] if parts[0] == "clouds" and len(parts) > 1 else ""
     found = rules.problems(reader.parse(config_file.read(path), path), only=cloud)
     told = [each for each in found if each.parts[: len(parts)] == tuple(parts)]
-    return [harmless(f"warning: {each.message}; {each.remedy}") for each in told]
+    lines = [harmless(f"warning: {each.message}; {each.remedy}") for each in told]
+    if hidden and any(harmless(hidden).casefold() in each.casefold() for each in lines):
+        key = keys.join(parts)
+        return [f"warning: {key} has a value that cannot be used; cms config check shows it, and why"]
+    return lines
 
 
 def _from(error: config_file.FileError, path: Path) -> Finding:
@@ -122,12 +129,12 @@ def _duplicate_lines(node: Node | None, seen: set[int]) -> Iterator[int]:
         return
     seen.add(id(node))
     if isinstance(node, MappingNode):
-        keys: set[tuple[str | None, str]] = set()
+        known: set[tuple[str | None, str]] = set()
         for key, value in node.value:
             if isinstance(key, ScalarNode):
-                if (key.tag, key.value) in keys:
+                if (key.tag, key.value) in known:
                     yield key.start_mark.line + 1
-                keys.add((key.tag, key.value))
+                known.add((key.tag, key.value))
             yield from _duplicate_lines(value, seen)
     elif isinstance(node, SequenceNode):
         for item in node.value:

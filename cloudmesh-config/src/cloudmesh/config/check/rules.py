@@ -25,10 +25,9 @@ def problems(data: dict[str, Any], only: str | None = None) -> Iterator[Problem]
         yield _no_section("clouds")
         clouds = {}
     yield from _names(data.get("cloudmesh"), [name for name in clouds if isinstance(name, str)])
-    types = provider_rules.installed()
-    for name, cloud in clouds.items():
-        if only is not None and name != only:
-            continue
+    looked_at = {name: cloud for name, cloud in clouds.items() if only in (None, name)}
+    types = provider_rules.installed() if looked_at else {}
+    for name, cloud in looked_at.items():
         found = list(_cloud(name, cloud, types))
         yield from found
         if isinstance(cloud, dict) and not any(problem.level == "error" for problem in found):
