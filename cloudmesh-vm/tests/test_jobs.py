@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from cloudmesh.cloud.errors import UNSURE, CloudTimeout, RateLimited, Refused
+from cloudmesh.cloud.fanout.query import Deadline
 from cloudmesh.cloud.providers.simulated.provider import SimulatedProvider
 from cloudmesh.db import Database
 from cloudmesh.plugin.errors import CloudmeshError, CredentialsError, StoreError, UnknownName, UsageError
-from cloudmesh.vm import BootOptions, Machines, RunOptions
+from cloudmesh.vm import BootOptions, Machines, RunOptions, Status
 from cloudmesh.vm.jobs.jobs import Jobs
 from cloudmesh.vm.jobs.rows import EVENTS, JOBS, PARTS, TASKS, lock_name, stored_error
 from cloudmesh.vm.model.plan import Plan
@@ -490,6 +491,51 @@ def test_a_job_tells_why_machines_are_left_until_they_are_tried_again(boot, spy,
     del spy.trouble["a", "stop"]
     Jobs().resume(job.number, failed=True).raise_for_failures()
     assert [(each["result"], each["error"]) for each in Jobs().show(job.number)[1]] == [("done", "")] * 3
+
+
+def test_a_job_that_cannot_be_gone_on_with_tells_why_until_it_is(boot, spy):
+    boot("web[1-2]", "a")
+    with Machines("web[1-2]", "a") as machines:
+        job = Jobs().create(machines.plan("stop")).number
+
+    def reasons():
+        state, tasks = Jobs().show(job)
+        assert state.status == "interrupted" and [each["result"] for each in tasks] == ["not started"] * 2
+        return {each["error"] for each in tasks}
+
+    def silent(name):
+        raise CloudTimeout("no answer today")
+
+    spy.trouble["a", "machines"] = silent
+    assert Jobs().run(job).exit_code == 1
+    assert reasons() == {"no answer today"}
+    over = Deadline(seconds=3.0, ends=time.monotonic() - 1.0)
+    assert Jobs().run(job, timeout=over).exit_code == 1
+    assert reasons() == {"the time limit of 3 seconds ended before it began"}
+    del spy.trouble["a", "machines"]
+    spy.trouble["a", "stop"] = lambda name: during.append(Jobs().show(job)[1][-1]["error"])
+    during = []
+    assert statuses(Jobs().run(job, options=RunOptions(parallel=1))) == ["done", "done"]
+    assert during == ["", ""]
+    assert {each["error"] for each in Jobs().show(job)[1]} == {""}
+
+
+def test_a_call_that_a_second_ctrl_c_ends_may_have_done_it(boot, spy):
+    boot("web1", "a")
+
+    def twice(name):
+        ctrl_c(name)
+        time.sleep(0.2)
+        ctrl_c(name)
+        time.sleep(1)
+
+    spy.trouble["a", "stop"] = twice
+    with Machines("web1", "a") as machines:
+        (outcome,) = machines.stop()
+    assert (outcome.status, outcome.error.outcome_unknown) == (Status.INTERRUPTED, True)
+    (job,) = Jobs().interrupted()
+    (task,) = Jobs().show(job.number)[1]
+    assert task["error"] == str(outcome.error) and stored_error(task).outcome_unknown
 
 
 def test_a_cloud_that_cannot_be_opened_fails_its_own_machines_only(configure, home):

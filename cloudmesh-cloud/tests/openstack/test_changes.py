@@ -123,6 +123,7 @@ def test_where_the_look_for_a_deleted_server_fails_nothing_is_told_of_it(nova, r
     requests_mock.get(f"{PLAIN}/id-2", status_code=503)
     with pytest.raises(Exception, match="503"):
         list(cloud.changed_machines("2026-11-30T10:00:00Z"))
+    assert cloud.mark == "", "the change of id-1 would not be told again"
 
 
 def test_the_pages_are_of_the_same_changes_and_the_mark_is_of_the_first_one(nova):

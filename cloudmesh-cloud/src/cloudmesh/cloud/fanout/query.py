@@ -81,6 +81,10 @@ class Deadline(NamedTuple):
             return 0.0
         return max(0.0, self.seconds - (self.ends - time.monotonic()))
 
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self.ends is not None and time.monotonic() >= self.ends
+
     def left(self) -> float | None:
         """The seconds that are left, in tenths, as users say them; None for as many as it takes."""
         if self.ends is None:

@@ -20,7 +20,7 @@ from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.report import Row, fold_rows, machine_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
-from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, OVER, PENDING, RUNNING
+from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, OVER, PENDING, RUNNING, UNFINISHED
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Result
 from cloudmesh.vm.model.remote import RUN
@@ -164,7 +164,8 @@ def _task_row(task: Mapping[str, Any]) -> dict[str, Any]:
         "action": words(task["verb"]),
         "result": task["result"],
         "seconds": round(task["seconds"], 2),
-        "reason": task["error"],
+        # While the job runs the row of one that is left tells of the time before.
+        "reason": "" if task["result"] in UNFINISHED else task["error"],
     }
 
 

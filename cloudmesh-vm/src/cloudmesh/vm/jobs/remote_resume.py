@@ -10,7 +10,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.plugin.errors import CloudmeshError, UsageError
 from cloudmesh.vm.clouds.session import CloudSession
 from cloudmesh.vm.jobs.remote import RemoteOptions, RemoteRunner, decode_work, refreshed
-from cloudmesh.vm.jobs.rows import PENDING, may_be_done, stored_error
+from cloudmesh.vm.jobs.rows import PENDING, UNFINISHED, may_be_done, stored_error
 from cloudmesh.vm.jobs.store import JobStore
 from cloudmesh.vm.model.limits import RunOptions
 from cloudmesh.vm.model.outcome import Outcome, Result, Status
@@ -60,7 +60,7 @@ def resume_remote(
         try:
             with session.within(deadline):
                 tasks, failed = _remainder(session, work, rows())
-            store.write_ends(failed)
+            store.write_remainder(failed)
         except BaseException:
             store.close(over=False)
             raise
@@ -99,7 +99,8 @@ def _remainder(
 def _reason_not_to(work: Work, row: Any, machine: MachineRecord | None) -> CloudmeshError | None:
     """Why a task is not done again; None if it is."""
     if machine is None:
-        return stored_error(row) or CloudmeshError(f"{row['name']} is not known any more")
+        before = stored_error(row) if row["status"] not in UNFINISHED else None
+        return before or CloudmeshError(f"{row['name']} is not known any more")
     if work.repeatable or row["status"] == PENDING:
         return None
     before = stored_error(row)

@@ -44,7 +44,7 @@ from cloudmesh.vm.model.outcome import Outcome, Result, Status
 from cloudmesh.vm.model.plan import Task
 from cloudmesh.vm.model.remote import REMOTE
 from cloudmesh.vm.model.wait import READY
-from cloudmesh.vm.scheduler.queue import maybe_done
+from cloudmesh.vm.scheduler.queue import maybe_done, too_late
 
 if TYPE_CHECKING:
     from cloudmesh.vm.ssh.spool import Spool
@@ -70,7 +70,7 @@ class _Remainder:
 
     tasks: list[Task] = field(default_factory=list)
     failed: list[tuple[Task, Outcome]] = field(default_factory=list)
-    later: list[Outcome] = field(default_factory=list)
+    later: list[tuple[Task, Outcome]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,18 @@ class JobResumer:
         store = JobStore.take_over(inventory, job.id, cancelled=cancelled, server=self._server)
         try:
             with self._session.within(deadline):
-                left = self._remainder(self._rows([*UNFINISHED, *(["failed"] if failed else [])]))
+                found = self._rows([*UNFINISHED, *(["failed"] if failed else [])])
+                left = _all_too_late(found, deadline) if deadline.is_over() else self._remainder(found)
             # Machines of a job that was over are not waited for again: much may have happened to them since.
             done = self._done_before() if job["wait"] and not over else []
-            # The rows of what is left for later stay as they are, and so does the status of the job.
-            store.write_ends(left.failed)
+            # What is left for later stays as it is, and so does the status of the job.
+            store.write_remainder(left.failed, left.later)
         except BaseException:
             store.close(over=False, again=True)
             raise
         with JobRunner(self._session, options) as runner:
             result = runner.finish(store, job["verb"], left.tasks, stored_wait(job), deadline, done)
-        outcomes = [*result, *(outcome for _, outcome in left.failed), *left.later]
+        outcomes = [*result, *(outcome for _, outcome in [*left.failed, *left.later])]
         return result.with_outcomes(outcomes)
 
     def _rows(self, statuses: Sequence[str]) -> list[Any]:
@@ -221,16 +222,13 @@ class JobResumer:
                 if taken := conflicts.get(row.id):
                     raise taken
                 if trouble := view.prevents(row):
-                    left.later.append(task.outcome(Status.FAILED, error=trouble))
+                    left.later.append(_unable(row, trouble))
                 else:
                     left.tasks.append(self._task(task, row, view))
             except CloudmeshError as error:
-                outcome = task.outcome(Status.FAILED, error=maybe_done(error) if may_be_done(row) else error)
-                if isinstance(error, ConfigError):
-                    # The next shell may have the password, or the right one.
-                    left.later.append(outcome)
-                else:
-                    left.failed.append((task, outcome))
+                # The next shell may have the password, or the right one.
+                where = left.later if isinstance(error, ConfigError) else left.failed
+                where.append(_unable(row, error))
         return replace(left, tasks=self._batched(left.tasks, rows))
 
     def _conflicts(
@@ -322,7 +320,10 @@ class JobResumer:
         # The store may have lost that a task was begun, as when the power failed; looking first does no harm.
         begun = row["status"] != PENDING or task.name in view.names
         booted = view.by_id.get(row["cloud_id"])
-        return replace(task, request=request, address=afterwards, machine=booted, maybe_done=begun)
+        unknown = may_be_done(row) or (begun and row["status"] == PENDING)
+        return replace(
+            task, request=request, address=afterwards, machine=booted, maybe_done=unknown, looks=begun
+        )
 
     def _request(self, row: Any) -> BootRequest:
         """What a row boots, decoded once a cloud. Raises as ``decode_request`` does."""
@@ -371,6 +372,17 @@ def _some_not_ready(database: Database, job: Any) -> bool:
             if known is not None and known.machine.state not in (State.ERROR, State.DELETED):
                 return True
     return False
+
+
+def _all_too_late(rows: Sequence[Any], deadline: Deadline) -> _Remainder:
+    """What is left where the time of the job was over before it was gone on with, as by another server."""
+    return _Remainder(later=[_unable(row, too_late(deadline.seconds)) for row in rows])
+
+
+def _unable(row: Any, error: CloudmeshError) -> tuple[Task, Outcome]:
+    """What is told of a task that cannot be done, which an earlier call may have done all the same."""
+    task = Task(row["cloud"], row["name"], row["verb"], number=row.id)
+    return task, task.outcome(Status.FAILED, error=maybe_done(error) if may_be_done(row) else error)
 
 
 def _target(row: Any, machine: MachineRecord) -> State | None:

@@ -20,7 +20,7 @@ from cloudmesh.plugin.errors import CloudmeshError, StoreError
 from cloudmesh.vm.jobs import claims, job_keys, lease_rows, rows
 from cloudmesh.vm.jobs.claims import Claim
 from cloudmesh.vm.model.call import ADDRESS, BOOT
-from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
+from cloudmesh.vm.model.outcome import Outcome, UnresolvedName
 from cloudmesh.vm.model.plan import GIVEN, Plan, Task
 
 if TYPE_CHECKING:
@@ -126,8 +126,6 @@ class JobStore:
                 else:
                     claims.drop(database, number)
                 database.update(rows.JOBS, {**rows.owner(), "status": rows.RUNNING, "cancel": 0}, id=number)
-                left = {"job": number, "status": in_(rows.UNFINISHED), "error": gt("")}
-                database.update(rows.TASKS, rows.error_values(None), left)
                 add_event(database, number, rows.STARTED)
         except BaseException:
             hold.release()
@@ -140,7 +138,7 @@ class JobStore:
         """Write a step of the scheduler, see ``OutcomeLog.write``."""
         now = time.time()
         values = [rows.ended_values(task, outcome, now) for task, outcome in ended]
-        # Of one that is tried again the row still tells why it failed.
+        # The row of one that is tried again still tells of the earlier time.
         cleared = rows.error_values(None) if self.resumed else {}
         values += [{**rows.begun_values(run, now), **cleared} for run in begun]
         events = [(task.number, outcome.status.value) for task, outcome in ended]
@@ -201,7 +199,7 @@ class JobStore:
         Args:
             over: whether no more is to be done than its rows tell.
             again: whether a server that runs it is to go on with what is left.
-            told: what was told of tasks; why some are left is kept until the job is resumed.
+            told: what was told of tasks; why some are left is kept until the job is gone on with.
 
         Raises StoreError if that cannot be written; it is released all the same.
         """
@@ -221,13 +219,19 @@ class JobStore:
         finally:
             self.release()
 
+    def write_remainder(
+        self, failed: Sequence[tuple[Task, Outcome]], later: Sequence[tuple[Task, Outcome]] = ()
+    ) -> None:
+        """Write what cannot be done of a job that is gone on with, ever or now. Raises StoreError."""
+        before = {"job": self.number, "status": in_(rows.UNFINISHED), "error": gt("")}
+        with self._database.atomic():
+            self.write_ends(failed)
+            self._database.update(rows.TASKS, rows.error_values(None), before)
+            self._write_reasons(later)
+
     def _write_reasons(self, told: Iterable[tuple[Task, Outcome]]) -> None:
-        """Write why tasks are left, for those who ask for the job later."""
-        reasons = {
-            task.number: rows.error_values(outcome.error)
-            for task, outcome in told
-            if outcome.error and outcome.status in (Status.INTERRUPTED, Status.NOT_STARTED)
-        }
+        """Write why tasks are left, as far as that was told, until the job is gone on with."""
+        reasons = {task.number: rows.error_values(outcome.error) for task, outcome in told if outcome.error}
         left = [row.id for row in self.unfinished() if row.id in reasons] if reasons else []
         self._database.update_many(rows.TASKS, [{"id": each, **reasons[each]} for each in left])
 

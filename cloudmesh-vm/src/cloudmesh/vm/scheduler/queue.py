@@ -14,6 +14,7 @@ from typing import Any
 from cloudmesh.cloud.errors import UNSURE, CloudTimeout, RateLimited, Unreachable
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.store.changes import StoreChange
+from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.plain import harmless
 from cloudmesh.plugin.secrets import mask_text
@@ -62,6 +63,11 @@ class TaskRun:
     group: object = None
     batch: tuple[int, int] | None = None
     value: Any = None
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether the cloud is asked before the next call whether that is done already."""
+        return self.maybe_done or (self.task.looks and self.step == self.task.verb)
 
     @property
     def makes(self) -> bool:
@@ -219,7 +225,7 @@ def _fit(first: TaskRun, other: TaskRun) -> bool:
         return first.group is other.group
     # One that needs a look at the cloud before the call, or something after it, is called alone.
     return not any(
-        each.singly or each.maybe_done or each.task.looks or each.task.addresses or each.step == ADDRESS
+        each.singly or each.asks_first or each.task.addresses or each.step == ADDRESS
         for each in (first, other)
     )
 
@@ -358,6 +364,11 @@ def not_begun(run: TaskRun, how: Outcome) -> Outcome:
             error = _told(how.error, sentence, run.error.outcome_unknown)
         return run.failed(error, Status.INTERRUPTED)
     return run.failed(how.error, how.status)
+
+
+def too_late(seconds: float | None) -> CloudTimeout:
+    """The error of a task that was not begun within the time for the whole job."""
+    return CloudTimeout(f"the time limit of {span_text(seconds or 0.0)} ended before it began")
 
 
 def unrecorded(outcome: Outcome, error: StoreError) -> Outcome:

@@ -15,9 +15,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from queue import Empty, SimpleQueue
 
-from cloudmesh.cloud.errors import CloudTimeout
 from cloudmesh.cloud.fanout.query import ProgressCallback
-from cloudmesh.plugin.durations import span_text
 from cloudmesh.plugin.errors import CloudmeshError, Interrupted, StoreError
 from cloudmesh.plugin.signals import StopRequest, stopping
 from cloudmesh.vm.executors.perform import perform
@@ -36,6 +34,7 @@ from cloudmesh.vm.scheduler.queue import (
     note_batch,
     runs_of,
     share_calls,
+    too_late,
     unrecorded,
 )
 from cloudmesh.vm.scheduler.results import ResultHandler, RetryPolicy
@@ -128,7 +127,9 @@ class Scheduler:
             for run in list(self._untold):
                 lost = run.task.outcome(Status.NOT_STARTED)
                 if run.began:
-                    lost = run.task.outcome(Status.INTERRUPTED, error=Interrupted(_INTERRUPTED))
+                    error = Interrupted(_INTERRUPTED)
+                    error.outcome_unknown = True
+                    lost = run.task.outcome(Status.INTERRUPTED, error=error)
                 yield run.place, known.get(run, lost)
         except GeneratorExit:
             # Nothing new is begun, and the results of the calls in flight are stored.
@@ -302,8 +303,7 @@ class Scheduler:
         if self.stop.requested:
             return stopped
         if self._ends is not None and now >= self._ends:
-            sentence = f"the time limit of {span_text(self.limits.timeout or 0.0)} ended before it began"
-            return replace(stopped, error=CloudTimeout(sentence))
+            return replace(stopped, error=too_late(self.limits.timeout))
         if now - self._asked_store >= _ASK_STORE:
             self._asked_store = now
             try:
@@ -391,7 +391,7 @@ class Scheduler:
             machines=tuple(each.task.machine for each in call.runs),
             requests=tuple(each.task.request for each in call.runs),
             argument=first.task.argument,
-            maybe_done=first.maybe_done or first.task.looks,
+            maybe_done=first.asks_first,
             addresses=first.task.addresses,
             seconds=call.ends - call.began,
         )

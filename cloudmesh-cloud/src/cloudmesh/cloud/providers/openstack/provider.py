@@ -73,7 +73,10 @@ class OpenStackProvider(OpenStackLeases):
             # used: that may take a while, or fail.
             deleted = {each.cloud_id for each in told if each.raw_state.upper().startswith("DELETED")}
             known = self._gone & deleted
+            # Changes are asked for from this listing on only if all of it was told.
+            mark, self.mark = self.mark, ""
             self._gone = known | self._not_found(deleted - known)
+            self.mark = mark
             for machine in told:
                 is_gone = machine.cloud_id in self._gone
                 yield replace(machine, state=State.DELETED) if is_gone else machine
