@@ -165,15 +165,45 @@ def test_a_key_is_not_looked_at_by_the_providers_of_other_clouds(
     assert asked == ["which", "asked"]
 
 
-def test_what_was_typed_without_being_shown_is_not_shown_by_a_warning(write: Write) -> None:
-    path = write("clouds:\n  uc:\n    type: openstack\n    credentials: {OS_AUTH_URL: 'http://uc.test'}\n")
-    key = "clouds.uc.credentials.OS_AUTH_TYPE"
-    answer = cms("set", key, stdin="A-Secret-put-into-the-Wrong-key\n")
+IS_WRONG = "has a value that cannot be used; cms config check shows it, and why"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("credentials.OS_AUTH_TYPE", "A-Secret-in-the-wrong-key"),
+        ("credentials.OS_AUTH_TYPE", '"secret"'),
+        ("credentials.OS_AUTH_TYPE", "0xdecaf5ec7e7"),
+        ("credentials.OS_AUTH_TYPE", "[secret]"),
+        ("credentials.OS_AUTH_METHODS", "v3totp,Secret"),
+        ("credentials.OS_AUTH_URL", "secret "),
+        ("credentials.OS_CACERT", '"secret"'),
+        ("type", "Sec\\ret'"),
+        ("ca_cert", "~/secret"),
+    ],
+)
+def test_what_was_typed_without_being_shown_is_not_shown_by_a_warning(
+    write: Write, key: str, value: str
+) -> None:
+    given = "{OS_AUTH_URL: 'http://uc.test', OS_USERNAME: u, OS_PASSWORD: p, OS_PROJECT_NAME: p}"
+    path = write(f"clouds:\n  uc:\n    type: openstack\n    credentials: {given}\n")
+    if key.endswith("METHODS"):
+        cms("set", "clouds.uc.credentials.OS_AUTH_TYPE=v3multifactor")
+    answer = cms("set", f"clouds.uc.{key}", stdin=f"{value}\n")
     assert (answer.returncode, answer.stdout) == (0, "")
-    assert f"warning: {key} has a value that cannot be used; cms config check shows it" in answer.stderr
-    assert "secret" not in answer.stderr.lower()
-    assert "A-Secret-put" in path.read_text()
-    assert f"{key} is otherwise: no such way" in cms("set", f"{key}=otherwise").stderr
+    shown = f"clouds.uc.{key} was set in {path}"
+    assert answer.stderr.splitlines() == [shown, f"warning: clouds.uc.{key} {IS_WRONG}"]
+    assert IS_WRONG not in cms("set", f"clouds.uc.{key}={value}").stderr
+
+
+@pytest.mark.parametrize("value", ["note", "e", "", "secret"])
+def test_a_warning_that_is_not_about_the_value_is_told_of_what_was_typed_without_being_shown(
+    write: Write, value: str
+) -> None:
+    write(TEXT)
+    assert "actve is not a known key" in cms("set", "cloudmesh.actve", stdin=f"{value}\n").stderr
+    assert "parallel must be a whole number" in cms("set", "cloudmesh.parallel", stdin=f"{value}\n").stderr
+    assert "\nwarning:" not in cms("set", "clouds.uc.credentials.OS_PASSWORD", stdin=f"{value}\n").stderr
 
 
 def test_a_secret_on_the_command_line_is_warned_of(write: Write) -> None:

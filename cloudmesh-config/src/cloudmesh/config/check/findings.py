@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -104,19 +106,28 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         )
 
 
-def of_key(path: Path, parts: list[str], hidden: str | None = None) -> list[str]:
+def of_key(path: Path, parts: list[str], *, hidden: bool = False) -> list[str]:
     """A warning for each thing that is wrong with a key or what is under it; raises as ``reader.parse``.
 
-    ``hidden``: a value that was typed without being shown, which no warning shows either.
+    ``hidden``: its value was typed without being shown, and no warning shows it either.
     """
+    data = reader.parse(config_file.read(path), path)
+    told = _warnings(data, parts)
+    if not hidden:
+        return told
+    # What is said of another value just so tells nothing of this one.
+    section = keys.follow(data, parts[:-1])
+    section[keys.child(section, parts[-1])] = secrets.token_hex(8)
+    general = set(_warnings(data, parts)).intersection(told)
+    key = keys.join(parts)
+    other = f"warning: {key} has a value that cannot be used; cms config check shows it, and why"
+    return list(dict.fromkeys(each if each in general else other for each in told))
+
+
+def _warnings(data: dict[str, Any], parts: list[str]) -> list[str]:
     cloud = parts[1] if parts[0] == "clouds" and len(parts) > 1 else ""
-    found = rules.problems(reader.parse(config_file.read(path), path), only=cloud)
-    told = [each for each in found if each.parts[: len(parts)] == tuple(parts)]
-    lines = [harmless(f"warning: {each.message}; {each.remedy}") for each in told]
-    if hidden and any(harmless(hidden).casefold() in each.casefold() for each in lines):
-        key = keys.join(parts)
-        return [f"warning: {key} has a value that cannot be used; cms config check shows it, and why"]
-    return lines
+    told = [each for each in rules.problems(data, only=cloud) if each.parts[: len(parts)] == tuple(parts)]
+    return [harmless(f"warning: {each.message}; {each.remedy}") for each in told]
 
 
 def _from(error: config_file.FileError, path: Path) -> Finding:

@@ -228,12 +228,12 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     word = arguments["ASSIGNMENT"]
     key, value = keys.split_assignment(word)
     parts = keys.split(key)
-    notes, hidden = [], None
+    notes, hidden = [], value is None
     if value is None:
         config_file.read(path)
         if arguments["--keyring"]:
             answers.check_keyring_key(path, key)
-        value = hidden = _ask(key)
+        value = _ask(key)
     elif keys.hidden(parts) and front.was_typed(word):
         notes.append(
             f"warning: the value of {key} was visible in the process list and may be in the shell history; "
@@ -243,7 +243,7 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
         return answers.set_in_keyring(path, key, value, notes)
     edit.set_value(path, key, value)
     # It is set all the same: what makes it right may be set next.
-    told = findings.of_key(path, parts, hidden)
+    told = findings.of_key(path, parts, hidden=hidden)
     return Answer(notes=[f"{keys.join(parts)} was set in {path}", *notes, *told])
 
 
