@@ -23,6 +23,18 @@ def chosen(names, cloud=None):
     ]
 
 
+@pytest.mark.parametrize("more", [0, 100])
+def test_machines_are_in_the_order_in_which_they_are_listed_however_many_there_are(boot, more):
+    names = ["a100", "a10", "a010", "a2", "a1b", "a01b", "a1a", "b"]
+    boot(",".join([*names, *(f"c{number}" for number in range(more))]), "a")
+    found, _ = chosen("*", "a")
+    assert found[:8] == ["a:a1a", "a:a01b", "a:a1b", "a:a2", "a:a010", "a:a10", "a:a100", "a:b"]
+    told = list_machines(Config.load(), ["*"], "a", cached=True).rows
+    listed = [f"a:{each['name']}" for each in told]
+    # Which of two that count the same comes first is told by their ids in a list.
+    assert [each.replace("a0", "a") for each in listed] == [each.replace("a0", "a") for each in found]
+
+
 @pytest.fixture
 def four(boot):
     boot("web1,web2,db1", "a")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudmesh.cloud.client.cloud import Cloud
 from cloudmesh.cloud.errors import Unreachable
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from cloudmesh.vm.clouds.ours import Ours
 
 ALL = "*"
-# So many machines of a cloud are put in order by what is made for long lists.
-_MANY = 100
 
 
 @dataclass
@@ -275,20 +271,12 @@ class Selector:
 
 
 def _in_order(machines: Sequence[MachineRecord]) -> list[MachineRecord]:
-    """The machines in the order of ``_by_name``, which is slow for thousands."""
-    if len(machines) < _MANY:
-        return sorted(machines, key=_by_name)
-    names = [machine.name for machine in machines]
-    keys = natural_keys(names)
-    if not "".join(names).isascii() or len(set(keys)) < len(keys):
-        return sorted(machines, key=_by_name)
-    return [machine for _, machine in sorted(zip(keys, machines, strict=True), key=itemgetter(0))]
+    """The machines as they are listed: web9 before web10.
 
-
-def _by_name(machine: MachineRecord) -> list[tuple[int, str]]:
-    """A key that orders names as people count: web9 before web10.
-
-    Machines that were booted side by side become known in whatever order their cloud answered.
+    Those that were booted side by side become known in whatever order their cloud answered.
     """
-    parts = re.split("([0-9]+)", machine.name)
-    return [(int(part), part) if part.isdecimal() else (0, part) for part in parts]
+    names = [machine.name for machine in machines]
+    keys: Sequence[Any] = natural_keys(names)
+    if len(set(keys)) < len(keys):
+        keys = list(zip(keys, names, strict=True))
+    return [machines[place] for place in sorted(range(len(machines)), key=keys.__getitem__)]
