@@ -27,6 +27,8 @@ DOC = """
     --cloud=CLOUDS     the clouds
     --clone            not in any line above
     -y, --yes          no question
+    --state=STATE      active, stopped, or
+                       what it is called
     --timeout=SECONDS  how long to wait [default: 60]
 
   Description:
@@ -103,7 +105,7 @@ def test_odd_word_arrives_unharmed(word: str) -> None:
         ("boot", "'vm boot' needs NAMES"),
         ("find", "'vm find' needs TABLE"),
         ("find t", "'vm find' needs KEY=VALUE"),
-        ("wait web1", "'vm wait' needs --state=STATE"),
+        ("wait web1", "'vm wait' needs --state=STATE (active, stopped, or what it is called)"),
         ("list web1 web2", "unexpected argument 'web2': 'vm list' takes no more arguments"),
         (
             "list web1 clowd=uc",

@@ -173,6 +173,13 @@ class Usage:
         sign = "=" if value and name.startswith("--") else ""
         return f"{name}{sign}{value}"
 
+    def description(self, name: str) -> str:
+        """What the text says of an option, in one row; empty if that is nothing."""
+        found = re.search(
+            rf"^( +)(?:-\w[ ,]+)?{re.escape(name)}\b\S* {{2,}}(.+(?:\n\1 {{4,}}.+)*)", self.doc, re.M
+        )
+        return " ".join(found[2].split()) if found else ""
+
     def metavar(self, name: str) -> str:
         """What the usage says in place of the value of an option; empty for one without a value."""
         if not any(option.name == name and option.argcount for option in self.options):

@@ -151,7 +151,10 @@ def _missing_option(usage: Usage, lines: list[UsageLine], given: GivenWords, lab
         # More than one is missing: the first is named, and the next one at the next call.
         required = [option for line in lines for option in line.required if option not in given.option_names]
         needed = [usage.sample(option) for option in required[:1]]
-    return f"{label!r} needs {' or '.join(words + needed)}" if words or needed else None
+    if not (words or needed):
+        return None
+    told = usage.description(needed[0].partition("=")[0]) if needed and not words and len(needed) == 1 else ""
+    return f"{label!r} needs {' or '.join(words + needed)}" + (f" ({told})" if told else "")
 
 
 def _clashing_option(usage: Usage, given: GivenWords, label: str) -> str | None:
