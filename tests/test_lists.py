@@ -64,6 +64,7 @@ def test_machines_become_files_of_ansible_and_ssh(machines):
         ),
         (["vm", "boot", "new1", "--output=ssh-config"], "--output=ssh-config is for lists of machines"),
         (["vm", "list", "--filter=state=ACTIVE"], "is never the value; did you mean 'active'?"),
+        (["vm", "list", "--filter=cloud=loca"], "is never the value; did you mean 'local'?"),
         (["vm", "list", "--filter=state!=stopped|shutoff"], "did you mean 'stopped'?"),
         (["vm", "list", "--output=ansibl"], "did you mean 'ansible'?"),
         (

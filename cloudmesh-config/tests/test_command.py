@@ -165,6 +165,14 @@ def test_a_key_is_not_looked_at_by_the_providers_of_other_clouds(
     assert asked == ["which", "asked"]
 
 
+def test_a_key_that_begins_a_new_cloud_is_told_since_it_may_be_a_slip(write: Write) -> None:
+    write(TEXT)
+    note = "note: 'cu' is a new cloud; known: uc\n"
+    assert note in cms("set", "clouds.cu.host=x").stderr
+    assert "new cloud" not in cms("set", "clouds.cu.type=openstack").stderr
+    assert "new cloud" not in cms("set", "clouds.uc.host=x").stderr
+
+
 IS_WRONG = "has a value that cannot be used; cms config check shows it, and why"
 
 

@@ -107,6 +107,21 @@ def test_what_failed_is_tried_again_only_when_asked(boot, spy, cms):
     assert cms("job resume 2")[0] == 0
 
 
+def test_nobody_is_told_to_retry_what_is_not_repeated(boot, spy, cms):
+    boot("web[1-2]", "a")
+    lost = Refused("the answer was lost")
+    lost.outcome_unknown = True
+    spy.refuse("a", "reboot", "web2", lost)
+    assert cms("vm reboot web[1-2] --cloud=a")[0] == 1
+    del spy.trouble["a", "reboot"]
+    for _ in range(2):
+        code, out, err = cms("job resume 2 --failed")
+        assert code == 1 and "not repeated" in out + err and "retry" not in err
+    cms("vm stop web1,nosuch --cloud=a")
+    code, out, err = cms("job resume 3 --failed")
+    assert code == 1 and "use a new cms vm command" in out and "retry" not in err
+
+
 def test_a_cancelled_job_is_told_of_no_more_and_can_still_be_resumed(interrupted, cms):
     (row,) = rows(cms, "job cancel 2")
     assert (row["status"], row["left"]) == ("cancelled", 2)

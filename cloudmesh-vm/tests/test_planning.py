@@ -65,7 +65,7 @@ def test_a_cloud_that_hangs_alone_is_given_up_when_the_time_is_over(boot, spy, h
     hang("a")
     with (
         Machines("db*", "a") as machines,
-        pytest.raises(CloudTimeout, match=r"answer within 0\.(3|2\d*) sec"),
+        pytest.raises(CloudTimeout, match=r"the time limit of 0\.3 seconds ended before cloud a answered"),
     ):
         machines.stop(timeout=0.3)
     with Machines("web1", "a", call_timeout=0.3) as machines, pytest.raises(CloudTimeout):

@@ -51,6 +51,11 @@ def test_a_private_address_is_tried_and_its_hint_says_what_to_set() -> None:
     assert find_route(vm(public_ips=["127.0.0.1"], private_ips=["10.0.2.15"]), {}).hint == ""
 
 
+def test_what_nobody_can_sign_in_to_is_said_instead() -> None:
+    route = find_route(vm(private_ips=["10.0.0.5"]), {"type": "simulated"})
+    assert route.hint == "uc is a simulated cloud: signing in to its machines is impossible"
+
+
 def test_without_an_address_the_error_says_the_state() -> None:
     with pytest.raises(NoRoute, match=r"uc:web1 has no address; it is building") as raised:
         find_route(vm(state=State.BUILDING), {})

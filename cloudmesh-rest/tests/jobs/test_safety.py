@@ -35,6 +35,16 @@ def test_what_is_not_said_well_is_not_done(boss):
     assert len(Jobs().list()) == 1
 
 
+def test_a_wrong_member_of_a_resumption_and_a_wrong_verb_of_a_list_are_told_the_right_ones(boss):
+    job = boss.do(verb="boot", names=["x"])
+    problem = boss.post(f"/jobs/{job['id']}/resume", {"faild": True}, 422)
+    assert "no such member; did you mean 'failed'? known: failed, parallel, timeout" in problem["detail"]
+    problem = boss.get("/jobs", 422, verb="stpo")
+    assert "there is no verb 'stpo'; did you mean 'stop'? known: boot, " in problem["detail"]
+    assert [each["id"] for each in boss.get("/jobs", verb="boot")["items"]] == [job["id"]]
+    assert boss.get("/jobs", verb="stop")["items"] == boss.get("/jobs", verb="run")["items"] == []
+
+
 def test_unknown_names_and_clouds_are_not_found(boss):
     assert "nobody" in boss.job(404, verb="stop", names=["nobody"])["detail"]
     assert boss.job(404, verb="stop", names=["x"], clouds=["c"])["type"].endswith("unknown-name")

@@ -21,8 +21,11 @@ from cloudmesh.plugin.usage import parse, unmarked
 
 # cmd5 handles these inside its own onecmd and ignores their do_ methods.
 BUILT_IN = ("dryrun", "debug")
-# Commands of ours that are not always installed, and what brings them.
-EXTRAS = {"rest": "it comes with pip install 'cloudmesh-cms[rest]'"}
+# What to do about words that are no commands: not installed, or the program itself.
+EXTRAS = {
+    "rest": "it comes with pip install 'cloudmesh-cms[rest]'",
+    "cms": "leave that word out, as in: vm list",
+}
 
 
 def run(shell: Any, name: str, rest: str | Sequence[str]) -> int:

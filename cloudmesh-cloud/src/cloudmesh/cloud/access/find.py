@@ -96,6 +96,8 @@ class RouteFinder:
         hint = ""
         if hosts:
             hint = f"the way leads through {', '.join(hosts)}, which your OpenSSH configuration has to know"
+        elif settings.get("type") == "simulated" and not settings.get("reach"):
+            hint = f"{machine.cloud} is a simulated cloud: signing in to its machines is impossible"
         elif not jumps:
             hint = (
                 f"{machine.ssh_address} is a private address, reachable only from its own network or a VPN; "

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from cloudmesh.cloud.errors import CloudTimeout
-from cloudmesh.cloud.fanout.query import QueryLimits
+from cloudmesh.cloud.fanout.query import NEVER, Deadline, QueryLimits
 from cloudmesh.cloud.fanout.room import room_for
 from cloudmesh.cloud.provider import visits
 from cloudmesh.config import Config
@@ -31,6 +31,7 @@ _FILES, _SPARE = 8, 8
 # The main thread wakes so often, in seconds: to tell the progress, and since on some systems a Ctrl-C does
 # not end a longer wait.
 _POLL = 0.2
+_TENTH = 0.1
 
 
 def ask_clouds(
@@ -63,7 +64,8 @@ def ask_clouds(
             except ConfigError as error:
                 errors[name] = error
     asked = [*timeouts]
-    answers = ask_all(asked, ask, limits.limit(timeouts, calls), partial(limits.tell, asked)) if asked else {}
+    limit, tell = limits.limit(timeouts, calls), partial(limits.tell, asked)
+    answers = ask_all(asked, ask, limit, tell, limits.deadline) if asked else {}
     return {cloud: errors[cloud] if cloud in errors else answers[cloud] for cloud in clouds}
 
 
@@ -72,6 +74,7 @@ def ask_all(
     ask: Callable[[str], Result],
     limit: Callable[[str], float] = lambda _: math.inf,
     tell: Callable[[Mapping[str, object]], None] = lambda _: None,
+    deadline: Deadline = NEVER,
 ) -> dict[str, Result | CloudmeshError]:
     """What ``ask`` gives for each cloud, or its error, in their order; raises what nobody foresaw.
 
@@ -82,6 +85,7 @@ def ask_all(
         limit: for how many seconds a cloud is waited for, asked when its turn comes; the answer of one that
             takes longer is a CloudTimeout, and its thread is left alone.
         tell: called with the answers so far: at the beginning, at each answer and each 0.2 seconds.
+        deadline: the time for all of the command, of which the error tells if that is over.
     """
     queue = deque(clouds)
     # When each began to be asked, and for how many seconds it may be.
@@ -110,9 +114,18 @@ def ask_all(
         for cloud, (began, seconds) in list(asked.items()):
             if now >= began + seconds:
                 del asked[cloud]
-                answers[cloud] = CloudTimeout(f"cloud {cloud} did not answer within {span_text(seconds)}")
+                answers[cloud] = CloudTimeout(_silence(cloud, seconds, deadline))
     tell(answers)
     return {cloud: answers[cloud] for cloud in clouds}
+
+
+def _silence(cloud: str, seconds: float, deadline: Deadline) -> str:
+    """What is said of a cloud that has not answered for so long."""
+    left = deadline.left()
+    # What was left was told in tenths.
+    if left is not None and left <= _TENTH:
+        return f"the time limit of {span_text(deadline.seconds or 0.0)} ended before cloud {cloud} answered"
+    return f"cloud {cloud} did not answer within {span_text(seconds)}"
 
 
 def _begin(

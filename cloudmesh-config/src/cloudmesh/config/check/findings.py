@@ -106,6 +106,12 @@ def check_text(text: str, path: Path) -> Iterator[Finding]:
         )
 
 
+def clouds(path: Path) -> list[str]:
+    """The names of the clouds in a file; raises as ``reader.parse``."""
+    found = reader.parse(config_file.read(path), path).get("clouds")
+    return [str(name) for name in found] if isinstance(found, dict) else []
+
+
 def of_key(path: Path, parts: list[str], *, hidden: bool = False) -> list[str]:
     """A warning for each thing that is wrong with a key or what is under it; raises as ``reader.parse``.
 

@@ -224,6 +224,7 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
     from cloudmesh.config.editing import edit
     from cloudmesh.config.yaml import config_file, keys
     from cloudmesh.plugin import front
+    from cloudmesh.plugin.errors import suggest
 
     word = arguments["ASSIGNMENT"]
     key, value = keys.split_assignment(word)
@@ -241,7 +242,10 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
         )
     if arguments["--keyring"]:
         return answers.set_in_keyring(path, key, value, notes)
+    before = findings.clouds(path)
     edit.set_value(path, key, value)
+    if parts[0] == "clouds" and len(parts) > 2 and parts[1] not in before:
+        notes.append(f"note: {parts[1]!r} is a new cloud; {suggest(parts[1], before)}")
     # It is set all the same: what makes it right may be set next.
     told = findings.of_key(path, parts, hidden=hidden)
     return Answer(notes=[f"{keys.join(parts)} was set in {path}", *notes, *told])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from cloudmesh.plugin import durations
 
@@ -44,6 +45,8 @@ NUMBERS = frozenset({NUMBER, MIB, GIB, SECONDS})
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGTP])(?:i?B)?)?", re.ASCII | re.IGNORECASE)
 _POWERS = {"K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
+# The first moment of a year, to fill up what is not told of a time.
+_FIRST = "0001-01-01T00:00:00"
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?)?Z?", re.ASCII)
 _YES = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 # What a value of a kind looks like, for the sentence about a wrong one.
@@ -74,7 +77,10 @@ def moment(text: str) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - durations.seconds(text[1:])))
     if not _TIME.fullmatch(text):
         raise ValueError(text)
-    return text.replace(" ", "T").removesuffix("Z")
+    told = text.replace(" ", "T").removesuffix("Z")
+    # Raises ValueError for a month, a day or an hour that there is not.
+    datetime.fromisoformat(told + _FIRST[len(told) :])
+    return told
 
 
 def yes(text: str) -> bool:

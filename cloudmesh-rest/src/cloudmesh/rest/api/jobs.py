@@ -11,7 +11,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName
+from cloudmesh.cloud.model.boot_verb import BOOT
+from cloudmesh.cloud.model.verbs import VERBS
+from cloudmesh.plugin.errors import CloudmeshError, UnknownName, suggest
 from cloudmesh.rest.access.caller import Caller, Scope
 from cloudmesh.rest.access.guard import unauthorized
 from cloudmesh.rest.access.tokens import Tokens
@@ -37,12 +39,14 @@ from cloudmesh.vm.jobs.job_keys import JobKey
 from cloudmesh.vm.jobs.jobs import Jobs, JobState, find_job, state_of
 from cloudmesh.vm.jobs.pages import job_page, task_page
 from cloudmesh.vm.jobs.server import ClaimedJob
+from cloudmesh.vm.model.remote import REMOTE
 
 router = APIRouter(tags=["jobs"])
 # Seconds that a client may wait for the end of a job, and after which it is to look again.
 _LONGEST, _AGAIN = 60, 1
 # How often is looked meanwhile whether it may still know.
 _LOOK = 1.0
+_VERBS = (BOOT.name, *VERBS, *REMOTE)
 Number = Annotated[int, Path(alias="id", ge=1, le=2**62, description="the number of the job")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="the most items of a page")]
 Cursor = Annotated[str | None, Query(pattern="^[0-9]{1,18}$", description="from ``next`` of a page")]
@@ -102,6 +106,8 @@ def list_jobs(
     """The jobs, the newest first: those of the shell, and those that were asked for here."""
     caller = caller_of(request)
     require(caller, Scope.READ)
+    if verb is not None and verb not in _VERBS:
+        raise Problem(422, f"there is no verb {verb!r}; {suggest(verb, _VERBS, len(_VERBS))}")
 
     def wanted(job: JobState) -> bool:
         return sees_job(caller, job) and (not status or job.status in [each.value for each in status])

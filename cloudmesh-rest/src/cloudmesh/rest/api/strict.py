@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -100,7 +100,9 @@ def _what(request: Request, error: Any) -> str:
     if kind == "extra_forbidden" and len(place) == 2:
         dependant: Dependant = request.scope["route"].dependant
         bodies = (field.field_info.annotation for field in dependant.body_params)
-        known = sorted({name for body in bodies for name in getattr(body, "model_fields", ())})
+        # One that may be left out is a union.
+        models = (each for body in bodies for each in (get_args(body) or (body,)))
+        known = sorted({name for model in models for name in getattr(model, "model_fields", ())})
         return f"there is no such member; {suggest(str(place[-1])[:100], known, 20)}"
     return str(error["msg"])
 

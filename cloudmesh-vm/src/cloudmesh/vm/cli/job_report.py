@@ -20,9 +20,17 @@ from cloudmesh.vm.cli.interrupted import describe, notes_from_store
 from cloudmesh.vm.cli.progress import Progress
 from cloudmesh.vm.cli.report import Row, fold_rows, machine_rows, report, words
 from cloudmesh.vm.jobs.jobs import Jobs, JobState
-from cloudmesh.vm.jobs.rows import CANCELLED, INTERRUPTED, OVER, PENDING, RUNNING, UNFINISHED
+from cloudmesh.vm.jobs.rows import (
+    CANCELLED,
+    INTERRUPTED,
+    OVER,
+    PENDING,
+    RUNNING,
+    UNFINISHED,
+    may_be_retried,
+)
 from cloudmesh.vm.model.limits import RunOptions
-from cloudmesh.vm.model.outcome import Result
+from cloudmesh.vm.model.outcome import Result, Status
 from cloudmesh.vm.model.remote import RUN
 
 if TYPE_CHECKING:
@@ -120,12 +128,13 @@ def report_resumed(config: Config, number: int, result: Result, took: float, for
 
 def with_headline(config: Config, number: int, result: Result, answer: Answer) -> Answer:
     """The answer on what was done when a job was gone on with, with how the whole job stands now."""
-    job, _ = Jobs(config).show(number)
+    job, tasks = Jobs(config).show(number)
     notes = [] if len(result) else [f"note: job {number} had nothing left to do"]
     answer.notes = [*answer.notes, *notes, _headline(job)]
     if job.failed:
         answer.exit_code = answer.exit_code or 1
-        answer.notes = [*answer.notes, f"note: retry what failed with cms job resume {number} --failed"]
+        if any(each["status"] == Status.FAILED.value and may_be_retried(each) for each in tasks):
+            answer.notes = [*answer.notes, f"note: retry what failed with cms job resume {number} --failed"]
     return answer
 
 

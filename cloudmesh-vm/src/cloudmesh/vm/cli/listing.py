@@ -30,15 +30,17 @@ HOST_COLUMNS = ("cloud", "name", "state", "id", "address", "user", "port", "meta
 _SHOWN = 10
 
 
-def _kinds(options: Mapping[str, Any] | None) -> Mapping[str, str]:
-    """The kinds of the columns; a filter, which few calls have, also knows the states."""
+def _kinds(config: Config, options: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """The kinds of the columns; a filter, which few calls have, also knows the states and the clouds."""
     if not (options or {}).get("--filter"):
         return KINDS
     from cloudmesh.cloud.model.records import State
+    from cloudmesh.plugin.errors import nearest
     from cloudmesh.plugin.lists.values import Choice
     from cloudmesh.plugin.usage.hints import state_hint
 
-    return {**KINDS, "state": Choice((each.value for each in State), state_hint)}
+    states = Choice((each.value for each in State), state_hint)
+    return {**KINDS, "state": states, "cloud": Choice(config.clouds, nearest)}
 
 
 def list_machines(
@@ -70,7 +72,9 @@ def list_machines(
         UnknownName: a name that no machine has.
     """
     known = (*COLUMNS, *MORE_COLUMNS, *OTHER_COLUMNS)
-    selection = Selection({**(options or {}), "--output": form}, known, _kinds(options), ("name", "id"))
+    selection = Selection(
+        {**(options or {}), "--output": form}, known, _kinds(config, options), ("name", "id")
+    )
     usual = COLUMNS if form == "table" else (*COLUMNS, *MORE_COLUMNS)
     hosts = form in MACHINE_FORMATS
     columns = selection.columns or (HOST_COLUMNS if hosts else ("name",) if form == "names" else usual)

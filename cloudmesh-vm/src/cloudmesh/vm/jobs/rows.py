@@ -18,6 +18,7 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.store.owners import ACCOUNT
 from cloudmesh.plugin.errors import CloudmeshError, error_from_record
+from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.plan import TABLES, Plan, Task
 from cloudmesh.vm.model.wait import Wait
@@ -34,6 +35,8 @@ OVER = ("done", "failed")
 CREATED, STARTED, BEGUN, RETRIED, WAITING, REACHED, CLOSED = (
     *("created", "started", "begun", "retried", "waiting", "reached", "closed"),
 )
+# Why a command in a machine is not run again.
+_FINAL = ("CommandFailed", "NotRepeated")
 # The verbs that lead each machine back to the state where it was.
 _RETURNING = {name: verb for name, verb in VERBS.items() if verb.target is None and verb.passing}
 
@@ -172,6 +175,15 @@ def stored_error(row: Mapping[str, Any]) -> CloudmeshError | None:
 def was_planned(row: Mapping[str, Any]) -> bool:
     """Whether it was known for a task what to do to which machine."""
     return bool(row["cloud_id"] or row["token"])
+
+
+def may_be_retried(row: Mapping[str, Any]) -> bool:
+    """Whether a task that failed is tried again when its job is gone on with: see ``JobResumer``."""
+    verb = VERBS.get(row["verb"])
+    if verb is None and row["verb"] != BOOT:
+        # What is done inside machines.
+        return not (may_be_done(row) or json.loads(row.get("failure") or "{}").get("kind") in _FINAL)
+    return was_planned(row) and (verb is None or verb.repeatable or not may_be_done(row))
 
 
 def may_be_done(row: Mapping[str, Any]) -> bool:
