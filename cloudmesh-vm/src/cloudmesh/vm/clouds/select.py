@@ -276,7 +276,7 @@ def _in_order(machines: Sequence[MachineRecord]) -> list[MachineRecord]:
     Those that were booted side by side become known in whatever order their cloud answered.
     """
     names = [machine.name for machine in machines]
-    keys: Sequence[Any] = natural_keys(names)
+    keys: Sequence[Any] = natural_keys(names) if len(names) > 1 else names
     if len(set(keys)) < len(keys):
         keys = list(zip(keys, names, strict=True))
     return [machines[place] for place in sorted(range(len(machines)), key=keys.__getitem__)]
