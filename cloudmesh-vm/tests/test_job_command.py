@@ -6,7 +6,7 @@ import pytest
 
 from cloudmesh.cloud.errors import Refused
 from cloudmesh.db import open_store
-from cloudmesh.vm.jobs.rows import JOBS, TASKS
+from cloudmesh.vm.jobs.rows import JOBS, TASKS, may_be_retried
 
 
 def rows(cms, line, code=0):
@@ -120,6 +120,25 @@ def test_nobody_is_told_to_retry_what_is_not_repeated(boot, spy, cms):
     cms("vm stop web1,nosuch --cloud=a")
     code, out, err = cms("job resume 3 --failed")
     assert code == 1 and "use a new cms vm command" in out and "retry" not in err
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind", "unsure", "retried"),
+    [
+        *(
+            ("put", kind, unsure, True)
+            for kind in ("CommandFailed", "Unreachable")
+            for unsure in (True, False)
+        ),
+        ("run", "CommandFailed", False, False),
+        ("run", "NotRepeated", False, False),
+        ("run", "Unreachable", True, False),
+        ("run", "Unreachable", False, True),
+    ],
+)
+def test_a_file_is_copied_again_and_a_command_is_not_run_again(verb, kind, unsure, retried):
+    row = {"verb": verb, "status": "failed", "began": 1.0, "unsure": unsure, "cloud_id": "i", "token": ""}
+    assert may_be_retried({**row, "failure": json.dumps({"kind": kind})}) is retried
 
 
 def test_a_cancelled_job_is_told_of_no_more_and_can_still_be_resumed(interrupted, cms):

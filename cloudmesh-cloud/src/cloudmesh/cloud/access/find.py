@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudmesh.cloud.access.keys import key_file
-from cloudmesh.cloud.access.route import NoRoute, Route, alias_of
+from cloudmesh.cloud.access.route import NoRoute, Route, alias_of, is_pretended
 from cloudmesh.cloud.access.users import user_of_image
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.config.settings import ssh
@@ -96,7 +96,7 @@ class RouteFinder:
         hint = ""
         if hosts:
             hint = f"the way leads through {', '.join(hosts)}, which your OpenSSH configuration has to know"
-        elif settings.get("type") == "simulated" and not settings.get("reach"):
+        elif is_pretended(settings):
             hint = f"{machine.cloud} is a simulated cloud: signing in to its machines is impossible"
         elif not jumps:
             hint = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cloudmesh.cloud.model.records import MachineRecord
 from cloudmesh.plugin.errors import CloudmeshError
@@ -12,6 +14,11 @@ from cloudmesh.plugin.errors import CloudmeshError
 
 class NoRoute(CloudmeshError):
     """A machine has no address that can be used, or no user is known; the sentence says what to set."""
+
+
+def is_pretended(settings: Mapping[str, Any]) -> bool:
+    """Whether a cloud with these settings is simulated, and its machines are nowhere to be signed in to."""
+    return settings.get("type") == "simulated" and not settings.get("reach")
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,6 @@ def _add_usage(table: Table, command: str, doc: str) -> None:
     from cloudmesh.plugin.usage.grammar import Usage
 
     usage = Usage(doc)
-    helps = _option_helps(doc)
     metavars = {option.name: usage.metavar(option.name) for option in usage.options}
     options = table.options.setdefault(command, {})
     rows = table.rows.setdefault(command, [])
@@ -67,7 +66,7 @@ def _add_usage(table: Table, command: str, doc: str) -> None:
         for row in rows_of(line.pattern, usage.docopt, usage.described):
             words = [token.name for token in row.tokens if token.is_word]
             for name, _ in row.options:
-                help = helps.get(name, "")
+                help = usage.helps.get(name, "")
                 kind = kind_of(command, words, name, metavars[name], help) if arguments[name] else ""
                 kind = LEFT_OUT + kind if name in usage.optional else kind
                 short = shorts[name] if shorts[name] != name else ""
@@ -88,23 +87,6 @@ def _table_row(command: str, words: list[str], row: Row) -> TableRow:
     )
     options = (option.name + ("+" if option.repeated else "") for option in row.options)
     return TableRow(tuple(tokens), tuple(options), is_careful(words))
-
-
-def _option_helps(doc: str) -> dict[str, str]:
-    """What the help says of each option, in one line."""
-    helps: dict[str, str] = {}
-    names: list[str] = []
-    for line in doc.split("\n"):
-        text = line.strip()
-        if text.startswith("-"):
-            head, _, rest = text.partition("  ")
-            names = re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", head)
-            helps |= {name: rest.strip() for name in names if name not in helps}
-        elif text and names:
-            helps |= {name: f"{helps[name]} {text}".strip() for name in names}
-        else:
-            names = []
-    return helps
 
 
 def _verb_helps(command: str, doc: str, rows: Iterable[TableRow]) -> Iterator[tuple[str, str]]:

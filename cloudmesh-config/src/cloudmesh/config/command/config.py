@@ -242,7 +242,7 @@ def _set(path: Path, arguments: Arguments, prompter: Prompter) -> Answer:
         )
     if arguments["--keyring"]:
         return answers.set_in_keyring(path, key, value, notes)
-    before = findings.clouds(path)
+    before = findings.clouds(path) if parts[0] == "clouds" else []
     edit.set_value(path, key, value)
     if parts[0] == "clouds" and len(parts) > 2 and parts[1] not in before:
         notes.append(f"note: {parts[1]!r} is a new cloud; {suggest(parts[1], before)}")

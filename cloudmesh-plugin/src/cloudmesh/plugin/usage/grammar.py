@@ -173,12 +173,22 @@ class Usage:
         sign = "=" if value and name.startswith("--") else ""
         return f"{name}{sign}{value}"
 
-    def description(self, name: str) -> str:
-        """What the text says of an option, in one row; empty if that is nothing."""
-        found = re.search(
-            rf"^( +)(?:-\w[ ,]+)?{re.escape(name)}\b\S* {{2,}}(.+(?:\n\1 {{4,}}.+)*)", self.doc, re.M
-        )
-        return " ".join(found[2].split()) if found else ""
+    @cached_property
+    def helps(self) -> dict[str, str]:
+        """What the text says of each option, by all its names, in one row."""
+        helps: dict[str, str] = {}
+        names: list[str] = []
+        for line in self.doc.split("\n"):
+            text = line.strip()
+            if text.startswith("-"):
+                head, _, rest = text.partition("  ")
+                names = re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", head)
+                helps |= {name: rest.strip() for name in names if name not in helps}
+            elif text and names:
+                helps |= {name: f"{helps[name]} {text}".strip() for name in names}
+            else:
+                names = []
+        return helps
 
     def metavar(self, name: str) -> str:
         """What the usage says in place of the value of an option; empty for one without a value."""

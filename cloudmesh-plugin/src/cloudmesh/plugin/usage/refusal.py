@@ -153,7 +153,7 @@ def _missing_option(usage: Usage, lines: list[UsageLine], given: GivenWords, lab
         needed = [usage.sample(option) for option in required[:1]]
     if not (words or needed):
         return None
-    told = usage.description(needed[0].partition("=")[0]) if needed and not words and len(needed) == 1 else ""
+    told = usage.helps.get(needed[0].partition("=")[0]) if not words and len(needed) == 1 else ""
     return f"{label!r} needs {' or '.join(words + needed)}" + (f" ({told})" if told else "")
 
 

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 
 from cloudmesh.plugin.secrets import mask_text
 from cloudmesh.vm.jobs.jobs import JobState
-from cloudmesh.vm.jobs.rows import UNFINISHED
 
 
 class JobStatus(str, Enum):
@@ -170,7 +169,7 @@ def moment(seconds: float) -> datetime:
 
 
 def _failure(task: Mapping[str, Any]) -> Failure | None:
-    if task["result"] in UNFINISHED or not task["error"]:
+    if not task["error"]:
         return None
     if task.get("failure"):
         return failure(json.loads(task["failure"]))

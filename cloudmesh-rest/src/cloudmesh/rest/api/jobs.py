@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from cloudmesh.cloud.model.boot_verb import BOOT
 from cloudmesh.cloud.model.verbs import VERBS
-from cloudmesh.plugin.errors import CloudmeshError, UnknownName, suggest
+from cloudmesh.plugin.errors import CloudmeshError, KnownNames, UnknownName
 from cloudmesh.rest.access.caller import Caller, Scope
 from cloudmesh.rest.access.guard import unauthorized
 from cloudmesh.rest.access.tokens import Tokens
@@ -107,7 +107,7 @@ def list_jobs(
     caller = caller_of(request)
     require(caller, Scope.READ)
     if verb is not None and verb not in _VERBS:
-        raise Problem(422, f"there is no verb {verb!r}; {suggest(verb, _VERBS, len(_VERBS))}")
+        raise Problem(422, str(UnknownName("verb", verb, KnownNames(_VERBS, len(_VERBS)))))
 
     def wanted(job: JobState) -> bool:
         return sees_job(caller, job) and (not status or job.status in [each.value for each in status])

@@ -26,7 +26,6 @@ from cloudmesh.vm.jobs.rows import (
     OVER,
     PENDING,
     RUNNING,
-    UNFINISHED,
     may_be_retried,
 )
 from cloudmesh.vm.model.limits import RunOptions
@@ -173,8 +172,7 @@ def _task_row(task: Mapping[str, Any]) -> dict[str, Any]:
         "action": words(task["verb"]),
         "result": task["result"],
         "seconds": round(task["seconds"], 2),
-        # While the job runs the row of one that is left tells of the time before.
-        "reason": "" if task["result"] in UNFINISHED else task["error"],
+        "reason": task["error"],
     }
 
 

@@ -122,9 +122,7 @@ class Jobs:
         with open_store(self._config) as database:
             state = state_of(database, find_job(database, number))
             tasks = find_all(database, rows.TASKS, job=number)
-        over = {rows.PENDING: Status.NOT_STARTED.value, rows.RUNNING: Status.INTERRUPTED.value}
-        told = {} if state.status == rows.RUNNING else over
-        return state, [{**each, "result": told.get(each["status"], each["status"])} for each in tasks]
+        return state, [rows.told(each, over=state.status != rows.RUNNING) for each in tasks]
 
     def work(self, number: int) -> Work | None:
         """What a job does inside its machines; None if it only calls clouds."""

@@ -9,7 +9,6 @@ from cloudmesh.db import Database
 from cloudmesh.vm.jobs import rows
 from cloudmesh.vm.jobs.jobs import JobState, find_job, state_of
 from cloudmesh.vm.jobs.store import find_all
-from cloudmesh.vm.model.outcome import Status
 
 # So many jobs are read at once, and looked at for one page.
 _READ, _LOOKED_AT = 100, 2000
@@ -65,7 +64,5 @@ def task_page(database: Database, number: int, limit: int, after: int = 0) -> li
     from cloudmesh.db.records.conditions import gt
 
     state = state_of(database, find_job(database, number))
-    over = {rows.PENDING: Status.NOT_STARTED.value, rows.RUNNING: Status.INTERRUPTED.value}
-    told = over if state.over else {}
     tasks = find_all(database, rows.TASKS, where={"job": number, "id": gt(after)}, limit=limit)
-    return [{**each, "number": each.id, "result": told.get(each["status"], each["status"])} for each in tasks]
+    return [{**rows.told(each, state.over), "number": each.id} for each in tasks]

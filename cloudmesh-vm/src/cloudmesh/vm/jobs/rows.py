@@ -18,9 +18,9 @@ from cloudmesh.cloud.model.records import MachineRecord, State
 from cloudmesh.cloud.model.verbs import VERBS
 from cloudmesh.cloud.store.owners import ACCOUNT
 from cloudmesh.plugin.errors import CloudmeshError, error_from_record
-from cloudmesh.vm.model.call import BOOT
 from cloudmesh.vm.model.outcome import Outcome, Status, UnresolvedName
 from cloudmesh.vm.model.plan import TABLES, Plan, Task
+from cloudmesh.vm.model.remote import REMOTE, Work
 from cloudmesh.vm.model.wait import Wait
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ OVER = ("done", "failed")
 CREATED, STARTED, BEGUN, RETRIED, WAITING, REACHED, CLOSED = (
     *("created", "started", "begun", "retried", "waiting", "reached", "closed"),
 )
+# What became of a task that is not at its end, where nobody runs its job.
+_LEFT = {PENDING: Status.NOT_STARTED.value, RUNNING: Status.INTERRUPTED.value}
 # Why a command in a machine is not run again.
 _FINAL = ("CommandFailed", "NotRepeated")
 # The verbs that lead each machine back to the state where it was.
@@ -165,6 +167,19 @@ def event_rows(job: int, events: Sequence[tuple[int, str]]) -> list[dict[str, An
     return [{"job": job, "task": task, "kind": kind, "time": now} for task, kind in events]
 
 
+def told(row: Mapping[str, Any], over: bool) -> dict[str, Any]:
+    """The row of a task for those who ask for its job, with ``result`` beside its columns.
+
+    Args:
+        row: as it is in the store.
+        over: whether nobody runs the job, so that what is not at its end was not started or interrupted. Else
+            why it is left is none of the present.
+    """
+    result = _LEFT.get(row["status"], row["status"]) if over else row["status"]
+    reason = error_values(None) if result in UNFINISHED else {}
+    return {**row, **reason, "result": result}
+
+
 def stored_error(row: Mapping[str, Any]) -> CloudmeshError | None:
     """Why a task failed; rows of earlier versions tell only the sentence. None if it did not fail."""
     if row.get("failure"):
@@ -179,10 +194,10 @@ def was_planned(row: Mapping[str, Any]) -> bool:
 
 def may_be_retried(row: Mapping[str, Any]) -> bool:
     """Whether a task that failed is tried again when its job is gone on with: see ``JobResumer``."""
+    if row["verb"] in REMOTE:
+        final = may_be_done(row) or json.loads(row.get("failure") or "{}").get("kind") in _FINAL
+        return Work(row["verb"]).repeatable or not final
     verb = VERBS.get(row["verb"])
-    if verb is None and row["verb"] != BOOT:
-        # What is done inside machines.
-        return not (may_be_done(row) or json.loads(row.get("failure") or "{}").get("kind") in _FINAL)
     return was_planned(row) and (verb is None or verb.repeatable or not may_be_done(row))
 
 

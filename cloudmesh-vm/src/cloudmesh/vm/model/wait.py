@@ -46,9 +46,10 @@ def leads_to_running(verb: Verb) -> bool:
 
 def require_real(config: Config, clouds: Iterable[str]) -> None:
     """Raise UsageError if nobody could ever sign in to machines of one of these clouds: it is simulated."""
+    from cloudmesh.cloud.access.route import is_pretended  # few commands wait so
+
     for name in dict.fromkeys(clouds):
-        section = config.clouds.get(name, {})
-        if section.get("type") == "simulated" and not section.get("reach"):
+        if is_pretended(config.clouds.get(name, {})):
             raise UsageError(
                 f"{name} is a simulated cloud, and signing in to its machines is impossible; "
                 "wait for state active"
